@@ -1,0 +1,70 @@
+import tseslint from 'typescript-eslint';
+
+// The rooms of src/ and what each may import. A domain that cannot reach a client, a clock or the environment is
+// one that can be tested with plain values; this list is what keeps it so.
+const rooms = {
+  api: [],
+  drain: ['api'],
+  kube: ['api'],
+  runtime: ['api', 'kube'],
+  controllers: ['api', 'drain', 'kube', 'runtime'],
+  admission: ['api', 'drain', 'kube', 'runtime'],
+  cli: ['api', 'drain', 'kube', 'runtime'],
+};
+const all = Object.keys(rooms);
+
+const roomRules = Object.entries(rooms).map(([room, allowed]) => {
+  const forbidden = all.filter((other) => other !== room && !allowed.includes(other));
+  const pure = room === 'api' || room === 'drain';
+  return {
+    files: [`src/${room}/**/*.ts`],
+    rules: {
+      'no-restricted-imports': ['error', {
+        patterns: [
+          ...(forbidden.length === 0 ? [] : [{
+            regex: `^(\\.\\./)+(${forbidden.join('|')})/`,
+            message: `src/${room} may import only: ${[...allowed, room].join(', ')}.`,
+          }]),
+          ...(pure ? [{
+            regex: '^(node:.*|@kubernetes/.*|undici|winston|prom-client|p-queue)$',
+            message: `src/${room} is pure: no client, file system, environment or logger.`,
+          }] : []),
+        ],
+      }],
+      ...(pure ? {
+        'no-restricted-globals': ['error', 'process', 'setTimeout', 'setInterval', 'fetch', 'console'],
+        'no-restricted-properties': ['error',
+          { object: 'Date', property: 'now', message: 'Take the time as a parameter.' },
+          { object: 'Math', property: 'random', message: 'The domain is deterministic.' }],
+      } : {}),
+    },
+  };
+});
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'out/', '**/*.mjs', '**/*.gen.ts'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      eqeqeq: ['error', 'always'],
+      'prefer-const': 'error',
+      'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  ...roomRules,
+  { files: ['test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'], rules: {
+    'max-lines': 'off',
+    '@typescript-eslint/no-non-null-assertion': 'off',
+    '@typescript-eslint/no-unsafe-assignment': 'off',
+    '@typescript-eslint/no-unsafe-member-access': 'off',
+    '@typescript-eslint/no-unsafe-argument': 'off',
+    '@typescript-eslint/no-unsafe-call': 'off',
+    '@typescript-eslint/no-unsafe-return': 'off',
+  } },
+);

@@ -1,0 +1,37 @@
+// Runs a TypeScript file of this project: bundles it into a temporary file beside node_modules, then runs that.
+import { build } from 'esbuild';
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const [entry, ...rest] = process.argv.slice(2);
+if (entry === undefined) {
+  console.error('usage: node scripts/run-ts.mjs FILE.ts [ARG ...]');
+  process.exit(2);
+}
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+const folder = join(root, '.cache', 'run-ts');
+await mkdir(folder, { recursive: true });
+const outfile = join(folder, `${basename(entry, '.ts')}-${process.pid}.mjs`);
+await build({
+  entryPoints: [entry],
+  outfile,
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  sourcemap: 'inline',
+  define: { __VERSION__: JSON.stringify(version) },
+  logLevel: 'warning',
+});
+const child = spawn(process.execPath, ['--enable-source-maps', ...(process.env.RUN_TS_NODE_FLAGS?.split(' ') ?? []), outfile, ...rest], { stdio: 'inherit' });
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => child.kill(signal));
+}
+child.on('exit', async (code, signal) => {
+  await rm(outfile, { force: true });
+  process.exit(signal === null ? code : 130);
+});

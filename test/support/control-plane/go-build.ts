@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isAlive, withLock } from './lock.ts';
+import { cacheRoot, kubernetesVersion, projectRoot } from './paths.ts';
+import { startProgress } from './progress.ts';
+
+interface GoProgram {
+  /** Folder with the go.mod, below the project's root. */
+  module: string;
+  package: string;
+  ldflags?: string;
+}
+
+const [major, minor] = kubernetesVersion.slice(1).split('.');
+const stamp = 'k8s.io/component-base/version';
+// Without a version the API server calls itself v0.0.0-master, and kubectl and feature gates take that at its word.
+const kubernetesFlags = `-X ${stamp}.gitVersion=${kubernetesVersion} -X ${stamp}.gitMajor=${major} -X ${stamp}.gitMinor=${minor}`;
+
+const programs = {
+  etcd: { module: 'control-plane', package: 'go.etcd.io/etcd/server/v3' },
+  'kube-apiserver': { module: 'control-plane', package: 'k8s.io/kubernetes/cmd/kube-apiserver', ldflags: kubernetesFlags },
+  'kube-controller-manager': {
+    module: 'control-plane', package: 'k8s.io/kubernetes/cmd/kube-controller-manager', ldflags: kubernetesFlags,
+  },
+  kubectl: { module: 'control-plane', package: 'k8s.io/kubernetes/cmd/kubectl', ldflags: kubernetesFlags },
+  helm: {
+    module: 'control-plane/tools', package: 'helm.sh/helm/v3/cmd/helm', ldflags: '-X helm.sh/helm/v3/internal/version.version=v3.22.0',
+  },
+} as const satisfies Record<string, GoProgram>;
+
+export type BinaryName = keyof typeof programs;
+
+export function builtFolder(): string {
+  return join(cacheRoot(), kubernetesVersion, 'bin');
+}
+
+function run(command: string, args: string[], cwd: string, onLine?: (line: string) => void): Promise<{ code: number; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' } });
+    let output = '';
+    let rest = '';
+    const take = (chunk: Buffer): void => {
+      output = (output + chunk.toString()).slice(-8000);
+      const lines = (rest + chunk.toString()).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        onLine?.(line);
+      }
+    };
+    child.stdout.on('data', take);
+    child.stderr.on('data', take);
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code: code ?? 1, output: output.trim() }));
+  });
+}
+
+async function checkGo(names: BinaryName[]): Promise<void> {
+  const way = `Install Go 1.26 or newer (https://go.dev/dl/), or set KUBEBUILDER_ASSETS to a folder that has ${names.join(', ')}.`;
+  let result: { code: number; output: string };
+  try {
+    // Asked inside the module: Go compares itself with the go.mod, and fetches a newer toolchain where it may.
+    result = await run('go', ['version'], join(projectRoot(), programs[names[0]!].module));
+  } catch {
+    throw new Error(`Go was not found, and ${names.join(', ')} must be built with it. ${way}`);
+  }
+  if (result.code !== 0) {
+    throw new Error(`Go is too old to build ${names.join(', ')} (${result.output.split('\n')[0]}). ${way}`);
+  }
+}
+
+/** What an interrupted build left; the folder's name ends with the id of the process that made it. */
+async function removeDeadBuilds(folder: string): Promise<void> {
+  for (const entry of await readdir(folder).catch(() => [])) {
+    const pid = /^\.build-(\d+)$/.exec(entry)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) {
+      await rm(join(folder, entry), { recursive: true, force: true });
+    }
+  }
+}
+
+async function buildOne(name: BinaryName, position: string, temporary: string): Promise<void> {
+  const program: GoProgram = programs[name];
+  const progress = startProgress(`building ${name} from Go modules (${position})`);
+  let packages = 0;
+  let downloads = 0;
+  const target = join(temporary, name);
+  const args = ['build', '-v', '-trimpath', '-ldflags', `-s -w ${program.ldflags ?? ''}`.trim(), '-o', target, program.package];
+  const { code, output } = await run('go', args, join(projectRoot(), program.module), (line) => {
+    if (line.startsWith('go: downloading')) {
+      downloads += 1;
+    } else {
+      packages += 1;
+    }
+    progress.detail(packages === 0 ? `${downloads} modules downloaded` : `${packages} packages compiled`);
+  });
+  if (code !== 0) {
+    progress.done('failed');
+    throw new Error(`go ${args.join(' ')} in ${program.module} failed with exit code ${code}:\n${output.split('\n').slice(-15).join('\n')}`);
+  }
+  await rename(target, join(builtFolder(), name));
+  progress.done('done');
+}
+
+/** Builds what `missing` names into the cache. Interrupted builds leave nothing there: results are renamed into it. */
+export async function buildBinaries(missing: BinaryName[], stillMissing: (name: BinaryName) => boolean): Promise<void> {
+  await checkGo(missing);
+  const folder = builtFolder();
+  await mkdir(folder, { recursive: true });
+  await withLock(folder, (pid) => console.error(`waiting for process ${pid}, which builds the control plane's binaries`), async () => {
+    await removeDeadBuilds(folder);
+    const names = missing.filter(stillMissing);
+    const temporary = join(folder, `.build-${process.pid}`);
+    await mkdir(temporary, { recursive: true });
+    try {
+      for (const [index, name] of names.entries()) {
+        await buildOne(name, `${index + 1} of ${names.length}`, temporary);
+      }
+    } finally {
+      await rm(temporary, { recursive: true, force: true });
+    }
+  });
+}

@@ -100,6 +100,10 @@ export class PodMover {
   async start(): Promise<void> {
     for (const name of this.nodes) {
       await this.client.call('POST', '/api/v1/nodes', { body: nodeManifest(name) });
+      // Admission taints every new node as not ready, and DaemonSets keep off until node-lifecycle takes that away.
+      await this.client.call('PATCH', `/api/v1/nodes/${name}`, {
+        contentType: 'application/merge-patch+json', body: { spec: { taints: null } },
+      });
     }
     this.running = this.run();
   }

@@ -1,0 +1,88 @@
+# Everything a newcomer types. `make help` lists the targets.
+.DEFAULT_GOAL := help
+RUN := node scripts/run-ts.mjs
+JEST := node --experimental-vm-modules --no-warnings=ExperimentalWarning node_modules/jest/bin/jest.js
+
+##@ General
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*##"; printf "usage: make TARGET\n"} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-zA-Z0-9_-]+:.*##/ {printf "  %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: node
+node:
+	@command -v node >/dev/null || { echo "Node.js 20.19 or newer is needed and was not found: install one from https://nodejs.org/" >&2; exit 1; }
+	@node scripts/check-node.mjs
+
+.PHONY: install
+install: node node_modules/.package-lock.json ## Install the packages of package-lock.json, unless they are there
+
+node_modules/.package-lock.json: package.json package-lock.json | node
+	npm ci --ignore-scripts
+	@touch $@
+
+##@ Develop
+
+.PHONY: build
+build: install ## Bundle src/ into dist/main.js
+	npm run --silent build
+
+.PHONY: generate
+generate: install ## Write the generated files anew (types, CRDs, docs tables)
+	npm run --silent generate
+
+.PHONY: verify
+verify: install ## Check that the generated files are up to date
+	npm run --silent verify
+
+.PHONY: typecheck
+typecheck: install ## Check the types
+	npm run --silent typecheck
+
+.PHONY: lint
+lint: install ## Check style, promises and who imports whom
+	npm run --silent lint
+
+##@ Test
+
+.PHONY: test
+test: node ## Run everything; the last line is "N passed, N failed"
+	@node scripts/test.mjs
+
+.PHONY: test-unit
+test-unit: install ## Run the unit and property tests
+	$(JEST) --selectProjects unit
+
+.PHONY: test-integration
+test-integration: control-plane ## Run the tests on a real API server
+	$(JEST) --selectProjects integration
+
+.PHONY: control-plane
+control-plane: install ## Find, download or build etcd, kube-apiserver, kube-controller-manager, kubectl
+	@$(RUN) scripts/control-plane.ts binaries
+
+.PHONY: control-plane-run
+control-plane-run: install ## Start a control plane to play with; Ctrl-C ends it
+	@$(RUN) scripts/control-plane.ts run
+
+##@ Show and measure
+
+.PHONY: demo
+demo: build ## From nothing to a converged mesh and back, on a control plane of its own
+	@$(RUN) demo/main.ts
+
+.PHONY: bench
+bench: build ## Measure the operator against a bare writer
+	@$(RUN) bench/main.ts
+
+##@ Clean up
+
+.PHONY: clean
+clean: ## Remove what was built, but not the control plane's programs
+	rm -rf dist coverage out .cache/run-ts .cache/jest-*.json .cache/test-summary
+
+.PHONY: clean-cache
+clean-cache: ## Remove the control plane's programs as well (building them takes minutes)
+	rm -rf "$${SIDECAR_DRAIN_CACHE:-.cache}/control-plane"

@@ -1,0 +1,29 @@
+/** The names by which this product and Istio know their objects. One definition each. */
+
+export const GROUP = 'sidecardrain.io';
+export const VERSION = 'v1alpha1';
+
+/** The field manager of every write. */
+export const FIELD_MANAGER = 'sidecar-drain-operator';
+export const FINALIZER = 'sidecardrain.io/restore';
+
+/** On a workload: why it is left alone. */
+export const EXEMPT_ANNOTATION = 'sidecardrain.io/exempt';
+/** On a workload or its pod template: how long an app preStop takes that cannot be known from its text. */
+export const PRE_STOP_ANNOTATION = 'sidecardrain.io/pre-stop';
+/** On a workload, never in its template: what stood there before us, and by which policy we wrote. */
+export const STATE_ANNOTATION = 'sidecardrain.io/state';
+
+/** The ConfigMap in the operator's namespace that stops every write when it says `paused: "true"`. */
+export const OFF_SWITCH_CONFIG_MAP = 'sidecar-drain-operator';
+
+export const PROXY_CONTAINER = 'istio-proxy';
+export const PROXY_CONFIG_ANNOTATION = 'proxy.istio.io/config';
+export const NATIVE_SIDECAR_ANNOTATION = 'sidecar.istio.io/nativeSidecar';
+export const INJECT_KEY = 'sidecar.istio.io/inject';
+export const STATS_SUFFIXES_ANNOTATION = 'sidecar.istio.io/statsInclusionSuffixes';
+export const REVISION_LABEL = 'istio.io/rev';
+
+/** Namespaces that no policy ever touches, whatever it selects; Istio's root namespace joins them at run time. */
+export const SYSTEM_NAMESPACES: readonly string[] = ['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage'];
+export const DEFAULT_ROOT_NAMESPACE = 'istio-system';

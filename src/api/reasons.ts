@@ -1,0 +1,300 @@
+/**
+ * The closed list of reasons: every finding, condition reason, event reason and metric label that speaks of a workload
+ * takes its code from here. The docs page of findings is generated from it.
+ */
+
+export type Severity = 'error' | 'warning' | 'info';
+
+export interface Reason {
+  readonly severity: Severity;
+  /** What is the matter, in one sentence for people. */
+  readonly sentence: string;
+  /** What to do. */
+  readonly action: string;
+  /** Where the fact behind it is known from. */
+  readonly source: string;
+}
+
+const MEASURED = 'measured on Kubernetes 1.36 with Istio 1.29 (docs/termination.md)';
+
+export const REASONS = {
+  GraceTooShort: {
+    severity: 'error',
+    sentence: 'The grace period ends before the proxy has drained, or before the application can finish: what is still in flight is killed with the pod.',
+    action: 'Raise terminationGracePeriodSeconds above preStop + drain (classic sidecar) or above the application\'s preStop + longest request (native sidecar).',
+    source: 'Kubernetes pod lifecycle: SIGKILL at the end of the grace period; ' + MEASURED,
+  },
+  DrainTooShort: {
+    severity: 'error',
+    sentence: 'The proxy is gone before the application\'s preStop and its longest request are over.',
+    action: 'Raise terminationDrainDuration in the annotation proxy.istio.io/config of the pod template, or use EXIT_ON_ZERO_ACTIVE_CONNECTIONS.',
+    source: 'istio/istio pkg/envoy/agent.go; ' + MEASURED,
+  },
+  DrainIgnored: {
+    severity: 'warning',
+    sentence: 'terminationDrainDuration is set, but something switches it off.',
+    action: 'With EXIT_ON_ZERO_ACTIVE_CONNECTIONS set MINIMUM_DRAIN_DURATION instead; after a hook\'s drain call give the wait to the hook.',
+    source: 'istio/istio#44690; ' + MEASURED,
+  },
+  InertOnNative: {
+    severity: 'warning',
+    sentence: 'This setting does nothing on a native sidecar, which lives until the application has exited.',
+    action: 'Remove it, and make terminationGracePeriodSeconds long enough: on native sidecars that is the setting.',
+    source: MEASURED,
+  },
+  MinimumDrainInert: {
+    severity: 'warning',
+    sentence: 'MINIMUM_DRAIN_DURATION has no effect without EXIT_ON_ZERO_ACTIVE_CONNECTIONS.',
+    action: 'Set EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true" beside it, or use terminationDrainDuration.',
+    source: MEASURED,
+  },
+  MinimumDrainTooShort: {
+    severity: 'error',
+    sentence: 'The proxy may leave while the application is still in its preStop: MINIMUM_DRAIN_DURATION is shorter.',
+    action: 'Raise MINIMUM_DRAIN_DURATION to at least the longest preStop of the application.',
+    source: 'istio/istio#47718; ' + MEASURED,
+  },
+  OutboundNotCovered: {
+    severity: 'info',
+    sentence: 'Once the last inbound connection is closed the proxy leaves, and later outbound calls of the application are refused.',
+    action: 'Use mode Combined (or raise MINIMUM_DRAIN_DURATION) where the application makes calls after its last request.',
+    source: MEASURED,
+  },
+  HookNeverEnds: {
+    severity: 'error',
+    sentence: 'The preStop hook never ends by itself: every termination takes the whole grace period and ends in SIGKILL.',
+    action: 'Remove the hook, or wait for established connections on port 15006 with an upper bound.',
+    source: MEASURED,
+  },
+  HookEndsAtOnce: {
+    severity: 'error',
+    sentence: 'The preStop hook waits for something that is already true, so it ends at once although requests are in flight.',
+    action: 'Wait for established connections on port 15006, not for the application\'s listener or for stats that are not exported.',
+    source: MEASURED,
+  },
+  HookUnbounded: {
+    severity: 'warning',
+    sentence: 'The preStop hook has no upper bound, or none that can be known.',
+    action: 'Bound it by the clock, or state its length in the annotation sidecardrain.io/pre-stop.',
+    source: MEASURED,
+  },
+  HookNeedsShell: {
+    severity: 'error',
+    sentence: 'The preStop hook needs programs that the proxy image does not have: it fails at once.',
+    action: 'Use an image with a shell, preStop.sleep, or EXIT_ON_ZERO_ACTIVE_CONNECTIONS, which needs no shell.',
+    source: MEASURED,
+  },
+  HookDropsNativeDrain: {
+    severity: 'warning',
+    sentence: 'The preStop hook replaces the drain call that Istio gives a native sidecar, so the SIGTERM path and terminationDrainDuration come back after the application has exited.',
+    action: 'Remove the hook, or begin it with: pilot-agent request --debug-port=15020 POST drain.',
+    source: MEASURED,
+  },
+  HookHandlerIllegal: {
+    severity: 'error',
+    sentence: 'The API server refuses every pod: the istio-proxy container would have two handlers for one hook.',
+    action: 'On native sidecars write the preStop of istio-proxy as exec, or remove it.',
+    source: 'istio/istio#51865; ' + MEASURED,
+  },
+  HoldHookLost: {
+    severity: 'warning',
+    sentence: 'holdApplicationUntilProxyStarts is set, but another postStart hook has taken its place.',
+    action: 'Let the postStart run `pilot-agent wait`, or remove it.',
+    source: 'istio/istio#47373, #37541',
+  },
+  PostStartWithoutHold: {
+    severity: 'warning',
+    sentence: 'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts does nothing useful: the application stands first and starts before the proxy is ready.',
+    action: 'Set holdApplicationUntilProxyStarts: true and remove the postStart.',
+    source: MEASURED,
+  },
+  StatsNotExported: {
+    severity: 'error',
+    sentence: 'The preStop hook reads Envoy stats that this proxy does not export: it sees nothing and ends at once.',
+    action: 'Add the annotation sidecar.istio.io/statsInclusionSuffixes: downstream_rq_active,downstream_cx_active to the pod template.',
+    source: MEASURED,
+  },
+  AnnotationMalformed: {
+    severity: 'error',
+    sentence: 'The annotation proxy.istio.io/config cannot be parsed: the injector refuses every pod of this template.',
+    action: 'Correct the annotation; durations are strings with a unit such as "60s", proxyMetadata values are strings such as "true".',
+    source: MEASURED,
+  },
+  AnnotationKeyUnknown: {
+    severity: 'warning',
+    sentence: 'The annotation proxy.istio.io/config has a key that Istio does not know and silently ignores.',
+    action: 'Correct the spelling, or remove the key.',
+    source: MEASURED,
+  },
+  AnnotationValueDangerous: {
+    severity: 'error',
+    sentence: 'The annotation proxy.istio.io/config has a value that Istio accepts and that ends the proxy at once or means something else.',
+    action: 'Write a positive duration with a unit, for example "60s".',
+    source: MEASURED,
+  },
+  AnnotationMisplaced: {
+    severity: 'warning',
+    sentence: 'proxy.istio.io/config stands on the workload itself, where Istio does not read it.',
+    action: 'Move it to spec.template.metadata.annotations.',
+    source: 'istio/istio pkg/kube/inject: the pod\'s annotations count',
+  },
+  EnvironmentValueIgnored: {
+    severity: 'warning',
+    sentence: 'A value cannot be parsed, so Istio (or this product) falls back to the default.',
+    action: 'Write "true" or "false" for EXIT_ON_ZERO_ACTIVE_CONNECTIONS and a duration with a unit for MINIMUM_DRAIN_DURATION.',
+    source: MEASURED,
+  },
+  ProxyConfigShadowed: {
+    severity: 'warning',
+    sentence: 'A ProxyConfig resource is ignored, because an older one stands at the same level.',
+    action: 'Merge the two into the older one.',
+    source: 'istio/istio pilot/pkg/model/proxy_config.go; ' + MEASURED,
+  },
+  ProxyConfigDead: {
+    severity: 'warning',
+    sentence: 'A ProxyConfig resource has an empty selector, which matches no pod.',
+    action: 'Remove the selector to cover the namespace, or give it labels.',
+    source: 'istio/istio pilot/pkg/model/proxy_config.go',
+  },
+  ProxyConfigTooYoung: {
+    severity: 'warning',
+    sentence: 'The ProxyConfig resource was made after the pods, which therefore run without it.',
+    action: 'Restart the workload after the resource exists.',
+    source: MEASURED,
+  },
+  ImageAutoNotInjected: {
+    severity: 'error',
+    sentence: 'The template has an istio-proxy container with image auto, but nothing will be injected: the pods stay in ImagePullBackOff.',
+    action: 'Remove the container, or have the namespace injected.',
+    source: MEASURED,
+  },
+  ImageAutoPullAlways: {
+    severity: 'info',
+    sentence: 'image: auto without imagePullPolicy makes the API server write Always, which then holds for the proxy.',
+    action: 'Write imagePullPolicy: IfNotPresent beside image: auto.',
+    source: MEASURED,
+  },
+  ListenerClosesBeforeDrainEnds: {
+    severity: 'warning',
+    sentence: 'The drain can last longer than drainDuration: new inbound connections are refused for the rest of it.',
+    action: 'Raise drainDuration beside the drain (drain.drainDuration: Follow), or keep the drain below it.',
+    source: MEASURED,
+  },
+  GraceAboveMaximum: {
+    severity: 'error',
+    sentence: 'The grace period that the promise needs is above the policy\'s gracePeriod.maximum, so nothing is written.',
+    action: 'Shorten the drain or the application\'s preStop, or raise gracePeriod.maximum.',
+    source: 'this policy; cluster autoscaler --max-graceful-termination-sec is 600 s by default',
+  },
+  GraceMayNotChange: {
+    severity: 'warning',
+    sentence: 'The grace period is too short and the policy says gracePeriod.change: Never, so nothing is written.',
+    action: 'Raise terminationGracePeriodSeconds in the manifest, or set gracePeriod.change: RaiseOnly.',
+    source: 'this policy',
+  },
+  LivenessKillSlowed: {
+    severity: 'info',
+    sentence: 'A failing liveness or startup probe uses the pod\'s grace period too: with a longer one a hung pod is killed later.',
+    action: 'Set terminationGracePeriodSeconds on the probe itself.',
+    source: 'Kubernetes: probe-level terminationGracePeriodSeconds',
+  },
+  GraceExceedsNodeBudget: {
+    severity: 'warning',
+    sentence: 'Node drains and the cluster autoscaler may not wait that long: above 600 s pods are cut when a node goes.',
+    action: 'Keep the grace period at 10 minutes or below, or raise the node drain timeout.',
+    source: 'cluster autoscaler --max-graceful-termination-sec, default 600',
+  },
+  DowntimePerDeploy: {
+    severity: 'warning',
+    sentence: 'This workload is down while it restarts (Recreate, a single replica, or a DaemonSet), and a longer drain makes that longer.',
+    action: 'Name it in match.names if it shall be changed all the same.',
+    source: 'Kubernetes workload update strategies',
+  },
+  MeshDefaultWouldDo: {
+    severity: 'info',
+    sentence: 'One line in meshConfig.defaultConfig would cover most of these workloads without any change of their templates.',
+    action: 'Consider setting it mesh-wide.',
+    source: 'Istio mesh config, defaultConfig',
+  },
+  JobNeverCompletes: {
+    severity: 'warning',
+    sentence: 'With a classic sidecar a Job does not complete: the proxy goes on when the work is done.',
+    action: 'Use a native sidecar, or end the proxy with POST quitquitquit on port 15020.',
+    source: 'istio/istio#6324; native sidecars end with their pod',
+  },
+  ProxyKindUnknown: {
+    severity: 'warning',
+    sentence: 'It is not known whether the pods get a classic or a native sidecar, or any.',
+    action: 'Give the missing facts, for example --istio-version and --native-sidecars, or let the operator read them.',
+    source: 'istio/istio pkg/kube/inject',
+  },
+  FieldConflict: {
+    severity: 'warning',
+    sentence: 'Somebody else declares a field that would have to change, so nothing is written.',
+    action: 'Change it where it is declared, or set conflicts: Force.',
+    source: 'Kubernetes server-side apply: field ownership',
+  },
+  OwnedByController: {
+    severity: 'info',
+    sentence: 'Another controller owns this object and would undo a change.',
+    action: 'Set the values on the owner.',
+    source: 'Kubernetes ownerReferences with controller: true',
+  },
+  Exempt: {
+    severity: 'info',
+    sentence: 'The workload is exempt by annotation and left alone.',
+    action: 'Remove the annotation sidecardrain.io/exempt to have it governed.',
+    source: 'sidecardrain.io/exempt',
+  },
+  NotInjected: {
+    severity: 'info',
+    sentence: 'The pods get no sidecar, so there is nothing to drain.',
+    action: 'Nothing, unless they should be in the mesh.',
+    source: 'istio/istio pkg/kube/inject',
+  },
+  FactsMissing: {
+    severity: 'warning',
+    sentence: 'Something that must be known before a write could not be read, so the workload is left as it is.',
+    action: 'See the message for what is missing; it is usually a permission or an istiod that is not there.',
+    source: 'unknown means hold',
+  },
+  PromiseUnreachable: {
+    severity: 'error',
+    sentence: 'No setting that the operator may write would keep the policy\'s promise here.',
+    action: 'See the message: usually a ProxyConfig with a selector, or a hook of the user, decides instead.',
+    source: 'Istio precedence of proxy settings; ' + MEASURED,
+  },
+  StateDamaged: {
+    severity: 'error',
+    sentence: 'The annotation sidecardrain.io/state cannot be read, so the values from before are not known and nothing is written.',
+    action: 'Restore the annotation from a backup, or remove it if the present values are right.',
+    source: 'this product',
+  },
+} as const satisfies Record<string, Reason>;
+
+export type ReasonCode = keyof typeof REASONS;
+
+export const REASON_CODES = Object.keys(REASONS) as readonly ReasonCode[];
+
+export interface Finding {
+  readonly code: ReasonCode;
+  readonly severity: Severity;
+  /** The reason's sentence made concrete: names, values, seconds. */
+  readonly message: string;
+  /** What to do, concrete where it can be. */
+  readonly action: string;
+  /** Field path in the workload, or the object that is meant. */
+  readonly path?: string;
+}
+
+/** Makes a finding; severity and action come from the list unless they are made more concrete. */
+export function finding(code: ReasonCode, message: string, extra: { path?: string; action?: string; severity?: Severity } = {}): Finding {
+  const reason = REASONS[code];
+  return {
+    code,
+    severity: extra.severity ?? reason.severity,
+    message,
+    action: extra.action ?? reason.action,
+    ...(extra.path === undefined ? {} : { path: extra.path }),
+  };
+}

@@ -1,0 +1,58 @@
+import type { ProxyImage } from '../model/mesh.ts';
+import type { Seconds } from '../model/workload.ts';
+
+/** A listening TCP socket in the pod's network namespace. */
+export interface ListeningSocket {
+  readonly port: number;
+  readonly address: '0.0.0.0' | '127.0.0.1' | '::';
+  /**
+   * The program that `netstat -p` shows from inside the proxy container: `envoy`, `pilot-agent`, or undefined where
+   * the process belongs to another container, which netstat prints as `-` [measured].
+   */
+  readonly program?: 'envoy' | 'pilot-agent';
+}
+
+/** An established TCP connection, seen from the pod. */
+export interface EstablishedConnection {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly program?: 'envoy' | 'pilot-agent';
+}
+
+export interface EnvoyStat {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** The pod around a hook, as a function of time (seconds after deletion). All members are pure and must not depend on call order. */
+export interface PodWorld {
+  readonly image: ProxyImage | 'unknown';
+  listeners(at: Seconds): readonly ListeningSocket[];
+  connections(at: Seconds): readonly EstablishedConnection[];
+  /** Only the stats that this proxy exports. */
+  stats(at: Seconds): readonly EnvoyStat[];
+  /** HTTP status of a request to the pod's own localhost: `refused` when nothing listens, `unknown` when only the app could tell. */
+  http(at: Seconds, method: string, port: number, path: string): number | 'refused' | 'unknown';
+}
+
+/** What a hook does to the proxy besides waiting. */
+export interface HookEffect {
+  readonly at: Seconds;
+  /**
+   * - `AgentDrain`: `POST drain` on 15020; a later SIGTERM ends the proxy at once.
+   * - `AgentQuit`: `POST quitquitquit` on 15020 (or Envoy's on 15000); the proxy ends now.
+   * - `EnvoyDrain`: `POST drain_listeners` on 15000; draining begins, SIGTERM is unaffected.
+   */
+  readonly kind: 'AgentDrain' | 'AgentQuit' | 'EnvoyDrain';
+}
+
+export interface HookRun {
+  /** When it ended; `undefined` where it still ran at `until`. */
+  readonly endsAt?: Seconds;
+  readonly how: 'Completed' | 'Failed' | 'CannotStart' | 'StillRunning' | 'Unknown';
+  readonly effects: readonly HookEffect[];
+  /** What could not be understood, word for word; not empty exactly when `how` is Unknown. */
+  readonly notUnderstood: readonly string[];
+}

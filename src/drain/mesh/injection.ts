@@ -1,0 +1,178 @@
+import type { PodTemplate } from '../../api/kubernetes.ts';
+import { INJECT_KEY, NATIVE_SIDECAR_ANNOTATION, PROXY_CONTAINER, SYSTEM_NAMESPACES } from '../../api/names.ts';
+import type { InjectorWebhook, MeshFacts, NamespaceFacts, Revision } from '../model/mesh.ts';
+import type { ProxyVerdict } from '../model/settings.ts';
+import { matchesSelector } from '../selection/labels.ts';
+import {
+  istioMinor, NATIVE_ANNOTATION_SINCE_MINOR, NATIVE_AUTO_KUBELET_MINOR, NATIVE_AUTO_SINCE_MINOR,
+} from './version.ts';
+
+const TEMPLATES_ANNOTATION = 'inject.istio.io/templates';
+const AMBIENT_LABEL = 'istio.io/dataplane-mode';
+
+/** Which proxy the pods of a template will get, by the webhooks' own selectors and then the injector's rules. */
+export function proxyOf(template: PodTemplate, namespace: NamespaceFacts, mesh: MeshFacts): ProxyVerdict {
+  const ambient = isAmbient(template, namespace);
+  const manual = manuallyInjected(template, ambient);
+  if (manual !== undefined) {
+    return manual;
+  }
+  const injection = injectionOf(template, namespace, mesh);
+  if (injection.kind === 'No') {
+    return { kind: 'None', container: 'None', because: injection.because, missing: [], ambient };
+  }
+  if (injection.kind === 'Unknown') {
+    return { kind: 'Unknown', container: 'Unknown', because: injection.because, missing: injection.missing, ambient };
+  }
+  const revision = { revision: injection.revision };
+  const templates = list(template.metadata?.annotations?.[TEMPLATES_ANNOTATION]);
+  if (templates.some((name) => name.startsWith('grpc'))) {
+    return { kind: 'GrpcAgent', container: 'None', ...revision, because: [...injection.because, `the injection template is ${templates.join(',')}: an agent without Envoy`], missing: [], ambient };
+  }
+  if (templates.includes('gateway')) {
+    return { kind: 'Gateway', container: 'Classic', ...revision, because: [...injection.because, 'the injection template is gateway'], missing: [], ambient };
+  }
+  const form = formOf(template, findRevision(mesh, injection.revision), mesh);
+  const because = [...injection.because, ...form.because];
+  if (form.kind === 'Unknown') {
+    return { kind: 'Unknown', container: 'Unknown', ...revision, because, missing: form.missing, ambient };
+  }
+  return { kind: form.kind, container: form.kind, ...revision, because, missing: [], ambient };
+}
+
+export function findRevision(mesh: MeshFacts, name: string | undefined): Revision | undefined {
+  return name === undefined ? undefined : mesh.revisions.find((revision) => revision.name === name);
+}
+
+/** A template that `istioctl kube-inject` has already filled in carries the whole proxy; nothing will be injected again. */
+function manuallyInjected(template: PodTemplate, ambient: boolean): ProxyVerdict | undefined {
+  const because = ['the pod template already contains an istio-proxy container with an image of its own'];
+  const native = template.spec.initContainers?.find((container) => container.name === PROXY_CONTAINER);
+  if (native !== undefined && native.image !== 'auto' && native.restartPolicy === 'Always') {
+    return { kind: 'Native', container: 'Native', because, missing: [], ambient };
+  }
+  const classic = template.spec.containers.find((container) => container.name === PROXY_CONTAINER);
+  if (classic?.image !== undefined && classic.image !== 'auto') {
+    return { kind: 'Classic', container: 'Classic', because, missing: [], ambient };
+  }
+  return undefined;
+}
+
+type Injection =
+  | { readonly kind: 'Yes'; readonly revision: string; readonly because: string[] }
+  | { readonly kind: 'No'; readonly because: string[] }
+  | { readonly kind: 'Unknown'; readonly because: string[]; readonly missing: string[] };
+
+function injectionOf(template: PodTemplate, namespace: NamespaceFacts, mesh: MeshFacts): Injection {
+  const ignored = ignoredByInjector(template, namespace);
+  if (ignored !== undefined) {
+    return { kind: 'No', because: [ignored] };
+  }
+  if (mesh.stated.injected !== undefined) {
+    return mesh.stated.injected
+      ? { kind: 'Yes', revision: statedRevision(template, namespace, mesh), because: ['injection was stated'] }
+      : { kind: 'No', because: ['it was stated that nothing is injected'] };
+  }
+  if (mesh.istio === 'Absent') {
+    return { kind: 'No', because: ['there is no Istio injector'] };
+  }
+  if (mesh.istio === 'Unknown') {
+    return { kind: 'Unknown', because: [], missing: [mesh.unknownBecause ?? 'the injector\'s MutatingWebhookConfigurations'] };
+  }
+  if (namespace.labels === undefined) {
+    return { kind: 'Unknown', because: [], missing: [`the labels of namespace ${namespace.name}`] };
+  }
+  const webhook = webhookFor(template, namespace.labels, mesh.webhooks);
+  if (webhook === undefined) {
+    return { kind: 'No', because: ['no injector webhook selects this namespace and these pod labels'] };
+  }
+  return injectorRules(template, webhook, findRevision(mesh, webhook.revision));
+}
+
+/** Where injection is stated but the webhooks are not known: the revision that the labels name, else the only or default one. */
+function statedRevision(template: PodTemplate, namespace: NamespaceFacts, mesh: MeshFacts): string {
+  const label = template.metadata?.labels?.['istio.io/rev'] ?? namespace.labels?.['istio.io/rev'];
+  const tagged = mesh.webhooks.find((webhook) => webhook.tag !== undefined && webhook.tag === label);
+  const only = mesh.revisions.length === 1 ? mesh.revisions[0]?.name : undefined;
+  return tagged?.revision ?? (label !== undefined && findRevision(mesh, label) !== undefined ? label : undefined) ?? only ?? 'default';
+}
+
+function webhookFor(template: PodTemplate, namespaceLabels: Readonly<Record<string, string>>, webhooks: readonly InjectorWebhook[]): InjectorWebhook | undefined {
+  const podLabels = template.metadata?.labels ?? {};
+  return webhooks.find((webhook) =>
+    (webhook.namespaceSelector === undefined || matchesSelector(webhook.namespaceSelector, namespaceLabels))
+    && (webhook.objectSelector === undefined || matchesSelector(webhook.objectSelector, podLabels)));
+}
+
+function ignoredByInjector(template: PodTemplate, namespace: NamespaceFacts): string | undefined {
+  if (template.spec.hostNetwork === true) {
+    return 'the pods use the host network';
+  }
+  if (SYSTEM_NAMESPACES.includes(namespace.name)) {
+    return `the injector ignores namespace ${namespace.name}`;
+  }
+  return undefined;
+}
+
+/** istio/istio pkg/kube/inject/inject.go injectRequired: label, else annotation, then the never and always selectors, then the policy. */
+function injectorRules(template: PodTemplate, webhook: InjectorWebhook, revision: Revision | undefined): Injection {
+  const because = [`webhook ${webhook.name} of ${webhook.configuration} selects them`];
+  const labels = template.metadata?.labels ?? {};
+  const asked = (labels[INJECT_KEY] ?? template.metadata?.annotations?.[INJECT_KEY] ?? '').toLowerCase();
+  if (['y', 'yes', 'true', 'on'].includes(asked)) {
+    return { kind: 'Yes', revision: webhook.revision, because: [...because, `${INJECT_KEY} is ${asked}`] };
+  }
+  if (asked !== '') {
+    return { kind: 'No', because: [...because, `but ${INJECT_KEY} is ${asked}`] };
+  }
+  const injector = revision?.injector;
+  if (injector?.neverInjectSelector.some((selector) => matchesSelector(selector, labels)) === true) {
+    return { kind: 'No', because: [...because, 'but neverInjectSelector of the injector matches'] };
+  }
+  if (injector?.alwaysInjectSelector.some((selector) => matchesSelector(selector, labels)) === true) {
+    return { kind: 'Yes', revision: webhook.revision, because: [...because, 'alwaysInjectSelector of the injector matches'] };
+  }
+  if (injector?.policy === 'disabled') {
+    return { kind: 'No', because: [...because, 'but the injector\'s policy is disabled'] };
+  }
+  return { kind: 'Yes', revision: webhook.revision, because };
+}
+
+type Form =
+  | { readonly kind: 'Classic' | 'Native'; readonly because: string[] }
+  | { readonly kind: 'Unknown'; readonly because: string[]; readonly missing: string[] };
+
+function formOf(template: PodTemplate, revision: Revision | undefined, mesh: MeshFacts): Form {
+  const version = mesh.stated.istioVersion ?? revision?.version;
+  const minor = istioMinor(version);
+  const annotation = template.metadata?.annotations?.[NATIVE_SIDECAR_ANNOTATION];
+  // An unknown version is taken as one that knows the annotation: every supported Istio does.
+  if (annotation !== undefined && (minor === undefined || minor >= NATIVE_ANNOTATION_SINCE_MINOR)) {
+    return { kind: annotation === 'false' ? 'Classic' : 'Native', because: [`${NATIVE_SIDECAR_ANNOTATION} is "${annotation}"`] };
+  }
+  const setting = mesh.stated.nativeSidecars ?? revision?.nativeSidecars;
+  if (setting === undefined && minor === undefined) {
+    return { kind: 'Unknown', because: [], missing: ['the version of Istio, or ENABLE_NATIVE_SIDECARS of istiod'] };
+  }
+  const effective = setting ?? (minor !== undefined && minor >= NATIVE_AUTO_SINCE_MINOR ? 'auto' : 'false');
+  const source = setting === undefined ? `the default of Istio ${version ?? ''}` : 'ENABLE_NATIVE_SIDECARS';
+  if (effective !== 'auto') {
+    return { kind: effective === 'true' ? 'Native' : 'Classic', because: [`${source} is ${effective}`] };
+  }
+  const pinned = template.spec.nodeName;
+  const kubelet = pinned === undefined ? mesh.nodes.lowestKubeletMinor : mesh.nodes.kubeletMinorByNode?.[pinned];
+  if (kubelet === undefined) {
+    return { kind: 'Unknown', because: [`${source} is auto`], missing: [pinned === undefined ? 'the kubelet versions of the nodes' : `the kubelet version of node ${pinned}`] };
+  }
+  const because = [`${source} is auto and the ${pinned === undefined ? 'oldest' : 'node\'s'} kubelet is 1.${kubelet}`];
+  return { kind: kubelet >= NATIVE_AUTO_KUBELET_MINOR ? 'Native' : 'Classic', because };
+}
+
+function isAmbient(template: PodTemplate, namespace: NamespaceFacts): boolean {
+  const mode = template.metadata?.labels?.[AMBIENT_LABEL] ?? namespace.labels?.[AMBIENT_LABEL];
+  return mode === 'ambient';
+}
+
+function list(text: string | undefined): string[] {
+  return (text ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '');
+}

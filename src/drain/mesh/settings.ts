@@ -1,0 +1,373 @@
+import {
+  DEFAULT_GRACE_PERIOD_SECONDS, type Container, type Lifecycle, type LifecycleHandler, type PodTemplate,
+} from '../../api/kubernetes.ts';
+import { PRE_STOP_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER, STATS_SUFFIXES_ANNOTATION } from '../../api/names.ts';
+import { parseGoBool, parseGoDuration } from '../duration.ts';
+import type { MeshFacts, NamespaceFacts, ProxyConfigValues, ProxyImage, Revision, StatsInclusion } from '../model/mesh.ts';
+import type { ContainerSettings, EffectiveSettings, Origin, ProxyVerdict, SettingProblem, Sourced } from '../model/settings.ts';
+import type { Seconds } from '../model/workload.ts';
+import { parseProxyConfigAnnotation } from '../template/annotation.ts';
+import { findRevision, proxyOf } from './injection.ts';
+import { proxyConfigName, winningProxyConfigs, type WinningProxyConfigs } from './proxyconfigs.ts';
+import { istioMinor, NATIVE_DRAIN_HOOK_SINCE_MINOR } from './version.ts';
+
+const BUILT_IN: Origin = { level: 'BuiltIn' };
+export const DEFAULT_TERMINATION_DRAIN_SECONDS = 5;
+export const DEFAULT_DRAIN_DURATION_SECONDS = 45;
+export const DEFAULT_MINIMUM_DRAIN_SECONDS = 5;
+const DEFAULT_APP_PORT = 8080;
+
+export const EXIT_ON_ZERO_VARIABLE = 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS';
+export const MINIMUM_DRAIN_VARIABLE = 'MINIMUM_DRAIN_DURATION';
+
+/** The preStop that Istio gives a native proxy: it drains, and SIGTERM then ends the proxy at once. */
+export const NATIVE_DRAIN_HOOK: LifecycleHandler = {
+  exec: { command: ['pilot-agent', 'request', '--debug-port=15020', 'POST', 'drain'] },
+};
+const HOLD_POST_START: LifecycleHandler = { exec: { command: ['pilot-agent', 'wait'] } };
+
+export interface SettingsInput {
+  readonly template: PodTemplate;
+  /** Annotations of the workload's own metadata, as far as they are ours. */
+  readonly workloadAnnotations?: Readonly<Record<string, string>>;
+  readonly namespace: NamespaceFacts;
+  readonly mesh: MeshFacts;
+  /** Where the proxy verdict is already known. */
+  readonly proxy?: ProxyVerdict;
+}
+
+/** The value of every clock for the pods of a template, with the origin of each, by Istio's own precedence. */
+export function effectiveSettings(input: SettingsInput): EffectiveSettings {
+  const { template, mesh, namespace } = input;
+  const proxy = input.proxy ?? proxyOf(template, namespace, mesh);
+  const revision = findRevision(mesh, proxy.revision);
+  const annotation = readAnnotation(template);
+  const resources = winningProxyConfigs(mesh.proxyConfigs ?? [], template, namespace.name, revision?.rootNamespace ?? mesh.rootNamespace);
+  const layers = configLayers(revision, annotation.values);
+  const environment = environmentOf(revision, annotation.values, resources, template);
+  const problems: SettingProblem[] = [...annotation.problems, ...(hasProxy(proxy) ? resources.problems : [])];
+  const hold = pick(layers, (values) => values.holdApplicationUntilProxyStarts, false);
+  const lifecycle = proxyLifecycle(template, proxy, revision, mesh, hold.value);
+  const refused = annotation.refused ?? lifecycle.refused;
+  return {
+    proxy,
+    terminationDrainDuration: pick(layers, (values) => values.terminationDrainDuration, DEFAULT_TERMINATION_DRAIN_SECONDS),
+    drainDuration: pick(layers, (values) => values.drainDuration, DEFAULT_DRAIN_DURATION_SECONDS),
+    minimumDrainDuration: durationVariable(environment, problems),
+    exitOnZeroActiveConnections: booleanVariable(environment, problems),
+    holdApplicationUntilProxyStarts: hold,
+    gracePeriod: gracePeriodOf(template),
+    proxyImage: proxyImageOf(template, layers, resources, revision, mesh),
+    statsInclusion: statsInclusionOf(template, layers),
+    ...(lifecycle.preStop === undefined ? {} : { proxyPreStop: lifecycle.preStop }),
+    ...(lifecycle.postStart === undefined ? {} : { proxyPostStart: lifecycle.postStart }),
+    apps: appContainers(template),
+    appPorts: appPorts(template),
+    ...statedPreStop(input, problems),
+    ...(hasProxy(proxy) && refused !== undefined ? { podsRefused: refused } : {}),
+    problems,
+  };
+}
+
+function hasProxy(proxy: ProxyVerdict): boolean {
+  return proxy.kind !== 'None';
+}
+
+interface Layer {
+  readonly values: ProxyConfigValues;
+  readonly origin: Origin;
+}
+
+function configLayers(revision: Revision | undefined, annotation: ProxyConfigValues | undefined): Layer[] {
+  const layers: Layer[] = [];
+  if (annotation !== undefined) {
+    layers.push({ values: annotation, origin: { level: 'Annotation', path: `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]` } });
+  }
+  if (revision?.defaultConfig !== undefined) {
+    layers.push({ values: revision.defaultConfig, origin: meshOrigin(revision) });
+  }
+  return layers;
+}
+
+function meshOrigin(revision: Revision): Origin {
+  const suffix = revision.name === 'default' ? '' : `-${revision.name}`;
+  return { level: 'MeshConfig', object: `ConfigMap ${revision.rootNamespace ?? 'istio-system'}/istio${suffix}`, path: 'mesh.defaultConfig' };
+}
+
+/** Layers stand highest first. */
+function pick<T>(layers: readonly Layer[], read: (values: ProxyConfigValues) => T | undefined, builtIn: T): Sourced<T> {
+  for (const layer of layers) {
+    const value = read(layer.values);
+    if (value !== undefined) {
+      return { value, origin: layer.origin };
+    }
+  }
+  return { value: builtIn, origin: BUILT_IN };
+}
+
+type Environment = ReadonlyMap<string, Sourced<string>>;
+
+/** Environment merges per key; a selector ProxyConfig beats the annotation's proxyMetadata, a namespace one does not. */
+function environmentOf(revision: Revision | undefined, annotation: ProxyConfigValues | undefined, resources: WinningProxyConfigs, template: PodTemplate): Environment {
+  const merged = new Map<string, Sourced<string>>();
+  const add = (variables: Readonly<Record<string, string>> | undefined, origin: Origin): void => {
+    for (const name of [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE]) {
+      const value = variables?.[name];
+      if (value !== undefined) {
+        merged.set(name, { value, origin });
+      }
+    }
+  };
+  if (revision?.defaultConfig?.proxyMetadata !== undefined) {
+    add(revision.defaultConfig.proxyMetadata, meshOrigin(revision));
+  }
+  if (resources.root !== undefined) {
+    add(resources.root.environmentVariables, { level: 'RootProxyConfig', object: proxyConfigName(resources.root) });
+  }
+  if (resources.namespace !== undefined) {
+    add(resources.namespace.environmentVariables, { level: 'NamespaceProxyConfig', object: proxyConfigName(resources.namespace) });
+  }
+  add(annotation?.proxyMetadata, { level: 'Annotation', path: `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]` });
+  if (resources.selector !== undefined) {
+    add(resources.selector.environmentVariables, { level: 'SelectorProxyConfig', object: proxyConfigName(resources.selector) });
+  }
+  const own = proxyContainer(template)?.env ?? [];
+  add(Object.fromEntries(own.map((variable) => [variable.name, variable.value ?? ''])), { level: 'Template', path: `env of container ${PROXY_CONTAINER}` });
+  return merged;
+}
+
+/** A bad value falls back to the default with a warning in the agent's log [measured: "20" means 5 s]. */
+function durationVariable(environment: Environment, problems: SettingProblem[]): Sourced<Seconds> {
+  const raw = environment.get(MINIMUM_DRAIN_VARIABLE);
+  if (raw === undefined) {
+    return { value: DEFAULT_MINIMUM_DRAIN_SECONDS, origin: BUILT_IN };
+  }
+  const parsed = parseGoDuration(raw.value);
+  if (parsed.ok) {
+    return { value: parsed.seconds, origin: raw.origin };
+  }
+  const note = `${MINIMUM_DRAIN_VARIABLE} "${raw.value}" is no Go duration (${parsed.why}), so Istio uses ${DEFAULT_MINIMUM_DRAIN_SECONDS}s`;
+  problems.push({ kind: 'EnvironmentValueIgnored', message: note, path: whereOf(raw.origin) });
+  return { value: DEFAULT_MINIMUM_DRAIN_SECONDS, origin: raw.origin, note };
+}
+
+function booleanVariable(environment: Environment, problems: SettingProblem[]): Sourced<boolean> {
+  const raw = environment.get(EXIT_ON_ZERO_VARIABLE);
+  if (raw === undefined) {
+    return { value: false, origin: BUILT_IN };
+  }
+  const parsed = parseGoBool(raw.value);
+  if (parsed !== undefined) {
+    return { value: parsed, origin: raw.origin };
+  }
+  const note = `${EXIT_ON_ZERO_VARIABLE} "${raw.value}" is no Go boolean, so Istio takes it as false`;
+  problems.push({ kind: 'EnvironmentValueIgnored', message: note, path: whereOf(raw.origin) });
+  return { value: false, origin: raw.origin, note };
+}
+
+export function whereOf(origin: Origin): string {
+  return [origin.object, origin.path].filter((part) => part !== undefined).join(' ') || origin.level;
+}
+
+type Refusal = NonNullable<EffectiveSettings['podsRefused']>;
+
+interface AnnotationRead {
+  readonly values?: ProxyConfigValues;
+  readonly problems: readonly SettingProblem[];
+  readonly refused?: Refusal;
+}
+
+const EMPTY_ANNOTATION: AnnotationRead = { problems: [] };
+
+function readAnnotation(template: PodTemplate): AnnotationRead {
+  const text = template.metadata?.annotations?.[PROXY_CONFIG_ANNOTATION];
+  if (text === undefined) {
+    return EMPTY_ANNOTATION;
+  }
+  const parsed = parseProxyConfigAnnotation(text);
+  const path = `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]`;
+  if (!parsed.ok) {
+    const message = parsed.malformed.message;
+    return {
+      problems: [{ kind: 'AnnotationMalformed', message, path }],
+      refused: { code: 'AnnotationMalformed', message: `the injector refuses every pod: ${PROXY_CONFIG_ANNOTATION} is malformed (${message})` },
+    };
+  }
+  return {
+    values: parsed.values,
+    problems: [
+      ...parsed.unknownKeys.map((unknown): SettingProblem => ({
+        kind: 'AnnotationKeyUnknown', path: `${path}.${unknown.key}`,
+        message: `Istio ignores the unknown key ${unknown.key}${unknown.suggestion === undefined ? '' : `; did you mean ${unknown.suggestion}?`}`,
+      })),
+      ...parsed.dangerous.map((problem): SettingProblem => ({ kind: 'AnnotationValueDangerous', path: `${path}.${problem.key}`, message: problem.message })),
+    ],
+  };
+}
+
+function gracePeriodOf(template: PodTemplate): Sourced<Seconds> {
+  const value = template.spec.terminationGracePeriodSeconds;
+  return value === undefined
+    ? { value: DEFAULT_GRACE_PERIOD_SECONDS, origin: BUILT_IN }
+    : { value, origin: { level: 'Template', path: 'spec.template.spec.terminationGracePeriodSeconds' } };
+}
+
+/** The entry that users (or we) put into the template: in `containers` for `image: auto`, else where it was filled in by hand. */
+export function proxyContainer(template: PodTemplate): Container | undefined {
+  return template.spec.containers.find((container) => container.name === PROXY_CONTAINER)
+    ?? template.spec.initContainers?.find((container) => container.name === PROXY_CONTAINER);
+}
+
+interface ProxyLifecycle {
+  readonly preStop?: Sourced<LifecycleHandler>;
+  readonly postStart?: Sourced<LifecycleHandler>;
+  readonly refused?: Refusal;
+}
+
+/**
+ * The injector merges the user's `istio-proxy` entry over its own container [measured]: on native an `exec` preStop
+ * replaces the default drain call, any other handler stands beside it, and the API server rejects the pod for two.
+ */
+function proxyLifecycle(template: PodTemplate, proxy: ProxyVerdict, revision: Revision | undefined, mesh: MeshFacts, hold: boolean): ProxyLifecycle {
+  if (proxy.container === 'None') {
+    return {};
+  }
+  const container = proxyContainer(template);
+  const user: Lifecycle = container?.lifecycle ?? {};
+  const path = `lifecycle of container ${PROXY_CONTAINER}`;
+  const given = givenLifecycle(proxy, revision, mesh, hold);
+  const merged: { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } = { ...given };
+  for (const hook of ['preStop', 'postStart'] as const) {
+    const own = user[hook];
+    if (own === undefined) {
+      continue;
+    }
+    const other = given[hook]?.value;
+    if (other !== undefined && handlerType(other) !== handlerType(own)) {
+      return { refused: { code: 'HookHandlerIllegal', message: `the API server refuses every pod: ${path} would have two ${hook} handlers, ${handlerType(own)} and Istio's ${handlerType(other)}` } };
+    }
+    merged[hook] = { value: own, origin: { level: 'Template', path: `${path}.${hook}` } };
+  }
+  const inInit = template.spec.initContainers?.some((init) => init.name === PROXY_CONTAINER && init.image === 'auto') === true;
+  if (inInit && proxy.container === 'Classic') {
+    return { ...merged, refused: { code: 'HookHandlerIllegal', message: `the API server refuses every pod: ${PROXY_CONTAINER} stands under initContainers, and the injector adds another under containers` } };
+  }
+  return merged;
+}
+
+/** What Istio itself puts there: Helm's `global.proxy.lifecycle` replaces both the hold hook and the native drain call. */
+function givenLifecycle(proxy: ProxyVerdict, revision: Revision | undefined, mesh: MeshFacts, hold: boolean): { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } {
+  const helm = revision?.injector?.proxyLifecycle;
+  if (helm !== undefined) {
+    const origin: Origin = { level: 'Injector', object: `istio-sidecar-injector of revision ${revision?.name ?? ''}`, path: 'global.proxy.lifecycle' };
+    return {
+      ...(helm.preStop === undefined ? {} : { preStop: { value: helm.preStop, origin } }),
+      ...(helm.postStart === undefined ? {} : { postStart: { value: helm.postStart, origin } }),
+    };
+  }
+  if (proxy.container === 'Native') {
+    const minor = istioMinor(mesh.stated.istioVersion ?? revision?.version);
+    return minor === undefined || minor >= NATIVE_DRAIN_HOOK_SINCE_MINOR ? { preStop: { value: NATIVE_DRAIN_HOOK, origin: BUILT_IN } } : {};
+  }
+  return hold ? { postStart: { value: HOLD_POST_START, origin: { level: 'BuiltIn', path: 'holdApplicationUntilProxyStarts' } } } : {};
+}
+
+export function handlerType(handler: LifecycleHandler): string {
+  return Object.keys(handler)[0] ?? 'none';
+}
+
+function appContainers(template: PodTemplate): ContainerSettings[] {
+  const apps = template.spec.containers
+    .filter((container) => container.name !== PROXY_CONTAINER)
+    .map((container) => containerSettings(container, 'App', 'containers'));
+  const sidecars = (template.spec.initContainers ?? [])
+    .filter((container) => container.restartPolicy === 'Always' && container.name !== PROXY_CONTAINER)
+    .map((container) => containerSettings(container, 'NativeSidecar', 'initContainers'));
+  return [...apps, ...sidecars];
+}
+
+function containerSettings(container: Container, role: ContainerSettings['role'], list: string): ContainerSettings {
+  const path = `spec.template.spec.${list}[${container.name}].lifecycle`;
+  const { preStop, postStart } = container.lifecycle ?? {};
+  return {
+    name: container.name,
+    role,
+    ...(preStop === undefined ? {} : { preStop: { value: preStop, origin: { level: 'Template' as const, path: `${path}.preStop` } } }),
+    ...(postStart === undefined ? {} : { postStart: { value: postStart, origin: { level: 'Template' as const, path: `${path}.postStart` } } }),
+  };
+}
+
+function appPorts(template: PodTemplate): number[] {
+  const ports = template.spec.containers
+    .filter((container) => container.name !== PROXY_CONTAINER)
+    .flatMap((container) => (container.ports ?? []).map((port) => port.containerPort));
+  return ports.length === 0 ? [DEFAULT_APP_PORT] : [...new Set(ports)].sort((a, b) => a - b);
+}
+
+function statedPreStop(input: SettingsInput, problems: SettingProblem[]): { statedPreStop?: Sourced<Seconds> } {
+  const own = input.workloadAnnotations?.[PRE_STOP_ANNOTATION];
+  const text = own ?? input.template.metadata?.annotations?.[PRE_STOP_ANNOTATION];
+  if (text === undefined) {
+    return {};
+  }
+  const path = `${own === undefined ? 'spec.template.' : ''}metadata.annotations["${PRE_STOP_ANNOTATION}"]`;
+  const parsed = parseGoDuration(text);
+  if (!parsed.ok || parsed.seconds < 0) {
+    problems.push({ kind: 'EnvironmentValueIgnored', path, message: `${PRE_STOP_ANNOTATION} "${text}" is no duration such as 20s and is ignored` });
+    return {};
+  }
+  return { statedPreStop: { value: parsed.seconds, origin: { level: 'Annotation', path } } };
+}
+
+function proxyImageOf(template: PodTemplate, layers: readonly Layer[], resources: WinningProxyConfigs, revision: Revision | undefined, mesh: MeshFacts): Sourced<ProxyImage | 'unknown'> {
+  if (mesh.stated.proxyImage !== undefined) {
+    return { value: mesh.stated.proxyImage, origin: { level: 'BuiltIn', path: 'stated' } };
+  }
+  const annotations = template.metadata?.annotations ?? {};
+  const explicit = proxyContainer(template)?.image ?? annotations['sidecar.istio.io/proxyImage'];
+  if (explicit !== undefined && explicit !== 'auto') {
+    return { value: explicit.includes('distroless') ? 'distroless' : 'unknown', origin: { level: 'Template', path: `image of ${PROXY_CONTAINER}` } };
+  }
+  const type: Sourced<string> | undefined =
+    sourced(resources.selector?.imageType, { level: 'SelectorProxyConfig', ...(resources.selector === undefined ? {} : { object: proxyConfigName(resources.selector) }) })
+    ?? sourced(annotations['sidecar.istio.io/proxyImageType'], { level: 'Annotation', path: 'sidecar.istio.io/proxyImageType' })
+    ?? sourced(layers.find((layer) => layer.origin.level === 'Annotation')?.values.imageType, { level: 'Annotation', path: 'image.imageType' })
+    ?? sourced(resources.namespace?.imageType, { level: 'NamespaceProxyConfig' })
+    ?? sourced(resources.root?.imageType, { level: 'RootProxyConfig' })
+    ?? sourced(layers.find((layer) => layer.origin.level === 'MeshConfig')?.values.imageType, { level: 'MeshConfig', path: 'defaultConfig.image.imageType' })
+    ?? sourced(revision?.injector?.imageType, { level: 'Injector', path: 'global.variant' });
+  if (type !== undefined) {
+    return { value: type.value === 'distroless' ? 'distroless' : 'with-shell', origin: type.origin };
+  }
+  // Istio's default image has a shell and net-tools; only a revision that was seen tells that nothing else was chosen.
+  return { value: revision?.injector === undefined ? 'unknown' : 'with-shell', origin: BUILT_IN };
+}
+
+function sourced<T>(value: T | undefined, origin: Origin): Sourced<T> | undefined {
+  return value === undefined ? undefined : { value, origin };
+}
+
+function statsInclusionOf(template: PodTemplate, layers: readonly Layer[]): Sourced<StatsInclusion> {
+  const annotations = template.metadata?.annotations ?? {};
+  const suffixes = words(annotations[STATS_SUFFIXES_ANNOTATION]);
+  const prefixes = words(annotations['sidecar.istio.io/statsInclusionPrefixes']);
+  const regexps = words(annotations['sidecar.istio.io/statsInclusionRegexps']);
+  const base = pick(layers, (values) => values.statsInclusion, NO_STATS);
+  if (suffixes.length + prefixes.length + regexps.length === 0) {
+    return base;
+  }
+  return {
+    value: {
+      suffixes: suffixes.length > 0 ? suffixes : base.value.suffixes,
+      prefixes: prefixes.length > 0 ? prefixes : base.value.prefixes,
+      regexps: regexps.length > 0 ? regexps : base.value.regexps,
+    },
+    origin: { level: 'Annotation', path: 'spec.template.metadata.annotations' },
+  };
+}
+
+const NO_STATS: StatsInclusion = { prefixes: [], suffixes: [], regexps: [] };
+
+function words(text: string | undefined): string[] {
+  return (text ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '');
+}

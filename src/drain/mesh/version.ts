@@ -1,0 +1,16 @@
+/** The minor of an Istio 1.x version such as `1.30.3`, `1.27-alpha.1` or an image tag `1.24.2-distroless`; undefined where it cannot be read. */
+export function istioMinor(version: string | undefined): number | undefined {
+  const match = /^v?1\.(\d{1,3})(?:[.-]|$)/.exec(version ?? '');
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+/** From this minor on the annotation `sidecar.istio.io/nativeSidecar` counts (Istio 1.24 release notes). */
+export const NATIVE_ANNOTATION_SINCE_MINOR = 24;
+/** From this minor on a native proxy has `POST drain` as its default preStop. */
+export const NATIVE_DRAIN_HOOK_SINCE_MINOR = 21;
+/** From this minor on ENABLE_NATIVE_SIDECARS defaults to auto. */
+export const NATIVE_AUTO_SINCE_MINOR = 27;
+/** Under auto, pods are native where every node's kubelet has at least this minor. */
+export const NATIVE_AUTO_KUBELET_MINOR = 33;
+/** Before this minor one failed read of the connection count ended the wait of EXIT_ON_ZERO_ACTIVE_CONNECTIONS; since then five in a row. */
+export const EXIT_ON_ZERO_TRUSTED_SINCE_MINOR = 23;

@@ -1,0 +1,92 @@
+import type { LifecycleHandler } from '../../api/kubernetes.ts';
+import type { ProxyImage, StatsInclusion } from './mesh.ts';
+import type { Seconds } from './workload.ts';
+
+/** What kind of proxy the pods of a template will have. */
+export type ProxyKind = 'None' | 'Classic' | 'Native' | 'Gateway' | 'GrpcAgent' | 'Unknown';
+
+export interface ProxyVerdict {
+  readonly kind: ProxyKind;
+  /** For a Gateway: where its proxy stands; for the others equal to `kind` where it applies. */
+  readonly container: 'Classic' | 'Native' | 'Unknown' | 'None';
+  /** Revision whose istiod injects; `undefined` where not injected or unknown. */
+  readonly revision?: string;
+  /** The steps that led here, for people. */
+  readonly because: readonly string[];
+  /** What would have to be known, where `kind` is Unknown. */
+  readonly missing: readonly string[];
+  readonly ambient: boolean;
+}
+
+/** Where a value came from, lowest precedence first. */
+export type OriginLevel =
+  | 'BuiltIn'
+  | 'MeshConfig'
+  | 'Injector'
+  | 'RootProxyConfig'
+  | 'NamespaceProxyConfig'
+  | 'Annotation'
+  | 'SelectorProxyConfig'
+  | 'Template'
+  | 'Delete';
+
+export interface Origin {
+  readonly level: OriginLevel;
+  /** Which object, for example `ProxyConfig shop/slow` or `ConfigMap istio-system/istio`. */
+  readonly object?: string;
+  /** Field path inside it. */
+  readonly path?: string;
+}
+
+export interface Sourced<T> {
+  readonly value: T;
+  readonly origin: Origin;
+  /** What Istio makes of a bad value: for example that `"20"` is no duration, so that the default holds. */
+  readonly note?: string;
+}
+
+/** A problem found on the way to the effective values; findings are made from these. */
+export interface SettingProblem {
+  readonly kind:
+    | 'AnnotationMalformed'
+    | 'AnnotationKeyUnknown'
+    | 'AnnotationValueDangerous'
+    | 'AnnotationMisplaced'
+    | 'ProxyConfigShadowed'
+    | 'ProxyConfigDead'
+    | 'EnvironmentValueIgnored';
+  readonly message: string;
+  readonly path: string;
+}
+
+/** The hooks of one container. */
+export interface ContainerSettings {
+  readonly name: string;
+  readonly role: 'App' | 'Proxy' | 'NativeSidecar';
+  readonly preStop?: Sourced<LifecycleHandler>;
+  readonly postStart?: Sourced<LifecycleHandler>;
+}
+
+/** The value of each clock of a pod's termination, with its origin. */
+export interface EffectiveSettings {
+  readonly proxy: ProxyVerdict;
+  readonly terminationDrainDuration: Sourced<Seconds>;
+  readonly drainDuration: Sourced<Seconds>;
+  readonly minimumDrainDuration: Sourced<Seconds>;
+  readonly exitOnZeroActiveConnections: Sourced<boolean>;
+  readonly holdApplicationUntilProxyStarts: Sourced<boolean>;
+  readonly gracePeriod: Sourced<Seconds>;
+  readonly proxyImage: Sourced<ProxyImage | 'unknown'>;
+  readonly statsInclusion: Sourced<StatsInclusion>;
+  readonly proxyPreStop?: Sourced<LifecycleHandler>;
+  readonly proxyPostStart?: Sourced<LifecycleHandler>;
+  /** Every container that will run beside the proxy, in no meaningful order. */
+  readonly apps: readonly ContainerSettings[];
+  /** Ports that app containers state; 8080 where none does. */
+  readonly appPorts: readonly number[];
+  /** Stated by annotation where the length of an app preStop cannot be known. */
+  readonly statedPreStop?: Sourced<Seconds>;
+  /** Pods of this template are refused at creation (for example by a malformed annotation): nothing here will hold. */
+  readonly podsRefused?: { readonly code: 'AnnotationMalformed' | 'HookHandlerIllegal'; readonly message: string };
+  readonly problems: readonly SettingProblem[];
+}

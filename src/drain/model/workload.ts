@@ -1,0 +1,83 @@
+import type { PodTemplate } from '../../api/kubernetes.ts';
+
+/** Whole or fractional seconds. */
+export type Seconds = number;
+
+export interface WorkloadRef {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Where a manifest stood, for people who have to change it. Lines count from 1. */
+export interface SourceLocation {
+  readonly file: string;
+  readonly line: number;
+  /** Lines of fields of the manifest, keyed by field path such as `spec.template.spec.terminationGracePeriodSeconds`. */
+  readonly fieldLines?: Readonly<Record<string, number>>;
+}
+
+/**
+ * Who holds a field.
+ * - `Absent`: it has no value.
+ * - `Defaulted`: the API server (or nobody) put it there; nobody asked for it, whatever managedFields say.
+ * - `Declared`: somebody else stated it; `owners` are their field managers.
+ * - `Ours`: only we hold it.
+ * - `Shared`: we and somebody else hold the same value.
+ */
+export type Ownership = 'Absent' | 'Defaulted' | 'Declared' | 'Ours' | 'Shared';
+
+export interface FieldOwner {
+  readonly ownership: Ownership;
+  /** Field managers other than ours. Empty for `Absent`, `Defaulted` (nobody is its owner) and `Ours`. */
+  readonly owners: readonly string[];
+}
+
+/** The fields that a plan may write. The names are used as keys everywhere: state, changes, conflicts. */
+export const MANAGED_FIELDS = ['gracePeriod', 'proxyConfig', 'statsSuffixes', 'nativeSidecar', 'proxyContainer'] as const;
+export type ManagedField = (typeof MANAGED_FIELDS)[number];
+
+export type FieldOwners = Readonly<Record<ManagedField, FieldOwner>>;
+
+/** What the status of a workload says of its rollout, in terms that every kind shares. */
+export interface RolloutFacts {
+  /** Desired replicas (for a DaemonSet: scheduled nodes). */
+  readonly replicas: number;
+  readonly strategy: 'RollingUpdate' | 'Recreate' | 'OnDelete' | 'None';
+  readonly paused: boolean;
+  /** StatefulSet partition; 0 where there is none. */
+  readonly partition: number;
+  /** True when every replica runs the current template and is available. */
+  readonly complete: boolean;
+  /** True when the workload runs what its current template says, or is on its way there without trouble. */
+  readonly healthy: boolean;
+  /** True between a template change and `complete`. */
+  readonly rolling: boolean;
+  /** A Deployment that reports ProgressDeadlineExceeded. */
+  readonly stuck: boolean;
+}
+
+/** The slim record of a workload: all that the domain reads, and nothing else. */
+export interface Workload extends WorkloadRef {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly deleting: boolean;
+  /** The owner that reconciles this object, if any (`controller: true`). */
+  readonly controllerOwner?: { readonly apiVersion: string; readonly kind: string; readonly name: string };
+  readonly labels: Readonly<Record<string, string>>;
+  /** Only the annotations of this product (`sidecardrain.io/*`). */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Istio annotations that stand on the workload's own metadata, where Istio does not read them. */
+  readonly misplaced?: readonly string[];
+  readonly template: PodTemplate;
+  readonly fields: FieldOwners;
+  readonly rollout: RolloutFacts;
+  readonly source?: SourceLocation;
+}
+
+/** `Deployment/shop/checkout`: the key of queues, ledgers and messages. */
+export function workloadKey(ref: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'>): string {
+  return `${ref.kind}/${ref.namespace}/${ref.name}`;
+}

@@ -1,0 +1,96 @@
+import type { ReasonCode } from '../../api/reasons.ts';
+import type { EffectiveSettings } from '../model/settings.ts';
+import type { Seconds } from '../model/workload.ts';
+import type { AppDelay, ProxyClocks } from './clocks.ts';
+import type { Intent } from './intent.ts';
+
+/** A clause of the promise that a pod template does not keep. */
+export interface BrokenClause {
+  readonly code: ReasonCode;
+  readonly message: string;
+  readonly needed: Seconds;
+  readonly present: Seconds;
+}
+
+/** What a pod of the template will do, in the few numbers that the promise is checked against. */
+export interface Clocks {
+  readonly delay: AppDelay;
+  readonly proxy: ProxyClocks;
+}
+
+/** How long a request must be able to go on after the application's SIGTERM. */
+export function longestPromised(intent: Intent): Seconds {
+  return Math.max(intent.duration, intent.maxWait);
+}
+
+/**
+ * What the proxy's own settings must give, apart from the grace period. A native proxy lives until the application has
+ * exited whatever they say, so there is nothing to check there; one of unknown form is judged as classic, which is the
+ * form that needs them.
+ */
+export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, clocks: Clocks): BrokenClause[] {
+  if (settings.proxy.container === 'Native' || settings.proxy.container === 'None') {
+    return [];
+  }
+  const { delay, proxy } = clocks;
+  const broken: BrokenClause[] = [];
+  const floor = delay.seconds + (intent.mode === 'Adaptive' ? 0 : intent.duration);
+  if (proxy.floor < floor) {
+    broken.push({
+      code: settings.exitOnZeroActiveConnections.value && !proxy.callsDrain ? 'MinimumDrainTooShort' : 'DrainTooShort',
+      message: `the proxy may be gone after ${proxy.floor} s; the promise needs it for ${floor} s (${delay.seconds} s until the application gets SIGTERM${intent.mode === 'Adaptive' ? '' : ` + ${intent.duration} s`})`,
+      needed: floor,
+      present: proxy.floor,
+    });
+  }
+  const longest = delay.seconds + longestPromised(intent);
+  if (proxy.busy < longest) {
+    broken.push({
+      code: 'DrainTooShort',
+      message: `requests in flight are cut when the proxy ends after ${proxy.busy} s; the promise is ${longest} s`,
+      needed: longest,
+      present: proxy.busy,
+    });
+  }
+  if (intent.mode !== 'Fixed' && intent.maxWait > intent.duration && proxy.busy <= proxy.floor) {
+    broken.push({
+      code: 'DrainTooShort',
+      message: `every pod lingers ${proxy.floor} s although nothing is in flight; the policy wants it to end when it is quiet`,
+      needed: proxy.floor,
+      present: proxy.busy,
+    });
+  }
+  return broken;
+}
+
+/**
+ * The grace period that the promise needs, margin included. This is the product's constraint:
+ * `preStop + drain < terminationGracePeriodSeconds` on classic, `preStop + longest request < ...` on native.
+ */
+export function neededGrace(settings: EffectiveSettings, intent: Intent, clocks: Clocks): Seconds {
+  switch (settings.proxy.container) {
+    case 'Native':
+      return Math.ceil(nativeNeed(intent, clocks) + intent.margin);
+    case 'Unknown':
+      return Math.ceil(Math.max(nativeNeed(intent, clocks), classicNeed(intent, clocks)) + intent.margin);
+    case 'Classic':
+    case 'None':
+      return Math.ceil(classicNeed(intent, clocks) + intent.margin);
+  }
+}
+
+/** The proxy gets SIGTERM when its own preStop and all app containers are over; a drain of its own comes after that. */
+function nativeNeed(intent: Intent, { delay, proxy }: Clocks): Seconds {
+  const apps = delay.seconds + longestPromised(intent);
+  return Math.max(apps, finite(proxy.preStopAtMost, 0)) + (proxy.callsDrain ? 0 : proxy.afterApps);
+}
+
+function classicNeed(intent: Intent, { delay, proxy }: Clocks): Seconds {
+  const promised = delay.seconds + longestPromised(intent);
+  const hook = intent.mode !== 'Fixed' && intent.strategy === 'PreStopHook' && proxy.callsDrain ? promised + intent.duration : 0;
+  return Math.max(promised, proxy.floor, finite(proxy.ceiling, 0), hook);
+}
+
+function finite(value: Seconds, otherwise: Seconds): Seconds {
+  return Number.isFinite(value) ? value : otherwise;
+}

@@ -1,0 +1,57 @@
+// Writes every generated file of the project, or, with --check, compares and lists those that differ (exit 1).
+// A generator is {name, outputs: () => Promise<Map<path relative to the root, content>>}. To add one: a module in
+// scripts/generate/ that exports it, and one line in the list below.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { apiSchema } from './generate/api-schema.mjs';
+import { apiTypes } from './generate/api-types.mjs';
+import { root } from './generate/root.mjs';
+
+export const generators = [apiTypes, apiSchema];
+
+/** Paths, relative to the root, of the generated files whose content is not what would be written now. */
+export async function differing(folder = root) {
+  const paths = [];
+  for (const [path, content] of await allOutputs()) {
+    const present = await readFile(join(folder, path), 'utf8').catch(() => undefined);
+    if (present !== content) {
+      paths.push(path);
+    }
+  }
+  return paths;
+}
+
+async function allOutputs() {
+  const all = new Map();
+  for (const generator of generators) {
+    for (const [path, content] of await generator.outputs()) {
+      if (all.has(path)) {
+        throw new Error(`generator ${generator.name} writes ${path}, and so does another one`);
+      }
+      all.set(path, content);
+    }
+  }
+  return all;
+}
+
+async function main(args) {
+  const paths = await differing();
+  if (args.includes('--check')) {
+    for (const path of paths) {
+      console.error(`${path} is not what its source says: run npm run generate and commit it`);
+    }
+    process.exitCode = paths.length === 0 ? 0 : 1;
+    return;
+  }
+  const all = await allOutputs();
+  for (const path of paths) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), all.get(path));
+    console.log(`wrote ${path}`);
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(process.argv.slice(2));
+}

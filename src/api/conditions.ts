@@ -1,0 +1,120 @@
+import type { Condition, ConditionStatus } from './policy.gen.ts';
+
+/**
+ * The conditions of a policy, in the order in which they are shown. Ready, Reconciling and Stalled mean what kstatus means by them,
+ * so that Flux, Argo CD and `kubectl wait` understand a policy without being told. Ready says that the policy was accepted
+ * and evaluated at this generation; it never waits for rollouts, or every GitOps tool would time out on a slow one.
+ */
+export const CONDITION_TYPES = ['Ready', 'Compliant', 'Reconciling', 'Stalled', 'Conflicted'] as const;
+export type ConditionType = (typeof CONDITION_TYPES)[number];
+
+interface ReasonOfCondition {
+  readonly status: ConditionStatus;
+  readonly sentence: string;
+}
+
+const EVALUATING = { status: 'Unknown', sentence: 'The policy has not been evaluated at this generation yet.' } as const;
+const FACTS_MISSING = {
+  status: 'Unknown',
+  sentence: 'Something that has to be known could not be read, so nothing is written and nothing is taken back.',
+} as const;
+const INVALID_SELECTOR = 'A label selector cannot be evaluated; nothing is written until it is corrected.';
+const INVALID_NAME_PATTERN = 'A pattern in match.names cannot be a workload\'s name; nothing is written until it is corrected.';
+const INVALID_SPEC = 'The stored policy does not satisfy the schema of this version; nothing is written until it is corrected.';
+const PROXY_CONFIG_KIND_ABSENT =
+  'environment: ProxyConfig needs the kind ProxyConfig (networking.istio.io), which is not installed; looked at again when it is.';
+
+/** Each condition's closed list of reasons. A reason fixes the status, so that the two can never disagree. */
+export const CONDITION_REASONS = {
+  Ready: {
+    Evaluated: { status: 'True', sentence: 'The policy is accepted and evaluated.' },
+    NoMatchingWorkloads: { status: 'True', sentence: 'The policy is accepted and selects no workload at present.' },
+    IstioAbsent: {
+      status: 'True',
+      sentence: 'The policy is accepted; no sidecar injector is installed, so there is no proxy to drain. Looked at again when one appears.',
+    },
+    Suspended: { status: 'True', sentence: 'The policy is accepted and evaluated; suspend is true, so it writes nothing.' },
+    Paused: { status: 'True', sentence: 'The policy is accepted and evaluated; the operator\'s off switch is on, so nothing is written.' },
+    Evaluating: EVALUATING,
+    FactsMissing: FACTS_MISSING,
+    InvalidSelector: { status: 'False', sentence: INVALID_SELECTOR },
+    InvalidNamePattern: { status: 'False', sentence: INVALID_NAME_PATTERN },
+    InvalidSpec: { status: 'False', sentence: INVALID_SPEC },
+    ProxyConfigKindAbsent: { status: 'False', sentence: PROXY_CONFIG_KIND_ABSENT },
+    Terminating: { status: 'False', sentence: 'The policy is being deleted and its workloads are given back.' },
+  },
+  Compliant: {
+    AllCompliant: { status: 'True', sentence: 'The promise holds for every workload that the policy answers for.' },
+    NoMatchingWorkloads: { status: 'True', sentence: 'The policy selects no workload at present.' },
+    WorkloadsNonCompliant: { status: 'False', sentence: 'The promise does not hold for every workload, and nothing is written to change that.' },
+    RolloutInProgress: { status: 'False', sentence: 'The promise does not hold everywhere yet: workloads are rolling out or waiting for their turn.' },
+    AttentionNeeded: { status: 'False', sentence: 'The promise does not hold for workloads that somebody has to look at; status.attention names them.' },
+    Evaluating: EVALUATING,
+    FactsMissing: FACTS_MISSING,
+    Stalled: { status: 'Unknown', sentence: 'The policy cannot be evaluated; the condition Stalled says why.' },
+  },
+  Reconciling: {
+    Evaluating: { status: 'True', sentence: 'The policy is being evaluated.' },
+    RollingOut: { status: 'True', sentence: 'Workloads are being changed.' },
+    Restoring: { status: 'True', sentence: 'Workloads are being given back what they had before.' },
+    Settled: { status: 'False', sentence: 'Nothing is under way.' },
+  },
+  Stalled: {
+    InvalidSelector: { status: 'True', sentence: INVALID_SELECTOR },
+    InvalidNamePattern: { status: 'True', sentence: INVALID_NAME_PATTERN },
+    InvalidSpec: { status: 'True', sentence: INVALID_SPEC },
+    ProxyConfigKindAbsent: { status: 'True', sentence: PROXY_CONFIG_KIND_ABSENT },
+    NotStalled: { status: 'False', sentence: 'Nothing is in the way.' },
+  },
+  Conflicted: {
+    FieldConflict: { status: 'True', sentence: 'At least one workload is left alone, because somebody else declares a field that would have to change.' },
+    ChangedBack: { status: 'True', sentence: 'At least one workload is left alone, because somebody else keeps changing it back.' },
+    LimitExceeded: { status: 'True', sentence: 'At least one workload is left alone, because it would need more than the policy allows.' },
+    NoConflict: { status: 'False', sentence: 'No workload is left alone because of a conflict.' },
+  },
+} as const satisfies Record<ConditionType, Record<string, ReasonOfCondition>>;
+
+export type ConditionReason<T extends ConditionType> = Extract<keyof (typeof CONDITION_REASONS)[T], string>;
+
+/** A condition before it has a time. */
+export type NewCondition = Omit<Condition, 'lastTransitionTime'>;
+
+/** A condition whose status follows from its reason; the reason's own sentence stands in where no message is given. */
+export function condition<T extends ConditionType>(
+  type: T, reason: ConditionReason<T>, observedGeneration: number | undefined, message?: string,
+): NewCondition {
+  const reasons: Record<string, ReasonOfCondition> = CONDITION_REASONS[type];
+  const known = reasons[reason];
+  if (known === undefined) {
+    throw new TypeError(`condition ${type} has no reason ${reason}`);
+  }
+  return {
+    type,
+    status: known.status,
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
+    reason,
+    message: message ?? known.sentence,
+  };
+}
+
+/**
+ * The conditions with `next` in place of the one of its type. `lastTransitionTime` moves to `now` only when the status
+ * changes. When nothing changes the very same list comes back, so that a caller can see that there is nothing to write.
+ * @param now RFC 3339
+ */
+export function setCondition(conditions: readonly Condition[], next: NewCondition, now: string): readonly Condition[] {
+  const present = conditions.find((one) => one.type === next.type);
+  if (present !== undefined && present.status === next.status && present.reason === next.reason
+    && present.message === next.message && present.observedGeneration === next.observedGeneration) {
+    return conditions;
+  }
+  const lastTransitionTime = present?.status === next.status ? present.lastTransitionTime : now;
+  const others = conditions.filter((one) => one.type !== next.type);
+  return [...others, { ...next, lastTransitionTime }].sort((a, b) => rank(a.type) - rank(b.type));
+}
+
+/** Foreign types go last, in the order in which they stood. */
+function rank(type: string): number {
+  const at = (CONDITION_TYPES as readonly string[]).indexOf(type);
+  return at === -1 ? CONDITION_TYPES.length : at;
+}

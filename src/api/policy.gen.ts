@@ -1,0 +1,567 @@
+// Generated from crds/sidecardrain.io_sidecardrainpolicies.yaml by npm run generate. Do not edit.
+import type { ObjectMeta } from './kubernetes.ts';
+
+export type Enforcement = 'Audit' | 'Enforce';
+
+export interface PolicySelectorRequirement {
+  /** The label's key. */
+  readonly key: string;
+  /** How the label is compared with values. */
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  /** For In and NotIn, at least one value; for Exists and DoesNotExist, none. At most 64. */
+  readonly values?: readonly string[];
+}
+
+/**
+ * Labels of the namespace. Required, so that nobody selects the whole cluster by leaving it out. {} selects every
+ * namespace.
+ */
+export interface PolicySelector {
+  /** Labels that must be there with exactly these values. At most 64. */
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  /** Requirements on labels, which must all hold. At most 32. */
+  readonly matchExpressions?: readonly PolicySelectorRequirement[];
+}
+
+export type PolicyWorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet';
+
+export type PolicyProxyRole = 'Sidecar' | 'Gateway';
+
+/**
+ * Which workloads the policy is for. All that is given must hold. Never touched, whatever this says: system
+ * namespaces, Istio's root namespace, the operator's own namespace, workloads that another controller owns, and
+ * workloads with the annotation sidecardrain.io/exempt.
+ */
+export interface PolicyMatch {
+  /**
+   * Labels of the namespace. Required, so that nobody selects the whole cluster by leaving it out. {} selects every
+   * namespace.
+   */
+  readonly namespaceSelector: PolicySelector;
+  /**
+   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself).
+   * Without it, or with {}, every workload of the selected namespaces.
+   */
+  readonly workloadSelector?: PolicySelector;
+  /**
+   * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on
+   * a node before their successors start.
+   */
+  readonly kinds?: readonly PolicyWorkloadKind[];
+  /**
+   * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
+   * Without it, every name. Workloads that are down during each deploy (strategy Recreate, StatefulSets with one
+   * replica, DaemonSets) are left alone unless a pattern here matches them.
+   */
+  readonly names?: readonly string[];
+  /**
+   * Istio revisions or revision tags, for example stable; default is the revision without a name. Only workloads
+   * whose proxy comes from one of them. Without it, every revision.
+   */
+  readonly revisions?: readonly string[];
+  /**
+   * Sidecar (the default) is a proxy beside an application. Gateway is an injected gateway, whose proxy is the
+   * application; it must be asked for.
+   */
+  readonly proxies?: readonly PolicyProxyRole[];
+}
+
+export type DrainMode = 'Fixed' | 'Adaptive' | 'Combined';
+
+export type DrainStrategy = 'Auto' | 'ActiveConnections' | 'PreStopHook';
+
+export type DrainHook = 'EstablishedConnections' | 'ActiveRequests';
+
+export type DrainEnvironment = 'Annotation' | 'ProxyConfig';
+
+export type DrainDurationChange = 'Leave' | 'Follow';
+
+/**
+ * The promise. duration and maxWait count from the moment the application gets SIGTERM: requests in flight get at
+ * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there every
+ * mode only makes the grace period long enough.
+ */
+export interface PolicyDrain {
+  /**
+   * Required. Fixed drains for exactly duration, busy or idle: simple, works with every Istio version and proxy
+   * image, and costs its whole length at each termination. Adaptive ends when the last connection is gone, at most
+   * after maxWait: for requests of very different length; calls that the application starts after its last inbound
+   * connection is gone are not covered. Combined drains for at least duration, then until the last connection is
+   * gone, at most maxWait: for applications that also make late calls of their own.
+   */
+  readonly mode: DrainMode;
+  /**
+   * Fixed and Combined, required there: requests in flight get at least this long. For example 60s; take the length
+   * of your longest request that has to survive.
+   */
+  readonly duration?: string;
+  /**
+   * Adaptive and Combined, required there: the drain ends after this long, even if connections are left. For
+   * example 5m. It is enforced by the grace period, so it is also how long a node drain can take.
+   */
+  readonly maxWait?: string;
+  /**
+   * How long new requests may still arrive after the termination began, because the pod has not yet been withdrawn
+   * from every client's endpoints. Counted in the budget where the application's own preStop hook is not longer; it
+   * is never written anywhere. Default 5s; 0s is allowed.
+   */
+  readonly endpointDelay?: string;
+  /**
+   * Adaptive and Combined only: how the end of the connections is noticed. ActiveConnections uses the proxy's own
+   * EXIT_ON_ZERO_ACTIVE_CONNECTIONS and works with any proxy image; only the grace period bounds it. PreStopHook
+   * runs a hook in the istio-proxy container, which needs sh, awk and netstat (or the agent's stats) in the proxy
+   * image and is never written for a native sidecar. Auto, which is the default there, takes ActiveConnections on
+   * Istio 1.23 and later and before that drains for the whole of maxWait; it never chooses a hook.
+   */
+  readonly strategy?: DrainStrategy;
+  /**
+   * Strategy PreStopHook only: what the hook waits for. EstablishedConnections (the default there) waits until no
+   * inbound connection is left; an idle client holds the pod until maxWait. ActiveRequests waits until no inbound
+   * request is in flight, so that idle clients do not count; it sets the annotation
+   * sidecar.istio.io/statsInclusionSuffixes, which makes the proxy export one more statistic.
+   */
+  readonly hook?: DrainHook;
+  /**
+   * Where the proxy's environment variables go, for strategies that set some. Annotation (the default): into the
+   * pod template's annotation proxy.istio.io/config, in the same write as the grace period. ProxyConfig: into a
+   * ProxyConfig resource per namespace; a pod that is older than that resource does not have the variables, and
+   * only the oldest ProxyConfig of a level counts in Istio, so it is used only where no other one stands.
+   */
+  readonly environment?: DrainEnvironment;
+  /**
+   * Envoy refuses new inbound connections once drainDuration (Istio's default is 45s) has passed in the drain; open
+   * ones go on. Follow raises it to the length of a longer drain. The same setting also slows every replacement of
+   * a listener during the pod's whole life, so Leave (the default) does not touch it and says so.
+   */
+  readonly drainDuration?: DrainDurationChange;
+}
+
+export type ProxyForm = 'Keep' | 'Native';
+
+export type HoldApplication = 'Keep' | 'Enabled';
+
+/** Settings of the proxy that go beside the drain. By default nothing of it is changed. */
+export interface PolicyProxy {
+  /**
+   * Keep (the default) leaves the proxy's form to Istio. Native sets the annotation sidecar.istio.io/nativeSidecar:
+   * "true" on the pod template: the proxy becomes a native sidecar, which outlives the application by itself. Needs
+   * Istio 1.24 or later and Kubernetes 1.29 or later.
+   */
+  readonly form?: ProxyForm;
+  /**
+   * Keep (the default) leaves the setting as it is. Enabled makes the application of a classic sidecar wait until
+   * the proxy is ready, so that a pod does not lose its first calls either.
+   */
+  readonly holdApplicationUntilProxyStarts?: HoldApplication;
+}
+
+export type GracePeriodChange = 'RaiseOnly' | 'Never';
+
+/**
+ * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is
+ * never made shorter than it was before the policy.
+ */
+export interface PolicyGracePeriod {
+  /**
+   * RaiseOnly (the default) raises the grace period where the promise needs a longer one. Never leaves it alone; a
+   * workload whose grace period is too short is then reported, and nothing else of it is written either.
+   */
+  readonly change?: GracePeriodChange;
+  /** Time kept between the end of the longest drain and the end of the grace period. At least 1s, default 5s. */
+  readonly margin?: string;
+  /**
+   * The longest grace period that this policy may ask for. A workload that would need more (for example because of
+   * a long preStop hook of its own) is reported and left alone as a whole. Default 10m, because the cluster
+   * autoscaler stops waiting for a pod after 10 minutes.
+   */
+  readonly maximum?: string;
+}
+
+export type ConflictHandling = 'Report' | 'Force';
+
+export type RolloutStrategy = 'Waves' | 'Immediate';
+
+/** Bounds for strategy Waves. */
+export interface PolicyWaves {
+  /**
+   * How many workloads of this policy may be rolling out at once, from 1 to 100. Default 3. A bound across all
+   * policies holds beside it.
+   */
+  readonly maxConcurrent?: number;
+}
+
+/**
+ * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
+ * many workloads restart at once.
+ */
+export interface PolicyRollout {
+  /**
+   * Waves (the default) changes a few workloads at a time and waits until each has rolled out. Immediate writes all
+   * of them at once: for tests and for clusters where restarts do not matter.
+   */
+  readonly strategy?: RolloutStrategy;
+  /** Bounds for strategy Waves. */
+  readonly waves?: PolicyWaves;
+}
+
+export type OnDelete = 'Restore' | 'Orphan';
+
+/** What is promised, for which workloads, and how it may be brought about. */
+export interface SidecarDrainPolicySpec {
+  /**
+   * Audit (the default) evaluates and reports what would change, and writes nothing to any workload; an Audit
+   * policy never governs, so it takes no workload away from another policy. Enforce writes. Start with Audit, read
+   * the status, then switch. Going back from Enforce to Audit leaves the written values as they are and restarts
+   * nothing.
+   */
+  readonly enforcement?: Enforcement;
+  /**
+   * true stops every write of this policy, while it goes on governing its workloads (no other policy takes them)
+   * and reporting. Default false. Use it to hold still during an incident.
+   */
+  readonly suspend?: boolean;
+  /**
+   * Where several Enforce policies select one workload, the highest priority governs it, alone; the others report
+   * Overridden. With equal priority, a policy with names beats one with workloadSelector, which beats one with
+   * neither; then the name decides. From -1000 to 1000, default 0.
+   */
+  readonly priority?: number;
+  /**
+   * Which workloads the policy is for. All that is given must hold. Never touched, whatever this says: system
+   * namespaces, Istio's root namespace, the operator's own namespace, workloads that another controller owns, and
+   * workloads with the annotation sidecardrain.io/exempt.
+   */
+  readonly match: PolicyMatch;
+  /**
+   * The promise. duration and maxWait count from the moment the application gets SIGTERM: requests in flight get at
+   * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there
+   * every mode only makes the grace period long enough.
+   */
+  readonly drain: PolicyDrain;
+  /** Settings of the proxy that go beside the drain. By default nothing of it is changed. */
+  readonly proxy?: PolicyProxy;
+  /**
+   * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is
+   * never made shorter than it was before the policy.
+   */
+  readonly gracePeriod?: PolicyGracePeriod;
+  /**
+   * What happens where somebody else (a manifest, Helm, a GitOps controller) declares a field that the promise
+   * needs to be different. Report (the default) writes nothing to that workload and names field and owner. Force
+   * takes the field over; an owner who applies again gets a conflict or undoes it. A grace period that somebody
+   * declared longer always stays.
+   */
+  readonly conflicts?: ConflictHandling;
+  /**
+   * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
+   * many workloads restart at once.
+   */
+  readonly rollout?: PolicyRollout;
+  /**
+   * What happens to the workloads when the policy is deleted or no longer selects them. Restore (the default) gives
+   * every field that is still as written the value from before, within the limits of rollout. Orphan leaves the
+   * values and gives up ownership, without any restart.
+   */
+  readonly onDelete?: OnDelete;
+}
+
+export type ConditionStatus = 'True' | 'False' | 'Unknown';
+
+export interface Condition {
+  /** Ready, Compliant, Reconciling, Stalled or Conflicted. */
+  readonly type: string;
+  /** True, False or Unknown. */
+  readonly status: ConditionStatus;
+  /** The metadata.generation that this condition is about. */
+  readonly observedGeneration?: number;
+  /** When the status last changed from one value to another. */
+  readonly lastTransitionTime: string;
+  /** One word of a closed list that says why. */
+  readonly reason: string;
+  /** A sentence for people. */
+  readonly message: string;
+}
+
+/**
+ * How many workloads the policy selects, and how they stand. The states exclude each other; their sum is matched. A
+ * field that is absent is 0.
+ */
+export interface PolicyWorkloadCounts {
+  /** Workloads that the policy selects. */
+  readonly matched?: number;
+  /** The promise holds. */
+  readonly compliant?: number;
+  /** Written, and rolling out now. */
+  readonly updating?: number;
+  /** To be written, and waiting for its turn. */
+  readonly pending?: number;
+  /**
+   * The promise does not hold and nothing is being done, because the policy is in Audit or suspended, or the
+   * operator is paused.
+   */
+  readonly nonCompliant?: number;
+  /**
+   * Left alone, because somebody else declares a field that would have to change, keeps changing it back, or a
+   * limit of the policy is in the way.
+   */
+  readonly conflicted?: number;
+  /** Left alone on purpose. The annotation sidecardrain.io/exempt, or a workload that another controller owns. */
+  readonly exempt?: number;
+  /** Governed by another policy. */
+  readonly overridden?: number;
+  /** Something that would have to be known is not, so nothing is written. */
+  readonly unknown?: number;
+  /** A write was refused, or the rollout behind it is stuck. */
+  readonly failed?: number;
+}
+
+export interface PolicyAttention {
+  /** Namespace of the workload. */
+  readonly namespace: string;
+  /** Kind of the workload. */
+  readonly kind: string;
+  /** Name of the workload. */
+  readonly name: string;
+  /** One word of the closed list of reasons and findings. */
+  readonly reason: string;
+  /** A sentence for people, with what to do. */
+  readonly message: string;
+}
+
+/** What the operator saw and did. Written by the operator only. */
+export interface SidecarDrainPolicyStatus {
+  /** The metadata.generation that this status is about. */
+  readonly observedGeneration?: number;
+  /**
+   * Ready: accepted and evaluated at this generation; it does not wait for rollouts. Compliant: the promise holds
+   * for every workload that the policy governs. Reconciling: work is under way. Stalled: nothing will happen until
+   * somebody changes something. Conflicted: at least one workload is left alone because of a conflict.
+   */
+  readonly conditions?: readonly Condition[];
+  /**
+   * How many workloads the policy selects, and how they stand. The states exclude each other; their sum is matched.
+   * A field that is absent is 0.
+   */
+  readonly workloads?: PolicyWorkloadCounts;
+  /** Workloads that somebody should look at, the most urgent first; at most 20. */
+  readonly attention?: readonly PolicyAttention[];
+}
+
+/**
+ * SidecarDrainPolicy promises that requests in flight survive the termination of the pods that it selects, for a
+ * stated time, in an Istio mesh. It sets Istio's drain settings and the grace period of the workloads' pod
+ * templates so that the promise holds, and reports where it does not. Each workload is governed by one policy.
+ */
+export interface SidecarDrainPolicy {
+  /** sidecardrain.io/v1alpha1 */
+  readonly apiVersion: 'sidecardrain.io/v1alpha1';
+  /** SidecarDrainPolicy */
+  readonly kind: 'SidecarDrainPolicy';
+  readonly metadata: ObjectMeta;
+  /** What is promised, for which workloads, and how it may be brought about. */
+  readonly spec: SidecarDrainPolicySpec;
+  /** What the operator saw and did. Written by the operator only. */
+  readonly status?: SidecarDrainPolicyStatus;
+}
+
+/** The same with every default filled in. */
+export interface DefaultedPolicyMatch {
+  /**
+   * Labels of the namespace. Required, so that nobody selects the whole cluster by leaving it out. {} selects every
+   * namespace.
+   */
+  readonly namespaceSelector: PolicySelector;
+  /**
+   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself).
+   * Without it, or with {}, every workload of the selected namespaces.
+   */
+  readonly workloadSelector?: PolicySelector;
+  /**
+   * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on
+   * a node before their successors start.
+   */
+  readonly kinds: readonly PolicyWorkloadKind[];
+  /**
+   * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
+   * Without it, every name. Workloads that are down during each deploy (strategy Recreate, StatefulSets with one
+   * replica, DaemonSets) are left alone unless a pattern here matches them.
+   */
+  readonly names?: readonly string[];
+  /**
+   * Istio revisions or revision tags, for example stable; default is the revision without a name. Only workloads
+   * whose proxy comes from one of them. Without it, every revision.
+   */
+  readonly revisions?: readonly string[];
+  /**
+   * Sidecar (the default) is a proxy beside an application. Gateway is an injected gateway, whose proxy is the
+   * application; it must be asked for.
+   */
+  readonly proxies: readonly PolicyProxyRole[];
+}
+
+/** The same with every default filled in. */
+export interface DefaultedPolicyDrain {
+  /**
+   * Required. Fixed drains for exactly duration, busy or idle: simple, works with every Istio version and proxy
+   * image, and costs its whole length at each termination. Adaptive ends when the last connection is gone, at most
+   * after maxWait: for requests of very different length; calls that the application starts after its last inbound
+   * connection is gone are not covered. Combined drains for at least duration, then until the last connection is
+   * gone, at most maxWait: for applications that also make late calls of their own.
+   */
+  readonly mode: DrainMode;
+  /**
+   * Fixed and Combined, required there: requests in flight get at least this long. For example 60s; take the length
+   * of your longest request that has to survive.
+   */
+  readonly duration?: string;
+  /**
+   * Adaptive and Combined, required there: the drain ends after this long, even if connections are left. For
+   * example 5m. It is enforced by the grace period, so it is also how long a node drain can take.
+   */
+  readonly maxWait?: string;
+  /**
+   * How long new requests may still arrive after the termination began, because the pod has not yet been withdrawn
+   * from every client's endpoints. Counted in the budget where the application's own preStop hook is not longer; it
+   * is never written anywhere. Default 5s; 0s is allowed.
+   */
+  readonly endpointDelay: string;
+  /**
+   * Adaptive and Combined only: how the end of the connections is noticed. ActiveConnections uses the proxy's own
+   * EXIT_ON_ZERO_ACTIVE_CONNECTIONS and works with any proxy image; only the grace period bounds it. PreStopHook
+   * runs a hook in the istio-proxy container, which needs sh, awk and netstat (or the agent's stats) in the proxy
+   * image and is never written for a native sidecar. Auto, which is the default there, takes ActiveConnections on
+   * Istio 1.23 and later and before that drains for the whole of maxWait; it never chooses a hook.
+   */
+  readonly strategy?: DrainStrategy;
+  /**
+   * Strategy PreStopHook only: what the hook waits for. EstablishedConnections (the default there) waits until no
+   * inbound connection is left; an idle client holds the pod until maxWait. ActiveRequests waits until no inbound
+   * request is in flight, so that idle clients do not count; it sets the annotation
+   * sidecar.istio.io/statsInclusionSuffixes, which makes the proxy export one more statistic.
+   */
+  readonly hook?: DrainHook;
+  /**
+   * Where the proxy's environment variables go, for strategies that set some. Annotation (the default): into the
+   * pod template's annotation proxy.istio.io/config, in the same write as the grace period. ProxyConfig: into a
+   * ProxyConfig resource per namespace; a pod that is older than that resource does not have the variables, and
+   * only the oldest ProxyConfig of a level counts in Istio, so it is used only where no other one stands.
+   */
+  readonly environment: DrainEnvironment;
+  /**
+   * Envoy refuses new inbound connections once drainDuration (Istio's default is 45s) has passed in the drain; open
+   * ones go on. Follow raises it to the length of a longer drain. The same setting also slows every replacement of
+   * a listener during the pod's whole life, so Leave (the default) does not touch it and says so.
+   */
+  readonly drainDuration: DrainDurationChange;
+}
+
+/** The same with every default filled in. */
+export interface DefaultedPolicyProxy {
+  /**
+   * Keep (the default) leaves the proxy's form to Istio. Native sets the annotation sidecar.istio.io/nativeSidecar:
+   * "true" on the pod template: the proxy becomes a native sidecar, which outlives the application by itself. Needs
+   * Istio 1.24 or later and Kubernetes 1.29 or later.
+   */
+  readonly form: ProxyForm;
+  /**
+   * Keep (the default) leaves the setting as it is. Enabled makes the application of a classic sidecar wait until
+   * the proxy is ready, so that a pod does not lose its first calls either.
+   */
+  readonly holdApplicationUntilProxyStarts: HoldApplication;
+}
+
+/** The same with every default filled in. */
+export interface DefaultedPolicyGracePeriod {
+  /**
+   * RaiseOnly (the default) raises the grace period where the promise needs a longer one. Never leaves it alone; a
+   * workload whose grace period is too short is then reported, and nothing else of it is written either.
+   */
+  readonly change: GracePeriodChange;
+  /** Time kept between the end of the longest drain and the end of the grace period. At least 1s, default 5s. */
+  readonly margin: string;
+  /**
+   * The longest grace period that this policy may ask for. A workload that would need more (for example because of
+   * a long preStop hook of its own) is reported and left alone as a whole. Default 10m, because the cluster
+   * autoscaler stops waiting for a pod after 10 minutes.
+   */
+  readonly maximum: string;
+}
+
+/** The same with every default filled in. */
+export interface DefaultedPolicyWaves {
+  /**
+   * How many workloads of this policy may be rolling out at once, from 1 to 100. Default 3. A bound across all
+   * policies holds beside it.
+   */
+  readonly maxConcurrent: number;
+}
+
+/** The same with every default filled in. */
+export interface DefaultedPolicyRollout {
+  /**
+   * Waves (the default) changes a few workloads at a time and waits until each has rolled out. Immediate writes all
+   * of them at once: for tests and for clusters where restarts do not matter.
+   */
+  readonly strategy: RolloutStrategy;
+  /** Bounds for strategy Waves. */
+  readonly waves?: DefaultedPolicyWaves;
+}
+
+/** The same with every default filled in. */
+export interface DefaultedSidecarDrainPolicySpec {
+  /**
+   * Audit (the default) evaluates and reports what would change, and writes nothing to any workload; an Audit
+   * policy never governs, so it takes no workload away from another policy. Enforce writes. Start with Audit, read
+   * the status, then switch. Going back from Enforce to Audit leaves the written values as they are and restarts
+   * nothing.
+   */
+  readonly enforcement: Enforcement;
+  /**
+   * true stops every write of this policy, while it goes on governing its workloads (no other policy takes them)
+   * and reporting. Default false. Use it to hold still during an incident.
+   */
+  readonly suspend: boolean;
+  /**
+   * Where several Enforce policies select one workload, the highest priority governs it, alone; the others report
+   * Overridden. With equal priority, a policy with names beats one with workloadSelector, which beats one with
+   * neither; then the name decides. From -1000 to 1000, default 0.
+   */
+  readonly priority: number;
+  /**
+   * Which workloads the policy is for. All that is given must hold. Never touched, whatever this says: system
+   * namespaces, Istio's root namespace, the operator's own namespace, workloads that another controller owns, and
+   * workloads with the annotation sidecardrain.io/exempt.
+   */
+  readonly match: DefaultedPolicyMatch;
+  /**
+   * The promise. duration and maxWait count from the moment the application gets SIGTERM: requests in flight get at
+   * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there
+   * every mode only makes the grace period long enough.
+   */
+  readonly drain: DefaultedPolicyDrain;
+  /** Settings of the proxy that go beside the drain. By default nothing of it is changed. */
+  readonly proxy: DefaultedPolicyProxy;
+  /**
+   * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is
+   * never made shorter than it was before the policy.
+   */
+  readonly gracePeriod: DefaultedPolicyGracePeriod;
+  /**
+   * What happens where somebody else (a manifest, Helm, a GitOps controller) declares a field that the promise
+   * needs to be different. Report (the default) writes nothing to that workload and names field and owner. Force
+   * takes the field over; an owner who applies again gets a conflict or undoes it. A grace period that somebody
+   * declared longer always stays.
+   */
+  readonly conflicts: ConflictHandling;
+  /**
+   * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
+   * many workloads restart at once.
+   */
+  readonly rollout: DefaultedPolicyRollout;
+  /**
+   * What happens to the workloads when the policy is deleted or no longer selects them. Restore (the default) gives
+   * every field that is still as written the value from before, within the limits of rollout. Orphan leaves the
+   * values and gives up ownership, without any restart.
+   */
+  readonly onDelete: OnDelete;
+}

@@ -95,10 +95,10 @@ async function isReady(url: string, caFile: string): Promise<boolean> {
 }
 
 function writeKeys(folder: string): { privateKey: string; publicKey: string } {
-  const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const privateKey = join(folder, 'service-accounts.key');
   const publicKey = join(folder, 'service-accounts.pub');
-  writeFileSync(privateKey, pair.privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
+  writeFileSync(privateKey, pair.privateKey.export({ type: 'sec1', format: 'pem' }), { mode: 0o600 });
   writeFileSync(publicKey, pair.publicKey.export({ type: 'spki', format: 'pem' }));
   return { privateKey, publicKey };
 }

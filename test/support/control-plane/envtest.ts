@@ -2,7 +2,7 @@
 // manager. They save the longest builds where the network lets them through, and cost nothing where it does not.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
@@ -75,10 +75,13 @@ export async function fetchEnvtest(): Promise<boolean> {
   const temporary = await mkdtemp(join(cacheRoot(), '.envtest-'));
   try {
     await writeFile(join(temporary, 'archive.tar.gz'), bytes);
-    await promisify(execFile)('tar', ['-xzf', 'archive.tar.gz', '--strip-components=2'], { cwd: temporary });
+    await promisify(execFile)('tar', ['-xzf', 'archive.tar.gz'], { cwd: temporary });
     await mkdir(envtestFolder(), { recursive: true });
-    for (const name of names) {
-      await rename(join(temporary, name), join(envtestFolder(), name));
+    // The folders inside have changed over the releases; the programs' names have not.
+    for (const entry of await readdir(temporary, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile() && names.includes(entry.name)) {
+        await rename(join(entry.parentPath, entry.name), join(envtestFolder(), entry.name));
+      }
     }
   } catch (error) {
     progress.done(`cannot be unpacked (${(error as Error).message})`);

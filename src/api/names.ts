@@ -22,6 +22,11 @@ export const PROXY_CONFIG_ANNOTATION = 'proxy.istio.io/config';
 export const NATIVE_SIDECAR_ANNOTATION = 'sidecar.istio.io/nativeSidecar';
 export const INJECT_KEY = 'sidecar.istio.io/inject';
 export const STATS_SUFFIXES_ANNOTATION = 'sidecar.istio.io/statsInclusionSuffixes';
+/**
+ * In a pod template: which ProxyConfig resource its pods were made after. A resource that is younger than a pod does
+ * nothing for it, so with `environment: ProxyConfig` the template carries this mark.
+ */
+export const PROXY_CONFIG_MARK_ANNOTATION = 'sidecardrain.io/proxy-config';
 export const REVISION_LABEL = 'istio.io/rev';
 
 /** Namespaces that no policy ever touches, whatever it selects; Istio's root namespace joins them at run time. */

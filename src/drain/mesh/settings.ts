@@ -197,10 +197,10 @@ function readAnnotation(template: PodTemplate): AnnotationRead {
     values: parsed.values,
     problems: [
       ...parsed.unknownKeys.map((unknown): SettingProblem => ({
-        kind: 'AnnotationKeyUnknown', path: `${path}.${unknown.key}`,
-        message: `Istio ignores the unknown key ${unknown.key}${unknown.suggestion === undefined ? '' : `; did you mean ${unknown.suggestion}?`}`,
+        kind: 'AnnotationKeyUnknown', path: `${path}.${unknown.path}`,
+        message: `Istio ignores the unknown key ${unknown.path}${unknown.suggestion === undefined ? '' : `; did you mean ${unknown.suggestion}?`}`,
       })),
-      ...parsed.dangerous.map((problem): SettingProblem => ({ kind: 'AnnotationValueDangerous', path: `${path}.${problem.key}`, message: problem.message })),
+      ...parsed.dangerous.map((problem): SettingProblem => ({ kind: 'AnnotationValueDangerous', path: `${path}.${problem.path}`, message: problem.message })),
     ],
   };
 }

@@ -1,3 +1,4 @@
+import { parsePolicyDuration, type DefaultedSidecarDrainPolicySpec } from '../../api/policy.ts';
 import type { Seconds } from '../model/workload.ts';
 
 /** A policy's wish in seconds: what the plan works with, whoever wrote the policy. */
@@ -35,4 +36,36 @@ export function fnv1a(text: string): string {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
   }
   return hash.toString(16).padStart(8, '0');
+}
+
+/** What a policy (with its defaults filled in) wants, in seconds. */
+export function intentOf(spec: DefaultedSidecarDrainPolicySpec): Intent {
+  const { drain, gracePeriod, proxy } = spec;
+  const duration = drain.duration === undefined ? 0 : parsePolicyDuration(drain.duration);
+  return {
+    mode: drain.mode,
+    duration,
+    maxWait: drain.maxWait === undefined ? duration : parsePolicyDuration(drain.maxWait),
+    endpointDelay: parsePolicyDuration(drain.endpointDelay),
+    strategy: drain.strategy ?? 'Auto',
+    hook: drain.hook ?? 'EstablishedConnections',
+    environment: drain.environment,
+    drainDuration: drain.drainDuration,
+    form: proxy.form,
+    holdApplicationUntilProxyStarts: proxy.holdApplicationUntilProxyStarts,
+    graceChange: gracePeriod.change,
+    margin: parsePolicyDuration(gracePeriod.margin),
+    graceMaximum: parsePolicyDuration(gracePeriod.maximum),
+  };
+}
+
+/** What is assumed where no policy says anything: requests of a stated length that shall survive, and nothing more. */
+export function assumedIntent(longestRequest: Seconds, endpointDelay: Seconds): Intent {
+  return {
+    mode: 'Fixed', duration: longestRequest, maxWait: longestRequest, endpointDelay,
+    strategy: 'Auto', hook: 'EstablishedConnections', environment: 'Annotation', drainDuration: 'Leave', form: 'Keep',
+    holdApplicationUntilProxyStarts: 'Keep', graceChange: 'RaiseOnly',
+    // Strictly less than the grace period is all that the platform asks for.
+    margin: 1, graceMaximum: Infinity,
+  };
 }

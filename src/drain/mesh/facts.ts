@@ -1,0 +1,263 @@
+import type { LabelSelector, Lifecycle } from '../../api/kubernetes.ts';
+import type {
+  InjectorValues, InjectorWebhook, MeshFacts, NativeSetting, NodeFacts, ProxyConfigResource, ProxyConfigValues, Revision, StatedFacts,
+} from '../model/mesh.ts';
+import { readIstioYaml } from '../template/annotation.ts';
+import { proxyConfigValuesFrom } from '../template/proxy-config.ts';
+
+/**
+ * Reads Istio's own objects into the facts that the domain works with. The readers make small records, so that whoever
+ * watches these objects can keep the records and drop the objects; `assembleMesh` puts the records together.
+ */
+
+interface RawMeta {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly labels?: Record<string, string>;
+  readonly creationTimestamp?: string;
+}
+
+export interface RawConfigMap {
+  readonly metadata?: RawMeta;
+  readonly data?: Record<string, string>;
+}
+
+/** What one ConfigMap of Istio says of its revision. */
+export interface MeshConfigRecord {
+  readonly kind: 'MeshConfig';
+  readonly namespace: string;
+  readonly revision: string;
+  readonly rootNamespace?: string;
+  readonly defaultConfig?: ProxyConfigValues;
+  /** Why the text could not be read; the revision's mesh config is then unknown. */
+  readonly unreadable?: string;
+}
+
+export interface InjectorRecord {
+  readonly kind: 'Injector';
+  readonly namespace: string;
+  readonly revision: string;
+  readonly injector?: InjectorValues;
+  readonly unreadable?: string;
+}
+
+export interface IstiodRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: string;
+  readonly version?: string;
+  readonly nativeSidecars?: NativeSetting;
+}
+
+const MESH_CONFIG_NAME = /^istio(?:-(?!sidecar-injector|ca-|gateway)([a-z0-9][a-z0-9.-]*))?$/;
+const INJECTOR_NAME = /^istio-sidecar-injector(?:-([a-z0-9][a-z0-9.-]*))?$/;
+export const DEFAULT_REVISION = 'default';
+
+/** `istio`, `istio-REV`, `istio-sidecar-injector` or `istio-sidecar-injector-REV`; undefined for every other ConfigMap. */
+export function readIstioConfigMap(raw: RawConfigMap): MeshConfigRecord | InjectorRecord | undefined {
+  const name = raw.metadata?.name ?? '';
+  const namespace = raw.metadata?.namespace ?? '';
+  const injector = INJECTOR_NAME.exec(name);
+  if (injector !== null) {
+    return readInjector(raw, namespace, injector[1] ?? DEFAULT_REVISION);
+  }
+  const mesh = MESH_CONFIG_NAME.exec(name);
+  return mesh === null || raw.data?.mesh === undefined ? undefined : readMeshConfig(raw.data.mesh, namespace, mesh[1] ?? DEFAULT_REVISION);
+}
+
+function readMeshConfig(text: string, namespace: string, revision: string): MeshConfigRecord {
+  const base = { kind: 'MeshConfig' as const, namespace, revision };
+  const reading = readIstioYaml(text);
+  if (!reading.ok) {
+    return { ...base, unreadable: reading.malformed.message };
+  }
+  const mesh = record(reading.value);
+  const defaults = mesh.defaultConfig === undefined ? undefined : proxyConfigValuesFrom(mesh.defaultConfig);
+  if (defaults?.ok === false) {
+    return { ...base, unreadable: `defaultConfig: ${defaults.malformed.message}` };
+  }
+  return {
+    ...base,
+    ...(typeof mesh.rootNamespace === 'string' && mesh.rootNamespace !== '' ? { rootNamespace: mesh.rootNamespace } : {}),
+    ...(defaults === undefined ? {} : { defaultConfig: defaults.values }),
+  };
+}
+
+function readInjector(raw: RawConfigMap, namespace: string, revision: string): InjectorRecord {
+  const base = { kind: 'Injector' as const, namespace, revision };
+  const config = readIstioYaml(raw.data?.config ?? '');
+  if (!config.ok) {
+    return { ...base, unreadable: config.malformed.message };
+  }
+  let values: Record<string, unknown>;
+  try {
+    values = record(JSON.parse(raw.data?.values ?? '{}'));
+  } catch (error) {
+    return { ...base, unreadable: `values: ${error instanceof Error ? error.message : 'no JSON'}` };
+  }
+  const settings = record(config.value);
+  const global = record(values.global);
+  const lifecycle = record(record(global.proxy).lifecycle);
+  const variant = typeof global.variant === 'string' && global.variant !== '' ? global.variant : undefined;
+  const tag = typeof global.tag === 'string' ? global.tag : '';
+  return {
+    ...base,
+    injector: {
+      policy: settings.policy === 'disabled' ? 'disabled' : 'enabled',
+      neverInjectSelector: selectors(settings.neverInjectSelector),
+      alwaysInjectSelector: selectors(settings.alwaysInjectSelector),
+      ...(Object.keys(lifecycle).length === 0 ? {} : { proxyLifecycle: lifecycle as Lifecycle }),
+      ...(variant !== undefined ? { imageType: variant } : tag.endsWith('-distroless') ? { imageType: 'distroless' } : {}),
+    },
+  };
+}
+
+function selectors(value: unknown): LabelSelector[] {
+  return Array.isArray(value) ? value.map((each) => record(each) as LabelSelector) : [];
+}
+
+export interface RawDeployment {
+  readonly metadata?: RawMeta;
+  readonly spec?: { readonly template?: { readonly metadata?: RawMeta; readonly spec?: { readonly containers?: readonly RawContainer[] } } };
+}
+
+interface RawContainer {
+  readonly name?: string;
+  readonly image?: string;
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
+}
+
+/** True for istiod's own Deployments (label `app: istiod`). */
+export function isIstiod(raw: { readonly metadata?: RawMeta }): boolean {
+  return raw.metadata?.labels?.app === 'istiod';
+}
+
+export function readIstiod(raw: RawDeployment): IstiodRecord {
+  const container = raw.spec?.template?.spec?.containers?.find((each) => each.name === 'discovery') ?? raw.spec?.template?.spec?.containers?.[0];
+  const labels = raw.metadata?.labels ?? {};
+  const version = versionOfImage(container?.image) ?? labels['app.kubernetes.io/version'];
+  const setting = container?.env?.find((variable) => variable.name === 'ENABLE_NATIVE_SIDECARS')?.value?.toLowerCase();
+  return {
+    namespace: raw.metadata?.namespace ?? '',
+    name: raw.metadata?.name ?? '',
+    revision: labels['istio.io/rev'] ?? DEFAULT_REVISION,
+    ...(version === undefined ? {} : { version }),
+    ...(setting === 'true' || setting === 'false' || setting === 'auto' ? { nativeSidecars: setting } : {}),
+  };
+}
+
+function versionOfImage(image: string | undefined): string | undefined {
+  const tag = /:v?(1\.\d{1,3}(?:[.-][A-Za-z0-9.-]+)?)(?:@.*)?$/.exec(image ?? '');
+  return tag?.[1];
+}
+
+export interface RawWebhookConfiguration {
+  readonly metadata?: RawMeta;
+  readonly webhooks?: readonly { readonly name?: string; readonly namespaceSelector?: LabelSelector; readonly objectSelector?: LabelSelector }[];
+}
+
+/** Label that every injector's configuration carries. */
+export const INJECTOR_LABEL_SELECTOR = 'app=sidecar-injector';
+
+export function readInjectorWebhooks(raw: RawWebhookConfiguration): InjectorWebhook[] {
+  const labels = raw.metadata?.labels ?? {};
+  return (raw.webhooks ?? []).map((webhook) => ({
+    configuration: raw.metadata?.name ?? '',
+    name: webhook.name ?? '',
+    revision: labels['istio.io/rev'] ?? DEFAULT_REVISION,
+    ...(labels['istio.io/tag'] === undefined ? {} : { tag: labels['istio.io/tag'] }),
+    ...(webhook.namespaceSelector === undefined ? {} : { namespaceSelector: webhook.namespaceSelector }),
+    ...(webhook.objectSelector === undefined ? {} : { objectSelector: webhook.objectSelector }),
+  }));
+}
+
+export interface RawProxyConfig {
+  readonly metadata?: RawMeta;
+  readonly spec?: {
+    readonly selector?: { readonly matchLabels?: Record<string, string> };
+    readonly environmentVariables?: Record<string, string>;
+    readonly image?: { readonly imageType?: string };
+  };
+}
+
+export function readProxyConfig(raw: RawProxyConfig): ProxyConfigResource {
+  return {
+    namespace: raw.metadata?.namespace ?? '',
+    name: raw.metadata?.name ?? '',
+    ...(raw.metadata?.creationTimestamp === undefined ? {} : { creationTimestamp: raw.metadata.creationTimestamp }),
+    ...(raw.spec?.selector === undefined ? {} : { selector: raw.spec.selector }),
+    environmentVariables: raw.spec?.environmentVariables ?? {},
+    ...(raw.spec?.image?.imageType === undefined ? {} : { imageType: raw.spec.image.imageType }),
+  };
+}
+
+/** Minor version of a node's kubelet, from `v1.36.3`. */
+export function readKubeletMinor(raw: { readonly status?: { readonly nodeInfo?: { readonly kubeletVersion?: string } } }): number | undefined {
+  const match = /^v?1\.(\d{1,3})/.exec(raw.status?.nodeInfo?.kubeletVersion ?? '');
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+export interface MeshRecords {
+  readonly configMaps: readonly (MeshConfigRecord | InjectorRecord)[];
+  readonly istiods: readonly IstiodRecord[];
+  readonly webhooks: readonly InjectorWebhook[];
+  readonly proxyConfigs: readonly ProxyConfigResource[] | undefined;
+  /** Node name to kubelet minor; undefined where nodes are not known. */
+  readonly kubeletMinorByNode: ReadonlyMap<string, number> | undefined;
+  readonly stated: StatedFacts;
+  /** Set where the injector's webhooks could not be read: then nothing certain can be said of injection. */
+  readonly webhooksUnknownBecause?: string;
+  readonly defaultRootNamespace: string;
+}
+
+/** Puts the records together. No injector webhook at all means that Istio is absent; not being able to look means unknown. */
+export function assembleMesh(records: MeshRecords): MeshFacts {
+  const names = new Set([
+    ...records.webhooks.map((webhook) => webhook.revision),
+    ...records.configMaps.map((each) => each.revision),
+    ...records.istiods.map((each) => each.revision),
+  ]);
+  const revisions = [...names].sort().map((name) => revisionOf(name, records));
+  const root = revisions.find((revision) => revision.name === DEFAULT_REVISION)?.rootNamespace ?? revisions[0]?.rootNamespace;
+  return {
+    istio: records.webhooksUnknownBecause !== undefined ? 'Unknown' : records.webhooks.length > 0 ? 'Present' : 'Absent',
+    ...(records.webhooksUnknownBecause === undefined ? {} : { unknownBecause: records.webhooksUnknownBecause }),
+    rootNamespace: root ?? records.defaultRootNamespace,
+    revisions,
+    webhooks: [...records.webhooks].sort(byTagThenName),
+    ...(records.proxyConfigs === undefined ? {} : { proxyConfigs: records.proxyConfigs }),
+    nodes: nodeFacts(records.kubeletMinorByNode),
+    stated: records.stated,
+  };
+}
+
+function revisionOf(name: string, records: MeshRecords): Revision {
+  const mesh = records.configMaps.find((each): each is MeshConfigRecord => each.kind === 'MeshConfig' && each.revision === name);
+  const injector = records.configMaps.find((each): each is InjectorRecord => each.kind === 'Injector' && each.revision === name);
+  const istiod = records.istiods.find((each) => each.revision === name);
+  const rootNamespace = mesh?.rootNamespace ?? mesh?.namespace;
+  return {
+    name,
+    ...(istiod?.version === undefined ? {} : { version: istiod.version }),
+    ...(rootNamespace === undefined || rootNamespace === '' ? {} : { rootNamespace }),
+    ...(mesh?.defaultConfig === undefined ? {} : { defaultConfig: mesh.defaultConfig }),
+    ...(istiod?.nativeSidecars === undefined ? {} : { nativeSidecars: istiod.nativeSidecars }),
+    ...(injector?.injector === undefined ? {} : { injector: injector.injector }),
+  };
+}
+
+function byTagThenName(a: InjectorWebhook, b: InjectorWebhook): number {
+  const order = Number(a.tag !== undefined) - Number(b.tag !== undefined);
+  return order !== 0 ? order : a.configuration < b.configuration ? -1 : a.configuration > b.configuration ? 1 : 0;
+}
+
+function nodeFacts(minors: ReadonlyMap<string, number> | undefined): NodeFacts {
+  if (minors === undefined || minors.size === 0) {
+    return {};
+  }
+  return { lowestKubeletMinor: Math.min(...minors.values()), kubeletMinorByNode: Object.fromEntries(minors) };
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {};
+}

@@ -1,0 +1,55 @@
+import type { Finding, ReasonCode } from '../../api/reasons.ts';
+import type { ManagedValues } from '../template/apply.ts';
+import type { EffectiveSettings } from './settings.ts';
+import type { ManagedField, Seconds, WorkloadRef } from './workload.ts';
+
+/**
+ * What a workload is to its policy. Each workload is exactly one of these; the policy's counters are their sums.
+ * - `Compliant`: the promise holds and, if we wrote, the rollout is over.
+ * - `Updating`: written, and rolling out.
+ * - `Pending`: will be written when the rollout limits allow it.
+ * - `NonCompliant`: the promise does not hold and nothing is written (Audit, suspended).
+ * - `Conflicted`: somebody declares a field that would have to change.
+ * - `Exempt`: left alone on purpose.
+ * - `Unknown`: something must be known first.
+ * - `Failed`: cannot be made compliant as things are; the reason says why.
+ */
+export type WorkloadOutcome = 'Compliant' | 'Updating' | 'Pending' | 'NonCompliant' | 'Conflicted' | 'Exempt' | 'Unknown' | 'Failed';
+
+export interface Change {
+  readonly field: ManagedField;
+  /** Field path in the workload. */
+  readonly path: string;
+  readonly before?: string;
+  readonly after?: string;
+  readonly why: string;
+}
+
+export interface Conflict {
+  readonly field: ManagedField;
+  readonly path: string;
+  readonly owners: readonly string[];
+  /** What to write where the field is declared. */
+  readonly wanted: string;
+}
+
+/** Everything that anyone shows about a workload comes from here. */
+export interface Decision {
+  readonly workload: WorkloadRef;
+  /** Name of the policy that was decided under. */
+  readonly policy?: string;
+  readonly outcome: WorkloadOutcome;
+  /** Why, as a code of the closed list; absent where the promise simply holds, or a write is on its way. */
+  readonly reason?: ReasonCode;
+  readonly message: string;
+  readonly before: EffectiveSettings;
+  /** The settings after the changes; absent where there are none. */
+  readonly after?: EffectiveSettings;
+  /** The grace period that the promise needs, margin included. */
+  readonly neededGrace?: Seconds;
+  readonly changes: readonly Change[];
+  readonly conflicts: readonly Conflict[];
+  readonly findings: readonly Finding[];
+  /** What to apply, whole: every value that we want to own afterwards. Absent where nothing is to be written. */
+  readonly write?: ManagedValues;
+}

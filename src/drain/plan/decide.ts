@@ -1,0 +1,279 @@
+import { EXEMPT_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
+import { finding, type Finding, type ReasonCode } from '../../api/reasons.ts';
+import { findingsOf } from '../findings/checks.ts';
+import { effectiveSettings } from '../mesh/settings.ts';
+import { findRevision } from '../mesh/injection.ts';
+import type { Change, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
+import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
+import type { EffectiveSettings } from '../model/settings.ts';
+import type { ManagedField, Seconds, Workload } from '../model/workload.ts';
+import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
+import { decodeState, templateBefore, type WorkloadState } from '../restore/state.ts';
+import { appDelayOf, proxyClocks } from './clocks.ts';
+import { compile } from './compile.ts';
+import { intentKey, type Intent } from './intent.ts';
+import { brokenDrainClauses, neededGrace, type Clocks } from './promise.ts';
+import { changesBetween, valuesFor } from './values.ts';
+
+/** The policy that governs a workload (or, in Audit, is tried on it), as far as the plan needs it. */
+export interface DecidingPolicy {
+  readonly name: string;
+  readonly intent: Intent;
+  readonly conflicts: 'Report' | 'Force';
+  /** False in Audit, while suspended or stalled: everything is decided and nothing is written. */
+  readonly mayWrite: boolean;
+  /** The workload is matched by a pattern of match.names: it may be changed although it is down while it restarts. */
+  readonly matchedByName: boolean;
+}
+
+/** The ProxyConfig resource that we keep for `environment: ProxyConfig`, as it stands in the cluster. */
+export interface OwnProxyConfig {
+  readonly exitOnZero: boolean;
+  readonly minimumDrain: Seconds;
+  /** Written into the template so that its pods are certainly younger than the resource. */
+  readonly mark: string;
+}
+
+export interface DecideInput {
+  readonly workload: Workload;
+  readonly namespace: NamespaceFacts;
+  readonly mesh: MeshFacts;
+  readonly policy: DecidingPolicy;
+  readonly ownProxyConfig?: OwnProxyConfig;
+}
+
+interface Judged {
+  readonly settings: EffectiveSettings;
+  readonly clocks: Clocks;
+  readonly neededGrace: Seconds;
+  readonly kept: boolean;
+}
+
+/** Decides what a workload is under a policy and what is to be written. Pure: the same input gives the same decision. */
+export function decide(input: DecideInput): Decision {
+  const { workload, policy } = input;
+  const { intent } = policy;
+  const judge = (template: Workload['template']): Judged => judgeTemplate(template, input);
+  const before = judge(workload.template);
+  const findings = findingsOf({ workload, settings: before.settings, intent, clocks: before.clocks });
+  const base = { workload, policy: policy.name, before: before.settings, neededGrace: before.neededGrace, changes: [], conflicts: [], findings };
+  const end = (outcome: WorkloadOutcome, message: string, more: Partial<Decision> & { reason?: ReasonCode } = {}): Decision => ({ ...base, outcome, message, ...more });
+  const stop = (outcome: WorkloadOutcome, found: Finding): Decision =>
+    end(outcome, found.message, { reason: found.code, findings: findings.some((other) => other.code === found.code) ? findings : [...findings, found] });
+
+  // 1. What is left alone, whatever its settings are.
+  const alone = leftAlone(workload, before.settings);
+  if (alone !== undefined) {
+    return stop(alone.outcome, alone.finding);
+  }
+  const state = readState(workload);
+  if (state === 'damaged') {
+    return stop('Failed', finding('StateDamaged', `the annotation ${STATE_ANNOTATION} of ${workload.name} cannot be read`, { path: `metadata.annotations["${STATE_ANNOTATION}"]` }));
+  }
+
+  // 2. The promise holds: nothing is written, whatever the exact text. Only a changed wish is followed further.
+  const wish = intentKey(intent);
+  const wishChanged = state !== undefined && state.intent !== wish;
+  if (before.kept && !wishChanged) {
+    return workload.rollout.rolling && state !== undefined
+      ? end('Updating', 'the new values are rolling out')
+      : end('Compliant', 'the promise holds');
+  }
+
+  // 3. What stands in the way of any write.
+  const obstacle = obstacleTo(before);
+  if (obstacle !== undefined) {
+    return stop('Failed', obstacle);
+  }
+
+  // 4. What would have to stand there, computed from the values before us, so that every plan is a function of those alone.
+  const original = state === undefined ? workload.template : templateBefore(workload.template, state);
+  const planned = plan(original, input, judge);
+  if ('blocked' in planned) {
+    return before.kept ? end('Compliant', 'the promise holds') : stop('Failed', planned.blocked);
+  }
+  const changes = changesBetween(workload.template, planned.template, planned.why);
+  if (changes.length === 0) {
+    return before.kept ? end('Compliant', 'the promise holds') : stop('Failed', unreachable(planned.after, intent));
+  }
+  const all = [...findings, ...consequences(workload, before, planned.after)];
+  const more = { after: planned.after.settings, neededGrace: planned.after.neededGrace, changes, findings: all };
+
+  // 5. All or nothing: one conflict, and nothing is written.
+  if (!policy.matchedByName && isDownWhileRestarting(workload)) {
+    const found = finding('DowntimePerDeploy', `${workload.kind} ${workload.name} is down while it restarts (${downBecause(workload)}); it is left alone unless match.names names it`);
+    return end('Exempt', found.message, { ...more, reason: found.code, findings: [...all, found] });
+  }
+  const conflicts = conflictsOf(workload, changes);
+  if (conflicts.length > 0 && policy.conflicts === 'Report') {
+    const found = finding('FieldConflict', conflictMessage(conflicts), { path: conflicts[0]?.path ?? '' });
+    return end('Conflicted', found.message, { ...more, reason: 'FieldConflict', conflicts, findings: [...all, found] });
+  }
+  if (!policy.mayWrite) {
+    return end('NonCompliant', changes.map((change) => change.why).join('; '), { ...more, conflicts });
+  }
+  return end('Pending', changes.map((change) => change.why).join('; '), { ...more, conflicts, write: planned.values });
+}
+
+function judgeTemplate(template: Workload['template'], input: DecideInput): Judged {
+  const settings = effectiveSettings({ template, workloadAnnotations: input.workload.annotations, namespace: input.namespace, mesh: input.mesh });
+  const { intent } = input.policy;
+  const clocks: Clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
+  const needed = neededGrace(settings, intent, clocks);
+  const marked = input.ownProxyConfig === undefined || intent.environment === 'Annotation' || settings.proxy.container === 'Native'
+    || template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === input.ownProxyConfig.mark;
+  return {
+    settings, clocks, neededGrace: needed,
+    kept: settings.podsRefused === undefined && marked && brokenDrainClauses(settings, intent, clocks).length === 0 && settings.gracePeriod.value >= needed,
+  };
+}
+
+function leftAlone(workload: Workload, settings: EffectiveSettings): { outcome: WorkloadOutcome; finding: Finding } | undefined {
+  const exempt = workload.annotations[EXEMPT_ANNOTATION];
+  if (exempt !== undefined) {
+    return { outcome: 'Exempt', finding: finding('Exempt', `exempt: ${exempt === '' ? 'no reason given' : exempt}`) };
+  }
+  const owner = workload.controllerOwner;
+  if (owner !== undefined) {
+    return { outcome: 'Exempt', finding: finding('OwnedByController', `${owner.kind} ${owner.name} owns this ${workload.kind} and would undo a change`) };
+  }
+  const { proxy } = settings;
+  if (proxy.kind === 'None' || proxy.kind === 'GrpcAgent') {
+    return { outcome: 'Exempt', finding: finding('NotInjected', `no sidecar: ${proxy.because[proxy.because.length - 1] ?? 'nothing is injected'}`) };
+  }
+  // Injection itself is not certain. Where only the form is unknown, the annotation and the grace period are right for both.
+  if (proxy.kind === 'Unknown' && proxy.revision === undefined) {
+    return { outcome: 'Unknown', finding: finding('FactsMissing', `not known: ${proxy.missing.join(', ')}`) };
+  }
+  return undefined;
+}
+
+function readState(workload: Workload): WorkloadState | undefined | 'damaged' {
+  const text = workload.annotations[STATE_ANNOTATION];
+  if (text === undefined) {
+    return undefined;
+  }
+  const decoded = decodeState(text);
+  return decoded.ok ? decoded.state : 'damaged';
+}
+
+function obstacleTo(before: Judged): Finding | undefined {
+  const { settings, clocks } = before;
+  if (settings.podsRefused !== undefined) {
+    return finding(settings.podsRefused.code, settings.podsRefused.message);
+  }
+  const hook = clocks.proxy.hook;
+  if (hook?.neverEnds === true && settings.proxyPreStop?.origin.level === 'Template') {
+    return finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} is the user's and never ends: ${hook.summary}; no setting beside it would help`);
+  }
+  return undefined;
+}
+
+interface Planned {
+  readonly template: Workload['template'];
+  readonly values: ManagedValues;
+  readonly after: Judged;
+  readonly why: ReadonlyMap<ManagedField, string>;
+}
+
+/** Works out the values, and proves on the edited template that the promise then holds. */
+function plan(original: Workload['template'], input: DecideInput, judge: (template: Workload['template']) => Judged): Planned | { blocked: Finding } {
+  const { intent } = input.policy;
+  const formed = intent.form === 'Native' ? applyToTemplate(original, { nativeSidecar: 'true' }) : original;
+  const start = judge(formed);
+  const why = new Map<ManagedField, string>();
+  let values: ManagedValues = intent.form === 'Native' ? { nativeSidecar: 'true' } : {};
+  if (intent.form === 'Native') {
+    why.set('nativeSidecar', 'the policy wants a native sidecar');
+  }
+  const drainBroken = brokenDrainClauses(start.settings, intent, start.clocks);
+  const version = input.mesh.stated.istioVersion ?? findRevision(input.mesh, start.settings.proxy.revision)?.version;
+  const target = compile(intent, start.settings, start.clocks.delay, version);
+  const needsTarget = drainBroken.length > 0 || target.hold === true || target.drainDuration !== undefined || input.ownProxyConfig !== undefined;
+  if (needsTarget) {
+    const made = valuesFor({ template: formed, settings: start.settings, target, intent, ...(input.ownProxyConfig === undefined ? {} : { ownProxyConfig: input.ownProxyConfig }), drainBroken: drainBroken.length > 0 });
+    if ('blocked' in made) {
+      return made;
+    }
+    values = { ...values, ...made.values };
+    for (const [field, reason] of made.why) {
+      why.set(field, reason);
+    }
+  }
+  const drained = judge(applyToTemplate(original, values));
+  const stillBroken = brokenDrainClauses(drained.settings, intent, drained.clocks)[0];
+  if (stillBroken !== undefined) {
+    return { blocked: unreachable(drained, intent) };
+  }
+  if (drained.settings.gracePeriod.value < drained.neededGrace) {
+    if (intent.graceChange === 'Never') {
+      return { blocked: finding('GraceMayNotChange', `terminationGracePeriodSeconds ${drained.settings.gracePeriod.value} would have to be ${drained.neededGrace}, and the policy says gracePeriod.change: Never`) };
+    }
+    if (drained.neededGrace > intent.graceMaximum) {
+      return { blocked: finding('GraceAboveMaximum', `terminationGracePeriodSeconds would have to be ${drained.neededGrace}, above the policy's maximum of ${intent.graceMaximum}`) };
+    }
+    values = { ...values, gracePeriodSeconds: drained.neededGrace };
+    why.set('gracePeriod', graceReason(drained, intent));
+  }
+  const template = applyToTemplate(original, values);
+  const after = judge(template);
+  return after.kept ? { template, values, after, why } : { blocked: unreachable(after, intent) };
+}
+
+function unreachable(judged: Judged, intent: Intent): Finding {
+  if (judged.settings.podsRefused !== undefined) {
+    return finding(judged.settings.podsRefused.code, judged.settings.podsRefused.message);
+  }
+  const broken = brokenDrainClauses(judged.settings, intent, judged.clocks)[0];
+  const by = judged.settings.exitOnZeroActiveConnections.origin.level === 'SelectorProxyConfig'
+    ? ` (${judged.settings.exitOnZeroActiveConnections.origin.object ?? 'a ProxyConfig'} decides)`
+    : '';
+  return finding('PromiseUnreachable', `nothing that may be written keeps the promise${by}: ${broken?.message ?? `the grace period ${judged.settings.gracePeriod.value} stays below ${judged.neededGrace}`}`);
+}
+
+function graceReason(judged: Judged, intent: Intent): string {
+  const form = judged.settings.proxy.container === 'Native' ? 'preStop + longest request' : 'preStop + drain';
+  return `grace period ${judged.settings.gracePeriod.value} s -> ${judged.neededGrace} s: ${form} ${judged.neededGrace - intent.margin} s + margin ${intent.margin} s`;
+}
+
+/** What the change costs or brings with it. */
+function consequences(workload: Workload, before: Judged, after: Judged): Finding[] {
+  const found: Finding[] = [];
+  if (after.settings.gracePeriod.value > before.settings.gracePeriod.value) {
+    const slowed = workload.template.spec.containers.filter((container) =>
+      [container.livenessProbe, container.startupProbe].some((probe) => probe !== undefined && probe.terminationGracePeriodSeconds === undefined));
+    if (slowed.length > 0) {
+      found.push(finding('LivenessKillSlowed', `a hung ${slowed.map((container) => container.name).join(', ')} is killed after ${after.settings.gracePeriod.value} s instead of ${before.settings.gracePeriod.value} s`));
+    }
+  }
+  return found;
+}
+
+function isDownWhileRestarting(workload: Workload): boolean {
+  return downBecause(workload) !== undefined;
+}
+
+function downBecause(workload: Workload): string | undefined {
+  if (workload.kind === 'DaemonSet') {
+    return 'a DaemonSet replaces its pods node by node';
+  }
+  if (workload.rollout.strategy === 'Recreate') {
+    return 'strategy Recreate';
+  }
+  return workload.kind === 'StatefulSet' && workload.rollout.replicas <= 1 ? 'a StatefulSet with a single replica' : undefined;
+}
+
+function conflictsOf(workload: Workload, changes: readonly Change[]): Conflict[] {
+  const conflicts: Conflict[] = [];
+  for (const change of changes) {
+    const { ownership, owners } = workload.fields[change.field];
+    if (ownership === 'Declared' || ownership === 'Shared') {
+      conflicts.push({ field: change.field, path: change.path, owners, wanted: change.after ?? '' });
+    }
+  }
+  return conflicts;
+}
+
+function conflictMessage(conflicts: readonly Conflict[]): string {
+  return conflicts.map((conflict) => `${conflict.path} is declared by ${conflict.owners.join(', ') || 'somebody else'}; wanted is ${conflict.wanted}`).join('; ');
+}

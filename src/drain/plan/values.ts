@@ -1,0 +1,147 @@
+import type { PodTemplate } from '../../api/kubernetes.ts';
+import { NATIVE_SIDECAR_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, STATS_SUFFIXES_ANNOTATION } from '../../api/names.ts';
+import { finding, type Finding } from '../../api/reasons.ts';
+import { formatGoDuration } from '../duration.ts';
+import { productHook } from '../hooks/index.ts';
+import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE, proxyContainer } from '../mesh/settings.ts';
+import type { Change } from '../model/decision.ts';
+import type { EffectiveSettings } from '../model/settings.ts';
+import type { ManagedField, Seconds } from '../model/workload.ts';
+import { mergeProxyConfigAnnotation } from '../template/annotation-edit.ts';
+import type { ManagedValues } from '../template/apply.ts';
+import type { Target } from './compile.ts';
+import type { OwnProxyConfig } from './decide.ts';
+import { fieldPath } from './fields.ts';
+import type { Intent } from './intent.ts';
+
+export interface ValuesInput {
+  /** The template as it stood before us. */
+  readonly template: PodTemplate;
+  readonly settings: EffectiveSettings;
+  readonly target: Target;
+  readonly intent: Intent;
+  readonly ownProxyConfig?: OwnProxyConfig;
+  /** The drain part of the promise does not hold: the target's drain settings are needed. */
+  readonly drainBroken: boolean;
+}
+
+export type ValuesMade =
+  | { readonly values: ManagedValues; readonly why: ReadonlyMap<ManagedField, string> }
+  | { readonly blocked: Finding };
+
+/** Edits of the annotation; a plan only ever sets keys, it takes none out. */
+interface Edits {
+  readonly terminationDrainDuration?: Seconds;
+  readonly drainDuration?: Seconds;
+  readonly holdApplicationUntilProxyStarts?: boolean;
+  readonly proxyMetadata?: Readonly<Record<string, string>>;
+}
+
+const REQUEST_STAT_SUFFIX = 'downstream_rq_active';
+
+/** Turns the target into the values to write, leaving out what already holds. */
+export function valuesFor(input: ValuesInput): ValuesMade {
+  const { target, settings, intent } = input;
+  const why = new Map<ManagedField, string>();
+  const edits = annotationEdits(input);
+  let values: ManagedValues = {};
+  if (Object.keys(edits).length > 0) {
+    const merged = mergeProxyConfigAnnotation(input.template.metadata?.annotations?.[PROXY_CONFIG_ANNOTATION], edits);
+    if (!merged.ok) {
+      return { blocked: finding('AnnotationMalformed', `${PROXY_CONFIG_ANNOTATION} cannot be parsed: ${merged.malformed.message}`) };
+    }
+    values = { ...values, proxyConfig: merged.text };
+    why.set('proxyConfig', editsInWords(edits));
+  }
+  if (input.drainBroken && target.hook !== undefined) {
+    if (proxyContainer(input.template)?.lifecycle?.preStop !== undefined) {
+      return { blocked: finding('PromiseUnreachable', 'the template already has a preStop on istio-proxy, which is its owner\'s: it is never overwritten') };
+    }
+    if (settings.proxyImage.value === 'distroless') {
+      return { blocked: finding('HookNeedsShell', 'the proxy image is distroless: a hook would fail at once; use strategy ActiveConnections') };
+    }
+    values = { ...values, proxyPreStop: productHook(target.hook) };
+    why.set('proxyContainer', `preStop that waits at least ${target.hook.duration} s and at most ${target.hook.maxWait} s`);
+    if (target.hook.waitFor === 'ActiveRequests') {
+      const present = settings.statsInclusion.value.suffixes;
+      if (!present.includes(REQUEST_STAT_SUFFIX)) {
+        values = { ...values, statsSuffixes: [...present, REQUEST_STAT_SUFFIX].join(',') };
+        why.set('statsSuffixes', `the hook reads ${REQUEST_STAT_SUFFIX}, which the proxy does not export by itself`);
+      }
+    }
+  }
+  if (input.ownProxyConfig !== undefined && intent.environment === 'ProxyConfig' && target.exitOnZero === true) {
+    values = { ...values, proxyConfigMark: input.ownProxyConfig.mark };
+    why.set('proxyConfigMark', 'pods must be younger than the ProxyConfig resource');
+  }
+  return { values, why };
+}
+
+function annotationEdits({ target, settings, intent, drainBroken }: ValuesInput): Edits {
+  const environment: Record<string, string> = {};
+  if (drainBroken && intent.environment === 'Annotation' || target.exitOnZero === false) {
+    if (target.exitOnZero !== undefined && settings.exitOnZeroActiveConnections.value !== target.exitOnZero) {
+      environment[EXIT_ON_ZERO_VARIABLE] = String(target.exitOnZero);
+    }
+    if (target.minimumDrain !== undefined && settings.minimumDrainDuration.value < target.minimumDrain) {
+      environment[MINIMUM_DRAIN_VARIABLE] = formatGoDuration(target.minimumDrain);
+    }
+  }
+  return {
+    ...raised('terminationDrainDuration', drainBroken ? target.terminationDrainDuration : undefined, settings.terminationDrainDuration.value),
+    ...raised('drainDuration', target.drainDuration, settings.drainDuration.value),
+    ...(target.hold === true && !settings.holdApplicationUntilProxyStarts.value ? { holdApplicationUntilProxyStarts: true } : {}),
+    ...(Object.keys(environment).length === 0 ? {} : { proxyMetadata: environment }),
+  };
+}
+
+/** A value that is already long enough stays: only what is too short is written. */
+function raised(key: 'terminationDrainDuration' | 'drainDuration', wanted: Seconds | undefined, present: Seconds): Edits {
+  return wanted === undefined || present >= wanted ? {} : { [key]: wanted };
+}
+
+function editsInWords(edits: Edits): string {
+  const parts: string[] = [];
+  if (edits.terminationDrainDuration !== undefined) {
+    parts.push(`terminationDrainDuration ${formatGoDuration(edits.terminationDrainDuration)}`);
+  }
+  if (edits.drainDuration !== undefined) {
+    parts.push(`drainDuration ${formatGoDuration(edits.drainDuration)}`);
+  }
+  if (edits.holdApplicationUntilProxyStarts !== undefined) {
+    parts.push('holdApplicationUntilProxyStarts');
+  }
+  for (const [name, value] of Object.entries(edits.proxyMetadata ?? {})) {
+    parts.push(`${name} "${value}"`);
+  }
+  return parts.join(', ');
+}
+
+/** What differs between two templates in the fields that a plan may write. */
+export function changesBetween(before: PodTemplate, after: PodTemplate, why: ReadonlyMap<ManagedField, string>): Change[] {
+  const changes: Change[] = [];
+  const add = (field: ManagedField, old: string | undefined, next: string | undefined): void => {
+    if (old === next) {
+      return;
+    }
+    changes.push({
+      field, path: fieldPath(field),
+      ...(old === undefined ? {} : { before: old }),
+      ...(next === undefined ? {} : { after: next }),
+      why: why.get(field) ?? 'no longer needed: back to what stood here before',
+    });
+  };
+  const annotation = (template: PodTemplate, name: string): string | undefined => template.metadata?.annotations?.[name];
+  const grace = (template: PodTemplate): string | undefined => template.spec.terminationGracePeriodSeconds?.toString();
+  const hook = (template: PodTemplate): string | undefined => {
+    const container = proxyContainer(template);
+    return container === undefined ? undefined : JSON.stringify(container.lifecycle ?? {});
+  };
+  add('proxyConfig', annotation(before, PROXY_CONFIG_ANNOTATION), annotation(after, PROXY_CONFIG_ANNOTATION));
+  add('statsSuffixes', annotation(before, STATS_SUFFIXES_ANNOTATION), annotation(after, STATS_SUFFIXES_ANNOTATION));
+  add('nativeSidecar', annotation(before, NATIVE_SIDECAR_ANNOTATION), annotation(after, NATIVE_SIDECAR_ANNOTATION));
+  add('proxyConfigMark', annotation(before, PROXY_CONFIG_MARK_ANNOTATION), annotation(after, PROXY_CONFIG_MARK_ANNOTATION));
+  add('proxyContainer', hook(before), hook(after));
+  add('gracePeriod', grace(before), grace(after));
+  return changes;
+}

@@ -2,8 +2,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const kubernetesVersion = 'v1.36.3';
-
 /**
  * The folder with the project's package.json. Looked for upwards, because a script that was bundled runs from
  * another folder of the project than its source.
@@ -22,6 +20,10 @@ export function projectRoot(): string {
     folder = parent;
   }
 }
+
+/** The Kubernetes that tests run on, as control-plane/go.mod states it. */
+export const kubernetesVersion = /k8s\.io\/kubernetes (v\d+\.\d+\.\d+)/
+  .exec(readFileSync(join(projectRoot(), 'control-plane', 'go.mod'), 'utf8'))?.[1] ?? '';
 
 /** Where binaries are kept between runs: outside git, and shared between clones with SIDECAR_DRAIN_CACHE. */
 export function cacheRoot(): string {

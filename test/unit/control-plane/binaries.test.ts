@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { findBinaries } from '../../support/control-plane/binaries.ts';
+import { kubernetesVersion } from '../../support/control-plane/paths.ts';
 
 const environment = { ...process.env };
 let folder: string;
@@ -36,7 +37,7 @@ function built(): string[] {
 }
 
 function builtFolder(): string {
-  return join(cache, 'control-plane', 'v1.36.3', 'bin');
+  return join(cache, 'control-plane', kubernetesVersion, 'bin');
 }
 
 beforeEach(() => {
@@ -143,7 +144,14 @@ describe('the envtest archives', () => {
       const origin = `http://${request.headers.host}`;
       const machine = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
       const entry = (version: string, link: string): object => ({ [`envtest-${version}-${machine}.tar.gz`]: { hash, selfLink: origin + link } });
-      const releases = { 'v1.36.0': entry('v1.36.0', '/old'), 'v1.36.2': entry('v1.36.2', '/archive'), 'v1.37.0': entry('v1.37.0', '/other-minor') };
+      const [major, minor] = kubernetesVersion.split('.');
+      const other = `${major}.${Number(minor) + 1}.0`;
+      const releases = {
+        [`${major}.${minor}.0`]: entry(`${major}.${minor}.0`, '/old'),
+        [`${major}.${minor}.10`]: entry(`${major}.${minor}.10`, '/archive'),
+        [`${major}.${minor}.9`]: entry(`${major}.${minor}.9`, '/old'),
+        [other]: entry(other, '/other-minor'),
+      };
       if (request.url === '/index.yaml') {
         response.end(JSON.stringify({ releases }));
       } else if (request.url === '/archive') {

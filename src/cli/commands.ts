@@ -1,0 +1,9 @@
+import type { Command } from './command.ts';
+import { completionCommand } from './completion/command.ts';
+import { versionCommand } from './version/command.ts';
+
+/** Every command, in the order of the help; `others` are those of rooms that this one may not import. */
+export function cliCommands(others: readonly Command[] = []): readonly Command[] {
+  const commands = [versionCommand, ...others];
+  return [...commands, completionCommand(commands)];
+}

@@ -4,11 +4,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { apiReference } from './generate/api-reference.mjs';
 import { apiSchema } from './generate/api-schema.mjs';
 import { apiTypes } from './generate/api-types.mjs';
 import { root } from './generate/root.mjs';
 
-export const generators = [apiTypes, apiSchema];
+export const generators = [apiTypes, apiSchema, apiReference];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */
 export async function differing(folder = root) {

@@ -122,16 +122,25 @@ function literals(values) {
   return values.map((value) => `'${value}'`).join(' | ');
 }
 
+/** A doc comment; a line break in the text begins a paragraph. */
 function doc(text, indent) {
+  const paragraphs = text.replaceAll('*/', '* /').split('\n').filter((one) => one !== '').map((one) => wrap(one, 116 - indent.length));
+  if (paragraphs.length === 1 && paragraphs[0].length === 1) {
+    return `${indent}/** ${paragraphs[0][0]} */`;
+  }
+  const lines = paragraphs.flatMap((one, index) => (index === 0 ? one : ['', ...one]));
+  return [`${indent}/**`, ...lines.map((line) => `${indent} * ${line}`.trimEnd()), `${indent} */`].join('\n');
+}
+
+function wrap(text, width) {
   const lines = [];
   let line = '';
-  for (const word of text.replaceAll('*/', '* /').split(/\s+/)) {
-    if (line !== '' && line.length + word.length + indent.length > 112) {
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
       lines.push(line);
       line = '';
     }
     line = line === '' ? word : `${line} ${word}`;
   }
-  lines.push(line);
-  return lines.length === 1 ? `${indent}/** ${lines[0]} */` : `${indent}/**\n${lines.map((l) => `${indent} * ${l}`).join('\n')}\n${indent} */`;
+  return [...lines, line];
 }

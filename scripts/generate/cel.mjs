@@ -15,7 +15,7 @@ function tokens(source) {
       throw new Error(`CEL not understood at: ${source.slice(from, from + 40)}`);
     }
     const [, number, name, text, sign] = match;
-    found.push(number !== undefined ? { number } : name !== undefined ? { name } : text !== undefined ? { text } : { sign });
+    found.push(number !== undefined ? { number } : name !== undefined ? { name } : text !== undefined ? { text: text.replace(/\\(['\\])/g, '$1') } : { sign });
   }
   return found;
 }
@@ -79,7 +79,7 @@ export function toTypeScript(source) {
     }
     switch (token.name) {
       case 'has': return `(${argument} !== undefined)`;
-      case 'size': return `${argument}.length`;
+      case 'size': return `Object.keys(${argument}).length`;
       case 'duration': return `parsePolicyDuration(${argument})`;
     }
     return fail(`function ${token.name}`);

@@ -22,7 +22,7 @@ const INVALID_SELECTOR = 'A label selector cannot be evaluated; nothing is writt
 const INVALID_NAME_PATTERN = 'A pattern in match.names cannot be a workload\'s name; nothing is written until it is corrected.';
 const INVALID_SPEC = 'The stored policy does not satisfy the schema of this version; nothing is written until it is corrected.';
 const PROXY_CONFIG_KIND_ABSENT =
-  'environment: ProxyConfig needs the kind ProxyConfig (networking.istio.io), which is not installed; looked at again when it is.';
+  'The setting environment: ProxyConfig needs the kind ProxyConfig (networking.istio.io), which is not installed; looked at again when it is.';
 
 /** Each condition's closed list of reasons. A reason fixes the status, so that the two can never disagree. */
 export const CONDITION_REASONS = {
@@ -84,7 +84,7 @@ export function condition<T extends ConditionType>(
   type: T, reason: ConditionReason<T>, observedGeneration: number | undefined, message?: string,
 ): NewCondition {
   const reasons: Record<string, ReasonOfCondition> = CONDITION_REASONS[type];
-  const known = reasons[reason];
+  const known = Object.hasOwn(reasons, reason) ? reasons[reason] : undefined;
   if (known === undefined) {
     throw new TypeError(`condition ${type} has no reason ${reason}`);
   }

@@ -49,6 +49,13 @@ export const sidecarDrainPolicySchema: Schema = {
                     type: "string",
                     maxLength: 63,
                   },
+                  rules: [
+                    {
+                      holds: (self) => Object.keys(self).length > 0,
+                      message: () => "matchLabels is empty, and a label without a value (drain:) counts as absent: write at least one label with its value, or remove matchLabels",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
                 },
                 matchExpressions: {
                   type: "array",
@@ -79,13 +86,13 @@ export const sidecarDrainPolicySchema: Schema = {
                     },
                     rules: [
                       {
-                        holds: (self) => !(["In", "NotIn"].includes(self.operator)) || ((self.values !== undefined) && self.values.length > 0),
+                        holds: (self) => !(["In", "NotIn"].includes(self.operator)) || ((self.values !== undefined) && Object.keys(self.values).length > 0),
                         message: () => "operators In and NotIn need values: write at least one, or use operator Exists or DoesNotExist",
                         reason: "FieldValueRequired",
                         fieldPath: ".values",
                       },
                       {
-                        holds: (self) => ["In", "NotIn"].includes(self.operator) || !(self.values !== undefined) || self.values.length === 0,
+                        holds: (self) => ["In", "NotIn"].includes(self.operator) || !(self.values !== undefined) || Object.keys(self.values).length === 0,
                         message: () => "operators Exists and DoesNotExist have no values: remove values, or use operator In or NotIn",
                         reason: "FieldValueForbidden",
                         fieldPath: ".values",
@@ -105,6 +112,13 @@ export const sidecarDrainPolicySchema: Schema = {
                     type: "string",
                     maxLength: 63,
                   },
+                  rules: [
+                    {
+                      holds: (self) => Object.keys(self).length > 0,
+                      message: () => "matchLabels is empty, and a label without a value (drain:) counts as absent: write at least one label with its value, or remove matchLabels",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
                 },
                 matchExpressions: {
                   type: "array",
@@ -135,13 +149,13 @@ export const sidecarDrainPolicySchema: Schema = {
                     },
                     rules: [
                       {
-                        holds: (self) => !(["In", "NotIn"].includes(self.operator)) || ((self.values !== undefined) && self.values.length > 0),
+                        holds: (self) => !(["In", "NotIn"].includes(self.operator)) || ((self.values !== undefined) && Object.keys(self.values).length > 0),
                         message: () => "operators In and NotIn need values: write at least one, or use operator Exists or DoesNotExist",
                         reason: "FieldValueRequired",
                         fieldPath: ".values",
                       },
                       {
-                        holds: (self) => ["In", "NotIn"].includes(self.operator) || !(self.values !== undefined) || self.values.length === 0,
+                        holds: (self) => ["In", "NotIn"].includes(self.operator) || !(self.values !== undefined) || Object.keys(self.values).length === 0,
                         message: () => "operators Exists and DoesNotExist have no values: remove values, or use operator In or NotIn",
                         reason: "FieldValueForbidden",
                         fieldPath: ".values",

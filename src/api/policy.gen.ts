@@ -17,7 +17,10 @@ export interface PolicySelectorRequirement {
  * namespace.
  */
 export interface PolicySelector {
-  /** Labels that must be there with exactly these values. At most 64. */
+  /**
+   * Labels that must be there with exactly these values. At most 64, and not none, because a label whose value was
+   * forgotten would then select everything.
+   */
   readonly matchLabels?: Readonly<Record<string, string>>;
   /** Requirements on labels, which must all hold. At most 32. */
   readonly matchExpressions?: readonly PolicySelectorRequirement[];
@@ -39,13 +42,13 @@ export interface PolicyMatch {
    */
   readonly namespaceSelector: PolicySelector;
   /**
-   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself).
-   * Without it, or with {}, every workload of the selected namespaces.
+   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself). Without
+   * it, or with {}, every workload of the selected namespaces.
    */
   readonly workloadSelector?: PolicySelector;
   /**
-   * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on
-   * a node before their successors start.
+   * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
+   * node before their successors start.
    */
   readonly kinds?: readonly PolicyWorkloadKind[];
   /**
@@ -55,8 +58,8 @@ export interface PolicyMatch {
    */
   readonly names?: readonly string[];
   /**
-   * Istio revisions or revision tags, for example stable; default is the revision without a name. Only workloads
-   * whose proxy comes from one of them. Without it, every revision.
+   * Istio revisions or revision tags, for example stable; default is the revision without a name. Only workloads whose
+   * proxy comes from one of them. Without it, every revision.
    */
   readonly revisions?: readonly string[];
   /**
@@ -83,55 +86,76 @@ export type DrainDurationChange = 'Leave' | 'Follow';
  */
 export interface PolicyDrain {
   /**
-   * Required. Fixed drains for exactly duration, busy or idle: simple, works with every Istio version and proxy
-   * image, and costs its whole length at each termination. Adaptive ends when the last connection is gone, at most
-   * after maxWait: for requests of very different length; calls that the application starts after its last inbound
-   * connection is gone are not covered. Combined drains for at least duration, then until the last connection is
-   * gone, at most maxWait: for applications that also make late calls of their own.
+   * Required. How the proxy of a classic sidecar drains.
+   *
+   * Fixed: for exactly duration, busy or idle. Simple; works with every Istio version and proxy image; costs its whole
+   * length at each termination.
+   *
+   * Adaptive: until the last connection is gone, at most maxWait. For requests of very different length. Calls that
+   * the application starts after its last inbound connection is gone are not covered.
+   *
+   * Combined: for at least duration, then until the last connection is gone, at most maxWait. For applications that
+   * also make late calls of their own.
    */
   readonly mode: DrainMode;
   /**
-   * Fixed and Combined, required there: requests in flight get at least this long. For example 60s; take the length
-   * of your longest request that has to survive.
+   * Fixed and Combined, required there: requests in flight get at least this long. For example 60s; take the length of
+   * your longest request that has to survive.
    */
   readonly duration?: string;
   /**
-   * Adaptive and Combined, required there: the drain ends after this long, even if connections are left. For
-   * example 5m. It is enforced by the grace period, so it is also how long a node drain can take.
+   * Adaptive and Combined, required there: the drain ends after this long, even if connections are left. For example
+   * 5m. It is also how long each pod can hold up a rollout or a node drain.
    */
   readonly maxWait?: string;
   /**
    * How long new requests may still arrive after the termination began, because the pod has not yet been withdrawn
-   * from every client's endpoints. Counted in the budget where the application's own preStop hook is not longer; it
-   * is never written anywhere. Default 5s; 0s is allowed.
+   * from every client's endpoints. Counted in the budget where the application's own preStop hook is not longer; it is
+   * never written anywhere. Default 5s; 0s is allowed.
    */
   readonly endpointDelay?: string;
   /**
-   * Adaptive and Combined only: how the end of the connections is noticed. ActiveConnections uses the proxy's own
-   * EXIT_ON_ZERO_ACTIVE_CONNECTIONS and works with any proxy image; only the grace period bounds it. PreStopHook
-   * runs a hook in the istio-proxy container, which needs sh, awk and netstat (or the agent's stats) in the proxy
-   * image and is never written for a native sidecar. Auto, which is the default there, takes ActiveConnections on
-   * Istio 1.23 and later and before that drains for the whole of maxWait; it never chooses a hook.
+   * Adaptive and Combined only: how the end of the connections is noticed.
+   *
+   * Auto (the default there): ActiveConnections on Istio 1.23 and later; before that it drains for the whole of
+   * maxWait. It never chooses a hook.
+   *
+   * ActiveConnections: the proxy's own EXIT_ON_ZERO_ACTIVE_CONNECTIONS. Works with any proxy image; an idle client
+   * holds the pod until maxWait, which only the grace period enforces.
+   *
+   * PreStopHook: a hook in the istio-proxy container. Needs sh, awk and netstat (or the agent's statistics) in the
+   * proxy image, and is never written for a native sidecar.
    */
   readonly strategy?: DrainStrategy;
   /**
-   * Strategy PreStopHook only: what the hook waits for. EstablishedConnections (the default there) waits until no
-   * inbound connection is left; an idle client holds the pod until maxWait. ActiveRequests waits until no inbound
-   * request is in flight, so that idle clients do not count; it sets the annotation
+   * Strategy PreStopHook only: what the hook waits for.
+   *
+   * EstablishedConnections (the default there): until no inbound connection is left. An idle client holds the pod
+   * until maxWait.
+   *
+   * ActiveRequests: until no inbound request is in flight, so that idle clients do not count. It sets the annotation
    * sidecar.istio.io/statsInclusionSuffixes, which makes the proxy export one more statistic.
    */
   readonly hook?: DrainHook;
   /**
-   * Where the proxy's environment variables go, for strategies that set some. Annotation (the default): into the
-   * pod template's annotation proxy.istio.io/config, in the same write as the grace period. ProxyConfig: into a
-   * ProxyConfig resource per namespace; a pod that is older than that resource does not have the variables, and
-   * only the oldest ProxyConfig of a level counts in Istio, so it is used only where no other one stands.
+   * Where the proxy's environment variables go, for strategies that set some.
+   *
+   * Annotation (the default): into the pod template's annotation proxy.istio.io/config, in the same write as the grace
+   * period.
+   *
+   * ProxyConfig: into a ProxyConfig resource per namespace. Pods that are older than that resource do not have the
+   * variables, and only the oldest ProxyConfig of a level counts in Istio, so it is used only where no other one
+   * stands.
    */
   readonly environment?: DrainEnvironment;
   /**
    * Envoy refuses new inbound connections once drainDuration (Istio's default is 45s) has passed in the drain; open
-   * ones go on. Follow raises it to the length of a longer drain. The same setting also slows every replacement of
-   * a listener during the pod's whole life, so Leave (the default) does not touch it and says so.
+   * ones go on.
+   *
+   * Leave (the default): does not touch it, and says so where a drain is longer.
+   *
+   * Follow: raises it to the length of a longer drain. The same setting also slows every replacement of a listener
+   * during the pod's whole life.
    */
   readonly drainDuration?: DrainDurationChange;
 }
@@ -143,14 +167,21 @@ export type HoldApplication = 'Keep' | 'Enabled';
 /** Settings of the proxy that go beside the drain. By default nothing of it is changed. */
 export interface PolicyProxy {
   /**
-   * Keep (the default) leaves the proxy's form to Istio. Native sets the annotation sidecar.istio.io/nativeSidecar:
-   * "true" on the pod template: the proxy becomes a native sidecar, which outlives the application by itself. Needs
-   * Istio 1.24 or later and Kubernetes 1.29 or later.
+   * Whether the proxy is a classic or a native sidecar.
+   *
+   * Keep (the default): leaves that to Istio.
+   *
+   * Native: sets the annotation sidecar.istio.io/nativeSidecar: "true" on the pod template. A native sidecar outlives
+   * the application by itself. Needs Istio 1.24 or later and Kubernetes 1.29 or later.
    */
   readonly form?: ProxyForm;
   /**
-   * Keep (the default) leaves the setting as it is. Enabled makes the application of a classic sidecar wait until
-   * the proxy is ready, so that a pod does not lose its first calls either.
+   * Whether the application of a classic sidecar starts only when its proxy is ready.
+   *
+   * Keep (the default): leaves the setting as it is.
+   *
+   * Enabled: sets it in the annotation proxy.istio.io/config, so that a new pod does not lose its first calls either.
+   * A native sidecar starts first anyway.
    */
   readonly holdApplicationUntilProxyStarts?: HoldApplication;
 }
@@ -158,21 +189,25 @@ export interface PolicyProxy {
 export type GracePeriodChange = 'RaiseOnly' | 'Never';
 
 /**
- * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is
- * never made shorter than it was before the policy.
+ * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is never
+ * made shorter than it was before the policy.
  */
 export interface PolicyGracePeriod {
   /**
-   * RaiseOnly (the default) raises the grace period where the promise needs a longer one. Never leaves it alone; a
-   * workload whose grace period is too short is then reported, and nothing else of it is written either.
+   * Whether the grace period may be changed.
+   *
+   * RaiseOnly (the default): raises it where the promise needs a longer one.
+   *
+   * Never: leaves it alone. A workload whose grace period is too short is then reported, and nothing else of it is
+   * written either.
    */
   readonly change?: GracePeriodChange;
   /** Time kept between the end of the longest drain and the end of the grace period. At least 1s, default 5s. */
   readonly margin?: string;
   /**
-   * The longest grace period that this policy may ask for. A workload that would need more (for example because of
-   * a long preStop hook of its own) is reported and left alone as a whole. Default 10m, because the cluster
-   * autoscaler stops waiting for a pod after 10 minutes.
+   * The longest grace period that this policy may ask for. A workload that would need more (for example because of a
+   * long preStop hook of its own) is reported and left alone as a whole. Default 10m, because the cluster autoscaler
+   * stops waiting for a pod after 10 minutes.
    */
   readonly maximum?: string;
 }
@@ -191,13 +226,16 @@ export interface PolicyWaves {
 }
 
 /**
- * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
- * many workloads restart at once.
+ * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how many
+ * workloads restart at once.
  */
 export interface PolicyRollout {
   /**
-   * Waves (the default) changes a few workloads at a time and waits until each has rolled out. Immediate writes all
-   * of them at once: for tests and for clusters where restarts do not matter.
+   * How many workloads restart at once.
+   *
+   * Waves (the default): changes a few workloads at a time and waits until each has rolled out.
+   *
+   * Immediate: writes all of them at once. For tests, and for clusters where restarts do not matter.
    */
   readonly strategy?: RolloutStrategy;
   /** Bounds for strategy Waves. */
@@ -209,15 +247,17 @@ export type OnDelete = 'Restore' | 'Orphan';
 /** What is promised, for which workloads, and how it may be brought about. */
 export interface SidecarDrainPolicySpec {
   /**
-   * Audit (the default) evaluates and reports what would change, and writes nothing to any workload; an Audit
-   * policy never governs, so it takes no workload away from another policy. Enforce writes. Start with Audit, read
-   * the status, then switch. Going back from Enforce to Audit leaves the written values as they are and restarts
-   * nothing.
+   * Whether the policy writes. Start with Audit, read the status, then switch.
+   *
+   * Audit (the default): evaluates and reports what would change, and writes nothing to any workload. It never
+   * governs, so it takes no workload away from another policy.
+   *
+   * Enforce: writes. Going back to Audit leaves the written values as they are and restarts nothing.
    */
   readonly enforcement?: Enforcement;
   /**
-   * true stops every write of this policy, while it goes on governing its workloads (no other policy takes them)
-   * and reporting. Default false. Use it to hold still during an incident.
+   * true stops every write of this policy, while it goes on governing its workloads (no other policy takes them) and
+   * reporting. Default false. Use it to hold still during an incident.
    */
   readonly suspend?: boolean;
   /**
@@ -234,22 +274,24 @@ export interface SidecarDrainPolicySpec {
   readonly match: PolicyMatch;
   /**
    * The promise. duration and maxWait count from the moment the application gets SIGTERM: requests in flight get at
-   * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there
-   * every mode only makes the grace period long enough.
+   * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there every
+   * mode only makes the grace period long enough.
    */
   readonly drain: PolicyDrain;
   /** Settings of the proxy that go beside the drain. By default nothing of it is changed. */
   readonly proxy?: PolicyProxy;
   /**
-   * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is
-   * never made shorter than it was before the policy.
+   * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is never
+   * made shorter than it was before the policy.
    */
   readonly gracePeriod?: PolicyGracePeriod;
   /**
-   * What happens where somebody else (a manifest, Helm, a GitOps controller) declares a field that the promise
-   * needs to be different. Report (the default) writes nothing to that workload and names field and owner. Force
-   * takes the field over; an owner who applies again gets a conflict or undoes it. A grace period that somebody
-   * declared longer always stays.
+   * What happens where somebody else (a manifest, Helm, a GitOps controller) declares a field that the promise needs
+   * to be different. A grace period that somebody declared longer always stays.
+   *
+   * Report (the default): writes nothing to that workload, and names field and owner.
+   *
+   * Force: takes the field over. When its owner applies again, that fails with a conflict or undoes it.
    */
   readonly conflicts?: ConflictHandling;
   /**
@@ -258,9 +300,12 @@ export interface SidecarDrainPolicySpec {
    */
   readonly rollout?: PolicyRollout;
   /**
-   * What happens to the workloads when the policy is deleted or no longer selects them. Restore (the default) gives
-   * every field that is still as written the value from before, within the limits of rollout. Orphan leaves the
-   * values and gives up ownership, without any restart.
+   * What happens to the workloads when the policy is deleted or no longer selects them.
+   *
+   * Restore (the default): every field that is still as written gets the value from before, within the limits of
+   * rollout.
+   *
+   * Orphan: leaves the values and gives up ownership, without any restart.
    */
   readonly onDelete?: OnDelete;
 }
@@ -296,13 +341,13 @@ export interface PolicyWorkloadCounts {
   /** To be written, and waiting for its turn. */
   readonly pending?: number;
   /**
-   * The promise does not hold and nothing is being done, because the policy is in Audit or suspended, or the
-   * operator is paused.
+   * The promise does not hold and nothing is being done, because the policy is in Audit or suspended, or the operator
+   * is paused.
    */
   readonly nonCompliant?: number;
   /**
-   * Left alone, because somebody else declares a field that would have to change, keeps changing it back, or a
-   * limit of the policy is in the way.
+   * Left alone, because somebody else declares a field that would have to change, keeps changing it back, or a limit
+   * of the policy is in the way.
    */
   readonly conflicted?: number;
   /** Left alone on purpose. The annotation sidecardrain.io/exempt, or a workload that another controller owns. */
@@ -333,14 +378,14 @@ export interface SidecarDrainPolicyStatus {
   /** The metadata.generation that this status is about. */
   readonly observedGeneration?: number;
   /**
-   * Ready: accepted and evaluated at this generation; it does not wait for rollouts. Compliant: the promise holds
-   * for every workload that the policy governs. Reconciling: work is under way. Stalled: nothing will happen until
+   * Ready: accepted and evaluated at this generation; it does not wait for rollouts. Compliant: the promise holds for
+   * every workload that the policy governs. Reconciling: work is under way. Stalled: nothing will happen until
    * somebody changes something. Conflicted: at least one workload is left alone because of a conflict.
    */
   readonly conditions?: readonly Condition[];
   /**
-   * How many workloads the policy selects, and how they stand. The states exclude each other; their sum is matched.
-   * A field that is absent is 0.
+   * How many workloads the policy selects, and how they stand. The states exclude each other; their sum is matched. A
+   * field that is absent is 0.
    */
   readonly workloads?: PolicyWorkloadCounts;
   /** Workloads that somebody should look at, the most urgent first; at most 20. */
@@ -349,8 +394,8 @@ export interface SidecarDrainPolicyStatus {
 
 /**
  * SidecarDrainPolicy promises that requests in flight survive the termination of the pods that it selects, for a
- * stated time, in an Istio mesh. It sets Istio's drain settings and the grace period of the workloads' pod
- * templates so that the promise holds, and reports where it does not. Each workload is governed by one policy.
+ * stated time, in an Istio mesh. It sets Istio's drain settings and the grace period of the workloads' pod templates
+ * so that the promise holds, and reports where it does not. Each workload is governed by one policy.
  */
 export interface SidecarDrainPolicy {
   /** sidecardrain.io/v1alpha1 */
@@ -372,13 +417,13 @@ export interface DefaultedPolicyMatch {
    */
   readonly namespaceSelector: PolicySelector;
   /**
-   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself).
-   * Without it, or with {}, every workload of the selected namespaces.
+   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself). Without
+   * it, or with {}, every workload of the selected namespaces.
    */
   readonly workloadSelector?: PolicySelector;
   /**
-   * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on
-   * a node before their successors start.
+   * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
+   * node before their successors start.
    */
   readonly kinds: readonly PolicyWorkloadKind[];
   /**
@@ -388,8 +433,8 @@ export interface DefaultedPolicyMatch {
    */
   readonly names?: readonly string[];
   /**
-   * Istio revisions or revision tags, for example stable; default is the revision without a name. Only workloads
-   * whose proxy comes from one of them. Without it, every revision.
+   * Istio revisions or revision tags, for example stable; default is the revision without a name. Only workloads whose
+   * proxy comes from one of them. Without it, every revision.
    */
   readonly revisions?: readonly string[];
   /**
@@ -402,55 +447,76 @@ export interface DefaultedPolicyMatch {
 /** The same with every default filled in. */
 export interface DefaultedPolicyDrain {
   /**
-   * Required. Fixed drains for exactly duration, busy or idle: simple, works with every Istio version and proxy
-   * image, and costs its whole length at each termination. Adaptive ends when the last connection is gone, at most
-   * after maxWait: for requests of very different length; calls that the application starts after its last inbound
-   * connection is gone are not covered. Combined drains for at least duration, then until the last connection is
-   * gone, at most maxWait: for applications that also make late calls of their own.
+   * Required. How the proxy of a classic sidecar drains.
+   *
+   * Fixed: for exactly duration, busy or idle. Simple; works with every Istio version and proxy image; costs its whole
+   * length at each termination.
+   *
+   * Adaptive: until the last connection is gone, at most maxWait. For requests of very different length. Calls that
+   * the application starts after its last inbound connection is gone are not covered.
+   *
+   * Combined: for at least duration, then until the last connection is gone, at most maxWait. For applications that
+   * also make late calls of their own.
    */
   readonly mode: DrainMode;
   /**
-   * Fixed and Combined, required there: requests in flight get at least this long. For example 60s; take the length
-   * of your longest request that has to survive.
+   * Fixed and Combined, required there: requests in flight get at least this long. For example 60s; take the length of
+   * your longest request that has to survive.
    */
   readonly duration?: string;
   /**
-   * Adaptive and Combined, required there: the drain ends after this long, even if connections are left. For
-   * example 5m. It is enforced by the grace period, so it is also how long a node drain can take.
+   * Adaptive and Combined, required there: the drain ends after this long, even if connections are left. For example
+   * 5m. It is also how long each pod can hold up a rollout or a node drain.
    */
   readonly maxWait?: string;
   /**
    * How long new requests may still arrive after the termination began, because the pod has not yet been withdrawn
-   * from every client's endpoints. Counted in the budget where the application's own preStop hook is not longer; it
-   * is never written anywhere. Default 5s; 0s is allowed.
+   * from every client's endpoints. Counted in the budget where the application's own preStop hook is not longer; it is
+   * never written anywhere. Default 5s; 0s is allowed.
    */
   readonly endpointDelay: string;
   /**
-   * Adaptive and Combined only: how the end of the connections is noticed. ActiveConnections uses the proxy's own
-   * EXIT_ON_ZERO_ACTIVE_CONNECTIONS and works with any proxy image; only the grace period bounds it. PreStopHook
-   * runs a hook in the istio-proxy container, which needs sh, awk and netstat (or the agent's stats) in the proxy
-   * image and is never written for a native sidecar. Auto, which is the default there, takes ActiveConnections on
-   * Istio 1.23 and later and before that drains for the whole of maxWait; it never chooses a hook.
+   * Adaptive and Combined only: how the end of the connections is noticed.
+   *
+   * Auto (the default there): ActiveConnections on Istio 1.23 and later; before that it drains for the whole of
+   * maxWait. It never chooses a hook.
+   *
+   * ActiveConnections: the proxy's own EXIT_ON_ZERO_ACTIVE_CONNECTIONS. Works with any proxy image; an idle client
+   * holds the pod until maxWait, which only the grace period enforces.
+   *
+   * PreStopHook: a hook in the istio-proxy container. Needs sh, awk and netstat (or the agent's statistics) in the
+   * proxy image, and is never written for a native sidecar.
    */
   readonly strategy?: DrainStrategy;
   /**
-   * Strategy PreStopHook only: what the hook waits for. EstablishedConnections (the default there) waits until no
-   * inbound connection is left; an idle client holds the pod until maxWait. ActiveRequests waits until no inbound
-   * request is in flight, so that idle clients do not count; it sets the annotation
+   * Strategy PreStopHook only: what the hook waits for.
+   *
+   * EstablishedConnections (the default there): until no inbound connection is left. An idle client holds the pod
+   * until maxWait.
+   *
+   * ActiveRequests: until no inbound request is in flight, so that idle clients do not count. It sets the annotation
    * sidecar.istio.io/statsInclusionSuffixes, which makes the proxy export one more statistic.
    */
   readonly hook?: DrainHook;
   /**
-   * Where the proxy's environment variables go, for strategies that set some. Annotation (the default): into the
-   * pod template's annotation proxy.istio.io/config, in the same write as the grace period. ProxyConfig: into a
-   * ProxyConfig resource per namespace; a pod that is older than that resource does not have the variables, and
-   * only the oldest ProxyConfig of a level counts in Istio, so it is used only where no other one stands.
+   * Where the proxy's environment variables go, for strategies that set some.
+   *
+   * Annotation (the default): into the pod template's annotation proxy.istio.io/config, in the same write as the grace
+   * period.
+   *
+   * ProxyConfig: into a ProxyConfig resource per namespace. Pods that are older than that resource do not have the
+   * variables, and only the oldest ProxyConfig of a level counts in Istio, so it is used only where no other one
+   * stands.
    */
   readonly environment: DrainEnvironment;
   /**
    * Envoy refuses new inbound connections once drainDuration (Istio's default is 45s) has passed in the drain; open
-   * ones go on. Follow raises it to the length of a longer drain. The same setting also slows every replacement of
-   * a listener during the pod's whole life, so Leave (the default) does not touch it and says so.
+   * ones go on.
+   *
+   * Leave (the default): does not touch it, and says so where a drain is longer.
+   *
+   * Follow: raises it to the length of a longer drain. The same setting also slows every replacement of a listener
+   * during the pod's whole life.
    */
   readonly drainDuration: DrainDurationChange;
 }
@@ -458,14 +524,21 @@ export interface DefaultedPolicyDrain {
 /** The same with every default filled in. */
 export interface DefaultedPolicyProxy {
   /**
-   * Keep (the default) leaves the proxy's form to Istio. Native sets the annotation sidecar.istio.io/nativeSidecar:
-   * "true" on the pod template: the proxy becomes a native sidecar, which outlives the application by itself. Needs
-   * Istio 1.24 or later and Kubernetes 1.29 or later.
+   * Whether the proxy is a classic or a native sidecar.
+   *
+   * Keep (the default): leaves that to Istio.
+   *
+   * Native: sets the annotation sidecar.istio.io/nativeSidecar: "true" on the pod template. A native sidecar outlives
+   * the application by itself. Needs Istio 1.24 or later and Kubernetes 1.29 or later.
    */
   readonly form: ProxyForm;
   /**
-   * Keep (the default) leaves the setting as it is. Enabled makes the application of a classic sidecar wait until
-   * the proxy is ready, so that a pod does not lose its first calls either.
+   * Whether the application of a classic sidecar starts only when its proxy is ready.
+   *
+   * Keep (the default): leaves the setting as it is.
+   *
+   * Enabled: sets it in the annotation proxy.istio.io/config, so that a new pod does not lose its first calls either.
+   * A native sidecar starts first anyway.
    */
   readonly holdApplicationUntilProxyStarts: HoldApplication;
 }
@@ -473,16 +546,20 @@ export interface DefaultedPolicyProxy {
 /** The same with every default filled in. */
 export interface DefaultedPolicyGracePeriod {
   /**
-   * RaiseOnly (the default) raises the grace period where the promise needs a longer one. Never leaves it alone; a
-   * workload whose grace period is too short is then reported, and nothing else of it is written either.
+   * Whether the grace period may be changed.
+   *
+   * RaiseOnly (the default): raises it where the promise needs a longer one.
+   *
+   * Never: leaves it alone. A workload whose grace period is too short is then reported, and nothing else of it is
+   * written either.
    */
   readonly change: GracePeriodChange;
   /** Time kept between the end of the longest drain and the end of the grace period. At least 1s, default 5s. */
   readonly margin: string;
   /**
-   * The longest grace period that this policy may ask for. A workload that would need more (for example because of
-   * a long preStop hook of its own) is reported and left alone as a whole. Default 10m, because the cluster
-   * autoscaler stops waiting for a pod after 10 minutes.
+   * The longest grace period that this policy may ask for. A workload that would need more (for example because of a
+   * long preStop hook of its own) is reported and left alone as a whole. Default 10m, because the cluster autoscaler
+   * stops waiting for a pod after 10 minutes.
    */
   readonly maximum: string;
 }
@@ -499,8 +576,11 @@ export interface DefaultedPolicyWaves {
 /** The same with every default filled in. */
 export interface DefaultedPolicyRollout {
   /**
-   * Waves (the default) changes a few workloads at a time and waits until each has rolled out. Immediate writes all
-   * of them at once: for tests and for clusters where restarts do not matter.
+   * How many workloads restart at once.
+   *
+   * Waves (the default): changes a few workloads at a time and waits until each has rolled out.
+   *
+   * Immediate: writes all of them at once. For tests, and for clusters where restarts do not matter.
    */
   readonly strategy: RolloutStrategy;
   /** Bounds for strategy Waves. */
@@ -510,15 +590,17 @@ export interface DefaultedPolicyRollout {
 /** The same with every default filled in. */
 export interface DefaultedSidecarDrainPolicySpec {
   /**
-   * Audit (the default) evaluates and reports what would change, and writes nothing to any workload; an Audit
-   * policy never governs, so it takes no workload away from another policy. Enforce writes. Start with Audit, read
-   * the status, then switch. Going back from Enforce to Audit leaves the written values as they are and restarts
-   * nothing.
+   * Whether the policy writes. Start with Audit, read the status, then switch.
+   *
+   * Audit (the default): evaluates and reports what would change, and writes nothing to any workload. It never
+   * governs, so it takes no workload away from another policy.
+   *
+   * Enforce: writes. Going back to Audit leaves the written values as they are and restarts nothing.
    */
   readonly enforcement: Enforcement;
   /**
-   * true stops every write of this policy, while it goes on governing its workloads (no other policy takes them)
-   * and reporting. Default false. Use it to hold still during an incident.
+   * true stops every write of this policy, while it goes on governing its workloads (no other policy takes them) and
+   * reporting. Default false. Use it to hold still during an incident.
    */
   readonly suspend: boolean;
   /**
@@ -535,22 +617,24 @@ export interface DefaultedSidecarDrainPolicySpec {
   readonly match: DefaultedPolicyMatch;
   /**
    * The promise. duration and maxWait count from the moment the application gets SIGTERM: requests in flight get at
-   * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there
-   * every mode only makes the grace period long enough.
+   * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there every
+   * mode only makes the grace period long enough.
    */
   readonly drain: DefaultedPolicyDrain;
   /** Settings of the proxy that go beside the drain. By default nothing of it is changed. */
   readonly proxy: DefaultedPolicyProxy;
   /**
-   * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is
-   * never made shorter than it was before the policy.
+   * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is never
+   * made shorter than it was before the policy.
    */
   readonly gracePeriod: DefaultedPolicyGracePeriod;
   /**
-   * What happens where somebody else (a manifest, Helm, a GitOps controller) declares a field that the promise
-   * needs to be different. Report (the default) writes nothing to that workload and names field and owner. Force
-   * takes the field over; an owner who applies again gets a conflict or undoes it. A grace period that somebody
-   * declared longer always stays.
+   * What happens where somebody else (a manifest, Helm, a GitOps controller) declares a field that the promise needs
+   * to be different. A grace period that somebody declared longer always stays.
+   *
+   * Report (the default): writes nothing to that workload, and names field and owner.
+   *
+   * Force: takes the field over. When its owner applies again, that fails with a conflict or undoes it.
    */
   readonly conflicts: ConflictHandling;
   /**
@@ -559,9 +643,12 @@ export interface DefaultedSidecarDrainPolicySpec {
    */
   readonly rollout: DefaultedPolicyRollout;
   /**
-   * What happens to the workloads when the policy is deleted or no longer selects them. Restore (the default) gives
-   * every field that is still as written the value from before, within the limits of rollout. Orphan leaves the
-   * values and gives up ownership, without any restart.
+   * What happens to the workloads when the policy is deleted or no longer selects them.
+   *
+   * Restore (the default): every field that is still as written gets the value from before, within the limits of
+   * rollout.
+   *
+   * Orphan: leaves the values and gives up ownership, without any restart.
    */
   readonly onDelete: OnDelete;
 }

@@ -1,10 +1,18 @@
+import { GROUP, VERSION } from './names.ts';
 import { sidecarDrainPolicySchema } from './policy-schema.gen.ts';
 import type { DefaultedPolicyWaves, DefaultedSidecarDrainPolicySpec, SidecarDrainPolicySpec } from './policy.gen.ts';
-import type { Schema } from './schema.ts';
-import { fillDefaults } from './schema.ts';
+import type { Schema, SchemaProblem } from './schema.ts';
+import { fillDefaults, isRecord } from './schema.ts';
+import { validateAgainst } from './schema-validate.ts';
 
 export type * from './policy.gen.ts';
+export type { SchemaProblem } from './schema.ts';
 export { parsePolicyDuration } from './duration.ts';
+
+export const POLICY_KIND = 'SidecarDrainPolicy';
+export const POLICY_API_VERSION = `${GROUP}/${VERSION}` as const;
+/** As it stands in request paths. */
+export const POLICY_PLURAL = 'sidecardrainpolicies';
 
 const specSchema = sidecarDrainPolicySchema.properties?.spec as Schema;
 const wavesSchema = specSchema.properties?.rollout?.properties?.waves as Schema;
@@ -26,4 +34,41 @@ export function withDefaults(spec: SidecarDrainPolicySpec): DefaultedSidecarDrai
       ? rollout
       : { ...rollout, waves: rollout.waves ?? fillDefaults(wavesSchema, {}) as DefaultedPolicyWaves },
   };
+}
+
+const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const NAME_MESSAGE = 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \'-\' or \'.\', '
+  + 'and must start and end with an alphanumeric character';
+
+/**
+ * Everything for which the API server would refuse this manifest, with the same field paths and messages; empty when it would accept it.
+ * The status is not looked at: who creates an object cannot set it.
+ */
+export function validatePolicy(raw: unknown): readonly SchemaProblem[] {
+  if (!isRecord(raw)) {
+    return [{ path: '', message: 'a SidecarDrainPolicy is an object with apiVersion, kind, metadata and spec' }];
+  }
+  const problems: SchemaProblem[] = [];
+  if (raw.apiVersion !== POLICY_API_VERSION) {
+    problems.push({ path: 'apiVersion', message: `must be ${POLICY_API_VERSION}` });
+  }
+  if (raw.kind !== POLICY_KIND) {
+    problems.push({ path: 'kind', message: `must be ${POLICY_KIND}` });
+  }
+  problems.push(...nameProblems(raw.metadata));
+  // These have been judged above, or are not; undefined is as good as absent.
+  const judged = { ...raw, apiVersion: undefined, kind: undefined, metadata: undefined, status: undefined };
+  const filled = fillDefaults(sidecarDrainPolicySchema, judged);
+  return [...problems, ...validateAgainst(sidecarDrainPolicySchema, filled)];
+}
+
+function nameProblems(metadata: unknown): readonly SchemaProblem[] {
+  const name = isRecord(metadata) ? metadata.name ?? '' : '';
+  if (name === '' && isRecord(metadata) && typeof metadata.generateName === 'string' && metadata.generateName !== '') {
+    return [];
+  }
+  if (name === '') {
+    return [{ path: 'metadata.name', message: 'Required value: name or generateName is required' }];
+  }
+  return typeof name === 'string' && name.length <= 253 && NAME.test(name) ? [] : [{ path: 'metadata.name', message: NAME_MESSAGE }];
 }

@@ -44,7 +44,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A copy with the schema's defaults, as the API server stores it: a null is as good as absent. */
+/** A copy with the schema's defaults, as the API server stores it: a null is as good as absent, also as a value of a map. */
 export function fillDefaults(schema: Schema, value: unknown): unknown {
   if (Array.isArray(value)) {
     const { items } = schema;
@@ -56,7 +56,7 @@ export function fillDefaults(schema: Schema, value: unknown): unknown {
   const filled: Record<string, unknown> = {};
   for (const [key, field] of Object.entries(value)) {
     const child = schema.properties?.[key] ?? schema.additionalProperties;
-    if (schema.properties?.[key] !== undefined && field === null) {
+    if (child !== undefined && field === null) {
       continue;
     }
     filled[key] = child === undefined ? field : fillDefaults(child, field);

@@ -1,0 +1,108 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+
+interface Generate {
+  differing: (folder?: string) => Promise<string[]>;
+  generators: { name: string; outputs: () => Promise<Map<string, string>> }[];
+}
+interface Cel { toTypeScript: (source: string) => string }
+interface Kinds { readKinds: () => Promise<{ schema: Node }[]> }
+interface Node {
+  description?: string;
+  properties?: Record<string, Node>;
+  items?: Node;
+  maxLength?: number;
+  'x-kubernetes-validations'?: { rule: string; message: string }[];
+}
+
+// Scripts are plain modules without types.
+const load = async <T>(path: string): Promise<T> => await import(path) as T;
+const { differing, generators } = await load<Generate>('../../../scripts/generate.mjs');
+const { toTypeScript } = await load<Cel>('../../../scripts/generate/cel.mjs');
+const { readKinds } = await load<Kinds>('../../../scripts/generate/crds.mjs');
+
+describe('generated files', () => {
+  it('are what their sources say', async () => {
+    expect(await differing()).toEqual([]);
+  });
+
+  it('are missed where they are absent', async () => {
+    const empty = await mkdtemp(join(tmpdir(), 'generate-'));
+    try {
+      const expected = (await Promise.all(generators.map((one) => one.outputs()))).flatMap((one) => [...one.keys()]);
+
+      expect((await differing(empty)).sort()).toEqual(expected.sort());
+      expect(expected).toEqual(expect.arrayContaining(['src/api/policy.gen.ts', 'src/api/policy-schema.gen.ts', 'docs/reference/api.md']));
+    } finally {
+      await rm(empty, { recursive: true });
+    }
+  });
+});
+
+describe('CEL as TypeScript', () => {
+  const evaluate = (source: string, self: unknown): unknown =>
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- that the text is a right expression is what is tested
+    new Function('self', 'parsePolicyDuration', `return ${toTypeScript(source).replace(/\(d: string\)/g, '(d)')}`)(
+      self, (text: string) => Number(text.replace('s', '')));
+
+  it.each([
+    ["self.a == 'x' || self.b == 'y' && self.c == 'z'", { a: 'x', b: '', c: '' }, true],
+    ["(self.a == 'x' || self.b == 'y') && self.c == 'z'", { a: 'x', b: '', c: '' }, false],
+    ["!has(self.a) || self.a != 'x'", { a: 'x' }, false],
+    ["!(self.a in ['x', 'y'])", { a: 'y' }, false],
+    ["duration(self.a) + duration(self.b) <= duration('10s')", { a: '4s', b: '6s' }, true],
+    ["duration(self.a) + duration(self.b) <= duration('10s')", { a: '5s', b: '6s' }, false],
+    ["[self.a, self.b].all(d, d != '' && d.matches('^[0-9]+s$'))", { a: '1s', b: '2m' }, false],
+    ["'is ' + self.a + '.'", { a: 'x' }, 'is x.'],
+    ['size(self.a) > 0', { a: {} }, false],
+    ['size(self.a) == 2', { a: ['x', 'y'] }, true],
+    ["self.a == 'it\\'s'", { a: "it's" }, true],
+  ])('%s', (source, self, expected) => {
+    expect(evaluate(source, self)).toBe(expected);
+  });
+
+  it.each(['self.a ? 1 : 2', 'self.exists(x, x)', 'a b', "self.a == \"x\"", 'size(self.a', 'has()', 'self.a.map(x, x)', 'self # 1'])(
+    'is not made of what is not understood: %s', (source) => {
+      expect(() => toTypeScript(source)).toThrow(/^CEL not understood/);
+    });
+});
+
+describe('the schema', () => {
+  const nodes: [string, Node][] = [];
+  function collect(node: Node, path: string): void {
+    nodes.push([path, node]);
+    for (const [key, child] of Object.entries(node.properties ?? {})) {
+      collect(child, `${path}.${key}`);
+    }
+    if (node.items !== undefined) {
+      collect(node.items, `${path}[]`);
+    }
+  }
+  it('describes every field', async () => {
+    for (const { schema } of await readKinds()) {
+      collect(schema, '');
+    }
+    const described = nodes.filter(([path]) => path !== '.metadata' && !path.endsWith('[]') && path !== '');
+
+    expect(described.length).toBeGreaterThan(60);
+    expect(described.filter(([, node]) => (node.description ?? '').length < 10).map(([path]) => path)).toEqual([]);
+  });
+
+  it('states the same rule and message for every duration', () => {
+    const durations = nodes.filter(([path]) => /\.(duration|maxWait|endpointDelay|margin|maximum)$/.test(path));
+    const first = durations.map(([, node]) => ({ maxLength: node.maxLength, rule: node['x-kubernetes-validations']?.[0] }));
+
+    expect(first).toHaveLength(5);
+    expect(new Set(first.map((one) => JSON.stringify(one))).size).toBe(1);
+    expect(first[0]?.maxLength).toBe(12);
+  });
+
+  it('ends every rule with a message that says what to write', () => {
+    const messages = nodes.flatMap(([, node]) => (node['x-kubernetes-validations'] ?? []).map((one) => one.message));
+
+    expect(messages.length).toBeGreaterThan(20);
+    expect(messages.filter((one) => !/write|remove|shorten|raise|must not be shorter/.test(one))).toEqual([]);
+  });
+});

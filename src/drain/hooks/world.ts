@@ -55,4 +55,8 @@ export interface HookRun {
   readonly effects: readonly HookEffect[];
   /** What could not be understood, word for word; not empty exactly when `how` is Unknown. */
   readonly notUnderstood: readonly string[];
+  /** In an app container: when the hook itself tells the app to stop, for example by `nginx -s quit` or `kill 1`. */
+  readonly toldAppToStopAt?: Seconds;
+  /** What was taken for granted because nobody can look into an app image, for example that it has `curl`. */
+  readonly assumed?: readonly string[];
 }

@@ -1,0 +1,158 @@
+import type { HttpGetAction, LifecycleHandler } from '../../api/kubernetes.ts';
+import type { Seconds } from '../model/workload.ts';
+import { runProgram } from './shell/interpret.ts';
+import type { Observations, Run, Shell } from './shell/run-state.ts';
+import { ContainerEnded, emptyInput, NotUnderstood, NOWHERE, TimeUp, UNKNOWN_STATUS } from './shell/run-state.ts';
+import { runShellWords } from './shell/start.ts';
+import { isPresent, runTool } from './tools/index.ts';
+import type { HookEffect, HookRun, PodWorld } from './world.ts';
+
+export interface HookOptions {
+  readonly container: 'Proxy' | 'App';
+  /** When the kubelet starts the hook. */
+  readonly start: Seconds;
+  /** A hook that still runs then is left there. */
+  readonly until: Seconds;
+  /** The container's environment, where it is known: every other variable is unset then. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** From then on the world does not change any more, so that a loop without an end can be recognised. */
+  readonly steadyFrom?: Seconds;
+}
+
+/** Enough for hours of the usual loops; a run that needs more is called unknown. */
+const BUDGET = 1_000_000;
+
+/** What a lifecycle handler does in this pod. Pure: the same arguments give the same run. */
+export function runHook(handler: LifecycleHandler, world: PodWorld, options: HookOptions): HookRun {
+  return runHookObserved(handler, world, options).run;
+}
+
+export interface ObservedRun {
+  readonly run: HookRun;
+  readonly statsRead: ReadonlySet<string>;
+}
+
+export function runHookObserved(handler: LifecycleHandler, world: PodWorld, options: HookOptions): ObservedRun {
+  const seen: Observations = { statsRead: new Set(), assumed: new Set() };
+  const ended = (how: HookRun['how'], endsAt?: Seconds, notUnderstood: readonly string[] = []): ObservedRun => ({
+    run: { how, effects: [], notUnderstood, ...(endsAt === undefined ? {} : { endsAt }) },
+    statsRead: seen.statsRead,
+  });
+  const { start, until } = options;
+  const kinds = [handler.exec, handler.httpGet, handler.sleep, handler.tcpSocket].filter((kind) => kind !== undefined);
+  // The API server refuses a handler with no kind or with two, so that no pod ever gets here.
+  if (kinds.length !== 1) return ended('CannotStart', start);
+  if (handler.sleep !== undefined) {
+    const end = start + Math.max(0, handler.sleep.seconds);
+    return end > until ? ended('StillRunning') : ended('Completed', end);
+  }
+  // Kubernetes never implemented it for lifecycle handlers; the kubelet fails at once.
+  if (handler.tcpSocket !== undefined) return ended('Failed', start);
+  if (handler.httpGet !== undefined) return httpGet(handler.httpGet, world, start, ended);
+  return execute(handler.exec?.command ?? [], world, options, seen);
+}
+
+type Ended = (how: HookRun['how'], endsAt?: Seconds, notUnderstood?: readonly string[]) => ObservedRun;
+
+/** The kubelet asks from outside the pod, with GET, and takes every answer for success, whatever its status. */
+function httpGet(action: HttpGetAction, world: PodWorld, start: Seconds, ended: Ended): ObservedRun {
+  const port = Number(action.port);
+  const path = action.path ?? '/';
+  const words = `httpGet ${action.host ?? ''}:${action.port}${path.startsWith('/') ? path : `/${path}`}`;
+  if (!Number.isInteger(port) || (action.host !== undefined && action.host !== '')) return ended('Unknown', undefined, [words]);
+  const listener = world.listeners(start).find((one) => one.port === port);
+  // Sockets on 127.0.0.1 (Envoy's admin port) are out of the kubelet's reach.
+  if (listener === undefined || listener.address === '127.0.0.1') return ended('Failed', start);
+  const answer = world.http(start, 'GET', port, path.startsWith('/') ? path : `/${path}`);
+  if (answer === 'refused') return ended('Failed', start);
+  return answer === 'unknown' ? ended('Unknown', undefined, [words]) : ended('Completed', start);
+}
+
+const SHELLS = new Set(['sh', 'bash', 'dash', 'ash']);
+
+/** Programs that a distroless proxy image has (istio/istio pilot/docker/Dockerfile.proxyv2). */
+const DISTROLESS_PROGRAMS = new Set(['pilot-agent', 'envoy', '/usr/local/bin/pilot-agent', '/usr/local/bin/envoy']);
+
+function execute(words: readonly string[], world: PodWorld, options: HookOptions, seen: Observations): ObservedRun {
+  const run = newRun(world, options, seen);
+  const shell = directShell(run);
+  const outcome = attempt(words, shell, options);
+  const effects = allEffects(run, options.until);
+  const { how, notUnderstood = [] } = outcome;
+  const ends = how === 'Completed' || how === 'Failed' || how === 'CannotStart';
+  return {
+    run: {
+      ...(ends ? { endsAt: run.now } : {}),
+      how,
+      effects,
+      notUnderstood,
+      ...(run.toldAppToStopAt === undefined ? {} : { toldAppToStopAt: run.toldAppToStopAt }),
+      ...(seen.assumed.size === 0 ? {} : { assumed: [...seen.assumed] }),
+    },
+    statsRead: seen.statsRead,
+  };
+}
+
+interface Outcome {
+  readonly how: HookRun['how'];
+  readonly notUnderstood?: readonly string[];
+}
+
+function attempt(words: readonly string[], shell: Shell, options: HookOptions): Outcome {
+  const [program] = words;
+  if (program === undefined || program === '') return { how: 'CannotStart' };
+  const { world } = shell.run;
+  try {
+    if (options.container === 'Proxy' && !DISTROLESS_PROGRAMS.has(program)) {
+      if (world.image === 'distroless') return { how: 'CannotStart' };
+      if (world.image === 'unknown') return { how: 'Unknown', notUnderstood: [`whether the proxy image has ${program}`] };
+    }
+    if (!isPresent(shell, program)) return { how: 'CannotStart' };
+    const base = program.slice(program.lastIndexOf('/') + 1);
+    const status = SHELLS.has(base) ? runShellWords(shell, words) : runTool(shell, words);
+    return { how: status === 0 || status === UNKNOWN_STATUS ? 'Completed' : 'Failed' };
+  } catch (error) {
+    if (error instanceof TimeUp) return { how: 'StillRunning' };
+    if (error instanceof ContainerEnded) return { how: 'Completed' };
+    if (error instanceof NotUnderstood) return { how: 'Unknown', notUnderstood: [error.message] };
+    throw error;
+  }
+}
+
+function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run {
+  return {
+    world,
+    container: options.container,
+    now: options.start,
+    deadline: options.until,
+    until: options.until,
+    steadyFrom: options.steadyFrom ?? Infinity,
+    effects: [],
+    proxyGoneAt: Infinity,
+    toldAppToStopAt: undefined,
+    budget: BUDGET,
+    version: 0,
+    unknownStatus: '',
+    jobs: [],
+    files: new Map(),
+    environment: options.environment,
+    seen,
+    machine: { runProgram, runCommand: runTool, isPresent, runShell: runShellWords },
+  };
+}
+
+/** Stands around a command that is executed without a shell. */
+function directShell(run: Run): Shell {
+  return {
+    run, dialect: 'bash', name: 'exec', variables: new Map(), functions: new Map(), positional: [], status: 0, lastJob: 0, exitTrap: '',
+    startedAt: run.now, options: { errexit: false, nounset: false, pipefail: false }, input: emptyInput(), output: NOWHERE, errors: NOWHERE,
+    depth: 0, conditional: 0, loops: 0,
+  };
+}
+
+/** Of the script and of its background commands, as far as they lived, in the order of time. */
+function allEffects(run: Run, until: Seconds): readonly HookEffect[] {
+  if (run.jobs.length === 0) return run.effects;
+  const fromJobs = run.jobs.flatMap((job) => job.effects.filter((effect) => effect.at <= Math.min(job.endsAt, until)));
+  return [...run.effects, ...fromJobs].sort((left, right) => left.at - right.at);
+}

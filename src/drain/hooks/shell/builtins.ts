@@ -1,0 +1,299 @@
+import { evaluateArithmetic } from './arithmetic.ts';
+import { ExpansionProblem, splitFields } from './expand.ts';
+import { parseScript } from './parse.ts';
+import type { Flow, Shell } from './run-state.ts';
+import { advanceTo, demandKnown, isUnknown, NotUnderstood, setVariable, UNKNOWN_STATUS, write } from './run-state.ts';
+import { testStatus } from './test-expression.ts';
+import { isPresent, runTool } from '../tools/index.ts';
+
+type Builtin = (shell: Shell, words: readonly string[]) => Flow;
+
+const EXIT: Flow = { kind: 'exit' };
+
+function always(status: number): Builtin {
+  return (shell) => {
+    shell.status = status;
+    return 'next';
+  };
+}
+
+function bracket(shell: Shell, words: readonly string[]): Flow {
+  if (words.at(-1) === ']') {
+    shell.status = testStatus(shell, words.slice(1, -1));
+  } else {
+    write(shell.errors, `${shell.name}: [: missing ]\n`);
+    shell.status = 2;
+  }
+  return 'next';
+}
+
+function leave(kind: 'break' | 'continue'): Builtin {
+  return (shell, words) => {
+    shell.status = 0;
+    if (shell.loops === 0) return 'next';
+    return { kind, levels: Math.min(shell.loops, Math.max(1, Number(words[1] ?? 1) || 1)) };
+  };
+}
+
+function end(kind: 'exit' | 'return'): Builtin {
+  return (shell, words) => {
+    const [, status] = words;
+    if (status !== undefined) {
+      const number = Number(isUnknown(status) ? NaN : status);
+      shell.status = isUnknown(status) ? UNKNOWN_STATUS : Number.isInteger(number) ? number & 255 : 2;
+    }
+    return { kind };
+  };
+}
+
+function assignAll(shell: Shell, words: readonly string[]): Flow {
+  for (const word of words.slice(1)) {
+    const match = /^([A-Za-z_]\w*)=(.*)$/s.exec(word);
+    if (match?.[1] !== undefined) setVariable(shell, match[1], match[2] ?? '');
+    else if (/^-[aAnfi]/.test(word)) throw new NotUnderstood(words.join(' '));
+  }
+  shell.status = 0;
+  return 'next';
+}
+
+/**
+ * dash of Ubuntu 24.04 (0.5.12), which the proxy image has as sh, knows no pipefail and ends the script at this
+ * point; bash and busybox know it.
+ */
+function set(shell: Shell, words: readonly string[]): Flow {
+  shell.status = 0;
+  for (let index = 1; index < words.length; index += 1) {
+    const word = words[index] ?? '';
+    if (word === '--' || !/^[-+]/.test(word)) {
+      shell.positional = words.slice(word === '--' ? index + 1 : index);
+      return 'next';
+    }
+    const on = word.startsWith('-');
+    for (const letter of word.slice(1)) {
+      if (letter === 'o') {
+        index += 1;
+        if (!setOption(shell, words[index] ?? '', on)) return EXIT;
+      } else {
+        setLetter(shell, letter, on);
+      }
+    }
+  }
+  return 'next';
+}
+
+export function setLetter(shell: Shell, letter: string, on: boolean): void {
+  if (letter === 'e') shell.options.errexit = on;
+  if (letter === 'u') shell.options.nounset = on;
+  if (letter === 'n') throw new NotUnderstood('set -n');
+}
+
+export function setOption(shell: Shell, name: string, on: boolean): boolean {
+  if (name === 'errexit') shell.options.errexit = on;
+  else if (name === 'nounset') shell.options.nounset = on;
+  else if (name === 'pipefail') {
+    if (shell.dialect === 'dash') {
+      write(shell.errors, `${shell.name}: set: Illegal option -o pipefail\n`);
+      shell.status = 2;
+      return false;
+    }
+    shell.options.pipefail = on;
+  }
+  return true;
+}
+
+function shift(shell: Shell, words: readonly string[]): Flow {
+  shell.positional = shell.positional.slice(Math.max(0, Number(words[1] ?? 1) || 0));
+  shell.status = 0;
+  return 'next';
+}
+
+function unset(shell: Shell, words: readonly string[]): Flow {
+  for (const name of words.slice(1)) {
+    shell.functions.delete(name);
+    if (shell.variables.has(name)) shell.run.version += 1;
+    shell.variables.delete(name);
+  }
+  shell.status = 0;
+  return 'next';
+}
+
+function evaluate(shell: Shell, words: readonly string[]): Flow {
+  const text = demandKnown(words.slice(1).join(' '));
+  shell.status = 0;
+  shell.depth += 1;
+  const flow = shell.run.machine.runProgram(shell, parseScript(text, shell.dialect));
+  shell.depth -= 1;
+  return flow;
+}
+
+function execute(shell: Shell, words: readonly string[]): Flow {
+  if (words.length === 1) {
+    shell.status = 0;
+    return 'next';
+  }
+  shell.status = runTool(shell, words.slice(1));
+  return EXIT;
+}
+
+function trap(shell: Shell, words: readonly string[]): Flow {
+  const signals = words.slice(2);
+  if (signals.includes('EXIT') || signals.includes('0')) shell.exitTrap = words[1] === '-' ? '' : words[1] ?? '';
+  shell.status = 0;
+  return 'next';
+}
+
+function wait(shell: Shell, words: readonly string[]): Flow {
+  const { run } = shell;
+  const ids = words.slice(1);
+  if (ids.some((id) => id.startsWith('-'))) throw new NotUnderstood(words.join(' '));
+  const jobs = run.jobs.filter((job) => ids.length === 0 || ids.includes(String(job.id)));
+  let until = run.now;
+  for (const job of jobs) until = Math.max(until, job.endsAt);
+  advanceTo(run, until);
+  run.version += 1;
+  shell.status = ids.length === 0 ? 0 : jobs.at(-1)?.status ?? 127;
+  return 'next';
+}
+
+function read(shell: Shell, words: readonly string[]): Flow {
+  const names: string[] = [];
+  for (let index = 1; index < words.length; index += 1) {
+    const word = words[index] ?? '';
+    if (word === '-r' || word === '-s') continue;
+    if (word === '-t' || word === '-p') index += 1;
+    else if (word.startsWith('-')) throw new NotUnderstood(words.join(' '));
+    else names.push(word);
+  }
+  const { input } = shell;
+  const from = input.text.indexOf('\n', input.position);
+  const end = from < 0 ? input.text.length : from;
+  // The hook has no standard input of its own, so that `read -t 5` at the top does not wait.
+  shell.status = from < 0 ? 1 : 0;
+  const line = input.text.slice(input.position, end);
+  input.position = from < 0 ? end : end + 1;
+  assignFields(shell, names.length === 0 ? ['REPLY'] : names, line);
+  return 'next';
+}
+
+function assignFields(shell: Shell, names: readonly string[], line: string): void {
+  const separators = shell.variables.get('IFS') ?? ' \t\n';
+  let rest = line;
+  for (const [index, name] of names.entries()) {
+    const last = index === names.length - 1;
+    rest = trimStart(rest, separators);
+    if (last) {
+      setVariable(shell, name, trimEnd(rest, separators));
+      return;
+    }
+    const { pieces } = splitFields(rest, separators);
+    const piece = pieces[0] ?? '';
+    setVariable(shell, name, piece);
+    rest = rest.slice(piece.length);
+    if (rest !== '' && !' \t\n'.includes(rest.charAt(0))) rest = rest.slice(1);
+  }
+}
+
+function trimStart(text: string, separators: string): string {
+  let start = 0;
+  while (start < text.length && ' \t\n'.includes(text.charAt(start)) && separators.includes(text.charAt(start))) start += 1;
+  return text.slice(start);
+}
+
+function trimEnd(text: string, separators: string): string {
+  let stop = text.length;
+  while (stop > 0 && ' \t\n'.includes(text.charAt(stop - 1)) && separators.includes(text.charAt(stop - 1))) stop -= 1;
+  return text.slice(0, stop);
+}
+
+const KEYWORDS = new Set(['if', 'while', 'until', 'for', 'case', '{', '!']);
+
+/** `command -v x`, `type x`, `hash x`; `command x` runs x, but no function of that name. */
+function command(shell: Shell, words: readonly string[]): Flow {
+  const [, option, ...names] = words;
+  if (option === '-v' || option === '-V') return find(shell, names);
+  if (option === undefined) {
+    shell.status = 0;
+    return 'next';
+  }
+  const rest = words.slice(1);
+  const builtin = builtins.get(option);
+  if (builtin !== undefined) return builtin(shell, rest);
+  shell.status = runTool(shell, rest);
+  return 'next';
+}
+
+function find(shell: Shell, names: readonly string[]): Flow {
+  shell.status = names.length === 0 ? 1 : 0;
+  for (const raw of names) {
+    const name = demandKnown(raw);
+    if (shell.functions.has(name) || builtins.has(name) || KEYWORDS.has(name)) {
+      write(shell.output, `${name}\n`);
+      continue;
+    }
+    if (isPresent(shell, name)) write(shell.output, name.includes('/') ? `${name}\n` : `/usr/bin/${name}\n`);
+    else shell.status = shell.dialect === 'dash' ? 127 : 1;
+  }
+  return 'next';
+}
+
+function type(shell: Shell, words: readonly string[]): Flow {
+  return find(shell, words.slice(1).filter((word) => !word.startsWith('-')));
+}
+
+function letValue(shell: Shell, words: readonly string[]): Flow {
+  if (shell.dialect !== 'bash') {
+    shell.status = runTool(shell, words);
+    return 'next';
+  }
+  let value = 0;
+  for (const text of words.slice(1)) {
+    try {
+      value = evaluateArithmetic(demandKnown(text), {
+        get: (name) => demandKnown(shell.variables.get(name) ?? ''),
+        set: (name, next) => {
+          setVariable(shell, name, next);
+        },
+      });
+    } catch (error) {
+      if (error instanceof NotUnderstood || !(error instanceof Error)) throw error;
+      throw new ExpansionProblem(error.message);
+    }
+  }
+  shell.status = value === 0 ? 1 : 0;
+  return 'next';
+}
+
+function notModelled(_shell: Shell, words: readonly string[]): Flow {
+  throw new NotUnderstood(words.join(' '));
+}
+
+/** Killing a job of one's own ends it; every other `kill` is the tool of that name. */
+function kill(shell: Shell, words: readonly string[]): Flow {
+  const ids = words.slice(1).filter((word) => !word.startsWith('-') && !/^[A-Z]+$/.test(word));
+  const jobs = shell.run.jobs.filter((job) => ids.includes(String(job.id)));
+  if (jobs.length === 0 || jobs.length < ids.length) {
+    shell.status = runTool(shell, words);
+    return 'next';
+  }
+  const { now } = shell.run;
+  shell.run.version += 1;
+  shell.status = jobs.every((job) => job.endsAt > now) ? 0 : 1;
+  if (words[1] === '-0') return 'next';
+  for (const job of jobs) job.endsAt = Math.min(job.endsAt, now);
+  return 'next';
+}
+
+export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
+  [':', always(0)], ['true', always(0)], ['false', always(1)], ['umask', always(0)], ['ulimit', always(0)], ['cd', always(0)],
+  ['shopt', always(0)], ['alias', always(0)], ['jobs', always(0)], ['disown', always(0)],
+  ['[', bracket],
+  ['test', (shell, words) => {
+    shell.status = testStatus(shell, words.slice(1));
+    return 'next';
+  }],
+  ['break', leave('break')], ['continue', leave('continue')], ['exit', end('exit')], ['return', end('return')],
+  ['export', assignAll], ['readonly', assignAll], ['local', assignAll], ['declare', assignAll], ['typeset', assignAll],
+  ['set', set], ['shift', shift], ['unset', unset], ['eval', evaluate], ['exec', execute], ['trap', trap], ['wait', wait],
+  ['read', read], ['command', command], ['type', type], ['hash', type], ['let', letValue], ['kill', kill],
+  ['.', notModelled], ['source', notModelled], ['getopts', notModelled], ['mapfile', notModelled], ['readarray', notModelled],
+]);

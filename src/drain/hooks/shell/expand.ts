@@ -1,0 +1,239 @@
+import type { ParameterPart, Word, WordPart } from './ast.ts';
+import { ArithmeticProblem, evaluateArithmetic } from './arithmetic.ts';
+import type { PatternItem } from './glob.ts';
+import { compilePattern, withoutMatch } from './glob.ts';
+import type { Shell } from './run-state.ts';
+import {
+  capture, demandKnown, isUnknown, NotUnderstood, setVariable, step, subshell, UNKNOWN_STATUS, unknownText,
+} from './run-state.ts';
+
+/** The shell ends with this status in the middle of an expansion: `${x?}`, `set -u`, a bad number. */
+export class ExpansionProblem extends Error {}
+
+const DEFAULT_SEPARATORS = ' \t\n';
+
+/** The fields that words become, as arguments of a command. */
+export function expandWords(shell: Shell, words: readonly Word[]): string[] {
+  const fields: string[] = [];
+  for (const word of words) {
+    if (word.literal !== undefined) {
+      if (word.quoted || word.literal !== '') fields.push(word.literal);
+    } else {
+      expandFields(shell, word, fields);
+    }
+  }
+  return fields;
+}
+
+/** The text that a word becomes where it is not split: assignments, redirections, `case`, quotes. */
+export function expandText(shell: Shell, word: Word): string {
+  if (word.literal !== undefined) return word.literal;
+  let text = '';
+  for (const part of word.parts) text += partText(shell, part);
+  return text;
+}
+
+function expandFields(shell: Shell, word: Word, fields: string[]): void {
+  let field: string | undefined;
+  for (const part of word.parts) {
+    if (part.type === 'parameter' && part.name === '@' && part.quoted && part.operator === '') {
+      for (const [index, value] of shell.positional.entries()) {
+        if (index > 0 && field !== undefined) fields.push(field);
+        field = index > 0 ? value : (field ?? '') + value;
+      }
+    } else if (part.quoted || part.type === 'text') {
+      const text = partText(shell, part);
+      field = (field ?? '') + text;
+      // "$@" without parameters is no word at all, although quotes stand around it.
+      if (text === '' && word.parts.length > 1 && isOnlyAllParameters(word, shell)) field = undefined;
+    } else {
+      const split = splitFields(partText(shell, part), shell.variables.get('IFS') ?? DEFAULT_SEPARATORS);
+      if (split.leading && field !== undefined) {
+        fields.push(field);
+        field = undefined;
+      }
+      for (const [index, piece] of split.pieces.entries()) {
+        if (index > 0) fields.push(field ?? '');
+        field = index > 0 ? piece : (field ?? '') + piece;
+      }
+      if (split.trailing && field !== undefined) {
+        fields.push(field);
+        field = undefined;
+      }
+    }
+  }
+  if (field !== undefined) fields.push(field);
+}
+
+function isOnlyAllParameters(word: Word, shell: Shell): boolean {
+  return shell.positional.length === 0 && word.parts.every((part) => (
+    (part.type === 'text' && part.text === '') || (part.type === 'parameter' && part.name === '@')
+  ));
+}
+
+interface Split {
+  readonly leading: boolean;
+  readonly pieces: readonly string[];
+  readonly trailing: boolean;
+}
+
+export function splitFields(text: string, separators: string): Split {
+  if (text === '') return { leading: false, pieces: [], trailing: false };
+  const pieces: string[] = [];
+  let piece: string | undefined;
+  let leading = false;
+  let afterSpace = false;
+  for (const character of text) {
+    if (!separators.includes(character)) {
+      if (afterSpace && piece !== undefined) {
+        pieces.push(piece);
+        piece = undefined;
+      }
+      afterSpace = false;
+      piece = (piece ?? '') + character;
+    } else if (DEFAULT_SEPARATORS.includes(character)) {
+      if (piece === undefined && pieces.length === 0) leading = true;
+      afterSpace = true;
+    } else {
+      pieces.push(piece ?? '');
+      piece = undefined;
+      afterSpace = false;
+    }
+  }
+  if (piece !== undefined) pieces.push(piece);
+  return { leading, pieces, trailing: piece === undefined || afterSpace };
+}
+
+function partText(shell: Shell, part: WordPart): string {
+  switch (part.type) {
+    case 'text':
+      return part.text;
+    case 'parameter':
+      return parameterText(shell, part);
+    case 'command': {
+      const output = capture();
+      const inner = { ...subshell(shell, !part.program.leavesVariables), output };
+      inner.depth += 1;
+      step(shell.run);
+      shell.run.machine.runProgram(inner, part.program);
+      shell.status = inner.status;
+      return withoutTrailingNewlines(output.text);
+    }
+    case 'arithmetic':
+      return String(arithmeticValue(shell, part.expression));
+  }
+}
+
+function withoutTrailingNewlines(text: string): string {
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) === 10) end -= 1;
+  return end === text.length ? text : text.slice(0, end);
+}
+
+export function arithmeticValue(shell: Shell, expression: Word): number {
+  const text = demandKnown(expandText(shell, expression));
+  try {
+    return evaluateArithmetic(text, {
+      get: (name) => demandKnown(variable(shell, name) ?? ''),
+      set: (name, value) => {
+        setVariable(shell, name, value);
+      },
+    });
+  } catch (error) {
+    if (error instanceof ArithmeticProblem) throw new ExpansionProblem(error.message);
+    throw error;
+  }
+}
+
+/** The value of a parameter; `undefined` where it is not set. */
+function variable(shell: Shell, name: string): string | undefined {
+  const own = shell.variables.get(name);
+  if (own !== undefined) return own;
+  if (/^[\d@*#?$!-]/.test(name)) return specialParameter(shell, name);
+  if (shell.dialect === 'bash') {
+    if (name === 'SECONDS') {
+      shell.run.version += 1;
+      return String(Math.floor(shell.run.now - shell.startedAt));
+    }
+    if (name === 'RANDOM' || name.startsWith('BASH') || name.startsWith('EPOCH')) return unknownText(`$${name}`);
+  }
+  const { environment } = shell.run;
+  if (environment !== undefined) return environment[name];
+  // Names in lower case are a script's own; the environment of a container is in upper case.
+  return /^[A-Z_][A-Z0-9_]*$/.test(name) ? unknownText(`$${name}`) : undefined;
+}
+
+function specialParameter(shell: Shell, name: string): string | undefined {
+  switch (name) {
+    case '?': return shell.status === UNKNOWN_STATUS ? unknownText('the exit status of a command') : String(shell.status);
+    case '#': return String(shell.positional.length);
+    case '@':
+    case '*': return shell.positional.join(' ');
+    case '$': return '4242';
+    case '!': return shell.lastJob === 0 ? '' : String(shell.lastJob);
+    case '-': return '';
+    case '0': return shell.name;
+    default: return shell.positional[Number(name) - 1];
+  }
+}
+
+function parameterText(shell: Shell, part: ParameterPart): string {
+  const { operator } = part;
+  if (operator === 'bad') throw new ExpansionProblem('Bad substitution');
+  const value = variable(shell, part.name);
+  if (operator === '') {
+    if (value === undefined && shell.options.nounset) throw new ExpansionProblem(`${part.name}: parameter not set`);
+    return value ?? '';
+  }
+  if (operator === 'length') return String(demandKnown(value ?? '').length);
+  if (operator === '%' || operator === '%%' || operator === '#' || operator === '##') {
+    if (value === undefined || part.argument === undefined) return value ?? '';
+    if (isUnknown(value)) return value;
+    if (value.length > 2000) throw new NotUnderstood('a pattern on a text of this size');
+    step(shell.run, value.length);
+    return withoutMatch(value, patternOf(shell, part.argument), operator);
+  }
+  return defaultedText(shell, part, value);
+}
+
+function defaultedText(shell: Shell, part: ParameterPart, value: string | undefined): string {
+  // The default stands in the hook because its author expects the variable to be unset.
+  const guessed = value !== undefined && isUnknown(value) && shell.variables.get(part.name) === undefined;
+  if (guessed) shell.run.seen.assumed.add(`${part.name} is not set in the container's environment`);
+  const known = guessed ? undefined : value;
+  const empty = part.operator.startsWith(':') ? known === undefined || known === '' : known === undefined;
+  const argument = (): string => (part.argument === undefined ? '' : expandText(shell, part.argument));
+  switch (part.operator) {
+    case '-':
+    case ':-':
+      return empty ? argument() : known ?? '';
+    case '=':
+    case ':=': {
+      if (!empty) return known ?? '';
+      const text = argument();
+      setVariable(shell, part.name, text);
+      return text;
+    }
+    case '+':
+    case ':+':
+      return empty ? '' : argument();
+    case '?':
+    case ':?':
+      if (empty) throw new ExpansionProblem(`${part.name}: parameter not set`);
+      return known ?? '';
+    default:
+      return known ?? '';
+  }
+}
+
+/** A word as a shell pattern: what stood in quotes stands for itself. */
+export function patternOf(shell: Shell, word: Word): readonly PatternItem[] {
+  let text = '';
+  const quotedFrom: { start: number; end: number }[] = [];
+  for (const part of word.parts) {
+    const piece = demandKnown(partText(shell, part));
+    if (part.quoted) quotedFrom.push({ start: text.length, end: text.length + piece.length });
+    text += piece;
+  }
+  return compilePattern(text, (index) => quotedFrom.some((range) => index >= range.start && index < range.end));
+}

@@ -1,0 +1,79 @@
+import type { Redirection } from './ast.ts';
+import { expandText } from './expand.ts';
+import { readFile } from '../tools/files.ts';
+import type { Shell, Sink } from './run-state.ts';
+import { capture, demandKnown, emptyInput, NotUnderstood, NOWHERE } from './run-state.ts';
+
+/**
+ * Points the shell's input and output elsewhere. Returns what has to be done after the command (files get their
+ * content then), or `undefined` where a file cannot be opened, so that the command does not run.
+ */
+export function redirect(shell: Shell, redirections: readonly Redirection[]): (() => void) | undefined {
+  const written: { path: string; sink: Sink; append: boolean }[] = [];
+  for (const redirection of redirections) {
+    const target = expandText(shell, redirection.target);
+    switch (redirection.operator) {
+      case 'text':
+        if (redirection.fd === 0) shell.input = { text: target, position: 0 };
+        break;
+      case '<':
+      case '<>': {
+        if (redirection.fd !== 0) break;
+        const content = readFile(shell, demandKnown(target));
+        if (content === undefined) return undefined;
+        shell.input = { text: content, position: 0 };
+        break;
+      }
+      case '<&':
+        if (target === '-') shell.input = emptyInput();
+        break;
+      case '>&':
+        duplicate(shell, redirection.fd, demandKnown(target));
+        break;
+      case '>':
+      case '>>': {
+        const sink = sinkFor(shell, demandKnown(target));
+        if (sink !== NOWHERE) written.push({ path: target, sink, append: redirection.operator === '>>' });
+        if (redirection.fd === 1 || redirection.fd === 'both') shell.output = sink;
+        if (redirection.fd === 2 || redirection.fd === 'both') shell.errors = sink;
+        break;
+      }
+    }
+  }
+  if (written.length === 0) return nothing;
+  return () => {
+    for (const { path, sink, append } of written) {
+      const { files } = shell.run;
+      const before = append ? files.get(path) ?? '' : '';
+      // Istio gives its container a read-only root file system by default, so a file there may never have been written.
+      files.set(path, shell.run.container === 'Proxy' ? undefined : before + sink.text);
+      shell.run.version += 1;
+    }
+  };
+}
+
+function nothing(): void {
+  // No file was opened.
+}
+
+function duplicate(shell: Shell, fd: number | 'both', target: string): void {
+  if (target === '-') {
+    if (fd === 1) shell.output = NOWHERE;
+    if (fd === 2) shell.errors = NOWHERE;
+  } else if (target === '1' && fd === 2) {
+    shell.errors = shell.output;
+  } else if (target === '2' && fd === 1) {
+    shell.output = shell.errors;
+  } else if (!/^\d$/.test(target)) {
+    throw new NotUnderstood(`a redirection to ${target}`);
+  }
+}
+
+function sinkFor(shell: Shell, path: string): Sink {
+  if (path === '/dev/stdout' || path === '/proc/self/fd/1') return shell.output;
+  if (path === '/dev/stderr' || path === '/proc/self/fd/2') return shell.errors;
+  // Writing to the main process's output is how hooks make their words appear in the container's log.
+  if (path === '/dev/null' || /^\/proc\/\d+\/fd\/\d+$/.test(path) || path === '/dev/console') return NOWHERE;
+  if (path.startsWith('/dev/tcp/')) throw new NotUnderstood(path);
+  return capture();
+}

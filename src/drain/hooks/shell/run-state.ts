@@ -1,0 +1,198 @@
+import type { Seconds } from '../../model/workload.ts';
+import type { HookEffect, PodWorld } from '../world.ts';
+import type { Command, Dialect, Program } from './ast.ts';
+
+/** Everything that the commands of one hook share: the clock, the pod, what was done to the proxy. */
+export interface Run {
+  readonly world: PodWorld;
+  readonly container: 'Proxy' | 'App';
+  now: Seconds;
+  /** Nobody looks beyond this time: the end of the simulation, or of an enclosing `timeout`. */
+  deadline: Seconds;
+  readonly until: Seconds;
+  readonly steadyFrom: Seconds;
+  effects: HookEffect[];
+  /** Since when the proxy is gone, because this hook told it to quit. */
+  proxyGoneAt: Seconds;
+  toldAppToStopAt: Seconds | undefined;
+  budget: number;
+  /** Grows with every look at a clock and every variable that changed: a loop that leaves it alone repeats itself. */
+  version: number;
+  /** Words for the last command whose exit status cannot be known. */
+  unknownStatus: string;
+  jobs: Job[];
+  /** Files that the hook wrote; `undefined` as content: it may not have been possible. */
+  readonly files: Map<string, string | undefined>;
+  readonly environment: Readonly<Record<string, string>> | undefined;
+  readonly seen: Observations;
+  readonly machine: Machine;
+}
+
+/** What expansions and tools need of the interpreter, which itself is built on them. */
+export interface Machine {
+  /** Runs a program in this shell. */
+  runProgram(shell: Shell, program: Program): Flow;
+  /** Runs a program of the image, as `timeout` or `xargs` do: no function and no builtin. Returns its status. */
+  runCommand(shell: Shell, words: readonly string[]): number;
+  /** Whether the image has this program. */
+  isPresent(shell: Shell, path: string): boolean;
+  /** Runs `sh -c SCRIPT` and the like. Returns its status. */
+  runShell(shell: Shell, words: readonly string[]): number;
+}
+
+/** What a run looked at, for the analysis. */
+export interface Observations {
+  readonly statsRead: Set<string>;
+  readonly assumed: Set<string>;
+}
+
+export interface Job {
+  readonly id: number;
+  endsAt: Seconds;
+  status: number;
+  readonly effects: readonly HookEffect[];
+}
+
+export interface Sink {
+  text: string;
+  /** Nobody reads it. */
+  readonly discard: boolean;
+}
+
+export interface Input {
+  readonly text: string;
+  position: number;
+}
+
+/** One shell: a subshell is a copy of it with the same run. */
+export interface Shell {
+  readonly run: Run;
+  readonly dialect: Dialect;
+  readonly name: string;
+  variables: Map<string, string>;
+  functions: Map<string, Command>;
+  positional: readonly string[];
+  status: number;
+  lastJob: number;
+  /** What `trap ... EXIT` asked for. */
+  exitTrap: string;
+  readonly startedAt: Seconds;
+  options: { errexit: boolean; nounset: boolean; pipefail: boolean };
+  input: Input;
+  output: Sink;
+  errors: Sink;
+  depth: number;
+  /** Inside a condition, where `set -e` does not act. */
+  conditional: number;
+  loops: number;
+}
+
+/** How a command ended, for the commands around it. */
+export type Flow =
+  | 'next'
+  | { readonly kind: 'break' | 'continue'; readonly levels: number }
+  | { readonly kind: 'return' }
+  | { readonly kind: 'exit' };
+
+/** The deadline was reached. */
+export class TimeUp extends Error {
+  readonly at: Seconds;
+
+  constructor(at: Seconds) {
+    super('the time is up');
+    this.at = at;
+  }
+}
+
+/** Something that the interpreter cannot know; the message is the words of the hook. */
+export class NotUnderstood extends Error {}
+
+/** The hook's own container ended under it. */
+export class ContainerEnded extends Error {}
+
+/** Stands for an exit status that cannot be known. */
+export const UNKNOWN_STATUS = -1;
+
+const MAXIMUM_TEXT = 100_000;
+
+export function emptyInput(): Input {
+  return { text: '', position: 0 };
+}
+
+export function capture(): Sink {
+  return { text: '', discard: false };
+}
+
+export const NOWHERE: Sink = { text: '', discard: true };
+
+export function write(sink: Sink, text: string): void {
+  if (sink.discard || text === '') return;
+  if (sink.text.length + text.length > MAXIMUM_TEXT) throw new NotUnderstood('output of this size');
+  sink.text += text;
+}
+
+/** Each command, expansion and round costs a step, so that every run comes to an end. */
+export function step(run: Run, cost = 1): void {
+  run.budget -= cost;
+  if (run.budget < 0) throw new NotUnderstood('more steps than can be followed');
+}
+
+/** Lets time pass; ends the run (or the enclosing `timeout`) where its time is up. */
+export function advanceTo(run: Run, time: Seconds): void {
+  if (time > run.deadline || time === Infinity) {
+    run.now = Math.max(run.now, Math.min(run.deadline, time));
+    throw new TimeUp(run.deadline);
+  }
+  if (time > run.now) run.now = time;
+}
+
+/**
+ * Unknown text travels through the script as a marked word, so that only a decision that depends on it makes the
+ * hook unknown: an `echo` of it does no harm.
+ */
+const MARK = '\u0001';
+const HARD_SPACE = '\u00a0';
+
+export function unknownText(words: string): string {
+  return MARK + words.replace(/[\s\u0001]/g, HARD_SPACE) + MARK;
+}
+
+export function isUnknown(text: string): boolean {
+  return text.includes(MARK);
+}
+
+/** The words inside the first mark, for messages. */
+export function unknownWords(text: string): string {
+  return (text.split(MARK)[1] ?? text).replaceAll(HARD_SPACE, ' ');
+}
+
+export function demandKnown(text: string): string {
+  if (isUnknown(text)) throw new NotUnderstood(unknownWords(text));
+  return text;
+}
+
+export function setVariable(shell: Shell, name: string, value: string): void {
+  if (shell.variables.get(name) === value) return;
+  if (value.length > MAXIMUM_TEXT) throw new NotUnderstood('a variable of this size');
+  shell.variables.set(name, value);
+  shell.run.version += 1;
+}
+
+/** A copy that leaves the original's variables, options and place in the script alone. */
+export function subshell(shell: Shell, copyVariables = true): Shell {
+  return {
+    ...shell,
+    variables: copyVariables ? new Map(shell.variables) : shell.variables,
+    functions: copyVariables ? new Map(shell.functions) : shell.functions,
+    options: { ...shell.options },
+    loops: 0,
+  };
+}
+
+export function addEffect(run: Run, kind: HookEffect['kind']): void {
+  run.effects.push({ at: run.now, kind });
+  run.version += 1;
+  if (kind !== 'AgentQuit') return;
+  run.proxyGoneAt = Math.min(run.proxyGoneAt, run.now);
+  if (run.container === 'Proxy') throw new ContainerEnded('the proxy was told to quit');
+}

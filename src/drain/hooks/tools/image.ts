@@ -1,0 +1,42 @@
+/**
+ * The programs of Istio's proxy image with a shell. Its base (istio/istio docker/Dockerfile.base) is ubuntu:noble with
+ * ca-certificates, curl, iptables, nftables, iproute2, iputils-ping, knot-dnsutils, netcat-openbsd, tcpdump, conntrack,
+ * bsdmainutils, net-tools, lsof and sudo, installed without recommended packages; pilot-agent and envoy lie in
+ * /usr/local/bin (pilot/docker/Dockerfile.proxyv2). So there is no wget, no python, no jq, no bc, no busybox and no
+ * gawk, and a name that stands in none of these lists is not found (status 127).
+ */
+
+/** Present, done within a moment, but what they print and whether they succeed is not modelled. */
+export const QUICK_TOOLS: ReadonlySet<string> = new Set([
+  // coreutils
+  'arch', 'b2sum', 'base32', 'base64', 'chgrp', 'chmod', 'chown', 'cksum', 'comm', 'cp', 'csplit', 'dd', 'df', 'dir', 'dircolors',
+  'du', 'expand', 'factor', 'fmt', 'fold', 'groups', 'hostid', 'id', 'install', 'join', 'link', 'ln', 'logname', 'ls', 'md5sum',
+  'mkdir', 'mkfifo', 'mknod', 'mktemp', 'mv', 'nice', 'nl', 'nproc', 'numfmt', 'od', 'paste', 'pathchk', 'pinky', 'pr', 'printenv',
+  'ptx', 'pwd', 'readlink', 'realpath', 'rm', 'rmdir', 'sha1sum', 'sha256sum', 'sha512sum', 'shred', 'shuf', 'split', 'stat',
+  'stty', 'sum', 'sync', 'tac', 'touch', 'truncate', 'tsort', 'tty', 'uname', 'unexpand', 'unlink', 'users', 'vdir', 'who', 'whoami',
+  // findutils, hostname, procps, util-linux, diffutils, tar, gzip
+  'find', 'hostname', 'ps', 'free', 'uptime', 'pmap', 'sysctl', 'w', 'mount', 'umount', 'lscpu', 'lsns', 'dmesg', 'getopt', 'more',
+  'rev', 'logger', 'renice', 'taskset', 'diff', 'cmp', 'tar', 'gzip', 'gunzip', 'zcat', 'debianutils', 'run-parts', 'savelog',
+  // bsdmainutils, lsof, net-tools, iproute2, iptables, nftables, conntrack
+  'column', 'hexdump', 'hd', 'cal', 'look', 'lsof', 'ifconfig', 'route', 'arp', 'ip', 'bridge', 'tc', 'nstat', 'rtacct', 'lnstat',
+  'iptables', 'ip6tables', 'iptables-save', 'ip6tables-save', 'nft', 'conntrack',
+]);
+
+/** Present, and how long they take or what they start is not modelled. */
+export const SLOW_TOOLS: ReadonlySet<string> = new Set([
+  'tcpdump', 'ping', 'ping6', 'kdig', 'khost', 'knsupdate', 'watch', 'top', 'perl', 'openssl', 'sudo', 'nohup', 'setsid', 'chroot',
+  'script', 'flock', 'stdbuf', 'yes', 'vmstat', 'su', 'runuser', 'login', 'apt', 'apt-get', 'dpkg', 'nc', 'netcat', 'tail',
+]);
+
+/** Lie in sbin directories; a full path with `bin` does not find them. */
+const PROXY_DIRECTORY = '/usr/local/bin/';
+const SYSTEM_DIRECTORIES = ['/bin/', '/usr/bin/', '/sbin/', '/usr/sbin/'];
+
+/** The bare name of a program that is given by a path of the image; `undefined` for other paths. */
+export function bareName(path: string): string | undefined {
+  if (!path.includes('/')) return path;
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (path === `${PROXY_DIRECTORY}pilot-agent` || path === `${PROXY_DIRECTORY}envoy`) return name;
+  if (name === 'pilot-agent' || name === 'envoy') return undefined;
+  return SYSTEM_DIRECTORIES.some((directory) => path === directory + name) ? name : undefined;
+}

@@ -1,0 +1,107 @@
+import type { ListeningSocket } from '../world.ts';
+import type { Shell } from '../shell/run-state.ts';
+import { unknownText, write } from '../shell/run-state.ts';
+import { followForEver } from './clock.ts';
+import type { Tool } from './tool.ts';
+import { parseOptions, passUnknown } from './tool.ts';
+
+const LONG: Readonly<Record<string, string>> = {
+  '--tcp': 't', '--udp': 'u', '--listening': 'l', '--all': 'a', '--numeric': 'n', '--numeric-ports': 'n', '--numeric-hosts': 'n',
+  '--program': 'p', '--programs': 'p', '--inet': '4', '--wide': 'W', '--extend': 'e', '--continuous': 'c',
+};
+
+/**
+ * netstat of net-tools 2.10, column by column. From inside a container it can name only that container's processes:
+ * others are shown as `-`, which is why a filter for program names never removes the app's socket [measured].
+ */
+export const netstat: Tool = (shell, words) => {
+  const options = parseOptions(words, 'tuwxlanpeoWv46cFi', '', Object.keys(LONG));
+  if (options === undefined || options.operands.length > 0 || options.letters.has('i')) {
+    return passUnknown(shell, unknownText(`the output of ${words.join(' ').slice(0, 120)}`));
+  }
+  const letters = new Set([...options.letters].map((letter) => LONG[letter] ?? letter));
+  if (letters.has('c')) return followForEver(shell, words);
+  const inet = letters.has('4') || letters.has('6');
+  const families = letters.has('t') || letters.has('u') || letters.has('w') || letters.has('x');
+  const kind = { listening: letters.has('a') || letters.has('l'), established: letters.has('a') || !letters.has('l') };
+  const programs = letters.has('p');
+  // Addresses would be shown as names, and nobody knows the resolver of the pod.
+  const hidden = letters.has('n') ? '' : unknownText('netstat without -n shows names');
+  if (programs) {
+    write(shell.errors, '(Not all processes could be identified, non-owned process info\n will not be shown, you would have to be root to see it all.)\n');
+  }
+  if (letters.has('t') || letters.has('u') || letters.has('w') || inet || !families) {
+    write(shell.output, inetTable(shell, kind, {
+      programs, tcp: letters.has('t') || !(letters.has('u') || letters.has('w')), four: !letters.has('6') || letters.has('4'),
+      six: !letters.has('4') || letters.has('6'), extended: letters.has('e'), timers: letters.has('o'),
+    }) + hidden);
+  }
+  if (letters.has('x') || (!families && !inet)) write(shell.output, unixTable(kind));
+  return 0;
+};
+
+interface Kind {
+  readonly listening: boolean;
+  readonly established: boolean;
+}
+
+interface Columns {
+  readonly programs: boolean;
+  readonly tcp: boolean;
+  readonly four: boolean;
+  readonly six: boolean;
+  readonly extended: boolean;
+  readonly timers: boolean;
+}
+
+function scope(kind: Kind): string {
+  if (!kind.listening) return 'w/o servers';
+  return kind.established ? 'servers and established' : 'only servers';
+}
+
+function inetTable(shell: Shell, kind: Kind, columns: Columns): string {
+  const { world, now } = shell.run;
+  let text = `Active Internet connections (${scope(kind)})\nProto Recv-Q Send-Q Local Address           Foreign Address         State      ${
+    columns.extended ? ' User       Inode     ' : ''}${columns.programs ? ' PID/Program name    ' : ''}${columns.timers ? ' Timer' : ''}\n`;
+  if (!columns.tcp) return text;
+  const row = (six: boolean, local: string, remote: string, state: string, program: Program): void => {
+    if (six ? !columns.six : !columns.four) return;
+    text += `${six ? 'tcp6' : 'tcp '}       0      0 ${local.padEnd(23)} ${remote.padEnd(23)} ${state.padEnd(11)}${
+      columns.extended ? ' 1337       20000     ' : ''}${columns.programs ? ` ${programName(shell, program).padEnd(20)}` : ''}${
+      columns.timers ? ' off (0.00/0/0)' : ''}\n`;
+  };
+  if (kind.listening) {
+    for (const { address, port, program } of world.listeners(now)) {
+      row(address === '::', `${address}:${port}`, address === '::' ? ':::*' : '0.0.0.0:*', 'LISTEN', program);
+    }
+  }
+  if (kind.established) {
+    for (const one of world.connections(now)) {
+      row(one.localAddress.includes(':'), `${one.localAddress}:${one.localPort}`, `${one.remoteAddress}:${one.remotePort}`, 'ESTABLISHED', one.program);
+    }
+  }
+  return text;
+}
+
+type Program = ListeningSocket['program'];
+
+const PIDS = { envoy: '17/envoy', 'pilot-agent': '1/pilot-agent' } as const;
+
+function programName(shell: Shell, program: Program): string {
+  if (shell.run.container === 'Proxy') return program === undefined ? '-' : PIDS[program];
+  return program === undefined ? unknownText('the name of the app\'s process') : '-';
+}
+
+/** The sockets between agent and Envoy; what matters of them is that their listeners say LISTENING. */
+function unixTable(kind: Kind): string {
+  let text = `Active UNIX domain sockets (${scope(kind)})\nProto RefCnt Flags       Type       State         I-Node   Path\n`;
+  if (kind.listening) {
+    text += 'unix  2      [ ACC ]     STREAM     LISTENING     30001    var/run/secrets/workload-spiffe-uds/socket\n';
+    text += 'unix  2      [ ACC ]     STREAM     LISTENING     30002    etc/istio/proxy/XDS\n';
+  }
+  if (kind.established) {
+    text += 'unix  3      [ ]         STREAM     CONNECTED     30003    etc/istio/proxy/XDS\n';
+    text += 'unix  3      [ ]         STREAM     CONNECTED     30004    \n';
+  }
+  return text;
+}

@@ -1,0 +1,82 @@
+import type { Shell } from '../shell/run-state.ts';
+import { NotUnderstood, write } from '../shell/run-state.ts';
+import type { Tool } from './tool.ts';
+import { notUnderstood } from './tool.ts';
+
+/** Signals at which servers begin to stop; others may mean anything to an app. */
+const STOP_SIGNALS = /^(SIG)?(TERM|QUIT|INT|WINCH)$|^(15|3|2|28)$/;
+
+/** Tells the app to stop. In the proxy container a signal would end Envoy or the agent in ways that are not modelled. */
+function tellAppToStop(shell: Shell, words: readonly string[], signal: string): number {
+  if (shell.run.container === 'Proxy' || !STOP_SIGNALS.test(signal)) throw notUnderstood(words);
+  shell.run.toldAppToStopAt ??= shell.run.now;
+  shell.run.version += 1;
+  return 0;
+}
+
+interface Signalled {
+  readonly signal: string;
+  readonly targets: readonly string[];
+}
+
+function parseSignal(words: readonly string[]): Signalled {
+  let signal = 'TERM';
+  const targets: string[] = [];
+  for (let index = 1; index < words.length; index += 1) {
+    const word = words[index] ?? '';
+    if (word === '-s' || word === '-n' || word === '--signal') {
+      index += 1;
+      signal = words[index] ?? '';
+    } else if (/^-([A-Z0-9]+)$/.test(word)) {
+      signal = word.slice(1);
+    } else if (word.startsWith('-')) {
+      if (!/^-[fxo-]/.test(word)) throw notUnderstood(words);
+    } else {
+      targets.push(word);
+    }
+  }
+  return { signal, targets };
+}
+
+const kill: Tool = (shell, words) => {
+  const { signal, targets } = parseSignal(words);
+  if (targets.length !== 1 || targets[0] !== '1') {
+    // "kill -0" of a job that the script has started itself is answered by the shell.
+    throw notUnderstood(words);
+  }
+  if (signal === '0') {
+    if (shell.run.toldAppToStopAt !== undefined) throw new NotUnderstood('how long the app needs to stop');
+    return 0;
+  }
+  return tellAppToStop(shell, words, signal);
+};
+
+const killByName: Tool = (shell, words) => {
+  const { signal, targets } = parseSignal(words);
+  if (targets.length !== 1) throw notUnderstood(words);
+  if (signal === '0') return pgrep(shell, words);
+  return tellAppToStop(shell, words, signal);
+};
+
+const PROXY_PROCESSES: Readonly<Record<string, number>> = { 'pilot-agent': 1, envoy: 17 };
+
+const pgrep: Tool = (shell, words) => {
+  const name = words.slice(1).filter((word) => !word.startsWith('-')).at(-1) ?? '';
+  const pid = shell.run.container === 'Proxy' ? PROXY_PROCESSES[name] : undefined;
+  if (pid === undefined) throw notUnderstood(words);
+  if (!words.some((word) => /^-[a-z]*q/.test(word))) write(shell.output, `${pid}\n`);
+  return 0;
+};
+
+/** `nginx -s quit`, `apachectl -k graceful-stop`: they send the signal and return at once. */
+const serverControl: Tool = (shell, words) => {
+  const action = words.at(-1) ?? '';
+  if (/^(quit|stop|graceful-stop)$/.test(action)) return tellAppToStop(shell, words, 'TERM');
+  if (/^(-t|-v|-V|reload|configtest)$/.test(action)) return 0;
+  throw notUnderstood(words);
+};
+
+export const processTools: readonly (readonly [string, Tool])[] = [
+  ['kill', kill], ['pkill', killByName], ['killall', killByName], ['pgrep', pgrep], ['pidof', pgrep],
+  ['nginx', serverControl], ['apachectl', serverControl], ['apache2ctl', serverControl], ['httpd', serverControl], ['apache2', serverControl],
+];

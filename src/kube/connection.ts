@@ -29,6 +29,8 @@ const keepAliveMs = 30_000;
 export class Connection {
   /** How many TCP connections were opened since the start. */
   opened = 0;
+  /** Grows with each new set of credentials. */
+  generation = 0;
   readonly origin: string;
   readonly basePath: string;
   private pools: Pools | undefined;
@@ -52,9 +54,12 @@ export class Connection {
     return this.refresh(false);
   }
 
-  /** After a 401: forget what is cached, ask the source of the credentials again. */
-  renew(): Promise<void> {
-    return this.refresh(true);
+  /**
+   * After a 401 to a request that was sent with the credentials of that generation: forget what is cached and ask the
+   * source again. Of many requests that were turned away together, one does it.
+   */
+  renew(generation: number): Promise<void> {
+    return generation === this.generation ? this.refresh(true) : Promise.resolve();
   }
 
   pool(kind: keyof Pools): Dispatcher {
@@ -105,6 +110,7 @@ export class Connection {
     }
     const previous = this.credentials;
     this.credentials = next;
+    this.generation += 1;
     this.loadedAt = performance.now();
     this.headerSets = new Map();
     if (this.pools !== undefined && previous !== undefined && sameTls(previous, next)) return;

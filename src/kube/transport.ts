@@ -132,6 +132,7 @@ export class Transport {
    */
   async stream(request: StreamRequest, sink: StreamSink): Promise<void> {
     await this.connection.ready();
+    const { generation } = this.connection;
     const started = this.clock.monotonic();
     let observed = false;
     const observe = (code: string) => {
@@ -152,7 +153,7 @@ export class Transport {
     }
     if (refusal === undefined) return;
     observe(String(refusal.status));
-    if (refusal.status === 401) await this.connection.renew();
+    if (refusal.status === 401) await this.connection.renew(generation);
     throw this.apiError(refusal, request);
   }
 
@@ -166,7 +167,11 @@ export class Transport {
     let renewed = false;
     for (let failures = 1; ; failures += 1) {
       let error: unknown;
+      let generation = 0;
       try {
+        const waiting = this.connection.ready();
+        if (waiting !== undefined) await waiting;
+        generation = this.connection.generation;
         return read(await this.attempt(request), request);
       } catch (caught) {
         error = caught;
@@ -175,7 +180,7 @@ export class Transport {
       if (error instanceof ApiError && error.isUnauthorized && !renewed) {
         // Tokens expire between two looks at them. A request that was turned away did nothing.
         renewed = true;
-        await this.connection.renew();
+        await this.connection.renew(generation);
         continue;
       }
       if (request.once === true || failures >= this.policy.attempts || !mayRetry(error, mode)) throw error;
@@ -188,8 +193,6 @@ export class Transport {
   }
 
   private async attempt(request: ApiRequest): Promise<Answer> {
-    const waiting = this.connection.ready();
-    if (waiting !== undefined) await waiting;
     const started = this.clock.monotonic();
     const wire = this.wire(request.method, request.path,
       this.connection.headers(request.accept ?? json, request.contentType), request.body);

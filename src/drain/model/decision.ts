@@ -50,6 +50,8 @@ export interface Decision {
   readonly changes: readonly Change[];
   readonly conflicts: readonly Conflict[];
   readonly findings: readonly Finding[];
+  /** With `environment: ProxyConfig`: the MINIMUM_DRAIN_DURATION that this workload needs from the resource. */
+  readonly needsMinimumDrain?: Seconds;
   /** What to apply, whole: every value that we want to own afterwards. Absent where nothing is to be written. */
   readonly write?: ManagedValues;
 }

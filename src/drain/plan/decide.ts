@@ -26,13 +26,16 @@ export interface DecidingPolicy {
   readonly matchedByName: boolean;
 }
 
-/** The ProxyConfig resource that we keep for `environment: ProxyConfig`, as it stands in the cluster. */
-export interface OwnProxyConfig {
-  readonly exitOnZero: boolean;
-  readonly minimumDrain: Seconds;
-  /** Written into the template so that its pods are certainly younger than the resource. */
-  readonly mark: string;
-}
+/** The ProxyConfig resource that we keep for `environment: ProxyConfig`, as it stands in the cluster, or why there can be none. */
+export type OwnProxyConfig =
+  | {
+    readonly kind: 'Ready';
+    readonly exitOnZero: boolean;
+    readonly minimumDrain: Seconds;
+    /** Written into the template so that its pods are certainly younger than the resource. */
+    readonly mark: string;
+  }
+  | { readonly kind: 'Blocked'; readonly why: string };
 
 export interface DecideInput {
   readonly workload: Workload;

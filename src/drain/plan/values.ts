@@ -70,7 +70,7 @@ export function valuesFor(input: ValuesInput): ValuesMade {
       }
     }
   }
-  if (input.ownProxyConfig !== undefined && intent.environment === 'ProxyConfig' && target.exitOnZero === true) {
+  if (input.ownProxyConfig?.kind === 'Ready' && intent.environment === 'ProxyConfig' && target.exitOnZero === true) {
     values = { ...values, proxyConfigMark: input.ownProxyConfig.mark };
     why.set('proxyConfigMark', 'pods must be younger than the ProxyConfig resource');
   }

@@ -54,6 +54,8 @@ export interface RequestOutcome {
 export interface Termination {
   readonly gracePeriod: Seconds;
   readonly apps: readonly ContainerEnd[];
+  /** Other native sidecars of the pod. */
+  readonly sidecars: readonly ContainerEnd[];
   readonly proxy?: ContainerEnd;
   readonly podGoneAt: Seconds;
   /** When the proxy began to drain, if it did before its end. */
@@ -90,7 +92,7 @@ function play(input: TerminationInput, requests: readonly InboundRequest[]): Ter
   const gracePeriod = input.deletedWithGracePeriod ?? input.settings.gracePeriod.value;
   const apps = playApps(input, requests, gracePeriod);
   const activity = apps.activity;
-  const lastAppExit = apps.ends.reduce((last, end) => Math.max(last, end.exitAt), 0);
+  const lastAppExit = [...apps.ends, ...apps.sidecars].reduce((last, end) => Math.max(last, end.exitAt), 0);
   const proxy = input.settings.proxy.container === 'None'
     ? undefined
     : playProxy(input, activity, gracePeriod, lastAppExit);
@@ -100,6 +102,7 @@ function play(input: TerminationInput, requests: readonly InboundRequest[]): Ter
   const partial: Termination = {
     gracePeriod,
     apps: apps.ends,
+    sidecars: apps.sidecars,
     ...(proxy === undefined ? {} : { proxy: proxy.end }),
     podGoneAt: Math.max(lastAppExit, proxy?.end.exitAt ?? 0) + POD_REMOVAL_SECONDS,
     ...(drainStartsAt === undefined ? {} : { drainStartsAt }),
@@ -112,7 +115,7 @@ function play(input: TerminationInput, requests: readonly InboundRequest[]): Ter
     outboundUntil: Math.min(proxyExit, apps.ends.length === 0 ? proxyExit : lastAppExit),
     ...firstFailingCall(input.application, apps.ends, proxyExit),
     requests: [],
-    unknownHooks: [...apps.ends, ...(proxy === undefined ? [] : [proxy.end])]
+    unknownHooks: [...apps.ends, ...apps.sidecars, ...(proxy === undefined ? [] : [proxy.end])]
       .filter((end) => end.preStop?.how === 'Unknown')
       .map((end) => ({ container: end.name, notUnderstood: end.preStop?.notUnderstood ?? [] })),
   };
@@ -121,6 +124,8 @@ function play(input: TerminationInput, requests: readonly InboundRequest[]): Ter
 
 interface AppsPlayed {
   readonly ends: readonly ContainerEnd[];
+  /** Other native sidecars of the pod. */
+  readonly sidecars: readonly ContainerEnd[];
   readonly activity: PodActivity;
 }
 
@@ -132,7 +137,7 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
     appListenerClosesAt: Infinity,
     idleKeepAliveClient: application.idleKeepAliveClient,
   };
-  const stopped = settings.apps.map((container) => {
+  const stopped = settings.apps.filter((container) => container.role === 'App').map((container) => {
     const preStop = playHook(container.preStop?.value, {
       input, activity: beforeSigterm, container: 'App', until: gracePeriod, stated: settings.statedPreStop?.value,
     });
@@ -157,9 +162,11 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
     };
   });
   const lastExit = ends.reduce((last, end) => Math.max(last, end.exitAt), 0);
+  const sidecars = playSidecars(input, beforeSigterm, gracePeriod, lastExit);
   const pooled = application.callsOutEverySecond === 'Pooled' ? { from: -Infinity, to: lastExit } : undefined;
   return {
     ends,
+    sidecars,
     activity: {
       inbound: served.intervals.map(({ from, to }) => ({ from, to: ends.length === 0 ? to : Math.min(to, lastExit) })),
       appListenerClosesAt: application.onSigterm === 'KeepListeningUntilIdle'
@@ -169,6 +176,19 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
       ...(pooled === undefined ? {} : { pooledOutbound: pooled }),
     },
   };
+}
+
+/** Other native sidecars: their preStop runs at once, their SIGTERM waits for the app containers, and then they end. */
+function playSidecars(input: TerminationInput, activity: PodActivity, gracePeriod: Seconds, lastAppExit: Seconds): ContainerEnd[] {
+  return input.settings.apps.filter((container) => container.role === 'NativeSidecar').map((container): ContainerEnd => {
+    const preStop = playHook(container.preStop?.value, { input, activity, container: 'App', until: gracePeriod, stated: input.settings.statedPreStop?.value });
+    const preStopEnd = preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod);
+    const sigtermAt = Math.min(Math.max(preStopEnd, lastAppExit), gracePeriod);
+    return {
+      name: container.name, role: 'App', ...(preStop === undefined ? {} : { preStop }), sigtermAt, sigkillAt: sigkillAfter(sigtermAt, gracePeriod),
+      exitAt: sigtermAt, exitCode: 0, how: 'Finished',
+    };
+  });
 }
 
 /** Which requests the app takes, and when the last of them is done. It works them to their end even where the client has gone [measured]. */
@@ -295,7 +315,7 @@ function judge(request: InboundRequest, world: Termination, input: TerminationIn
     return lost(request.startsAt, 'AppRefuses');
   }
   const proxyExit = world.proxy?.exitAt ?? Infinity;
-  if (request.callsOutAt !== undefined && request.callsOutAt >= proxyExit) {
+  if (request.callsOutAt !== undefined && request.callsOutAt > proxyExit) {
     return lost(Math.min(request.callsOutAt, proxyExit), proxyExit < end ? 'ProxyGone' : 'OutboundGone');
   }
   // Every app container may be the one that serves: the first that is killed, or exits without finishing, ends it.

@@ -44,7 +44,7 @@ export function survivalOf(settings: EffectiveSettings, application: Application
 
 /** When the last container of the pod ends. */
 export function podEnd(termination: Termination): Seconds {
-  return [...termination.apps, ...(termination.proxy === undefined ? [] : [termination.proxy])]
+  return [...termination.apps, ...termination.sidecars, ...(termination.proxy === undefined ? [] : [termination.proxy])]
     .reduce((last, end) => Math.max(last, end.exitAt), 0);
 }
 

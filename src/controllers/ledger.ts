@@ -1,0 +1,124 @@
+import type { PolicyAttention, PolicyWorkloadCounts } from '../api/policy.ts';
+import type { WorkloadOutcome } from '../drain/model/decision.ts';
+
+/** What the last look at a workload found, under one policy. */
+export interface LedgerEntry {
+  readonly outcome: WorkloadOutcome | 'Overridden';
+  /** A code of the closed list of reasons, or empty. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+const COUNTER: Record<LedgerEntry['outcome'], Exclude<keyof PolicyWorkloadCounts, 'matched'>> = {
+  Compliant: 'compliant',
+  Updating: 'updating',
+  Pending: 'pending',
+  NonCompliant: 'nonCompliant',
+  Conflicted: 'conflicted',
+  Exempt: 'exempt',
+  Overridden: 'overridden',
+  Unknown: 'unknown',
+  Failed: 'failed',
+};
+
+/** Outcomes that a person should look at, most pressing first. */
+const ATTENTION: readonly LedgerEntry['outcome'][] = ['Failed', 'Conflicted', 'Unknown', 'NonCompliant'];
+const MOST_ATTENTION = 20;
+const LONGEST_MESSAGE = 512;
+
+/**
+ * The account of every workload under every policy that selects it. Counters are kept as entries change, so that a
+ * policy's status costs nothing to tell, however many workloads it has.
+ */
+export class Ledger {
+  private readonly byPolicy = new Map<string, Map<string, LedgerEntry>>();
+  private readonly counts = new Map<string, Record<string, number>>();
+  /** Which policies speak of a workload, so that those that stopped can be taken off. */
+  private readonly policiesOf = new Map<string, readonly string[]>();
+  private readonly onChange: (policy: string) => void;
+
+  constructor(onChange: (policy: string) => void) {
+    this.onChange = onChange;
+  }
+
+  /** Replaces all that is said of a workload. */
+  record(workload: string, entries: ReadonlyMap<string, LedgerEntry>): void {
+    for (const policy of this.policiesOf.get(workload) ?? []) {
+      if (!entries.has(policy)) {
+        this.set(policy, workload, undefined);
+      }
+    }
+    for (const [policy, entry] of entries) {
+      this.set(policy, workload, entry);
+    }
+    if (entries.size === 0) {
+      this.policiesOf.delete(workload);
+    } else {
+      this.policiesOf.set(workload, [...entries.keys()]);
+    }
+  }
+
+  forget(workload: string): void {
+    this.record(workload, NO_ENTRIES);
+  }
+
+  countsOf(policy: string): Required<PolicyWorkloadCounts> {
+    const counts = this.counts.get(policy) ?? {};
+    const all = Object.fromEntries(Object.values(COUNTER).map((name) => [name, counts[name] ?? 0]));
+    return { matched: this.byPolicy.get(policy)?.size ?? 0, ...all } as Required<PolicyWorkloadCounts>;
+  }
+
+  /** The workloads that somebody has to look at: at most twenty, in a stable order, without times. */
+  attentionOf(policy: string): PolicyAttention[] {
+    const found: { rank: number; key: string; entry: LedgerEntry }[] = [];
+    for (const [key, entry] of this.byPolicy.get(policy) ?? []) {
+      const rank = ATTENTION.indexOf(entry.outcome);
+      if (rank >= 0) {
+        found.push({ rank, key, entry });
+      }
+    }
+    found.sort((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1));
+    return found.slice(0, MOST_ATTENTION).map(({ key, entry }) => {
+      const [kind = '', namespace = '', name = ''] = key.split('/');
+      return { namespace, kind, name, reason: entry.reason === '' ? entry.outcome : entry.reason, message: entry.message.slice(0, LONGEST_MESSAGE) };
+    });
+  }
+
+  entryOf(policy: string, workload: string): LedgerEntry | undefined {
+    return this.byPolicy.get(policy)?.get(workload);
+  }
+
+  policies(): IterableIterator<string> {
+    return this.byPolicy.keys();
+  }
+
+  private set(policy: string, workload: string, entry: LedgerEntry | undefined): void {
+    const entries = this.byPolicy.get(policy) ?? new Map<string, LedgerEntry>();
+    const before = entries.get(workload);
+    if (before !== undefined && entry !== undefined && before.outcome === entry.outcome && before.reason === entry.reason && before.message === entry.message) {
+      return;
+    }
+    const counts = this.counts.get(policy) ?? {};
+    if (before !== undefined) {
+      const name = COUNTER[before.outcome];
+      counts[name] = (counts[name] ?? 0) - 1;
+    }
+    if (entry === undefined) {
+      entries.delete(workload);
+    } else {
+      entries.set(workload, entry);
+      const name = COUNTER[entry.outcome];
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    this.counts.set(policy, counts);
+    if (entries.size === 0) {
+      this.byPolicy.delete(policy);
+      this.counts.delete(policy);
+    } else {
+      this.byPolicy.set(policy, entries);
+    }
+    this.onChange(policy);
+  }
+}
+
+const NO_ENTRIES: ReadonlyMap<string, LedgerEntry> = new Map();

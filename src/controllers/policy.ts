@@ -1,0 +1,248 @@
+import { FIELD_MANAGER, FINALIZER, GROUP, VERSION } from '../api/names.ts';
+import { condition, setCondition, type NewCondition } from '../api/conditions.ts';
+import type { Condition, PolicyWorkloadCounts, SidecarDrainPolicyStatus } from '../api/policy.ts';
+import type { PolicyRecord } from '../drain/plan/policies.ts';
+import { workloadKey } from '../drain/model/workload.ts';
+import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
+import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
+import type { CachedPolicy, Caches } from './caches.ts';
+import type { Ledger } from './ledger.ts';
+import { policies } from './resources.ts';
+import { stateOf } from './workload.ts';
+
+type Counts = Required<PolicyWorkloadCounts>;
+
+/** A policy that is deleted goes after this long at most; giving back goes on without it. */
+const FINALIZER_LIMIT_MS = 60_000;
+/** While workloads are still looked at for the first time, a status would count what has not been seen. */
+const EVALUATION_POLL_MS = 200;
+const EVALUATION_LIMIT_MS = 5_000;
+
+export interface PolicyControllerOptions {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly ledger: Ledger;
+  readonly workloadQueue: WorkQueue;
+  readonly recorder: EventRecorder;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+/** Keeps a policy's finalizer and status. It changes no workload. */
+export class PolicyController {
+  private readonly options: PolicyControllerOptions;
+  private readonly waitingSince = new Map<string, number>();
+
+  constructor(options: PolicyControllerOptions) {
+    this.options = options;
+  }
+
+  async reconcile(name: string, signal: AbortSignal): Promise<Outcome> {
+    const cached = this.options.caches.policies.store.get(name);
+    if (cached === undefined) {
+      this.waitingSince.delete(name);
+      return done;
+    }
+
+    // 1. On its way out: the finalizer shows progress and goes in time.
+    if (cached.record.deleting) {
+      return await this.finish(cached, signal);
+    }
+
+    // 2. Whoever may write wants to know when the policy goes.
+    if (cached.record.spec.enforcement === 'Enforce' && !hasFinalizer(cached)) {
+      await this.setFinalizers(cached, [...(cached.raw.metadata.finalizers ?? []), FINALIZER], signal);
+    }
+
+    // 3. Let the evaluation end first, within reason.
+    if (this.options.workloadQueue.depth > 0) {
+      const since = this.waitingSince.get(name) ?? this.options.now();
+      this.waitingSince.set(name, since);
+      if (this.options.now() - since < EVALUATION_LIMIT_MS) {
+        return requeueAfter(EVALUATION_POLL_MS);
+      }
+    }
+    this.waitingSince.delete(name);
+
+    // 4. Say what is.
+    await this.writeStatus(cached, this.conditionsOf(cached.record), signal);
+    return done;
+  }
+
+  private async finish(cached: CachedPolicy, signal: AbortSignal): Promise<Outcome> {
+    if (!hasFinalizer(cached)) {
+      return done;
+    }
+    const left = this.heldWorkloads(cached.record.uid);
+    const deletedAt = Date.parse(cached.raw.metadata.deletionTimestamp ?? '');
+    const overdue = this.options.now() - deletedAt >= FINALIZER_LIMIT_MS;
+    if (left.length > 0 && !overdue && this.options.caches.writesHeldBecause() === undefined) {
+      for (const key of left) {
+        this.options.workloadQueue.add(key);
+      }
+      const { generation } = cached.record;
+      await this.writeStatus(cached, [
+        condition('Ready', 'Terminating', generation),
+        condition('Reconciling', 'Restoring', generation, `${left.length} workload(s) still to be given back`),
+      ], signal);
+      return requeueAfter(500);
+    }
+    if (left.length > 0) {
+      this.options.logger.warn('policy goes before all its workloads are given back; they are given back without it', { policy: cached.record.name, left: left.length });
+    }
+    await this.setFinalizers(cached, (cached.raw.metadata.finalizers ?? []).filter((each) => each !== FINALIZER), signal);
+    return done;
+  }
+
+  private heldWorkloads(uid: string): string[] {
+    const held: string[] = [];
+    for (const workload of this.options.caches.allWorkloads()) {
+      if (stateOf(workload)?.policy.uid === uid) {
+        held.push(workloadKey(workload));
+      }
+    }
+    return held;
+  }
+
+  private async setFinalizers(cached: CachedPolicy, finalizers: readonly string[], signal: AbortSignal): Promise<void> {
+    const { resourceVersion, uid } = cached.raw.metadata;
+    try {
+      await this.options.client.mergePatch(policies, { name: cached.record.name }, { metadata: { finalizers, resourceVersion, uid } }, {
+        fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal,
+      });
+    } catch (error) {
+      if (isApiError(error) && error.isNotFound) {
+        return;
+      }
+      throw error;
+    }
+  }
+
+  private conditionsOf(policy: PolicyRecord): NewCondition[] {
+    const { caches, ledger } = this.options;
+    const at = policy.generation;
+    const stalled = this.stalledBecause(policy);
+    if (stalled !== undefined) {
+      return [
+        condition('Ready', stalled.reason, at, stalled.message),
+        condition('Compliant', 'Stalled', at),
+        condition('Reconciling', 'Settled', at),
+        condition('Stalled', stalled.reason, at, stalled.message),
+        condition('Conflicted', 'NoConflict', at),
+      ];
+    }
+    const counts = ledger.countsOf(policy.name);
+    const mesh = caches.meshFacts();
+    const troubles = caches.troubles();
+    const held = caches.writesHeldBecause();
+    return [
+      troubles.length > 0 && mesh.istio === 'Unknown' ? condition('Ready', 'FactsMissing', at, troubles.join('; '))
+        : mesh.istio === 'Absent' && mesh.stated.injected === undefined ? condition('Ready', 'IstioAbsent', at)
+          : counts.matched === 0 ? condition('Ready', 'NoMatchingWorkloads', at)
+            : policy.spec.suspend ? condition('Ready', 'Suspended', at)
+              : held !== undefined ? condition('Ready', 'Paused', at, held)
+                : condition('Ready', 'Evaluated', at),
+      compliance(counts, at),
+      counts.updating + counts.pending > 0
+        ? condition('Reconciling', 'RollingOut', at, `${counts.updating} rolling out, ${counts.pending} waiting`)
+        : condition('Reconciling', 'Settled', at),
+      condition('Stalled', 'NotStalled', at),
+      conflict(counts, ledger, policy, at),
+    ];
+  }
+
+  private stalledBecause(policy: PolicyRecord): { reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec' | 'ProxyConfigKindAbsent'; message?: string } | undefined {
+    if (policy.stalled !== undefined) {
+      return policy.stalled;
+    }
+    return policy.intent.environment === 'ProxyConfig' && this.options.caches.proxyConfigState() === 'Absent'
+      ? { reason: 'ProxyConfigKindAbsent' }
+      : undefined;
+  }
+
+  private async writeStatus(cached: CachedPolicy, news: readonly NewCondition[], signal: AbortSignal): Promise<void> {
+    const { ledger, now } = this.options;
+    const before = cached.raw.status;
+    const time = new Date(now()).toISOString();
+    const conditions = news.reduce<readonly Condition[]>((all, each) => setCondition(all, each, time), before?.conditions ?? []);
+    const status: SidecarDrainPolicyStatus = {
+      observedGeneration: cached.record.generation,
+      conditions,
+      workloads: ledger.countsOf(cached.record.name),
+      attention: ledger.attentionOf(cached.record.name),
+    };
+    if (before !== undefined && JSON.stringify(canonical(before)) === JSON.stringify(canonical(status))) {
+      return;
+    }
+    try {
+      await this.options.client.mergePatch(policies, { name: cached.record.name }, { apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy', status }, {
+        subresource: 'status', fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal,
+      });
+    } catch (error) {
+      if (!(isApiError(error) && error.isNotFound)) {
+        throw error;
+      }
+      return;
+    }
+    this.tellTransitions(cached, before?.conditions ?? [], news);
+  }
+
+  /** An event only where a condition has really turned. */
+  private tellTransitions(cached: CachedPolicy, before: readonly Condition[], news: readonly NewCondition[]): void {
+    for (const next of news) {
+      const old = before.find((each) => each.type === next.type);
+      const turned = old === undefined ? next.type === 'Ready' || (next.type === 'Stalled' && next.status === 'True') : old.status !== next.status;
+      if (!turned || next.type === 'Reconciling') {
+        continue;
+      }
+      const bad = next.type === 'Stalled' || next.type === 'Conflicted' ? next.status === 'True' : next.status === 'False';
+      this.options.recorder.event(
+        { apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy', name: cached.record.name, uid: cached.record.uid },
+        bad ? 'Warning' : 'Normal', next.reason, `${next.type} is ${next.status}: ${next.message}`,
+      );
+    }
+  }
+}
+
+function hasFinalizer(cached: CachedPolicy): boolean {
+  return cached.raw.metadata.finalizers?.includes(FINALIZER) === true;
+}
+
+function compliance(counts: Counts, at: number): NewCondition {
+  const answered = counts.matched - counts.exempt - counts.overridden;
+  if (counts.matched === 0) {
+    return condition('Compliant', 'NoMatchingWorkloads', at);
+  }
+  if (counts.compliant === answered) {
+    return condition('Compliant', 'AllCompliant', at, `${counts.compliant} of ${counts.matched} workloads comply, ${counts.exempt} exempt, ${counts.overridden} overridden`);
+  }
+  const message = `${counts.compliant} of ${answered} workloads comply`;
+  if (counts.failed + counts.conflicted > 0) {
+    return condition('Compliant', 'AttentionNeeded', at, `${message}; ${counts.failed} cannot be made compliant, ${counts.conflicted} conflict`);
+  }
+  if (counts.updating + counts.pending > 0) {
+    return condition('Compliant', 'RolloutInProgress', at, `${message}; ${counts.updating} rolling out, ${counts.pending} waiting`);
+  }
+  return counts.unknown > 0 && counts.nonCompliant === 0
+    ? condition('Compliant', 'FactsMissing', at, `${message}; ${counts.unknown} unknown`)
+    : condition('Compliant', 'WorkloadsNonCompliant', at, `${message}; ${counts.nonCompliant} do not, and nothing is written`);
+}
+
+function conflict(counts: Counts, ledger: Ledger, policy: PolicyRecord, at: number): NewCondition {
+  if (counts.conflicted > 0) {
+    return condition('Conflicted', 'FieldConflict', at, `${counts.conflicted} workload(s): somebody else declares a field that would have to change`);
+  }
+  const limited = ledger.attentionOf(policy.name).some((each) => each.reason === 'GraceAboveMaximum');
+  return limited ? condition('Conflicted', 'LimitExceeded', at) : condition('Conflicted', 'NoConflict', at);
+}
+
+/** Key order must not make two equal statuses look different. */
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(canonical);
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, canonical(inner)]));
+  }
+  return value;
+}

@@ -1,0 +1,185 @@
+import { FIELD_MANAGER } from '../api/names.ts';
+import { formatGoDuration, parseGoBool, parseGoDuration } from '../drain/duration.ts';
+import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../drain/mesh/settings.ts';
+import type { ProxyConfigResource } from '../drain/model/mesh.ts';
+import { workloadKey, type Seconds, type Workload } from '../drain/model/workload.ts';
+import type { Assessment } from '../drain/plan/assess.ts';
+import type { OwnProxyConfig } from '../drain/plan/decide.ts';
+import { fnv1a } from '../drain/plan/intent.ts';
+import type { PolicyRecord } from '../drain/plan/policies.ts';
+import { isApiError, type KubeClient, type Logger } from '../kube/index.ts';
+import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
+import type { Caches } from './caches.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import { proxyConfigs } from './resources.ts';
+
+export interface ProxyConfigControllerOptions {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly queue: WorkQueue;
+  readonly workloadQueue: WorkQueue;
+  readonly logger: Logger;
+  readonly metrics: OperatorMetrics;
+}
+
+/** What the workloads of one policy in one namespace need from the resource. */
+interface Needs {
+  readonly policy: string;
+  readonly namespace: string;
+  readonly minimumDrains: Map<string, Seconds>;
+}
+
+/**
+ * Keeps one ProxyConfig per policy and namespace, for `environment: ProxyConfig`. It carries environment variables only:
+ * the resource has no field for a duration.
+ */
+export class ProxyConfigController {
+  private readonly options: ProxyConfigControllerOptions;
+  private readonly needs = new Map<string, Needs>();
+
+  constructor(options: ProxyConfigControllerOptions) {
+    this.options = options;
+  }
+
+  /** Notes what a decision needs; the resource follows when that changes. */
+  note(workload: Workload, assessment: Assessment): void {
+    const key = workloadKey(workload);
+    const { governing } = assessment;
+    const wanted = governing?.decision.needsMinimumDrain;
+    const mine = governing === undefined || wanted === undefined ? undefined : keyOf(governing.policy.name, workload.namespace);
+    for (const [id, needs] of this.needs) {
+      if (id !== mine && needs.namespace === workload.namespace && needs.minimumDrains.delete(key)) {
+        this.options.queue.add(id);
+      }
+    }
+    if (governing === undefined || wanted === undefined || mine === undefined || !mayWrite(governing.policy)) {
+      return;
+    }
+    const needs = this.needs.get(mine) ?? { policy: governing.policy.name, namespace: workload.namespace, minimumDrains: new Map<string, Seconds>() };
+    this.needs.set(mine, needs);
+    if (needs.minimumDrains.get(key) !== wanted) {
+      needs.minimumDrains.set(key, wanted);
+      this.options.queue.add(mine);
+    }
+  }
+
+  /** The resource of a policy in a namespace, as it stands; or why there is none. */
+  own(policy: PolicyRecord, namespace: string): OwnProxyConfig | undefined {
+    const resources = this.options.caches.meshFacts().proxyConfigs ?? [];
+    const rival = rivalOf(policy, namespace, resources);
+    if (rival !== undefined) {
+      return { kind: 'Blocked', why: rival };
+    }
+    const resource = resources.find((each) => each.namespace === namespace && each.name === nameOf(policy.name));
+    if (resource === undefined) {
+      return undefined;
+    }
+    const minimum = parseGoDuration(resource.environmentVariables[MINIMUM_DRAIN_VARIABLE] ?? '');
+    return {
+      kind: 'Ready',
+      exitOnZero: parseGoBool(resource.environmentVariables[EXIT_ON_ZERO_VARIABLE] ?? '') === true,
+      minimumDrain: minimum.ok ? minimum.seconds : 0,
+      mark: `${resource.name}-${fnv1a(JSON.stringify([resource.creationTimestamp, Object.entries(resource.environmentVariables).sort()]))}`,
+    };
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+    const { client, caches, metrics, logger } = this.options;
+    const [namespace = '', policyName = ''] = key.split('/');
+    const policy = caches.policies.store.get(policyName)?.record;
+    const needs = this.needs.get(key);
+    const wanted = needs === undefined || needs.minimumDrains.size === 0 || policy === undefined || policy.deleting ? undefined : Math.max(...needs.minimumDrains.values());
+    if (caches.writesHeldBecause() !== undefined) {
+      return requeueAfter(5_000);
+    }
+    const name = nameOf(policyName);
+    if (wanted === undefined) {
+      return await this.remove(key, namespace, name, signal);
+    }
+    if (policy === undefined || rivalOf(policy, namespace, caches.meshFacts().proxyConfigs ?? []) !== undefined) {
+      return done;
+    }
+    const resource = desired(policy, namespace, wanted);
+    const present = caches.meshFacts().proxyConfigs?.find((each) => each.namespace === namespace && each.name === name);
+    if (present !== undefined && sameSpec(present, resource.spec)) {
+      return done;
+    }
+    await client.apply(proxyConfigs, { namespace, name }, resource, { fieldManager: FIELD_MANAGER, force: true, metadataOnly: true, retry: 'idempotent', signal });
+    metrics.written(policyName, 'proxyconfig');
+    logger.info('ProxyConfig written', { namespace, name, policy: policyName, minimumDrainSeconds: wanted });
+    return done;
+  }
+
+  private async remove(key: string, namespace: string, name: string, signal: AbortSignal): Promise<Outcome> {
+    this.needs.delete(key);
+    const present = this.options.caches.meshFacts().proxyConfigs?.some((each) => each.namespace === namespace && each.name === name) === true;
+    if (!present) {
+      return done;
+    }
+    try {
+      await this.options.client.delete(proxyConfigs, { namespace, name }, { signal });
+      this.options.logger.info('ProxyConfig removed: no workload needs it any more', { namespace, name });
+    } catch (error) {
+      if (!(isApiError(error) && error.isNotFound)) {
+        throw error;
+      }
+    }
+    return done;
+  }
+}
+
+function mayWrite(policy: PolicyRecord): boolean {
+  return policy.spec.enforcement === 'Enforce' && !policy.spec.suspend && policy.stalled === undefined;
+}
+
+export function keyOf(policy: string, namespace: string): string {
+  return `${namespace}/${policy}`;
+}
+
+const NAME_PREFIX = 'sidecar-drain-';
+
+export function nameOf(policy: string): string {
+  return `${NAME_PREFIX}${policy}`;
+}
+
+/** The policy and namespace behind a resource of ours. */
+export function ownKeyOf(resource: ProxyConfigResource): string | undefined {
+  return resource.name.startsWith(NAME_PREFIX) ? keyOf(resource.name.slice(NAME_PREFIX.length), resource.namespace) : undefined;
+}
+
+/**
+ * Only the oldest resource of a level counts in Istio. Beside another one ours would be dead, or would silence a later
+ * one of the team's; so there must be none.
+ */
+function rivalOf(policy: PolicyRecord, namespace: string, resources: readonly ProxyConfigResource[]): string | undefined {
+  const selector = policy.spec.match.workloadSelector;
+  if ((selector?.matchExpressions?.length ?? 0) > 0) {
+    return 'environment: ProxyConfig needs a workloadSelector of matchLabels only: a ProxyConfig knows no expressions';
+  }
+  const hasSelector = Object.keys(selector?.matchLabels ?? {}).length > 0;
+  const rival = resources.find((each) =>
+    each.namespace === namespace && each.name !== nameOf(policy.name) && (each.selector !== undefined) === hasSelector);
+  return rival === undefined ? undefined : `ProxyConfig ${rival.namespace}/${rival.name} stands at the same level, and only the oldest of a level counts; use environment: Annotation`;
+}
+
+interface DesiredProxyConfig {
+  readonly spec: { readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> }; readonly environmentVariables: Readonly<Record<string, string>> };
+}
+
+function desired(policy: PolicyRecord, namespace: string, minimumDrain: Seconds): DesiredProxyConfig & Record<string, unknown> {
+  const labels = policy.spec.match.workloadSelector?.matchLabels ?? {};
+  return {
+    apiVersion: proxyConfigs.apiVersion,
+    kind: proxyConfigs.kind,
+    metadata: { namespace, name: nameOf(policy.name), labels: { 'app.kubernetes.io/managed-by': FIELD_MANAGER } },
+    spec: {
+      ...(Object.keys(labels).length === 0 ? {} : { selector: { matchLabels: labels } }),
+      environmentVariables: { [EXIT_ON_ZERO_VARIABLE]: 'true', [MINIMUM_DRAIN_VARIABLE]: formatGoDuration(minimumDrain) },
+    },
+  };
+}
+
+function sameSpec(present: ProxyConfigResource, spec: DesiredProxyConfig['spec']): boolean {
+  const sorted = (map: Readonly<Record<string, string>> | undefined): string => JSON.stringify(Object.entries(map ?? {}).sort());
+  return sorted(present.environmentVariables) === sorted(spec.environmentVariables) && sorted(present.selector?.matchLabels) === sorted(spec.selector?.matchLabels);
+}

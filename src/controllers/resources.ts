@@ -1,0 +1,11 @@
+import { GROUP, VERSION } from '../api/names.ts';
+import { defineResource } from '../kube/index.ts';
+
+export const policies = defineResource({ group: GROUP, version: VERSION, plural: 'sidecardrainpolicies', kind: 'SidecarDrainPolicy', namespaced: false });
+export const namespaces = defineResource({ group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false });
+export const nodes = defineResource({ group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false });
+export const configMaps = defineResource({ group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true });
+export const proxyConfigs = defineResource({ group: 'networking.istio.io', version: 'v1beta1', plural: 'proxyconfigs', kind: 'ProxyConfig', namespaced: true });
+export const injectorWebhooks = defineResource({
+  group: 'admissionregistration.k8s.io', version: 'v1', plural: 'mutatingwebhookconfigurations', kind: 'MutatingWebhookConfiguration', namespaced: false,
+});

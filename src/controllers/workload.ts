@@ -1,0 +1,356 @@
+import { FIELD_MANAGER, STATE_ANNOTATION } from '../api/names.ts';
+import type { Decision } from '../drain/model/decision.ts';
+import { workloadKey, type Workload } from '../drain/model/workload.ts';
+import { assess, type Assessment } from '../drain/plan/assess.ts';
+import type { OwnProxyConfig } from '../drain/plan/decide.ts';
+import { intentKey } from '../drain/plan/intent.ts';
+import type { PolicyRecord } from '../drain/plan/policies.ts';
+import { decodeState, encodeState, nextState, type WorkloadState } from '../drain/restore/state.ts';
+import { planRestore } from '../drain/restore/restore.ts';
+import { mayRoll, type OperatorCaps, type Rolling, type RolloutLimits } from '../drain/rollout/gate.ts';
+import { buildApply } from '../drain/template/index.ts';
+import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
+import { done, requeueAfter, terminal, type Outcome, type WorkQueue } from '../runtime/index.ts';
+import type { Caches } from './caches.ts';
+import type { Ledger, LedgerEntry } from './ledger.ts';
+import type { OperatorMetrics } from './metrics.ts';
+
+/** Evidence that a hook of ours stands where nothing is injected must last this long before it is withdrawn. */
+const WITHDRAW_AFTER_MS = 10 * 60_000;
+
+export interface WorkloadControllerOptions {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly ledger: Ledger;
+  readonly queue: WorkQueue;
+  readonly recorder: EventRecorder;
+  readonly logger: Logger;
+  readonly metrics: OperatorMetrics;
+  readonly caps: OperatorCaps;
+  readonly operatorNamespace: string;
+  readonly now: () => number;
+  readonly ownProxyConfig: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
+  /** Told of the environment that a workload needs from a ProxyConfig resource. */
+  readonly onDecision: (workload: Workload, assessment: Assessment) => void;
+}
+
+/** A write of ours that the cache has not shown yet. Until it does, no decision on the older record may be carried out. */
+interface OwnWrite {
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly rolling: Rolling;
+}
+
+/** Keeps each workload to its policy. One pass reads: gather, assess, gate, write, account. */
+export class WorkloadController {
+  private readonly options: WorkloadControllerOptions;
+  private readonly ownWrites = new Map<string, OwnWrite>();
+  /** What rolls out because of us, as the cluster shows it. */
+  private readonly rolling = new Map<string, Rolling>();
+  /** Waits for its turn, in the order of asking. */
+  private readonly waiting = new Set<string>();
+  private readonly notInjectedSince = new Map<string, number>();
+
+  constructor(options: WorkloadControllerOptions) {
+    this.options = options;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+    const { caches, ledger } = this.options;
+
+    // 1. Gather.
+    const workload = caches.workload(key);
+    if (workload === undefined || workload.deleting) {
+      ledger.forget(key);
+      this.ownWrites.delete(key);
+      this.notInjectedSince.delete(key);
+      this.settleRollout(key, undefined);
+      return done;
+    }
+    const state = stateOf(workload);
+    this.settleRollout(key, this.rollingOf(workload, state));
+    if (this.isBehind(key, workload)) {
+      return done;
+    }
+
+    // 2. Assess: who governs, and what follows from it.
+    const assessment = assess({
+      workload,
+      namespace: caches.namespace(workload.namespace),
+      mesh: caches.meshFacts(),
+      policies: caches.policyRecords(),
+      operatorNamespace: this.options.operatorNamespace,
+      ownProxyConfig: this.options.ownProxyConfig,
+    });
+    this.options.onDecision(workload, assessment);
+
+    // 3. Account for what was found, before anything is done about it.
+    const held = caches.writesHeldBecause();
+    ledger.record(key, entriesOf(assessment, held));
+    this.warn(workload, assessment);
+
+    // 4. Write, give back, or leave.
+    const decision = assessment.governing?.decision;
+    if (decision?.write !== undefined && assessment.governing !== undefined) {
+      return held === undefined ? await this.enforce(workload, state, assessment.governing.policy, decision, signal) : done;
+    }
+    if (state !== undefined && this.mayGiveBack(key, workload, state, assessment)) {
+      return held === undefined ? await this.giveBack(workload, state, signal) : done;
+    }
+    return this.laterLook(key);
+  }
+
+  /** How many workloads roll out because of us now. */
+  rollingCount(): number {
+    return this.rolling.size;
+  }
+
+  waitingCount(): number {
+    return this.waiting.size;
+  }
+
+  private isBehind(key: string, workload: Workload): boolean {
+    const own = this.ownWrites.get(key);
+    if (own === undefined) {
+      return false;
+    }
+    if (workload.resourceVersion === own.resourceVersion || (workload.generation ?? 0) >= own.generation && workload.annotations[STATE_ANNOTATION] !== undefined) {
+      this.ownWrites.delete(key);
+      return false;
+    }
+    return true;
+  }
+
+  private async enforce(workload: Workload, state: WorkloadState | undefined, policy: PolicyRecord, decision: Decision, signal: AbortSignal): Promise<Outcome> {
+    const { client, caches, metrics, now } = this.options;
+    const key = workloadKey(workload);
+    const values = decision.write;
+    const resource = caches.resourceOf(workload.kind);
+    if (values === undefined || resource === undefined) {
+      return done;
+    }
+    const me: Rolling = { workload: key, policy: policy.name, namespace: workload.namespace };
+    const limits = limitsOf(policy);
+    const turn = this.mayStart(me, workload, limits);
+    if (turn !== undefined) {
+      this.waiting.add(key);
+      this.options.ledger.record(key, new Map([...entriesOf({ governing: { policy, decision }, audits: [], overridden: [], matched: [policy] }, undefined)].map(([name, entry]) => [name, { ...entry, message: turn }])));
+      return done;
+    }
+    this.waiting.delete(key);
+    this.rolling.set(key, me);
+    const next = nextState({
+      ...(state === undefined ? {} : { previous: state }),
+      workload, values,
+      policy: { name: policy.name, uid: policy.uid },
+      intent: intentKey(policy.intent),
+      onDelete: policy.spec.onDelete,
+      maxConcurrent: limits.strategy === 'Waves' ? limits.maxConcurrent : undefined,
+      at: new Date(now()).toISOString(),
+    });
+    try {
+      const written = await client.apply<Written>(resource, workload, buildApply(workload, values, encodeState(next)), {
+        fieldManager: FIELD_MANAGER,
+        // A default that the API server wrote counts as somebody's value there; what a person declared was found before
+        // (conflicts), and the resourceVersion makes sure that nobody has declared anything since.
+        force: true, metadataOnly: true, retry: 'idempotent', signal,
+      });
+      this.noteWrite(key, written, me);
+    } catch (error) {
+      this.settleRollout(key, undefined);
+      return this.failedWrite(workload, error);
+    }
+    metrics.written(policy.name, 'apply');
+    const what = decision.changes.map((change) => change.why).join('; ');
+    this.options.logger.info('workload brought under its policy', { workload: key, policy: policy.name, changes: decision.changes.map((change) => change.path), why: what });
+    this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainApplied', `Policy ${policy.name}: ${what}`);
+    this.options.ledger.record(key, new Map([[policy.name, { outcome: 'Updating', reason: '', message: 'written' }]]));
+    return done;
+  }
+
+  /** Undefined where it may start now, else what it waits for. */
+  private mayStart(me: Rolling, workload: Workload, limits: RolloutLimits): string | undefined {
+    if (limits.strategy === 'Waves') {
+      if (workload.rollout.paused) {
+        return 'waits: the Deployment is paused';
+      }
+      if (workload.rollout.rolling) {
+        return 'waits: another rollout of it is under way';
+      }
+      if (!workload.rollout.complete && workload.rollout.replicas > 0 && !workload.rollout.healthy) {
+        return 'waits: it is not healthy';
+      }
+    }
+    const answer = mayRoll(me, this.rolling.values(), limits, this.options.caps);
+    return answer.open ? undefined : `waits: ${answer.because}`;
+  }
+
+  private mayGiveBack(key: string, workload: Workload, state: WorkloadState, assessment: Assessment): boolean {
+    const { caches, now } = this.options;
+    const governing = assessment.governing;
+    if (governing !== undefined) {
+      // A hook of ours where nothing is injected never starts: withdrawn on evidence that has lasted.
+      if (governing.decision.reason !== 'NotInjected' || state.prior.proxyContainer === undefined) {
+        this.notInjectedSince.delete(key);
+        return false;
+      }
+      const since = this.notInjectedSince.get(key) ?? now();
+      this.notInjectedSince.set(key, since);
+      return now() - since >= WITHDRAW_AFTER_MS;
+    }
+    if (caches.policies.state !== 'Synced' || caches.namespace(workload.namespace).labels === undefined || caches.namespace(workload.namespace).deleting === true) {
+      return false;
+    }
+    // Its policy still selects it and only audits now: the values stay, nothing restarts.
+    return !assessment.audits.some(({ policy }) => policy.uid === state.policy.uid);
+  }
+
+  private async giveBack(workload: Workload, state: WorkloadState, signal: AbortSignal): Promise<Outcome> {
+    const { client, caches, metrics } = this.options;
+    const key = workloadKey(workload);
+    const resource = caches.resourceOf(workload.kind);
+    if (resource === undefined) {
+      return done;
+    }
+    const me: Rolling = { workload: key, policy: state.policy.name, namespace: workload.namespace };
+    const limits: RolloutLimits = state.maxConcurrent === undefined ? { strategy: 'Immediate', maxConcurrent: Infinity } : { strategy: 'Waves', maxConcurrent: state.maxConcurrent };
+    const turn = state.onDelete === 'Restore' ? this.mayStart(me, workload, limits) : undefined;
+    if (turn !== undefined) {
+      this.waiting.add(key);
+      return done;
+    }
+    this.waiting.delete(key);
+    try {
+      const live = await client.find<Record<string, unknown>>(resource, workload, { signal });
+      if (live === undefined) {
+        return done;
+      }
+      if (state.onDelete === 'Restore') {
+        this.rolling.set(key, me);
+      }
+      let written: Written | undefined;
+      for (const patch of planRestore(live, state)) {
+        written = await client.jsonPatch<Written>(resource, workload, patch, { fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'never', signal });
+      }
+      this.settleRollout(key, undefined);
+      if (written !== undefined) {
+        metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
+        this.options.logger.info('workload given back', { workload: key, policy: state.policy.name, how: state.onDelete });
+        this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainRestored', state.onDelete === 'Restore'
+          ? `Policy ${state.policy.name} no longer governs: the values from before it are back`
+          : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`);
+      }
+    } catch (error) {
+      this.settleRollout(key, undefined);
+      return this.failedWrite(workload, error);
+    }
+    return done;
+  }
+
+  private failedWrite(workload: Workload, error: unknown): Outcome {
+    if (isApiError(error)) {
+      // 409: somebody else wrote since we read. The watch brings the newer object; a short wait covers the rest.
+      if (error.isConflict) {
+        this.options.metrics.conflicted();
+        return requeueAfter(1_000);
+      }
+      if (error.isNotFound) {
+        return done;
+      }
+      if (error.isInvalid || error.isSchemaError || error.isForbidden) {
+        this.options.recorder.event(subjectOf(workload), 'Warning', 'DrainWriteRefused', error.message);
+        return error.isForbidden ? requeueAfter(60_000) : terminal(error);
+      }
+    }
+    throw error;
+  }
+
+  private noteWrite(key: string, written: Written, rolling: Rolling): void {
+    const seen = this.options.caches.workload(key);
+    const resourceVersion = written.metadata?.resourceVersion ?? '';
+    if (seen?.resourceVersion !== resourceVersion) {
+      this.ownWrites.set(key, { resourceVersion, generation: written.metadata?.generation ?? 0, rolling });
+    }
+  }
+
+  /** Where the cluster shows a workload of ours between written and rolled out, it takes a place; else it frees one. */
+  private settleRollout(key: string, rolling: Rolling | undefined): void {
+    if (rolling !== undefined) {
+      this.rolling.set(key, rolling);
+      return;
+    }
+    if (this.ownWrites.has(key) || !this.rolling.delete(key)) {
+      return;
+    }
+    // One place is free: let the longest-waiting ones ask again, more than one since limits differ.
+    let asked = 0;
+    for (const next of this.waiting) {
+      this.options.queue.add(next);
+      if (++asked >= this.options.caps.workloads) {
+        break;
+      }
+    }
+  }
+
+  private rollingOf(workload: Workload, state: WorkloadState | undefined): Rolling | undefined {
+    const own = this.ownWrites.get(workloadKey(workload));
+    if (own !== undefined && this.isBehind(workloadKey(workload), workload)) {
+      return own.rolling;
+    }
+    return state !== undefined && workload.rollout.rolling
+      ? { workload: workloadKey(workload), policy: state.policy.name, namespace: workload.namespace }
+      : undefined;
+  }
+
+  private laterLook(key: string): Outcome {
+    this.waiting.delete(key);
+    const since = this.notInjectedSince.get(key);
+    return since === undefined ? done : requeueAfter(Math.max(1_000, since + WITHDRAW_AFTER_MS - this.options.now()));
+  }
+
+  private warn(workload: Workload, assessment: Assessment): void {
+    const decision = assessment.governing?.decision;
+    if (decision !== undefined && (decision.outcome === 'Conflicted' || decision.outcome === 'Failed')) {
+      this.options.recorder.event(subjectOf(workload), 'Warning', decision.reason ?? decision.outcome, `Policy ${decision.policy ?? ''}: ${decision.message}`);
+    }
+  }
+}
+
+interface Written {
+  readonly metadata?: { readonly resourceVersion?: string; readonly generation?: number };
+}
+
+export function stateOf(workload: Workload): WorkloadState | undefined {
+  const text = workload.annotations[STATE_ANNOTATION];
+  const decoded = text === undefined ? undefined : decodeState(text);
+  return decoded?.ok === true ? decoded.state : undefined;
+}
+
+function limitsOf(policy: PolicyRecord): RolloutLimits {
+  const { rollout } = policy.spec;
+  return { strategy: rollout.strategy, maxConcurrent: rollout.waves?.maxConcurrent ?? Infinity };
+}
+
+/** What the ledger says of a workload under each policy that selects it. */
+function entriesOf(assessment: Assessment, held: string | undefined): Map<string, LedgerEntry> {
+  const entries = new Map<string, LedgerEntry>();
+  const { governing } = assessment;
+  if (governing !== undefined) {
+    const { outcome, reason, message } = governing.decision;
+    // What is held back by the off switch is not on its way.
+    const shown = outcome === 'Pending' && held !== undefined ? 'NonCompliant' : outcome;
+    entries.set(governing.policy.name, { outcome: shown, reason: reason ?? '', message: shown === outcome ? message : `${message} (held: ${held ?? ''})` });
+  }
+  for (const { policy, decision } of assessment.audits) {
+    const outcome = decision.outcome === 'Pending' ? 'NonCompliant' : decision.outcome;
+    entries.set(policy.name, { outcome, reason: decision.reason ?? '', message: decision.message });
+  }
+  for (const { policy, by } of assessment.overridden) {
+    entries.set(policy.name, { outcome: 'Overridden', reason: '', message: `policy ${by} governs` });
+  }
+  return entries;
+}
+
+function subjectOf(workload: Workload): Parameters<EventRecorder['event']>[0] {
+  return { apiVersion: workload.apiVersion, kind: workload.kind, name: workload.name, namespace: workload.namespace, uid: workload.uid };
+}

@@ -1,0 +1,69 @@
+import type { Decision } from '../model/decision.ts';
+import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
+import type { Workload } from '../model/workload.ts';
+import { proxyOf } from '../mesh/injection.ts';
+import { govern } from '../selection/govern.ts';
+import { matches, matchesByName, matchesProxy } from '../selection/match.ts';
+import { decide, type OwnProxyConfig } from './decide.ts';
+import type { PolicyRecord } from './policies.ts';
+
+export interface AssessInput {
+  readonly workload: Workload;
+  readonly namespace: NamespaceFacts;
+  readonly mesh: MeshFacts;
+  readonly policies: readonly PolicyRecord[];
+  /** The operator's own namespace: never touched. */
+  readonly operatorNamespace?: string;
+  /** Nothing may be written now, whatever the policies say (the off switch, facts that are missing). */
+  readonly hold?: boolean;
+  readonly ownProxyConfig?: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
+}
+
+export interface Assessment {
+  /** The one policy that governs, with the decision under it. */
+  readonly governing?: { readonly policy: PolicyRecord; readonly decision: Decision };
+  /** Audit policies, each evaluated as if it governed. */
+  readonly audits: readonly { readonly policy: PolicyRecord; readonly decision: Decision }[];
+  readonly overridden: readonly { readonly policy: PolicyRecord; readonly by: string }[];
+  /** Every policy that selects the workload, deleted ones left out. */
+  readonly matched: readonly PolicyRecord[];
+}
+
+const NOTHING: Assessment = { audits: [], overridden: [], matched: [] };
+
+/** Who governs a workload and what follows from it. Controller, CLI and webhook all ask this one function. */
+export function assess(input: AssessInput): Assessment {
+  const { workload, namespace, mesh } = input;
+  const scope = { rootNamespace: mesh.rootNamespace, ...(input.operatorNamespace === undefined ? {} : { operatorNamespace: input.operatorNamespace }) };
+  const selected = input.policies.filter((policy) =>
+    policy.compiled !== undefined && !policy.deleting && matches(policy.compiled, workload, namespace.labels, scope) === 'Match');
+  if (selected.length === 0) {
+    return NOTHING;
+  }
+  const proxy = proxyOf(workload.template, namespace, mesh);
+  const matched = selected.filter((policy) => policy.compiled !== undefined && matchesProxy(policy.compiled, proxy));
+  if (matched.length === 0) {
+    return NOTHING;
+  }
+  const result = govern(matched);
+  const decideUnder = (policy: PolicyRecord, mayWrite: boolean): Decision => {
+    const own = policy.intent.environment === 'ProxyConfig' ? input.ownProxyConfig?.(policy, workload.namespace) : undefined;
+    return decide({
+      workload, namespace, mesh,
+      policy: {
+        name: policy.name, intent: policy.intent, conflicts: policy.spec.conflicts, mayWrite,
+        matchedByName: policy.compiled !== undefined && matchesByName(policy.compiled, workload.name),
+      },
+      ...(own === undefined ? {} : { ownProxyConfig: own }),
+    });
+  };
+  const governing = result.governing;
+  return {
+    ...(governing === undefined ? {} : {
+      governing: { policy: governing, decision: decideUnder(governing, !governing.spec.suspend && governing.stalled === undefined && input.hold !== true) },
+    }),
+    audits: result.audits.map((policy) => ({ policy, decision: decideUnder(policy, false) })),
+    overridden: result.overridden.map(({ policy, by }) => ({ policy, by })),
+    matched,
+  };
+}

@@ -1,0 +1,23 @@
+import type { EffectiveSettings } from '../../model/settings.ts';
+import type { Scenario } from '../lanes.ts';
+import type { ContainerEnd, RequestOutcome, Termination } from '../simulate.ts';
+import type { Survival } from '../verdict.ts';
+
+/** A termination that has been played, with what it was played from. */
+export interface Played {
+  readonly settings: EffectiveSettings;
+  readonly scenario: Scenario;
+  readonly termination: Termination;
+  readonly survival: Survival;
+}
+
+/** The one request that a timeline follows. */
+export const REQUEST_ID = 'in-flight';
+
+export function requestOf(termination: Termination): RequestOutcome | undefined {
+  return termination.requests.find((request) => request.id === REQUEST_ID);
+}
+
+export function containersOf(termination: Termination): ContainerEnd[] {
+  return [...termination.apps, ...(termination.proxy === undefined ? [] : [termination.proxy])];
+}

@@ -1,0 +1,90 @@
+import type { Seconds } from '../../model/workload.ts';
+import type { ContainerEnd } from '../simulate.ts';
+import { slackOf } from '../verdict.ts';
+import { containersOf, requestOf, type Played } from './played.ts';
+import { list, secondsWords, valueWords } from './words.ts';
+
+export interface TimelineVerdict {
+  /** The request that the timeline follows is answered. False too where no pod starts. */
+  readonly survives: boolean;
+  /** The longest that a request in flight at deletion may still take; undefined where nothing in sight ends it. */
+  readonly longestInFlight?: Seconds;
+  /** What is left of the grace period when the last container has ended; 0 or less where something was killed. */
+  readonly slack: Seconds;
+  /** All of it in one sentence. */
+  readonly sentence: string;
+  readonly slackSentence: string;
+}
+
+export function judgeTimeline(played: Played): TimelineVerdict {
+  const { settings, termination, survival } = played;
+  const slack = slackOf(termination);
+  if (settings.podsRefused !== undefined) {
+    return { survives: false, slack, sentence: `No pod of this template is created: ${settings.podsRefused.message}.`, slackSentence: 'Nothing here takes effect until that is corrected.' };
+  }
+  const survives = requestOf(termination)?.survived === true;
+  return {
+    survives,
+    ...(Number.isFinite(survival.longestInFlight) ? { longestInFlight: survival.longestInFlight } : {}),
+    slack,
+    sentence: `${limitSentence(played)} ${outcomeSentence(played)}`,
+    slackSentence: slackSentence(played, slack),
+  };
+}
+
+function limitSentence({ settings, survival, termination, scenario }: Played): string {
+  const limit = survival.longestInFlight;
+  if (!Number.isFinite(limit)) {
+    return 'Nothing in sight ends a request that is in flight.';
+  }
+  const upTo = limit <= 0 ? 'Requests in flight are lost at once' : `Requests in flight survive up to ${secondsWords(limit)}`;
+  if (survival.endedBy === 'AppGone') {
+    return scenario.application.onSigterm === 'ExitAtOnce'
+      ? `${upTo}: the application exits at SIGTERM without finishing them.`
+      : `${upTo}: then the grace period ends and the application is killed.`;
+  }
+  const grace = termination.gracePeriod;
+  if (limit >= grace && grace > 0) {
+    return `${upTo}: the proxy ${settings.exitOnZeroActiveConnections.value ? 'waits for open connections' : 'drains'} until the grace period ends and it is killed.`;
+  }
+  const gone = limit <= 0 ? 'at once' : `${secondsWords(limit)} after deletion`;
+  return `${upTo}; the proxy is gone ${gone} because ${proxyReason(settings, termination.proxy)}.`;
+}
+
+function proxyReason(settings: Played['settings'], proxy: ContainerEnd | undefined): string {
+  if (proxy?.how === 'EndedByAgentCall') {
+    return 'its preStop tells the agent to quit';
+  }
+  const hook = proxy?.preStop;
+  const parts: string[] = [];
+  if (hook !== undefined && (hook.how === 'Failed' || hook.how === 'CannotStart')) {
+    parts.push('its preStop fails');
+  } else if (hook !== undefined && proxy !== undefined && settings.proxy.container !== 'Native') {
+    parts.push(`its preStop takes ${secondsWords(proxy.sigtermAt)}`);
+  }
+  if (hook?.effects.some((effect) => effect.kind === 'AgentDrain') === true) {
+    return list([...parts, 'SIGTERM ends it at once after the drain call']);
+  }
+  return list([...parts, valueWords('terminationDrainDuration', settings.terminationDrainDuration)]);
+}
+
+function outcomeSentence({ scenario, termination }: Played): string {
+  const outcome = requestOf(termination);
+  const request = `A request that still needs ${secondsWords(scenario.longestRequest)}`;
+  if (outcome?.survived === true) {
+    return `${request} is answered.`;
+  }
+  return `${request} is lost${outcome === undefined ? '' : ` after ${secondsWords(Math.max(0, outcome.at))}`}.`;
+}
+
+function slackSentence({ termination }: Played, slack: Seconds): string {
+  const killed = containersOf(termination).filter((end) => end.how === 'Sigkill');
+  const grace = secondsWords(termination.gracePeriod);
+  if (killed.length > 0) {
+    const at = killed.reduce((last, end) => Math.max(last, end.exitAt), 0);
+    return `Nothing is left of the grace period of ${grace}: SIGKILL ends ${list(killed.map((end) => end.name))} after ${secondsWords(at)}.`;
+  }
+  return slack <= 0
+    ? `Nothing is left of the grace period of ${grace}.`
+    : `${secondsWords(slack)} of the grace period of ${grace} are left before SIGKILL.`;
+}

@@ -1,0 +1,325 @@
+import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
+import type { Container, LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
+import { PROXY_CONTAINER } from '../../api/names.ts';
+import { MANAGED_FIELDS } from '../model/workload.ts';
+import type { ManagedField, Workload } from '../model/workload.ts';
+import type { ProxyConfigEdits } from '../template/annotation-edit.ts';
+import type { ManagedValues } from '../template/apply.ts';
+import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../template/ownership.ts';
+import type { AnnotationField } from '../template/ownership.ts';
+import { partsWritten, withoutParts } from './annotation-parts.ts';
+import { fingerprint } from './fingerprint.ts';
+
+/**
+ * What stood in a workload before us. It is kept in an annotation of the workload itself, so that everything can be
+ * given back without the policy, and never in the pod template, where it would restart pods.
+ */
+
+export const STATE_VERSION = 1;
+
+/** The grace period before us. The API server's default is nobody's, and goes back as such. */
+export interface GraceState {
+  readonly before: number;
+  readonly defaulted?: true;
+  readonly wrote: number;
+}
+
+export interface AnnotationState {
+  /** `null`: there was none. */
+  readonly before: string | null;
+  /** Fingerprint of the text that we wrote. */
+  readonly wrote: string;
+  /** For `proxy.istio.io/config`: our keys in it, so that they can be taken out of a text that others have edited. */
+  readonly keys?: ProxyConfigEdits;
+}
+
+export interface ContainerState {
+  /** `null`: there was no container `istio-proxy`, and we added it. Else what of its lifecycle stood there. */
+  readonly before: { readonly lifecycle: boolean; readonly preStop?: LifecycleHandler } | null;
+  /** Fingerprint of the preStop that we wrote. */
+  readonly wrote: string;
+}
+
+export type FieldStates = { readonly gracePeriod?: GraceState; readonly proxyContainer?: ContainerState }
+  & { readonly [Field in AnnotationField]?: AnnotationState };
+
+export interface WorkloadState {
+  readonly v: typeof STATE_VERSION;
+  readonly policy: { readonly name: string; readonly uid: string };
+  /** What the policy wanted, as a key: a changed wish is followed, a changed wording of the operator is not. */
+  readonly intent: string;
+  readonly onDelete: 'Restore' | 'Orphan';
+  /** How many workloads of this policy may restart at once, also when they are given back. Absent: no limit. */
+  readonly maxConcurrent?: number;
+  /** When it was written, for people. */
+  readonly at?: string;
+  readonly fields: FieldStates;
+}
+
+export type DecodedState = { readonly ok: true; readonly state: WorkloadState } | { readonly ok: false; readonly why: string };
+
+export function encodeState(state: WorkloadState): string {
+  return JSON.stringify(state);
+}
+
+/** A state that cannot be read means: leave the workload alone, because nobody knows any more what was there before. */
+export function decodeState(text: string): DecodedState {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    return { ok: false, why: `it is no JSON (${error instanceof Error ? error.message : 'damaged'})` };
+  }
+  if (!isRecord(raw)) {
+    return { ok: false, why: 'it is no JSON object' };
+  }
+  if (typeof raw['v'] === 'number' && raw['v'] > STATE_VERSION) {
+    return { ok: false, why: `it has version ${raw['v']}, written by a newer release (this one reads version ${STATE_VERSION})` };
+  }
+  const wrong = problemOf(raw);
+  return wrong === undefined ? { ok: true, state: raw as unknown as WorkloadState } : { ok: false, why: wrong };
+}
+
+function problemOf(raw: Readonly<Record<string, unknown>>): string | undefined {
+  if (raw['v'] !== STATE_VERSION) {
+    return 'it has no version';
+  }
+  const { policy, fields, maxConcurrent } = raw;
+  if (!isRecord(policy) || typeof policy['name'] !== 'string' || typeof policy['uid'] !== 'string') {
+    return 'it names no policy';
+  }
+  if (typeof raw['intent'] !== 'string' || (raw['onDelete'] !== 'Restore' && raw['onDelete'] !== 'Orphan')) {
+    return 'intent or onDelete is missing';
+  }
+  if (maxConcurrent !== undefined && (typeof maxConcurrent !== 'number' || maxConcurrent < 1)) {
+    return 'maxConcurrent is no number of workloads';
+  }
+  if (!isRecord(fields)) {
+    return 'it has no fields';
+  }
+  for (const [name, value] of Object.entries(fields)) {
+    const field = MANAGED_FIELDS.find((known) => known === name);
+    if (field === undefined || !isRecord(value) || !fieldIsSound(field, value)) {
+      return `what it says of ${name} cannot be read`;
+    }
+  }
+  return undefined;
+}
+
+function fieldIsSound(field: ManagedField, value: Readonly<Record<string, unknown>>): boolean {
+  const { before, wrote } = value;
+  if (field === 'gracePeriod') {
+    return typeof before === 'number' && typeof wrote === 'number';
+  }
+  if (typeof wrote !== 'string') {
+    return false;
+  }
+  if (field === 'proxyContainer') {
+    return before === null || (isRecord(before) && typeof before['lifecycle'] === 'boolean');
+  }
+  const { keys } = value;
+  return (before === null || typeof before === 'string') && (keys === undefined || isRecord(keys));
+}
+
+export interface NextStateInput {
+  readonly workload: Workload;
+  /** Everything that is to be ours after the write. */
+  readonly values: ManagedValues;
+  /** The state that stands there now. */
+  readonly previous?: WorkloadState;
+  readonly policy: { readonly name: string; readonly uid: string };
+  readonly intent: string;
+  readonly onDelete: 'Restore' | 'Orphan';
+  readonly maxConcurrent?: number;
+  readonly at?: string;
+}
+
+/**
+ * The state to write beside the values. The first original is carried over from state to state, through edits of the
+ * policy and through a change of policy. Where somebody has changed a field since our last write, their value is the new
+ * original.
+ */
+export function nextState(input: NextStateInput): WorkloadState {
+  const { workload, values, previous } = input;
+  const fields: Record<string, unknown> = {};
+  const grace = nextGrace(workload, values.gracePeriodSeconds, previous?.fields.gracePeriod);
+  if (grace !== undefined) {
+    fields['gracePeriod'] = grace;
+  }
+  for (const field of ANNOTATION_FIELDS) {
+    const present = workload.template.metadata?.annotations?.[ANNOTATION_OF[field]];
+    const state = nextAnnotation(field, present, values[field], previous?.fields[field]);
+    if (state !== undefined) {
+      fields[field] = state;
+    }
+  }
+  const container = nextContainer(workload.template, values.proxyPreStop, previous?.fields.proxyContainer);
+  if (container !== undefined) {
+    fields['proxyContainer'] = container;
+  }
+  return {
+    v: STATE_VERSION,
+    policy: { name: input.policy.name, uid: input.policy.uid },
+    intent: input.intent,
+    onDelete: input.onDelete,
+    ...(input.maxConcurrent === undefined ? {} : { maxConcurrent: input.maxConcurrent }),
+    ...(input.at === undefined ? {} : { at: input.at }),
+    fields,
+  };
+}
+
+function nextGrace(workload: Workload, wanted: number | undefined, previous: GraceState | undefined): GraceState | undefined {
+  const present = workload.template.spec.terminationGracePeriodSeconds;
+  if (previous !== undefined && present === previous.wrote) {
+    if (wanted === undefined) {
+      // Nobody needs it any more: the value before us stays ours until it is given back. A default needs no holding.
+      return previous.defaulted === true ? undefined : { ...previous, wrote: previous.before };
+    }
+    return { ...previous, wrote: wanted };
+  }
+  if (wanted === undefined) {
+    return undefined;
+  }
+  const { ownership } = workload.fields.gracePeriod;
+  const defaulted = present === undefined || ownership === 'Defaulted' || ownership === 'Absent';
+  return { before: present ?? DEFAULT_GRACE_PERIOD_SECONDS, ...(defaulted ? { defaulted: true as const } : {}), wrote: wanted };
+}
+
+function nextAnnotation(
+  field: AnnotationField, present: string | undefined, wanted: string | undefined, previous: AnnotationState | undefined,
+): AnnotationState | undefined {
+  const before = previous === undefined ? present : annotationBefore(present, previous);
+  if (wanted === undefined) {
+    const untouched = previous !== undefined && present !== undefined && fingerprint(present) === previous.wrote;
+    return untouched && previous.before !== null ? { before: previous.before, wrote: fingerprint(previous.before) } : undefined;
+  }
+  const keys = field === 'proxyConfig' ? { keys: partsWritten(before, wanted) } : {};
+  return { before: before ?? null, wrote: fingerprint(wanted), ...keys };
+}
+
+function nextContainer(template: PodTemplate, wanted: LifecycleHandler | undefined, previous: ContainerState | undefined): ContainerState | undefined {
+  if (wanted === undefined) {
+    return undefined;
+  }
+  const wrote = fingerprint(canonical(wanted));
+  const present = proxyContainerOf(template);
+  if (present === undefined) {
+    return { before: null, wrote };
+  }
+  const preStop = present.lifecycle?.preStop;
+  if (previous !== undefined && preStop !== undefined && fingerprint(canonical(preStop)) === previous.wrote) {
+    return { before: previous.before, wrote };
+  }
+  return { before: { lifecycle: present.lifecycle !== undefined, ...(preStop === undefined ? {} : { preStop }) }, wrote };
+}
+
+/** Whether the container `istio-proxy` that the hook stands in is one that we add, or one that the user has. */
+export function proxyContainerForm(state: WorkloadState): 'Add' | 'Existing' {
+  return state.fields.proxyContainer?.before === null ? 'Add' : 'Existing';
+}
+
+/**
+ * Values that nobody wants any more but that an apply must repeat all the same: left out, the field would not go back to
+ * what was there before us but away, or to the API server's default.
+ */
+export function heldValues(values: ManagedValues, state: WorkloadState): ManagedValues {
+  const held: Record<string, unknown> = {};
+  const grace = state.fields.gracePeriod;
+  if (values.gracePeriodSeconds === undefined && grace !== undefined) {
+    held['gracePeriodSeconds'] = grace.before;
+  }
+  for (const field of ANNOTATION_FIELDS) {
+    const before = state.fields[field]?.before;
+    if (values[field] === undefined && before !== undefined && before !== null) {
+      held[field] = before;
+    }
+  }
+  return { ...values, ...held };
+}
+
+/** The pod template as it was before us. What somebody else has changed since our write stays as it is now. */
+export function templateBefore(template: PodTemplate, state: WorkloadState): PodTemplate {
+  const annotations: Record<string, string> = { ...template.metadata?.annotations };
+  for (const field of ANNOTATION_FIELDS) {
+    const fieldState = state.fields[field];
+    if (fieldState === undefined) {
+      continue;
+    }
+    const before = annotationBefore(annotations[ANNOTATION_OF[field]], fieldState);
+    if (before === undefined) {
+      Reflect.deleteProperty(annotations, ANNOTATION_OF[field]);
+    } else {
+      annotations[ANNOTATION_OF[field]] = before;
+    }
+  }
+  const grace = state.fields.gracePeriod;
+  const ourGrace = grace !== undefined && template.spec.terminationGracePeriodSeconds === grace.wrote;
+  return {
+    metadata: { ...template.metadata, annotations },
+    spec: {
+      ...template.spec,
+      containers: containersBefore(template, state.fields.proxyContainer),
+      ...(ourGrace ? { terminationGracePeriodSeconds: grace.before } : {}),
+    },
+  };
+}
+
+/**
+ * The text of an annotation before us. Where the text is no longer the one we wrote, only our keys are taken out of it;
+ * a text that cannot be edited so is left to whoever wrote it.
+ */
+export function annotationBefore(present: string | undefined, state: AnnotationState): string | undefined {
+  if (present === undefined) {
+    return undefined;
+  }
+  if (fingerprint(present) === state.wrote) {
+    return state.before ?? undefined;
+  }
+  if (state.keys === undefined) {
+    return present;
+  }
+  const text = withoutParts(present, state.before ?? undefined, state.keys) ?? present;
+  return text.trim() === '' && state.before === null ? undefined : text;
+}
+
+function containersBefore(template: PodTemplate, state: ContainerState | undefined): readonly Container[] {
+  const { containers } = template.spec;
+  const present = proxyContainerOf(template);
+  const preStop = present?.lifecycle?.preStop;
+  if (state === undefined || present === undefined || preStop === undefined || fingerprint(canonical(preStop)) !== state.wrote) {
+    return containers;
+  }
+  if (state.before === null) {
+    return containers.filter((container) => container !== present);
+  }
+  return containers.map((container) => (container === present ? withPreStop(container, state.before) : container));
+}
+
+function withPreStop(container: Container, before: ContainerState['before']): Container {
+  const { lifecycle, ...rest } = container;
+  const postStart = lifecycle?.postStart === undefined ? {} : { postStart: lifecycle.postStart };
+  const preStop = before?.preStop === undefined ? {} : { preStop: before.preStop };
+  const empty = lifecycle?.postStart === undefined && before?.preStop === undefined && before?.lifecycle !== true;
+  return empty ? rest : { ...rest, lifecycle: { ...postStart, ...preStop } };
+}
+
+function proxyContainerOf(template: PodTemplate): Container | undefined {
+  return template.spec.containers.find((container) => container.name === PROXY_CONTAINER);
+}
+
+/** The API server does not keep the order of keys. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) {
+    return `[${value.map(canonical).join(',')}]`;
+  }
+  if (isRecord(value)) {
+    const keys = Object.keys(value).filter((key) => value[key] !== undefined).sort();
+    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+

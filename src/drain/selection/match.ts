@@ -1,0 +1,154 @@
+import { SYSTEM_NAMESPACES } from '../../api/names.ts';
+import type { DefaultedSidecarDrainPolicySpec, PolicySelector } from '../../api/policy.ts';
+import type { ProxyVerdict } from '../model/settings.ts';
+import type { Workload } from '../model/workload.ts';
+import { compileSelector } from './labels.ts';
+import type { Labels, LabelMatcher } from './labels.ts';
+import { compileNamePattern } from './names.ts';
+
+/** The match part of a policy, made ready for thousands of workloads. */
+export interface CompiledPolicy {
+  readonly namespace: LabelMatcher;
+  readonly workload?: LabelMatcher;
+  readonly kinds: ReadonlySet<string>;
+  readonly names?: readonly ((name: string) => boolean)[];
+  readonly revisions?: ReadonlySet<string>;
+  readonly proxies: ReadonlySet<string>;
+}
+
+export interface PolicyProblem {
+  readonly reason: 'InvalidSelector' | 'InvalidNamePattern';
+  readonly message: string;
+  readonly path: string;
+}
+
+export type CompiledPolicyResult =
+  | { readonly ok: true; readonly policy: CompiledPolicy }
+  | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
+
+/** Everything that is wrong with the match part, in the order of the fields. Take a spec with its defaults filled in. */
+export function compilePolicy({ spec: { match } }: { readonly spec: Pick<DefaultedSidecarDrainPolicySpec, 'match'> }): CompiledPolicyResult {
+  const problems: PolicyProblem[] = [];
+  const namespace = selectorAt(match.namespaceSelector, 'spec.match.namespaceSelector', problems);
+  const workload = match.workloadSelector === undefined ? undefined : selectorAt(match.workloadSelector, 'spec.match.workloadSelector', problems);
+  const names = match.names?.flatMap((pattern, index) => {
+    const compiled = compileNamePattern(pattern);
+    if (!compiled.ok) {
+      problems.push({ reason: 'InvalidNamePattern', message: compiled.why, path: `spec.match.names[${index}]` });
+      return [];
+    }
+    return [compiled.matches];
+  });
+  if (problems.length > 0) {
+    return { ok: false, problems };
+  }
+  return {
+    ok: true,
+    policy: {
+      namespace,
+      ...(workload === undefined ? {} : { workload }),
+      kinds: new Set(match.kinds),
+      ...(names === undefined ? {} : { names }),
+      ...(match.revisions === undefined ? {} : { revisions: new Set(match.revisions) }),
+      proxies: new Set(match.proxies),
+    },
+  };
+}
+
+function selectorAt(selector: PolicySelector, path: string, problems: PolicyProblem[]): LabelMatcher {
+  const compiled = compileSelector(selector);
+  if (compiled.ok) {
+    return compiled.matches;
+  }
+  for (const problem of compiled.problems) {
+    problems.push({ reason: 'InvalidSelector', message: problem.message, path: `${path}.${problem.path}` });
+  }
+  return () => false;
+}
+
+export interface SelectionScope {
+  readonly rootNamespace: string;
+  readonly operatorNamespace?: string;
+}
+
+/** Why a policy does not select a workload. */
+export type NoMatch =
+  | 'SystemNamespace'
+  | 'RootNamespace'
+  | 'OperatorNamespace'
+  | 'NamespaceUnknown'
+  | 'NamespaceSelector'
+  | 'Kind'
+  | 'Name'
+  | 'WorkloadSelector';
+
+export type Match = 'Match' | { readonly no: NoMatch };
+
+const NO: Readonly<Record<NoMatch, Match>> = {
+  SystemNamespace: { no: 'SystemNamespace' },
+  RootNamespace: { no: 'RootNamespace' },
+  OperatorNamespace: { no: 'OperatorNamespace' },
+  NamespaceUnknown: { no: 'NamespaceUnknown' },
+  NamespaceSelector: { no: 'NamespaceSelector' },
+  Kind: { no: 'Kind' },
+  Name: { no: 'Name' },
+  WorkloadSelector: { no: 'WorkloadSelector' },
+};
+
+/** Namespaces that no policy touches, whatever it selects. */
+export function untouchableNamespace(namespace: string, scope: SelectionScope): NoMatch | undefined {
+  if (SYSTEM_NAMESPACES.includes(namespace)) {
+    return 'SystemNamespace';
+  }
+  if (namespace === scope.rootNamespace) {
+    return 'RootNamespace';
+  }
+  return namespace === scope.operatorNamespace ? 'OperatorNamespace' : undefined;
+}
+
+/**
+ * Whether a policy selects a workload, as far as names and labels tell; `matchesProxy` is the other half. A namespace
+ * whose labels are not known is not selected: nothing may be written there yet.
+ */
+export function matches(policy: CompiledPolicy, workload: Workload, namespaceLabels: Labels | undefined, scope: SelectionScope): Match {
+  const untouchable = untouchableNamespace(workload.namespace, scope);
+  if (untouchable !== undefined) {
+    return NO[untouchable];
+  }
+  if (!policy.kinds.has(workload.kind)) {
+    return NO.Kind;
+  }
+  if (namespaceLabels === undefined) {
+    return NO.NamespaceUnknown;
+  }
+  if (!policy.namespace(namespaceLabels)) {
+    return NO.NamespaceSelector;
+  }
+  if (policy.names !== undefined && !matchesByName(policy, workload.name)) {
+    return NO.Name;
+  }
+  return policy.workload === undefined || policy.workload(workload.template.metadata?.labels ?? {}) ? 'Match' : NO.WorkloadSelector;
+}
+
+/** True only where the policy lists names and one of them fits: who names a workload has thought of it. */
+export function matchesByName(policy: CompiledPolicy, name: string): boolean {
+  return policy.names?.some((fits) => fits(name)) === true;
+}
+
+/**
+ * The filters `proxies` and `revisions`. A proxy that is not known counts as a sidecar of any revision, so that its
+ * workload is reported as unknown instead of vanishing from the policy's account.
+ */
+export function matchesProxy(policy: CompiledPolicy, proxy: ProxyVerdict, revisionOfTag: Readonly<Record<string, string>> = {}): boolean {
+  if (!policy.proxies.has(proxy.kind === 'Gateway' ? 'Gateway' : 'Sidecar')) {
+    return false;
+  }
+  const { revisions } = policy;
+  if (revisions === undefined) {
+    return true;
+  }
+  if (proxy.revision === undefined) {
+    return proxy.kind === 'Unknown';
+  }
+  return revisions.has(proxy.revision) || [...revisions].some((name) => Object.hasOwn(revisionOfTag, name) && revisionOfTag[name] === proxy.revision);
+}

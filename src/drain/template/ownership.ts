@@ -1,0 +1,175 @@
+import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
+import type { ManagedFieldsEntry } from '../../api/kubernetes.ts';
+import {
+  FIELD_MANAGER, NATIVE_SIDECAR_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATS_SUFFIXES_ANNOTATION,
+} from '../../api/names.ts';
+import { MANAGED_FIELDS } from '../model/workload.ts';
+import type { FieldOwner, FieldOwners, ManagedField } from '../model/workload.ts';
+import type { WorkloadKindAdapter } from './kinds.ts';
+import { at, managedFieldsOf, metadataOf, recordOf } from './raw.ts';
+import type { RawObject } from './raw.ts';
+
+/**
+ * Who holds each field that we may write.
+ *
+ * managedFields alone do not tell: the API server books a *defaulted* value to whoever created the object with create
+ * or update (client-side `kubectl apply` and Helm among them), so an apply of ours meets a conflict with somebody who
+ * never asked for anything. A default is nobody's; what somebody wrote down is theirs.
+ */
+
+export const LAST_APPLIED_ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration';
+
+const ABSENT: FieldOwner = Object.freeze({ ownership: 'Absent', owners: Object.freeze([]) });
+const DEFAULTED: FieldOwner = Object.freeze({ ownership: 'Defaulted', owners: Object.freeze([]) });
+const OURS: FieldOwner = Object.freeze({ ownership: 'Ours', owners: Object.freeze([]) });
+/** Files have no managedFields: what a manifest states, the manifest declares. */
+const IN_MANIFEST: FieldOwner = Object.freeze({ ownership: 'Declared', owners: Object.freeze(['manifest']) });
+/** A value that managedFields book to nobody: after somebody cleared them. Somebody wrote it all the same. */
+const OF_SOMEBODY: FieldOwner = Object.freeze({ ownership: 'Declared', owners: Object.freeze(['unknown']) });
+
+/** `deployment.kubernetes.io/*` and the scale subresource: written for others, never a wish about a pod template. */
+const NOT_DECLARING = new Set(['kube-controller-manager']);
+
+const PROXY_CONTAINER_KEY = `k:{"name":"${PROXY_CONTAINER}"}`;
+
+/** Where each field stands below the pod template, in managedFields' notation. */
+const FIELD_PATHS: Readonly<Record<ManagedField, readonly string[]>> = {
+  gracePeriod: ['f:spec', 'f:terminationGracePeriodSeconds'],
+  proxyConfig: ['f:metadata', 'f:annotations', `f:${PROXY_CONFIG_ANNOTATION}`],
+  statsSuffixes: ['f:metadata', 'f:annotations', `f:${STATS_SUFFIXES_ANNOTATION}`],
+  nativeSidecar: ['f:metadata', 'f:annotations', `f:${NATIVE_SIDECAR_ANNOTATION}`],
+  proxyConfigMark: ['f:metadata', 'f:annotations', `f:${PROXY_CONFIG_MARK_ANNOTATION}`],
+  proxyContainer: ['f:spec', 'f:containers', PROXY_CONTAINER_KEY, 'f:lifecycle', 'f:preStop'],
+};
+
+/** The fields that are annotations of the pod template. */
+export const ANNOTATION_OF: Readonly<Record<Exclude<ManagedField, 'gracePeriod' | 'proxyContainer'>, string>> = {
+  proxyConfig: PROXY_CONFIG_ANNOTATION,
+  statsSuffixes: STATS_SUFFIXES_ANNOTATION,
+  nativeSidecar: NATIVE_SIDECAR_ANNOTATION,
+  proxyConfigMark: PROXY_CONFIG_MARK_ANNOTATION,
+};
+export type AnnotationField = keyof typeof ANNOTATION_OF;
+export const ANNOTATION_FIELDS = Object.keys(ANNOTATION_OF) as readonly AnnotationField[];
+
+/**
+ * The owner of each field. `proxyContainer` speaks of the preStop of a container `istio-proxy`: an entry without one
+ * (for resources, say) leaves the field Absent.
+ */
+export function fieldOwners(raw: RawObject, adapter: WorkloadKindAdapter): FieldOwners {
+  const template = at(raw, adapter.templatePath);
+  const managed = managedFieldsOf(raw);
+  const templates = managed.length === 0 ? undefined : ownedTemplates(managed, adapter);
+  const owners = {} as Record<ManagedField, FieldOwner>;
+  for (const field of MANAGED_FIELDS) {
+    owners[field] = ownerOf(field, raw, adapter, valueIn(template, field), templates);
+  }
+  return shared(owners);
+}
+
+/** The value of a field in a raw pod template; `undefined` where it is absent. */
+function valueIn(template: unknown, field: ManagedField): unknown {
+  if (field === 'gracePeriod') {
+    return at(template, ['spec', 'terminationGracePeriodSeconds']) ?? undefined;
+  }
+  if (field !== 'proxyContainer') {
+    return at(template, ['metadata', 'annotations', ANNOTATION_OF[field]]);
+  }
+  const containers = at(template, ['spec', 'containers']);
+  const proxy: unknown = Array.isArray(containers) ? containers.find((container) => recordOf(container)['name'] === PROXY_CONTAINER) : undefined;
+  return at(proxy, ['lifecycle', 'preStop']);
+}
+
+interface OwnedTemplate {
+  readonly manager: string;
+  readonly ours: boolean;
+  readonly declares: boolean;
+  readonly fields: unknown;
+}
+
+/** What each manager holds of the pod template. */
+function ownedTemplates(managed: readonly ManagedFieldsEntry[], adapter: WorkloadKindAdapter): OwnedTemplate[] {
+  const path = adapter.templatePath.map((key) => `f:${key}`);
+  const owned: OwnedTemplate[] = [];
+  for (const entry of managed) {
+    const manager = entry.manager ?? 'unknown';
+    const isApply = entry.operation === 'Apply';
+    const counts = (entry.subresource ?? '') === '' && !NOT_DECLARING.has(manager) && (manager !== FIELD_MANAGER || isApply);
+    const fields = counts ? at(entry.fieldsV1, path) : undefined;
+    // An Update entry under our own name is what a restore leaves behind: the value in it was somebody else's.
+    if (fields !== undefined) {
+      owned.push({ manager, ours: manager === FIELD_MANAGER, declares: isApply, fields });
+    }
+  }
+  return owned;
+}
+
+function ownerOf(
+  field: ManagedField, raw: RawObject, adapter: WorkloadKindAdapter, value: unknown, templates: readonly OwnedTemplate[] | undefined,
+): FieldOwner {
+  if (value === undefined) {
+    return ABSENT;
+  }
+  const isDefault = field === 'gracePeriod' && value === DEFAULT_GRACE_PERIOD_SECONDS;
+  if (templates === undefined) {
+    // A live object of which somebody cleared managedFields, or that was read without them, is defaulted all the same.
+    const live = metadataOf(raw).uid !== undefined;
+    return isDefault && live && !lastAppliedStatesGrace(raw, adapter) ? DEFAULTED : IN_MANIFEST;
+  }
+  const path = FIELD_PATHS[field];
+  let ours = false;
+  const others: string[] = [];
+  for (const template of templates) {
+    if (at(template.fields, path) === undefined) {
+      continue;
+    }
+    if (template.ours) {
+      ours = true;
+    } else if (template.declares || !isDefault || lastAppliedStatesGrace(raw, adapter)) {
+      others.push(template.manager);
+    }
+  }
+  if (others.length > 0) {
+    return { ownership: ours ? 'Shared' : 'Declared', owners: [...new Set(others)].sort() };
+  }
+  if (ours) {
+    return OURS;
+  }
+  return isDefault ? DEFAULTED : OF_SOMEBODY;
+}
+
+/** Whether the manifest that client-side `kubectl apply` remembers states a grace period. */
+function lastAppliedStatesGrace(raw: RawObject, adapter: WorkloadKindAdapter): boolean {
+  const text = metadataOf(raw).annotations?.[LAST_APPLIED_ANNOTATION];
+  // Most manifests state none, and to look for the word costs far less than to parse them.
+  if (text === undefined || !text.includes('"terminationGracePeriodSeconds"')) {
+    return false;
+  }
+  try {
+    const applied: unknown = JSON.parse(text);
+    return typeof at(applied, [...adapter.templatePath, 'spec', 'terminationGracePeriodSeconds']) === 'number';
+  } catch {
+    return false;
+  }
+}
+
+const SHARED_LIMIT = 4096;
+const sharedOwners = new Map<string, FieldOwners>();
+
+/** Ten thousand workloads have a few dozen different answers between them: keep one object of each. */
+function shared(owners: FieldOwners): FieldOwners {
+  let key = '';
+  for (const field of MANAGED_FIELDS) {
+    const { ownership, owners: names } = owners[field];
+    key += `${ownership}:${names.join('\u0001')}\u0000`;
+  }
+  const known = sharedOwners.get(key);
+  if (known !== undefined) {
+    return known;
+  }
+  if (sharedOwners.size >= SHARED_LIMIT) {
+    sharedOwners.clear();
+  }
+  sharedOwners.set(key, owners);
+  return owners;
+}

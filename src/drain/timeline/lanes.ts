@@ -83,18 +83,15 @@ export interface Timeline extends Played {
 }
 
 /** A grace period that is this many times longer than all that happens in it would squeeze the picture. */
-const GRACE_SHOWN_WHOLE = 1.75;
+const GRACE_SHOWN_WHOLE = 2.5;
 const SPARE_SHOWN = 1.2;
 
 /** Plays one termination with one request in flight, and puts it on lanes. */
 export function timelineOf(settings: EffectiveSettings, scenario: Scenario = DEFAULT_SCENARIO): Timeline {
   const { application, unknownHooks } = scenario;
-  const termination = simulateTermination({
-    settings, application, unknownHooks,
-    requests: [{ id: REQUEST_ID, startsAt: -1, lasts: scenario.longestRequest + 1 }],
-  });
-  const survival = survivalOf(settings, application, unknownHooks);
-  const base = { settings, scenario, termination, survival, cuts: cutsOf(termination) };
+  const play = (lasts: Seconds): Termination => simulateTermination({ settings, application, unknownHooks, requests: [{ id: REQUEST_ID, startsAt: -1, lasts }] });
+  const termination = play(scenario.longestRequest + 1);
+  const base = { settings, scenario, termination, survival: survivalOf(settings, application, unknownHooks), busy: play(Infinity), cuts: cutsOf(termination) };
   const verdict = judgeTimeline(base);
   if (settings.podsRefused !== undefined) {
     return { ...base, cuts: [], lanes: [], events: [], verdict, endsAt: 0 };
@@ -104,7 +101,7 @@ export function timelineOf(settings: EffectiveSettings, scenario: Scenario = DEF
     endpointsLane(termination, scenario),
     ...termination.apps.map((end) => applicationLane(end)),
     ...(termination.proxy === undefined ? [] : [proxyLane(termination.proxy, settings, termination)]),
-    inboundLane(termination, scenario, survival),
+    inboundLane(termination, scenario, base.survival),
     ...(termination.apps.length === 0 ? [] : [outboundLane(termination)]),
   ];
   return { ...base, lanes, events: eventsOf(base), verdict, endsAt: endOf(termination, scenario) };

@@ -1,7 +1,7 @@
 import type { LaneId, TimelineEvent } from '../lanes.ts';
 import type { ContainerEnd } from '../simulate.ts';
 import { podEnd } from '../verdict.ts';
-import { requestOf, type Played } from './played.ts';
+import { agentDrained, requestOf, type Played } from './played.ts';
 import { secondsWords, valueWords } from './words.ts';
 
 const LANE_ORDER: readonly LaneId[] = ['kubelet', 'endpoints', 'application', 'proxy', 'inbound', 'outbound'];
@@ -93,7 +93,7 @@ function proxyEvents(end: ContainerEnd, { settings, termination }: Played): Time
   }
   const waited = settings.proxy.container === 'Native' && end.sigtermAt > (end.preStop?.endsAt ?? 0) && end.preStop?.how !== 'StillRunning';
   const why = waited ? 'the application has exited, so it gets SIGTERM' : preStopSentence(end);
-  const now = end.exitAt > end.sigtermAt ? `; it drains: ${drainReason(settings)}` : '; it has drained already';
+  const now = agentDrained(end) ? '; it has drained already' : `; it drains: ${drainReason(settings)}`;
   events.push(event(end.sigtermAt, 'proxy', `${end.name}: ${why}${now}.`));
   events.push(event(end.exitAt, 'proxy', end.how === 'NoConnectionLeft' ? `${end.name} exits (${end.exitCode}): no connection is left.` : exitSentence(end)));
   return events;

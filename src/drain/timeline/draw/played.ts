@@ -9,10 +9,17 @@ export interface Played {
   readonly scenario: Scenario;
   readonly termination: Termination;
   readonly survival: Survival;
+  /** The same pod while a request never ends: what a drain that waits for requests does at most. */
+  readonly busy: Termination;
 }
 
 /** The one request that a timeline follows. */
 export const REQUEST_ID = 'in-flight';
+
+/** The agent's own drain call was made: SIGTERM then ends the proxy at once. */
+export function agentDrained(end: ContainerEnd): boolean {
+  return end.preStop?.effects.some((effect) => effect.kind === 'AgentDrain') === true;
+}
 
 export function requestOf(termination: Termination): RequestOutcome | undefined {
   return termination.requests.find((request) => request.id === REQUEST_ID);

@@ -43,7 +43,7 @@ const MARKS: Readonly<Record<Mark['kind'], Glyph>> = {
   Deleted: { unicode: '▶', ascii: '>', color: '1', meaning: 'pod deleted' },
   Sigterm: { unicode: '▼', ascii: 'T', color: '33', meaning: 'SIGTERM' },
   Exit: { unicode: '●', ascii: 'o', color: '1', meaning: 'exits by itself' },
-  Done: { unicode: '●', ascii: 'o', color: '1', meaning: 'done' },
+  Done: { unicode: '●', ascii: 'o', color: '1', meaning: 'answered' },
   Refuses: { unicode: '┤', ascii: '|', color: '31', meaning: 'new connections refused from here' },
   Lost: { unicode: '╳', ascii: 'X', color: '1;31', meaning: 'cut' },
   Killed: { unicode: '╳', ascii: 'X', color: '1;31', meaning: 'cut' },

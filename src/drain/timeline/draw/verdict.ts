@@ -1,7 +1,7 @@
 import type { Seconds } from '../../model/workload.ts';
 import type { ContainerEnd } from '../simulate.ts';
 import { slackOf } from '../verdict.ts';
-import { containersOf, requestOf, type Played } from './played.ts';
+import { agentDrained, containersOf, requestOf, type Played } from './played.ts';
 import { list, secondsWords, valueWords } from './words.ts';
 
 export interface TimelineVerdict {
@@ -32,7 +32,7 @@ export function judgeTimeline(played: Played): TimelineVerdict {
   };
 }
 
-function limitSentence({ settings, survival, termination, scenario }: Played): string {
+function limitSentence({ settings, survival, termination, busy, scenario }: Played): string {
   const limit = survival.longestInFlight;
   if (!Number.isFinite(limit)) {
     return 'Nothing in sight ends a request that is in flight.';
@@ -45,10 +45,20 @@ function limitSentence({ settings, survival, termination, scenario }: Played): s
   }
   const grace = termination.gracePeriod;
   if (limit >= grace && grace > 0) {
-    return `${upTo}: the proxy ${settings.exitOnZeroActiveConnections.value ? 'waits for open connections' : 'drains'} until the grace period ends and it is killed.`;
+    return `${upTo}, when the grace period ends: until then ${livesBecause(settings, busy.proxy)}.`;
   }
   const gone = limit <= 0 ? 'at once' : `${secondsWords(limit)} after deletion`;
-  return `${upTo}; the proxy is gone ${gone} because ${proxyReason(settings, termination.proxy)}.`;
+  return `${upTo}; the proxy is gone ${gone} because ${proxyReason(settings, busy.proxy)}.`;
+}
+
+function livesBecause(settings: Played['settings'], proxy: ContainerEnd | undefined): string {
+  if (proxy?.preStop?.how === 'StillRunning') {
+    return 'the preStop of the proxy keeps it alive';
+  }
+  if (settings.proxy.container === 'Native') {
+    return 'the proxy lives as long as the application';
+  }
+  return settings.exitOnZeroActiveConnections.value ? 'the proxy waits for open connections' : 'the proxy drains';
 }
 
 function proxyReason(settings: Played['settings'], proxy: ContainerEnd | undefined): string {
@@ -62,7 +72,7 @@ function proxyReason(settings: Played['settings'], proxy: ContainerEnd | undefin
   } else if (hook !== undefined && proxy !== undefined && settings.proxy.container !== 'Native') {
     parts.push(`its preStop takes ${secondsWords(proxy.sigtermAt)}`);
   }
-  if (hook?.effects.some((effect) => effect.kind === 'AgentDrain') === true) {
+  if (proxy !== undefined && agentDrained(proxy)) {
     return list([...parts, 'SIGTERM ends it at once after the drain call']);
   }
   return list([...parts, valueWords('terminationDrainDuration', settings.terminationDrainDuration)]);
@@ -74,7 +84,7 @@ function outcomeSentence({ scenario, termination }: Played): string {
   if (outcome?.survived === true) {
     return `${request} is answered.`;
   }
-  return `${request} is lost${outcome === undefined ? '' : ` after ${secondsWords(Math.max(0, outcome.at))}`}.`;
+  return `${request} is lost ${outcome === undefined || outcome.at <= 0 ? 'at once' : `after ${secondsWords(outcome.at)}`}.`;
 }
 
 function slackSentence({ termination }: Played, slack: Seconds): string {

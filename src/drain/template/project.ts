@@ -1,4 +1,4 @@
-import type { Container, EnvVar, Lifecycle, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
+import type { Container, EnvVar, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
 import { PROXY_CONTAINER } from '../../api/names.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';

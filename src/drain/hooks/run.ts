@@ -30,13 +30,15 @@ export function runHook(handler: LifecycleHandler, world: PodWorld, options: Hoo
 export interface ObservedRun {
   readonly run: HookRun;
   readonly statsRead: ReadonlySet<string>;
+  readonly tools: ReadonlySet<string>;
 }
 
 export function runHookObserved(handler: LifecycleHandler, world: PodWorld, options: HookOptions): ObservedRun {
-  const seen: Observations = { statsRead: new Set(), assumed: new Set() };
+  const seen: Observations = { statsRead: new Set(), assumed: new Set(), tools: new Set() };
   const ended = (how: HookRun['how'], endsAt?: Seconds, notUnderstood: readonly string[] = []): ObservedRun => ({
     run: { how, effects: [], notUnderstood, ...(endsAt === undefined ? {} : { endsAt }) },
     statsRead: seen.statsRead,
+    tools: seen.tools,
   });
   const { start, until } = options;
   const kinds = [handler.exec, handler.httpGet, handler.sleep, handler.tcpSocket].filter((kind) => kind !== undefined);
@@ -73,6 +75,11 @@ const SHELLS = new Set(['sh', 'bash', 'dash', 'ash']);
 /** Programs that a distroless proxy image has (istio/istio pilot/docker/Dockerfile.proxyv2). */
 const DISTROLESS_PROGRAMS = new Set(['pilot-agent', 'envoy', '/usr/local/bin/pilot-agent', '/usr/local/bin/envoy']);
 
+/** True where only an image with a shell and tools can start the handler. */
+export function needsMoreThanProxy(handler: LifecycleHandler): boolean {
+  return handler.exec !== undefined && !DISTROLESS_PROGRAMS.has(handler.exec.command?.[0] ?? '');
+}
+
 function execute(words: readonly string[], world: PodWorld, options: HookOptions, seen: Observations): ObservedRun {
   const run = newRun(world, options, seen);
   const shell = directShell(run);
@@ -90,6 +97,7 @@ function execute(words: readonly string[], world: PodWorld, options: HookOptions
       ...(seen.assumed.size === 0 ? {} : { assumed: [...seen.assumed] }),
     },
     statsRead: seen.statsRead,
+    tools: seen.tools,
   };
 }
 

@@ -44,6 +44,8 @@ export interface Machine {
 export interface Observations {
   readonly statsRead: Set<string>;
   readonly assumed: Set<string>;
+  /** Programs that were run or asked for. */
+  readonly tools: Set<string>;
 }
 
 export interface Job {

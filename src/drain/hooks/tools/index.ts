@@ -44,6 +44,7 @@ function presence(shell: Shell, path: string): Presence {
 /** Whether the image has this program. For an app image, which nobody has looked into, usual programs are assumed. */
 export function isPresent(shell: Shell, path: string): boolean {
   const found = presence(shell, path);
+  shell.run.seen.tools.add(path.slice(path.lastIndexOf('/') + 1));
   if (found === 'unknown') throw new NotUnderstood(path);
   if (shell.run.container === 'App' && found !== 'missing') noteAssumed(shell, path);
   return found !== 'missing';
@@ -62,6 +63,7 @@ export function runTool(shell: Shell, words: readonly string[]): number {
   const path = demandKnown(words[0] ?? '');
   const known = presence(shell, path);
   const name = path.slice(path.lastIndexOf('/') + 1);
+  shell.run.seen.tools.add(name);
   switch (known) {
     case 'missing':
       write(shell.errors, `${shell.name}: 1: ${path}: not found\n`);

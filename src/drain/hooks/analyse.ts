@@ -1,0 +1,179 @@
+import type { LifecycleHandler } from '../../api/kubernetes.ts';
+import type { ProxyImage, StatsInclusion } from '../model/mesh.ts';
+import type { Seconds } from '../model/workload.ts';
+import { exportedBy, exportsAll, worldOf } from './canonical-worlds.ts';
+import type { WorldShape } from './canonical-worlds.ts';
+import type { Recognised } from './recognise.ts';
+import { recognise, summarise } from './recognise.ts';
+import type { ObservedRun } from './run.ts';
+import { needsMoreThanProxy, runHookObserved } from './run.ts';
+import { translatePerl } from './tools/regex.ts';
+import type { HookRun } from './world.ts';
+
+export interface AnalysisOptions {
+  readonly container: 'Proxy' | 'App';
+  readonly image: ProxyImage | 'unknown';
+  /** Ports that the app listens on; 8080 where none is stated. */
+  readonly appPorts?: readonly number[];
+  readonly statsInclusion?: StatsInclusion;
+  readonly exitOnZero?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** `unbounded`: still running after hours, or proven to go on for ever. */
+export type Length = Seconds | 'unbounded' | 'unknown';
+
+export type WaitedFor =
+  | 'Sleep' | 'AppListener' | 'AnyListener' | 'InboundConnections' | 'AnyConnection' | 'ActiveRequests' | 'Stats' | 'HttpEndpoint' | 'Unknown';
+
+export interface HookAnalysis {
+  /** One sentence for people. */
+  readonly summary: string;
+  readonly atLeast: Seconds;
+  readonly atMost: Length;
+  /** How long it takes in a pod in which nothing is in flight and the app has closed its listener. */
+  readonly whenQuiet: Length;
+  /** How long it takes while a request is in flight all the time; the app has closed its listener, as graceful ones do. */
+  readonly whenBusy: Length;
+  /** True where a distroless proxy image cannot start it. */
+  readonly needsShell: boolean;
+  /** Programs that it runs or asks for, sorted. */
+  readonly tools: readonly string[];
+  /** It asks the agent to drain, so that a later SIGTERM ends the proxy at once. */
+  readonly callsDrain: boolean;
+  readonly waitsFor: readonly WaitedFor[];
+  /** It goes on for ever even in a quiet pod. */
+  readonly neverEnds: boolean;
+  /** It ends (or fails) within a second although a request is in flight. */
+  readonly endsAtOnce: boolean;
+  /** It cannot start, or ends with an error, while a request is in flight. */
+  readonly fails: boolean;
+  /** Ends of the names of stats that it reads and that this proxy does not export. */
+  readonly statsNeeded: readonly string[];
+  readonly recognised?: Recognised;
+  /** What could not be understood, word for word. */
+  readonly notUnderstood: readonly string[];
+}
+
+const MAXIMUM_CACHED = 2000;
+const cache = new Map<string, HookAnalysis>();
+
+/**
+ * What a lifecycle handler waits for and how long, found out by running it in a handful of pods that differ in one
+ * thing at a time. Pure; results are kept, because thousands of workloads share a few hooks.
+ */
+export function analyseHook(handler: LifecycleHandler, options: AnalysisOptions): HookAnalysis {
+  const key = JSON.stringify([handler, options]);
+  const known = cache.get(key);
+  if (known !== undefined) return known;
+  const analysis = analyse(handler, options);
+  if (cache.size >= MAXIMUM_CACHED) cache.clear();
+  cache.set(key, analysis);
+  return analysis;
+}
+
+/** Longer than any grace period in use. */
+const HORIZON: Seconds = 4 * 3600;
+
+const AT_ONCE: Seconds = 1;
+
+function lengthOf(run: HookRun): Length {
+  if (run.how === 'Unknown') return 'unknown';
+  return run.endsAt ?? 'unbounded';
+}
+
+function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnalysis {
+  const exported = exportedBy(options.statsInclusion, options.exitOnZero ?? false);
+  // An app's own preStop runs before its SIGTERM, so that its listener is open all the time.
+  const base: WorldShape = {
+    image: options.image, appPorts: options.appPorts === undefined || options.appPorts.length === 0 ? [8080] : options.appPorts,
+    proxyListeners: true, appListener: options.container === 'App', otherConnections: true, inboundConnections: 0, activeRequests: 0, isExported: exported, http: 200,
+  };
+  const observed: ObservedRun[] = [];
+  const runIn = (change: Partial<WorldShape>): HookRun => {
+    const one = runHookObserved(handler, worldOf({ ...base, ...change }), {
+      container: options.container, start: 0, until: HORIZON, steadyFrom: 0, ...(options.environment === undefined ? {} : { environment: options.environment }),
+    });
+    observed.push(one);
+    return one.run;
+  };
+  const quiet = runIn({});
+  const busy = runIn({ inboundConnections: 1, activeRequests: 1 });
+  const busyListening = runIn({ inboundConnections: 1, activeRequests: 1, appListener: true });
+  const idleClient = runIn({ inboundConnections: 1 });
+  const runs = [quiet, busy, busyListening, idleClient];
+  const lengths = runs.map(lengthOf);
+  const numbers = lengths.filter((length) => typeof length === 'number');
+  const notUnderstood = [...new Set(runs.flatMap((run) => run.notUnderstood))];
+  const waitsFor = notUnderstood.length > 0 ? ['Unknown' as const] : findWaits(runIn);
+  const atLeast = notUnderstood.length > 0 ? 0 : numbers.length === 0 ? HORIZON : Math.min(...numbers);
+  const whenBusy = lengthOf(busy);
+  const partial = {
+    atLeast,
+    atMost: longest(lengths),
+    whenQuiet: lengthOf(quiet),
+    whenBusy,
+    needsShell: options.container === 'Proxy' && needsMoreThanProxy(handler),
+    tools: toolsOf(handler, options, observed),
+    callsDrain: busy.effects.some((effect) => effect.kind === 'AgentDrain'),
+    waitsFor,
+    neverEnds: lengthOf(quiet) === 'unbounded',
+    endsAtOnce: typeof whenBusy === 'number' && whenBusy <= AT_ONCE,
+    fails: busy.how === 'Failed' || busy.how === 'CannotStart',
+    statsNeeded: statsNeeded(observed, exported, base),
+    notUnderstood,
+  };
+  const recognised = recognise(handler, partial);
+  return { summary: summarise(handler, partial, busy), ...partial, ...(recognised === undefined ? {} : { recognised }) };
+}
+
+function longest(lengths: readonly Length[]): Length {
+  if (lengths.includes('unknown')) return 'unknown';
+  if (lengths.includes('unbounded')) return 'unbounded';
+  return Math.max(...lengths.filter((length) => typeof length === 'number'));
+}
+
+/** Whatever changes the hook's length when it alone is added to a bare pod is what the hook waits for. */
+function findWaits(runIn: (change: Partial<WorldShape>) => HookRun): WaitedFor[] {
+  const bare: Partial<WorldShape> = { proxyListeners: false, appListener: false, otherConnections: false, isExported: exportsAll };
+  const lengthIn = (change: Partial<WorldShape>): Length => lengthOf(runIn({ ...bare, ...change }));
+  const length = lengthIn({});
+  const matters = (change: Partial<WorldShape>): boolean => lengthIn(change) !== length;
+  // Sockets are told from stats by pods that export none.
+  const without = lengthIn({ isExported: exportsNothing });
+  const socketsMatter = (change: Partial<WorldShape>): boolean => lengthIn({ ...change, isExported: exportsNothing }) !== without;
+  const found: WaitedFor[] = [];
+  const http = matters({ http: 'refused' }) || matters({ http: 503 });
+  if (http) found.push('HttpEndpoint');
+  if (length === 'unbounded' ? !http : typeof length === 'number' && length >= AT_ONCE) found.push('Sleep');
+  if (socketsMatter({ proxyListeners: true })) found.push('AnyListener');
+  else if (socketsMatter({ appListener: true })) found.push('AppListener');
+  const byConnections = socketsMatter({ otherConnections: true }) ? 'AnyConnection' : socketsMatter({ inboundConnections: 1 }) ? 'InboundConnections' : undefined;
+  if (byConnections !== undefined) found.push(byConnections);
+  if (matters({ activeRequests: 1 })) found.push('ActiveRequests');
+  if (byConnections === undefined && (matters({ inboundConnections: 1 }) || matters({ otherConnections: true }))) found.push('Stats');
+  return found;
+}
+
+function exportsNothing(): boolean {
+  return false;
+}
+
+/** On an image where the hook cannot start, its tools are those that it would use elsewhere. */
+function toolsOf(handler: LifecycleHandler, options: AnalysisOptions, observed: readonly ObservedRun[]): string[] {
+  if (options.container === 'Proxy' && options.image !== 'with-shell') return [...analyseHook(handler, { ...options, image: 'with-shell' }).tools];
+  return [...new Set(observed.flatMap((one) => [...one.tools]))].sort();
+}
+
+function statsNeeded(observed: readonly ObservedRun[], exported: (name: string) => boolean, base: WorldShape): string[] {
+  const filters = new Set(observed.flatMap((one) => [...one.statsRead]));
+  const names = worldOf({ ...base, isExported: exportsAll }).stats(0).map((stat) => stat.name);
+  const needed = new Set<string>();
+  for (const filter of filters) {
+    if (filter === '') continue;
+    const matching = names.filter((name) => translatePerl(filter, '').test(name));
+    if (matching.length === 0 || matching.some(exported)) continue;
+    for (const name of matching) needed.add(name.slice(name.lastIndexOf('.') + 1));
+  }
+  return [...needed].sort();
+}

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,6 +10,15 @@ export function isAlive(pid: number): boolean {
     // EPERM: it runs, under another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** The owner touches its lock this often; after a minute of silence the process id belongs to someone else. */
+const touchEveryMs = 5000;
+const silentAfterMs = 60_000;
+
+async function isHeld(lock: string, owner: number): Promise<boolean> {
+  const touched = (await stat(lock).catch(() => undefined))?.mtimeMs ?? 0;
+  return isAlive(owner) && Date.now() - touched < silentAfterMs;
 }
 
 /**
@@ -38,7 +47,7 @@ export async function withLock<T>(folder: string, onWait: (pid: number) => void,
       }
       continue;
     }
-    if (!isAlive(owner)) {
+    if (!await isHeld(lock, owner)) {
       await rm(lock, { force: true });
       continue;
     }
@@ -48,9 +57,11 @@ export async function withLock<T>(folder: string, onWait: (pid: number) => void,
     }
     await sleep(500);
   }
+  const touch = setInterval(() => void utimes(lock, new Date(), new Date()).catch(() => undefined), touchEveryMs);
   try {
     return await work();
   } finally {
+    clearInterval(touch);
     await rm(lock, { force: true });
   }
 }

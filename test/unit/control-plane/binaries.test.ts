@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -106,6 +106,17 @@ describe('where a program is found', () => {
     const { etcd } = await findBinaries(['etcd']);
 
     expect(readFileSync(etcd, 'utf8')).toBe('#!/bin/sh\n');
+    expect(readdirSync(builtFolder())).toEqual(['etcd']);
+  });
+
+  it('takes over from a lock that nobody has touched for long, whoever has its process id now', async () => {
+    fakeGo();
+    mkdirSync(builtFolder(), { recursive: true });
+    writeFileSync(join(builtFolder(), 'lock'), String(process.ppid));
+    utimesSync(join(builtFolder(), 'lock'), new Date(0), new Date(0));
+
+    await findBinaries(['etcd']);
+
     expect(readdirSync(builtFolder())).toEqual(['etcd']);
   });
 

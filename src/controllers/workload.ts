@@ -5,7 +5,7 @@ import { assess, type Assessment } from '../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../drain/plan/decide.ts';
 import { intentKey } from '../drain/plan/intent.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
-import { decodeState, encodeState, nextState, type WorkloadState } from '../drain/restore/state.ts';
+import { decodeState, nextState, type WorkloadState } from '../drain/restore/state.ts';
 import { planRestore } from '../drain/restore/restore.ts';
 import { mayRoll, type OperatorCaps, type Rolling, type RolloutLimits } from '../drain/rollout/gate.ts';
 import { buildApply } from '../drain/template/index.ts';
@@ -145,11 +145,11 @@ export class WorkloadController {
       policy: { name: policy.name, uid: policy.uid },
       intent: intentKey(policy.intent),
       onDelete: policy.spec.onDelete,
-      maxConcurrent: limits.strategy === 'Waves' ? limits.maxConcurrent : undefined,
+      ...(limits.strategy === 'Waves' ? { maxConcurrent: limits.maxConcurrent } : {}),
       at: new Date(now()).toISOString(),
     });
     try {
-      const written = await client.apply<Written>(resource, workload, buildApply(workload, values, encodeState(next)), {
+      const written = await client.apply<Written>(resource, workload, buildApply(workload, values, next), {
         fieldManager: FIELD_MANAGER,
         // A default that the API server wrote counts as somebody's value there; what a person declared was found before
         // (conflicts), and the resourceVersion makes sure that nobody has declared anything since.
@@ -190,7 +190,7 @@ export class WorkloadController {
     const governing = assessment.governing;
     if (governing !== undefined) {
       // A hook of ours where nothing is injected never starts: withdrawn on evidence that has lasted.
-      if (governing.decision.reason !== 'NotInjected' || state.prior.proxyContainer === undefined) {
+      if (governing.decision.reason !== 'NotInjected' || state.fields.proxyContainer === undefined) {
         this.notInjectedSince.delete(key);
         return false;
       }

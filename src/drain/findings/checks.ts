@@ -105,7 +105,7 @@ function hookFindings({ settings, clocks, workload }: CheckInput): Finding[] {
   const found: Finding[] = [];
   const hook = clocks.proxy.hook;
   const preStop = settings.proxyPreStop;
-  if (hook !== undefined && preStop !== undefined) {
+  if (hook !== undefined && preStop !== undefined && preStop.origin.level !== 'BuiltIn') {
     const path = whereOf(preStop.origin);
     const why = hook.recognised === undefined ? hook.summary : `${hook.recognised.explanation}`;
     if (hook.needsShell && settings.proxyImage.value === 'distroless') {
@@ -114,12 +114,12 @@ function hookFindings({ settings, clocks, workload }: CheckInput): Finding[] {
       found.push(finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} never ends: ${why}`, { path }));
     } else if (hook.statsNeeded.length > 0) {
       found.push(finding('StatsNotExported', `the preStop of ${PROXY_CONTAINER} reads ${hook.statsNeeded.join(', ')}, which this proxy does not export`, { path }));
-    } else if (hook.endsAtOnce) {
+    } else if (hook.endsAtOnce && hook.waitsFor.length > 0) {
       found.push(finding('HookEndsAtOnce', `the preStop of ${PROXY_CONTAINER} ends at once although requests are in flight: ${why}`, { path }));
     } else if (typeof hook.atMost !== 'number') {
       found.push(finding('HookUnbounded', `the preStop of ${PROXY_CONTAINER} has no upper bound${hook.atMost === 'unknown' ? ' that can be known' : ''}: ${why}`, { path }));
     }
-    if (settings.proxy.container === 'Native' && preStop.origin.level !== 'BuiltIn' && !hook.callsDrain) {
+    if (settings.proxy.container === 'Native' && !hook.callsDrain) {
       found.push(finding('HookDropsNativeDrain', `the preStop of ${PROXY_CONTAINER} replaces Istio's drain call: ${settings.terminationDrainDuration.value} s of terminationDrainDuration follow after the application has exited`, { path }));
     }
   }

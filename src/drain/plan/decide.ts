@@ -59,7 +59,11 @@ export function decide(input: DecideInput): Decision {
   const judge = (template: Workload['template']): Judged => judgeTemplate(template, input);
   const before = judge(workload.template);
   const findings = findingsOf({ workload, settings: before.settings, intent, clocks: before.clocks });
-  const base = { workload, policy: policy.name, before: before.settings, neededGrace: before.neededGrace, changes: [], conflicts: [], findings };
+  const needsMinimumDrain = minimumDrainByProxyConfig(input, before);
+  const base = {
+    workload, policy: policy.name, before: before.settings, neededGrace: before.neededGrace, changes: [], conflicts: [], findings,
+    ...(needsMinimumDrain === undefined ? {} : { needsMinimumDrain }),
+  };
   const end = (outcome: WorkloadOutcome, message: string, more: Partial<Decision> & { reason?: ReasonCode } = {}): Decision => ({ ...base, outcome, message, ...more });
   const stop = (outcome: WorkloadOutcome, found: Finding): Decision =>
     end(outcome, found.message, { reason: found.code, findings: findings.some((other) => other.code === found.code) ? findings : [...findings, found] });
@@ -89,7 +93,15 @@ export function decide(input: DecideInput): Decision {
     return stop('Failed', obstacle);
   }
 
-  // 4. What would have to stand there, computed from the values before us, so that every plan is a function of those alone.
+  // 4. With environment: ProxyConfig the resource comes first, the workload after it.
+  const awaited = awaitedProxyConfig(input, before);
+  if (awaited !== undefined) {
+    return 'blocked' in awaited
+      ? stop('Failed', awaited.blocked)
+      : end(policy.mayWrite ? 'Pending' : 'NonCompliant', 'waits for its ProxyConfig resource', { needsMinimumDrain: awaited.minimumDrain });
+  }
+
+  // 5. What would have to stand there, computed from the values before us, so that every plan is a function of those alone.
   const original = state === undefined ? workload.template : templateBefore(workload.template, state);
   const planned = plan(original, input, judge);
   if ('blocked' in planned) {
@@ -102,7 +114,7 @@ export function decide(input: DecideInput): Decision {
   const all = [...findings, ...consequences(workload, before, planned.after)];
   const more = { after: planned.after.settings, neededGrace: planned.after.neededGrace, changes, findings: all };
 
-  // 5. All or nothing: one conflict, and nothing is written.
+  // 6. All or nothing: one conflict, and nothing is written.
   if (!policy.matchedByName && isDownWhileRestarting(workload)) {
     const found = finding('DowntimePerDeploy', `${workload.kind} ${workload.name} is down while it restarts (${downBecause(workload)}); it is left alone unless match.names names it`);
     return end('Exempt', found.message, { ...more, reason: found.code, findings: [...all, found] });
@@ -123,8 +135,10 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
   const { intent } = input.policy;
   const clocks: Clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
   const needed = neededGrace(settings, intent, clocks);
-  const marked = input.ownProxyConfig === undefined || intent.environment === 'Annotation' || settings.proxy.container === 'Native'
-    || template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === input.ownProxyConfig.mark;
+  // A ProxyConfig does nothing for pods that are older than it: only the mark in the template proves that they are not.
+  const mark = input.ownProxyConfig?.kind === 'Ready' ? input.ownProxyConfig.mark : undefined;
+  const marked = mark === undefined || intent.environment === 'Annotation' || settings.proxy.container === 'Native'
+    || template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === mark;
   return {
     settings, clocks, neededGrace: needed,
     kept: settings.podsRefused === undefined && marked && brokenDrainClauses(settings, intent, clocks).length === 0 && settings.gracePeriod.value >= needed,
@@ -170,6 +184,28 @@ function obstacleTo(before: Judged): Finding | undefined {
     return finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} is the user's and never ends: ${hook.summary}; no setting beside it would help`);
   }
   return undefined;
+}
+
+/** Undefined where no resource is awaited; else what it must give, or why there can be none. */
+function awaitedProxyConfig(input: DecideInput, before: Judged): { minimumDrain: Seconds } | { blocked: Finding } | undefined {
+  const minimumDrain = minimumDrainByProxyConfig(input, before);
+  if (minimumDrain === undefined) {
+    return undefined;
+  }
+  const own = input.ownProxyConfig;
+  if (own?.kind === 'Blocked') {
+    return { blocked: finding('ProxyConfigShadowed', own.why) };
+  }
+  return own !== undefined && own.exitOnZero && own.minimumDrain >= minimumDrain ? undefined : { minimumDrain };
+}
+
+/** What this workload needs of a ProxyConfig resource, where the policy wants its environment there. */
+function minimumDrainByProxyConfig({ policy, mesh }: DecideInput, { settings, clocks }: Judged): Seconds | undefined {
+  if (policy.intent.environment !== 'ProxyConfig') {
+    return undefined;
+  }
+  const version = mesh.stated.istioVersion ?? findRevision(mesh, settings.proxy.revision)?.version;
+  return compile(policy.intent, settings, clocks.delay, version).minimumDrain;
 }
 
 interface Planned {

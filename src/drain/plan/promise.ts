@@ -70,9 +70,9 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
 export function neededGrace(settings: EffectiveSettings, intent: Intent, clocks: Clocks): Seconds {
   switch (settings.proxy.container) {
     case 'Native':
-      return Math.ceil(nativeNeed(intent, clocks) + intent.margin);
+      return Math.ceil(nativeNeed(settings, intent, clocks) + intent.margin);
     case 'Unknown':
-      return Math.ceil(Math.max(nativeNeed(intent, clocks), classicNeed(intent, clocks)) + intent.margin);
+      return Math.ceil(Math.max(nativeNeed(settings, intent, clocks), classicNeed(intent, clocks)) + intent.margin);
     case 'Classic':
     case 'None':
       return Math.ceil(classicNeed(intent, clocks) + intent.margin);
@@ -80,9 +80,11 @@ export function neededGrace(settings: EffectiveSettings, intent: Intent, clocks:
 }
 
 /** The proxy gets SIGTERM when its own preStop and all app containers are over; a drain of its own comes after that. */
-function nativeNeed(intent: Intent, { delay, proxy }: Clocks): Seconds {
+function nativeNeed(settings: EffectiveSettings, intent: Intent, { delay, proxy }: Clocks): Seconds {
   const apps = delay.seconds + longestPromised(intent);
-  return Math.max(apps, finite(proxy.preStopAtMost, 0)) + (proxy.callsDrain ? 0 : proxy.afterApps);
+  // Where the form is unknown and nobody has put a hook there, a native proxy would have Istio's own drain call.
+  const drains = proxy.callsDrain || (settings.proxy.container === 'Unknown' && settings.proxyPreStop === undefined);
+  return Math.max(apps, finite(proxy.preStopAtMost, 0)) + (drains ? 0 : proxy.afterApps);
 }
 
 function classicNeed(intent: Intent, { delay, proxy }: Clocks): Seconds {

@@ -1,0 +1,183 @@
+import { CliError, EXIT_CANNOT, EXIT_OK, UsageError, type Command, type Flag, type Invocation } from './cli/command.ts';
+import { Operator } from './controllers/operator.ts';
+import type { NativeSetting, ProxyImage, StatedFacts } from './drain/model/mesh.ts';
+import { DEFAULT_CAPS } from './drain/rollout/gate.ts';
+import { isApiError, KubeClient, KubeConfigError, loadClusterConfig, oneLine, errorText, Transport } from './kube/index.ts';
+import { BindError, createLogger, HealthServer, Lifecycle, logFormats, logLevels, Metrics, type LogFormat, type LogLevel } from './runtime/index.ts';
+
+declare const __VERSION__: string;
+
+const DEFAULT_NAMESPACE = 'sidecar-drain-system';
+const DEFAULT_LEASE = 'sidecar-drain-operator';
+
+const flags = [
+  { name: 'kubeconfig', type: 'string', value: 'FILE', description: 'Kubeconfig of the cluster. Without it: $KUBECONFIG, ~/.kube/config, or the pod\'s own service account.' },
+  { name: 'context', type: 'string', value: 'NAME', description: 'Context of the kubeconfig.' },
+  { name: 'namespace', type: 'string', value: 'NAME', description: 'The operator\'s own namespace: its lease and its off switch are there. Default: $POD_NAMESPACE, else sidecar-drain-system.' },
+  { name: 'istio-namespace', type: 'string', value: 'NAME', multiple: true, default: 'istio-system', description: 'Where istiod and its ConfigMaps are. Repeat it for several control planes.' },
+  { name: 'istio-version', type: 'string', value: 'VERSION', description: 'States the version of Istio where istiod cannot be seen (managed meshes).' },
+  { name: 'native-sidecars', type: 'string', value: 'true|false|auto', choices: ['true', 'false', 'auto'], description: 'States ENABLE_NATIVE_SIDECARS of istiod where it cannot be seen.' },
+  { name: 'proxy-image', type: 'string', value: 'with-shell|distroless', choices: ['with-shell', 'distroless'], description: 'States whether the proxy image has a shell, where it cannot be known.' },
+  { name: 'assume-injected', type: 'string', value: 'true|false', choices: ['true', 'false'], description: 'States that selected workloads are injected (or not) where the injector\'s webhooks cannot be read.' },
+  { name: 'leader-elect', type: 'boolean', description: 'Take part in leader election by Lease. Default: on in a pod, off with --kubeconfig.' },
+  { name: 'no-leader-elect', type: 'boolean', description: 'Take no part in leader election.' },
+  { name: 'leader-elect-lease-name', type: 'string', value: 'NAME', default: DEFAULT_LEASE, description: 'Name of the Lease.' },
+  { name: 'max-rolling-workloads', type: 'string', value: 'N', default: String(DEFAULT_CAPS.workloads), description: 'Workloads that may roll out at once under strategy Waves, across all policies.' },
+  { name: 'max-rolling-per-namespace', type: 'string', value: 'N', default: String(DEFAULT_CAPS.perNamespace), description: 'Workloads of one namespace that may roll out at once under strategy Waves.' },
+  { name: 'max-concurrent-reconciles', type: 'string', value: 'N', default: '16', description: 'Workloads that are worked on at once.' },
+  { name: 'kube-api-connections', type: 'string', value: 'N', default: '8', description: 'Connections to the API server; watches have their own.' },
+  { name: 'metrics-bind-address', type: 'string', value: 'HOST:PORT', default: ':8080', description: 'Where /metrics is served; 0 for nowhere.' },
+  { name: 'health-probe-bind-address', type: 'string', value: 'HOST:PORT', default: ':8081', description: 'Where /healthz and /readyz are served; 0 for nowhere.' },
+  { name: 'log-level', type: 'string', value: 'LEVEL', choices: logLevels, default: 'info', description: 'error, warn, info or debug.' },
+  { name: 'log-format', type: 'string', value: 'FORMAT', choices: logFormats, default: 'auto', description: 'json, text, or auto: text on a terminal, json elsewhere.' },
+] as const satisfies readonly Flag[];
+
+type FlagName = (typeof flags)[number]['name'];
+
+const PREFIX = 'SIDECAR_DRAIN_';
+
+/** `--log-level` is also SIDECAR_DRAIN_LOG_LEVEL. */
+function variableOf(flag: FlagName): string {
+  return PREFIX + flag.toUpperCase().replaceAll('-', '_');
+}
+
+/** The operator as a command. It stands outside the rooms, because it wires them. */
+export const controllerCommand: Command = {
+  name: 'controller',
+  summary: 'Run the operator: keep workloads to the SidecarDrainPolicies of a cluster',
+  description: 'Watches SidecarDrainPolicies and the workloads that they select, and keeps those to them. Runs in a pod, or anywhere with --kubeconfig.',
+  flags,
+  environment: [
+    { name: 'KUBECONFIG', description: 'Kubeconfig, where --kubeconfig is not given.' },
+    { name: 'POD_NAMESPACE', description: 'The operator\'s own namespace, where --namespace is not given.' },
+    { name: `${PREFIX}*`, description: 'Every flag has a variable, for example SIDECAR_DRAIN_LOG_LEVEL for --log-level. A flag that is given wins.' },
+  ],
+  exitCodes: [
+    { code: EXIT_OK, meaning: 'stopped in order after a signal' },
+    { code: 1, meaning: 'the lease was lost, or an unexpected error' },
+    { code: EXIT_CANNOT, meaning: 'could not start: kubeconfig, address or API server' },
+  ],
+  examples: [{ text: 'Run on the cluster of a kubeconfig', arguments: 'controller --kubeconfig ~/.kube/config' }],
+  run: runController,
+};
+
+async function runController(invocation: Invocation): Promise<number> {
+  const setting = settingsOf(invocation);
+  const logger = createLogger({
+    level: (setting.text('log-level') ?? 'info') as LogLevel, format: (setting.text('log-format') ?? 'auto') as LogFormat, stream: invocation.io.stderr,
+  });
+  const kubeconfig = setting.text('kubeconfig');
+  const config = await loadClusterConfig({ file: kubeconfig, context: setting.text('context') }).catch((error: unknown) => {
+    throw error instanceof KubeConfigError ? new CliError(error.message) : error;
+  });
+  const metrics = new Metrics();
+  const transport = new Transport({ config, userAgent: `sidecar-drain-operator/${__VERSION__}`, connections: setting.count('kube-api-connections', 8), logger });
+  const client = new KubeClient(transport);
+  const life = new Lifecycle({ logger });
+  let lost = false;
+  const ended = new Promise<number>((resolve) => {
+    life.signal.addEventListener('abort', () => {
+      // stop() is idempotent: this waits for the stop that the signal began.
+      resolve(life.stop(lost ? 1 : 0, 'signal'));
+    });
+  });
+  const operator = new Operator({
+    client, logger, metrics,
+    namespace: setting.text('namespace') ?? invocation.io.env.POD_NAMESPACE ?? DEFAULT_NAMESPACE,
+    istioNamespaces: setting.texts('istio-namespace', ['istio-system']),
+    stated: statedFacts(setting),
+    caps: { workloads: setting.count('max-rolling-workloads', DEFAULT_CAPS.workloads), perNamespace: setting.count('max-rolling-per-namespace', DEFAULT_CAPS.perNamespace) },
+    concurrency: setting.count('max-concurrent-reconciles', 16),
+    leaderElection: !setting.flag('no-leader-elect') && (setting.flag('leader-elect') || (kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined)),
+    leaseName: setting.text('leader-elect-lease-name') ?? DEFAULT_LEASE,
+    onLost: () => {
+      lost = true;
+      logger.error('the lease is lost: ending, because another one may write now');
+      void life.stopAndExit(1, 'the lease is lost');
+    },
+  });
+  const health = new HealthServer({ address: setting.text('health-probe-bind-address') ?? ':8081', flag: '--health-probe-bind-address', logger });
+  health.addReadiness('caches', () => operator.notReadyBecause());
+  const metricsServer = new HealthServer({ address: setting.text('metrics-bind-address') ?? ':8080', flag: '--metrics-bind-address', health: false, metrics, logger });
+
+  life.install();
+  life.onStop('connections', () => transport.close());
+  try {
+    await health.start();
+    life.onStop('health endpoints', () => health.stop());
+    await metricsServer.start();
+    life.onStop('metrics endpoint', () => metricsServer.stop());
+  } catch (error) {
+    await life.stop(EXIT_CANNOT, 'an address cannot be bound');
+    throw error instanceof BindError ? new CliError(error.message) : error;
+  }
+  await greet(client, config.server);
+  life.onStop('controllers', () => operator.stop());
+  logger.info('starting', { version: __VERSION__, server: config.server, context: config.context });
+  operator.start().then(() => { life.running(); }, (error: unknown) => {
+    if (!life.signal.aborted) {
+      logger.error('cannot start', { error });
+      void life.stopAndExit(1, 'start failed');
+    }
+  });
+  return await ended;
+
+  /** One early request: a wrong address or credential ends with one clear line instead of retries for ever. */
+  async function greet(api: KubeClient, server: string): Promise<void> {
+    try {
+      await api.raw('/version');
+    } catch (error) {
+      if (isApiError(error) && error.isForbidden) {
+        return;
+      }
+      await life.stop(EXIT_CANNOT, 'the API server does not answer');
+      throw new CliError(`the API server ${server} does not answer as expected: ${oneLine(errorText(error))}; check the kubeconfig and that the cluster is up`);
+    }
+  }
+}
+
+interface Settings {
+  text(name: FlagName): string | undefined;
+  texts(name: FlagName, otherwise: readonly string[]): readonly string[];
+  flag(name: FlagName): boolean;
+  /** A whole number from 1 to 1000. */
+  count(name: FlagName, otherwise: number): number;
+}
+
+function settingsOf({ flags: given, io }: Invocation): Settings {
+  const text = (name: FlagName): string | undefined => given.string(name) ?? nonEmpty(io.env[variableOf(name)]);
+  return {
+    text,
+    texts(name, otherwise) {
+      const values = given.strings(name);
+      const variable = nonEmpty(io.env[variableOf(name)]);
+      return values.length > 0 ? values : variable === undefined ? otherwise : variable.split(',');
+    },
+    flag: (name) => given.boolean(name) || io.env[variableOf(name)] === 'true',
+    count(name, otherwise) {
+      const value = text(name);
+      const number = value === undefined ? otherwise : Number(value);
+      if (!Number.isInteger(number) || number < 1 || number > 1000) {
+        throw new UsageError(`--${name} must be a whole number from 1 to 1000, not "${value ?? ''}"`);
+      }
+      return number;
+    },
+  };
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text === '' ? undefined : text;
+}
+
+function statedFacts(setting: Settings): StatedFacts {
+  const version = setting.text('istio-version');
+  const native = setting.text('native-sidecars');
+  const image = setting.text('proxy-image');
+  const injected = setting.text('assume-injected');
+  return {
+    ...(version === undefined ? {} : { istioVersion: version }),
+    ...(native === undefined ? {} : { nativeSidecars: native as NativeSetting }),
+    ...(image === undefined ? {} : { proxyImage: image as ProxyImage }),
+    ...(injected === undefined ? {} : { injected: injected === 'true' }),
+  };
+}

@@ -1,0 +1,231 @@
+import { hostname } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import type { StatedFacts } from '../drain/model/mesh.ts';
+import { workloadKey } from '../drain/model/workload.ts';
+import type { OperatorCaps } from '../drain/rollout/gate.ts';
+import { EventRecorder, LeaderElector, type KubeClient, type Logger } from '../kube/index.ts';
+import { Controller, WorkQueue, type Metrics } from '../runtime/index.ts';
+import { Caches } from './caches.ts';
+import { Ledger } from './ledger.ts';
+import { OperatorMetrics } from './metrics.ts';
+import { PolicyController } from './policy.ts';
+import { keyOf, ownKeyOf, ProxyConfigController } from './proxyconfig.ts';
+import { WorkloadController } from './workload.ts';
+
+export interface OperatorOptions {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly namespace: string;
+  readonly istioNamespaces: readonly string[];
+  readonly stated: StatedFacts;
+  readonly caps: OperatorCaps;
+  /** Workloads that are worked on at once. */
+  readonly concurrency: number;
+  readonly leaderElection: boolean;
+  readonly leaseName: string;
+  /** Called when the lease is lost: the process must end, since it may not write any more. */
+  readonly onLost: () => void;
+  readonly now?: () => number;
+}
+
+/** Statuses are written this long after a change, so that a thousand changes make one write. */
+const STATUS_DELAY_MS = 300;
+/** Mesh changes come in bursts (an Istio upgrade touches many objects). */
+const MESH_DELAY_MS = 250;
+
+/** Everything that runs: caches, queues, controllers, leader election. */
+export class Operator {
+  readonly caches: Caches;
+  private readonly options: OperatorOptions;
+  private readonly workloads: WorkQueue;
+  private readonly policies: WorkQueue;
+  private readonly proxyConfigs: WorkQueue;
+  private readonly controllers: Controller[] = [];
+  private readonly recorder: EventRecorder;
+  private readonly ledger: Ledger;
+  private readonly elector: LeaderElector | undefined;
+  private readonly abort = new AbortController();
+  private meshTimer: NodeJS.Timeout | undefined;
+  private leading = false;
+  private synced = false;
+
+  constructor(options: OperatorOptions) {
+    this.options = options;
+    const { client, logger, metrics } = options;
+    const now = options.now ?? Date.now;
+    this.workloads = new WorkQueue({ name: 'workload' });
+    this.policies = new WorkQueue({ name: 'policy' });
+    this.proxyConfigs = new WorkQueue({ name: 'proxyconfig' });
+    for (const queue of [this.workloads, this.policies, this.proxyConfigs]) {
+      metrics.watchQueue(queue);
+    }
+    this.recorder = new EventRecorder({ client, component: 'sidecar-drain-operator', instance: hostname(), logger });
+    this.ledger = new Ledger((policy) => { this.policies.addAfter(policy, STATUS_DELAY_MS); });
+    this.caches = new Caches({
+      client, logger, stated: options.stated, istioNamespaces: options.istioNamespaces, operatorNamespace: options.namespace,
+      reflectorMetrics: metrics.reflectorMetrics,
+      handlers: {
+        onWorkload: (key, initial) => { this.addWorkload(key, initial); },
+        onPolicy: (name, before, after) => {
+          this.policies.addAfter(name, STATUS_DELAY_MS);
+          // A status write of ours comes back as an update; only a changed wish, or a coming or going, concerns the workloads.
+          if (before?.generation !== after?.generation || before?.uid !== after?.uid || before?.deleting !== after?.deleting) {
+            this.addAllWorkloads();
+          }
+        },
+        onNamespace: (name) => {
+          for (const key of this.caches.workloadKeysIn(name)) {
+            this.addWorkload(key, false);
+          }
+        },
+        onMesh: () => { this.meshChanged(); },
+        onProxyConfig: (resource) => {
+          const own = ownKeyOf(resource);
+          if (own !== undefined) {
+            this.proxyConfigs.add(own);
+          }
+          // One in the root namespace concerns the whole mesh.
+          if (resource.namespace === this.caches.meshFacts().rootNamespace) {
+            this.meshChanged();
+            return;
+          }
+          for (const key of this.caches.workloadKeysIn(resource.namespace)) {
+            this.addWorkload(key, false);
+          }
+        },
+        onOffSwitch: () => { this.addAllWorkloads(); },
+      },
+    });
+    const { caches, ledger } = this;
+    const operatorMetrics: OperatorMetrics = new OperatorMetrics(metrics.registry, {
+      *workloads() {
+        for (const policy of ledger.policies()) {
+          for (const [state, count] of Object.entries(ledger.countsOf(policy))) {
+            if (state !== 'matched') {
+              yield [policy, state, count];
+            }
+          }
+        }
+      },
+      rolling: () => workloadController.rollingCount(),
+      waiting: () => workloadController.waitingCount(),
+      paused: () => caches.writesHeldBecause() !== undefined,
+    });
+    const proxyConfigController = new ProxyConfigController({
+      client, caches, queue: this.proxyConfigs, workloadQueue: this.workloads, logger, metrics: operatorMetrics,
+    });
+    const workloadController: WorkloadController = new WorkloadController({
+      client, caches, ledger, queue: this.workloads, recorder: this.recorder, logger, metrics: operatorMetrics,
+      caps: options.caps, operatorNamespace: options.namespace, now,
+      ownProxyConfig: (policy, namespace) => proxyConfigController.own(policy, namespace),
+      onDecision: (workload, assessment) => { proxyConfigController.note(workload, assessment); },
+    });
+    const policyController = new PolicyController({
+      client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now,
+    });
+    const controller = (name: string, queue: WorkQueue, concurrency: number, reconcile: (key: string, signal: AbortSignal) => ReturnType<WorkloadController['reconcile']>): Controller =>
+      new Controller({ name, queue, concurrency, reconcile, logger, observer: metrics.controllerObserver(name, concurrency) });
+    this.controllers.push(
+      controller('workload', this.workloads, options.concurrency, (key, signal) => workloadController.reconcile(key, signal)),
+      controller('policy', this.policies, 2, (key, signal) => policyController.reconcile(key, signal)),
+      controller('proxyconfig', this.proxyConfigs, 2, (key, signal) => proxyConfigController.reconcile(key, signal)),
+    );
+    this.elector = options.leaderElection ? this.makeElector() : undefined;
+  }
+
+  /** Fills the caches, waits for the lease where that is asked for, then works until stopped. A standby keeps warm caches. */
+  async start(): Promise<void> {
+    this.caches.start();
+    await this.caches.waitForSync(this.abort.signal);
+    this.synced = true;
+    this.options.logger.info('caches are synced', { workloads: [...this.caches.workloadKeys()].length, policies: this.caches.policies.store.size, istio: this.caches.meshFacts().istio });
+    if (this.elector === undefined) {
+      this.lead();
+      return;
+    }
+    this.elector.start();
+  }
+
+  async stop(): Promise<void> {
+    this.abort.abort();
+    clearTimeout(this.meshTimer);
+    await Promise.all(this.controllers.map((controller) => controller.stop()));
+    await this.elector?.stop();
+    await this.recorder.stop();
+    await this.caches.stop();
+  }
+
+  /** Undefined when ready, else why not. */
+  notReadyBecause(): string | undefined {
+    return this.synced ? undefined : 'the caches are not synced yet';
+  }
+
+  get isLeading(): boolean {
+    return this.leading;
+  }
+
+  private lead(): void {
+    this.leading = true;
+    this.options.metrics.setLeader(this.options.leaseName, true);
+    this.addAllWorkloads();
+    for (const policy of this.caches.policies.store.values()) {
+      this.policies.addAfter(policy.record.name, STATUS_DELAY_MS);
+    }
+    for (const controller of this.controllers) {
+      controller.start();
+    }
+  }
+
+  private makeElector(): LeaderElector {
+    const { client, logger, namespace, leaseName } = this.options;
+    return new LeaderElector({
+      client, namespace, name: leaseName, identity: `${hostname()}_${randomBytes(4).toString('hex')}`, logger,
+      onStartedLeading: () => { this.lead(); },
+      onStoppedLeading: (graceful) => {
+        this.leading = false;
+        this.options.metrics.setLeader(leaseName, false);
+        for (const controller of this.controllers) {
+          controller.abortNow('the lease is lost');
+        }
+        if (!graceful) {
+          this.options.onLost();
+        }
+      },
+    });
+  }
+
+  private addWorkload(key: string, initial: boolean): void {
+    // Before the first sync nothing can be decided; leading begins with all of them.
+    if (this.leading) {
+      this.workloads.add(key, initial ? 'initial' : 'live');
+    }
+  }
+
+  private addAllWorkloads(): void {
+    if (!this.leading) {
+      return;
+    }
+    for (const workload of this.caches.allWorkloads()) {
+      this.workloads.add(workloadKey(workload), 'initial');
+    }
+  }
+
+  private meshChanged(): void {
+    if (this.meshTimer !== undefined || !this.leading) {
+      return;
+    }
+    this.meshTimer = setTimeout(() => {
+      this.meshTimer = undefined;
+      this.addAllWorkloads();
+      for (const { record } of this.caches.policies.store.values()) {
+        this.policies.addAfter(record.name, STATUS_DELAY_MS);
+        if (record.intent.environment === 'ProxyConfig') {
+          for (const namespace of this.caches.namespaces.store.keys()) {
+            this.proxyConfigs.add(keyOf(record.name, namespace));
+          }
+        }
+      }
+    }, MESH_DELAY_MS);
+  }
+}

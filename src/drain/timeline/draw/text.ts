@@ -1,12 +1,8 @@
 import type { Seconds } from '../../model/workload.ts';
 import type { Lane, Mark, SegmentState, Timeline } from '../lanes.ts';
+import type { Panel } from './panel.ts';
 import { scaleFor, type TimeScale } from './scale.ts';
 import { secondsWords } from './words.ts';
-
-export interface Panel {
-  readonly heading: string;
-  readonly timeline: Timeline;
-}
 
 export interface TextOptions {
   /** Columns of the terminal; the drawing uses 60 to 200 of them. */
@@ -129,6 +125,11 @@ function laneCells(lane: Lane, cuts: readonly number[], canvas: Canvas): Cell[] 
   for (const { segment, from, to } of segments) {
     const { color, ...glyph } = FILLS[segment.state];
     cells.fill({ char: options.unicode ? glyph.unicode : glyph.ascii, color }, from, Math.min(to, columns + 1));
+  }
+  for (const { segment } of segments) {
+    if (segment.to > canvas.scale.endsAt) {
+      cells[columns] = { char: options.unicode ? '→' : '>', color: FILLS[segment.state].color };
+    }
   }
   for (const [index, { segment, from, to }] of segments.entries()) {
     const fits = (text: string): boolean => to - from >= text.length + 4;

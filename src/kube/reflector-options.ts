@@ -35,6 +35,8 @@ export interface ReflectorTimings {
   headersTimeoutMs: number;
   /** At most this long a wait before listing again after a 410, at random. */
   relistJitterMs: number;
+  /** A watch that was opened again, and has said nothing bad for this long, is good. */
+  confirmMs: number;
 }
 
 export const defaultReflectorTimings: ReflectorTimings = {
@@ -48,6 +50,7 @@ export const defaultReflectorTimings: ReflectorTimings = {
   idleTimeoutMs: 100_000,
   headersTimeoutMs: 30_000,
   relistJitterMs: 1_000,
+  confirmMs: 250,
 };
 
 export interface ReflectorOptions<Raw extends KubernetesObject, T> {

@@ -4,7 +4,7 @@
 // States:
 //   Starting      nothing is known yet
 //   Synced        the store is the collection, as of the last event
-//   Disconnected  it was synced; the API server cannot be reached at the moment, the store is as it was
+//   Disconnected  it was synced; the API server cannot be reached, or is being asked for a new list; the store is as it was
 //   Forbidden     403: the store is as it was, because not to be allowed to look is not the same as absence
 //   Absent        404 on the collection: its CRD is not installed. The store is empty, and that is a fact.
 //
@@ -13,7 +13,7 @@
 import type { KubernetesObject } from '../api/kubernetes.ts';
 import { ApiError, isApiError } from './errors.ts';
 import { silentLogger, sleep, systemClock } from './ports.ts';
-import type { Clock, Logger } from './ports.ts';
+import type { Clock, Logger, TimerHandle } from './ports.ts';
 import { defaultReflectorTimings } from './reflector-options.ts';
 import type { ReflectorOptions, ReflectorState, ReflectorTimings, RelistReason } from './reflector-options.ts';
 import { keyOf } from './resources.ts';
@@ -46,6 +46,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
   private stopping = new AbortController();
   private wake = new AbortController();
   private running: Promise<void> | undefined;
+  private confirmation: TimerHandle | undefined;
   private waiters: (() => void)[] = [];
 
   constructor(private readonly options: ReflectorOptions<Raw, T>) {
@@ -224,7 +225,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
       maxLineBytes: this.options.maxLineBytes ?? 16 * 1024 * 1024,
     }, {
       onOpen: () => {
-        if (!sendInitialEvents) this.setSynced();
+        if (!sendInitialEvents && this.currentState !== 'Synced') this.confirmSoon();
       },
       onBytes: () => {
         this.lastSync = this.clock.now();
@@ -235,16 +236,33 @@ export class Reflector<Raw extends KubernetesObject, T> {
         const raw = object as Raw;
         sink.onObject(type, raw);
         this.remember(raw.metadata?.resourceVersion);
+        if (this.following && this.currentState !== 'Synced') this.setSynced();
       },
       onBookmark: (resourceVersion, initialEventsEnd) => {
         fruitful = true;
         this.failures = 0;
         if (initialEventsEnd) sink.onEnd?.();
         this.remember(resourceVersion);
+        if (this.following && this.currentState !== 'Synced') this.setSynced();
       },
     }, this.stopping.signal);
+    this.dropConfirmation();
     // A server that accepts watches only to end them at once must not be asked in a tight loop.
     if (!fruitful && this.clock.monotonic() - started < 1_000) await this.pause(this.nextBackoff());
+  }
+
+  // A watch that was opened again may say in its first line that its version is too old; a quiet collection says nothing
+  // for a minute. Silence for a moment means that all is well.
+  private confirmSoon(): void {
+    this.confirmation = this.clock.setTimeout(() => {
+      this.confirmation = undefined;
+      this.setSynced();
+    }, this.timings.confirmMs);
+  }
+
+  private dropConfirmation(): void {
+    this.clock.clearTimeout(this.confirmation);
+    this.confirmation = undefined;
   }
 
   // Initial events come in any order; only their end, and what follows it, is a place to go on from.
@@ -279,12 +297,14 @@ export class Reflector<Raw extends KubernetesObject, T> {
   }
 
   private async recover(error: unknown): Promise<Next> {
+    this.dropConfirmation();
     const relist = (reason: RelistReason): Next => ({ step: 'list', reason });
     // A list that failed starts over; a watch goes on from the last version it saw.
     const again: Next = this.following ? { step: 'watch' } : relist('recovered');
     if (error instanceof ApiError) {
       if (error.isGone || isVersionTooLarge(error)) {
         this.logger.info('the watch is too old, listing again', { error });
+        this.setState(this.synced ? 'Disconnected' : 'Starting', error.message);
         await this.pause(this.random() * this.timings.relistJitterMs);
         return relist('expired');
       }
@@ -335,6 +355,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
   }
 
   private setSynced(): void {
+    this.dropConfirmation();
     this.absentSince = 0;
     this.absentLooks = 0;
     this.lastSync = this.clock.now();

@@ -1,7 +1,7 @@
 // The faults that a real API server cannot be made to show. What it does show is in test/integration.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ServerResponse } from 'node:http';
-import { KubeClient, Reflector, Transport, defineResource, silentLogger } from '../../../src/kube/index.ts';
+import { errorText, KubeClient, Reflector, Transport, defineResource, silentLogger } from '../../../src/kube/index.ts';
 import type { KubernetesObject } from '../../../src/api/kubernetes.ts';
 import type { LogFields, Logger, ReflectorOptions, ReflectorState } from '../../../src/kube/index.ts';
 import { answer, eventually, FakeServer, status } from './fake-server.ts';
@@ -11,7 +11,7 @@ const widgets = defineResource({ group: 'example.io', version: 'v1', plural: 'wi
 const cleanups: (() => Promise<void>)[] = [];
 const timings = {
   backoffBaseMs: 20, backoffMaxMs: 60, absentMaxMs: 40, forbiddenMs: 40, absentConfirmMs: 30, relistJitterMs: 10,
-  idleTimeoutMs: 5_000, headersTimeoutMs: 2_000,
+  idleTimeoutMs: 5_000, headersTimeoutMs: 2_000, confirmMs: 30,
 };
 
 interface Widget extends KubernetesObject {
@@ -59,7 +59,7 @@ afterEach(async () => {
 });
 
 function recording(messages: string[]): Logger {
-  const write = (message: string, fields?: LogFields) => { messages.push(`${message} ${String((fields?.error as Error | undefined)?.message ?? fields?.detail ?? '')}`); };
+  const write = (message: string, fields?: LogFields) => { messages.push(`${message} ${errorText(fields?.error ?? fields?.detail ?? '')}`); };
   const logger: Logger = { ...silentLogger, info: write, warn: write, error: write, child: () => logger };
   return logger;
 }
@@ -188,6 +188,7 @@ describe('errors inside of the stream', () => {
 
     expect(log.changes).toEqual(['+ns/a=1*', '+ns/gone=1*', '~ns/a=3', '-ns/gone']);
     expect(log.relists).toEqual(['start', 'expired']);
+    expect(log.states).toEqual(['Synced', 'Disconnected', 'Synced']);
     expect(log.torn).toBe(0);
   });
 
@@ -221,6 +222,25 @@ describe('errors inside of the stream', () => {
     reflector.start();
     await eventually(() => reflector.store.get('ns/a') === 2, 'the list of the restored server');
     expect(log.relists).toEqual(['start', 'expired']);
+  });
+});
+
+describe('a quiet collection', () => {
+  it('is synced again soon after the connection is back, though nothing comes', async () => {
+    const { server, reflector, log } = await setup((request, response) => {
+      if (isInitial(request)) initial(response, '10', widget('a', 1, '5'));
+      else {
+        open(response);
+        response.flushHeaders();
+      }
+    });
+    reflector.start();
+    await reflector.waitForSync();
+    server.breakConnections();
+    await eventually(() => log.states.length === 3, 'it is confirmed');
+
+    expect(log.states).toEqual(['Synced', 'Disconnected', 'Synced']);
+    expect(log.relists).toEqual(['start']);
   });
 });
 
@@ -334,6 +354,8 @@ describe('what is not known', () => {
 
     forbidden = false;
     await eventually(() => reflector.state === 'Synced', 'the permission');
+    // Not before the new watch has proved good: the last version may have become too old.
+    expect(log.states).toEqual(['Synced', 'Disconnected', 'Forbidden', 'Synced']);
     expect(log.changes).toEqual(['+ns/a=1*']);
   });
 

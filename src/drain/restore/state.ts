@@ -7,6 +7,7 @@ import type { ProxyConfigEdits } from '../template/annotation-edit.ts';
 import type { ManagedValues } from '../template/apply.ts';
 import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../template/ownership.ts';
 import type { AnnotationField } from '../template/ownership.ts';
+import { canonical } from '../template/raw.ts';
 import { partsWritten, withoutParts } from './annotation-parts.ts';
 import { fingerprint } from './fingerprint.ts';
 
@@ -17,14 +18,19 @@ import { fingerprint } from './fingerprint.ts';
 
 export const STATE_VERSION = 1;
 
+/** Managers from whom a forced write took the field: it goes back to them with its value. */
+interface Taken {
+  readonly owners?: readonly string[];
+}
+
 /** The grace period before us. The API server's default is nobody's, and goes back as such. */
-export interface GraceState {
+export interface GraceState extends Taken {
   readonly before: number;
   readonly defaulted?: true;
   readonly wrote: number;
 }
 
-export interface AnnotationState {
+export interface AnnotationState extends Taken {
   /** `null`: there was none. */
   readonly before: string | null;
   /** Fingerprint of the text that we wrote. */
@@ -148,7 +154,8 @@ export function nextState(input: NextStateInput): WorkloadState {
   }
   for (const field of ANNOTATION_FIELDS) {
     const present = workload.template.metadata?.annotations?.[ANNOTATION_OF[field]];
-    const state = nextAnnotation(field, present, values[field], previous?.fields[field]);
+    const taken = takenFrom(workload, field);
+    const state = nextAnnotation(field, present, values[field], previous?.fields[field], taken);
     if (state !== undefined) {
       fields[field] = state;
     }
@@ -182,19 +189,30 @@ function nextGrace(workload: Workload, wanted: number | undefined, previous: Gra
   }
   const { ownership } = workload.fields.gracePeriod;
   const defaulted = present === undefined || ownership === 'Defaulted' || ownership === 'Absent';
-  return { before: present ?? DEFAULT_GRACE_PERIOD_SECONDS, ...(defaulted ? { defaulted: true as const } : {}), wrote: wanted };
+  return {
+    before: present ?? DEFAULT_GRACE_PERIOD_SECONDS,
+    ...(defaulted ? { defaulted: true as const } : {}),
+    ...takenFrom(workload, 'gracePeriod'),
+    wrote: wanted,
+  };
 }
 
 function nextAnnotation(
-  field: AnnotationField, present: string | undefined, wanted: string | undefined, previous: AnnotationState | undefined,
+  field: AnnotationField, present: string | undefined, wanted: string | undefined, previous: AnnotationState | undefined, taken: Taken,
 ): AnnotationState | undefined {
-  const before = previous === undefined ? present : annotationBefore(present, previous);
+  const untouched = previous !== undefined && present !== undefined && fingerprint(present) === previous.wrote;
+  const owners = untouched ? (previous.owners === undefined ? {} : { owners: previous.owners }) : taken;
   if (wanted === undefined) {
-    const untouched = previous !== undefined && present !== undefined && fingerprint(present) === previous.wrote;
-    return untouched && previous.before !== null ? { before: previous.before, wrote: fingerprint(previous.before) } : undefined;
+    return untouched && previous.before !== null ? { before: previous.before, ...owners, wrote: fingerprint(previous.before) } : undefined;
   }
+  const before = previous === undefined ? present : annotationBefore(present, previous);
   const keys = field === 'proxyConfig' ? { keys: partsWritten(before, wanted) } : {};
-  return { before: before ?? null, wrote: fingerprint(wanted), ...keys };
+  return { before: before ?? null, ...owners, wrote: fingerprint(wanted), ...keys };
+}
+
+function takenFrom(workload: Workload, field: ManagedField): Taken {
+  const { ownership, owners } = workload.fields[field];
+  return ownership === 'Declared' ? { owners } : {};
 }
 
 function nextContainer(template: PodTemplate, wanted: LifecycleHandler | undefined, previous: ContainerState | undefined): ContainerState | undefined {
@@ -305,18 +323,6 @@ function withPreStop(container: Container, before: ContainerState['before']): Co
 
 function proxyContainerOf(template: PodTemplate): Container | undefined {
   return template.spec.containers.find((container) => container.name === PROXY_CONTAINER);
-}
-
-/** The API server does not keep the order of keys. */
-export function canonical(value: unknown): string {
-  if (Array.isArray(value)) {
-    return `[${value.map(canonical).join(',')}]`;
-  }
-  if (isRecord(value)) {
-    const keys = Object.keys(value).filter((key) => value[key] !== undefined).sort();
-    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`;
-  }
-  return JSON.stringify(value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -2,17 +2,20 @@ import type { RolloutFacts } from '../model/workload.ts';
 import { at, listOf, metadataOf, numberOf, recordOf, textOf } from './raw.ts';
 import type { Raw, RawObject } from './raw.ts';
 
+export interface TemplatePlace {
+  /** Keys from the object to its pod template, for example `spec`, `template`. */
+  readonly templatePath: readonly string[];
+}
+
 /**
  * All that differs between kinds of workloads: where the pod template stands, and what rolling and healthy mean.
  * Another kind (CronJob, ReplicaSet, an Argo Rollout, a CloneSet) is one more entry.
  */
-export interface WorkloadKindAdapter {
+export interface WorkloadKindAdapter extends TemplatePlace {
   readonly apiVersion: string;
   readonly kind: string;
   /** As in the API server's paths. */
   readonly plural: string;
-  /** Keys from the object to its pod template, for example `spec`, `template`. */
-  readonly templatePath: readonly string[];
   rollout(raw: RawObject): RolloutFacts;
 }
 

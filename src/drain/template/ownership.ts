@@ -5,8 +5,8 @@ import {
 } from '../../api/names.ts';
 import { MANAGED_FIELDS } from '../model/workload.ts';
 import type { FieldOwner, FieldOwners, ManagedField } from '../model/workload.ts';
-import type { WorkloadKindAdapter } from './kinds.ts';
-import { at, managedFieldsOf, metadataOf, recordOf } from './raw.ts';
+import type { TemplatePlace } from './kinds.ts';
+import { at, canonical, managedFieldsOf, metadataOf, recordOf } from './raw.ts';
 import type { RawObject } from './raw.ts';
 
 /**
@@ -27,13 +27,15 @@ const IN_MANIFEST: FieldOwner = Object.freeze({ ownership: 'Declared', owners: O
 /** A value that managedFields book to nobody: after somebody cleared them. Somebody wrote it all the same. */
 const OF_SOMEBODY: FieldOwner = Object.freeze({ ownership: 'Declared', owners: Object.freeze(['unknown']) });
 
+const SHARED_WITH_CLIENT_SIDE_APPLY: FieldOwner = Object.freeze({ ownership: 'Shared', owners: Object.freeze(['kubectl-client-side-apply']) });
+
 /** `deployment.kubernetes.io/*` and the scale subresource: written for others, never a wish about a pod template. */
 const NOT_DECLARING = new Set(['kube-controller-manager']);
 
-const PROXY_CONTAINER_KEY = `k:{"name":"${PROXY_CONTAINER}"}`;
+export const PROXY_CONTAINER_KEY = `k:{"name":"${PROXY_CONTAINER}"}`;
 
 /** Where each field stands below the pod template, in managedFields' notation. */
-const FIELD_PATHS: Readonly<Record<ManagedField, readonly string[]>> = {
+export const FIELD_PATHS: Readonly<Record<ManagedField, readonly string[]>> = {
   gracePeriod: ['f:spec', 'f:terminationGracePeriodSeconds'],
   proxyConfig: ['f:metadata', 'f:annotations', `f:${PROXY_CONFIG_ANNOTATION}`],
   statsSuffixes: ['f:metadata', 'f:annotations', `f:${STATS_SUFFIXES_ANNOTATION}`],
@@ -52,17 +54,20 @@ export const ANNOTATION_OF: Readonly<Record<Exclude<ManagedField, 'gracePeriod' 
 export type AnnotationField = keyof typeof ANNOTATION_OF;
 export const ANNOTATION_FIELDS = Object.keys(ANNOTATION_OF) as readonly AnnotationField[];
 
+/** A word that a manifest must hold to state the field. */
+const WORD_OF: Readonly<Record<ManagedField, string>> = { ...ANNOTATION_OF, gracePeriod: 'terminationGracePeriodSeconds', proxyContainer: PROXY_CONTAINER };
+
 /**
  * The owner of each field. `proxyContainer` speaks of the preStop of a container `istio-proxy`: an entry without one
  * (for resources, say) leaves the field Absent.
  */
-export function fieldOwners(raw: RawObject, adapter: WorkloadKindAdapter): FieldOwners {
-  const template = at(raw, adapter.templatePath);
+export function fieldOwners(raw: RawObject, place: TemplatePlace): FieldOwners {
+  const template = at(raw, place.templatePath);
   const managed = managedFieldsOf(raw);
-  const templates = managed.length === 0 ? undefined : ownedTemplates(managed, adapter);
+  const templates = managed.length === 0 ? undefined : ownedTemplates(managed, place);
   const owners = {} as Record<ManagedField, FieldOwner>;
   for (const field of MANAGED_FIELDS) {
-    owners[field] = ownerOf(field, raw, adapter, valueIn(template, field), templates);
+    owners[field] = ownerOf(field, raw, place, valueIn(template, field), templates);
   }
   return shared(owners);
 }
@@ -88,8 +93,8 @@ interface OwnedTemplate {
 }
 
 /** What each manager holds of the pod template. */
-function ownedTemplates(managed: readonly ManagedFieldsEntry[], adapter: WorkloadKindAdapter): OwnedTemplate[] {
-  const path = adapter.templatePath.map((key) => `f:${key}`);
+function ownedTemplates(managed: readonly ManagedFieldsEntry[], place: TemplatePlace): OwnedTemplate[] {
+  const path = place.templatePath.map((key) => `f:${key}`);
   const owned: OwnedTemplate[] = [];
   for (const entry of managed) {
     const manager = entry.manager ?? 'unknown';
@@ -105,7 +110,7 @@ function ownedTemplates(managed: readonly ManagedFieldsEntry[], adapter: Workloa
 }
 
 function ownerOf(
-  field: ManagedField, raw: RawObject, adapter: WorkloadKindAdapter, value: unknown, templates: readonly OwnedTemplate[] | undefined,
+  field: ManagedField, raw: RawObject, place: TemplatePlace, value: unknown, templates: readonly OwnedTemplate[] | undefined,
 ): FieldOwner {
   if (value === undefined) {
     return ABSENT;
@@ -114,7 +119,7 @@ function ownerOf(
   if (templates === undefined) {
     // A live object of which somebody cleared managedFields, or that was read without them, is defaulted all the same.
     const live = metadataOf(raw).uid !== undefined;
-    return isDefault && live && !lastAppliedStatesGrace(raw, adapter) ? DEFAULTED : IN_MANIFEST;
+    return isDefault && live && !lastAppliedStatesGrace(raw, place) ? DEFAULTED : IN_MANIFEST;
   }
   const path = FIELD_PATHS[field];
   let ours = false;
@@ -125,7 +130,7 @@ function ownerOf(
     }
     if (template.ours) {
       ours = true;
-    } else if (template.declares || !isDefault || lastAppliedStatesGrace(raw, adapter)) {
+    } else if (template.declares || !isDefault || lastAppliedStatesGrace(raw, place)) {
       others.push(template.manager);
     }
   }
@@ -133,23 +138,33 @@ function ownerOf(
     return { ownership: ours ? 'Shared' : 'Declared', owners: [...new Set(others)].sort() };
   }
   if (ours) {
-    return OURS;
+    // A client-side apply of the very value that stands there sends nothing, so managedFields do not know of it.
+    return lastAppliedStates(field, value, raw, place) ? SHARED_WITH_CLIENT_SIDE_APPLY : OURS;
   }
   return isDefault ? DEFAULTED : OF_SOMEBODY;
 }
 
-/** Whether the manifest that client-side `kubectl apply` remembers states a grace period. */
-function lastAppliedStatesGrace(raw: RawObject, adapter: WorkloadKindAdapter): boolean {
+/** Whether the manifest that client-side `kubectl apply` remembers states a grace period, whatever its value. */
+function lastAppliedStatesGrace(raw: RawObject, place: TemplatePlace): boolean {
+  return typeof lastApplied('gracePeriod', raw, place) === 'number';
+}
+
+function lastAppliedStates(field: ManagedField, value: unknown, raw: RawObject, place: TemplatePlace): boolean {
+  const stated = lastApplied(field, raw, place);
+  return stated !== undefined && canonical(stated) === canonical(value);
+}
+
+/** The value of a field in the manifest that client-side `kubectl apply` remembers. */
+function lastApplied(field: ManagedField, raw: RawObject, place: TemplatePlace): unknown {
   const text = metadataOf(raw).annotations?.[LAST_APPLIED_ANNOTATION];
-  // Most manifests state none, and to look for the word costs far less than to parse them.
-  if (text === undefined || !text.includes('"terminationGracePeriodSeconds"')) {
-    return false;
+  // Most manifests state none of our fields, and to look for the word costs far less than to parse them.
+  if (text === undefined || !text.includes(`"${WORD_OF[field]}"`)) {
+    return undefined;
   }
   try {
-    const applied: unknown = JSON.parse(text);
-    return typeof at(applied, [...adapter.templatePath, 'spec', 'terminationGracePeriodSeconds']) === 'number';
+    return valueIn(at(JSON.parse(text), place.templatePath), field);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -51,3 +51,16 @@ export function managedFieldsOf(raw: RawObject): readonly ManagedFieldsEntry[] {
 export function ownersOf(raw: RawObject): readonly OwnerReference[] {
   return listOf(metadataOf(raw).ownerReferences) as readonly OwnerReference[];
 }
+
+/** Equal for equal values: the API server does not keep the order of keys. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) {
+    return `[${value.map(canonical).join(',')}]`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const raw = recordOf(value);
+    const keys = Object.keys(raw).filter((key) => raw[key] !== undefined).sort();
+    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(raw[key])}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}

@@ -1,0 +1,6 @@
+/** What stood in a workload before us, and how it is given back. */
+export type { JsonPatchOperation } from './json-patch.ts';
+export { planRestore } from './restore.ts';
+export type { RestoreStep } from './restore.ts';
+export { decodeState, encodeState, nextState, templateBefore } from './state.ts';
+export type { DecodedState, FieldStates, NextStateInput, WorkloadState } from './state.ts';

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { cliCommands } from './cli/commands.ts';
 import { EXIT_CANNOT } from './cli/command.ts';
 import { runCli } from './cli/run.ts';
+import { controllerCommand } from './controller-command.ts';
 
 /** As kubectl names its plugins: `kubectl-sidecar_drain` is called as `kubectl sidecar-drain`. */
 function programName(path: string | undefined): string {
@@ -20,7 +21,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   process.exitCode = await runCli(process.argv.slice(2), {
     program: programName(process.argv[1]),
-    commands: cliCommands(),
+    commands: cliCommands([controllerCommand]),
     io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env },
   });
 } catch (error) {

@@ -8,7 +8,7 @@ import type { PolicyRecord } from '../drain/plan/policies.ts';
 import { decodeState, nextState, type WorkloadState } from '../drain/restore/state.ts';
 import { planRestore } from '../drain/restore/restore.ts';
 import { mayRoll, type OperatorCaps, type Rolling, type RolloutLimits } from '../drain/rollout/gate.ts';
-import { buildApply } from '../drain/template/index.ts';
+import { buildApply, type RawObject } from '../drain/template/index.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
 import { done, requeueAfter, terminal, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
@@ -114,7 +114,8 @@ export class WorkloadController {
     if (own === undefined) {
       return false;
     }
-    if (workload.resourceVersion === own.resourceVersion || (workload.generation ?? 0) >= own.generation && workload.annotations[STATE_ANNOTATION] !== undefined) {
+    // A resourceVersion is opaque: the exact one, or one of a later generation, shows that our write has come back.
+    if (workload.resourceVersion === own.resourceVersion || (workload.generation ?? 0) >= own.generation) {
       this.ownWrites.delete(key);
       return false;
     }
@@ -221,25 +222,25 @@ export class WorkloadController {
     }
     this.waiting.delete(key);
     try {
-      const live = await client.find<Record<string, unknown>>(resource, workload, { signal });
+      let live = await client.find<RawObject>(resource, workload, { signal });
       if (live === undefined) {
         return done;
       }
       if (state.onDelete === 'Restore') {
         this.rolling.set(key, me);
       }
-      let written: Written | undefined;
-      for (const patch of planRestore(live, state)) {
-        written = await client.jsonPatch<Written>(resource, workload, patch, { fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'never', signal });
+      // Values first, then ownership: two patches at most, and a crash between them is found again by the state annotation.
+      for (let last = false; !last;) {
+        const step = planRestore(live, state, state.onDelete);
+        live = await client.jsonPatch<RawObject>(resource, workload, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never', signal });
+        last = step.last;
       }
-      this.settleRollout(key, undefined);
-      if (written !== undefined) {
-        metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
-        this.options.logger.info('workload given back', { workload: key, policy: state.policy.name, how: state.onDelete });
-        this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainRestored', state.onDelete === 'Restore'
-          ? `Policy ${state.policy.name} no longer governs: the values from before it are back`
-          : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`);
-      }
+      this.noteWrite(key, live as Written, me);
+      metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
+      this.options.logger.info('workload given back', { workload: key, policy: state.policy.name, how: state.onDelete });
+      this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainRestored', state.onDelete === 'Restore'
+        ? `Policy ${state.policy.name} no longer governs: the values from before it are back`
+        : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`);
     } catch (error) {
       this.settleRollout(key, undefined);
       return this.failedWrite(workload, error);

@@ -1,0 +1,151 @@
+import { parseGoDuration } from '../../drain/duration.ts';
+import type { NativeSetting, ProxyImage, StatedFacts } from '../../drain/model/mesh.ts';
+import { DEFAULT_ENDPOINT_DELAY_SECONDS, DEFAULT_LONGEST_REQUEST_SECONDS } from '../../drain/timeline/application.ts';
+import { UsageError, type ExitCode, type Flag, type FlagValues, type Variable } from '../command.ts';
+import { FILE_LIMIT_BYTES } from '../input/sources.ts';
+
+/** The flags that several commands share: where the input comes from, and what cannot be seen in it. */
+
+export const INPUT_FLAGS: readonly Flag[] = [
+  {
+    name: 'file', short: 'f', type: 'string', multiple: true, value: 'FILE|DIR|-',
+    description: 'Manifests: YAML or JSON, several documents and lists in a file. A folder is walked (.yaml, .yml, .json); - is standard input.',
+  },
+  {
+    name: 'namespace', short: 'n', type: 'string', value: 'NAMESPACE',
+    description: 'Namespace of manifests that state none (then the default is "default"); with --cluster and no files: look at this namespace only.',
+  },
+  { name: 'max-file-size', type: 'string', value: 'MIB', default: `${FILE_LIMIT_BYTES / 1024 / 1024}`, description: 'Files larger than this many MiB are not read.' },
+];
+
+export const CLUSTER_FLAGS: readonly Flag[] = [
+  {
+    name: 'cluster', type: 'boolean',
+    description: 'Take the facts that the files do not give from a cluster, or everything when no file is given. Only reads.',
+  },
+  { name: 'kubeconfig', type: 'string', value: 'FILE', description: 'Which kubeconfig; otherwise KUBECONFIG, else ~/.kube/config.' },
+  { name: 'context', type: 'string', value: 'NAME', description: 'Which context of the kubeconfig; otherwise its current one.' },
+];
+
+export const FACT_FLAGS: readonly Flag[] = [
+  {
+    name: 'assume', type: 'string', multiple: true, value: 'injected=true|false', choices: ['injected=true', 'injected=false'],
+    description: 'Whether pods get a sidecar, where the injector\'s configuration is not among the input.',
+  },
+  { name: 'istio-version', type: 'string', value: 'VERSION', description: 'The version of Istio, for example 1.30.3.' },
+  {
+    name: 'native-sidecars', type: 'string', value: 'true|false|auto', choices: ['true', 'false', 'auto'],
+    description: 'ENABLE_NATIVE_SIDECARS of istiod, where its Deployment is not among the input.',
+  },
+  {
+    name: 'kubernetes-version', type: 'string', value: 'VERSION',
+    description: 'The oldest kubelet version, for example 1.33: with native sidecars "auto" it decides.',
+  },
+  {
+    name: 'namespace-labels', type: 'string', multiple: true, value: '[NAMESPACE:]KEY=VALUE,...',
+    description: 'Labels of namespaces that are not among the input; without NAMESPACE: of all of those.',
+  },
+  {
+    name: 'longest-request', type: 'string', value: 'DURATION', default: `${DEFAULT_LONGEST_REQUEST_SECONDS}s`,
+    description: 'How long requests may take that shall survive, for workloads that no policy is for.',
+  },
+  {
+    name: 'endpoint-delay', type: 'string', value: 'DURATION', default: `${DEFAULT_ENDPOINT_DELAY_SECONDS}s`,
+    description: 'How long new requests go on arriving after a pod\'s deletion, for workloads that no policy is for.',
+  },
+  {
+    name: 'proxy-image', type: 'string', value: 'with-shell|distroless', choices: ['with-shell', 'distroless'],
+    description: 'Whether the proxy image has a shell, which decides whether hooks can run.',
+  },
+  { name: 'operator-namespace', type: 'string', value: 'NAMESPACE', default: 'sidecar-drain-system', description: 'The operator\'s own namespace, which policies never touch.' },
+];
+
+export const FACT_VARIABLES: readonly Variable[] = [
+  { name: 'KUBECONFIG', description: 'With --cluster: the kubeconfig, where --kubeconfig names none.' },
+  { name: 'NO_COLOR', description: 'Set to anything: no colours, not even on a terminal.' },
+];
+
+export const CANNOT_EXIT: ExitCode = { code: 2, meaning: 'it could not be done: wrong usage, no readable input, an unreachable cluster' };
+
+/** What the flags state, read once. */
+export interface Stated {
+  readonly facts: StatedFacts;
+  readonly kubeletMinor?: number;
+  readonly namespaceLabels: readonly { readonly namespace?: string; readonly labels: Readonly<Record<string, string>> }[];
+  readonly longestRequest: number;
+  readonly endpointDelay: number;
+  readonly operatorNamespace: string;
+}
+
+export function statedBy(flags: FlagValues): Stated {
+  const assumed = flags.strings('assume').at(-1);
+  const istioVersion = flags.string('istio-version');
+  const nativeSidecars = flags.string('native-sidecars') as NativeSetting | undefined;
+  const proxyImage = flags.string('proxy-image') as ProxyImage | undefined;
+  if (istioVersion !== undefined && !/^v?1\.\d{1,3}([.-].*)?$/.test(istioVersion)) {
+    throw new UsageError(`--istio-version ${istioVersion}: write it as 1.30 or 1.30.3`);
+  }
+  const kubeletMinor = minorOf(flags.string('kubernetes-version'));
+  return {
+    facts: {
+      ...(assumed === undefined ? {} : { injected: assumed === 'injected=true' }),
+      ...(istioVersion === undefined ? {} : { istioVersion }),
+      ...(nativeSidecars === undefined ? {} : { nativeSidecars }),
+      ...(proxyImage === undefined ? {} : { proxyImage }),
+    },
+    ...(kubeletMinor === undefined ? {} : { kubeletMinor }),
+    namespaceLabels: flags.strings('namespace-labels').map(namespaceLabels),
+    longestRequest: secondsOf(flags, 'longest-request', DEFAULT_LONGEST_REQUEST_SECONDS),
+    endpointDelay: secondsOf(flags, 'endpoint-delay', DEFAULT_ENDPOINT_DELAY_SECONDS),
+    operatorNamespace: flags.string('operator-namespace') ?? 'sidecar-drain-system',
+  };
+}
+
+export function maxFileBytes(flags: FlagValues): number {
+  const text = flags.string('max-file-size');
+  if (text === undefined) {
+    return FILE_LIMIT_BYTES;
+  }
+  const mebibytes = Number(text);
+  // Above half a GiB a JavaScript string cannot hold the text.
+  if (!Number.isFinite(mebibytes) || mebibytes <= 0 || mebibytes > 500) {
+    throw new UsageError(`--max-file-size ${text}: a number of MiB between 1 and 500`);
+  }
+  return Math.floor(mebibytes * 1024 * 1024);
+}
+
+export function secondsOf(flags: FlagValues, name: string, otherwise: number): number {
+  const text = flags.string(name);
+  if (text === undefined) {
+    return otherwise;
+  }
+  const parsed = parseGoDuration(text);
+  if (!parsed.ok || parsed.seconds < 0) {
+    throw new UsageError(`--${name} ${text}: write a duration with a unit, such as 30s or 1m30s`);
+  }
+  return parsed.seconds;
+}
+
+function minorOf(version: string | undefined): number | undefined {
+  if (version === undefined) {
+    return undefined;
+  }
+  const match = /^v?1\.(\d{1,3})(?:[.+-].*)?$/.exec(version);
+  if (match?.[1] === undefined) {
+    throw new UsageError(`--kubernetes-version ${version}: write it as 1.33 or 1.33.4`);
+  }
+  return Number(match[1]);
+}
+
+function namespaceLabels(text: string): { namespace?: string; labels: Record<string, string> } {
+  const match = /^(?:([a-z0-9][a-z0-9-]*):)?(.+)$/.exec(text);
+  const labels: Record<string, string> = {};
+  for (const pair of (match?.[2] ?? '').split(',')) {
+    const equals = pair.indexOf('=');
+    if (equals <= 0) {
+      throw new UsageError(`--namespace-labels ${text}: write KEY=VALUE,... or NAMESPACE:KEY=VALUE,...`);
+    }
+    labels[pair.slice(0, equals).trim()] = pair.slice(equals + 1).trim();
+  }
+  return { ...(match?.[1] === undefined ? {} : { namespace: match[1] }), labels };
+}

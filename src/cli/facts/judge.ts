@@ -1,0 +1,52 @@
+import type { Finding } from '../../api/reasons.ts';
+import { EXEMPT_ANNOTATION } from '../../api/names.ts';
+import { findingsOf } from '../../drain/findings/checks.ts';
+import { effectiveSettings } from '../../drain/mesh/settings.ts';
+import type { Decision } from '../../drain/model/decision.ts';
+import type { EffectiveSettings } from '../../drain/model/settings.ts';
+import type { Workload } from '../../drain/model/workload.ts';
+import { assess, type Assessment } from '../../drain/plan/assess.ts';
+import { appDelayOf, proxyClocks } from '../../drain/plan/clocks.ts';
+import { assumedIntent, type Intent } from '../../drain/plan/intent.ts';
+import type { PolicyRecord } from '../../drain/plan/policies.ts';
+import type { Stated } from './flags.ts';
+import type { Facts } from './mesh.ts';
+
+/** What is known and wanted of one workload: everything that a command prints comes from here. */
+export interface Judgement {
+  readonly workload: Workload;
+  readonly settings: EffectiveSettings;
+  /** The wish that it was judged by: the governing policy's, else an Audit policy's, else what the flags state. */
+  readonly intent: Intent;
+  readonly policy?: string;
+  readonly assessment: Assessment;
+  /** The decision behind the findings; absent where no policy selects the workload. */
+  readonly decision?: Decision;
+  readonly findings: readonly Finding[];
+  /** The reason of the annotation sidecardrain.io/exempt, if there is one. */
+  readonly exempt?: string;
+}
+
+export interface JudgeContext {
+  readonly facts: Facts;
+  readonly stated: Stated;
+  readonly policies: readonly PolicyRecord[];
+}
+
+/** Judges a workload as the controller does; without a policy, by what the flags state. */
+export function judge(workload: Workload, { facts, stated, policies }: JudgeContext): Judgement {
+  const namespace = facts.namespace(workload.namespace);
+  const { mesh } = facts;
+  const assessment = assess({ workload, namespace, mesh, policies, operatorNamespace: stated.operatorNamespace });
+  const under = assessment.governing ?? assessment.audits[0];
+  const exempt = workload.annotations[EXEMPT_ANNOTATION];
+  const common = { workload, assessment, ...(exempt === undefined ? {} : { exempt }) };
+  if (under !== undefined) {
+    const { decision, policy } = under;
+    return { ...common, settings: decision.before, intent: policy.intent, policy: policy.name, decision, findings: decision.findings };
+  }
+  const settings = effectiveSettings({ template: workload.template, workloadAnnotations: workload.annotations, namespace, mesh });
+  const intent = assumedIntent(stated.longestRequest, stated.endpointDelay);
+  const clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
+  return { ...common, settings, intent, findings: findingsOf({ workload, settings, intent, clocks }) };
+}

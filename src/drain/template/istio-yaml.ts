@@ -38,6 +38,11 @@ export function parseIstioYaml(text: string): ParsedYaml {
     schema: 'failsafe', version: '1.1', uniqueKeys: false, prettyErrors: false, keepSourceTokens: true, lineCounter: lines, logLevel: 'silent',
   });
   const first: Document.Parsed | undefined = 'empty' in documents ? undefined : documents[0];
+  const content = first?.contents ?? null;
+  const isEmpty = content === null || (isScalar(content) && content.value === '');
+  if (isEmpty && /^\.\.\.\s*$/m.test(text) && !/^---/m.test(text)) {
+    return { ok: false, malformed: { message: 'did not find expected node content: the text ends a document that has not begun' } };
+  }
   if (first === undefined) {
     return { ok: true, document: { text, root: null, lines, more: false } };
   }

@@ -38,10 +38,12 @@ function limitSentence({ settings, survival, termination, busy, scenario }: Play
     return 'Nothing in sight ends a request that is in flight.';
   }
   const upTo = limit <= 0 ? 'Requests in flight are lost at once' : `Requests in flight survive up to ${secondsWords(limit)}`;
+  const appGone = busy.apps.reduce((first, end) => Math.min(first, end.exitAt), Infinity);
+  if (scenario.application.onSigterm === 'ExitAtOnce' && appGone <= limit) {
+    return `${upTo}: the application exits at SIGTERM without finishing them.`;
+  }
   if (survival.endedBy === 'AppGone') {
-    return scenario.application.onSigterm === 'ExitAtOnce'
-      ? `${upTo}: the application exits at SIGTERM without finishing them.`
-      : `${upTo}: then the grace period ends and the application is killed.`;
+    return `${upTo}: then the grace period ends and the application is killed.`;
   }
   const grace = termination.gracePeriod;
   if (limit >= grace && grace > 0) {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { StatedFacts } from '../drain/model/mesh.ts';
@@ -52,6 +53,8 @@ export class Operator {
 
   constructor(options: OperatorOptions) {
     this.options = options;
+    // One listener for each cache that is waited for.
+    setMaxListeners(0, this.abort.signal);
     const { client, logger, metrics } = options;
     const now = options.now ?? Date.now;
     this.workloads = new WorkQueue({ name: 'workload' });

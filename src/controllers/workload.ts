@@ -50,6 +50,8 @@ export class WorkloadController {
   /** Waits for its turn, in the order of asking. */
   private readonly waiting = new Set<string>();
   private readonly notInjectedSince = new Map<string, number>();
+  /** Given back and not yet rolled out: the state annotation that would tell is gone by then. */
+  private readonly givingBack = new Map<string, Rolling>();
 
   constructor(options: WorkloadControllerOptions) {
     this.options = options;
@@ -64,7 +66,7 @@ export class WorkloadController {
       ledger.forget(key);
       this.ownWrites.delete(key);
       this.notInjectedSince.delete(key);
-      this.settleRollout(key, undefined);
+      this.releasePlace(key);
       return done;
     }
     const state = stateOf(workload);
@@ -158,7 +160,7 @@ export class WorkloadController {
       });
       this.noteWrite(key, written, me);
     } catch (error) {
-      this.settleRollout(key, undefined);
+      this.releasePlace(key);
       return this.failedWrite(workload, error);
     }
     metrics.written(policy.name, 'apply');
@@ -221,13 +223,15 @@ export class WorkloadController {
       return done;
     }
     this.waiting.delete(key);
+    if (state.onDelete === 'Restore') {
+      this.givingBack.set(key, me);
+      this.rolling.set(key, me);
+    }
     try {
       let live = await client.find<RawObject>(resource, workload, { signal });
       if (live === undefined) {
+        this.releasePlace(key);
         return done;
-      }
-      if (state.onDelete === 'Restore') {
-        this.rolling.set(key, me);
       }
       // Values first, then ownership: two patches at most, and a crash between them is found again by the state annotation.
       for (let last = false; !last;) {
@@ -242,7 +246,7 @@ export class WorkloadController {
         ? `Policy ${state.policy.name} no longer governs: the values from before it are back`
         : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`);
     } catch (error) {
-      this.settleRollout(key, undefined);
+      this.releasePlace(key);
       return this.failedWrite(workload, error);
     }
     return done;
@@ -298,9 +302,19 @@ export class WorkloadController {
     if (own !== undefined && this.isBehind(workloadKey(workload), workload)) {
       return own.rolling;
     }
-    return state !== undefined && workload.rollout.rolling
-      ? { workload: workloadKey(workload), policy: state.policy.name, namespace: workload.namespace }
-      : undefined;
+    if (!workload.rollout.rolling) {
+      this.givingBack.delete(workloadKey(workload));
+      return undefined;
+    }
+    return state === undefined
+      ? this.givingBack.get(workloadKey(workload))
+      : { workload: workloadKey(workload), policy: state.policy.name, namespace: workload.namespace };
+  }
+
+  private releasePlace(key: string): void {
+    this.givingBack.delete(key);
+    this.ownWrites.delete(key);
+    this.settleRollout(key, undefined);
   }
 
   private laterLook(key: string): Outcome {

@@ -138,7 +138,7 @@ async function mustRead(file: string, origin: string): Promise<void> {
 
 async function loadKubeConfig(source: Source, contextName: string | undefined): Promise<KubeConfig> {
   // Loaded on demand: the library is large, and the commands that work on files never need it.
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
   const kubeConfig = new KubeConfig();
   if (source.kind === 'pod') {
     kubeConfig.loadFromCluster();

@@ -3,7 +3,7 @@ import type { KubernetesObject } from '../api/kubernetes.ts';
 import type { SidecarDrainPolicy } from '../api/policy.ts';
 import {
   assembleMesh, isIstiod, readInjectorWebhooks, readIstioConfigMap, readIstiod, readKubeletMinor, readProxyConfig, INJECTOR_LABEL_SELECTOR,
-  type InjectorRecord, type IstiodRecord, type MeshConfigRecord, type RawConfigMap, type RawDeployment, type RawProxyConfig, type RawWebhookConfiguration,
+  type InjectorRecord, type IstiodRecord, type MeshConfigRecord, type RawConfigMap, type RawDeployment,
 } from '../drain/mesh/facts.ts';
 import type { InjectorWebhook, MeshFacts, NamespaceFacts, ProxyConfigResource, StatedFacts } from '../drain/model/mesh.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
@@ -20,13 +20,13 @@ export interface CachedPolicy {
 
 /** Told of what changed; each may be called thousands of times at start. */
 export interface CacheHandlers {
-  onWorkload(key: string, initial: boolean): void;
-  onPolicy(name: string, before: PolicyRecord | undefined, after: PolicyRecord | undefined): void;
-  onNamespace(name: string): void;
+  readonly onWorkload: (key: string, initial: boolean) => void;
+  readonly onPolicy: (name: string, before: PolicyRecord | undefined, after: PolicyRecord | undefined) => void;
+  readonly onNamespace: (name: string) => void;
   /** Something that decides about proxies has changed: every workload must be looked at again. */
-  onMesh(): void;
-  onProxyConfig(resource: ProxyConfigResource): void;
-  onOffSwitch(): void;
+  readonly onMesh: () => void;
+  readonly onProxyConfig: (resource: ProxyConfigResource) => void;
+  readonly onOffSwitch: () => void;
 }
 
 export interface CachesOptions {
@@ -95,20 +95,20 @@ export class Caches {
     });
     this.webhooks = new Reflector<KubernetesObject, readonly InjectorWebhook[]>({
       ...common, resource: injectorWebhooks, labelSelector: INJECTOR_LABEL_SELECTOR, onStateChange,
-      project: (raw) => readInjectorWebhooks(raw as RawWebhookConfiguration),
+      project: (raw) => readInjectorWebhooks(raw),
       // istiod patches the CA bundle into it; that changes nothing for us.
       equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
       handlers: onMesh,
     });
     this.istioConfigMaps = options.istioNamespaces.map((namespace) => new Reflector<KubernetesObject, MeshConfigRecord | InjectorRecord>({
       ...common, resource: configMaps, namespace, onStateChange,
-      project: (raw) => readIstioConfigMap(raw as RawConfigMap),
+      project: (raw) => readIstioConfigMap(raw),
       equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
       handlers: onMesh,
     }));
     this.proxyConfigs = new Reflector<KubernetesObject, ProxyConfigResource>({
       ...common, resource: proxyConfigs, onStateChange,
-      project: (raw) => readProxyConfig(raw as RawProxyConfig),
+      project: (raw) => readProxyConfig(raw),
       equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
       handlers: {
         onAdd: (_key, record) => { this.mesh = undefined; handlers.onProxyConfig(record); },
@@ -217,9 +217,9 @@ export class Caches {
       ...common, resource,
       project: (raw) => {
         if (adapter.kind === 'Deployment' && isIstiod(raw)) {
-          this.noteIstiod(raw as RawDeployment);
+          this.noteIstiod(raw);
         }
-        return projectWorkload(raw as Parameters<typeof projectWorkload>[0], adapter);
+        return projectWorkload(raw, adapter);
       },
       equal: sameForUs,
       handlers: {
@@ -293,6 +293,7 @@ function withoutManagedFields(raw: SidecarDrainPolicy): SidecarDrainPolicy {
   if (raw.metadata === undefined) {
     return raw;
   }
-  const { managedFields: _, ...metadata } = raw.metadata;
+  const metadata = { ...raw.metadata };
+  Reflect.deleteProperty(metadata, 'managedFields');
   return { ...raw, metadata };
 }

@@ -239,7 +239,7 @@ export class WorkloadController {
         live = await client.jsonPatch<RawObject>(resource, workload, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never', signal });
         last = step.last;
       }
-      this.noteWrite(key, live as Written, me);
+      this.noteWrite(key, live, me);
       metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
       this.options.logger.info('workload given back', { workload: key, policy: state.policy.name, how: state.onDelete });
       this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainRestored', state.onDelete === 'Restore'

@@ -1,4 +1,4 @@
-import type { LabelSelector, Lifecycle } from '../../api/kubernetes.ts';
+import type { LabelSelector } from '../../api/kubernetes.ts';
 import type {
   InjectorValues, InjectorWebhook, MeshFacts, NativeSetting, NodeFacts, ProxyConfigResource, ProxyConfigValues, Revision, StatedFacts,
 } from '../model/mesh.ts';
@@ -106,7 +106,7 @@ function readInjector(raw: RawConfigMap, namespace: string, revision: string): I
       policy: settings.policy === 'disabled' ? 'disabled' : 'enabled',
       neverInjectSelector: selectors(settings.neverInjectSelector),
       alwaysInjectSelector: selectors(settings.alwaysInjectSelector),
-      ...(Object.keys(lifecycle).length === 0 ? {} : { proxyLifecycle: lifecycle as Lifecycle }),
+      ...(Object.keys(lifecycle).length === 0 ? {} : { proxyLifecycle: lifecycle }),
       ...(variant !== undefined ? { imageType: variant } : tag.endsWith('-distroless') ? { imageType: 'distroless' } : {}),
     },
   };

@@ -1,10 +1,10 @@
-import type { PodTemplate } from '../../api/kubernetes.ts';
+import type { LabelSelector, PodTemplate } from '../../api/kubernetes.ts';
 import { INJECT_KEY, NATIVE_SIDECAR_ANNOTATION, PROXY_CONTAINER, SYSTEM_NAMESPACES } from '../../api/names.ts';
 import type { InjectorWebhook, MeshFacts, NamespaceFacts, Revision } from '../model/mesh.ts';
 import type { ProxyVerdict } from '../model/settings.ts';
 import { matchesSelector } from '../selection/labels.ts';
 import {
-  istioMinor, NATIVE_ANNOTATION_SINCE_MINOR, NATIVE_AUTO_KUBELET_MINOR, NATIVE_AUTO_SINCE_MINOR,
+  istioMinor, NATIVE_ANNOTATION_SINCE_MINOR, NATIVE_AUTO_KUBELET_MINOR, NATIVE_AUTO_SINCE_MINOR, PLAIN_BOOLEANS_SINCE_MINOR,
 } from './version.ts';
 
 const TEMPLATES_ANNOTATION = 'inject.istio.io/templates';
@@ -86,7 +86,8 @@ function injectionOf(template: PodTemplate, namespace: NamespaceFacts, mesh: Mes
   if (webhook === undefined) {
     return { kind: 'No', because: ['no injector webhook selects this namespace and these pod labels'] };
   }
-  return injectorRules(template, webhook, findRevision(mesh, webhook.revision));
+  const revision = findRevision(mesh, webhook.revision);
+  return injectorRules(template, webhook, revision, istioMinor(mesh.stated.istioVersion ?? revision?.version));
 }
 
 /** Where injection is stated but the webhooks are not known: the revision that the labels name, else the only or default one. */
@@ -115,27 +116,45 @@ function ignoredByInjector(template: PodTemplate, namespace: NamespaceFacts): st
 }
 
 /** istio/istio pkg/kube/inject/inject.go injectRequired: label, else annotation, then the never and always selectors, then the policy. */
-function injectorRules(template: PodTemplate, webhook: InjectorWebhook, revision: Revision | undefined): Injection {
+function injectorRules(template: PodTemplate, webhook: InjectorWebhook, revision: Revision | undefined, minor: number | undefined): Injection {
   const because = [`webhook ${webhook.name} of ${webhook.configuration} selects them`];
   const labels = template.metadata?.labels ?? {};
-  const asked = (labels[INJECT_KEY] ?? template.metadata?.annotations?.[INJECT_KEY] ?? '').toLowerCase();
-  if (['y', 'yes', 'true', 'on'].includes(asked)) {
+  const asked = labels[INJECT_KEY] ?? template.metadata?.annotations?.[INJECT_KEY] ?? '';
+  const answer = askedFor(asked, minor);
+  if (answer === true) {
     return { kind: 'Yes', revision: webhook.revision, because: [...because, `${INJECT_KEY} is ${asked}`] };
   }
-  if (asked !== '') {
+  if (answer === false) {
     return { kind: 'No', because: [...because, `but ${INJECT_KEY} is ${asked}`] };
   }
   const injector = revision?.injector;
-  if (injector?.neverInjectSelector.some((selector) => matchesSelector(selector, labels)) === true) {
+  if (injector?.neverInjectSelector.some((selector) => selects(selector, labels)) === true) {
     return { kind: 'No', because: [...because, 'but neverInjectSelector of the injector matches'] };
   }
-  if (injector?.alwaysInjectSelector.some((selector) => matchesSelector(selector, labels)) === true) {
+  if (injector?.alwaysInjectSelector.some((selector) => selects(selector, labels)) === true) {
     return { kind: 'Yes', revision: webhook.revision, because: [...because, 'alwaysInjectSelector of the injector matches'] };
   }
   if (injector?.policy === 'disabled') {
     return { kind: 'No', because: [...because, 'but the injector\'s policy is disabled'] };
   }
   return { kind: 'Yes', revision: webhook.revision, because };
+}
+
+/** Undefined: nobody asked, or in words that this Istio does not know, so that the injector's own rules decide. */
+function askedFor(value: string, minor: number | undefined): boolean | undefined {
+  if (value === '') {
+    return undefined;
+  }
+  if (minor === undefined || minor >= PLAIN_BOOLEANS_SINCE_MINOR) {
+    return value === 'true' ? true : value === 'false' ? false : undefined;
+  }
+  return ['y', 'yes', 'true', 'on'].includes(value.toLowerCase());
+}
+
+/** An empty selector of the injector selects nothing, unlike Kubernetes' own. */
+function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+  const empty = Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
+  return !empty && matchesSelector(selector, labels);
 }
 
 type Form =
@@ -147,8 +166,10 @@ function formOf(template: PodTemplate, revision: Revision | undefined, mesh: Mes
   const minor = istioMinor(version);
   const annotation = template.metadata?.annotations?.[NATIVE_SIDECAR_ANNOTATION];
   // An unknown version is taken as one that knows the annotation: every supported Istio does.
-  if (annotation !== undefined && (minor === undefined || minor >= NATIVE_ANNOTATION_SINCE_MINOR)) {
-    return { kind: annotation === 'false' ? 'Classic' : 'Native', because: [`${NATIVE_SIDECAR_ANNOTATION} is "${annotation}"`] };
+  if (annotation !== undefined && annotation !== '' && (minor === undefined || minor >= NATIVE_ANNOTATION_SINCE_MINOR)) {
+    // Until 1.26 only "true" made a sidecar native; since then everything but "false" does.
+    const native = minor !== undefined && minor < NATIVE_AUTO_SINCE_MINOR ? annotation === 'true' : annotation !== 'false';
+    return { kind: native ? 'Native' : 'Classic', because: [`${NATIVE_SIDECAR_ANNOTATION} is "${annotation}"`] };
   }
   const setting = mesh.stated.nativeSidecars ?? revision?.nativeSidecars;
   if (setting === undefined && minor === undefined) {
@@ -160,11 +181,13 @@ function formOf(template: PodTemplate, revision: Revision | undefined, mesh: Mes
     return { kind: effective === 'true' ? 'Native' : 'Classic', because: [`${source} is ${effective}`] };
   }
   const pinned = template.spec.nodeName;
-  const kubelet = pinned === undefined ? mesh.nodes.lowestKubeletMinor : mesh.nodes.kubeletMinorByNode?.[pinned];
+  // Istio looks at all nodes where it does not find the one that the pod names.
+  const own = pinned === undefined ? undefined : mesh.nodes.kubeletMinorByNode?.[pinned];
+  const kubelet = own ?? mesh.nodes.lowestKubeletMinor;
   if (kubelet === undefined) {
-    return { kind: 'Unknown', because: [`${source} is auto`], missing: [pinned === undefined ? 'the kubelet versions of the nodes' : `the kubelet version of node ${pinned}`] };
+    return { kind: 'Unknown', because: [`${source} is auto`], missing: ['the kubelet versions of the nodes'] };
   }
-  const because = [`${source} is auto and the ${pinned === undefined ? 'oldest' : 'node\'s'} kubelet is 1.${kubelet}`];
+  const because = [`${source} is auto and the ${own === undefined ? 'oldest' : 'node\'s'} kubelet is 1.${kubelet}`];
   return { kind: kubelet >= NATIVE_AUTO_KUBELET_MINOR ? 'Native' : 'Classic', because };
 }
 

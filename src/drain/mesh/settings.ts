@@ -41,6 +41,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   const { template, mesh, namespace } = input;
   const proxy = input.proxy ?? proxyOf(template, namespace, mesh);
   const revision = findRevision(mesh, proxy.revision);
+  const istioVersion = mesh.stated.istioVersion ?? revision?.version;
   const annotation = readAnnotation(template);
   const resources = winningProxyConfigs(mesh.proxyConfigs ?? [], template, namespace.name, revision?.rootNamespace ?? mesh.rootNamespace);
   const layers = configLayers(revision, annotation.values);
@@ -51,6 +52,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   const refused = annotation.refused ?? lifecycle.refused;
   return {
     proxy,
+    ...(istioVersion === undefined ? {} : { istioVersion }),
     terminationDrainDuration: pick(layers, (values) => values.terminationDrainDuration, DEFAULT_TERMINATION_DRAIN_SECONDS),
     drainDuration: pick(layers, (values) => values.drainDuration, DEFAULT_DRAIN_DURATION_SECONDS),
     minimumDrainDuration: durationVariable(environment, problems),
@@ -328,9 +330,10 @@ function proxyImageOf(template: PodTemplate, layers: readonly Layer[], resources
   if (explicit !== undefined && explicit !== 'auto') {
     return { value: explicit.includes('distroless') ? 'distroless' : 'unknown', origin: { level: 'Template', path: `image of ${PROXY_CONTAINER}` } };
   }
+  // The annotation of its own comes last in Istio (pkg/kube/inject ProxyImage), so that it beats even a selector ProxyConfig.
   const type: Sourced<string> | undefined =
-    sourced(resources.selector?.imageType, { level: 'SelectorProxyConfig', ...(resources.selector === undefined ? {} : { object: proxyConfigName(resources.selector) }) })
-    ?? sourced(annotations['sidecar.istio.io/proxyImageType'], { level: 'Annotation', path: 'sidecar.istio.io/proxyImageType' })
+    sourced(annotations['sidecar.istio.io/proxyImageType'], { level: 'Annotation', path: 'sidecar.istio.io/proxyImageType' })
+    ?? sourced(resources.selector?.imageType, { level: 'SelectorProxyConfig', ...(resources.selector === undefined ? {} : { object: proxyConfigName(resources.selector) }) })
     ?? sourced(layers.find((layer) => layer.origin.level === 'Annotation')?.values.imageType, { level: 'Annotation', path: 'image.imageType' })
     ?? sourced(resources.namespace?.imageType, { level: 'NamespaceProxyConfig' })
     ?? sourced(resources.root?.imageType, { level: 'RootProxyConfig' })

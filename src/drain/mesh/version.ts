@@ -14,3 +14,5 @@ export const NATIVE_AUTO_SINCE_MINOR = 27;
 export const NATIVE_AUTO_KUBELET_MINOR = 33;
 /** Before this minor one failed read of the connection count ended the wait of EXIT_ON_ZERO_ACTIVE_CONNECTIONS; since then five in a row. */
 export const EXIT_ON_ZERO_TRUSTED_SINCE_MINOR = 23;
+/** From this minor on `sidecar.istio.io/inject` counts as "true" or "false" only; before, YAML's words for booleans did, and any other word meant no. */
+export const PLAIN_BOOLEANS_SINCE_MINOR = 27;

@@ -1,4 +1,4 @@
-import type { LabelSelector } from '../../api/kubernetes.ts';
+import type { LabelSelector, Lifecycle } from '../../api/kubernetes.ts';
 import type { Seconds } from './workload.ts';
 
 /** Istio's ProxyConfig message as far as termination goes; from mesh config's defaultConfig or the annotation, already parsed. */
@@ -51,7 +51,7 @@ export interface InjectorValues {
   readonly neverInjectSelector: readonly LabelSelector[];
   readonly alwaysInjectSelector: readonly LabelSelector[];
   /** Helm `global.proxy.lifecycle`: replaces both the hold hook and the native drain hook. */
-  readonly proxyLifecycle?: import('../../api/kubernetes.ts').Lifecycle;
+  readonly proxyLifecycle?: Lifecycle;
   /** Image variant that Helm `global.variant` or the tag states, if any. */
   readonly imageType?: string;
 }

@@ -70,6 +70,8 @@ export interface ContainerSettings {
 /** The value of each clock of a pod's termination, with its origin. */
 export interface EffectiveSettings {
   readonly proxy: ProxyVerdict;
+  /** Of the Istio that injects, where it is known. */
+  readonly istioVersion?: string;
   readonly terminationDrainDuration: Sourced<Seconds>;
   readonly drainDuration: Sourced<Seconds>;
   readonly minimumDrainDuration: Sourced<Seconds>;

@@ -25,7 +25,7 @@ export type ClassicStrategy = 'Drain' | 'ActiveConnections' | 'PreStopHook';
  * Auto never chooses a hook. Before Istio 1.23 a single failed read of the connection count ended the wait
  * (istio/istio#50596), so Auto takes the fixed drain there.
  */
-export function classicStrategy(intent: Intent, settings: EffectiveSettings, istioVersion: string | undefined): ClassicStrategy {
+export function classicStrategy(intent: Intent, settings: EffectiveSettings): ClassicStrategy {
   if (intent.mode === 'Fixed') {
     return 'Drain';
   }
@@ -33,7 +33,7 @@ export function classicStrategy(intent: Intent, settings: EffectiveSettings, ist
     // A hook is written only where the sidecar is certainly classic: on native it would delay SIGTERM and replace a drain that works.
     return settings.proxy.kind === 'Classic' ? 'PreStopHook' : 'ActiveConnections';
   }
-  const minor = istioMinor(istioVersion);
+  const minor = istioMinor(settings.istioVersion);
   if (intent.strategy === 'Auto' && minor !== undefined && minor < EXIT_ON_ZERO_TRUSTED_SINCE_MINOR) {
     return 'Drain';
   }
@@ -64,12 +64,12 @@ const STRATEGIES: Record<ClassicStrategy, (intent: Intent, delay: Seconds, setti
 };
 
 /** The design's table: what one promise means for the proxy at hand. */
-export function compile(intent: Intent, settings: EffectiveSettings, delay: AppDelay, istioVersion: string | undefined): Target {
+export function compile(intent: Intent, settings: EffectiveSettings, delay: AppDelay): Target {
   const hold: Target = intent.holdApplicationUntilProxyStarts === 'Enabled' && settings.proxy.container !== 'Native' ? { hold: true } : {};
   if (settings.proxy.container === 'None' || settings.proxy.kind === 'Native') {
     return {};
   }
-  const strategy = classicStrategy(intent, settings, istioVersion);
+  const strategy = classicStrategy(intent, settings);
   const base = STRATEGIES[strategy](intent, delay.seconds, settings);
   return { ...base, ...hold, ...followedDrain(intent, strategy, delay.seconds) };
 }

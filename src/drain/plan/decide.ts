@@ -2,7 +2,6 @@ import { EXEMPT_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATE
 import { finding, type Finding, type ReasonCode } from '../../api/reasons.ts';
 import { findingsOf } from '../findings/checks.ts';
 import { effectiveSettings } from '../mesh/settings.ts';
-import { findRevision } from '../mesh/injection.ts';
 import type { Change, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
@@ -200,12 +199,11 @@ function awaitedProxyConfig(input: DecideInput, before: Judged): { minimumDrain:
 }
 
 /** What this workload needs of a ProxyConfig resource, where the policy wants its environment there. */
-function minimumDrainByProxyConfig({ policy, mesh }: DecideInput, { settings, clocks }: Judged): Seconds | undefined {
+function minimumDrainByProxyConfig({ policy }: DecideInput, { settings, clocks }: Judged): Seconds | undefined {
   if (policy.intent.environment !== 'ProxyConfig') {
     return undefined;
   }
-  const version = mesh.stated.istioVersion ?? findRevision(mesh, settings.proxy.revision)?.version;
-  return compile(policy.intent, settings, clocks.delay, version).minimumDrain;
+  return compile(policy.intent, settings, clocks.delay).minimumDrain;
 }
 
 interface Planned {
@@ -226,8 +224,7 @@ function plan(original: Workload['template'], input: DecideInput, judge: (templa
     why.set('nativeSidecar', 'the policy wants a native sidecar');
   }
   const drainBroken = brokenDrainClauses(start.settings, intent, start.clocks);
-  const version = input.mesh.stated.istioVersion ?? findRevision(input.mesh, start.settings.proxy.revision)?.version;
-  const target = compile(intent, start.settings, start.clocks.delay, version);
+  const target = compile(intent, start.settings, start.clocks.delay);
   const needsTarget = drainBroken.length > 0 || target.hold === true || target.drainDuration !== undefined || input.ownProxyConfig !== undefined;
   if (needsTarget) {
     const made = valuesFor({ template: formed, settings: start.settings, target, intent, ...(input.ownProxyConfig === undefined ? {} : { ownProxyConfig: input.ownProxyConfig }), drainBroken: drainBroken.length > 0 });

@@ -25,8 +25,8 @@ export interface Intent {
  * changed wish, which is followed, from an operator upgrade that words the same wish differently, which rolls nothing.
  */
 export function intentKey(intent: Intent): string {
-  const { graceMaximum: _limit, ...wish } = intent;
-  return fnv1a(JSON.stringify(Object.entries(wish).sort(([a], [b]) => (a < b ? -1 : 1))));
+  const wish = Object.entries(intent).filter(([name]) => name !== 'graceMaximum').sort(([a], [b]) => (a < b ? -1 : 1));
+  return fnv1a(JSON.stringify(wish));
 }
 
 /** 32-bit FNV-1a, as eight hex digits: enough to tell wishes apart, and pure. */

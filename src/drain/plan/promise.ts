@@ -2,6 +2,7 @@ import type { ReasonCode } from '../../api/reasons.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import type { AppDelay, ProxyClocks } from './clocks.ts';
+import { classicStrategy } from './compile.ts';
 import type { Intent } from './intent.ts';
 
 /** A clause of the promise that a pod template does not keep. */
@@ -52,12 +53,13 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
       present: proxy.busy,
     });
   }
-  if (intent.mode !== 'Fixed' && intent.maxWait > intent.duration && proxy.busy <= proxy.floor) {
+  const wantsToEndEarly = intent.maxWait > intent.duration && classicStrategy(intent, settings) !== 'Drain';
+  if (wantsToEndEarly && proxy.busy <= proxy.floor && proxy.floor > floor) {
     broken.push({
-      code: 'DrainTooShort',
+      code: 'DrainNotAdaptive',
       message: `every pod lingers ${proxy.floor} s although nothing is in flight; the policy wants it to end when it is quiet`,
-      needed: proxy.floor,
-      present: proxy.busy,
+      needed: floor,
+      present: proxy.floor,
     });
   }
   return broken;

@@ -89,20 +89,20 @@ export function simulateTermination(input: TerminationInput): Termination {
 }
 
 function play(input: TerminationInput, requests: readonly InboundRequest[]): Termination {
-  const gracePeriod = input.deletedWithGracePeriod ?? input.settings.gracePeriod.value;
+  // The kubelet never works with less than a second (pkg/kubelet/pod_workers.go calculateEffectiveGracePeriod).
+  const gracePeriod = Math.max(1, input.deletedWithGracePeriod ?? input.settings.gracePeriod.value);
   const apps = playApps(input, requests, gracePeriod);
   const activity = apps.activity;
-  const lastAppExit = [...apps.ends, ...apps.sidecars].reduce((last, end) => Math.max(last, end.exitAt), 0);
-  const proxy = input.settings.proxy.container === 'None'
-    ? undefined
-    : playProxy(input, activity, gracePeriod, lastAppExit);
+  const effects = apps.ends.flatMap((end) => end.preStop?.effects ?? []);
+  const { proxy, sidecars } = playProxyAndSidecars(input, apps, effects, gracePeriod);
+  const lastAppExit = lastExitOf([...apps.ends, ...sidecars]);
   const drainStartsAt = proxy?.drainStartsAt;
   const proxyExit = proxy?.end.exitAt ?? Infinity;
   const listenersClose = proxy?.listenersCloseAt ?? Infinity;
   const partial: Termination = {
     gracePeriod,
     apps: apps.ends,
-    sidecars: apps.sidecars,
+    sidecars,
     ...(proxy === undefined ? {} : { proxy: proxy.end }),
     podGoneAt: Math.max(lastAppExit, proxy?.end.exitAt ?? 0) + POD_REMOVAL_SECONDS,
     ...(drainStartsAt === undefined ? {} : { drainStartsAt }),
@@ -115,17 +115,42 @@ function play(input: TerminationInput, requests: readonly InboundRequest[]): Ter
     outboundUntil: Math.min(proxyExit, apps.ends.length === 0 ? proxyExit : lastAppExit),
     ...firstFailingCall(input.application, apps.ends, proxyExit),
     requests: [],
-    unknownHooks: [...apps.ends, ...apps.sidecars, ...(proxy === undefined ? [] : [proxy.end])]
+    unknownHooks: [...apps.ends, ...sidecars, ...(proxy === undefined ? [] : [proxy.end])]
       .filter((end) => end.preStop?.how === 'Unknown')
       .map((end) => ({ container: end.name, notUnderstood: end.preStop?.notUnderstood ?? [] })),
   };
   return { ...partial, requests: input.requests.map((request) => judge(request, partial, input)) };
 }
 
+function lastExitOf(ends: readonly ContainerEnd[]): Seconds {
+  return ends.reduce((last, end) => Math.max(last, end.exitAt), 0);
+}
+
+/**
+ * Native sidecars get SIGTERM after all containers, in the reverse order of their list; the injector puts its own first,
+ * so that it is the last (kubelet terminationOrdering). A classic proxy is one of the containers that they wait for.
+ */
+function playProxyAndSidecars(
+  input: TerminationInput, apps: AppsPlayed, effects: readonly HookEffect[], gracePeriod: Seconds,
+): { readonly proxy?: ProxyPlayed; readonly sidecars: readonly ContainerEnd[] } {
+  const { container } = input.settings.proxy;
+  const lastAppExit = lastExitOf(apps.ends);
+  const playSidecarsAfter = (last: Seconds): ContainerEnd[] => playSidecars(input, apps.beforeSigterm, gracePeriod, last);
+  const playProxyAfter = (last: Seconds): ProxyPlayed => playProxy({ input, activity: apps.activity, effects, gracePeriod, lastAppExit: last });
+  if (container === 'None') {
+    return { sidecars: playSidecarsAfter(lastAppExit) };
+  }
+  if (container === 'Native') {
+    const sidecars = playSidecarsAfter(lastAppExit);
+    return { proxy: playProxyAfter(lastExitOf([...apps.ends, ...sidecars])), sidecars };
+  }
+  const proxy = playProxyAfter(lastAppExit);
+  return { proxy, sidecars: playSidecarsAfter(Math.max(lastAppExit, proxy.end.exitAt)) };
+}
+
 interface AppsPlayed {
   readonly ends: readonly ContainerEnd[];
-  /** Other native sidecars of the pod. */
-  readonly sidecars: readonly ContainerEnd[];
+  readonly beforeSigterm: PodActivity;
   readonly activity: PodActivity;
 }
 
@@ -141,19 +166,20 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
     const preStop = playHook(container.preStop?.value, {
       input, activity: beforeSigterm, container: 'App', until: gracePeriod, stated: settings.statedPreStop?.value,
     });
-    const sigtermAt = Math.min(preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod), gracePeriod);
-    return { container, preStop, sigtermAt, sigkillAt: sigkillAfter(sigtermAt, gracePeriod) };
+    const hookEnd = Math.min(preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod), gracePeriod);
+    // A hook may tell the app to stop by itself, long before it ends.
+    const sigtermAt = Math.min(preStop?.toldAppToStopAt ?? Infinity, hookEnd);
+    return { container, preStop, sigtermAt, sigkillAt: sigkillAfter(hookEnd, gracePeriod) };
   });
   const firstSigterm = stopped.reduce((earliest, { sigtermAt }) => Math.min(earliest, sigtermAt), Infinity);
   const lastSigterm = stopped.reduce((latest, { sigtermAt }) => Math.max(latest, sigtermAt), 0);
   const served = servedRequests(application, requests, firstSigterm);
   const ends = stopped.map(({ container, preStop, sigtermAt, sigkillAt }): ContainerEnd => {
-    const finished = Math.max(
-      sigtermAt,
-      sigtermAt + application.runsOnAfterSigterm,
-      application.onSigterm === 'ExitAtOnce' ? sigtermAt : served.idleAt,
-    );
-    const killed = finished >= sigkillAt && finished > sigtermAt;
+    const idleAt = application.onSigterm === 'ExitAtOnce' ? sigtermAt : served.idleAt;
+    const ownWorkDone = sigtermAt + application.runsOnAfterSigterm;
+    const finished = Math.max(sigtermAt, ownWorkDone, idleAt);
+    // SIGTERM and SIGKILL both come a moment after the whole second, so that a request that ends with the grace period is just over.
+    const killed = idleAt > sigkillAt || (ownWorkDone >= sigkillAt && ownWorkDone > sigtermAt);
     return {
       name: container.name, role: 'App', ...(preStop === undefined ? {} : { preStop }), sigtermAt, sigkillAt,
       exitAt: killed ? sigkillAt : finished,
@@ -161,12 +187,11 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
       how: killed ? 'Sigkill' : 'Finished',
     };
   });
-  const lastExit = ends.reduce((last, end) => Math.max(last, end.exitAt), 0);
-  const sidecars = playSidecars(input, beforeSigterm, gracePeriod, lastExit);
+  const lastExit = lastExitOf(ends);
   const pooled = application.callsOutEverySecond === 'Pooled' ? { from: -Infinity, to: lastExit } : undefined;
   return {
     ends,
-    sidecars,
+    beforeSigterm,
     activity: {
       inbound: served.intervals.map(({ from, to }) => ({ from, to: ends.length === 0 ? to : Math.min(to, lastExit) })),
       appListenerClosesAt: application.onSigterm === 'KeepListeningUntilIdle'
@@ -215,26 +240,38 @@ interface ProxyPlayed {
   readonly listenersCloseAt: Seconds;
 }
 
-function playProxy(input: TerminationInput, activity: PodActivity, gracePeriod: Seconds, lastAppExit: Seconds): ProxyPlayed {
+interface ProxyPlay {
+  readonly input: TerminationInput;
+  readonly activity: PodActivity;
+  /** What hooks of other containers do to the proxy: all containers share its localhost. */
+  readonly effects: readonly HookEffect[];
+  readonly gracePeriod: Seconds;
+  readonly lastAppExit: Seconds;
+}
+
+function playProxy({ input, activity, effects: foreign, gracePeriod, lastAppExit }: ProxyPlay): ProxyPlayed {
   const { settings } = input;
   const preStop = playHook(settings.proxyPreStop?.value, { input, activity, container: 'Proxy', until: gracePeriod });
   const preStopEnd = Math.min(preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod), gracePeriod);
   // Only SIGTERM is ordered on native sidecars: preStops all run at t = 0 [measured].
   const sigtermAt = settings.proxy.container === 'Native' ? Math.min(Math.max(preStopEnd, lastAppExit), gracePeriod) : preStopEnd;
   const sigkillAt = sigkillAfter(sigtermAt, gracePeriod);
-  const effects = (preStop?.effects ?? []).filter((effect) => effect.at <= gracePeriod);
-  const agentDrain = effectAt(effects, 'AgentDrain');
-  const drainStartsAt = Math.min(agentDrain ?? Infinity, effectAt(effects, 'EnvoyDrain') ?? Infinity, sigtermAt);
+  const effects = [...preStop?.effects ?? [], ...foreign].filter((effect) => effect.at <= gracePeriod).sort((a, b) => a.at - b.at);
+  const quit = effectAt(effects, 'AgentQuit');
+  // SIGTERM decides how the agent ends; a drain call that comes later finds it waiting already.
+  const drainCall = effectAt(effects, 'AgentDrain');
+  const agentDrain = drainCall !== undefined && drainCall <= sigtermAt ? drainCall : undefined;
+  const envoyDrain = effects.find((effect) => effect.kind === 'EnvoyDrain' && effect.at < Math.min(agentDrain ?? Infinity, sigtermAt));
+  const stopped = effectAt(effects, 'EnvoyStopListeners') ?? Infinity;
+  const drainStartsAt = Math.min(agentDrain ?? Infinity, envoyDrain?.at ?? Infinity, sigtermAt);
   const common = { name: PROXY_CONTAINER, role: 'Proxy' as const, ...(preStop === undefined ? {} : { preStop }), sigtermAt, sigkillAt };
 
-  const quit = effectAt(effects, 'AgentQuit');
-  const planned: { at: Seconds; how: ContainerEnd['how'] } = quit !== undefined
-    ? { at: quit, how: 'EndedByAgentCall' }
-    : agentDrain !== undefined
-      ? { at: sigtermAt, how: 'DrainOver' }
-      : settings.exitOnZeroActiveConnections.value
-        ? { at: firstQuietLook(settings, activity, sigtermAt, sigkillAt), how: 'NoConnectionLeft' }
-        : { at: sigtermAt + Math.max(0, settings.terminationDrainDuration.value), how: 'DrainOver' };
+  const bySigterm: { at: Seconds; how: ContainerEnd['how'] } = agentDrain !== undefined
+    ? { at: sigtermAt, how: 'DrainOver' }
+    : settings.exitOnZeroActiveConnections.value
+      ? { at: firstQuietLook(settings, activity, sigtermAt, sigkillAt), how: 'NoConnectionLeft' }
+      : { at: sigtermAt + Math.max(0, settings.terminationDrainDuration.value), how: 'DrainOver' };
+  const planned = quit !== undefined && quit < bySigterm.at ? { at: quit, how: 'EndedByAgentCall' as const } : bySigterm;
   const killed = planned.at >= sigkillAt && planned.at > sigtermAt;
   const end: ContainerEnd = killed
     ? { ...common, exitAt: sigkillAt, exitCode: SIGKILL_EXIT_CODE, how: 'Sigkill' }
@@ -242,8 +279,9 @@ function playProxy(input: TerminationInput, activity: PodActivity, gracePeriod: 
   return {
     end,
     ...(drainStartsAt < end.exitAt ? { drainStartsAt } : {}),
-    // The agent's drain call keeps listeners open for ever (skip_exit); the SIGTERM path closes them after drainDuration [measured].
-    listenersCloseAt: agentDrain !== undefined ? Infinity : sigtermAt + settings.drainDuration.value,
+    // The first call that starts Envoy's drain decides: the agent's keeps listeners open for ever (skip_exit); the SIGTERM
+    // path closes them after drainDuration [measured].
+    listenersCloseAt: Math.min(stopped, agentDrain !== undefined && envoyDrain === undefined ? Infinity : drainStartsAt + settings.drainDuration.value),
   };
 }
 
@@ -278,12 +316,12 @@ function playHook(handler: LifecycleHandler | undefined, play: HookPlay): HookRu
   if (play.stated !== undefined) {
     return { how: 'Completed', endsAt: play.stated, effects: run.effects, notUnderstood: [] };
   }
-  const { endsAt: _, ...rest } = run;
-  return play.input.unknownHooks === 'EndAtOnce' ? { ...rest, endsAt: 0 } : rest;
+  const { how, effects, notUnderstood } = run;
+  return play.input.unknownHooks === 'EndAtOnce' ? { how, effects, notUnderstood, endsAt: 0 } : { how, effects, notUnderstood };
 }
 
 function sigkillAfter(sigtermAt: Seconds, gracePeriod: Seconds): Seconds {
-  return gracePeriod === 0 ? 0 : Math.max(gracePeriod, sigtermAt + MINIMUM_SHUTDOWN_WINDOW_SECONDS);
+  return Math.max(gracePeriod, sigtermAt + MINIMUM_SHUTDOWN_WINDOW_SECONDS);
 }
 
 function effectAt(effects: readonly HookEffect[], kind: HookEffect['kind']): Seconds | undefined {

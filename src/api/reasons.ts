@@ -30,6 +30,12 @@ export const REASONS = {
     action: 'Raise terminationDrainDuration in the annotation proxy.istio.io/config of the pod template, or use EXIT_ON_ZERO_ACTIVE_CONNECTIONS.',
     source: 'istio/istio pkg/envoy/agent.go; ' + MEASURED,
   },
+  DrainNotAdaptive: {
+    severity: 'warning',
+    sentence: 'Every pod lingers for its whole drain although nothing is in flight; the policy wants it to end when it is quiet.',
+    action: 'Use EXIT_ON_ZERO_ACTIVE_CONNECTIONS instead of a long terminationDrainDuration, or mode Fixed where the wait is wanted.',
+    source: 'istio/istio#19564; ' + MEASURED,
+  },
   DrainIgnored: {
     severity: 'warning',
     sentence: 'terminationDrainDuration is set, but something switches it off.',

@@ -43,9 +43,10 @@ export interface HookEffect {
   /**
    * - `AgentDrain`: `POST drain` on 15020; a later SIGTERM ends the proxy at once.
    * - `AgentQuit`: `POST quitquitquit` on 15020 (or Envoy's on 15000); the proxy ends now.
-   * - `EnvoyDrain`: `POST drain_listeners` on 15000; draining begins, SIGTERM is unaffected.
+   * - `EnvoyDrain`: `POST drain_listeners?graceful` on 15000; draining begins, SIGTERM is unaffected.
+   * - `EnvoyStopListeners`: the same without `graceful`; new connections are refused from then on.
    */
-  readonly kind: 'AgentDrain' | 'AgentQuit' | 'EnvoyDrain';
+  readonly kind: 'AgentDrain' | 'AgentQuit' | 'EnvoyDrain' | 'EnvoyStopListeners';
 }
 
 export interface HookRun {

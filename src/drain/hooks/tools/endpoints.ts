@@ -57,7 +57,7 @@ function envoy(shell: Shell, { method, path, query, answer }: Ask): Answer {
   if (ENVOY_MUTATIONS.has(path)) {
     if (method !== 'POST') return { status: METHOD_NOT_ALLOWED, body: 'Method Not Allowed\n' };
     if (path === '/quitquitquit') addEffect(shell.run, 'AgentQuit');
-    if (path === '/drain_listeners') addEffect(shell.run, 'EnvoyDrain');
+    if (path === '/drain_listeners') addEffect(shell.run, /(^|&)graceful(=|&|$)/.test(query) ? 'EnvoyDrain' : 'EnvoyStopListeners');
     return { status: 200, body: 'OK\n' };
   }
   if (path === '/stats') return { status: 200, body: statsText(shell, query) };

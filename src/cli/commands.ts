@@ -1,9 +1,10 @@
 import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
+import { lintCommand } from './lint/command.ts';
 import { versionCommand } from './version/command.ts';
 
 /** Every command, in the order of the help; `others` are those of rooms that this one may not import. */
 export function cliCommands(others: readonly Command[] = []): readonly Command[] {
-  const commands = [versionCommand, ...others];
+  const commands = [lintCommand, ...others, versionCommand];
   return [...commands, completionCommand(commands)];
 }

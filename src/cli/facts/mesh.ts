@@ -1,7 +1,7 @@
 import { DEFAULT_ROOT_NAMESPACE, INJECT_KEY } from '../../api/names.ts';
 import { assembleMesh, DEFAULT_REVISION } from '../../drain/mesh/facts.ts';
 import type { InjectorWebhook, MeshFacts, NamespaceFacts } from '../../drain/model/mesh.ts';
-import type { Collected } from '../input/collect.ts';
+import type { Collected } from '../input/collected.ts';
 import type { Stated } from './flags.ts';
 
 /** All that workloads are judged by, and what of it was assumed. */

@@ -1,0 +1,171 @@
+import type { Finding } from '../../api/reasons.ts';
+import { NATIVE_DRAIN_HOOK } from '../../drain/mesh/settings.ts';
+import type { Change, Conflict, WorkloadOutcome } from '../../drain/model/decision.ts';
+import type { EffectiveSettings } from '../../drain/model/settings.ts';
+import type { Seconds, Workload } from '../../drain/model/workload.ts';
+import { longestPromised } from '../../drain/plan/promise.ts';
+import { DEFAULT_LONGEST_REQUEST_SECONDS, type Application } from '../../drain/timeline/application.ts';
+import type { Panel } from '../../drain/timeline/draw/index.ts';
+import { timelineOf, type Scenario } from '../../drain/timeline/lanes.ts';
+import type { Judgement } from '../facts/judge.ts';
+import { settingsTable, type SettingRow } from './settings-table.ts';
+
+/** What is stated of the application and of the deletion; what is not stated follows from the policy, else from defaults. */
+export interface ExplainOptions {
+  readonly application: Application;
+  readonly longestRequest?: Seconds;
+  readonly endpointDelay?: Seconds;
+  /** As in `kubectl delete --grace-period`. */
+  readonly deletedWithGracePeriod?: Seconds;
+}
+
+export interface ExplainedTimeline extends Panel {
+  readonly when: 'Now' | 'WithPolicy';
+  /** The form that was assumed, where the form is not known. */
+  readonly assumedForm?: 'Classic' | 'Native';
+}
+
+export interface ExplainedPolicy {
+  readonly name: string;
+  readonly enforcement: 'Audit' | 'Enforce';
+  readonly outcome: WorkloadOutcome;
+  readonly message: string;
+  readonly changes: readonly Change[];
+  readonly conflicts: readonly Conflict[];
+  readonly overridden: readonly { readonly name: string; readonly by: string }[];
+}
+
+/** All that `explain` says of one workload, whatever the format. */
+export interface Explanation {
+  readonly workload: Workload;
+  readonly scenario: Scenario;
+  readonly timelines: readonly ExplainedTimeline[];
+  readonly policy?: ExplainedPolicy;
+  readonly settings: readonly SettingRow[];
+  readonly findings: readonly Finding[];
+  readonly exempt?: string;
+  /** Why the proxy is what it is, or what is missing to know it. */
+  readonly proxyBecause: readonly string[];
+  /** What was assumed or could not be read. */
+  readonly assumptions: readonly string[];
+}
+
+export function explain(judgement: Judgement, options: ExplainOptions): Explanation {
+  const { settings: before, assessment, decision } = judgement;
+  const scenario = scenarioOf(judgement, options);
+  const policy = policyOf(judgement);
+  const after = decision?.after;
+  const timelines = [
+    ...panels('Now', 'Now', before, scenario, options),
+    ...(after === undefined || policy === undefined ? [] : panels('WithPolicy', `With policy ${policy.name}`, after, scenario, options)),
+  ];
+  const { proxy } = before;
+  return {
+    workload: judgement.workload,
+    scenario,
+    timelines,
+    ...(policy === undefined ? {} : { policy: { ...policy, overridden: assessment.overridden.map(({ policy: other, by }) => ({ name: other.name, by })) } }),
+    settings: settingsTable(withGracePeriod(before, options), after === undefined ? undefined : withGracePeriod(after, options)),
+    findings: judgement.findings,
+    ...(judgement.exempt === undefined ? {} : { exempt: judgement.exempt }),
+    proxyBecause: proxy.kind === 'Unknown' ? [...proxy.because, `not known: ${proxy.missing.join(', ')}`] : proxy.because,
+    assumptions: assumptionsOf(scenario, timelines),
+  };
+}
+
+/** The timelines of a judgement alone, for reports that show many workloads. */
+export function timelinesOf(judgement: Judgement, options: ExplainOptions): readonly ExplainedTimeline[] {
+  return explain(judgement, options).timelines;
+}
+
+function scenarioOf({ intent, policy }: Judgement, options: ExplainOptions): Scenario {
+  return {
+    application: options.application,
+    longestRequest: options.longestRequest ?? (policy === undefined ? longestPromised(intent) : requestUnder(intent)),
+    endpointDelay: options.endpointDelay ?? intent.endpointDelay,
+    unknownHooks: 'EndAtOnce',
+  };
+}
+
+/** A request that the policy certainly promises for; one of `maxWait` would only make the picture long. */
+function requestUnder(intent: Judgement['intent']): Seconds {
+  return intent.duration > 0 ? intent.duration : Math.min(DEFAULT_LONGEST_REQUEST_SECONDS, intent.maxWait);
+}
+
+function policyOf({ assessment, decision, policy }: Judgement): Omit<ExplainedPolicy, 'overridden'> | undefined {
+  if (decision === undefined || policy === undefined) {
+    return undefined;
+  }
+  return {
+    name: policy,
+    enforcement: assessment.governing === undefined ? 'Audit' : 'Enforce',
+    outcome: decision.outcome,
+    message: decision.message,
+    changes: decision.changes,
+    conflicts: decision.conflicts,
+  };
+}
+
+function withGracePeriod(settings: EffectiveSettings, { deletedWithGracePeriod }: ExplainOptions): EffectiveSettings {
+  return deletedWithGracePeriod === undefined
+    ? settings
+    : { ...settings, gracePeriod: { value: deletedWithGracePeriod, origin: { level: 'Delete' } } };
+}
+
+function panels(when: ExplainedTimeline['when'], heading: string, given: EffectiveSettings, scenario: Scenario, options: ExplainOptions): ExplainedTimeline[] {
+  const settings = withGracePeriod(given, options);
+  if (settings.proxy.container !== 'Unknown') {
+    return [{ when, heading: `${heading}: ${proxyWords(settings)}`, timeline: timelineOf(settings, scenario) }];
+  }
+  return (['Classic', 'Native'] as const).map((form) => ({
+    when,
+    heading: `${heading}, if the sidecar is ${form.toLowerCase()}`,
+    assumedForm: form,
+    timeline: timelineOf(asForm(settings, form), scenario),
+  }));
+}
+
+/** What the same template does with a sidecar of a form that is only assumed. */
+function asForm(settings: EffectiveSettings, form: 'Classic' | 'Native'): EffectiveSettings {
+  const proxyPreStop = settings.proxyPreStop ?? (form === 'Native' ? { value: NATIVE_DRAIN_HOOK, origin: { level: 'BuiltIn' as const } } : undefined);
+  return {
+    ...settings,
+    proxy: { ...settings.proxy, kind: form, container: form },
+    ...(proxyPreStop === undefined ? {} : { proxyPreStop }),
+  };
+}
+
+export function proxyWords(settings: EffectiveSettings): string {
+  switch (settings.proxy.kind) {
+    case 'None':
+      return settings.proxy.ambient ? 'no sidecar, ambient' : 'no sidecar';
+    case 'Classic':
+      return 'classic sidecar';
+    case 'Native':
+      return 'native sidecar';
+    case 'Gateway':
+      return 'gateway';
+    case 'GrpcAgent':
+      return 'gRPC agent without Envoy';
+    case 'Unknown':
+      return 'the form of the sidecar is not known';
+  }
+}
+
+const ON_SIGTERM: Readonly<Record<Application['onSigterm'], string>> = {
+  CloseListenerFinishInFlight: 'the application closes its listener at SIGTERM and finishes what is in flight',
+  KeepListeningUntilIdle: 'the application goes on accepting after SIGTERM until nothing is in flight',
+  ExitAtOnce: 'the application exits at SIGTERM without finishing anything',
+};
+
+function assumptionsOf({ application, longestRequest, endpointDelay }: Scenario, timelines: readonly ExplainedTimeline[]): string[] {
+  const unknown = timelines[0]?.timeline.termination.unknownHooks ?? [];
+  return [
+    `${ON_SIGTERM[application.onSigterm]} (--application)`,
+    `a request that still needs ${longestRequest} s is in flight when the pod is deleted (--longest-request)`,
+    `new requests arrive for ${endpointDelay} s more (--endpoint-delay)`,
+    ...(application.runsOnAfterSigterm > 0 ? [`the application works on for ${application.runsOnAfterSigterm} s after SIGTERM (--runs-on)`] : []),
+    ...(application.idleKeepAliveClient ? ['one client keeps an idle connection open (--idle-client)'] : []),
+    ...unknown.map(({ container, notUnderstood }) => `the preStop of ${container} is drawn as if it ended at once, because its length cannot be known${notUnderstood.length === 0 ? '' : ` (${notUnderstood.join(', ')})`}`),
+  ];
+}

@@ -1,0 +1,141 @@
+import { GROUP, VERSION } from '../../api/names.ts';
+import { POLICY_PLURAL } from '../../api/policy.ts';
+import { INJECTOR_LABEL_SELECTOR } from '../../drain/mesh/facts.ts';
+import { ConnectionError, defineResource, isApiError, KubeClient, KubeConfigError, loadClusterConfig, Transport, type Resource } from '../../kube/index.ts';
+import { CliError } from '../command.ts';
+import type { Collected } from '../input/collected.ts';
+import { ObjectIntake } from '../input/intake.ts';
+import { JUDGED_KINDS } from '../input/kinds.ts';
+import type { Progress } from '../output/progress.ts';
+import { PRODUCT_VERSION } from '../version/product.ts';
+
+export interface ClusterOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  /** Look at the workloads of this namespace only. */
+  readonly namespace?: string;
+  /** With false only the facts are taken: the workloads are in files. */
+  readonly workloads: boolean;
+  readonly progress?: Progress;
+}
+
+export interface ClusterLook {
+  /** How the cluster is called in the output. */
+  readonly name: string;
+  /** What could not be read, in words. */
+  readonly gaps: readonly string[];
+  readonly webhooksUnknownBecause?: string;
+}
+
+interface Wanted {
+  readonly resource: Resource;
+  readonly labelSelector?: string;
+  readonly workload?: boolean;
+}
+
+const FACTS: readonly Wanted[] = [
+  fact('', 'v1', 'namespaces', 'Namespace', false),
+  fact('', 'v1', 'nodes', 'Node', false),
+  { ...fact('admissionregistration.k8s.io', 'v1', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false), labelSelector: INJECTOR_LABEL_SELECTOR },
+  fact('networking.istio.io', 'v1beta1', 'proxyconfigs', 'ProxyConfig', true),
+  fact(GROUP, VERSION, POLICY_PLURAL, 'SidecarDrainPolicy', false),
+  { ...fact('apps', 'v1', 'deployments', 'Deployment', true), labelSelector: 'app=istiod' },
+];
+const CONFIG_MAPS = fact('', 'v1', 'configmaps', 'ConfigMap', true).resource;
+
+function fact(group: string, version: string, plural: string, kind: string, namespaced: boolean): Wanted {
+  return { resource: defineResource({ group, version, plural, kind, namespaced }) };
+}
+
+/** Pods, ReplicaSets and Jobs of a cluster belong to something that is judged itself. */
+const NOT_LISTED = new Set(['Pod', 'ReplicaSet', 'Job']);
+
+const WORKLOADS: readonly Wanted[] = JUDGED_KINDS.filter((adapter) => !NOT_LISTED.has(adapter.kind)).map((adapter) => {
+  const [group, version] = adapter.apiVersion.split('/') as [string, string];
+  return { ...fact(group, version, adapter.plural, adapter.kind, true), workload: true };
+});
+
+/** Adds what a cluster says to what the files said; the files win. Only reads. */
+export async function lookAtCluster(collected: Collected, options: ClusterOptions): Promise<ClusterLook> {
+  const { kubeconfig, context } = options;
+  let transport: Transport | undefined;
+  try {
+    const config = await loadClusterConfig({ ...(kubeconfig === undefined ? {} : { file: kubeconfig }), ...(context === undefined ? {} : { context }) });
+    transport = new Transport({ config, userAgent: `sidecar-drain/${PRODUCT_VERSION}` });
+    const name = config.context === '' ? config.server : config.context;
+    const look = await readAll(new KubeClient(transport), new ObjectIntake(collected, { namespace: '' }), options);
+    return { name, ...look };
+  } catch (error) {
+    if (error instanceof KubeConfigError || error instanceof ConnectionError || isApiError(error)) {
+      throw new CliError(error.message);
+    }
+    throw error;
+  } finally {
+    await transport?.close();
+  }
+}
+
+async function readAll(client: KubeClient, intake: ObjectIntake, options: ClusterOptions): Promise<Omit<ClusterLook, 'name'>> {
+  const gaps: string[] = [];
+  let webhooksUnknownBecause: string | undefined;
+  const wanted = [...FACTS, ...(options.workloads ? WORKLOADS : [])];
+  for (const [index, { resource, labelSelector, workload }] of wanted.entries()) {
+    options.progress?.update(`listing ${resource.fullName}`, index, wanted.length + 1);
+    const namespace = workload === true && options.namespace !== undefined ? { namespace: options.namespace } : {};
+    try {
+      for await (const page of client.pages<Record<string, unknown>>(resource, { ...namespace, ...(labelSelector === undefined ? {} : { labelSelector }) })) {
+        for (const item of page.items) {
+          // Items of a list carry neither kind nor version.
+          intake.object(resource.apiVersion, resource.kind, item, workload === true);
+        }
+      }
+    } catch (error) {
+      const gap = gapOf(error, resource);
+      if (gap === undefined) {
+        continue;
+      }
+      gaps.push(gap);
+      if (resource.kind === 'MutatingWebhookConfiguration') {
+        webhooksUnknownBecause = gap;
+      }
+    }
+  }
+  options.progress?.update('reading Istio\'s configuration', wanted.length, wanted.length + 1);
+  gaps.push(...await readConfigMaps(client, intake));
+  options.progress?.done();
+  return { gaps, ...(webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause }) };
+}
+
+/** A kind that is not installed is no gap: there are none of it. */
+function gapOf(error: unknown, resource: Resource): string | undefined {
+  if (!isApiError(error)) {
+    throw error;
+  }
+  if (error.isNotFound) {
+    return undefined;
+  }
+  if (error.isForbidden) {
+    return `${resource.fullName} may not be listed`;
+  }
+  throw error;
+}
+
+/** Only the ConfigMaps of each control plane's own namespace: a cluster's others are nobody's business here. */
+async function readConfigMaps(client: KubeClient, intake: ObjectIntake): Promise<string[]> {
+  const gaps: string[] = [];
+  for (const namespace of intake.controlPlaneNamespaces()) {
+    try {
+      for await (const page of client.pages<Record<string, unknown>>(CONFIG_MAPS, { namespace })) {
+        for (const item of page.items) {
+          intake.object('v1', 'ConfigMap', item, false);
+        }
+      }
+    } catch (error) {
+      const gap = gapOf(error, CONFIG_MAPS);
+      if (gap !== undefined) {
+        gaps.push(`${gap} in ${namespace}: mesh config is not known`);
+      }
+    }
+  }
+  return gaps;
+}

@@ -1,0 +1,84 @@
+import { CliError, UsageError, type Invocation } from '../command.ts';
+import { collect } from '../input/collect.ts';
+import { emptyCollection, type Collected } from '../input/collected.ts';
+import type { InputDocument } from '../input/documents.ts';
+import { problemText } from '../input/problems.ts';
+import type { Workload } from '../../drain/model/workload.ts';
+import { progressOn } from '../output/progress.ts';
+import type { ClusterLook } from './cluster.ts';
+import { maxFileBytes, statedBy } from './flags.ts';
+import type { JudgeContext } from './judge.ts';
+import { factsOf } from './mesh.ts';
+
+/** What a command works on. */
+export interface Loaded {
+  readonly collected: Collected;
+  readonly context: JudgeContext;
+  readonly cluster?: ClusterLook;
+  /** What was assumed or could not be seen, in words, for the head of the output. */
+  readonly notes: readonly string[];
+}
+
+export interface LoadOptions {
+  readonly onWorkload?: (document: InputDocument, workload: Workload) => void;
+  /** More files than those of -f, for example those of --policy. */
+  readonly alsoFiles?: readonly string[];
+}
+
+/** Reads what the flags name: files, standard input, a cluster. Throws where nothing could be judged. */
+export async function load({ flags, io }: Invocation, options: LoadOptions = {}): Promise<Loaded> {
+  const paths = flags.strings('file');
+  const useCluster = flags.boolean('cluster');
+  if (paths.length === 0 && !useCluster) {
+    throw new UsageError('no input: give files or folders with -f (- is standard input), or --cluster');
+  }
+  const stated = statedBy(flags);
+  const namespace = flags.string('namespace');
+  const progress = progressOn(io.stderr);
+  const files = [...paths, ...(options.alsoFiles ?? [])];
+  const collected = files.length === 0 ? emptyCollection() : await collect({
+    paths: files, stdin: io.stdin, namespace: namespace ?? 'default', maxFileBytes: maxFileBytes(flags), progress,
+    ...(options.onWorkload === undefined ? {} : { onWorkload: options.onWorkload }),
+  });
+  let cluster: ClusterLook | undefined;
+  if (useCluster) {
+    // The Kubernetes client is most of the program: files alone do without it.
+    const { lookAtCluster } = await import('./cluster.ts');
+    const kubeconfig = flags.string('kubeconfig');
+    const context = flags.string('context');
+    cluster = await lookAtCluster(collected, {
+      ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(context === undefined ? {} : { context }),
+      ...(namespace === undefined ? {} : { namespace }), workloads: paths.length === 0, progress,
+    });
+  }
+  const facts = factsOf(collected, stated, {
+    complete: cluster !== undefined,
+    ...(cluster?.webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause: cluster.webhooksUnknownBecause }),
+  });
+  return {
+    collected,
+    context: { facts, stated, policies: collected.policies.map((policy) => policy.record) },
+    ...(cluster === undefined ? {} : { cluster }),
+    notes: [...facts.assumptions.map((text) => `assumed: ${text}`), ...(cluster?.gaps ?? []).map((gap) => `not known: ${gap}`)],
+  };
+}
+
+/** One line each on standard error, whatever the format of the output. */
+export function reportProblems({ collected }: Loaded, { io }: Invocation): void {
+  for (const problem of collected.problems) {
+    io.stderr.write(`${problemText(problem)}\n`);
+  }
+}
+
+/** Where there is nothing to judge the exit code is 2; the message says what was there instead. */
+export function requireWorkloads({ collected, cluster }: Loaded): void {
+  if (collected.workloads.length > 0) {
+    return;
+  }
+  if (cluster !== undefined && collected.stats.files === 0) {
+    throw new CliError(`no workloads in ${cluster.name}: nothing to judge`);
+  }
+  const { files, documents } = collected.stats;
+  const unreadable = collected.problems.length > 0 ? `, and ${collected.problems.length} could not be read as they stand (see above)` : '';
+  throw new CliError(`nothing to judge: ${files} ${files === 1 ? 'file' : 'files'} with ${documents} Kubernetes objects, none of them with a pod template${unreadable}`);
+}

@@ -1,0 +1,47 @@
+import type { SidecarDrainPolicy } from '../../api/policy.ts';
+import type { InjectorRecord, IstiodRecord, MeshConfigRecord } from '../../drain/mesh/facts.ts';
+import type { InjectorWebhook, ProxyConfigResource } from '../../drain/model/mesh.ts';
+import type { Workload } from '../../drain/model/workload.ts';
+import type { PolicyRecord } from '../../drain/plan/policies.ts';
+import type { InputProblem } from './problems.ts';
+
+/** A policy with the object it was read from: some outputs print it again. */
+export interface InputPolicy {
+  readonly record: PolicyRecord;
+  readonly raw: SidecarDrainPolicy;
+  /** Absent for one of a cluster. */
+  readonly file?: string;
+  readonly line?: number;
+}
+
+export interface InputStats {
+  files: number;
+  /** Files in which no Kubernetes object was found. */
+  skippedFiles: number;
+  /** Kubernetes objects, whatever their kind. */
+  documents: number;
+  /** Those that neither carry a pod template nor state a fact. */
+  otherDocuments: number;
+}
+
+/** Everything that is kept of the input: small records, whatever the size of the files. */
+export interface Collected {
+  readonly workloads: Workload[];
+  readonly policies: InputPolicy[];
+  /** Labels by name of namespace. */
+  readonly namespaces: Map<string, Readonly<Record<string, string>>>;
+  readonly proxyConfigs: ProxyConfigResource[];
+  readonly configMaps: (MeshConfigRecord | InjectorRecord)[];
+  readonly webhooks: InjectorWebhook[];
+  readonly istiods: IstiodRecord[];
+  readonly kubeletMinors: Map<string, number>;
+  readonly problems: InputProblem[];
+  readonly stats: InputStats;
+}
+
+export function emptyCollection(): Collected {
+  return {
+    workloads: [], policies: [], namespaces: new Map(), proxyConfigs: [], configMaps: [], webhooks: [], istiods: [], kubeletMinors: new Map(),
+    problems: [], stats: { files: 0, skippedFiles: 0, documents: 0, otherDocuments: 0 },
+  };
+}

@@ -1,0 +1,67 @@
+import { judge, type Judgement } from '../facts/judge.ts';
+import type { Loaded } from '../facts/load.ts';
+import { pathInKind } from '../input/kinds.ts';
+import { lineOfPath } from '../input/lines.ts';
+import { counts, docsOf, fingerprint, type LintReport, type LintSummary, type ReportedFinding } from '../output/report.ts';
+import type { Workload } from '../../drain/model/workload.ts';
+
+/** Judges all workloads, one at a time: of each only its findings are kept. */
+export function makeReport({ collected, context, notes }: Loaded, baseline?: ReadonlySet<string>): LintReport {
+  const findings: ReportedFinding[] = [];
+  const unclean = new Set<Workload>();
+  for (const workload of collected.workloads) {
+    for (const finding of findingsOfJudgement(judge(workload, context), context.facts.injectionAssumed, baseline)) {
+      findings.push(finding);
+      if (counts(finding)) {
+        unclean.add(workload);
+      }
+    }
+  }
+  const { stats, problems } = collected;
+  return { findings, notes, problems, summary: summaryOf(findings, collected.workloads.length, collected.workloads.length - unclean.size, stats) };
+}
+
+/** The findings of one workload with their place in its file. */
+export function findingsOfJudgement(judgement: Judgement, injectionAssumed: boolean, baseline?: ReadonlySet<string>): ReportedFinding[] {
+  const { workload, policy, exempt } = judgement;
+  const { apiVersion, kind, namespace, name, source } = workload;
+  const reported: ReportedFinding[] = [];
+  for (const finding of judgement.findings) {
+    // Said once at the head of the output, because it is true of every workload alike.
+    if (injectionAssumed && finding.code === 'ProxyKindUnknown') {
+      continue;
+    }
+    const line = lineOfPath(source, finding.path);
+    reported.push({
+      code: finding.code,
+      severity: finding.severity,
+      workload: { apiVersion, kind, namespace, name },
+      ...(source === undefined || line === undefined ? {} : { file: source.file, line }),
+      ...(finding.path === undefined ? {} : { path: pathInKind(kind, finding.path) }),
+      message: finding.message,
+      action: finding.action,
+      docs: docsOf(finding.code),
+      ...(policy === undefined ? {} : { policy }),
+      baseline: baseline?.has(fingerprint({ code: finding.code, workload, ...(finding.path === undefined ? {} : { path: pathInKind(kind, finding.path) }) })) === true,
+      ...(exempt === undefined ? {} : { exempt }),
+    });
+  }
+  return reported;
+}
+
+function summaryOf(findings: readonly ReportedFinding[], workloads: number, clean: number, stats: Loaded['collected']['stats']): LintSummary {
+  const counted = { error: 0, warning: 0, info: 0 };
+  let inBaseline = 0;
+  let exempt = 0;
+  for (const finding of findings) {
+    if (counts(finding)) {
+      counted[finding.severity]++;
+    }
+    inBaseline += finding.baseline ? 1 : 0;
+    exempt += finding.exempt === undefined ? 0 : 1;
+  }
+  return {
+    workloads, clean, errors: counted.error, warnings: counted.warning, infos: counted.info, inBaseline, exempt,
+    files: stats.files, skippedFiles: stats.skippedFiles, documents: stats.documents,
+  };
+}

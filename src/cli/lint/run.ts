@@ -1,0 +1,67 @@
+import { writeFileSync } from 'node:fs';
+import type { Severity } from '../../api/reasons.ts';
+import { CliError, EXIT_FINDINGS, EXIT_OK, type Invocation } from '../command.ts';
+import { load, reportProblems, requireWorkloads } from '../facts/load.ts';
+import { styleFor } from '../output/style.ts';
+import { atLeast, counts, type LintReport } from '../output/report.ts';
+import { lintText, summaryLine } from '../output/text.ts';
+import { readBaseline, writeBaseline } from './baseline.ts';
+import type { LintOutput } from './command.ts';
+import { makeReport } from './report.ts';
+
+export async function runLint(invocation: Invocation): Promise<number> {
+  const { flags, io } = invocation;
+  const loaded = await load(invocation);
+  reportProblems(loaded, invocation);
+  if (!flags.boolean('allow-empty')) {
+    requireWorkloads(loaded);
+  }
+  const baselineFile = flags.string('baseline');
+  const baseline = baselineFile === undefined ? undefined : readBaseline(baselineFile);
+  const report = makeReport(loaded, baseline);
+  const writeTo = flags.string('write-baseline');
+  if (writeTo !== undefined) {
+    writeBaseline(writeTo, report);
+    io.stderr.write(`wrote ${report.findings.length} findings to ${writeTo}\n`);
+    return EXIT_OK;
+  }
+  const failOn = (flags.string('fail-on') ?? 'error') as Severity;
+  await print(report, invocation);
+  const failed = report.findings.some((finding) => counts(finding) && atLeast(finding.severity, failOn));
+  return failed || (flags.boolean('strict') && report.problems.length > 0) ? EXIT_FINDINGS : EXIT_OK;
+}
+
+async function print(report: LintReport, { flags, io }: Invocation): Promise<void> {
+  const format = (flags.string('output') ?? 'text') as LintOutput;
+  const file = flags.string('output-file');
+  const output = format === 'text'
+    ? lintText(report, styleFor(file === undefined ? io : undefined), flags.boolean('quiet'))
+    : await render(format, report);
+  if (file === undefined) {
+    io.stdout.write(output);
+    return;
+  }
+  try {
+    writeFileSync(file, output);
+  } catch (error) {
+    throw new CliError(`--output-file ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  io.stderr.write(`${summaryLine(report.summary)}; written to ${file}\n`);
+}
+
+async function render(format: Exclude<LintOutput, 'text'>, report: LintReport): Promise<string> {
+  switch (format) {
+    case 'json': {
+      const { lintJson } = await import('../output/json.ts');
+      return lintJson(report);
+    }
+    case 'sarif': {
+      const { lintSarif } = await import('../output/sarif.ts');
+      return lintSarif(report);
+    }
+    case 'junit': {
+      const { lintJunit } = await import('../output/junit.ts');
+      return lintJunit(report);
+    }
+  }
+}

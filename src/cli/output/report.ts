@@ -1,0 +1,70 @@
+import type { Finding, ReasonCode, Severity } from '../../api/reasons.ts';
+import type { WorkloadRef } from '../../drain/model/workload.ts';
+import type { InputProblem } from '../input/problems.ts';
+
+/** What lint found, in the form that every output format is made from. */
+export interface LintReport {
+  readonly findings: readonly ReportedFinding[];
+  readonly summary: LintSummary;
+  /** Assumptions and gaps, in words. */
+  readonly notes: readonly string[];
+  readonly problems: readonly InputProblem[];
+}
+
+export interface ReportedFinding {
+  readonly code: ReasonCode;
+  readonly severity: Severity;
+  readonly workload: WorkloadRef;
+  /** Absent for a workload of a cluster. */
+  readonly file?: string;
+  readonly line?: number;
+  /** Field path in the workload, or the object that is meant. */
+  readonly path?: string;
+  readonly message: string;
+  readonly action: string;
+  /** Where the finding is explained, relative to the project's root. */
+  readonly docs: string;
+  /** The policy by whose wish the workload was judged. */
+  readonly policy?: string;
+  /** Known before: it stands in the baseline file. */
+  readonly baseline: boolean;
+  /** The workload's annotation sidecardrain.io/exempt. */
+  readonly exempt?: string;
+}
+
+export interface LintSummary {
+  readonly workloads: number;
+  /** Workloads without any finding that counts. */
+  readonly clean: number;
+  readonly errors: number;
+  readonly warnings: number;
+  readonly infos: number;
+  /** Findings that do not count, because they are known. */
+  readonly inBaseline: number;
+  readonly exempt: number;
+  readonly files: number;
+  readonly skippedFiles: number;
+  readonly documents: number;
+}
+
+export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'info'];
+
+/** True where a finding counts for the exit code. */
+export function counts(finding: ReportedFinding): boolean {
+  return !finding.baseline && finding.exempt === undefined;
+}
+
+export function atLeast(severity: Severity, threshold: Severity): boolean {
+  return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(threshold);
+}
+
+/** The page of findings has one heading for each code. */
+export function docsOf(code: ReasonCode): string {
+  return `docs/reference/findings.md#${code.toLowerCase()}`;
+}
+
+/** The same finding of the same workload, wherever it stands in its file and whatever its numbers are. */
+export function fingerprint(finding: Pick<Finding, 'code' | 'path'> & { readonly workload: WorkloadRef }): string {
+  const { kind, namespace, name } = finding.workload;
+  return [finding.code, kind, namespace, name, finding.path ?? ''].join(' ');
+}

@@ -37,8 +37,13 @@ export type IstioYamlReading =
   | { readonly ok: true; readonly value: IstioYamlValue; readonly document: IstioYamlDocument }
   | { readonly ok: false; readonly malformed: Malformed };
 
-/** Syntax and values together; also right for the text of Istio's mesh ConfigMap. */
-export function readIstioYaml(text: string): IstioYamlReading {
+/** An edit reads the same few texts again and again while it proceeds; more need not be kept, for documents are large. */
+const CACHED_DOCUMENTS = 16;
+
+/** Syntax and values together; also right for the text of Istio's mesh ConfigMap. The result must not be changed. */
+export const readIstioYaml: (text: string) => IstioYamlReading = memoizeByText(CACHED_DOCUMENTS, read);
+
+function read(text: string): IstioYamlReading {
   const parsed = parseIstioYaml(text);
   if (!parsed.ok) {
     return parsed;

@@ -44,6 +44,8 @@ export interface LoadConfigOptions {
   context?: string | undefined;
   env?: Readonly<Record<string, string | undefined>>;
   home?: string;
+  /** Prefix of the pod's files, where the service account is not at the usual place. */
+  podRoot?: string;
 }
 
 // A service account's token file is replaced by the kubelet long before it expires; client-go reads it once a minute.
@@ -51,7 +53,7 @@ const rotatingMaxAgeMs = 30_000;
 
 type Source =
   | { kind: 'files'; files: string[]; label: string }
-  | { kind: 'pod'; label: string };
+  | { kind: 'pod'; root: string; label: string };
 
 export async function loadClusterConfig(options: LoadConfigOptions = {}): Promise<ClusterConfig> {
   const source = await findSource(options);
@@ -105,8 +107,9 @@ async function findSource(options: LoadConfigOptions): Promise<Source> {
     if (present.length === 0) await mustRead(listed[0] ?? '', 'the environment variable KUBECONFIG');
     return { kind: 'files', files: present, label: `KUBECONFIG=${present.join(delimiter)}` };
   }
-  if (env.KUBERNETES_SERVICE_HOST && await exists(`${serviceAccountRoot}/token`)) {
-    return { kind: 'pod', label: `service account of this pod (${serviceAccountRoot})` };
+  const root = options.podRoot ?? '';
+  if (env.KUBERNETES_SERVICE_HOST && await exists(`${root}${serviceAccountRoot}/token`)) {
+    return { kind: 'pod', root, label: `service account of this pod (${root}${serviceAccountRoot})` };
   }
   const home = options.home ?? env.HOME ?? homedir();
   const standard = join(home, '.kube', 'config');
@@ -141,7 +144,7 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
   const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
   const kubeConfig = new KubeConfig();
   if (source.kind === 'pod') {
-    kubeConfig.loadFromCluster();
+    kubeConfig.loadFromCluster(source.root);
     return kubeConfig;
   }
   for (const file of source.files) {

@@ -2,6 +2,7 @@
 // 429 and Retry-After, a limit on writes in flight, fresh credentials after a 401, metrics, and errors that say what
 // to do. client-node's own requests open a TLS connection each and have none of this.
 
+import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import { Connection } from './connection.ts';
 import type { ClusterConfig } from './config.ts';
@@ -117,6 +118,8 @@ export class Transport {
 
   /** The parsed JSON of the answer; undefined when it has no body. */
   request<T>(request: ApiRequest): Promise<T> {
+    // One signal ends hundreds of writes that wait; Node would call its eleventh listener a leak.
+    if (request.signal !== undefined) setMaxListeners(0, request.signal);
     if (request.method === 'GET' || request.urgent === true) return this.send(request, parse) as Promise<T>;
     return this.writes.add(() => this.send(request, parse) as Promise<T>, limits(request));
   }

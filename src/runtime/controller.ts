@@ -1,5 +1,6 @@
 // The worker loop: takes keys, reconciles them, and does with each outcome what the one table below says.
 
+import { setMaxListeners } from 'node:events';
 import { isApiError, silentLogger, systemClock } from '../kube/index.ts';
 import type { Logger } from '../kube/index.ts';
 import type { Clock } from './clock.ts';
@@ -69,6 +70,8 @@ export class Controller {
     this.name = options.name;
     this.logger = (options.logger ?? silentLogger).child({ controller: options.name });
     this.clock = options.clock ?? systemClock;
+    // Every request that is under way listens to it.
+    setMaxListeners(0, this.abort.signal);
   }
 
   start(): void {

@@ -5,6 +5,7 @@
 // What was started last stops first. The whole stop has a deadline; a second signal ends the process at once. An
 // error that nobody caught is logged and ends the process with 1: a controller in an unknown state must not write.
 
+import { setMaxListeners } from 'node:events';
 import { silentLogger, sleep, systemClock } from '../kube/index.ts';
 import type { Logger } from '../kube/index.ts';
 import type { Clock } from './clock.ts';
@@ -51,6 +52,7 @@ export class Lifecycle {
     this.clock = options.clock ?? systemClock;
     this.process = options.process ?? process;
     this.deadlineMs = options.stopDeadlineMs ?? 20_000;
+    setMaxListeners(0, this.stopping.signal);
   }
 
   get state(): LifecycleState {

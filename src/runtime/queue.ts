@@ -9,6 +9,7 @@
 import { backoffMs, systemClock } from '../kube/index.ts';
 import type { Clock } from './clock.ts';
 import { DelayedKeys } from './delayed.ts';
+import { OrderedKeys } from './ordered-keys.ts';
 
 export type Priority = 'live' | 'initial';
 
@@ -37,9 +38,9 @@ export class WorkQueue {
   private readonly backoffMaxMs: number;
   private readonly random: () => number;
   private observer: QueueObserver | undefined;
-  // Insertion order is the order of work. The value is when the key was added.
-  private readonly live = new Map<string, number>();
-  private readonly initial = new Map<string, number>();
+  // With the time at which each key was added.
+  private readonly live = new OrderedKeys();
+  private readonly initial = new OrderedKeys();
   private readonly working = new Map<string, number>();
   private readonly again = new Map<string, { at: number; priority: Priority }>();
   private readonly failures = new Map<string, number>();
@@ -169,21 +170,19 @@ export class WorkQueue {
     if (waiting !== undefined) {
       if (priority === 'initial') return;
       this.initial.delete(key);
-      this.live.set(key, waiting);
+      this.live.push(key, waiting);
       return;
     }
     if (addedAt === undefined) this.observer?.onAdd();
-    (priority === 'live' ? this.live : this.initial).set(key, addedAt ?? this.clock.monotonic());
+    (priority === 'live' ? this.live : this.initial).push(key, addedAt ?? this.clock.monotonic());
     const waiter = this.waiters.shift();
     if (waiter !== undefined) waiter(this.takeNow());
   }
 
   private takeNow(): string | undefined {
-    const from = this.live.size > 0 ? this.live : this.initial;
-    const first = from.entries().next();
-    if (first.done === true) return undefined;
-    const [key, addedAt] = first.value;
-    from.delete(key);
+    const first = this.live.shift() ?? this.initial.shift();
+    if (first === undefined) return undefined;
+    const [key, addedAt] = first;
     const now = this.clock.monotonic();
     this.working.set(key, now);
     this.observer?.onTake((now - addedAt) / 1000);

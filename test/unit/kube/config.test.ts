@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { serviceAccountRoot } from '../../../src/kube/config.ts';
 import { KubeConfigError, loadClusterConfig } from '../../../src/kube/index.ts';
 import type { LoadConfigOptions } from '../../../src/kube/index.ts';
 
@@ -111,6 +112,36 @@ printf '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",
     expect(cached.headers).toEqual(['authorization', 'Bearer number-1']);
     expect(fresh.headers).toEqual(['authorization', 'Bearer number-2']);
     expect(config.credentialsMaxAgeMs).toBeGreaterThan(0);
+  });
+});
+
+describe('the service account of a pod', () => {
+  const root = serviceAccountRoot;
+  const address = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '443' };
+  beforeAll(async () => {
+    // client-node looks at the environment itself.
+    Object.assign(process.env, address);
+    await mkdir(`${inFolder('pod')}${root}`, { recursive: true });
+    await writeFile(`${inFolder('pod')}${root}/token`, 'first\n');
+    await writeFile(`${inFolder('pod')}${root}/ca.crt`, 'ca');
+    await writeFile(`${inFolder('pod')}${root}/namespace`, 'sidecar-drain-system\n');
+  });
+  afterAll(() => {
+    for (const name of Object.keys(address)) Reflect.deleteProperty(process.env, name);
+  });
+
+  it('is taken inside of a pod, and its token is read again when the kubelet has replaced it', async () => {
+    const config = await load({ env: address, podRoot: inFolder('pod'), home: inFolder('home') });
+    expect(config).toMatchObject({ server: 'https://[fd00::1]:443', namespace: 'sidecar-drain-system' });
+    expect(config.credentialsMaxAgeMs).toBeGreaterThan(0);
+    await writeFile(`${inFolder('pod')}${root}/token`, 'second\n');
+
+    const { ca, headers } = await config.credentials(true);
+    expect([ca?.toString(), headers]).toEqual(['ca', ['authorization', 'Bearer second']]);
+  });
+
+  it('is not looked at outside of one', async () => {
+    await expect(load({ podRoot: inFolder('pod'), home: inFolder('home') })).resolves.toMatchObject({ context: 'home-context' });
   });
 });
 

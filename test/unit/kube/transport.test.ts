@@ -216,6 +216,19 @@ describe('abort', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it('may be listened to by many requests without a warning of Node', async () => {
+    const warnings: string[] = [];
+    const onWarning = (warning: Error) => { warnings.push(warning.name); };
+    process.on('warning', onWarning);
+    const { client } = await setup((_request, response) => { answer(response, 200, {}); });
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 50 }, () => client.mergePatch(deployments, cart, {}, { signal })));
+    await new Promise((resolve) => { setImmediate(resolve); });
+    process.off('warning', onWarning);
+
+    expect(warnings).toEqual([]);
+  });
+
   it('sends nothing when it came before', async () => {
     const { server, client } = await setup((_request, response) => { answer(response, 200, {}); });
 
@@ -356,6 +369,29 @@ describe('credentials', () => {
     }
 
     expect(server.requests.map((request) => request.headers.authorization)).toEqual(['Bearer 1', 'Bearer 1', 'Bearer 3']);
+  });
+
+  it('with another certificate go over new connections, while what is under way ends on the old ones', async () => {
+    let ca = 'one';
+    const waiting: (() => void)[] = [];
+    const server = await FakeServer.start((request, response) => {
+      if (request.url.endsWith('slow')) waiting.push(() => { answer(response, 200, { kind: 'Slow' }); });
+      else answer(response, 200, {});
+    });
+    const transport = new Transport({ userAgent: 'x', connections: 1,
+      config: { ...server.config, credentialsMaxAgeMs: 1, credentials: () => Promise.resolve({ headers: [], ca: Buffer.from(ca) }) } });
+    cleanups.push(() => transport.close(), () => server.stop());
+    const client = new KubeClient(transport);
+
+    const slow = client.get(deployments, { name: 'slow', namespace: 'shop' });
+    await eventually(() => waiting.length === 1, 'the request is under way');
+    ca = 'two';
+    await client.get(deployments, cart);
+    await client.get(deployments, cart);
+    waiting[0]!();
+
+    await expect(slow).resolves.toEqual({ kind: 'Slow' });
+    expect(server.connections).toBe(2);
   });
 
   it('that cannot be had at all are an error with a code', async () => {

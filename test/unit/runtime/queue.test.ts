@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DelayedKeys } from '../../../src/runtime/delayed.ts';
+import { OrderedKeys } from '../../../src/runtime/ordered-keys.ts';
 import { VirtualClock, WorkQueue } from '../../../src/runtime/index.ts';
 
 let clock: VirtualClock;
@@ -192,6 +193,37 @@ describe('WorkQueue', () => {
       }
       expect([...owed]).toEqual([]);
     }), { numRuns: 60 });
+  });
+});
+
+describe('OrderedKeys', () => {
+  it('is a list, whatever is pushed, removed and taken', () => {
+    const action = fc.oneof(
+      fc.record({ do: fc.constant('push' as const), key: fc.constantFrom('a', 'b', 'c', 'd') }),
+      fc.record({ do: fc.constant('delete' as const), key: fc.constantFrom('a', 'b', 'c', 'd') }),
+      fc.record({ do: fc.constant('shift' as const) }),
+      fc.record({ do: fc.constant('clear' as const) }),
+    );
+    fc.assert(fc.property(fc.array(action, { maxLength: 50 }), (actions) => {
+      const keys = new OrderedKeys();
+      let model: [string, number][] = [];
+      for (const [time, one] of actions.entries()) {
+        if (one.do === 'push' && !keys.has(one.key)) {
+          keys.push(one.key, time);
+          model.push([one.key, time]);
+        }
+        if (one.do === 'delete') {
+          keys.delete(one.key);
+          model = model.filter(([key]) => key !== one.key);
+        }
+        if (one.do === 'shift') expect(keys.shift()).toEqual(model.shift());
+        if (one.do === 'clear') {
+          keys.clear();
+          model = [];
+        }
+        expect(keys.size).toBe(model.length);
+      }
+    }));
   });
 });
 

@@ -1,4 +1,3 @@
-import type { Finding } from '../../api/reasons.ts';
 import { NATIVE_DRAIN_HOOK } from '../../drain/mesh/settings.ts';
 import type { Change, Conflict, WorkloadOutcome } from '../../drain/model/decision.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
@@ -8,6 +7,8 @@ import { DEFAULT_LONGEST_REQUEST_SECONDS, type Application } from '../../drain/t
 import type { Panel } from '../../drain/timeline/draw/index.ts';
 import { timelineOf, type Scenario } from '../../drain/timeline/lanes.ts';
 import type { Judgement } from '../facts/judge.ts';
+import { findingsOfJudgement } from '../lint/report.ts';
+import type { ReportedFinding } from '../output/report.ts';
 import { settingsTable, type SettingRow } from './settings-table.ts';
 
 /** What is stated of the application and of the deletion; what is not stated follows from the policy, else from defaults. */
@@ -42,7 +43,7 @@ export interface Explanation {
   readonly timelines: readonly ExplainedTimeline[];
   readonly policy?: ExplainedPolicy;
   readonly settings: readonly SettingRow[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly ReportedFinding[];
   readonly exempt?: string;
   /** Why the proxy is what it is, or what is missing to know it. */
   readonly proxyBecause: readonly string[];
@@ -66,9 +67,10 @@ export function explain(judgement: Judgement, options: ExplainOptions): Explanat
     timelines,
     ...(policy === undefined ? {} : { policy: { ...policy, overridden: assessment.overridden.map(({ policy: other, by }) => ({ name: other.name, by })) } }),
     settings: settingsTable(withGracePeriod(before, options), after === undefined ? undefined : withGracePeriod(after, options)),
-    findings: judgement.findings,
+    findings: findingsOfJudgement(judgement, false),
     ...(judgement.exempt === undefined ? {} : { exempt: judgement.exempt }),
-    proxyBecause: proxy.kind === 'Unknown' ? [...proxy.because, `not known: ${proxy.missing.join(', ')}`] : proxy.because,
+    // That injection is assumed stands in the notes already, in better words than those of a webhook that does not exist.
+    proxyBecause: [...proxy.because.filter((text) => !text.includes(' of assumption ')), ...(proxy.kind === 'Unknown' ? [`not known: ${proxy.missing.join(', ')}`] : [])],
     assumptions: assumptionsOf(scenario, timelines),
   };
 }

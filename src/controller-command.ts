@@ -1,7 +1,9 @@
 import { CliError, EXIT_CANNOT, EXIT_OK, UsageError, type Command, type Flag, type Invocation } from './cli/command.ts';
 import { Operator } from './controllers/operator.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from './drain/model/mesh.ts';
+import { parseGoDuration } from './drain/duration.ts';
 import { DEFAULT_CAPS } from './drain/rollout/gate.ts';
+import { DEFAULT_PATIENCE } from './drain/rollout/patience.ts';
 import { isApiError, KubeClient, KubeConfigError, loadClusterConfig, oneLine, errorText, Transport } from './kube/index.ts';
 import { BindError, createLogger, HealthServer, Lifecycle, logFormats, logLevels, Metrics, type LogFormat, type LogLevel } from './runtime/index.ts';
 
@@ -24,6 +26,8 @@ const flags = [
   { name: 'leader-elect-lease-name', type: 'string', value: 'NAME', default: DEFAULT_LEASE, description: 'Name of the Lease.' },
   { name: 'max-rolling-workloads', type: 'string', value: 'N', default: String(DEFAULT_CAPS.workloads), description: 'Workloads that may roll out at once under strategy Waves, across all policies.' },
   { name: 'max-rolling-per-namespace', type: 'string', value: 'N', default: String(DEFAULT_CAPS.perNamespace), description: 'Workloads of one namespace that may roll out at once under strategy Waves.' },
+  { name: 'foreign-change-wait', type: 'string', value: 'DURATION', default: '30m', description: 'How long a workload is left as it is after somebody else has undone our values, for example by a rollout undo in an incident.' },
+  { name: 'fight-distance', type: 'string', value: 'DURATION', default: '1h', description: 'How long a workload is left alone after the second revert in a row; each further one doubles it, up to 24h.' },
   { name: 'max-concurrent-reconciles', type: 'string', value: 'N', default: '16', description: 'Workloads that are worked on at once.' },
   { name: 'kube-api-connections', type: 'string', value: 'N', default: '8', description: 'Connections to the API server; watches have their own.' },
   { name: 'metrics-bind-address', type: 'string', value: 'HOST:PORT', default: ':8080', description: 'Where /metrics is served; 0 for nowhere.' },
@@ -87,6 +91,11 @@ async function runController(invocation: Invocation): Promise<number> {
     istioNamespaces: setting.texts('istio-namespace', ['istio-system']),
     stated: statedFacts(setting),
     caps: { workloads: setting.count('max-rolling-workloads', DEFAULT_CAPS.workloads), perNamespace: setting.count('max-rolling-per-namespace', DEFAULT_CAPS.perNamespace) },
+    patience: {
+      ...DEFAULT_PATIENCE,
+      afterForeignChange: setting.seconds('foreign-change-wait', DEFAULT_PATIENCE.afterForeignChange),
+      fightDistance: setting.seconds('fight-distance', DEFAULT_PATIENCE.fightDistance),
+    },
     concurrency: setting.count('max-concurrent-reconciles', 16),
     leaderElection: !setting.flag('no-leader-elect') && (setting.flag('leader-elect') || (kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined)),
     leaseName: setting.text('leader-elect-lease-name') ?? DEFAULT_LEASE,
@@ -140,6 +149,8 @@ interface Settings {
   text(name: FlagName): string | undefined;
   texts(name: FlagName, otherwise: readonly string[]): readonly string[];
   flag(name: FlagName): boolean;
+  /** Seconds of a Go duration. */
+  seconds(name: FlagName, otherwise: number): number;
   /** A whole number from 1 to 1000. */
   count(name: FlagName, otherwise: number): number;
 }
@@ -154,6 +165,14 @@ function settingsOf({ flags: given, io }: Invocation): Settings {
       return values.length > 0 ? values : variable === undefined ? otherwise : variable.split(',');
     },
     flag: (name) => given.boolean(name) || io.env[variableOf(name)] === 'true',
+    seconds(name, otherwise) {
+      const value = text(name);
+      const parsed = value === undefined ? { ok: true as const, seconds: otherwise } : parseGoDuration(value);
+      if (!parsed.ok || parsed.seconds < 0) {
+        throw new UsageError(`--${name} must be a duration such as 30m, not "${value ?? ''}"`);
+      }
+      return parsed.seconds;
+    },
     count(name, otherwise) {
       const value = text(name);
       const number = value === undefined ? otherwise : Number(value);

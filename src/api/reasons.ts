@@ -270,6 +270,18 @@ export const REASONS = {
     action: 'See the message: usually a ProxyConfig with a selector, or a hook of the user, decides instead.',
     source: 'Istio precedence of proxy settings; ' + MEASURED,
   },
+  ChangedByOthers: {
+    severity: 'info',
+    sentence: 'Somebody else has changed the pod template since our write, so that the promise no longer holds; the operator waits before it writes again.',
+    action: 'Nothing, if the change was meant to be short (an incident, a rollback); else see who changed it.',
+    source: 'Kubernetes managedFields',
+  },
+  ChangedBack: {
+    severity: 'warning',
+    sentence: 'Somebody else keeps changing our values back; the workload is left alone and looked at again with growing distance.',
+    action: 'Change the values where that somebody keeps them (the manifest in Git), or exempt the workload.',
+    source: 'Kubernetes managedFields',
+  },
   StateDamaged: {
     severity: 'error',
     sentence: 'The annotation sidecardrain.io/state cannot be read, so the values from before are not known and nothing is written.',

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { StatedFacts } from '../drain/model/mesh.ts';
 import { workloadKey } from '../drain/model/workload.ts';
+import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps } from '../drain/rollout/gate.ts';
 import { EventRecorder, LeaderElector, type KubeClient, type Logger } from '../kube/index.ts';
 import { Controller, WorkQueue, type Metrics } from '../runtime/index.ts';
@@ -21,6 +22,7 @@ export interface OperatorOptions {
   readonly istioNamespaces: readonly string[];
   readonly stated: StatedFacts;
   readonly caps: OperatorCaps;
+  readonly patience: Patience;
   /** Workloads that are worked on at once. */
   readonly concurrency: number;
   readonly leaderElection: boolean;
@@ -120,7 +122,7 @@ export class Operator {
     });
     const workloadController: WorkloadController = new WorkloadController({
       client, caches, ledger, queue: this.workloads, recorder: this.recorder, logger, metrics: operatorMetrics,
-      caps: options.caps, operatorNamespace: options.namespace, now,
+      caps: options.caps, patience: options.patience, operatorNamespace: options.namespace, now,
       ownProxyConfig: (policy, namespace) => proxyConfigController.own(policy, namespace),
       onDecision: (workload, assessment) => { proxyConfigController.note(workload, assessment); },
     });

@@ -7,6 +7,7 @@ import { intentKey } from '../drain/plan/intent.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import { decodeState, nextState, type WorkloadState } from '../drain/restore/state.ts';
 import { planRestore } from '../drain/restore/restore.ts';
+import type { Patience } from '../drain/rollout/patience.ts';
 import { mayRoll, type OperatorCaps, type Rolling, type RolloutLimits } from '../drain/rollout/gate.ts';
 import { buildApply, type RawObject } from '../drain/template/index.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
@@ -27,6 +28,7 @@ export interface WorkloadControllerOptions {
   readonly logger: Logger;
   readonly metrics: OperatorMetrics;
   readonly caps: OperatorCaps;
+  readonly patience: Patience;
   readonly operatorNamespace: string;
   readonly now: () => number;
   readonly ownProxyConfig: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
@@ -83,6 +85,7 @@ export class WorkloadController {
       policies: caches.policyRecords(),
       operatorNamespace: this.options.operatorNamespace,
       ownProxyConfig: this.options.ownProxyConfig,
+      patience: { now: this.options.now() / 1000, rules: this.options.patience },
     });
     this.options.onDecision(workload, assessment);
 
@@ -99,7 +102,7 @@ export class WorkloadController {
     if (state !== undefined && this.mayGiveBack(key, workload, state, assessment)) {
       return held === undefined ? await this.giveBack(workload, state, signal) : done;
     }
-    return this.laterLook(key);
+    return this.laterLook(key, decision?.notBefore);
   }
 
   /** How many workloads roll out because of us now. */
@@ -150,6 +153,7 @@ export class WorkloadController {
       onDelete: policy.spec.onDelete,
       ...(limits.strategy === 'Waves' ? { maxConcurrent: limits.maxConcurrent } : {}),
       at: new Date(now()).toISOString(),
+      ...(decision.reverts === undefined ? {} : { reverts: decision.reverts }),
     });
     try {
       const written = await client.apply<Written>(resource, workload, buildApply(workload, values, next), {
@@ -317,8 +321,11 @@ export class WorkloadController {
     this.settleRollout(key, undefined);
   }
 
-  private laterLook(key: string): Outcome {
+  private laterLook(key: string, notBefore: number | undefined): Outcome {
     this.waiting.delete(key);
+    if (notBefore !== undefined) {
+      return requeueAfter(Math.max(1_000, notBefore * 1000 - this.options.now()));
+    }
     const since = this.notInjectedSince.get(key);
     return since === undefined ? done : requeueAfter(Math.max(1_000, since + WITHDRAW_AFTER_MS - this.options.now()));
   }

@@ -50,6 +50,10 @@ export interface Decision {
   readonly changes: readonly Change[];
   readonly conflicts: readonly Conflict[];
   readonly findings: readonly Finding[];
+  /** How often in a row our values have been changed back; kept in the workload's state by the next write. */
+  readonly reverts?: number;
+  /** Nothing is written before this time (seconds since 1970); then it is decided again. */
+  readonly notBefore?: Seconds;
   /** With `environment: ProxyConfig`: the MINIMUM_DRAIN_DURATION that this workload needs from the resource. */
   readonly needsMinimumDrain?: Seconds;
   /** What to apply, whole: every value that we want to own afterwards. Absent where nothing is to be written. */

@@ -58,6 +58,13 @@ export interface RolloutFacts {
   readonly stuck: boolean;
 }
 
+/** Who wrote the pod template last, by the API server's clock, in seconds since 1970. Only where we wrote it ourselves. */
+export interface TemplateHistory {
+  readonly writtenAt: Seconds;
+  readonly changedAt?: Seconds;
+  readonly changedBy?: string;
+}
+
 /** The slim record of a workload: all that the domain reads, and nothing else. */
 export interface Workload extends WorkloadRef {
   readonly uid?: string;
@@ -74,6 +81,7 @@ export interface Workload extends WorkloadRef {
   readonly template: PodTemplate;
   readonly fields: FieldOwners;
   readonly rollout: RolloutFacts;
+  readonly history?: TemplateHistory;
   readonly source?: SourceLocation;
 }
 

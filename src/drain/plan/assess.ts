@@ -4,7 +4,7 @@ import type { Workload } from '../model/workload.ts';
 import { proxyOf } from '../mesh/injection.ts';
 import { govern } from '../selection/govern.ts';
 import { matches, matchesByName, matchesProxy } from '../selection/match.ts';
-import { decide, type OwnProxyConfig } from './decide.ts';
+import { decide, type DecideInput, type OwnProxyConfig } from './decide.ts';
 import type { PolicyRecord } from './policies.ts';
 
 export interface AssessInput {
@@ -16,6 +16,7 @@ export interface AssessInput {
   readonly operatorNamespace?: string;
   /** Nothing may be written now, whatever the policies say (the off switch, facts that are missing). */
   readonly hold?: boolean;
+  readonly patience?: DecideInput['patience'];
   readonly ownProxyConfig?: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
 }
 
@@ -55,6 +56,7 @@ export function assess(input: AssessInput): Assessment {
         matchedByName: policy.compiled !== undefined && matchesByName(policy.compiled, workload.name),
       },
       ...(own === undefined ? {} : { ownProxyConfig: own }),
+      ...(input.patience === undefined ? {} : { patience: input.patience }),
     });
   };
   const governing = result.governing;

@@ -37,7 +37,7 @@ export interface ProxyClocks {
   readonly preStopAtLeast: Seconds;
   readonly preStopAtMost: Seconds;
   readonly preStopWhenBusy: Seconds;
-  /** The preStop asks the agent for the drain, so that SIGTERM ends the proxy at once. */
+  /** The preStop asks the agent for the drain (or to quit), so that no drain follows it. */
   readonly callsDrain: boolean;
   /** How long it certainly lives, whatever is in flight. */
   readonly floor: Seconds;
@@ -89,7 +89,7 @@ function hookNumbers(analysis: HookAnalysis): typeof NO_HOOK {
     atLeast: analysis.atLeast,
     atMost: typeof analysis.atMost === 'number' ? analysis.atMost : Infinity,
     whenBusy: typeof analysis.whenBusy === 'number' ? analysis.whenBusy : analysis.whenBusy === 'unbounded' ? Infinity : analysis.atLeast,
-    callsDrain: analysis.callsDrain,
+    callsDrain: analysis.callsDrain || analysis.callsQuit,
   };
 }
 

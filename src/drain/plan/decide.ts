@@ -7,8 +7,9 @@ import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { ManagedField, Seconds, Workload } from '../model/workload.ts';
 import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
-import { decodeState, templateBefore, type WorkloadState } from '../restore/state.ts';
+import { decodeState, templateBefore, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
 import { appDelayOf, proxyClocks } from './clocks.ts';
+import { holdAfterForeignChange, type Hold, type Patience } from '../rollout/patience.ts';
 import { compile } from './compile.ts';
 import { intentKey, type Intent } from './intent.ts';
 import { brokenDrainClauses, neededGrace, type Clocks } from './promise.ts';
@@ -42,6 +43,8 @@ export interface DecideInput {
   readonly mesh: MeshFacts;
   readonly policy: DecidingPolicy;
   readonly ownProxyConfig?: OwnProxyConfig;
+  /** Seconds since 1970, and how long to hold back after foreign changes. Absent where nothing is ever written (files). */
+  readonly patience?: { readonly now: Seconds; readonly rules: Patience };
 }
 
 interface Judged {
@@ -86,13 +89,21 @@ export function decide(input: DecideInput): Decision {
       : end('Compliant', 'the promise holds');
   }
 
-  // 3. What stands in the way of any write.
+  // 3. Somebody else has undone what we wrote: hold back, and in a fight leave it alone.
+  const hold = state === undefined || wishChanged || input.patience === undefined || writtenValuesStand(workload.template, state)
+    ? undefined
+    : holdAfterForeignChange(workload.history, state.reverts ?? 0, input.patience.rules);
+  if (hold !== undefined && input.patience !== undefined && input.patience.now < hold.until) {
+    return held(hold, stop, policy.mayWrite);
+  }
+
+  // 4. What stands in the way of any write.
   const obstacle = obstacleTo(before);
   if (obstacle !== undefined) {
     return stop('Failed', obstacle);
   }
 
-  // 4. With environment: ProxyConfig the resource comes first, the workload after it.
+  // 5. With environment: ProxyConfig the resource comes first, the workload after it.
   const awaited = awaitedProxyConfig(input, before);
   if (awaited !== undefined) {
     return 'blocked' in awaited
@@ -100,7 +111,7 @@ export function decide(input: DecideInput): Decision {
       : end(policy.mayWrite ? 'Pending' : 'NonCompliant', 'waits for its ProxyConfig resource', { needsMinimumDrain: awaited.minimumDrain });
   }
 
-  // 5. What would have to stand there, computed from the values before us, so that every plan is a function of those alone.
+  // 6. What would have to stand there, computed from the values before us, so that every plan is a function of those alone.
   const original = state === undefined ? workload.template : templateBefore(workload.template, state);
   const planned = plan(original, input, judge);
   if ('blocked' in planned) {
@@ -113,7 +124,7 @@ export function decide(input: DecideInput): Decision {
   const all = [...findings, ...consequences(workload, before, planned.after)];
   const more = { after: planned.after.settings, neededGrace: planned.after.neededGrace, changes, findings: all };
 
-  // 6. All or nothing: one conflict, and nothing is written.
+  // 7. All or nothing: one conflict, and nothing is written.
   if (!policy.matchedByName && isDownWhileRestarting(workload)) {
     const found = finding('DowntimePerDeploy', `${workload.kind} ${workload.name} is down while it restarts (${downBecause(workload)}); it is left alone unless match.names names it`);
     return end('Exempt', found.message, { ...more, reason: found.code, findings: [...all, found] });
@@ -126,7 +137,15 @@ export function decide(input: DecideInput): Decision {
   if (!policy.mayWrite) {
     return end('NonCompliant', changes.map((change) => change.why).join('; '), { ...more, conflicts });
   }
-  return end('Pending', changes.map((change) => change.why).join('; '), { ...more, conflicts, write: planned.values });
+  return end('Pending', changes.map((change) => change.why).join('; '), { ...more, conflicts, write: planned.values, ...(hold === undefined ? {} : { reverts: hold.reverts }) });
+}
+
+function held(hold: Hold, stop: (outcome: WorkloadOutcome, found: Finding) => Decision, mayWrite: boolean): Decision {
+  const until = new Date(hold.until * 1000).toISOString();
+  const found = hold.fight
+    ? finding('ChangedBack', `${hold.by} has changed our values back ${hold.reverts} times in a row; left alone until ${until}`)
+    : finding('ChangedByOthers', `${hold.by} has changed the pod template since our write; left as it is until ${until}`);
+  return { ...stop(hold.fight ? 'Conflicted' : mayWrite ? 'Pending' : 'NonCompliant', found), notBefore: hold.until };
 }
 
 function judgeTemplate(template: Workload['template'], input: DecideInput): Judged {

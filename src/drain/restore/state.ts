@@ -59,6 +59,8 @@ export interface WorkloadState {
   readonly maxConcurrent?: number;
   /** When it was written, for people. */
   readonly at?: string;
+  /** How often in a row somebody else has changed our values back soon after we wrote them. */
+  readonly reverts?: number;
   readonly fields: FieldStates;
 }
 
@@ -100,6 +102,9 @@ function problemOf(raw: Readonly<Record<string, unknown>>): string | undefined {
   if (maxConcurrent !== undefined && (typeof maxConcurrent !== 'number' || maxConcurrent < 1)) {
     return 'maxConcurrent is no number of workloads';
   }
+  if (raw['reverts'] !== undefined && typeof raw['reverts'] !== 'number') {
+    return 'reverts is no number';
+  }
   if (!isRecord(fields)) {
     return 'it has no fields';
   }
@@ -138,6 +143,7 @@ export interface NextStateInput {
   readonly onDelete: 'Restore' | 'Orphan';
   readonly maxConcurrent?: number;
   readonly at?: string;
+  readonly reverts?: number;
 }
 
 /**
@@ -171,6 +177,7 @@ export function nextState(input: NextStateInput): WorkloadState {
     onDelete: input.onDelete,
     ...(input.maxConcurrent === undefined ? {} : { maxConcurrent: input.maxConcurrent }),
     ...(input.at === undefined ? {} : { at: input.at }),
+    ...(input.reverts === undefined || input.reverts === 0 ? {} : { reverts: input.reverts }),
     fields,
   };
 }
@@ -253,6 +260,23 @@ export function heldValues(values: ManagedValues, state: WorkloadState): Managed
     }
   }
   return { ...values, ...held };
+}
+
+/** Whether everything that we wrote still stands there as we wrote it. */
+export function writtenValuesStand(template: PodTemplate, state: WorkloadState): boolean {
+  const { gracePeriod, proxyContainer } = state.fields;
+  if (gracePeriod !== undefined && template.spec.terminationGracePeriodSeconds !== gracePeriod.wrote) {
+    return false;
+  }
+  for (const field of ANNOTATION_FIELDS) {
+    const text = template.metadata?.annotations?.[ANNOTATION_OF[field]];
+    const fieldState = state.fields[field];
+    if (fieldState !== undefined && (text === undefined || fingerprint(text) !== fieldState.wrote)) {
+      return false;
+    }
+  }
+  const preStop = proxyContainerOf(template)?.lifecycle?.preStop;
+  return proxyContainer === undefined || (preStop !== undefined && fingerprint(canonical(preStop)) === proxyContainer.wrote);
 }
 
 /** The pod template as it was before us. What somebody else has changed since our write stays as it is now. */

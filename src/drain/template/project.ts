@@ -2,6 +2,7 @@ import type { Container, EnvVar, PodSpec, PodTemplate, Probe } from '../../api/k
 import { PROXY_CONTAINER } from '../../api/names.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';
+import { templateHistory } from './foreign-change.ts';
 import { fieldOwners } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
 import type { Raw, RawObject } from './raw.ts';
@@ -21,6 +22,7 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   const controller = ownersOf(raw).find((owner) => owner.controller === true);
   const labels = stringMap(metadata.labels);
   const template = projectTemplate(at(raw, adapter.templatePath), labels);
+  const history = templateHistory(raw, adapter);
   return {
     apiVersion: adapter.apiVersion,
     kind: adapter.kind,
@@ -38,6 +40,7 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
     template,
     fields: fieldOwners(raw, adapter),
     rollout: sharedRollout(adapter.rollout(raw)),
+    ...(history === undefined ? {} : { history }),
     ...(options.source === undefined ? {} : { source: options.source }),
   };
 }

@@ -1,0 +1,31 @@
+import { FIELD_MANAGER } from '../../api/names.ts';
+import type { TemplateHistory } from '../model/workload.ts';
+import type { TemplatePlace } from './kinds.ts';
+import { at, managedFieldsOf } from './raw.ts';
+import type { RawObject } from './raw.ts';
+
+/** Controllers that note their progress; never a wish about a pod template. */
+const NOT_WISHING = new Set(['kube-controller-manager']);
+
+/**
+ * When we last wrote the pod template, and who else changed it last, by the API server's own clock (managedFields, whole
+ * seconds). Undefined where we never wrote it.
+ */
+export function templateHistory(raw: RawObject, place: TemplatePlace): TemplateHistory | undefined {
+  const path = place.templatePath.map((key) => `f:${key}`);
+  let written: number | undefined;
+  let changed: { at: number; by: string } | undefined;
+  for (const entry of managedFieldsOf(raw)) {
+    const time = Date.parse(entry.time ?? '') / 1000;
+    if ((entry.subresource ?? '') !== '' || Number.isNaN(time) || at(entry.fieldsV1, path) === undefined) {
+      continue;
+    }
+    const manager = entry.manager ?? 'unknown';
+    if (manager === FIELD_MANAGER) {
+      written = Math.max(written ?? 0, time);
+    } else if (!NOT_WISHING.has(manager) && time >= (changed?.at ?? 0)) {
+      changed = { at: time, by: manager };
+    }
+  }
+  return written === undefined ? undefined : { writtenAt: written, ...(changed === undefined ? {} : { changedAt: changed.at, changedBy: changed.by }) };
+}

@@ -2,10 +2,11 @@ import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
 import { explainCommand } from './explain/index.ts';
 import { lintCommand } from './lint/command.ts';
+import { planCommand } from './plan/command.ts';
 import { versionCommand } from './version/command.ts';
 
 /** Every command, in the order of the help; `others` are those of rooms that this one may not import. */
 export function cliCommands(others: readonly Command[] = []): readonly Command[] {
-  const commands = [lintCommand, explainCommand, ...others, versionCommand];
+  const commands = [lintCommand, planCommand, explainCommand, ...others, versionCommand];
   return [...commands, completionCommand(commands)];
 }

@@ -40,6 +40,9 @@ export interface CachesOptions {
   readonly reflectorMetrics?: ReflectorMetrics;
 }
 
+/** A kind that is not installed is looked for this often: who installs it should not have to wait. */
+const ABSENT_LOOK_MS = 5_000;
+
 interface WorkloadReflector {
   readonly adapter: WorkloadKindAdapter;
   readonly resource: Resource;
@@ -73,7 +76,12 @@ export class Caches {
       }
     };
     this.policies = new Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>({
-      ...common, resource: policies,
+      ...common, resource: policies, timings: { absentMaxMs: ABSENT_LOOK_MS },
+      onStateChange: (state) => {
+        if (state === 'Absent') {
+          logger.warn(`the kind SidecarDrainPolicy is not installed: apply crds/ (or config/crd); looked for again every ${ABSENT_LOOK_MS / 1000} s`);
+        }
+      },
       project: (raw) => ({ record: readPolicy(raw), raw: withoutManagedFields(raw) }),
       handlers: {
         onAdd: (name, cached) => { handlers.onPolicy(name, undefined, cached.record); },
@@ -107,7 +115,7 @@ export class Caches {
       handlers: onMesh,
     }));
     this.proxyConfigs = new Reflector<KubernetesObject, ProxyConfigResource>({
-      ...common, resource: proxyConfigs, onStateChange,
+      ...common, resource: proxyConfigs, onStateChange, timings: { absentMaxMs: ABSENT_LOOK_MS },
       project: (raw) => readProxyConfig(raw),
       equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
       handlers: {
@@ -131,9 +139,20 @@ export class Caches {
     }
   }
 
-  /** Resolves when every picture was whole once. A kind that is not installed counts: its absence is a fact. */
+  /**
+   * Resolves when every picture was whole once. A kind that is not installed counts: its absence is a fact. What tells of
+   * the mesh may be forbidden: then it is unknown, and every decision knows how to go on from there.
+   */
   async waitForSync(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.all().map((reflector) => reflector.waitForSync(signal)));
+    const optional = new Set<unknown>(this.meshSources());
+    await Promise.all(this.all().map((reflector) => (optional.has(reflector) ? reflector.waitForAnswer(signal) : reflector.waitForSync(signal))));
+  }
+
+  /** What is still waited for, and why, for people. */
+  notSyncedBecause(): string | undefined {
+    const optional = new Set<unknown>(this.meshSources());
+    const waiting = this.all().filter((reflector) => !reflector.hasSynced && !(optional.has(reflector) && reflector.state === 'Forbidden'));
+    return waiting.length === 0 ? undefined : waiting.map((reflector) => reflector.stateDetail ?? `${reflector.resource.fullName} is not read yet`).join('; ');
   }
 
   async stop(): Promise<void> {
@@ -200,6 +219,10 @@ export class Caches {
   /** Resources that could not be read, for people. */
   troubles(): string[] {
     return this.all().filter((reflector) => reflector.state === 'Forbidden').map((reflector) => reflector.stateDetail ?? reflector.resource.fullName);
+  }
+
+  private meshSources(): unknown[] {
+    return [this.nodes, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs];
   }
 
   private all(): Reflector<never, unknown>[] {

@@ -31,7 +31,7 @@ export class OperatorMetrics {
     new Gauge({ name: 'sidecar_drain_paused', help: '1 while nothing may be written (off switch).', registers, collect() { this.set(gauges.paused() ? 1 : 0); } });
   }
 
-  written(policy: string, write: 'apply' | 'restore' | 'orphan' | 'proxyconfig'): void {
+  written(policy: string, write: 'apply' | 'adopt' | 'restore' | 'orphan' | 'proxyconfig'): void {
     this.writes.inc({ policy, write });
   }
 

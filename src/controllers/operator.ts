@@ -163,7 +163,7 @@ export class Operator {
 
   /** Undefined when ready, else why not. */
   notReadyBecause(): string | undefined {
-    return this.synced ? undefined : 'the caches are not synced yet';
+    return this.synced ? undefined : `the caches are not synced yet: ${this.caches.notSyncedBecause() ?? 'soon'}`;
   }
 
   get isLeading(): boolean {

@@ -1,5 +1,4 @@
 import { FIELD_MANAGER, STATE_ANNOTATION } from '../api/names.ts';
-import type { Decision } from '../drain/model/decision.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import { assess, type Assessment } from '../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../drain/plan/decide.ts';
@@ -9,9 +8,9 @@ import { decodeState, nextState, type WorkloadState } from '../drain/restore/sta
 import { planRestore } from '../drain/restore/restore.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import { mayRoll, type OperatorCaps, type Rolling, type RolloutLimits } from '../drain/rollout/gate.ts';
-import { buildApply, type RawObject } from '../drain/template/index.ts';
+import { buildApply, type ManagedValues, type RawObject } from '../drain/template/index.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
-import { done, requeueAfter, terminal, type Outcome, type WorkQueue } from '../runtime/index.ts';
+import { done, requeueAfter, terminal, TerminalError, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -97,7 +96,10 @@ export class WorkloadController {
     // 4. Write, give back, or leave.
     const decision = assessment.governing?.decision;
     if (decision?.write !== undefined && assessment.governing !== undefined) {
-      return held === undefined ? await this.enforce(workload, state, assessment.governing.policy, decision, signal) : done;
+      return held === undefined ? await this.enforce(workload, state, assessment, assessment.governing, signal) : done;
+    }
+    if (state !== undefined && decision?.adopt !== undefined && assessment.governing !== undefined) {
+      return held === undefined ? await this.adopt(workload, state, assessment.governing.policy, decision.adopt, signal) : done;
     }
     if (state !== undefined && this.mayGiveBack(key, workload, state, assessment)) {
       return held === undefined ? await this.giveBack(workload, state, signal) : done;
@@ -127,12 +129,12 @@ export class WorkloadController {
     return true;
   }
 
-  private async enforce(workload: Workload, state: WorkloadState | undefined, policy: PolicyRecord, decision: Decision, signal: AbortSignal): Promise<Outcome> {
-    const { client, caches, metrics, now } = this.options;
+  private async enforce(workload: Workload, state: WorkloadState | undefined, assessment: Assessment, governing: NonNullable<Assessment['governing']>, signal: AbortSignal): Promise<Outcome> {
+    const { metrics } = this.options;
+    const { policy, decision } = governing;
     const key = workloadKey(workload);
     const values = decision.write;
-    const resource = caches.resourceOf(workload.kind);
-    if (values === undefined || resource === undefined) {
+    if (values === undefined) {
       return done;
     }
     const me: Rolling = { workload: key, policy: policy.name, namespace: workload.namespace };
@@ -140,29 +142,13 @@ export class WorkloadController {
     const turn = this.mayStart(me, workload, limits);
     if (turn !== undefined) {
       this.waiting.add(key);
-      this.options.ledger.record(key, new Map([...entriesOf({ governing: { policy, decision }, audits: [], overridden: [], matched: [policy] }, undefined)].map(([name, entry]) => [name, { ...entry, message: turn }])));
+      this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: '', message: turn }));
       return done;
     }
     this.waiting.delete(key);
     this.rolling.set(key, me);
-    const next = nextState({
-      ...(state === undefined ? {} : { previous: state }),
-      workload, values,
-      policy: { name: policy.name, uid: policy.uid },
-      intent: intentKey(policy.intent),
-      onDelete: policy.spec.onDelete,
-      ...(limits.strategy === 'Waves' ? { maxConcurrent: limits.maxConcurrent } : {}),
-      at: new Date(now()).toISOString(),
-      ...(decision.reverts === undefined ? {} : { reverts: decision.reverts }),
-    });
     try {
-      const written = await client.apply<Written>(resource, workload, buildApply(workload, values, next), {
-        fieldManager: FIELD_MANAGER,
-        // A default that the API server wrote counts as somebody's value there; what a person declared was found before
-        // (conflicts), and the resourceVersion makes sure that nobody has declared anything since.
-        force: true, metadataOnly: true, retry: 'idempotent', signal,
-      });
-      this.noteWrite(key, written, me);
+      this.noteWrite(key, await this.apply(workload, state, policy, values, decision.reverts, signal), me);
     } catch (error) {
       this.releasePlace(key);
       return this.failedWrite(workload, error);
@@ -171,8 +157,47 @@ export class WorkloadController {
     const what = decision.changes.map((change) => change.why).join('; ');
     this.options.logger.info('workload brought under its policy', { workload: key, policy: policy.name, changes: decision.changes.map((change) => change.path), why: what });
     this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainApplied', `Policy ${policy.name}: ${what}`);
-    this.options.ledger.record(key, new Map([[policy.name, { outcome: 'Updating', reason: '', message: 'written' }]]));
+    this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Updating', reason: '', message: 'written' }));
     return done;
+  }
+
+  /** The workload passes to another policy, or remembers an older wish of its own: the state is written, no pod restarts. */
+  private async adopt(workload: Workload, state: WorkloadState, policy: PolicyRecord, values: ManagedValues, signal: AbortSignal): Promise<Outcome> {
+    const key = workloadKey(workload);
+    try {
+      this.noteWrite(key, await this.apply(workload, state, policy, values, state.reverts, signal), { workload: key, policy: policy.name, namespace: workload.namespace });
+    } catch (error) {
+      return this.failedWrite(workload, error);
+    }
+    this.options.metrics.written(policy.name, 'adopt');
+    this.options.logger.info('workload adopted by its policy, nothing to change', { workload: key, policy: policy.name, from: state.policy.name });
+    return done;
+  }
+
+  private async apply(
+    workload: Workload, state: WorkloadState | undefined, policy: PolicyRecord, values: ManagedValues, reverts: number | undefined, signal: AbortSignal,
+  ): Promise<Written> {
+    const resource = this.options.caches.resourceOf(workload.kind);
+    if (resource === undefined) {
+      throw new TerminalError('KIND_UNKNOWN', `kind ${workload.kind} is not watched`);
+    }
+    const limits = limitsOf(policy);
+    const next = nextState({
+      ...(state === undefined ? {} : { previous: state }),
+      workload, values,
+      policy: { name: policy.name, uid: policy.uid },
+      intent: intentKey(policy.intent),
+      onDelete: policy.spec.onDelete,
+      ...(limits.strategy === 'Waves' ? { maxConcurrent: limits.maxConcurrent } : {}),
+      at: new Date(this.options.now()).toISOString(),
+      ...(reverts === undefined ? {} : { reverts }),
+    });
+    return await this.options.client.apply<Written>(resource, workload, buildApply(workload, values, next), {
+      fieldManager: FIELD_MANAGER,
+      // A default that the API server wrote counts as somebody's value there; what a person declared was found before
+      // (conflicts), and the resourceVersion makes sure that nobody has declared anything since.
+      force: true, metadataOnly: true, retry: 'idempotent', signal,
+    });
   }
 
   /** Undefined where it may start now, else what it waits for. */
@@ -212,13 +237,16 @@ export class WorkloadController {
     return !assessment.audits.some(({ policy }) => policy.uid === state.policy.uid);
   }
 
-  private async giveBack(workload: Workload, state: WorkloadState, signal: AbortSignal): Promise<Outcome> {
+  private async giveBack(workload: Workload, remembered: WorkloadState, signal: AbortSignal): Promise<Outcome> {
     const { client, caches, metrics } = this.options;
     const key = workloadKey(workload);
     const resource = caches.resourceOf(workload.kind);
     if (resource === undefined) {
       return done;
     }
+    // A policy that is just going says itself what it wants; afterwards the workload remembers it.
+    const going = caches.policies.store.get(remembered.policy.name)?.record;
+    const state = going !== undefined && going.uid === remembered.policy.uid ? { ...remembered, onDelete: going.spec.onDelete } : remembered;
     const me: Rolling = { workload: key, policy: state.policy.name, namespace: workload.namespace };
     const limits: RolloutLimits = state.maxConcurrent === undefined ? { strategy: 'Immediate', maxConcurrent: Infinity } : { strategy: 'Waves', maxConcurrent: state.maxConcurrent };
     const turn = state.onDelete === 'Restore' ? this.mayStart(me, workload, limits) : undefined;

@@ -50,6 +50,11 @@ export interface Decision {
   readonly changes: readonly Change[];
   readonly conflicts: readonly Conflict[];
   readonly findings: readonly Finding[];
+  /**
+   * The promise holds, and only what the workload remembers of its policy is out of date (another policy governs now, or
+   * its onDelete has changed): the values to repeat in a write that touches no pod.
+   */
+  readonly adopt?: ManagedValues;
   /** How often in a row our values have been changed back; kept in the workload's state by the next write. */
   readonly reverts?: number;
   /** Nothing is written before this time (seconds since 1970); then it is decided again. */

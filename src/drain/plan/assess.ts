@@ -52,7 +52,7 @@ export function assess(input: AssessInput): Assessment {
     return decide({
       workload, namespace, mesh,
       policy: {
-        name: policy.name, intent: policy.intent, conflicts: policy.spec.conflicts, mayWrite,
+        name: policy.name, uid: policy.uid, onDelete: policy.spec.onDelete, ...limitOf(policy), intent: policy.intent, conflicts: policy.spec.conflicts, mayWrite,
         matchedByName: policy.compiled !== undefined && matchesByName(policy.compiled, workload.name),
       },
       ...(own === undefined ? {} : { ownProxyConfig: own }),
@@ -68,4 +68,9 @@ export function assess(input: AssessInput): Assessment {
     overridden: result.overridden.map(({ policy, by }) => ({ policy, by })),
     matched,
   };
+}
+
+function limitOf(policy: PolicyRecord): { maxConcurrent?: number } {
+  const { strategy, waves } = policy.spec.rollout;
+  return strategy === 'Waves' && waves !== undefined ? { maxConcurrent: waves.maxConcurrent } : {};
 }

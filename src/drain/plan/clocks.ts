@@ -86,7 +86,8 @@ function analysesFor(hook: LifecycleHandler, settings: EffectiveSettings): HookA
 
 function hookNumbers(analysis: HookAnalysis): typeof NO_HOOK {
   return {
-    atLeast: analysis.atLeast,
+    // The analysis looks only so far; what never ends has no number.
+    atLeast: analysis.neverEnds && analysis.whenBusy === 'unbounded' ? Infinity : analysis.atLeast,
     atMost: typeof analysis.atMost === 'number' ? analysis.atMost : Infinity,
     whenBusy: typeof analysis.whenBusy === 'number' ? analysis.whenBusy : analysis.whenBusy === 'unbounded' ? Infinity : analysis.atLeast,
     callsDrain: analysis.callsDrain || analysis.callsQuit,

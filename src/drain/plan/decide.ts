@@ -7,7 +7,7 @@ import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { ManagedField, Seconds, Workload } from '../model/workload.ts';
 import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
-import { decodeState, templateBefore, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
+import { decodeState, templateBefore, valuesInPlace, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
 import { appDelayOf, proxyClocks } from './clocks.ts';
 import { holdAfterForeignChange, type Hold, type Patience } from '../rollout/patience.ts';
 import { compile } from './compile.ts';
@@ -18,6 +18,10 @@ import { changesBetween, valuesFor } from './values.ts';
 /** The policy that governs a workload (or, in Audit, is tried on it), as far as the plan needs it. */
 export interface DecidingPolicy {
   readonly name: string;
+  readonly uid: string;
+  readonly onDelete: 'Restore' | 'Orphan';
+  /** Absent where the policy limits nothing. */
+  readonly maxConcurrent?: number;
   readonly intent: Intent;
   readonly conflicts: 'Report' | 'Force';
   /** False in Audit, while suspended or stalled: everything is decided and nothing is written. */
@@ -84,9 +88,10 @@ export function decide(input: DecideInput): Decision {
   const wish = intentKey(intent);
   const wishChanged = state !== undefined && state.intent !== wish;
   if (before.kept && !wishChanged) {
+    const adopt = state !== undefined && policy.mayWrite && isOutOfDate(state, policy) ? { adopt: valuesInPlace(workload.template, state) } : {};
     return workload.rollout.rolling && state !== undefined
-      ? end('Updating', 'the new values are rolling out')
-      : end('Compliant', 'the promise holds');
+      ? end('Updating', 'the new values are rolling out', adopt)
+      : end('Compliant', 'the promise holds', adopt);
   }
 
   // 3. Somebody else has undone what we wrote: hold back, and in a fight leave it alone.
@@ -119,7 +124,8 @@ export function decide(input: DecideInput): Decision {
   }
   const changes = changesBetween(workload.template, planned.template, planned.why);
   if (changes.length === 0) {
-    return before.kept ? end('Compliant', 'the promise holds') : stop('Failed', unreachable(planned.after, intent));
+    const adopt = policy.mayWrite ? { adopt: planned.values } : {};
+    return before.kept ? end('Compliant', 'the promise holds', adopt) : stop('Failed', unreachable(planned.after, intent));
   }
   const all = [...findings, ...consequences(workload, before, planned.after)];
   const more = { after: planned.after.settings, neededGrace: planned.after.neededGrace, changes, findings: all };
@@ -138,6 +144,10 @@ export function decide(input: DecideInput): Decision {
     return end('NonCompliant', changes.map((change) => change.why).join('; '), { ...more, conflicts });
   }
   return end('Pending', changes.map((change) => change.why).join('; '), { ...more, conflicts, write: planned.values, ...(hold === undefined ? {} : { reverts: hold.reverts }) });
+}
+
+function isOutOfDate(state: WorkloadState, policy: DecidingPolicy): boolean {
+  return state.policy.uid !== policy.uid || state.onDelete !== policy.onDelete || state.maxConcurrent !== policy.maxConcurrent;
 }
 
 function held(hold: Hold, stop: (outcome: WorkloadOutcome, found: Finding) => Decision, mayWrite: boolean): Decision {
@@ -159,7 +169,7 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
     || template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === mark;
   return {
     settings, clocks, neededGrace: needed,
-    kept: settings.podsRefused === undefined && marked && brokenDrainClauses(settings, intent, clocks).length === 0 && settings.gracePeriod.value >= needed,
+    kept: obstacleTo({ settings, clocks }) === undefined && marked && brokenDrainClauses(settings, intent, clocks).length === 0 && settings.gracePeriod.value >= needed,
   };
 }
 
@@ -192,14 +202,13 @@ function readState(workload: Workload): WorkloadState | undefined | 'damaged' {
   return decoded.ok ? decoded.state : 'damaged';
 }
 
-function obstacleTo(before: Judged): Finding | undefined {
-  const { settings, clocks } = before;
+function obstacleTo({ settings, clocks }: Pick<Judged, 'settings' | 'clocks'>): Finding | undefined {
   if (settings.podsRefused !== undefined) {
     return finding(settings.podsRefused.code, settings.podsRefused.message);
   }
   const hook = clocks.proxy.hook;
-  if (hook?.neverEnds === true && settings.proxyPreStop?.origin.level === 'Template') {
-    return finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} is the user's and never ends: ${hook.summary}; no setting beside it would help`);
+  if (hook?.neverEnds === true) {
+    return finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} never ends: ${hook.summary}; no setting beside it would help`);
   }
   return undefined;
 }

@@ -92,7 +92,7 @@ function nativeNeed(settings: EffectiveSettings, intent: Intent, { delay, proxy 
 function classicNeed(intent: Intent, { delay, proxy }: Clocks): Seconds {
   const promised = delay.seconds + longestPromised(intent);
   const hook = intent.mode !== 'Fixed' && intent.strategy === 'PreStopHook' && proxy.callsDrain ? promised + intent.duration : 0;
-  return Math.max(promised, proxy.floor, finite(proxy.ceiling, 0), hook);
+  return Math.max(promised, finite(proxy.floor, 0), finite(proxy.ceiling, 0), hook);
 }
 
 function finite(value: Seconds, otherwise: Seconds): Seconds {

@@ -262,6 +262,25 @@ export function heldValues(values: ManagedValues, state: WorkloadState): Managed
   return { ...values, ...held };
 }
 
+/** The values that stand there now in the fields that we hold: what an apply must repeat to change nothing but the state. */
+export function valuesInPlace(template: PodTemplate, state: WorkloadState): ManagedValues {
+  const values: Record<string, unknown> = {};
+  if (state.fields.gracePeriod !== undefined && template.spec.terminationGracePeriodSeconds !== undefined) {
+    values['gracePeriodSeconds'] = template.spec.terminationGracePeriodSeconds;
+  }
+  for (const field of ANNOTATION_FIELDS) {
+    const text = template.metadata?.annotations?.[ANNOTATION_OF[field]];
+    if (state.fields[field] !== undefined && text !== undefined) {
+      values[field] = text;
+    }
+  }
+  const preStop = proxyContainerOf(template)?.lifecycle?.preStop;
+  if (state.fields.proxyContainer !== undefined && preStop !== undefined) {
+    values['proxyPreStop'] = preStop;
+  }
+  return values;
+}
+
 /** Whether everything that we wrote still stands there as we wrote it. */
 export function writtenValuesStand(template: PodTemplate, state: WorkloadState): boolean {
   const { gracePeriod, proxyContainer } = state.fields;

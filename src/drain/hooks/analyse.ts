@@ -41,6 +41,8 @@ export interface HookAnalysis {
   readonly tools: readonly string[];
   /** It asks the agent to drain, so that a later SIGTERM ends the proxy at once. */
   readonly callsDrain: boolean;
+  /** It tells the proxy to quit: the proxy ends with the hook. */
+  readonly callsQuit: boolean;
   readonly waitsFor: readonly WaitedFor[];
   /** It goes on for ever even in a quiet pod. */
   readonly neverEnds: boolean;
@@ -116,6 +118,7 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
     needsShell: options.container === 'Proxy' && needsMoreThanProxy(handler),
     tools: toolsOf(handler, options, observed),
     callsDrain: busy.effects.some((effect) => effect.kind === 'AgentDrain'),
+    callsQuit: busy.effects.some((effect) => effect.kind === 'AgentQuit'),
     waitsFor,
     neverEnds: lengthOf(quiet) === 'unbounded',
     endsAtOnce: typeof whenBusy === 'number' && whenBusy <= AT_ONCE,

@@ -134,6 +134,7 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
     now: options.start,
     deadline: options.until,
     until: options.until,
+    timeUpAt: options.until,
     steadyFrom: options.steadyFrom ?? Infinity,
     effects: [],
     proxyGoneAt: Infinity,
@@ -143,6 +144,8 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
     unknownStatus: '',
     jobs: [],
     files: new Map(),
+    remembered: new Map(),
+    tables: new Map(),
     environment: options.environment,
     seen,
     machine: { runProgram, runCommand: runTool, isPresent, runShell: runShellWords },
@@ -152,7 +155,7 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
 /** Stands around a command that is executed without a shell. */
 function directShell(run: Run): Shell {
   return {
-    run, dialect: 'bash', name: 'exec', variables: new Map(), functions: new Map(), positional: [], status: 0, lastJob: 0, exitTrap: '',
+    run, dialect: 'bash', name: 'exec', variables: new Map(), functions: new Map(), positional: [], status: 0, lastJob: 0, exitTrap: '', locals: undefined, substituted: 0,
     startedAt: run.now, options: { errexit: false, nounset: false, pipefail: false }, input: emptyInput(), output: NOWHERE, errors: NOWHERE,
     depth: 0, conditional: 0, loops: 0,
   };

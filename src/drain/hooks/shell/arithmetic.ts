@@ -16,9 +16,10 @@ interface Reader {
   skipping: boolean;
 }
 
-const LEVELS: readonly (readonly string[])[] = [
+/** How tightly operators bind. */
+const LEVELS: ReadonlyMap<string, number> = new Map([
   ['||'], ['&&'], ['|'], ['^'], ['&'], ['==', '!='], ['<=', '>=', '<', '>'], ['<<', '>>'], ['+', '-'], ['*', '/', '%'],
-];
+].flatMap((operators, level) => operators.map((operator): [string, number] => [operator, level])));
 const ALL_OPERATORS = ['<<=', '>>=', '||', '&&', '==', '!=', '<=', '>=', '<<', '>>', '|', '^', '&', '<', '>', '+', '-', '*', '/', '%'];
 const MAXIMUM_DEPTH = 60;
 
@@ -36,7 +37,7 @@ export function evaluateArithmetic(text: string, scope: ArithmeticScope): number
 }
 
 function skipSpace(reader: Reader): void {
-  while (/\s/.test(reader.text.charAt(reader.position))) reader.position += 1;
+  while (' \t\n\r'.includes(reader.text.charAt(reader.position)) && reader.position < reader.text.length) reader.position += 1;
 }
 
 function take(reader: Reader, symbol: string): boolean {
@@ -76,17 +77,22 @@ function branch(reader: Reader, skip: boolean): number {
 }
 
 function nextOperator(reader: Reader): string | undefined {
+  const character = reader.text.charAt(reader.position);
+  if (character === '' || !'|&^=!<>+-*/%'.includes(character)) return undefined;
   return ALL_OPERATORS.find((operator) => reader.text.startsWith(operator, reader.position));
 }
 
-function binary(reader: Reader, level: number): number {
-  const operators = LEVELS[level];
-  if (operators === undefined) return unary(reader);
-  let left = binary(reader, level + 1);
+const COMPARISONS = new Set(['==', '!=', '<=', '>=']);
+
+/** Operators that bind at least as tightly as `lowest`. */
+function binary(reader: Reader, lowest: number): number {
+  let left = unary(reader);
   for (;;) {
     const operator = nextOperator(reader);
-    if (operator === undefined || !operators.includes(operator)) return left;
-    if (!['==', '!=', '<=', '>='].includes(operator) && reader.text.charAt(reader.position + operator.length) === '=') return left;
+    const level = operator === undefined ? undefined : LEVELS.get(operator);
+    if (operator === undefined || level === undefined || level < lowest) return left;
+    // "x += 1" has been taken with its variable; here "=" means an assignment to a value.
+    if (!COMPARISONS.has(operator) && reader.text.charAt(reader.position + operator.length) === '=') return left;
     take(reader, operator);
     const before = reader.skipping;
     if ((operator === '||' && left !== 0) || (operator === '&&' && left === 0)) reader.skipping = true;

@@ -60,6 +60,10 @@ export interface SimpleCommand {
   readonly assignments: readonly Assignment[];
   readonly words: readonly Word[];
   readonly redirections: readonly Redirection[];
+  /** True for a filter with literal words: the same input gives the same output, and no time passes. */
+  readonly pure: boolean;
+  /** True where running it cannot change the shell's variables. */
+  readonly setsNothing: boolean;
 }
 
 export interface IfCommand {

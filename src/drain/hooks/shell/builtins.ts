@@ -35,15 +35,25 @@ function leave(kind: 'break' | 'continue'): Builtin {
   };
 }
 
-function end(kind: 'exit' | 'return'): Builtin {
-  return (shell, words) => {
-    const [, status] = words;
-    if (status !== undefined) {
-      const number = Number(isUnknown(status) ? NaN : status);
-      shell.status = isUnknown(status) ? UNKNOWN_STATUS : Number.isInteger(number) ? number & 255 : 2;
-    }
-    return { kind };
-  };
+function exit(shell: Shell, words: readonly string[]): Flow {
+  takeStatus(shell, words);
+  return EXIT;
+}
+
+function returnFrom(shell: Shell, words: readonly string[]): Flow {
+  takeStatus(shell, words);
+  if (shell.locals === undefined && shell.dialect === 'bash') {
+    shell.status = 2;
+    return 'next';
+  }
+  return { kind: 'return' };
+}
+
+function takeStatus(shell: Shell, words: readonly string[]): void {
+  const [, status] = words;
+  if (status === undefined) return;
+  const number = Number(isUnknown(status) ? NaN : status);
+  shell.status = isUnknown(status) ? UNKNOWN_STATUS : Number.isInteger(number) ? number & 255 : 2;
 }
 
 function assignAll(shell: Shell, words: readonly string[]): Flow {
@@ -54,6 +64,22 @@ function assignAll(shell: Shell, words: readonly string[]): Flow {
   }
   shell.status = 0;
   return 'next';
+}
+
+/** An error at which dash ends the script and bash goes on. */
+function fail(shell: Shell, message: string): Flow {
+  write(shell.errors, `${shell.name}: ${message}\n`);
+  shell.status = shell.dialect === 'dash' ? 2 : 1;
+  return shell.dialect === 'dash' ? EXIT : 'next';
+}
+
+function local(shell: Shell, words: readonly string[]): Flow {
+  if (shell.locals === undefined) return fail(shell, 'local: not in a function');
+  for (const word of words.slice(1)) {
+    const [name = ''] = word.split('=');
+    if (!shell.locals.has(name)) shell.locals.set(name, shell.variables.get(name));
+  }
+  return assignAll(shell, words);
 }
 
 /**
@@ -102,7 +128,9 @@ export function setOption(shell: Shell, name: string, on: boolean): boolean {
 }
 
 function shift(shell: Shell, words: readonly string[]): Flow {
-  shell.positional = shell.positional.slice(Math.max(0, Number(words[1] ?? 1) || 0));
+  const count = Math.max(0, Number(words[1] ?? 1) || 0);
+  if (count > shell.positional.length) return fail(shell, "shift: can't shift that many");
+  shell.positional = shell.positional.slice(count);
   shell.status = 0;
   return 'next';
 }
@@ -291,8 +319,8 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     shell.status = testStatus(shell, words.slice(1));
     return 'next';
   }],
-  ['break', leave('break')], ['continue', leave('continue')], ['exit', end('exit')], ['return', end('return')],
-  ['export', assignAll], ['readonly', assignAll], ['local', assignAll], ['declare', assignAll], ['typeset', assignAll],
+  ['break', leave('break')], ['continue', leave('continue')], ['exit', exit], ['return', returnFrom],
+  ['export', assignAll], ['readonly', assignAll], ['local', local], ['declare', assignAll], ['typeset', assignAll],
   ['set', set], ['shift', shift], ['unset', unset], ['eval', evaluate], ['exec', execute], ['trap', trap], ['wait', wait],
   ['read', read], ['command', command], ['type', type], ['hash', type], ['let', letValue], ['kill', kill],
   ['.', notModelled], ['source', notModelled], ['getopts', notModelled], ['mapfile', notModelled], ['readarray', notModelled],

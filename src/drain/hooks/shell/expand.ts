@@ -33,36 +33,63 @@ export function expandText(shell: Shell, word: Word): string {
   return text;
 }
 
+/** The field being built; `undefined` where none has begun. */
+interface Fields {
+  readonly done: string[];
+  current: string | undefined;
+}
+
 function expandFields(shell: Shell, word: Word, fields: string[]): void {
-  let field: string | undefined;
-  for (const part of word.parts) {
+  const state: Fields = { done: fields, current: undefined };
+  expandParts(shell, word.parts, state, false);
+  // "$@" without parameters is no word at all, although quotes stand around it.
+  if (state.current === '' && isOnlyAllParameters(word, shell)) return;
+  if (state.current !== undefined) fields.push(state.current);
+}
+
+function expandParts(shell: Shell, parts: readonly WordPart[], state: Fields, splitText: boolean): void {
+  for (const part of parts) {
     if (part.type === 'parameter' && part.name === '@' && part.quoted && part.operator === '') {
       for (const [index, value] of shell.positional.entries()) {
-        if (index > 0 && field !== undefined) fields.push(field);
-        field = index > 0 ? value : (field ?? '') + value;
+        if (index > 0) endField(state);
+        state.current = (state.current ?? '') + value;
       }
-    } else if (part.quoted || part.type === 'text') {
-      const text = partText(shell, part);
-      field = (field ?? '') + text;
-      // "$@" without parameters is no word at all, although quotes stand around it.
-      if (text === '' && word.parts.length > 1 && isOnlyAllParameters(word, shell)) field = undefined;
-    } else {
-      const split = splitFields(partText(shell, part), shell.variables.get('IFS') ?? DEFAULT_SEPARATORS);
-      if (split.leading && field !== undefined) {
-        fields.push(field);
-        field = undefined;
-      }
-      for (const [index, piece] of split.pieces.entries()) {
-        if (index > 0) fields.push(field ?? '');
-        field = index > 0 ? piece : (field ?? '') + piece;
-      }
-      if (split.trailing && field !== undefined) {
-        fields.push(field);
-        field = undefined;
-      }
+      continue;
     }
+    if (part.quoted || (part.type === 'text' && !splitText)) {
+      state.current = (state.current ?? '') + partText(shell, part);
+      continue;
+    }
+    const chosen = part.type === 'parameter' ? chosenArgument(shell, part) : undefined;
+    if (chosen !== undefined) expandParts(shell, chosen.parts, state, true);
+    else addSplit(state, splitFields(partText(shell, part), shell.variables.get('IFS') ?? DEFAULT_SEPARATORS));
   }
-  if (field !== undefined) fields.push(field);
+}
+
+function endField(state: Fields): void {
+  if (state.current !== undefined) state.done.push(state.current);
+  state.current = undefined;
+}
+
+function addSplit(state: Fields, split: Split): void {
+  if (split.leading) endField(state);
+  for (const [index, piece] of split.pieces.entries()) {
+    if (index > 0) {
+      state.done.push(state.current ?? '');
+      state.current = undefined;
+    }
+    state.current = (state.current ?? '') + piece;
+  }
+  if (split.trailing) endField(state);
+}
+
+/** The word of `${x:-word}` and `${x:+word}` where it is what the parameter becomes: quotes inside it keep their meaning. */
+function chosenArgument(shell: Shell, part: ParameterPart): Word | undefined {
+  const { operator, argument } = part;
+  if (argument === undefined || argument.quoted === false || !/^:?[-+]$/.test(operator)) return undefined;
+  const value = knownValue(shell, part);
+  const empty = operator.startsWith(':') ? value === undefined || value === '' : value === undefined;
+  return operator.endsWith('-') === empty ? argument : undefined;
 }
 
 function isOnlyAllParameters(word: Word, shell: Shell): boolean {
@@ -112,11 +139,13 @@ function partText(shell: Shell, part: WordPart): string {
       return parameterText(shell, part);
     case 'command': {
       const output = capture();
-      const inner = { ...subshell(shell, !part.program.leavesVariables), output };
-      inner.depth += 1;
+      const inner = subshell(shell, !part.program.leavesVariables);
+      inner.output = output;
       step(shell.run);
       shell.run.machine.runProgram(inner, part.program);
-      shell.status = inner.status;
+      shell.substituted = inner.status;
+      // dash shows it in $? only once the command around it is done.
+      if (shell.dialect !== 'dash') shell.status = inner.status;
       return withoutTrailingNewlines(output.text);
     }
     case 'arithmetic':
@@ -193,14 +222,19 @@ function parameterText(shell: Shell, part: ParameterPart): string {
     step(shell.run, value.length);
     return withoutMatch(value, patternOf(shell, part.argument), operator);
   }
-  return defaultedText(shell, part, value);
+  return defaultedText(shell, part);
 }
 
-function defaultedText(shell: Shell, part: ParameterPart, value: string | undefined): string {
-  // The default stands in the hook because its author expects the variable to be unset.
-  const guessed = value !== undefined && isUnknown(value) && shell.variables.get(part.name) === undefined;
-  if (guessed) shell.run.seen.assumed.add(`${part.name} is not set in the container's environment`);
-  const known = guessed ? undefined : value;
+/** Where nobody knows the environment: a default stands in the hook because its author expects the variable to be unset. */
+function knownValue(shell: Shell, part: ParameterPart): string | undefined {
+  const value = variable(shell, part.name);
+  if (value === undefined || !isUnknown(value) || shell.variables.has(part.name)) return value;
+  shell.run.seen.assumed.add(`${part.name} is not set in the container's environment`);
+  return undefined;
+}
+
+function defaultedText(shell: Shell, part: ParameterPart): string {
+  const known = knownValue(shell, part);
   const empty = part.operator.startsWith(':') ? known === undefined || known === '' : known === undefined;
   const argument = (): string => (part.argument === undefined ? '' : expandText(shell, part.argument));
   switch (part.operator) {
@@ -228,6 +262,18 @@ function defaultedText(shell: Shell, part: ParameterPart, value: string | undefi
 
 /** A word as a shell pattern: what stood in quotes stands for itself. */
 export function patternOf(shell: Shell, word: Word): readonly PatternItem[] {
+  if (word.literal === undefined) return expandedPattern(shell, word);
+  let known = literalPatterns.get(word);
+  if (known === undefined) {
+    known = expandedPattern(shell, word);
+    literalPatterns.set(word, known);
+  }
+  return known;
+}
+
+const literalPatterns = new WeakMap<Word, readonly PatternItem[]>();
+
+function expandedPattern(shell: Shell, word: Word): readonly PatternItem[] {
   let text = '';
   const quotedFrom: { start: number; end: number }[] = [];
   for (const part of word.parts) {

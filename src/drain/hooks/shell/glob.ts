@@ -105,6 +105,8 @@ function matchesOne(item: PatternItem, character: string): boolean {
 
 /** `${x%pattern}` and its relatives: the text without the shortest or longest matching end or beginning. */
 export function withoutMatch(text: string, items: readonly PatternItem[], operator: '%' | '%%' | '#' | '##'): string {
+  const simple = withoutSeparated(text, items, operator);
+  if (simple !== undefined) return simple;
   const fromStart = operator.startsWith('#');
   const longest = operator.length === 2;
   for (let step = 0; step <= text.length; step += 1) {
@@ -113,4 +115,16 @@ export function withoutMatch(text: string, items: readonly PatternItem[], operat
     if (matchesPattern(items, part)) return fromStart ? text.slice(length) : text.slice(0, text.length - length);
   }
   return text;
+}
+
+/** `${x%.*}` and `${x#*.}` with one separating character: the usual ones, and they stand in polling loops. */
+function withoutSeparated(text: string, items: readonly PatternItem[], operator: string): string | undefined {
+  const [first, second] = items;
+  if (items.length !== 2 || first === undefined || second === undefined) return undefined;
+  const separator = operator.startsWith('#') ? second : first;
+  const star = operator.startsWith('#') ? first : second;
+  if (separator.kind !== 'character' || star.kind !== 'many') return undefined;
+  const index = operator === '%' || operator === '##' ? text.lastIndexOf(separator.text) : text.indexOf(separator.text);
+  if (index < 0) return text;
+  return operator.startsWith('#') ? text.slice(index + 1) : text.slice(0, index);
 }

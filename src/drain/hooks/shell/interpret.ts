@@ -3,7 +3,7 @@ import { builtins } from './builtins.ts';
 import { arithmeticValue, ExpansionProblem, expandText, expandWords, patternOf } from './expand.ts';
 import { matchesPattern } from './glob.ts';
 import { redirect } from './redirect.ts';
-import type { Flow, Job, Shell } from './run-state.ts';
+import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
 import {
   advanceTo, capture, demandKnown, emptyInput, NotUnderstood, NOWHERE, setVariable, step, subshell, TimeUp, UNKNOWN_STATUS, write,
 } from './run-state.ts';
@@ -13,8 +13,12 @@ import { runTool } from '../tools/index.ts';
 const MAXIMUM_CALLS = 60;
 const EXIT: Flow = { kind: 'exit' };
 
-/** Status of a shell that met a syntax error or a failed expansion; bash and dash both use non-zero here. */
-const SHELL_ERROR = 2;
+const SYNTAX_ERROR = 2;
+
+/** Status of a shell in which an expansion failed. */
+function expansionStatus(shell: Shell): number {
+  return shell.dialect === 'bash' ? 1 : 2;
+}
 
 /** Runs a program in this shell. */
 export function runProgram(shell: Shell, program: Program): Flow {
@@ -27,13 +31,13 @@ export function runProgram(shell: Shell, program: Program): Flow {
   } catch (error) {
     if (!(error instanceof ExpansionProblem)) throw error;
     write(shell.errors, `${shell.name}: ${error.message}\n`);
-    shell.status = SHELL_ERROR;
+    shell.status = expansionStatus(shell);
     return EXIT;
   }
   if (program.unsupported !== undefined) throw new NotUnderstood(program.unsupported);
   if (program.syntaxError === undefined) return 'next';
   write(shell.errors, `${shell.name}: Syntax error: ${program.syntaxError}\n`);
-  shell.status = SHELL_ERROR;
+  shell.status = SYNTAX_ERROR;
   return EXIT;
 }
 
@@ -52,13 +56,14 @@ export function runList(shell: Shell, list: List): Flow {
 function runInBackground(shell: Shell, item: AndOr): Flow {
   const { run } = shell;
   const before = { now: run.now, effects: run.effects, deadline: run.deadline };
-  const inner = { ...subshell(shell), input: emptyInput(), depth: shell.depth + 1 };
+  const inner = subshell(shell);
+  inner.input = emptyInput();
   const effects: Shell['run']['effects'] = [];
   run.effects = effects;
   run.deadline = run.until;
   let endsAt = Infinity;
   try {
-    runAndOr(inner, { ...item, background: false });
+    asSubshell(inner, () => runAndOr(inner, { ...item, background: false }));
     endsAt = run.now;
   } catch (error) {
     if (!(error instanceof TimeUp)) throw error;
@@ -114,10 +119,10 @@ function runPipeline(shell: Shell, pipeline: Pipeline): Flow {
   return truth(shell) || endsCompound(first, pipeline) ? 'next' : EXIT;
 }
 
-/** The commands inside a compound have been judged by `set -e` already. */
+/** The commands inside a compound have been judged by `set -e` already, except those of a subshell. */
 function endsCompound(first: Command, pipeline: Pipeline): boolean {
-  return pipeline.commands.length === 1 && first.type !== 'simple' && first.type !== 'group'
-    && first.type !== 'condition' && first.type !== 'arithmetic';
+  if (pipeline.commands.length > 1) return false;
+  return first.type === 'group' ? !first.subshell : first.type !== 'simple' && first.type !== 'condition' && first.type !== 'arithmetic';
 }
 
 function runStages(shell: Shell, pipeline: Pipeline, first: Command): Flow {
@@ -128,21 +133,57 @@ function runStages(shell: Shell, pipeline: Pipeline, first: Command): Flow {
   let input = shell.input;
   let failed = 0;
   const last = pipeline.commands.length - 1;
-  for (const [index, command] of pipeline.commands.entries()) {
+  for (let index = 0; index <= last; index += 1) {
+    const command = pipeline.commands[index] ?? first;
     const output = index === last ? shell.output : capture();
-    const copy = command.type !== 'simple' || command.assignments.length > 0 || shell.functions.size > 0;
-    const stage = { ...subshell(shell, copy), input, output, depth: shell.depth + 1 };
-    run.now = start;
-    runCommand(stage, command);
-    if (run.now > end) end = run.now;
-    if (stage.status !== 0) failed = stage.status;
-    shell.status = stage.status;
+    const remembered = index > 0 && command.type === 'simple' && command.pure ? recall(shell, command, input) : undefined;
+    if (remembered !== undefined) {
+      write(output, remembered.output);
+      shell.status = remembered.status;
+    } else {
+      const copy = command.type !== 'simple' || !command.setsNothing || shell.functions.size > 0;
+      const stage = subshell(shell, copy);
+      stage.input = input;
+      stage.output = output;
+      run.now = start;
+      asSubshell(stage, () => runCommand(stage, command));
+      if (run.now > end) end = run.now;
+      shell.status = stage.status;
+    }
+    if (shell.status !== 0) failed = shell.status;
     input = { text: output.text, position: 0 };
   }
   advanceTo(run, end);
   run.now = end;
   if (shell.options.pipefail) shell.status = failed;
   return 'next';
+}
+
+/** A failed expansion ends the subshell that it happens in, not the one around it. */
+function asSubshell(shell: Shell, act: () => Flow): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof ExpansionProblem)) throw error;
+    shell.status = expansionStatus(shell);
+  }
+}
+
+/** The result of a filter that has the same words and the same input as in the round before. */
+function recall(shell: Shell, command: SimpleCommand, input: Input): Remembered | undefined {
+  const { run } = shell;
+  step(run);
+  if (shell.functions.has(command.words[0]?.literal ?? '')) return undefined;
+  const known = run.remembered.get(command);
+  if (known?.input === input.text) return known;
+  const output = capture();
+  const stage = subshell(shell, false);
+  stage.input = input;
+  stage.output = output;
+  runCommand(stage, command);
+  const fresh = { input: input.text, output: output.text, status: stage.status };
+  run.remembered.set(command, fresh);
+  return fresh;
 }
 
 function runCommand(shell: Shell, command: Command): Flow {
@@ -171,8 +212,8 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
   switch (command.type) {
     case 'group': {
       if (!command.subshell) return runList(shell, command.body);
-      const inner = { ...subshell(shell), depth: shell.depth + 1 };
-      runList(inner, command.body);
+      const inner = subshell(shell);
+      asSubshell(inner, () => runList(inner, command.body));
       shell.status = inner.status;
       return 'next';
     }
@@ -182,8 +223,9 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
         if (flow !== 'next') return flow;
         if (truth(shell)) return runList(shell, body);
       }
+      if (command.otherwise !== undefined) return runList(shell, command.otherwise);
       shell.status = 0;
-      return command.otherwise === undefined ? 'next' : runList(shell, command.otherwise);
+      return 'next';
     }
     case 'loop':
       return runLoop(shell, command);
@@ -193,10 +235,10 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
       return runCountingFor(shell, command);
     case 'case': {
       const text = demandKnown(expandText(shell, command.word));
-      shell.status = 0;
       const clause = command.clauses.find(({ patterns }) => (
         patterns.some((pattern) => matchesPattern(patternOf(shell, pattern), text))
       ));
+      if (clause === undefined || clause.body.length === 0) shell.status = 0;
       return clause === undefined ? 'next' : runList(shell, clause.body);
     }
     case 'arithmetic':
@@ -265,7 +307,7 @@ function leaveLoop(flow: Flow): Flow {
 
 function runFor(shell: Shell, command: ForCommand): Flow {
   const values = command.words === undefined ? shell.positional : expandWords(shell, command.words);
-  shell.status = 0;
+  if (values.length === 0) shell.status = 0;
   shell.loops += 1;
   for (const value of values) {
     step(shell.run);
@@ -305,11 +347,12 @@ function runSimple(shell: Shell, command: SimpleCommand): Flow {
   const [name] = words;
   if (command.assignments.length > 0) {
     const before = words.length === 0 || SPECIAL.has(name ?? '') ? undefined : new Map(shell.variables);
-    if (words.length === 0 && !hasCommand(command)) shell.status = 0;
     for (const assignment of command.assignments) {
       const value = expandText(shell, assignment.value);
       setVariable(shell, assignment.name, assignment.append ? (shell.variables.get(assignment.name) ?? '') + value : value);
     }
+    // "s=$?" has looked at the status before it sets its own.
+    if (words.length === 0) shell.status = hasCommand(command) ? shell.substituted : 0;
     if (before !== undefined) {
       const flow = withRedirections(shell, command, words);
       // `IFS= read x` keeps what the command itself set, and takes back only what stood before it.
@@ -321,10 +364,7 @@ function runSimple(shell: Shell, command: SimpleCommand): Flow {
       return flow;
     }
   }
-  if (name === undefined && command.redirections.length === 0) {
-    if (command.assignments.length === 0) shell.status = hasSubstitution(command) ? shell.status : 0;
-    return 'next';
-  }
+  if (name === undefined && command.assignments.length === 0) shell.status = hasSubstitution(command) ? shell.substituted : 0;
   return command.redirections.length === 0 ? runWords(shell, words) : withRedirections(shell, command, words);
 }
 
@@ -357,10 +397,7 @@ function withRedirections(shell: Shell, command: SimpleCommand, words: readonly 
 
 function runWords(shell: Shell, words: readonly string[]): Flow {
   const [name] = words;
-  if (name === undefined) {
-    shell.status = 0;
-    return 'next';
-  }
+  if (name === undefined) return 'next';
   const body = shell.functions.get(demandKnown(name));
   if (body !== undefined) return callFunction(shell, body, words.slice(1));
   const builtin = builtins.get(name);
@@ -371,11 +408,17 @@ function runWords(shell: Shell, words: readonly string[]): Flow {
 
 function callFunction(shell: Shell, body: Command, parameters: readonly string[]): Flow {
   if (shell.depth > MAXIMUM_CALLS) throw new NotUnderstood('calls nested too deeply');
-  const { positional, loops } = shell;
+  const { positional, loops, locals } = shell;
   shell.positional = parameters;
   shell.depth += 1;
   shell.loops = 0;
+  shell.locals = new Map();
   const flow = runCommand(shell, body);
+  for (const [name, value] of shell.locals) {
+    if (value === undefined) shell.variables.delete(name);
+    else shell.variables.set(name, value);
+  }
+  shell.locals = locals;
   shell.depth -= 1;
   shell.loops = loops;
   shell.positional = positional;
@@ -391,6 +434,8 @@ export function newShell(from: Pick<Shell, 'run' | 'dialect' | 'name'> & Partial
     status: 0,
     lastJob: 0,
     exitTrap: '',
+    locals: undefined,
+    substituted: 0,
     startedAt: from.run.now,
     options: { errexit: false, nounset: false, pipefail: false },
     input: emptyInput(),

@@ -79,7 +79,9 @@ export function parseWord(source: Source, programs: ProgramParser): Word | undef
 }
 
 /** An unquoted text up to a character for which `stop` holds (not taken). */
-export function parseUntil(source: Source, programs: ProgramParser, stop: (character: string) => boolean): Word {
+export function parseUntil(
+  source: Source, programs: ProgramParser, stop: (character: string) => boolean, plainSingleQuotes = false,
+): Word {
   const list = new PartList();
   for (;;) {
     const character = current(source);
@@ -90,7 +92,7 @@ export function parseUntil(source: Source, programs: ProgramParser, stop: (chara
       source.position += 1;
       if (next === '') list.add('\\', true);
       else if (next !== '\n') list.add(next, true);
-    } else if (character === "'") {
+    } else if (character === "'" && !plainSingleQuotes) {
       parseSingleQuotes(source, list);
     } else if (character === '"') {
       parseDoubleQuotes(source, programs, list);
@@ -277,15 +279,16 @@ function parseBracedParameter(source: Source, programs: ProgramParser, quoted: b
   if (take(source, '}')) return { type: 'parameter', name, operator: '', quoted };
   for (const operator of BRACED_OPERATORS) {
     if (!take(source, operator)) continue;
-    const argument = parseBracedArgument(source, programs, quoted);
+    const argument = parseBracedArgument(source, programs, quoted && !'%#'.includes(operator.charAt(0)));
     if (!take(source, '}')) throw new SyntaxProblem('missing }');
     return { type: 'parameter', name, operator, argument, quoted };
   }
   return parseBadSubstitution(source);
 }
 
-function parseBracedArgument(source: Source, programs: ProgramParser, quoted: boolean): Word {
-  return parseUntil(source, programs, (character) => character === '}' || (quoted && character === '"'));
+/** Inside double quotes a single quote is a character, except where a pattern is expected. */
+function parseBracedArgument(source: Source, programs: ProgramParser, plainSingleQuotes: boolean): Word {
+  return parseUntil(source, programs, (character) => character === '}', plainSingleQuotes);
 }
 
 function takeParameterName(source: Source): string {

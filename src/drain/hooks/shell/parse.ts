@@ -118,6 +118,7 @@ function parsePipeline(source: Source): Pipeline {
   let negate = false;
   skipBlanks(source);
   while (peekPlainWord(source) === '!') {
+    if (negate && source.dialect === 'dash') throw new SyntaxProblem('"!" unexpected');
     source.position += 1;
     negate = !negate;
     skipBlanks(source);
@@ -164,7 +165,21 @@ function parseSimple(source: Source): SimpleCommand {
   if (assignments.length + words.length + redirections.length === 0) {
     throw new SyntaxProblem(`${excerpt(source)} unexpected`);
   }
-  return { type: 'simple', assignments, words, redirections };
+  return {
+    type: 'simple', assignments, words, redirections,
+    pure: isPure(assignments, words, redirections),
+    setsNothing: assignments.length === 0 && SETS_NOTHING.has(words[0]?.literal ?? '') && words.every(setsNothing),
+  };
+}
+
+/** Programs that look at nothing but their words and their input, as long as no file is named. */
+const FILTERS = new Set(['grep', 'egrep', 'fgrep', 'awk', 'mawk', 'wc', 'xargs', 'cut', 'tr', 'sort', 'uniq', 'sed', 'head']);
+
+function isPure(assignments: readonly Assignment[], words: readonly Word[], redirections: readonly Redirection[]): boolean {
+  const [name] = words;
+  return assignments.length === 0 && redirections.length === 0 && FILTERS.has(name?.literal ?? '')
+    && words.every((word) => word.literal !== undefined && !word.literal.includes('/proc') && !word.literal.includes('/dev'))
+    && (name?.literal !== 'xargs' || words.length === 1);
 }
 
 function parseAssignment(source: Source): Assignment | undefined {
@@ -264,8 +279,7 @@ function leavesVariables(lines: readonly List[]): boolean {
   return lines.every((list) => list.every((item) => (
     !item.background && [item.first, ...item.rest.map((one) => one.pipeline)].every((pipeline) => (
       pipeline.commands.every((command) => (
-        command.type === 'simple' && command.assignments.length === 0 && SETS_NOTHING.has(command.words[0]?.literal ?? '')
-        && command.words.every(setsNothing)
+        command.type === 'simple' && command.setsNothing
       ))
     ))
   )));

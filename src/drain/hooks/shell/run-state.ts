@@ -1,6 +1,6 @@
 import type { Seconds } from '../../model/workload.ts';
-import type { HookEffect, PodWorld } from '../world.ts';
-import type { Command, Dialect, Program } from './ast.ts';
+import type { EstablishedConnection, HookEffect, ListeningSocket, PodWorld } from '../world.ts';
+import type { Command, Dialect, Program, SimpleCommand } from './ast.ts';
 
 /** Everything that the commands of one hook share: the clock, the pod, what was done to the proxy. */
 export interface Run {
@@ -10,6 +10,8 @@ export interface Run {
   /** Nobody looks beyond this time: the end of the simulation, or of an enclosing `timeout`. */
   deadline: Seconds;
   readonly until: Seconds;
+  /** The deadline that the last TimeUp stands for. */
+  timeUpAt: Seconds;
   readonly steadyFrom: Seconds;
   effects: HookEffect[];
   /** Since when the proxy is gone, because this hook told it to quit. */
@@ -26,6 +28,22 @@ export interface Run {
   readonly environment: Readonly<Record<string, string>> | undefined;
   readonly seen: Observations;
   readonly machine: Machine;
+  /** What commands that only depend on their words and their input made of the last input. */
+  readonly remembered: Map<SimpleCommand, Remembered>;
+  readonly tables: Map<string, SocketTable>;
+}
+
+export interface Remembered {
+  readonly input: string;
+  readonly output: string;
+  readonly status: number;
+}
+
+/** A printed socket table, good as long as the sockets are the same. */
+export interface SocketTable {
+  readonly listeners: readonly ListeningSocket[];
+  readonly connections: readonly EstablishedConnection[];
+  readonly text: string;
 }
 
 /** What expansions and tools need of the interpreter, which itself is built on them. */
@@ -70,14 +88,19 @@ export interface Input {
 export interface Shell {
   readonly run: Run;
   readonly dialect: Dialect;
-  readonly name: string;
+  /** `$0` */
+  name: string;
   variables: Map<string, string>;
   functions: Map<string, Command>;
   positional: readonly string[];
   status: number;
+  /** Of the last command substitution: it becomes the status of a command that is nothing but assignments. */
+  substituted: number;
   lastJob: number;
   /** What `trap ... EXIT` asked for. */
   exitTrap: string;
+  /** Inside a function: what the names that it declared `local` were before. */
+  locals: Map<string, string | undefined> | undefined;
   readonly startedAt: Seconds;
   options: { errexit: boolean; nounset: boolean; pipefail: boolean };
   input: Input;
@@ -97,14 +120,10 @@ export type Flow =
   | { readonly kind: 'exit' };
 
 /** The deadline was reached. */
-export class TimeUp extends Error {
-  readonly at: Seconds;
+export class TimeUp extends Error {}
 
-  constructor(at: Seconds) {
-    super('the time is up');
-    this.at = at;
-  }
-}
+/** Nearly every run of a waiting hook ends by it, and a new Error would have to walk the stack each time. */
+const TIME_UP = new TimeUp('the time is up');
 
 /** Something that the interpreter cannot know; the message is the words of the hook. */
 export class NotUnderstood extends Error {}
@@ -143,7 +162,8 @@ export function step(run: Run, cost = 1): void {
 export function advanceTo(run: Run, time: Seconds): void {
   if (time > run.deadline || time === Infinity) {
     run.now = Math.max(run.now, Math.min(run.deadline, time));
-    throw new TimeUp(run.deadline);
+    run.timeUpAt = run.deadline;
+    throw TIME_UP;
   }
   if (time > run.now) run.now = time;
 }
@@ -182,12 +202,27 @@ export function setVariable(shell: Shell, name: string, value: string): void {
 
 /** A copy that leaves the original's variables, options and place in the script alone. */
 export function subshell(shell: Shell, copyVariables = true): Shell {
+  // Spelt out, because a spread of this many fields is what a whole round of a polling loop would cost.
   return {
-    ...shell,
+    run: shell.run,
+    dialect: shell.dialect,
+    name: shell.name,
     variables: copyVariables ? new Map(shell.variables) : shell.variables,
     functions: copyVariables ? new Map(shell.functions) : shell.functions,
-    options: { ...shell.options },
-    loops: 0,
+    positional: shell.positional,
+    status: shell.status,
+    substituted: shell.substituted,
+    lastJob: shell.lastJob,
+    exitTrap: '',
+    locals: copyVariables && shell.locals !== undefined ? new Map(shell.locals) : shell.locals,
+    startedAt: shell.startedAt,
+    options: copyVariables ? { ...shell.options } : shell.options,
+    input: shell.input,
+    output: shell.output,
+    errors: shell.errors,
+    depth: shell.depth + 1,
+    conditional: shell.conditional,
+    loops: shell.loops,
   };
 }
 

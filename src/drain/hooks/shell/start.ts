@@ -48,6 +48,7 @@ export function runShellWords(from: Pick<Shell, 'run'> & Partial<Shell>, words: 
   // A shell without a script reads commands from its standard input, which is empty here.
   if (script === undefined) return isScript ? 2 : 0;
   if (!isScript) throw new NotUnderstood(words.join(' ').slice(0, 120));
+  shell.name = words[index + 1] ?? base;
   shell.positional = words.slice(index + 2);
   runProgram(shell, parseScript(demandKnown(script), shell.dialect));
   return finish(shell);

@@ -22,6 +22,7 @@ export function testStatus(shell: Shell, words: readonly string[]): number {
   return statusOf(() => {
     const reader = { words, position: 0, shell };
     if (words.length === 0) return false;
+    if (words.length === 1) return demandKnown(first) !== '';
     const result = parseOr(reader);
     if (reader.position < words.length) throw new TestProblem('unexpected operator');
     return result;

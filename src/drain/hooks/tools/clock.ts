@@ -55,7 +55,7 @@ const timeout: Tool = (shell, words) => {
   try {
     return run.machine.runCommand(shell, words.slice(index + 1));
   } catch (error) {
-    if (!(error instanceof TimeUp) || error.at !== limit) throw error;
+    if (!(error instanceof TimeUp) || run.timeUpAt !== limit) throw error;
     run.now = limit;
     run.version += 1;
     return keepsStatus ? 143 : TIMED_OUT;

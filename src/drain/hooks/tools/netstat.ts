@@ -1,4 +1,4 @@
-import type { ListeningSocket } from '../world.ts';
+import type { EstablishedConnection, ListeningSocket } from '../world.ts';
 import type { Shell } from '../shell/run-state.ts';
 import { unknownText, write } from '../shell/run-state.ts';
 import { followForEver } from './clock.ts';
@@ -10,14 +10,58 @@ const LONG: Readonly<Record<string, string>> = {
   '--program': 'p', '--programs': 'p', '--inet': '4', '--wide': 'W', '--extend': 'e', '--continuous': 'c',
 };
 
+const SHOWS_PROGRAMS = /^(-[a-zA-Z46]*p|--programs?$)/;
+const NOT_ROOT = '(Not all processes could be identified, non-owned process info\n will not be shown, you would have to be root to see it all.)\n';
+
 /**
  * netstat of net-tools 2.10, column by column. From inside a container it can name only that container's processes:
  * others are shown as `-`, which is why a filter for program names never removes the app's socket [measured].
  */
 export const netstat: Tool = (shell, words) => {
+  const { run } = shell;
+  if (words.some((word) => SHOWS_PROGRAMS.test(word))) write(shell.errors, NOT_ROOT);
+  const listeners = run.world.listeners(run.now);
+  const connections = run.world.connections(run.now);
+  const key = words.join(' ');
+  const known = run.tables.get(key);
+  if (known !== undefined && sameSockets(known, listeners, connections)) {
+    write(shell.output, known.text);
+    return 0;
+  }
+  const text = table(shell, words, { listeners, connections });
+  if (text === undefined) return passUnknown(shell, unknownText(`the output of ${words.join(' ').slice(0, 120)}`));
+  run.tables.set(key, { listeners, connections, text });
+  write(shell.output, text);
+  return 0;
+};
+
+export interface Sockets {
+  readonly listeners: readonly ListeningSocket[];
+  readonly connections: readonly EstablishedConnection[];
+}
+
+/** The world hands out fresh lists for every look; what is in them seldom changes. */
+export function sameSockets(known: Sockets, listeners: Sockets['listeners'], connections: Sockets['connections']): boolean {
+  if (known.listeners.length !== listeners.length || known.connections.length !== connections.length) return false;
+  for (const [index, one] of listeners.entries()) {
+    const other = known.listeners[index];
+    if (one === other) continue;
+    if (one.port !== other?.port || one.address !== other.address || one.program !== other.program) return false;
+  }
+  for (const [index, one] of connections.entries()) {
+    const other = known.connections[index];
+    if (one === other) continue;
+    if (one.localPort !== other?.localPort || one.remotePort !== other.remotePort || one.localAddress !== other.localAddress
+      || one.remoteAddress !== other.remoteAddress || one.program !== other.program) return false;
+  }
+  return true;
+}
+
+/** What netstat prints; `undefined` for options that are not modelled. */
+function table(shell: Shell, words: readonly string[], sockets: Sockets): string | undefined {
   const options = parseOptions(words, 'tuwxlanpeoWv46cFi', '', Object.keys(LONG));
   if (options === undefined || options.operands.length > 0 || options.letters.has('i')) {
-    return passUnknown(shell, unknownText(`the output of ${words.join(' ').slice(0, 120)}`));
+    return undefined;
   }
   const letters = new Set([...options.letters].map((letter) => LONG[letter] ?? letter));
   if (letters.has('c')) return followForEver(shell, words);
@@ -27,18 +71,15 @@ export const netstat: Tool = (shell, words) => {
   const programs = letters.has('p');
   // Addresses would be shown as names, and nobody knows the resolver of the pod.
   const hidden = letters.has('n') ? '' : unknownText('netstat without -n shows names');
-  if (programs) {
-    write(shell.errors, '(Not all processes could be identified, non-owned process info\n will not be shown, you would have to be root to see it all.)\n');
-  }
+  let text = '';
   if (letters.has('t') || letters.has('u') || letters.has('w') || inet || !families) {
-    write(shell.output, inetTable(shell, kind, {
+    text += inetTable(shell, kind, {
       programs, tcp: letters.has('t') || !(letters.has('u') || letters.has('w')), four: !letters.has('6') || letters.has('4'),
       six: !letters.has('4') || letters.has('6'), extended: letters.has('e'), timers: letters.has('o'),
-    }) + hidden);
+    }, sockets) + hidden;
   }
-  if (letters.has('x') || (!families && !inet)) write(shell.output, unixTable(kind));
-  return 0;
-};
+  return letters.has('x') || (!families && !inet) ? text + unixTable(kind) : text;
+}
 
 interface Kind {
   readonly listening: boolean;
@@ -59,8 +100,7 @@ function scope(kind: Kind): string {
   return kind.established ? 'servers and established' : 'only servers';
 }
 
-function inetTable(shell: Shell, kind: Kind, columns: Columns): string {
-  const { world, now } = shell.run;
+function inetTable(shell: Shell, kind: Kind, columns: Columns, sockets: Sockets): string {
   let text = `Active Internet connections (${scope(kind)})\nProto Recv-Q Send-Q Local Address           Foreign Address         State      ${
     columns.extended ? ' User       Inode     ' : ''}${columns.programs ? ' PID/Program name    ' : ''}${columns.timers ? ' Timer' : ''}\n`;
   if (!columns.tcp) return text;
@@ -71,12 +111,12 @@ function inetTable(shell: Shell, kind: Kind, columns: Columns): string {
       columns.timers ? ' off (0.00/0/0)' : ''}\n`;
   };
   if (kind.listening) {
-    for (const { address, port, program } of world.listeners(now)) {
+    for (const { address, port, program } of sockets.listeners) {
       row(address === '::', `${address}:${port}`, address === '::' ? ':::*' : '0.0.0.0:*', 'LISTEN', program);
     }
   }
   if (kind.established) {
-    for (const one of world.connections(now)) {
+    for (const one of sockets.connections) {
       row(one.localAddress.includes(':'), `${one.localAddress}:${one.localPort}`, `${one.remoteAddress}:${one.remotePort}`, 'ESTABLISHED', one.program);
     }
   }

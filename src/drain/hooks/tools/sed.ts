@@ -25,7 +25,9 @@ export const sed: Tool = (shell, words) => {
   if (commands === undefined) throw notUnderstood(words);
   const text = readOperands(shell, operands);
   if (isUnknown(text)) return passUnknown(shell, text);
-  write(shell.output, joinLines(edit(linesOf(text), commands, silent)));
+  const output = joinLines(edit(linesOf(text), commands, silent));
+  // A last line without a newline stays one.
+  write(shell.output, text.endsWith('\n') ? output : output.slice(0, -1));
   return 0;
 };
 

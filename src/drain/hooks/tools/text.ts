@@ -69,26 +69,30 @@ function countNewlines(text: string): number {
 }
 
 /** A program that makes lines of lines. */
-function lineTool(flags: string, valued: string, work: (lines: readonly string[], options: Options, words: readonly string[]) => readonly string[]): Tool {
+function lineTool(
+  flags: string, valued: string, work: (lines: readonly string[], options: Options, words: readonly string[]) => readonly string[], keepsEnd = false,
+): Tool {
   return (shell, words) => {
     const options = parseOptions(words.map((word, index) => (index > 0 && /^-\d+$/.test(word) ? `-n${word.slice(1)}` : word)), flags, valued);
     if (options === undefined || options.operands.length > 1) throw notUnderstood(words);
     if (options.letters.has('f') || options.letters.has('F')) return followForEver(shell, words);
     const text = readOperands(shell, options.operands);
     if (isUnknown(text)) return passUnknown(shell, text);
-    write(shell.output, joinLines(work(linesOf(text), options, words)));
+    const output = joinLines(work(linesOf(text), options, words));
+    // head and tail hand on a last line as it was.
+    write(shell.output, keepsEnd && !text.endsWith('\n') && text.endsWith(output.slice(0, -1)) ? output.slice(0, -1) : output);
     return 0;
   };
 }
 
-const head = lineTool('q', 'n', (lines, options) => lines.slice(0, Number(options.values.get('n') ?? 10)));
+const head = lineTool('q', 'n', (lines, options) => lines.slice(0, Number(options.values.get('n') ?? 10)), true);
 
 const tail = lineTool('qfF', 'n', (lines, options) => {
   const wanted = options.values.get('n') ?? '10';
   if (wanted.startsWith('+')) return lines.slice(Math.max(0, Number(wanted) - 1));
   const count = Number(wanted);
   return count === 0 ? [] : lines.slice(-count);
-});
+}, true);
 
 const cut = lineTool('s', 'dfc', (lines, options, words) => {
   const spec = options.values.get('f') ?? options.values.get('c');

@@ -35,9 +35,10 @@ const MAXIMUM_NUMBERS = 20_000;
 const seq: Tool = (shell, words) => {
   let separator = '\n';
   let operands = words.slice(1);
-  if (operands[0] === '-s') {
-    separator = operands[1] ?? '';
-    operands = operands.slice(2);
+  const [option = ''] = operands;
+  if (option.startsWith('-s')) {
+    separator = option === '-s' ? operands[1] ?? '' : option.slice(2);
+    operands = operands.slice(option === '-s' ? 2 : 1);
   }
   const numbers = operands.map(Number);
   if (numbers.length === 0 || numbers.length > 3 || operands.some((word) => !/^-?\d+(\.\d+)?$/.test(word))) {

@@ -8,8 +8,9 @@ import { apiReference } from './generate/api-reference.mjs';
 import { apiSchema } from './generate/api-schema.mjs';
 import { apiTypes } from './generate/api-types.mjs';
 import { root } from './generate/root.mjs';
+import { termination } from './generate/termination.mjs';
 
-export const generators = [apiTypes, apiSchema, apiReference];
+export const generators = [apiTypes, apiSchema, apiReference, termination];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */
 export async function differing(folder = root) {

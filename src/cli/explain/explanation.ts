@@ -6,9 +6,10 @@ import { longestPromised } from '../../drain/plan/promise.ts';
 import { DEFAULT_LONGEST_REQUEST_SECONDS, type Application } from '../../drain/timeline/application.ts';
 import type { Panel } from '../../drain/timeline/draw/index.ts';
 import { timelineOf, type Scenario } from '../../drain/timeline/lanes.ts';
-import type { Judgement } from '../facts/judge.ts';
+import type { JudgeContext, Judgement } from '../facts/judge.ts';
 import { findingsOfJudgement } from '../lint/report.ts';
 import type { ReportedFinding } from '../output/report.ts';
+import { otherPoliciesOf, type OtherPolicy } from './other-policies.ts';
 import { settingsTable, type SettingRow } from './settings-table.ts';
 
 /** What is stated of the application and of the deletion; what is not stated follows from the policy, else from defaults. */
@@ -42,6 +43,8 @@ export interface Explanation {
   readonly scenario: Scenario;
   readonly timelines: readonly ExplainedTimeline[];
   readonly policy?: ExplainedPolicy;
+  /** Policies of the input that are not for this workload. */
+  readonly otherPolicies: readonly OtherPolicy[];
   readonly settings: readonly SettingRow[];
   readonly findings: readonly ReportedFinding[];
   readonly exempt?: string;
@@ -51,20 +54,18 @@ export interface Explanation {
   readonly assumptions: readonly string[];
 }
 
-export function explain(judgement: Judgement, options: ExplainOptions): Explanation {
+export function explain(judgement: Judgement, context: JudgeContext, options: ExplainOptions): Explanation {
   const { settings: before, assessment, decision } = judgement;
   const scenario = scenarioOf(judgement, options);
   const policy = policyOf(judgement);
   const after = decision?.after;
-  const timelines = [
-    ...panels('Now', 'Now', before, scenario, options),
-    ...(after === undefined || policy === undefined ? [] : panels('WithPolicy', `With policy ${policy.name}`, after, scenario, options)),
-  ];
+  const timelines = timelinesIn(judgement, scenario, options);
   const { proxy } = before;
   return {
     workload: judgement.workload,
     scenario,
     timelines,
+    otherPolicies: otherPoliciesOf(judgement, context),
     ...(policy === undefined ? {} : { policy: { ...policy, overridden: assessment.overridden.map(({ policy: other, by }) => ({ name: other.name, by })) } }),
     settings: settingsTable(withGracePeriod(before, options), after === undefined ? undefined : withGracePeriod(after, options)),
     findings: findingsOfJudgement(judgement, false),
@@ -77,7 +78,14 @@ export function explain(judgement: Judgement, options: ExplainOptions): Explanat
 
 /** The timelines of a judgement alone, for reports that show many workloads. */
 export function timelinesOf(judgement: Judgement, options: ExplainOptions): readonly ExplainedTimeline[] {
-  return explain(judgement, options).timelines;
+  return timelinesIn(judgement, scenarioOf(judgement, options), options);
+}
+
+function timelinesIn({ settings, decision, policy }: Judgement, scenario: Scenario, options: ExplainOptions): ExplainedTimeline[] {
+  return [
+    ...panels('Now', 'Now', settings, scenario, options),
+    ...(decision?.after === undefined || policy === undefined ? [] : panels('WithPolicy', `With policy ${policy}`, decision.after, scenario, options)),
+  ];
 }
 
 function scenarioOf({ intent, policy }: Judgement, options: ExplainOptions): Scenario {

@@ -41,15 +41,16 @@ function eventTable({ heading, timeline }: ExplainedTimeline): string {
     + `<tbody>${rows.join('')}</tbody></table></div></section>`;
 }
 
-function policySection({ policy }: Explanation): string {
+function policySection({ policy, otherPolicies }: Explanation): string {
+  const others = otherPolicies.map(({ name, why }) => `<p class="dim">Policy ${escapeHtml(name)} is not for this workload: ${escapeHtml(why)}.</p>`).join('');
   if (policy === undefined) {
-    return '';
+    return others === '' ? '' : `<section><h2>No policy governs</h2>${others}</section>`;
   }
   const changes = policy.changes.map((change) => `<li><code>${escapeHtml(change.path)}</code>: ${escapeHtml(change.why)}`
     + `<dl>${change.before === undefined ? '' : `<dt>now</dt><dd><pre>${escapeHtml(change.before)}</pre></dd>`}${change.after === undefined ? '' : `<dt>then</dt><dd><pre>${escapeHtml(change.after)}</pre></dd>`}</dl></li>`);
   return `<section><h2>Policy ${escapeHtml(policy.name)}</h2><p>${policy.enforcement}: <strong>${policy.outcome}</strong>. ${escapeHtml(policy.message)}</p>`
     + `${changes.length === 0 ? '' : `<ul>${changes.join('')}</ul>`}`
-    + `${policy.overridden.map(({ name, by }) => `<p>Policy ${escapeHtml(name)} is overridden by ${escapeHtml(by)}.</p>`).join('')}</section>`;
+    + `${policy.overridden.map(({ name, by }) => `<p>Policy ${escapeHtml(name)} is overridden by ${escapeHtml(by)}.</p>`).join('')}${others}</section>`;
 }
 
 function settingsTable({ settings, policy }: Explanation): string {

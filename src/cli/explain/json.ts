@@ -18,6 +18,7 @@ export function explainJson(explanation: Explanation, notes: readonly string[]):
     scenario: { application: scenario.application, longestRequest: scenario.longestRequest, endpointDelay: scenario.endpointDelay },
     timelines: explanation.timelines.map(timelineJson),
     ...(policy === undefined ? {} : { policy }),
+    otherPolicies: explanation.otherPolicies,
     settings: explanation.settings.map(({ originWords, ...row }) => ({ ...row, origin: { ...row.origin, words: originWords } })),
     findings: explanation.findings.map((finding) => ({ ...finding, workload: undefined })),
   }, null, 2)}\n`;

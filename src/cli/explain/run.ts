@@ -27,7 +27,7 @@ export async function runExplain(invocation: Invocation): Promise<number> {
   reportProblems(loaded, invocation);
   requireWorkloads(loaded);
   const workload = pick(loaded.collected.workloads, positionals[0], flags.string('namespace'));
-  const explanation = explain(judge(workload, loaded.context), options);
+  const explanation = explain(judge(workload, loaded.context), loaded.context, options);
   const notes = loaded.notes;
   const file = flags.string('output-file');
   const output = await render(explanation, notes, invocation, width, file !== undefined);

@@ -127,7 +127,7 @@ function placeWords(origin: Origin): string {
   const place = [origin.object, origin.path].filter((part) => part !== undefined).join(' ');
   switch (origin.level) {
     case 'BuiltIn':
-      return place === '' ? 'default' : `default, ${place}`;
+      return place === '' ? 'default' : place === 'stated' ? 'stated' : `default, ${place}`;
     case 'MeshConfig':
       return `mesh config: ${place}`;
     case 'Injector':

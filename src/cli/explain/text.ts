@@ -1,4 +1,4 @@
-import { drawText, secondsWords } from '../../drain/timeline/draw/index.ts';
+import { drawText, secondsWords, wrapWords } from '../../drain/timeline/draw/index.ts';
 import { nameOf } from '../output/text.ts';
 import type { Style } from '../output/style.ts';
 import type { ExplainedTimeline, Explanation } from './explanation.ts';
@@ -69,9 +69,10 @@ function eventLines({ heading, timeline, when }: ExplainedTimeline, { timelines 
   ];
 }
 
-function policyLines({ policy }: Explanation, { style, width }: TextExplainOptions): string[] {
+function policyLines({ policy, otherPolicies }: Explanation, { style, width }: TextExplainOptions): string[] {
+  const others = otherPolicies.flatMap(({ name, why }) => wrapped(`policy ${name} is not for this workload: ${why}`, width, '  '));
   if (policy === undefined) {
-    return [];
+    return others.length === 0 ? [] : [style.bold('No policy governs'), ...others];
   }
   return [
     `${style.bold(`Policy ${policy.name}`)} (${policy.enforcement}): ${policy.outcome}`,
@@ -82,6 +83,7 @@ function policyLines({ policy }: Explanation, { style, width }: TextExplainOptio
       ...(change.after === undefined ? [] : valueLines('    then  ', change.after)),
     ]),
     ...policy.overridden.map(({ name, by }) => `  policy ${name} is overridden by ${by}`),
+    ...others,
   ];
 }
 
@@ -92,16 +94,26 @@ function valueLines(margin: string, value: string): string[] {
 
 function settingLines({ settings, policy }: Explanation, { style, width }: TextExplainOptions): string[] {
   const names = Math.max(...settings.map((row) => row.name.length));
-  // A hook's command is longer than any column should be; it then pushes its own row only.
-  const widestValue = Math.min(14, Math.max(...settings.map((row) => row.value.length)));
+  const widestValue = Math.min(WIDEST_VALUE, Math.max(...settings.map((row) => row.value.length)));
+  const margin = ' '.repeat(names + 4);
+  // A hook's command is longer than any column should be: its origin then stands below it.
+  const valueAndOrigin = (value: string, origin: string): string[] => (value.length > WIDEST_VALUE
+    ? [value, `${margin}${style.dim(origin)}`]
+    : [`${value.padEnd(widestValue)}  ${style.dim(origin)}`]);
   return [
     style.bold('Settings that count, and where they come from'),
     ...settings.flatMap((row) => [
-      `  ${row.name.padEnd(names)}  ${row.value.padEnd(widestValue)}  ${style.dim(row.originWords)}`,
-      ...(row.withPolicy === undefined ? [] : [`  ${''.padEnd(names)}  ${row.withPolicy}  ${style.dim(`with policy ${policy?.name ?? ''}`)}`]),
-      ...(row.note === undefined ? [] : hanging(' '.repeat(names + 4), row.note, width).map((line) => style.dim(line))),
+      ...indentFirst(`  ${row.name.padEnd(names)}  `, valueAndOrigin(row.value, row.originWords)),
+      ...(row.withPolicy === undefined ? [] : indentFirst(margin, valueAndOrigin(row.withPolicy, `with policy ${policy?.name ?? ''}`))),
+      ...(row.note === undefined ? [] : hanging(margin, row.note, width).map((line) => style.dim(line))),
     ]),
   ];
+}
+
+const WIDEST_VALUE = 14;
+
+function indentFirst(margin: string, [first = '', ...others]: readonly string[]): string[] {
+  return [margin + first, ...others];
 }
 
 function findingLines({ findings }: Explanation, { style, width }: TextExplainOptions): string[] {
@@ -127,17 +139,6 @@ function wrapped(text: string, width: number, margin: string): string[] {
 
 /** `margin` before the first line, and as much room (or `rest`) before the others. */
 function hanging(margin: string, text: string, width: number, rest: string = ' '.repeat(margin.length)): string[] {
-  const lines: string[] = [];
-  let line = margin;
-  let empty = true;
-  for (const word of text.split(/\s+/)) {
-    if (!empty && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = rest;
-      empty = true;
-    }
-    line += empty ? word : ` ${word}`;
-    empty = false;
-  }
-  return [...lines, line];
+  const [first = '', ...others] = wrapWords(text, width - Math.max(margin.length, rest.length));
+  return [margin + first, ...others.map((line) => rest + line)];
 }

@@ -58,7 +58,7 @@ function preStopSentence(end: ContainerEnd): string {
     case 'Unknown':
       return 'how long its preStop takes cannot be known; it gets SIGTERM';
     case 'Completed':
-      return end.sigtermAt > 0 ? `its preStop is over after ${secondsWords(end.preStop.endsAt ?? end.sigtermAt)}, it gets SIGTERM` : 'it gets SIGTERM';
+      return end.sigtermAt > 0 ? `its preStop is over after ${secondsWords(end.preStop.endsAt ?? end.sigtermAt)}, it gets SIGTERM` : 'its preStop ends at once, it gets SIGTERM';
     case undefined:
       return 'it has no preStop and gets SIGTERM';
   }

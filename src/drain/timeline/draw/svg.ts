@@ -4,7 +4,7 @@ import type { Panel } from './panel.ts';
 import { scaleFor, type TimeScale } from './scale.ts';
 import { SVG_CLASS, svgStyle } from './svg-style.ts';
 import type { TimelineVerdict } from './verdict.ts';
-import { secondsWords } from './words.ts';
+import { secondsWords, wrapWords } from './words.ts';
 
 export interface SvgOptions {
   /** The accessible name. */
@@ -85,7 +85,7 @@ function drawPanel(panel: Panel, canvas: Canvas, top: number): { parts: string[]
   const { verdict } = timeline;
   const parts = [`<g class="panel"><text class="heading" x="${MARGIN}" y="${top + 16}">${escapeXml(heading)}</text>`];
   let y = top + 16;
-  for (const line of wrap(`${verdict.sentence} ${verdict.slackSentence}`, VERDICT_CHARS)) {
+  for (const line of wrapWords(`${verdict.sentence} ${verdict.slackSentence}`, VERDICT_CHARS)) {
     y += LINE;
     parts.push(`<text class="verdict ${toneOf(verdict)}" x="${MARGIN}" y="${y}">${escapeXml(line)}</text>`);
   }
@@ -242,19 +242,6 @@ function drawLegend(panels: readonly Panel[], canvas: Canvas, top: number): { pa
   }
   parts.push(`<text class="muted" x="${MARGIN}" y="${y + 29}">Seconds after the pod is deleted.</text></g>`);
   return { parts, bottom: y + 34 };
-}
-
-export function wrap(text: string, most: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= most) {
-      lines[lines.length - 1] = `${last} ${word}`;
-    } else {
-      lines.push(word);
-    }
-  }
-  return lines;
 }
 
 function round(value: number): number {

@@ -72,7 +72,7 @@ function proxyReason(settings: Played['settings'], proxy: ContainerEnd | undefin
   if (hook !== undefined && (hook.how === 'Failed' || hook.how === 'CannotStart')) {
     parts.push('its preStop fails');
   } else if (hook !== undefined && proxy !== undefined && settings.proxy.container !== 'Native') {
-    parts.push(`its preStop takes ${secondsWords(proxy.sigtermAt)}`);
+    parts.push(proxy.sigtermAt < 1 ? 'its preStop ends at once' : `its preStop takes ${secondsWords(proxy.sigtermAt)}`);
   }
   if (proxy !== undefined && agentDrained(proxy)) {
     return list([...parts, 'SIGTERM ends it at once after the drain call']);

@@ -48,3 +48,17 @@ export function drainWords(end: ContainerEnd, settings: EffectiveSettings): stri
 export function list(words: readonly string[]): string {
   return words.length <= 1 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
+
+/** Breaks a text into lines of at most `most` characters; a number and its unit stay together. */
+export function wrapWords(text: string, most: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.replace(/(\d) (?=s\b)/g, '$1\u00A0').split(/[ \n\t]+/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= most) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else {
+      lines.push(word);
+    }
+  }
+  return lines.map((line) => line.replaceAll('\u00A0', ' '));
+}

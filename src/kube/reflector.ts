@@ -84,9 +84,9 @@ export class Reflector<Raw extends KubernetesObject, T> {
     this.running ??= this.run();
   }
 
-  /** Resolves when `hasSynced` is true; rejects when the signal is aborted before. */
-  async waitForSync(signal?: AbortSignal): Promise<void> {
-    while (!this.synced) {
+  /** Resolves when `hasSynced` is true, or at a 403 where one can do without; rejects when the signal is aborted before. */
+  async waitForSync(signal?: AbortSignal, forbiddenWillDo = false): Promise<void> {
+    while (!this.synced && !(forbiddenWillDo && this.currentState === 'Forbidden')) {
       signal?.throwIfAborted();
       await new Promise<void>((resolve) => {
         this.waiters.push(resolve);
@@ -265,9 +265,8 @@ export class Reflector<Raw extends KubernetesObject, T> {
     this.confirmation = undefined;
   }
 
-  // Initial events come in any order; only their end, and what follows it, is a place to go on from.
   private remember(resourceVersion: string | undefined): void {
-    if (this.following && resourceVersion !== undefined && resourceVersion !== '') this.resourceVersion = resourceVersion;
+    if (resourceVersion !== undefined && resourceVersion !== '') this.resourceVersion = resourceVersion;
   }
 
   private take(type: 'ADDED' | 'MODIFIED' | 'DELETED', raw: Raw): void {
@@ -365,6 +364,10 @@ export class Reflector<Raw extends KubernetesObject, T> {
 
   private markSynced(): void {
     this.synced = true;
+    this.wakeWaiters();
+  }
+
+  private wakeWaiters(): void {
     const waiters = this.waiters;
     this.waiters = [];
     for (const waiter of waiters) waiter();
@@ -375,6 +378,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
     const previous = this.currentState;
     if (previous === state) return;
     this.currentState = state;
+    this.wakeWaiters();
     if (state === 'Forbidden') this.logger.warn('the API server forbids the watch', { detail });
     else this.logger.debug('the state of the watch changed', { state, previous, detail });
     try {

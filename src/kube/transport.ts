@@ -179,7 +179,6 @@ export class Transport {
       } catch (caught) {
         error = caught;
       }
-      if (isAborted(request.signal)) throw abortReason(request.signal);
       if (error instanceof ApiError && error.isUnauthorized && !renewed) {
         // Tokens expire between two looks at them. A request that was turned away did nothing.
         renewed = true;

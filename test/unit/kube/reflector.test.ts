@@ -192,6 +192,24 @@ describe('errors inside of the stream', () => {
     expect(log.torn).toBe(0);
   });
 
+  it('410 as the first line of a watch after a lost connection: not synced before the new list', async () => {
+    const { server, reflector, log } = await setup((request, response, count) => {
+      if (count === 1) initial(response, '10', widget('a', 1, '5'));
+      else if (isInitial(request)) initial(response, '30', widget('a', 3, '25'));
+      else {
+        open(response);
+        response.flushHeaders();
+        setTimeout(() => { response.end(line('ERROR', status(410, 'Expired', 'too old'))); }, 10);
+      }
+    }, { timings: { ...timings, confirmMs: 1_000 } });
+    reflector.start();
+    await reflector.waitForSync();
+    server.breakConnections();
+    await eventually(() => reflector.store.get('ns/a') === 3, 'the new list');
+
+    expect(log.states).toEqual(['Synced', 'Disconnected', 'Synced']);
+  });
+
   it('others are waited out, and the watch goes on where it was', async () => {
     const { server, reflector } = await setup((request, response, count) => {
       if (isInitial(request)) {

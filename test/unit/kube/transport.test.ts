@@ -173,6 +173,16 @@ describe('deadlines', () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  it('free the connection that hung', async () => {
+    const { server, client } = await setup((_request, response, count) => {
+      if (count > 1) answer(response, 200, {});
+    }, { connections: 1 });
+
+    await expect(client.get(deployments, cart, { timeoutMs: 60, once: true })).rejects.toMatchObject({ code: 'KUBE_TIMEOUT', sent: true });
+    await expect(client.get(deployments, cart, { timeoutMs: 2_000, once: true })).resolves.toEqual({});
+    expect(server.connections).toBe(2);
+  });
+
   it('include the wait for a free connection, and the request that gave up is never sent', async () => {
     const { server, client } = await setup((_request, response, count) => {
       if (count === 1) setTimeout(() => { answer(response, 200, {}); }, 200);

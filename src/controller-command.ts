@@ -75,7 +75,11 @@ async function runController(invocation: Invocation): Promise<number> {
     throw error instanceof KubeConfigError ? new CliError(error.message) : error;
   });
   const metrics = new Metrics();
-  const transport = new Transport({ config, userAgent: `sidecar-drain-operator/${__VERSION__}`, connections: setting.count('kube-api-connections', 8), logger });
+  const host = new URL(config.server).host;
+  const transport = new Transport({
+    config, userAgent: `sidecar-drain-operator/${__VERSION__}`, connections: setting.count('kube-api-connections', 8), logger,
+    onRequest: metrics.requestObserver(host), onRetry: metrics.retryObserver(host),
+  });
   const client = new KubeClient(transport);
   const life = new Lifecycle({ logger });
   let lost = false;

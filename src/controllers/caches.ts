@@ -145,7 +145,7 @@ export class Caches {
    */
   async waitForSync(signal: AbortSignal): Promise<void> {
     const optional = new Set<unknown>(this.meshSources());
-    await Promise.all(this.all().map((reflector) => (optional.has(reflector) ? reflector.waitForAnswer(signal) : reflector.waitForSync(signal))));
+    await Promise.all(this.all().map((reflector) => reflector.waitForSync(signal, optional.has(reflector))));
   }
 
   /** What is still waited for, and why, for people. */

@@ -51,9 +51,9 @@ export interface StartOptions {
 }
 
 export async function startOperator(cluster: Cluster, options: StartOptions = {}): Promise<OperatorHandle> {
-  const program = join(projectRoot(), 'dist/main.js');
+  const program = process.env.SIDECAR_DRAIN_TEST_PROGRAM ?? join(projectRoot(), 'dist/main.js');
   if (!existsSync(program)) {
-    throw new Error('dist/main.js is missing: run `npm run build` first');
+    throw new Error(`${program} is missing: run \`npm run build\` first`);
   }
   const kubeconfig = options.kubeconfig ?? await cluster.kubeconfigFor(OPERATOR_ACCOUNT);
   const healthPort = await freePort();

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { connect as connectTo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { ApiError, KubeClient, loadClusterConfig, Transport, defineResource } from '../../src/kube/index.ts';
 import type { KubernetesObject } from '../../src/api/kubernetes.ts';
 import { useCluster } from '../support/cluster.ts';
@@ -196,6 +200,49 @@ describe('permissions', () => {
       message: expect.stringMatching(/^list deployments\.apps: forbidden \(403\): .*system:serviceaccount:.* apiGroups: \["apps"\], resources: \["deployments"\], verbs: \["list"\]\.$/),
     });
     await expect(weak.get(namespaces, { name: ns })).rejects.toMatchObject({ message: expect.stringContaining('apiGroups: [""], resources: ["namespaces"], verbs: ["get"]') });
+  });
+});
+
+describe('the way to the API server', () => {
+  it('a certificate of an authority that the kubeconfig does not name is one clear error, sent once', async () => {
+    const config = await loadClusterConfig({ file: cluster.kubeconfigPath });
+    const attempts: string[] = [];
+    const transport = new Transport({
+      userAgent: 'x', onRequest: ({ code }) => { attempts.push(code); },
+      config: { ...config, credentials: async () => ({ ...await config.credentials(), ca: undefined }) },
+    });
+    transports.push(transport);
+
+    await expect(new KubeClient(transport).raw('/version')).rejects.toMatchObject({
+      code: 'KUBE_TLS', message: expect.stringContaining('Check the certificate authority and the server name of this kubeconfig'),
+    });
+    expect(attempts).toEqual(['<error>']);
+  });
+
+  it('may lead through a proxy', async () => {
+    const asked: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', (request: IncomingMessage, socket: Socket) => {
+      asked.push(request.url ?? '');
+      const [host, port] = (request.url ?? '').split(':');
+      const upstream = connectTo(Number(port), host, () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n');
+        upstream.pipe(socket).pipe(upstream);
+      });
+      upstream.on('error', () => socket.destroy());
+      socket.on('error', () => upstream.destroy());
+    });
+    await new Promise<void>((resolve) => { proxy.listen(0, '127.0.0.1', resolve); });
+    const config = await loadClusterConfig({ file: cluster.kubeconfigPath });
+    const transport = new Transport({ userAgent: 'x', connections: 2,
+      config: { ...config, proxyUrl: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` } });
+    const proxied = new KubeClient(transport);
+    await Promise.all(Array.from({ length: 20 }, () => proxied.get(namespaces, { name: ns })));
+    await transport.close();
+    await new Promise<void>((resolve) => { proxy.close(() => { resolve(); }); });
+
+    expect(new Set(asked)).toEqual(new Set([new URL(config.server).host]));
+    expect(asked.length).toBeLessThanOrEqual(2);
   });
 });
 

@@ -1,5 +1,7 @@
+import { analyseHook } from '../../drain/hooks/index.ts';
 import { NATIVE_DRAIN_HOOK } from '../../drain/mesh/settings.ts';
 import type { Change, Conflict, WorkloadOutcome } from '../../drain/model/decision.ts';
+import type { ProxyImage } from '../../drain/model/mesh.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import type { Seconds, Workload } from '../../drain/model/workload.ts';
 import { longestPromised } from '../../drain/plan/promise.ts';
@@ -25,6 +27,8 @@ export interface ExplainedTimeline extends Panel {
   readonly when: 'Now' | 'WithPolicy';
   /** The form that was assumed, where the form is not known. */
   readonly assumedForm?: 'Classic' | 'Native';
+  /** The proxy's image that was assumed, where it is not known and a hook needs a shell. */
+  readonly assumedImage?: ProxyImage;
 }
 
 export interface ExplainedPolicy {
@@ -122,16 +126,35 @@ function withGracePeriod(settings: EffectiveSettings, { deletedWithGracePeriod }
     : { ...settings, gracePeriod: { value: deletedWithGracePeriod, origin: { level: 'Delete' } } };
 }
 
+/** One timeline, or one for each thing that is not known and would change it. */
 function panels(when: ExplainedTimeline['when'], heading: string, given: EffectiveSettings, scenario: Scenario, options: ExplainOptions): ExplainedTimeline[] {
   const settings = withGracePeriod(given, options);
-  if (settings.proxy.container !== 'Unknown') {
-    return [{ when, heading: `${heading}: ${proxyWords(settings)}`, timeline: timelineOf(settings, scenario) }];
+  const forms: Variant[] = settings.proxy.container === 'Unknown'
+    ? (['Classic', 'Native'] as const).map((form) => ({ settings: asForm(settings, form), words: `, if the sidecar is ${form.toLowerCase()}`, assumedForm: form }))
+    : [{ settings, words: `: ${proxyWords(settings)}` }];
+  return forms.flatMap(imageVariants).map(({ settings: variant, words, ...assumed }) => ({
+    when, heading: heading + words, ...assumed, timeline: timelineOf(variant, scenario),
+  }));
+}
+
+interface Variant extends Pick<ExplainedTimeline, 'assumedForm' | 'assumedImage'> {
+  readonly settings: EffectiveSettings;
+  readonly words: string;
+}
+
+/** A hook that needs a shell works in one image and fails at once in the other. */
+function imageVariants(variant: Variant): Variant[] {
+  const { settings, words } = variant;
+  const hook = settings.proxyPreStop?.value;
+  if (settings.proxyImage.value !== 'unknown' || hook === undefined || !analyseHook(hook, { container: 'Proxy', image: 'with-shell' }).needsShell) {
+    return [variant];
   }
-  return (['Classic', 'Native'] as const).map((form) => ({
-    when,
-    heading: `${heading}, if the sidecar is ${form.toLowerCase()}`,
-    assumedForm: form,
-    timeline: timelineOf(asForm(settings, form), scenario),
+  const joint = words.startsWith(',') ? ' and' : ', if';
+  return ([['with-shell', 'has a shell'], ['distroless', 'is distroless']] as const).map(([image, is]) => ({
+    ...variant,
+    settings: { ...settings, proxyImage: { ...settings.proxyImage, value: image } },
+    words: `${words}${joint} its image ${is}`,
+    assumedImage: image,
   }));
 }
 

@@ -36,7 +36,7 @@ function eventTable({ heading, timeline }: ExplainedTimeline): string {
     return '';
   }
   const rows = timeline.events.map((event) =>
-    `<tr><td class="number">${secondsWords(event.at)}</td><td>${LANE_WORDS[event.lane]}</td><td>${escapeHtml(event.sentence)}</td></tr>`);
+    `<tr><td class="number">${secondsWords(event.at)}</td><td class="lane">${LANE_WORDS[event.lane]}</td><td>${escapeHtml(event.sentence)}</td></tr>`);
   return `<section><h2>${escapeHtml(heading)}</h2><div class="scroll"><table><thead><tr><th scope="col">after</th><th scope="col">lane</th><th scope="col">what happens</th></tr></thead>`
     + `<tbody>${rows.join('')}</tbody></table></div></section>`;
 }
@@ -89,6 +89,8 @@ table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:6px 12px 6px 0;border-bottom:1px solid var(--line)}
 thead th{color:var(--dim);font-weight:600}
 tbody th{font-weight:400}
+.lane,tbody th{white-space:nowrap}
+td code{overflow-wrap:normal}
 .number{white-space:nowrap;text-align:right;padding-right:16px;font-variant-numeric:tabular-nums}
 code,pre{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;background:var(--code);border-radius:4px;padding:1px 5px;overflow-wrap:anywhere}
 pre{padding:8px 10px;white-space:pre-wrap;margin:2px 0}

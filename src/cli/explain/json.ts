@@ -24,12 +24,13 @@ export function explainJson(explanation: Explanation, notes: readonly string[]):
   }, null, 2)}\n`;
 }
 
-function timelineJson({ when, heading, assumedForm, timeline }: ExplainedTimeline): Record<string, unknown> {
+function timelineJson({ when, heading, assumedForm, assumedImage, timeline }: ExplainedTimeline): Record<string, unknown> {
   const { settings, verdict, termination, lanes, events, cuts } = timeline;
   return {
     when,
     heading,
-    proxy: { kind: settings.proxy.kind, container: settings.proxy.container, ...(assumedForm === undefined ? {} : { assumed: true }) },
+    proxy: { kind: settings.proxy.kind, container: settings.proxy.container, image: settings.proxyImage.value },
+    assumed: { ...(assumedForm === undefined ? {} : { form: assumedForm }), ...(assumedImage === undefined ? {} : { image: assumedImage }) },
     verdict,
     gracePeriod: termination.gracePeriod,
     podGoneAt: termination.podGoneAt,

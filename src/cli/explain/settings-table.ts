@@ -1,5 +1,5 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import { analyseHook } from '../../drain/hooks/index.ts';
+import { analyseHook, type HookAnalysis } from '../../drain/hooks/index.ts';
 import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../drain/mesh/settings.ts';
 import type { EffectiveSettings, Origin, Sourced } from '../../drain/model/settings.ts';
 import { secondsWords } from '../../drain/timeline/draw/index.ts';
@@ -97,12 +97,18 @@ function appRows(settings: EffectiveSettings): Row[] {
 }
 
 function hookNote(handler: LifecycleHandler, container: 'App' | 'Proxy', settings: EffectiveSettings): string {
-  const analysis = analyseHook(handler, container === 'App'
-    ? { container, image: 'unknown', appPorts: settings.appPorts }
-    : {
-        container, image: settings.proxyImage.value, appPorts: settings.appPorts,
-        statsInclusion: settings.statsInclusion.value, exitOnZero: settings.exitOnZeroActiveConnections.value,
-      });
+  if (container === 'App') {
+    return hookWords(analyseHook(handler, { container, image: 'unknown', appPorts: settings.appPorts }));
+  }
+  const image = settings.proxyImage.value;
+  const analysis = analyseHook(handler, {
+    container, image: image === 'unknown' ? 'with-shell' : image, appPorts: settings.appPorts,
+    statsInclusion: settings.statsInclusion.value, exitOnZero: settings.exitOnZeroActiveConnections.value,
+  });
+  return `${image === 'unknown' && analysis.needsShell ? 'if the image has a shell: ' : ''}${hookWords(analysis)}`;
+}
+
+function hookWords(analysis: HookAnalysis): string {
   return analysis.recognised?.explanation ?? analysis.summary;
 }
 

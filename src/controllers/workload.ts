@@ -1,4 +1,4 @@
-import { FIELD_MANAGER, STATE_ANNOTATION } from '../api/names.ts';
+import { EXEMPT_ANNOTATION, FIELD_MANAGER, STATE_ANNOTATION } from '../api/names.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import { assess, type Assessment } from '../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../drain/plan/decide.ts';
@@ -7,13 +7,14 @@ import type { PolicyRecord } from '../drain/plan/policies.ts';
 import { decodeState, nextState, type WorkloadState } from '../drain/restore/state.ts';
 import { planRestore } from '../drain/restore/restore.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
-import { mayRoll, type OperatorCaps, type Rolling, type RolloutLimits } from '../drain/rollout/gate.ts';
+import type { OperatorCaps, Rolling, RolloutLimits } from '../drain/rollout/gate.ts';
 import { buildApply, type ManagedValues, type RawObject } from '../drain/template/index.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
 import { done, requeueAfter, terminal, TerminalError, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
 import type { Ledger, LedgerEntry } from './ledger.ts';
 import type { OperatorMetrics } from './metrics.ts';
+import { Places, type Candidate } from './places.ts';
 
 /** Evidence that a hook of ours stands where nothing is injected must last this long before it is withdrawn. */
 const WITHDRAW_AFTER_MS = 10 * 60_000;
@@ -46,16 +47,14 @@ interface OwnWrite {
 export class WorkloadController {
   private readonly options: WorkloadControllerOptions;
   private readonly ownWrites = new Map<string, OwnWrite>();
-  /** What rolls out because of us, as the cluster shows it. */
-  private readonly rolling = new Map<string, Rolling>();
-  /** Waits for its turn, in the order of asking. */
-  private readonly waiting = new Set<string>();
+  private readonly places: Places;
   private readonly notInjectedSince = new Map<string, number>();
   /** Given back and not yet rolled out: the state annotation that would tell is gone by then. */
   private readonly givingBack = new Map<string, Rolling>();
 
   constructor(options: WorkloadControllerOptions) {
     this.options = options;
+    this.places = new Places(options.caps, (key) => { options.queue.add(key); });
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
@@ -67,6 +66,7 @@ export class WorkloadController {
       ledger.forget(key);
       this.ownWrites.delete(key);
       this.notInjectedSince.delete(key);
+      this.places.stopWaiting(key);
       this.releasePlace(key);
       return done;
     }
@@ -89,7 +89,7 @@ export class WorkloadController {
     this.options.onDecision(workload, assessment);
 
     // 3. Account for what was found, before anything is done about it.
-    const held = caches.writesHeldBecause();
+    const held = caches.writesHeldBecause() ?? this.heldByStalled(state);
     ledger.record(key, entriesOf(assessment, held));
     this.warn(workload, assessment);
 
@@ -109,11 +109,11 @@ export class WorkloadController {
 
   /** How many workloads roll out because of us now. */
   rollingCount(): number {
-    return this.rolling.size;
+    return this.places.rollingCount;
   }
 
   waitingCount(): number {
-    return this.waiting.size;
+    return this.places.waitingCount;
   }
 
   private isBehind(key: string, workload: Workload): boolean {
@@ -121,8 +121,7 @@ export class WorkloadController {
     if (own === undefined) {
       return false;
     }
-    // A resourceVersion is opaque: the exact one, or one of a later generation, shows that our write has come back.
-    if (workload.resourceVersion === own.resourceVersion || (workload.generation ?? 0) >= own.generation) {
+    if (isAtLeast(workload, own)) {
       this.ownWrites.delete(key);
       return false;
     }
@@ -139,14 +138,12 @@ export class WorkloadController {
     }
     const me: Rolling = { workload: key, policy: policy.name, namespace: workload.namespace };
     const limits = limitsOf(policy);
-    const turn = this.mayStart(me, workload, limits);
+    const turn = this.mayStart(key, { me, limits }, workload);
     if (turn !== undefined) {
-      this.waiting.add(key);
       this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: '', message: turn }));
       return done;
     }
-    this.waiting.delete(key);
-    this.rolling.set(key, me);
+    this.places.take(me);
     try {
       this.noteWrite(key, await this.apply(workload, state, policy, values, decision.reverts, signal), me);
     } catch (error) {
@@ -201,20 +198,36 @@ export class WorkloadController {
   }
 
   /** Undefined where it may start now, else what it waits for. */
-  private mayStart(me: Rolling, workload: Workload, limits: RolloutLimits): string | undefined {
-    if (limits.strategy === 'Waves') {
-      if (workload.rollout.paused) {
-        return 'waits: the Deployment is paused';
-      }
-      if (workload.rollout.rolling) {
-        return 'waits: another rollout of it is under way';
-      }
-      if (!workload.rollout.complete && workload.rollout.replicas > 0 && !workload.rollout.healthy) {
-        return 'waits: it is not healthy';
+  private mayStart(key: string, candidate: Candidate, workload: Workload): string | undefined {
+    const own = candidate.limits.strategy === 'Waves' ? ownObstacle(workload) : undefined;
+    if (own !== undefined) {
+      this.places.stopWaiting(key);
+      return `waits: ${own}`;
+    }
+    const because = this.places.waitsBecause(candidate);
+    return because === undefined ? undefined : `waits: ${because}`;
+  }
+
+  /** Reads from the cluster what is under way: a new leader must not start more beside it. */
+  findRollouts(): void {
+    for (const workload of this.options.caches.allWorkloads()) {
+      const rolling = this.rollingOf(workload, stateOf(workload));
+      if (rolling !== undefined) {
+        this.places.take(rolling);
       }
     }
-    const answer = mayRoll(me, this.rolling.values(), limits, this.options.caps);
-    return answer.open ? undefined : `waits: ${answer.because}`;
+  }
+
+  /** A stalled policy still governs what it has written: whom it means cannot be known until it is corrected. */
+  private heldByStalled(state: WorkloadState | undefined): string | undefined {
+    const holder = this.holderOf(state);
+    return holder?.stalled === undefined ? undefined : `policy ${holder.name}, which governs it, is stalled: ${holder.stalled.reason}`;
+  }
+
+  /** The policy that has written the workload, as long as it lives. */
+  private holderOf(state: WorkloadState | undefined): PolicyRecord | undefined {
+    const record = state === undefined ? undefined : this.options.caches.policies.store.get(state.policy.name)?.record;
+    return record?.uid === state?.policy.uid && record?.deleting === false ? record : undefined;
   }
 
   private mayGiveBack(key: string, workload: Workload, state: WorkloadState, assessment: Assessment): boolean {
@@ -233,8 +246,14 @@ export class WorkloadController {
     if (caches.policies.state !== 'Synced' || caches.namespace(workload.namespace).labels === undefined || caches.namespace(workload.namespace).deleting === true) {
       return false;
     }
-    // Its policy still selects it and only audits now: the values stay, nothing restarts.
-    return !assessment.audits.some(({ policy }) => policy.uid === state.policy.uid);
+    // A policy that only audits now, or is suspended, writes nothing: the values stay, nothing restarts.
+    const holder = this.holderOf(state);
+    // An injector that is gone for a moment (an Istio upgrade) takes every workload out of `revisions`: no reason to restart them all.
+    const mesh = caches.meshFacts();
+    if (holder?.spec.match.revisions !== undefined && mesh.istio !== 'Present' && mesh.stated.injected === undefined) {
+      return false;
+    }
+    return holder === undefined || (holder.spec.enforcement === 'Enforce' && !holder.spec.suspend);
   }
 
   private async giveBack(workload: Workload, remembered: WorkloadState, signal: AbortSignal): Promise<Outcome> {
@@ -246,18 +265,17 @@ export class WorkloadController {
     }
     // A policy that is just going says itself what it wants; afterwards the workload remembers it.
     const going = caches.policies.store.get(remembered.policy.name)?.record;
-    const state = going !== undefined && going.uid === remembered.policy.uid ? { ...remembered, onDelete: going.spec.onDelete } : remembered;
+    const wanted = going !== undefined && going.uid === remembered.policy.uid ? going.spec.onDelete : remembered.onDelete;
+    // Who exempts a workload wants it left alone: it keeps its values, and no pod restarts.
+    const state: WorkloadState = { ...remembered, onDelete: workload.annotations[EXEMPT_ANNOTATION] === undefined ? wanted : 'Orphan' };
     const me: Rolling = { workload: key, policy: state.policy.name, namespace: workload.namespace };
     const limits: RolloutLimits = state.maxConcurrent === undefined ? { strategy: 'Immediate', maxConcurrent: Infinity } : { strategy: 'Waves', maxConcurrent: state.maxConcurrent };
-    const turn = state.onDelete === 'Restore' ? this.mayStart(me, workload, limits) : undefined;
-    if (turn !== undefined) {
-      this.waiting.add(key);
+    if (state.onDelete === 'Restore' && this.mayStart(key, { me, limits }, workload) !== undefined) {
       return done;
     }
-    this.waiting.delete(key);
     if (state.onDelete === 'Restore') {
       this.givingBack.set(key, me);
-      this.rolling.set(key, me);
+      this.places.take(me);
     }
     try {
       let live = await client.find<RawObject>(resource, workload, { signal });
@@ -313,19 +331,9 @@ export class WorkloadController {
   /** Where the cluster shows a workload of ours between written and rolled out, it takes a place; else it frees one. */
   private settleRollout(key: string, rolling: Rolling | undefined): void {
     if (rolling !== undefined) {
-      this.rolling.set(key, rolling);
-      return;
-    }
-    if (this.ownWrites.has(key) || !this.rolling.delete(key)) {
-      return;
-    }
-    // One place is free: let the longest-waiting ones ask again, more than one since limits differ.
-    let asked = 0;
-    for (const next of this.waiting) {
-      this.options.queue.add(next);
-      if (++asked >= this.options.caps.workloads) {
-        break;
-      }
+      this.places.take(rolling);
+    } else if (!this.ownWrites.has(key)) {
+      this.places.free(key);
     }
   }
 
@@ -350,7 +358,7 @@ export class WorkloadController {
   }
 
   private laterLook(key: string, notBefore: number | undefined): Outcome {
-    this.waiting.delete(key);
+    this.places.stopWaiting(key);
     if (notBefore !== undefined) {
       return requeueAfter(Math.max(1_000, notBefore * 1000 - this.options.now()));
     }
@@ -365,6 +373,32 @@ export class WorkloadController {
     }
   }
 }
+
+/** What in the workload itself is in the way of a restart of its pods now. */
+function ownObstacle({ rollout }: Workload): string | undefined {
+  if (rollout.paused) {
+    return 'the Deployment is paused';
+  }
+  if (rollout.rolling) {
+    return 'another rollout of it is under way';
+  }
+  return !rollout.complete && rollout.replicas > 0 && !rollout.healthy ? 'it is not healthy' : undefined;
+}
+
+/**
+ * Whether the cache shows our write, or something after it. resourceVersions of one kind are numbers that grow (part of
+ * the API since Kubernetes 1.35, and true of every release that stores in etcd); where they are not, a later generation
+ * tells. A write that leaves the spec alone does not change the generation.
+ */
+function isAtLeast(workload: Workload, own: OwnWrite): boolean {
+  const seen = workload.resourceVersion ?? '';
+  if (DIGITS.test(seen) && DIGITS.test(own.resourceVersion)) {
+    return BigInt(seen) >= BigInt(own.resourceVersion);
+  }
+  return seen === own.resourceVersion || (workload.generation ?? 0) > own.generation;
+}
+
+const DIGITS = /^\d+$/;
 
 interface Written {
   readonly metadata?: { readonly resourceVersion?: string; readonly generation?: number };

@@ -41,8 +41,8 @@ export interface HookAnalysis {
   readonly tools: readonly string[];
   /** It asks the agent to drain, so that a later SIGTERM ends the proxy at once. */
   readonly callsDrain: boolean;
-  /** It tells the proxy to quit: the proxy ends with the hook. */
-  readonly callsQuit: boolean;
+  /** When at the earliest it tells the proxy to quit; absent where it does not. */
+  readonly quitsAt?: Seconds;
   readonly waitsFor: readonly WaitedFor[];
   /** It goes on for ever even in a quiet pod. */
   readonly neverEnds: boolean;
@@ -118,7 +118,6 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
     needsShell: options.container === 'Proxy' && needsMoreThanProxy(handler),
     tools: toolsOf(handler, options, observed),
     callsDrain: busy.effects.some((effect) => effect.kind === 'AgentDrain'),
-    callsQuit: busy.effects.some((effect) => effect.kind === 'AgentQuit'),
     waitsFor,
     neverEnds: lengthOf(quiet) === 'unbounded',
     endsAtOnce: typeof whenBusy === 'number' && whenBusy <= AT_ONCE,
@@ -127,7 +126,9 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
     notUnderstood,
   };
   const recognised = recognise(handler, partial);
-  return { summary: summarise(handler, partial, busy), ...partial, ...(recognised === undefined ? {} : { recognised }) };
+  const quits = runs.flatMap((run) => run.effects).filter((effect) => effect.kind === 'AgentQuit').map((effect) => effect.at);
+  const quitsAt = quits.length === 0 ? {} : { quitsAt: Math.min(...quits) };
+  return { summary: summarise(handler, partial, busy), ...partial, ...quitsAt, ...(recognised === undefined ? {} : { recognised }) };
 }
 
 function longest(lengths: readonly Length[]): Length {
@@ -162,10 +163,12 @@ function exportsNothing(): boolean {
   return false;
 }
 
+const IN_EVERY_SHELL = new Set(['echo', 'printf', 'test', '[', 'true', 'false', 'kill']);
+
 /** On an image where the hook cannot start, its tools are those that it would use elsewhere. */
 function toolsOf(handler: LifecycleHandler, options: AnalysisOptions, observed: readonly ObservedRun[]): string[] {
   if (options.container === 'Proxy' && options.image !== 'with-shell') return [...analyseHook(handler, { ...options, image: 'with-shell' }).tools];
-  return [...new Set(observed.flatMap((one) => [...one.tools]))].sort();
+  return [...new Set(observed.flatMap((one) => [...one.tools]))].filter((tool) => !IN_EVERY_SHELL.has(tool)).sort();
 }
 
 function statsNeeded(observed: readonly ObservedRun[], exported: (name: string) => boolean, base: WorldShape): string[] {

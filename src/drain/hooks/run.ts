@@ -1,6 +1,6 @@
 import type { HttpGetAction, LifecycleHandler } from '../../api/kubernetes.ts';
 import type { Seconds } from '../model/workload.ts';
-import { runProgram } from './shell/interpret.ts';
+import { runCommand, runProgram } from './shell/interpret.ts';
 import type { Observations, Run, Shell } from './shell/run-state.ts';
 import { ContainerEnded, emptyInput, NotUnderstood, NOWHERE, TimeUp, UNKNOWN_STATUS } from './shell/run-state.ts';
 import { runShellWords } from './shell/start.ts';
@@ -148,7 +148,7 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
     tables: new Map(),
     environment: options.environment,
     seen,
-    machine: { runProgram, runCommand: runTool, isPresent, runShell: runShellWords },
+    machine: { runProgram, runBody: runCommand, runCommand: runTool, isPresent, runShell: runShellWords },
   };
 }
 

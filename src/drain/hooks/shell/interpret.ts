@@ -1,16 +1,14 @@
 import type { AndOr, Command, CountingForCommand, ForCommand, List, LoopCommand, Pipeline, Program, SimpleCommand } from './ast.ts';
-import { builtins } from './builtins.ts';
 import { arithmeticValue, ExpansionProblem, expandText, expandWords, patternOf } from './expand.ts';
 import { matchesPattern } from './glob.ts';
 import { redirect } from './redirect.ts';
+import { runSimple } from './simple-command.ts';
 import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
 import {
-  advanceTo, capture, demandKnown, emptyInput, NotUnderstood, NOWHERE, setVariable, step, subshell, TimeUp, UNKNOWN_STATUS, write,
+  advanceTo, capture, demandKnown, emptyInput, MAXIMUM_CALLS, NotUnderstood, NOWHERE, setVariable, step, subshell, TimeUp, UNKNOWN_STATUS, write,
 } from './run-state.ts';
 import { conditionStatus } from './test-expression.ts';
-import { runTool } from '../tools/index.ts';
 
-const MAXIMUM_CALLS = 60;
 const EXIT: Flow = { kind: 'exit' };
 
 const SYNTAX_ERROR = 2;
@@ -186,7 +184,7 @@ function recall(shell: Shell, command: SimpleCommand, input: Input): Remembered 
   return fresh;
 }
 
-function runCommand(shell: Shell, command: Command): Flow {
+export function runCommand(shell: Shell, command: Command): Flow {
   step(shell.run);
   if (command.type === 'simple') return runSimple(shell, command);
   if (command.type === 'function') {
@@ -337,92 +335,6 @@ function runCountingFor(shell: Shell, command: CountingForCommand): Flow {
   }
   shell.loops -= 1;
   return 'next';
-}
-
-/** Builtins after which an assignment before them, and a failed redirection, act on the shell itself. */
-const SPECIAL = new Set([':', 'break', 'continue', 'eval', 'exec', 'exit', 'export', 'readonly', 'return', 'set', 'shift', 'trap', 'unset']);
-
-function runSimple(shell: Shell, command: SimpleCommand): Flow {
-  const words = expandWords(shell, command.words);
-  const [name] = words;
-  if (command.assignments.length > 0) {
-    const before = words.length === 0 || SPECIAL.has(name ?? '') ? undefined : new Map(shell.variables);
-    for (const assignment of command.assignments) {
-      const value = expandText(shell, assignment.value);
-      setVariable(shell, assignment.name, assignment.append ? (shell.variables.get(assignment.name) ?? '') + value : value);
-    }
-    // "s=$?" has looked at the status before it sets its own.
-    if (words.length === 0) shell.status = hasCommand(command) ? shell.substituted : 0;
-    if (before !== undefined) {
-      const flow = withRedirections(shell, command, words);
-      // `IFS= read x` keeps what the command itself set, and takes back only what stood before it.
-      for (const { name: assigned } of command.assignments) {
-        const old = before.get(assigned);
-        if (old === undefined) shell.variables.delete(assigned);
-        else shell.variables.set(assigned, old);
-      }
-      return flow;
-    }
-  }
-  if (name === undefined && command.assignments.length === 0) shell.status = hasSubstitution(command) ? shell.substituted : 0;
-  return command.redirections.length === 0 ? runWords(shell, words) : withRedirections(shell, command, words);
-}
-
-function hasCommand(command: SimpleCommand): boolean {
-  return command.assignments.some((assignment) => assignment.value.parts.some((part) => part.type === 'command'));
-}
-
-function hasSubstitution(command: SimpleCommand): boolean {
-  return command.words.some((word) => word.parts.some((part) => part.type === 'command'));
-}
-
-function withRedirections(shell: Shell, command: SimpleCommand, words: readonly string[]): Flow {
-  const { input, output, errors } = shell;
-  const finish = redirect(shell, command.redirections);
-  let flow: Flow = 'next';
-  if (finish === undefined) {
-    shell.status = 1;
-    if (SPECIAL.has(words[0] ?? '') && shell.dialect !== 'bash') flow = EXIT;
-  } else {
-    flow = runWords(shell, words);
-    finish();
-    // `exec >file` keeps its redirections.
-    if (words[0] === 'exec' && words.length === 1) return flow;
-  }
-  shell.input = input;
-  shell.output = output;
-  shell.errors = errors;
-  return flow;
-}
-
-function runWords(shell: Shell, words: readonly string[]): Flow {
-  const [name] = words;
-  if (name === undefined) return 'next';
-  const body = shell.functions.get(demandKnown(name));
-  if (body !== undefined) return callFunction(shell, body, words.slice(1));
-  const builtin = builtins.get(name);
-  if (builtin !== undefined) return builtin(shell, words);
-  shell.status = runTool(shell, words);
-  return 'next';
-}
-
-function callFunction(shell: Shell, body: Command, parameters: readonly string[]): Flow {
-  if (shell.depth > MAXIMUM_CALLS) throw new NotUnderstood('calls nested too deeply');
-  const { positional, loops, locals } = shell;
-  shell.positional = parameters;
-  shell.depth += 1;
-  shell.loops = 0;
-  shell.locals = new Map();
-  const flow = runCommand(shell, body);
-  for (const [name, value] of shell.locals) {
-    if (value === undefined) shell.variables.delete(name);
-    else shell.variables.set(name, value);
-  }
-  shell.locals = locals;
-  shell.depth -= 1;
-  shell.loops = loops;
-  shell.positional = positional;
-  return flow !== 'next' && flow.kind === 'return' ? 'next' : flow;
 }
 
 /** A fresh shell for a script, as `sh -c` starts one. */

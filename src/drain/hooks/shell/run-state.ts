@@ -50,6 +50,8 @@ export interface SocketTable {
 export interface Machine {
   /** Runs a program in this shell. */
   runProgram(shell: Shell, program: Program): Flow;
+  /** Runs the body of a function in this shell. */
+  runBody(shell: Shell, body: Command): Flow;
   /** Runs a program of the image, as `timeout` or `xargs` do: no function and no builtin. Returns its status. */
   runCommand(shell: Shell, words: readonly string[]): number;
   /** Whether the image has this program. */
@@ -133,6 +135,9 @@ export class ContainerEnded extends Error {}
 
 /** Stands for an exit status that cannot be known. */
 export const UNKNOWN_STATUS = -1;
+
+/** Functions and shells inside one another; deeper ones would only use up our own stack. */
+export const MAXIMUM_CALLS = 60;
 
 const MAXIMUM_TEXT = 100_000;
 

@@ -1,0 +1,96 @@
+import type { Command, SimpleCommand } from './ast.ts';
+import { builtins } from './builtins.ts';
+import { expandText, expandWords } from './expand.ts';
+import { redirect } from './redirect.ts';
+import type { Flow, Shell } from './run-state.ts';
+import { demandKnown, MAXIMUM_CALLS, NotUnderstood, setVariable } from './run-state.ts';
+import { runTool } from '../tools/index.ts';
+
+const EXIT: Flow = { kind: 'exit' };
+
+/** Builtins after which an assignment before them, and a failed redirection, act on the shell itself. */
+const SPECIAL = new Set([':', 'break', 'continue', 'eval', 'exec', 'exit', 'export', 'readonly', 'return', 'set', 'shift', 'trap', 'unset']);
+
+/** A command that is words: assignments, redirections, then a function, a builtin or a program. */
+export function runSimple(shell: Shell, command: SimpleCommand): Flow {
+  const words = expandWords(shell, command.words);
+  const [name] = words;
+  if (command.assignments.length > 0) {
+    const before = words.length === 0 || SPECIAL.has(name ?? '') ? undefined : new Map(shell.variables);
+    for (const assignment of command.assignments) {
+      const value = expandText(shell, assignment.value);
+      setVariable(shell, assignment.name, assignment.append ? (shell.variables.get(assignment.name) ?? '') + value : value);
+    }
+    // "s=$?" has looked at the status before it sets its own.
+    if (words.length === 0) shell.status = hasCommand(command) ? shell.substituted : 0;
+    if (before !== undefined) {
+      const flow = withRedirections(shell, command, words);
+      // `IFS= read x` keeps what the command itself set, and takes back only what stood before it.
+      for (const { name: assigned } of command.assignments) {
+        const old = before.get(assigned);
+        if (old === undefined) shell.variables.delete(assigned);
+        else shell.variables.set(assigned, old);
+      }
+      return flow;
+    }
+  }
+  if (name === undefined && command.assignments.length === 0) shell.status = hasSubstitution(command) ? shell.substituted : 0;
+  return command.redirections.length === 0 ? runWords(shell, words) : withRedirections(shell, command, words);
+}
+
+function hasCommand(command: SimpleCommand): boolean {
+  return command.assignments.some((assignment) => assignment.value.parts.some((part) => part.type === 'command'));
+}
+
+function hasSubstitution(command: SimpleCommand): boolean {
+  return command.words.some((word) => word.parts.some((part) => part.type === 'command'));
+}
+
+function withRedirections(shell: Shell, command: SimpleCommand, words: readonly string[]): Flow {
+  const { input, output, errors } = shell;
+  const finish = redirect(shell, command.redirections);
+  let flow: Flow = 'next';
+  if (finish === undefined) {
+    shell.status = 1;
+    if (SPECIAL.has(words[0] ?? '') && shell.dialect !== 'bash') flow = EXIT;
+  } else {
+    flow = runWords(shell, words);
+    finish();
+    // `exec >file` keeps its redirections.
+    if (words[0] === 'exec' && words.length === 1) return flow;
+  }
+  shell.input = input;
+  shell.output = output;
+  shell.errors = errors;
+  return flow;
+}
+
+function runWords(shell: Shell, words: readonly string[]): Flow {
+  const [name] = words;
+  if (name === undefined) return 'next';
+  const body = shell.functions.get(demandKnown(name));
+  if (body !== undefined) return callFunction(shell, body, words.slice(1));
+  const builtin = builtins.get(name);
+  if (builtin !== undefined) return builtin(shell, words);
+  shell.status = runTool(shell, words);
+  return 'next';
+}
+
+function callFunction(shell: Shell, body: Command, parameters: readonly string[]): Flow {
+  if (shell.depth > MAXIMUM_CALLS) throw new NotUnderstood('calls nested too deeply');
+  const { positional, loops, locals } = shell;
+  shell.positional = parameters;
+  shell.depth += 1;
+  shell.loops = 0;
+  shell.locals = new Map();
+  const flow = shell.run.machine.runBody(shell, body);
+  for (const [name, value] of shell.locals) {
+    if (value === undefined) shell.variables.delete(name);
+    else shell.variables.set(name, value);
+  }
+  shell.locals = locals;
+  shell.depth -= 1;
+  shell.loops = loops;
+  shell.positional = positional;
+  return flow !== 'next' && flow.kind === 'return' ? 'next' : flow;
+}

@@ -42,7 +42,8 @@ export function assess(input: AssessInput): Assessment {
     return NOTHING;
   }
   const proxy = proxyOf(workload.template, namespace, mesh);
-  const matched = selected.filter((policy) => policy.compiled !== undefined && matchesProxy(policy.compiled, proxy));
+  const tags = revisionOfTag(mesh);
+  const matched = selected.filter((policy) => policy.compiled !== undefined && matchesProxy(policy.compiled, proxy, tags));
   if (matched.length === 0) {
     return NOTHING;
   }
@@ -73,4 +74,9 @@ export function assess(input: AssessInput): Assessment {
 function limitOf(policy: PolicyRecord): { maxConcurrent?: number } {
   const { strategy, waves } = policy.spec.rollout;
   return strategy === 'Waves' && waves !== undefined ? { maxConcurrent: waves.maxConcurrent } : {};
+}
+
+/** Revision tags as the injector's webhooks state them: a policy may name `stable` where a workload has `1-30-3`. */
+function revisionOfTag(mesh: MeshFacts): Readonly<Record<string, string>> {
+  return Object.fromEntries(mesh.webhooks.flatMap(({ tag, revision }) => (tag === undefined ? [] : [[tag, revision] as const])));
 }

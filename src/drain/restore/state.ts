@@ -265,37 +265,43 @@ export function heldValues(values: ManagedValues, state: WorkloadState): Managed
 /** The values that stand there now in the fields that we hold: what an apply must repeat to change nothing but the state. */
 export function valuesInPlace(template: PodTemplate, state: WorkloadState): ManagedValues {
   const values: Record<string, unknown> = {};
-  if (state.fields.gracePeriod !== undefined && template.spec.terminationGracePeriodSeconds !== undefined) {
-    values['gracePeriodSeconds'] = template.spec.terminationGracePeriodSeconds;
-  }
-  for (const field of ANNOTATION_FIELDS) {
-    const text = template.metadata?.annotations?.[ANNOTATION_OF[field]];
-    if (state.fields[field] !== undefined && text !== undefined) {
-      values[field] = text;
+  // A field that somebody has changed since is theirs: to repeat it would make it ours as well.
+  for (const field of MANAGED_FIELDS) {
+    if (stands(field, template, state) === true) {
+      Object.assign(values, valueInPlace(field, template));
     }
-  }
-  const preStop = proxyContainerOf(template)?.lifecycle?.preStop;
-  if (state.fields.proxyContainer !== undefined && preStop !== undefined) {
-    values['proxyPreStop'] = preStop;
   }
   return values;
 }
 
+function valueInPlace(field: ManagedField, template: PodTemplate): Record<string, unknown> {
+  switch (field) {
+    case 'gracePeriod':
+      return { gracePeriodSeconds: template.spec.terminationGracePeriodSeconds };
+    case 'proxyContainer':
+      return { proxyPreStop: proxyContainerOf(template)?.lifecycle?.preStop };
+    default:
+      return { [field]: template.metadata?.annotations?.[ANNOTATION_OF[field]] };
+  }
+}
+
 /** Whether everything that we wrote still stands there as we wrote it. */
 export function writtenValuesStand(template: PodTemplate, state: WorkloadState): boolean {
-  const { gracePeriod, proxyContainer } = state.fields;
-  if (gracePeriod !== undefined && template.spec.terminationGracePeriodSeconds !== gracePeriod.wrote) {
-    return false;
+  return MANAGED_FIELDS.every((field) => stands(field, template, state) !== false);
+}
+
+/** Whether a field still has the value that we wrote; `undefined` where we wrote none. */
+function stands(field: ManagedField, template: PodTemplate, { fields }: WorkloadState): boolean | undefined {
+  if (field === 'gracePeriod') {
+    return fields.gracePeriod === undefined ? undefined : template.spec.terminationGracePeriodSeconds === fields.gracePeriod.wrote;
   }
-  for (const field of ANNOTATION_FIELDS) {
-    const text = template.metadata?.annotations?.[ANNOTATION_OF[field]];
-    const fieldState = state.fields[field];
-    if (fieldState !== undefined && (text === undefined || fingerprint(text) !== fieldState.wrote)) {
-      return false;
-    }
+  if (field === 'proxyContainer') {
+    const preStop = proxyContainerOf(template)?.lifecycle?.preStop;
+    return fields.proxyContainer === undefined ? undefined : preStop !== undefined && fingerprint(canonical(preStop)) === fields.proxyContainer.wrote;
   }
-  const preStop = proxyContainerOf(template)?.lifecycle?.preStop;
-  return proxyContainer === undefined || (preStop !== undefined && fingerprint(canonical(preStop)) === proxyContainer.wrote);
+  const text = template.metadata?.annotations?.[ANNOTATION_OF[field]];
+  const state = fields[field];
+  return state === undefined ? undefined : text !== undefined && fingerprint(text) === state.wrote;
 }
 
 /** The pod template as it was before us. What somebody else has changed since our write stays as it is now. */

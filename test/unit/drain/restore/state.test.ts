@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeState, encodeState, nextState, templateBefore } from '../../../../src/drain/restore/state.ts';
+import { decodeState, encodeState, nextState, templateBefore, valuesInPlace, writtenValuesStand } from '../../../../src/drain/restore/state.ts';
 import type { WorkloadState } from '../../../../src/drain/restore/state.ts';
 import { buildApply } from '../../../../src/drain/template/apply.ts';
 import type { ManagedValues } from '../../../../src/drain/template/apply.ts';
@@ -153,5 +153,30 @@ describe('what a user changes in between becomes the new original', () => {
     const template = before(object, state);
     expect(template.spec.terminationGracePeriodSeconds).toBe(80);
     expect(template.spec.containers[1]?.lifecycle).toEqual({ preStop: { exec: { command: ['b'] } } });
+  });
+});
+
+describe('what of ours stands there', () => {
+  const values: ManagedValues = { gracePeriodSeconds: 75, proxyConfig: 'drainDuration: 60s\n', proxyPreStop: { exec: { command: ['a'] } }, nativeSidecar: 'true' };
+  const templateOf = (object: Json) => projectWorkload(object, kind).template;
+
+  it('is all that we wrote', () => {
+    const { object, state } = write(deployment(), values);
+    expect(valuesInPlace(templateOf(object), state)).toEqual(values);
+    expect(writtenValuesStand(templateOf(object), state)).toBe(true);
+  });
+
+  it.each<[string, (object: Json) => void, keyof ManagedValues]>([
+    ['the grace period', (object) => { object.spec.template.spec.terminationGracePeriodSeconds = 90; }, 'gracePeriodSeconds'],
+    ['the annotation', (object) => { object.spec.template.metadata.annotations['proxy.istio.io/config'] += 'concurrency: 2\n'; }, 'proxyConfig'],
+    ['the annotation, which they took away', (object) => { delete object.spec.template.metadata.annotations['proxy.istio.io/config']; }, 'proxyConfig'],
+    ['the hook', (object) => { object.spec.template.spec.containers[1].lifecycle.preStop.exec.command = ['b']; }, 'proxyPreStop'],
+    ['the container', (object) => { object.spec.template.spec.containers.pop(); }, 'proxyPreStop'],
+  ])('is not what somebody has changed since: %s', (_, change, key) => {
+    const { object, state } = write(deployment(), values);
+    change(object);
+    const rest = { ...values, [key]: undefined };
+    expect(valuesInPlace(templateOf(object), state)).toEqual(rest);
+    expect(writtenValuesStand(templateOf(object), state)).toBe(false);
   });
 });

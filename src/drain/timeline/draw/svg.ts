@@ -202,8 +202,9 @@ function cutTexts(timeline: Timeline, canvas: Canvas, top: number): { parts: str
     const x = xOf(cut.at, canvas);
     const words = `${secondsWords(cut.at)}: ${cut.label}`;
     y += 18;
-    const fits = x + words.length * CHAR <= WIDTH - MARGIN;
-    return `<text class="cut-text" x="${round(fits ? x : Math.min(x, WIDTH - MARGIN))}" y="${y}"${fits ? '' : ' text-anchor="end"'}>${escapeXml(words)}</text>`;
+    const width = words.length * CHAR;
+    const start = x + width <= WIDTH - MARGIN ? x : x - width >= MARGIN ? undefined : WIDTH - MARGIN - width;
+    return `<text class="cut-text" x="${round(start ?? Math.min(x, WIDTH - MARGIN))}" y="${y}"${start === undefined ? ' text-anchor="end"' : ''}>${escapeXml(words)}</text>`;
   });
   return { parts, bottom: y };
 }

@@ -92,8 +92,11 @@ function drawPanel(panel: Panel, canvas: Canvas): string[] {
 
 function title(text: string, { left, options }: Canvas): string {
   const most = left - 2;
-  const cut = text.length > most ? `${text.slice(0, most - 1)}${options.unicode ? '…' : '~'}` : text;
-  return `${cut.padEnd(most)}  `;
+  return `${shorten(text, most, options).padEnd(most)}  `;
+}
+
+function shorten(text: string, most: number, { unicode }: TextOptions): string {
+  return text.length > most ? `${text.slice(0, most - 1)}${unicode ? '…' : '~'}` : text;
 }
 
 function axis(canvas: Canvas): string[] {
@@ -166,7 +169,9 @@ function cutLines(timeline: Timeline, canvas: Canvas): string[] {
     const text = `${secondsWords(cut.at)}: ${cut.label}`;
     const right = `${options.unicode ? '└' : '`'} ${text}`;
     const leftwards = `${text} ${options.unicode ? '┘' : "'"}`;
-    const body = column + right.length <= columns + 1 ? ' '.repeat(column) + right : leftwards.padStart(column + 1);
+    const body = column + right.length <= columns + 1
+      ? ' '.repeat(column) + right
+      : leftwards.length <= column + 1 ? leftwards.padStart(column + 1) : shorten(text, columns + 1, options).padStart(columns + 1);
     return ' '.repeat(left) + paint(body, '31', options);
   });
 }

@@ -47,6 +47,7 @@ export class Operator {
   private readonly controllers: Controller[] = [];
   private readonly recorder: EventRecorder;
   private readonly ledger: Ledger;
+  private readonly workloadController: WorkloadController;
   private readonly elector: LeaderElector | undefined;
   private readonly abort = new AbortController();
   private meshTimer: NodeJS.Timeout | undefined;
@@ -126,6 +127,7 @@ export class Operator {
       ownProxyConfig: (policy, namespace) => proxyConfigController.own(policy, namespace),
       onDecision: (workload, assessment) => { proxyConfigController.note(workload, assessment); },
     });
+    this.workloadController = workloadController;
     const policyController = new PolicyController({
       client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now,
     });
@@ -173,6 +175,7 @@ export class Operator {
   private lead(): void {
     this.leading = true;
     this.options.metrics.setLeader(this.options.leaseName, true);
+    this.workloadController.findRollouts();
     this.addAllWorkloads();
     for (const policy of this.caches.policies.store.values()) {
       this.policies.addAfter(policy.record.name, STATUS_DELAY_MS);

@@ -3,10 +3,11 @@ import { completionCommand } from './completion/command.ts';
 import { explainCommand } from './explain/index.ts';
 import { lintCommand } from './lint/command.ts';
 import { planCommand } from './plan/command.ts';
+import { renderCommand } from './render/command.ts';
 import { versionCommand } from './version/command.ts';
 
 /** Every command, in the order of the help; `others` are those of rooms that this one may not import. */
 export function cliCommands(others: readonly Command[] = []): readonly Command[] {
-  const commands = [lintCommand, planCommand, explainCommand, ...others, versionCommand];
+  const commands = [lintCommand, planCommand, explainCommand, renderCommand, ...others, versionCommand];
   return [...commands, completionCommand(commands)];
 }

@@ -23,13 +23,15 @@ export interface LoadOptions {
   readonly onWorkload?: (document: InputDocument, workload: Workload) => void;
   /** More files than those of -f, for example those of --policy. */
   readonly alsoFiles?: readonly string[];
+  /** `alsoFiles` alone are enough. */
+  readonly filesOptional?: boolean;
 }
 
 /** Reads what the flags name: files, standard input, a cluster. Throws where nothing could be judged. */
 export async function load({ flags, io }: Invocation, options: LoadOptions = {}): Promise<Loaded> {
   const paths = flags.strings('file');
   const useCluster = flags.boolean('cluster');
-  if (paths.length === 0 && !useCluster) {
+  if (paths.length === 0 && !useCluster && options.filesOptional !== true) {
     throw new UsageError('no input: give files or folders with -f (- is standard input), or --cluster');
   }
   const stated = statedBy(flags);

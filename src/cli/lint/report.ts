@@ -1,3 +1,4 @@
+import type { ReasonCode } from '../../api/reasons.ts';
 import { judge, type Judgement } from '../facts/judge.ts';
 import type { Loaded } from '../facts/load.ts';
 import { pathInKind } from '../input/kinds.ts';
@@ -21,6 +22,9 @@ export function makeReport({ collected, context, notes }: Loaded, baseline?: Rea
   return { findings, notes, problems, summary: summaryOf(findings, collected.workloads.length, collected.workloads.length - unclean.size, stats) };
 }
 
+/** What a write would meet or bring with it: plan tells that. lint tells what holds today. */
+const ABOUT_WRITING: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['FieldConflict', 'LivenessKillSlowed']);
+
 /** The findings of one workload with their place in its file. */
 export function findingsOfJudgement(judgement: Judgement, injectionAssumed: boolean, baseline?: ReadonlySet<string>): ReportedFinding[] {
   const { workload, policy, exempt } = judgement;
@@ -29,6 +33,9 @@ export function findingsOfJudgement(judgement: Judgement, injectionAssumed: bool
   for (const finding of judgement.findings) {
     // Said once at the head of the output, because it is true of every workload alike.
     if (injectionAssumed && finding.code === 'ProxyKindUnknown') {
+      continue;
+    }
+    if (ABOUT_WRITING.has(finding.code)) {
       continue;
     }
     const line = lineOfPath(source, finding.path);

@@ -1,0 +1,76 @@
+import { stringify } from 'yaml';
+import { withValue } from './documents.ts';
+import type { EditValue, PathStep } from './edit.ts';
+import type { ManifestShape, RenderedWorkload } from './run.ts';
+
+/** A Kustomize component with a strategic merge patch for each workload: overlays name it under `components`. */
+export function kustomizeComponent(rendered: readonly RenderedWorkload[]): string {
+  const patches = rendered.map(({ workload, edits, shape: { statesNamespace } }) => {
+    const { apiVersion, kind, name, namespace } = workload;
+    const head = { apiVersion, kind, metadata: { name, ...(statesNamespace ? { namespace } : {}) } };
+    const object = edits.reduce<unknown>((value, edit) => withValue(value, edit.path, edit.value), head);
+    return { patch: stringify(object, { lineWidth: 0 }) };
+  });
+  return stringify({ apiVersion: 'kustomize.config.k8s.io/v1alpha1', kind: 'Component', patches }, { lineWidth: 0 });
+}
+
+/** JSON patches (RFC 6902), each with the object that it is for. */
+export function jsonPatches(rendered: readonly RenderedWorkload[]): string {
+  const patches = rendered.map(({ workload, edits, shape }) => {
+    const { apiVersion, kind, namespace, name, template } = workload;
+    const present = { pointers: presence(shape, edits.map((edit) => edit.path)), containers: template.spec.containers };
+    return {
+      target: { apiVersion, kind, name, ...(shape.statesNamespace ? { namespace } : {}) },
+      patch: edits.flatMap((edit) => operations(edit.path, edit.value, present)),
+    };
+  });
+  return `${JSON.stringify(patches, null, 2)}\n`;
+}
+
+interface Presence {
+  /** JSON pointers of what is there, so that parents are added where they are missing and only there. */
+  readonly pointers: Set<string>;
+  readonly containers: readonly { readonly name: string; readonly lifecycle?: unknown }[];
+}
+
+function presence(shape: ManifestShape, paths: readonly (readonly PathStep[])[]): Set<string> {
+  const prefix = paths[0]?.slice(0, paths[0].findLastIndex((step) => step === 'template') + 1) ?? [];
+  const base = pointer(prefix);
+  const pointers = new Set<string>();
+  if (shape.hasTemplateMetadata) {
+    pointers.add(`${base}/metadata`);
+  }
+  if (shape.hasTemplateAnnotations) {
+    pointers.add(`${base}/metadata/annotations`);
+  }
+  return pointers;
+}
+
+function pointer(path: readonly (PathStep | number)[]): string {
+  return path.map((step) => `/${(typeof step === 'object' ? step.name : String(step)).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+function operations(path: readonly PathStep[], value: EditValue, { pointers, containers }: Presence): { op: 'add'; path: string; value: unknown }[] {
+  const named = path.findIndex((step) => typeof step === 'object');
+  if (named !== -1) {
+    const { name } = path[named] as { name: string };
+    const index = containers.findIndex((container) => container.name === name);
+    const list = path.slice(0, named);
+    if (index === -1) {
+      return [{ op: 'add', path: `${pointer(list)}/-`, value: { name, ...(value as object) } }];
+    }
+    const inside = path.slice(named + 1);
+    return containers[index]?.lifecycle === undefined
+      ? [{ op: 'add', path: pointer([...list, index, 'lifecycle']), value: { preStop: value } }]
+      : [{ op: 'add', path: pointer([...list, index, ...inside]), value }];
+  }
+  for (let length = 1; length < path.length; length++) {
+    const parent = pointer(path.slice(0, length));
+    if (parent.includes('/metadata') && !pointers.has(parent)) {
+      pointers.add(parent);
+      const rest = path.slice(length) as string[];
+      return [{ op: 'add', path: parent, value: rest.reduceRight<unknown>((inner, step) => ({ [step]: inner }), value) }];
+    }
+  }
+  return [{ op: 'add', path: pointer(path), value }];
+}

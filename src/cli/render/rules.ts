@@ -1,0 +1,159 @@
+import { stringify } from 'yaml';
+import {
+  EXEMPT_ANNOTATION, FIELD_MANAGER, INJECT_KEY, PROXY_CONTAINER, STATE_ANNOTATION, SYSTEM_NAMESPACES,
+} from '../../api/names.ts';
+import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
+import type { PolicySelector } from '../../api/policy.ts';
+import type { PolicyRecord } from '../../drain/plan/policies.ts';
+import { longestPromised } from '../../drain/plan/promise.ts';
+import { WORKLOAD_KINDS, workloadKind } from '../../drain/template/index.ts';
+import { ANNOTATION_OF } from './annotations.ts';
+
+function kindsOf(policies: readonly PolicyRecord[]): string[] {
+  const kinds = new Set(policies.flatMap((policy) => policy.spec.match.kinds));
+  return WORKLOAD_KINDS.map((adapter) => adapter.kind).filter((kind) => kinds.has(kind as never));
+}
+
+function groupOf(kind: string): string {
+  return workloadKind(kind)?.apiVersion.split('/')[0] ?? '';
+}
+
+/** What goes into an Argo CD Application: what the operator holds is neither drift nor synced away. */
+export function argoCd(policies: readonly PolicyRecord[]): string {
+  const spec = {
+    ignoreDifferences: kindsOf(policies).map((kind) => ({ group: groupOf(kind), kind, managedFieldsManagers: [FIELD_MANAGER] })),
+    syncPolicy: { syncOptions: ['RespectIgnoreDifferences=true', 'ServerSideApply=true'] },
+  };
+  return `# Merge into the spec of the Application (or of the template of an ApplicationSet). It leaves alone the fields that
+# ${FIELD_MANAGER} holds, and nothing else. A field that stands in Git is Git's: change it there (sidecar-drain render).
+${stringify({ spec }, { lineWidth: 0 })}`;
+}
+
+/** What goes into a Flux HelmRelease; a Kustomization needs nothing for fields that are not in Git. */
+export function flux(policies: readonly PolicyRecord[]): string {
+  const rules = kindsOf(policies).map((kind) => ({ paths: fieldPointers(policies), target: { kind } }));
+  return `# Merge into the spec of each HelmRelease with drift detection. A Flux Kustomization applies on the server side and
+# leaves alone what is not in Git, so it needs no rule. A field that stands in Git is Git's: change it there
+# (sidecar-drain render).
+${stringify({ spec: { driftDetection: { mode: 'enabled', ignore: rules } } }, { lineWidth: 0 })}`;
+}
+
+/** JSON pointers of everything that a policy like these may write, and of the operator's own note on the workload. */
+function fieldPointers(policies: readonly PolicyRecord[]): string[] {
+  const annotation = (name: string): string => `/spec/template/metadata/annotations/${name.replaceAll('/', '~1')}`;
+  const hooks = policies.some((policy) => policy.intent.strategy === 'PreStopHook');
+  return [
+    '/spec/template/spec/terminationGracePeriodSeconds',
+    annotation(ANNOTATION_OF.proxyConfig),
+    ...(hooks ? [annotation(ANNOTATION_OF.statsSuffixes), '/spec/template/spec/containers'] : []),
+    ...(policies.some((policy) => policy.intent.form === 'Native') ? [annotation(ANNOTATION_OF.nativeSidecar)] : []),
+    ...(policies.some((policy) => policy.intent.environment === 'ProxyConfig') ? [annotation(ANNOTATION_OF.proxyConfigMark)] : []),
+    `/metadata/annotations/${STATE_ANNOTATION.replace('/', '~1')}`,
+  ];
+}
+
+/**
+ * A ValidatingAdmissionPolicy for each policy. CEL has no YAML parser and cannot know which sidecar a pod will get, so it
+ * checks the lower bound that holds for all of them: the grace period covers what was promised.
+ */
+export function validatingAdmissionPolicies(policies: readonly PolicyRecord[]): string {
+  const documents = policies.flatMap((policy) => [admissionPolicy(policy), binding(policy)]);
+  return `# Checks what CEL can: the least grace period that the promise needs, whatever the sidecar. Needs Kubernetes 1.30 or newer.
+# The binding warns; set validationActions to [Deny] where the values are kept in Git and nothing else may come in.
+${documents.map((document) => stringify(document, { lineWidth: 0 })).join('---\n')}`;
+}
+
+function nameOf(policy: PolicyRecord): string {
+  return `sidecar-drain-${policy.name}`.slice(0, 253);
+}
+
+function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
+  const { intent, spec } = policy;
+  const promised = longestPromised(intent) + intent.margin;
+  const least = Math.ceil(intent.endpointDelay + promised);
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: nameOf(policy) },
+    spec: {
+      // A policy about shutdown must never keep a workload from starting because it cannot be evaluated.
+      failurePolicy: 'Ignore',
+      matchConstraints: {
+        namespaceSelector: spec.match.namespaceSelector,
+        resourceRules: [{
+          apiGroups: [...new Set(kindsOf([policy]).map(groupOf))], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'],
+          resources: kindsOf([policy]).map((kind) => workloadKind(kind)?.plural ?? ''),
+        }],
+      },
+      matchConditions: matchConditions(policy),
+      variables: [
+        { name: 'grace', expression: `object.spec.template.spec.?terminationGracePeriodSeconds.orValue(${DEFAULT_GRACE_PERIOD_SECONDS})` },
+        {
+          name: 'sleeps',
+          expression: 'object.spec.template.spec.containers.filter(c, has(c.lifecycle) && has(c.lifecycle.preStop) && has(c.lifecycle.preStop.sleep))'
+            + `.filter(c, c.name != "${PROXY_CONTAINER}").map(c, c.lifecycle.preStop.sleep.seconds)`,
+        },
+      ],
+      validations: [
+        {
+          expression: `variables.grace >= ${least}`,
+          messageExpression: `"terminationGracePeriodSeconds is " + string(variables.grace) + ", policy ${policy.name} needs at least ${least}"`,
+          reason: 'Invalid',
+        },
+        {
+          expression: `variables.sleeps.all(s, s + ${Math.ceil(promised)} <= variables.grace)`,
+          messageExpression: `"a preStop sleep and ${Math.ceil(promised)} seconds for requests in flight do not fit into terminationGracePeriodSeconds " + string(variables.grace) + " (policy ${policy.name})"`,
+          reason: 'Invalid',
+        },
+      ],
+    },
+  };
+}
+
+function matchConditions({ spec: { match } }: PolicyRecord): { name: string; expression: string }[] {
+  const labels = 'object.spec.template.?metadata.?labels.orValue({})';
+  return [
+    { name: 'not-exempt', expression: `!("${EXEMPT_ANNOTATION}" in object.metadata.?annotations.orValue({}))` },
+    { name: 'not-system', expression: `!(object.metadata.namespace in ${JSON.stringify(SYSTEM_NAMESPACES)})` },
+    { name: 'no-controller', expression: '!object.metadata.?ownerReferences.orValue([]).exists(o, has(o.controller) && o.controller)' },
+    { name: 'not-kept-out', expression: `${labels}.?["${INJECT_KEY}"].orValue("") != "false"` },
+    ...(match.names === undefined ? [] : [{ name: 'names', expression: match.names.map((pattern) => `object.metadata.name.matches(${JSON.stringify(patternRegex(pattern))})`).join(' || ') }]),
+    ...labelConditions(match.workloadSelector, labels),
+  ];
+}
+
+/** `*` and `?` are the only wildcards of match.names. */
+function patternRegex(pattern: string): string {
+  const parts = [...pattern].map((character) => (character === '*' ? '.*' : character === '?' ? '.' : character.replace(/[.\\+^$()[\]{}|]/g, '\\$&')));
+  return `^${parts.join('')}$`;
+}
+
+function labelConditions(selector: PolicySelector | undefined, labels: string): { name: string; expression: string }[] {
+  const value = (key: string): string => `${labels}.?[${JSON.stringify(key)}]`;
+  const conditions = [
+    ...Object.entries(selector?.matchLabels ?? {}).map(([key, wanted]) => `${value(key)} == optional.of(${JSON.stringify(wanted)})`),
+    ...(selector?.matchExpressions ?? []).map(({ key, operator, values }) => {
+      const list = JSON.stringify(values ?? []);
+      switch (operator) {
+        case 'In':
+          return `${value(key)}.hasValue() && ${value(key)}.value() in ${list}`;
+        case 'NotIn':
+          return `!(${value(key)}.hasValue() && ${value(key)}.value() in ${list})`;
+        case 'Exists':
+          return `${value(key)}.hasValue()`;
+        case 'DoesNotExist':
+          return `!${value(key)}.hasValue()`;
+      }
+    }),
+  ];
+  return conditions.map((expression, index) => ({ name: `workload-${index + 1}`, expression }));
+}
+
+function binding(policy: PolicyRecord): Record<string, unknown> {
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name: nameOf(policy) },
+    spec: { policyName: nameOf(policy), validationActions: ['Warn', 'Audit'] },
+  };
+}

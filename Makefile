@@ -55,6 +55,10 @@ test: node ## Run everything; the last line is "N passed, N failed"
 test-unit: install ## Run the unit and property tests
 	$(JEST) --selectProjects unit
 
+.PHONY: test-properties
+test-properties: install ## Run the property tests at length: a million samples, or PROPERTY_RUNS=N
+	PROPERTY_RUNS=$${PROPERTY_RUNS:-1000000} $(JEST) test/properties --selectProjects unit --verbose
+
 .PHONY: test-integration
 test-integration: control-plane ## Run the tests on a real API server
 	$(JEST) --selectProjects integration

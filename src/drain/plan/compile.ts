@@ -65,7 +65,7 @@ const STRATEGIES: Record<ClassicStrategy, (intent: Intent, delay: Seconds, setti
 
 /** The design's table: what one promise means for the proxy at hand. */
 export function compile(intent: Intent, settings: EffectiveSettings, delay: AppDelay): Target {
-  const hold: Target = intent.holdApplicationUntilProxyStarts === 'Enabled' && settings.proxy.container !== 'Native' ? { hold: true } : {};
+  const hold: Target = intent.holdApplicationUntilProxyStarts === 'Enabled' && (settings.proxy.kind === 'Classic' || settings.proxy.kind === 'Unknown') ? { hold: true } : {};
   if (settings.proxy.container === 'None' || settings.proxy.kind === 'Native') {
     return {};
   }

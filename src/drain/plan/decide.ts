@@ -12,7 +12,7 @@ import { appDelayOf, proxyClocks } from './clocks.ts';
 import { holdAfterForeignChange, type Hold, type Patience } from '../rollout/patience.ts';
 import { compile } from './compile.ts';
 import { intentKey, type Intent } from './intent.ts';
-import { brokenDrainClauses, neededGrace, type Clocks } from './promise.ts';
+import { brokenDrainClauses, neededGrace, unmetWishes, type Clocks } from './promise.ts';
 import { changesBetween, valuesFor } from './values.ts';
 
 /** The policy that governs a workload (or, in Audit, is tried on it), as far as the plan needs it. */
@@ -169,7 +169,8 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
     || template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === mark;
   return {
     settings, clocks, neededGrace: needed,
-    kept: obstacleTo({ settings, clocks }) === undefined && marked && brokenDrainClauses(settings, intent, clocks).length === 0 && settings.gracePeriod.value >= needed,
+    kept: obstacleTo({ settings, clocks }) === undefined && marked && brokenDrainClauses(settings, intent, clocks).length === 0
+      && unmetWishes(settings, intent, clocks).length === 0 && settings.gracePeriod.value >= needed,
   };
 }
 
@@ -244,11 +245,14 @@ interface Planned {
 /** Works out the values, and proves on the edited template that the promise then holds. */
 function plan(original: Workload['template'], input: DecideInput, judge: (template: Workload['template']) => Judged): Planned | { blocked: Finding } {
   const { intent } = input.policy;
-  const formed = intent.form === 'Native' ? applyToTemplate(original, { nativeSidecar: 'true' }) : original;
+  // Where the annotation would not count now, a later Istio must not find it there.
+  const native = intent.form === 'Native' && judge(original).settings.proxy.kind !== 'Native'
+    && judge(applyToTemplate(original, { nativeSidecar: 'true' })).settings.proxy.kind === 'Native';
+  const formed = native ? applyToTemplate(original, { nativeSidecar: 'true' }) : original;
   const start = judge(formed);
   const why = new Map<ManagedField, string>();
-  let values: ManagedValues = intent.form === 'Native' ? { nativeSidecar: 'true' } : {};
-  if (intent.form === 'Native') {
+  let values: ManagedValues = native ? { nativeSidecar: 'true' } : {};
+  if (native) {
     why.set('nativeSidecar', 'the policy wants a native sidecar');
   }
   const drainBroken = brokenDrainClauses(start.settings, intent, start.clocks);

@@ -1,8 +1,9 @@
 import type { ReasonCode } from '../../api/reasons.ts';
+import { istioMinor, NATIVE_ANNOTATION_SINCE_MINOR } from '../mesh/version.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import type { AppDelay, ProxyClocks } from './clocks.ts';
-import { classicStrategy } from './compile.ts';
+import { classicStrategy, compile } from './compile.ts';
 import type { Intent } from './intent.ts';
 
 /** A clause of the promise that a pod template does not keep. */
@@ -26,14 +27,22 @@ export function longestPromised(intent: Intent): Seconds {
 
 /**
  * What the proxy's own settings must give, apart from the grace period. A native proxy lives until the application has
- * exited whatever they say, so there is nothing to check there; one of unknown form is judged as classic, which is the
- * form that needs them.
+ * exited whatever they say, unless a hook tells it to quit; one of unknown form is judged as classic, which is the form
+ * that needs them.
  */
 export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, clocks: Clocks): BrokenClause[] {
+  const { delay, proxy } = clocks;
+  if (settings.proxy.container === 'Native' && proxy.quitsAt < delay.seconds + longestPromised(intent)) {
+    return [{
+      code: 'DrainTooShort',
+      message: `a preStop hook tells the proxy to quit after ${proxy.quitsAt} s; the promise needs it for ${delay.seconds + longestPromised(intent)} s`,
+      needed: delay.seconds + longestPromised(intent),
+      present: proxy.quitsAt,
+    }];
+  }
   if (settings.proxy.container === 'Native' || settings.proxy.container === 'None') {
     return [];
   }
-  const { delay, proxy } = clocks;
   const broken: BrokenClause[] = [];
   const floor = delay.seconds + (intent.mode === 'Adaptive' ? 0 : intent.duration);
   if (proxy.floor < floor) {
@@ -45,12 +54,14 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
     });
   }
   const longest = delay.seconds + longestPromised(intent);
-  if (proxy.busy < longest) {
+  // Requests come until the application gets SIGTERM, or until load balancers have stopped sending.
+  const busy = proxy.heldFrom >= delay.seconds ? proxy.busy : proxy.floor;
+  if (busy < longest) {
     broken.push({
       code: 'DrainTooShort',
-      message: `requests in flight are cut when the proxy ends after ${proxy.busy} s; the promise is ${longest} s`,
+      message: `requests in flight are cut when the proxy ends after ${busy} s; the promise is ${longest} s`,
       needed: longest,
-      present: proxy.busy,
+      present: busy,
     });
   }
   const wantsToEndEarly = intent.maxWait > intent.duration && classicStrategy(intent, settings) !== 'Drain';
@@ -63,6 +74,32 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
     });
   }
   return broken;
+}
+
+/**
+ * What the policy wants besides the promise and this pod could have. A wish that no write can fulfil (another form on an
+ * Istio that knows none, a hold on a gateway) is not held against the workload.
+ */
+export function unmetWishes(settings: EffectiveSettings, intent: Intent, clocks: Clocks): string[] {
+  const { kind, container } = settings.proxy;
+  const unmet: string[] = [];
+  if (intent.form === 'Native' && kind === 'Classic' && canBeNative(settings)) {
+    unmet.push('a native sidecar');
+  }
+  const target = compile(intent, settings, clocks.delay);
+  if (target.hold === true && kind === 'Classic' && !settings.holdApplicationUntilProxyStarts.value) {
+    unmet.push('holdApplicationUntilProxyStarts');
+  }
+  if (container !== 'Native' && target.drainDuration !== undefined && settings.drainDuration.value < target.drainDuration) {
+    unmet.push(`drainDuration ${target.drainDuration} s`);
+  }
+  return unmet;
+}
+
+/** Whether the annotation that asks for a native sidecar counts; a version that is not known is taken as one where it does. */
+export function canBeNative(settings: EffectiveSettings): boolean {
+  const minor = istioMinor(settings.istioVersion);
+  return minor === undefined || minor >= NATIVE_ANNOTATION_SINCE_MINOR;
 }
 
 /**
@@ -86,13 +123,13 @@ function nativeNeed(settings: EffectiveSettings, intent: Intent, { delay, proxy 
   const apps = delay.seconds + longestPromised(intent);
   // Where the form is unknown and nobody has put a hook there, a native proxy would have Istio's own drain call.
   const drains = proxy.callsDrain || (settings.proxy.container === 'Unknown' && settings.proxyPreStop === undefined);
-  return Math.max(apps, finite(proxy.preStopAtMost, 0)) + (drains ? 0 : proxy.afterApps);
+  return Math.max(apps, finite(proxy.preStopAtMost, finite(proxy.preStopAtLeast, 0))) + (drains ? 0 : proxy.afterApps);
 }
 
 function classicNeed(intent: Intent, { delay, proxy }: Clocks): Seconds {
   const promised = delay.seconds + longestPromised(intent);
   const hook = intent.mode !== 'Fixed' && intent.strategy === 'PreStopHook' && proxy.callsDrain ? promised + intent.duration : 0;
-  return Math.max(promised, finite(proxy.floor, 0), finite(proxy.ceiling, 0), hook);
+  return Math.max(promised + proxy.afterUnboundedPreStop, finite(proxy.floor, 0), proxy.bounded, hook);
 }
 
 function finite(value: Seconds, otherwise: Seconds): Seconds {

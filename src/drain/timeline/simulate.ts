@@ -256,7 +256,9 @@ function playProxy({ input, activity, effects: foreign, gracePeriod, lastAppExit
   // Only SIGTERM is ordered on native sidecars: preStops all run at t = 0 [measured].
   const sigtermAt = settings.proxy.container === 'Native' ? Math.min(Math.max(preStopEnd, lastAppExit), gracePeriod) : preStopEnd;
   const sigkillAt = sigkillAfter(sigtermAt, gracePeriod);
-  const effects = [...preStop?.effects ?? [], ...foreign].filter((effect) => effect.at <= gracePeriod).sort((a, b) => a.at - b.at);
+  // A hook of another container takes a moment to start, so that at t = 0 SIGTERM comes first.
+  const effects = [...preStop?.effects ?? [], ...foreign.filter((effect) => effect.at < sigtermAt || effect.kind === 'AgentQuit')]
+    .filter((effect) => effect.at <= gracePeriod).sort((a, b) => a.at - b.at);
   const quit = effectAt(effects, 'AgentQuit');
   // SIGTERM decides how the agent ends; a drain call that comes later finds it waiting already.
   const drainCall = effectAt(effects, 'AgentDrain');

@@ -12,10 +12,15 @@ const NOT_WISHING = new Set(['kube-controller-manager']);
  * seconds). Undefined where we never wrote it.
  */
 export function templateHistory(raw: RawObject, place: TemplatePlace): TemplateHistory | undefined {
+  const managed = managedFieldsOf(raw);
+  // Most workloads of a cluster have never been written by us, and dates are slow to parse.
+  if (!managed.some((entry) => entry.manager === FIELD_MANAGER)) {
+    return undefined;
+  }
   const path = place.templatePath.map((key) => `f:${key}`);
   let written: number | undefined;
   let changed: { at: number; by: string } | undefined;
-  for (const entry of managedFieldsOf(raw)) {
+  for (const entry of managed) {
     const time = Date.parse(entry.time ?? '') / 1000;
     if ((entry.subresource ?? '') !== '' || Number.isNaN(time) || at(entry.fieldsV1, path) === undefined) {
       continue;

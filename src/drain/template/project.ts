@@ -23,26 +23,36 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   const labels = stringMap(metadata.labels);
   const template = projectTemplate(at(raw, adapter.templatePath), labels);
   const history = templateHistory(raw, adapter);
-  return {
+  const record: Mutable<Workload> = {
     apiVersion: adapter.apiVersion,
     kind: adapter.kind,
     namespace: same(metadata.namespace ?? options.namespace ?? ''),
     name: metadata.name ?? '',
-    ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
-    ...(metadata.resourceVersion === undefined ? {} : { resourceVersion: metadata.resourceVersion }),
-    ...(metadata.generation === undefined ? {} : { generation: metadata.generation }),
     deleting: metadata.deletionTimestamp !== undefined,
-    ...(controller === undefined
-      ? {}
-      : { controllerOwner: { apiVersion: same(controller.apiVersion), kind: same(controller.kind), name: controller.name } }),
     labels,
     annotations: stringMap(metadata.annotations, isOwnAnnotation),
     template,
     fields: fieldOwners(raw, adapter),
     rollout: sharedRollout(adapter.rollout(raw)),
-    ...(history === undefined ? {} : { history }),
-    ...(options.source === undefined ? {} : { source: options.source }),
   };
+  put(record, 'uid', metadata.uid);
+  put(record, 'resourceVersion', metadata.resourceVersion);
+  put(record, 'generation', metadata.generation);
+  if (controller !== undefined) {
+    record.controllerOwner = { apiVersion: same(controller.apiVersion), kind: same(controller.kind), name: controller.name };
+  }
+  put(record, 'history', history);
+  put(record, 'source', options.source);
+  return record;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** An optional property that is absent instead of undefined. Spreading `{}` for each would cost more than all else here. */
+function put<T, Key extends keyof T>(target: T, key: Key, value: T[Key] | undefined): void {
+  if (value !== undefined) {
+    target[key] = value;
+  }
 }
 
 /** The parts of a raw pod template that decide about termination. `knownLabels` is reused where it is equal. */
@@ -59,48 +69,54 @@ function projectSpec(spec: Raw): PodSpec {
   const initContainers = listOf(spec['initContainers']);
   const grace = numberOf(spec['terminationGracePeriodSeconds']);
   const nodeName = textOf(spec['nodeName']);
-  return {
-    containers: listOf(spec['containers']).map(projectContainer),
-    ...(initContainers.length === 0 ? {} : { initContainers: initContainers.map(projectContainer) }),
-    ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }),
-    ...(spec['hostNetwork'] === true ? { hostNetwork: true } : {}),
-    ...(nodeName === undefined ? {} : { nodeName: same(nodeName) }),
-  };
+  const result: Mutable<PodSpec> = { containers: listOf(spec['containers']).map(projectContainer) };
+  if (initContainers.length > 0) {
+    result.initContainers = initContainers.map(projectContainer);
+  }
+  put(result, 'terminationGracePeriodSeconds', grace);
+  if (spec['hostNetwork'] === true) {
+    result.hostNetwork = true;
+  }
+  put(result, 'nodeName', nodeName === undefined ? undefined : same(nodeName));
+  return result;
 }
 
 function projectContainer(value: unknown): Container {
   const raw = recordOf(value);
-  const name = same(textOf(raw['name']) ?? '');
-  const ports = listOf(raw['ports']).flatMap((port) => numberOf(recordOf(port)['containerPort']) ?? []);
+  const result: Mutable<Container> = { name: same(textOf(raw['name']) ?? '') };
+  put(result, 'image', sharedText(raw['image']));
+  put(result, 'imagePullPolicy', sharedText(raw['imagePullPolicy']));
+  put(result, 'restartPolicy', sharedText(raw['restartPolicy']));
   // An empty one is kept too: it must still stand there after a restore.
-  const hasLifecycle = typeof raw['lifecycle'] === 'object' && raw['lifecycle'] !== null;
-  return {
-    name,
-    ...textField(raw, 'image'),
-    ...textField(raw, 'imagePullPolicy'),
-    ...textField(raw, 'restartPolicy'),
-    ...(hasLifecycle ? { lifecycle: recordOf(raw['lifecycle']) } : {}),
-    ...probeField(raw, 'livenessProbe'),
-    ...probeField(raw, 'startupProbe'),
-    ...(ports.length === 0 ? {} : { ports: ports.map(portOf) }),
-    ...(name === PROXY_CONTAINER && raw['env'] !== undefined ? { env: listOf(raw['env']).map(envOf) } : {}),
-  };
+  if (typeof raw['lifecycle'] === 'object' && raw['lifecycle'] !== null) {
+    result.lifecycle = recordOf(raw['lifecycle']);
+  }
+  put(result, 'livenessProbe', probeOf(raw['livenessProbe']));
+  put(result, 'startupProbe', probeOf(raw['startupProbe']));
+  const ports = listOf(raw['ports']).flatMap((port) => numberOf(recordOf(port)['containerPort']) ?? []);
+  if (ports.length > 0) {
+    result.ports = ports.map(portOf);
+  }
+  if (result.name === PROXY_CONTAINER && raw['env'] !== undefined) {
+    result.env = listOf(raw['env']).map(envOf);
+  }
+  return result;
 }
 
-function textField(raw: Raw, key: 'image' | 'imagePullPolicy' | 'restartPolicy'): Partial<Container> {
-  const value = textOf(raw[key]);
-  return value === undefined ? {} : { [key]: same(value) };
+function sharedText(value: unknown): string | undefined {
+  const text = textOf(value);
+  return text === undefined ? undefined : same(text);
 }
 
 const PROBE_WITHOUT_GRACE: Probe = Object.freeze({});
 
 /** A probe counts by being there; of what it says only its own grace period matters here. */
-function probeField(raw: Raw, key: 'livenessProbe' | 'startupProbe'): Partial<Container> {
-  if (typeof raw[key] !== 'object' || raw[key] === null) {
-    return {};
+function probeOf(value: unknown): Probe | undefined {
+  if (typeof value !== 'object' || value === null) {
+    return undefined;
   }
-  const grace = numberOf(recordOf(raw[key])['terminationGracePeriodSeconds']);
-  return { [key]: grace === undefined ? PROBE_WITHOUT_GRACE : { terminationGracePeriodSeconds: grace } };
+  const grace = numberOf(recordOf(value)['terminationGracePeriodSeconds']);
+  return grace === undefined ? PROBE_WITHOUT_GRACE : { terminationGracePeriodSeconds: grace };
 }
 
 function envOf(value: unknown): EnvVar {
@@ -137,9 +153,14 @@ function isTemplateAnnotation(key: string): boolean {
 const NO_STRINGS: Readonly<Record<string, string>> = Object.freeze({});
 
 function stringMap(value: unknown, wanted?: (key: string) => boolean): Readonly<Record<string, string>> {
+  const source = recordOf(value);
   let result: Record<string, string> | undefined;
-  for (const [key, entry] of Object.entries(recordOf(value))) {
-    if (typeof entry === 'string' && (wanted === undefined || wanted(key))) {
+  for (const key of Object.keys(source)) {
+    if (wanted !== undefined && !wanted(key)) {
+      continue;
+    }
+    const entry = source[key];
+    if (typeof entry === 'string') {
       result ??= {};
       result[key] = same(entry);
     }

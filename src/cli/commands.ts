@@ -4,10 +4,11 @@ import { explainCommand } from './explain/index.ts';
 import { lintCommand } from './lint/command.ts';
 import { planCommand } from './plan/command.ts';
 import { renderCommand } from './render/command.ts';
+import { testCommand } from './test/command.ts';
 import { versionCommand } from './version/command.ts';
 
 /** Every command, in the order of the help; `others` are those of rooms that this one may not import. */
 export function cliCommands(others: readonly Command[] = []): readonly Command[] {
-  const commands = [lintCommand, planCommand, explainCommand, renderCommand, ...others, versionCommand];
+  const commands = [lintCommand, planCommand, explainCommand, renderCommand, testCommand, ...others, versionCommand];
   return [...commands, completionCommand(commands)];
 }

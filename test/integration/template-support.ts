@@ -141,7 +141,7 @@ export class TemplateBench {
 
 /** Managers with the operation of each entry, without times. */
 export function managersOf(object: Json): string[] {
-  return (object.metadata.managedFields as Json[]).filter((entry) => entry.subresource === undefined).map((entry) => `${entry.manager} ${entry.operation}`).sort();
+  return ((object.metadata.managedFields ?? []) as Json[]).filter((entry) => entry.subresource === undefined).map((entry) => `${entry.manager} ${entry.operation}`).sort();
 }
 
 export function fieldsOf(object: Json, manager: string): Json {

@@ -44,7 +44,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   const istioVersion = mesh.stated.istioVersion ?? revision?.version;
   const annotation = readAnnotation(template);
   const resources = winningProxyConfigs(mesh.proxyConfigs ?? [], template, namespace.name, revision?.rootNamespace ?? mesh.rootNamespace);
-  const layers = configLayers(revision, annotation.values);
+  const layers = [...configLayers(revision, annotation.values), ...filledInConfig(template, proxy)];
   const environment = environmentOf(revision, annotation.values, resources, template);
   const problems: SettingProblem[] = [...annotation.problems, ...(hasProxy(proxy) ? resources.problems : [])];
   const hold = pick(layers, (values) => values.holdApplicationUntilProxyStarts, false);
@@ -89,6 +89,17 @@ function configLayers(revision: Revision | undefined, annotation: ProxyConfigVal
     layers.push({ values: revision.defaultConfig, origin: meshOrigin(revision) });
   }
   return layers;
+}
+
+/** `istioctl kube-inject` has filled the template in: what it found then is all that mesh config will ever say to these pods. */
+function isFilledIn(proxy: ProxyVerdict): boolean {
+  return (proxy.kind === 'Classic' || proxy.kind === 'Native') && proxy.revision === undefined;
+}
+
+function filledInConfig(template: PodTemplate, proxy: ProxyVerdict): Layer[] {
+  const text = isFilledIn(proxy) ? proxyContainer(template)?.env?.find((variable) => variable.name === 'PROXY_CONFIG')?.value : undefined;
+  const parsed = text === undefined ? undefined : parseProxyConfigAnnotation(text);
+  return parsed?.ok === true ? [{ values: parsed.values, origin: { level: 'Template', path: `env PROXY_CONFIG of container ${PROXY_CONTAINER}` } }] : [];
 }
 
 function meshOrigin(revision: Revision): Origin {
@@ -237,7 +248,7 @@ function proxyLifecycle(template: PodTemplate, proxy: ProxyVerdict, revision: Re
   const container = proxyContainer(template);
   const user: Lifecycle = container?.lifecycle ?? {};
   const path = `lifecycle of container ${PROXY_CONTAINER}`;
-  const given = givenLifecycle(proxy, revision, mesh, hold);
+  const given = isFilledIn(proxy) ? {} : givenLifecycle(proxy, revision, mesh, hold);
   const merged: { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } = { ...given };
   for (const hook of ['preStop', 'postStart'] as const) {
     const own = user[hook];

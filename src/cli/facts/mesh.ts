@@ -19,8 +19,8 @@ export interface Facts {
  * Whoever lints a repository wants to know what a sidecar would do to it.
  */
 const ASSUMED_WEBHOOK: Omit<InjectorWebhook, 'revision'> = {
-  configuration: 'assumption',
-  name: 'injected unless something says no',
+  configuration: 'the injector',
+  name: '(assumed)',
   namespaceSelector: { matchExpressions: [{ key: 'istio-injection', operator: 'NotIn', values: ['disabled'] }] },
   objectSelector: { matchExpressions: [{ key: INJECT_KEY, operator: 'NotIn', values: ['false'] }] },
 };

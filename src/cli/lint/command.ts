@@ -1,7 +1,7 @@
 import { EXIT_FINDINGS, EXIT_OK, type Command } from '../command.ts';
 import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS } from '../facts/flags.ts';
 
-export const LINT_OUTPUTS = ['text', 'json', 'sarif', 'junit'] as const;
+export const LINT_OUTPUTS = ['text', 'json', 'sarif', 'junit', 'html'] as const;
 export type LintOutput = (typeof LINT_OUTPUTS)[number];
 
 export const lintCommand: Command = {

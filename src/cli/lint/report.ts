@@ -43,7 +43,7 @@ export function findingsOfJudgement(judgement: Judgement, injectionAssumed: bool
       code: finding.code,
       severity: finding.severity,
       workload: { apiVersion, kind, namespace, name },
-      ...(source === undefined || line === undefined ? {} : { file: source.file, line }),
+      ...(source === undefined || line === undefined ? {} : { file: source.file, line, manifest: `${source.file}:${source.line}` }),
       ...(finding.path === undefined ? {} : { path: pathInKind(kind, finding.path) }),
       message: finding.message,
       action: finding.action,

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import type { Severity } from '../../api/reasons.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, type Invocation } from '../command.ts';
-import { load, reportProblems, requireWorkloads } from '../facts/load.ts';
+import { judge } from '../facts/judge.ts';
+import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import { styleFor } from '../output/style.ts';
 import { atLeast, counts, type LintReport } from '../output/report.ts';
 import { lintText, summaryLine } from '../output/text.ts';
@@ -26,17 +27,17 @@ export async function runLint(invocation: Invocation): Promise<number> {
     return EXIT_OK;
   }
   const failOn = (flags.string('fail-on') ?? 'error') as Severity;
-  await print(report, invocation);
+  await print(report, loaded, invocation);
   const failed = report.findings.some((finding) => counts(finding) && atLeast(finding.severity, failOn));
   return failed || (flags.boolean('strict') && report.problems.length > 0) ? EXIT_FINDINGS : EXIT_OK;
 }
 
-async function print(report: LintReport, { flags, io }: Invocation): Promise<void> {
+async function print(report: LintReport, loaded: Loaded, { flags, io }: Invocation): Promise<void> {
   const format = (flags.string('output') ?? 'text') as LintOutput;
   const file = flags.string('output-file');
   const output = format === 'text'
     ? lintText(report, styleFor(file === undefined ? io : undefined), flags.boolean('quiet'))
-    : await render(format, report);
+    : await render(format, report, loaded);
   if (file === undefined) {
     io.stdout.write(output);
     return;
@@ -49,7 +50,7 @@ async function print(report: LintReport, { flags, io }: Invocation): Promise<voi
   io.stderr.write(`${summaryLine(report.summary)}; written to ${file}\n`);
 }
 
-async function render(format: Exclude<LintOutput, 'text'>, report: LintReport): Promise<string> {
+async function render(format: Exclude<LintOutput, 'text'>, report: LintReport, loaded: Loaded): Promise<string> {
   switch (format) {
     case 'json': {
       const { lintJson } = await import('../output/json.ts');
@@ -62,6 +63,10 @@ async function render(format: Exclude<LintOutput, 'text'>, report: LintReport): 
     case 'junit': {
       const { lintJunit } = await import('../output/junit.ts');
       return lintJunit(report);
+    }
+    case 'html': {
+      const { lintHtml } = await import('../output/html/page.ts');
+      return lintHtml(report, loaded.collected.workloads.map((workload) => judge(workload, loaded.context)));
     }
   }
 }

@@ -18,6 +18,8 @@ export interface ReportedFinding {
   /** Absent for a workload of a cluster. */
   readonly file?: string;
   readonly line?: number;
+  /** File and line of the workload itself. */
+  readonly manifest?: string;
   /** Field path in the workload, or the object that is meant. */
   readonly path?: string;
   readonly message: string;

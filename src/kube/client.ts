@@ -1,5 +1,6 @@
 // The verbs of the Kubernetes API. Nothing here knows a kind: what a resource is called comes with each call.
 
+import { isApiError } from './errors.ts';
 import { itemPath, listPath, withQuery } from './resources.ts';
 import type { Resource } from './resources.ts';
 import type { RetryMode } from './retry.ts';
@@ -93,7 +94,7 @@ export class KubeClient {
     try {
       return await this.get<T>(resource, ref, options);
     } catch (error) {
-      if ((error as { isNotFound?: boolean }).isNotFound === true) return undefined;
+      if (isApiError(error) && error.isNotFound) return undefined;
       throw error;
     }
   }

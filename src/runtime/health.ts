@@ -82,7 +82,6 @@ export class HealthServer {
     this.server = undefined;
     await new Promise<void>((resolve) => {
       server.close(() => { resolve(); });
-      server.closeIdleConnections();
       // A scrape in flight may end; nothing may hold the process for longer.
       setTimeout(() => { server.closeAllConnections(); }, 500).unref();
     });

@@ -56,12 +56,11 @@ describe('WorkQueue', () => {
     expect(queue.idle).toBe(true);
   });
 
-  it('keeps the priority of what was added during the work', async () => {
+  it.each([[['initial', 'live']], [['live', 'initial']]] as const)('keeps the highest priority of what was added during the work: %j', async (priorities) => {
     queue.add('a');
     await queue.take();
     queue.add('b', 'initial');
-    queue.add('a', 'initial');
-    queue.add('a', 'live');
+    for (const priority of priorities) queue.add('a', priority);
     queue.done('a');
     expect(await takeAll()).toEqual(['a', 'b']);
   });
@@ -119,6 +118,7 @@ describe('WorkQueue', () => {
     const waiting = queue.take();
     queue.addAfter('late', 10);
     queue.shutDown();
+    expect(clock.pendingTimers).toBe(0);
     queue.add('more');
     queue.addAfter('more', 0);
     queue.done('working');
@@ -126,7 +126,7 @@ describe('WorkQueue', () => {
 
     expect(await waiting).toBeUndefined();
     expect(await queue.take()).toBeUndefined();
-    expect([queue.depth, queue.delayedCount, queue.idle]).toEqual([0, 0, true]);
+    expect([queue.depth, queue.delayedCount, queue.idle, clock.pendingTimers]).toEqual([0, 0, true, 0]);
   });
 
   it('tells how long keys waited and were worked on, and how long work is under way', async () => {

@@ -7,7 +7,7 @@ import type { Recognised } from './recognise.ts';
 import { recognise, summarise } from './recognise.ts';
 import type { ObservedRun } from './run.ts';
 import { needsMoreThanProxy, runHookObserved } from './run.ts';
-import { translatePerl } from './tools/regex.ts';
+import { matchesPerl } from './tools/regex.ts';
 import type { HookRun } from './world.ts';
 
 export interface AnalysisOptions {
@@ -177,7 +177,7 @@ function statsNeeded(observed: readonly ObservedRun[], exported: (name: string) 
   const needed = new Set<string>();
   for (const filter of filters) {
     if (filter === '') continue;
-    const matching = names.filter((name) => translatePerl(filter, '').test(name));
+    const matching = names.filter((name) => matchesPerl(filter, name));
     if (matching.length === 0 || matching.some(exported)) continue;
     for (const name of matching) needed.add(name.slice(name.lastIndexOf('.') + 1));
   }

@@ -1,6 +1,6 @@
 import type { ProxyImage, StatsInclusion } from '../model/mesh.ts';
 import type { EnvoyStat, EstablishedConnection, ListeningSocket, PodWorld } from './world.ts';
-import { translatePerl } from './tools/regex.ts';
+import { matchesPerl } from './tools/regex.ts';
 
 /** A pod in which one thing at a time is so or not, and stays so. */
 export interface WorldShape {
@@ -95,16 +95,8 @@ export function exportedBy(inclusion: StatsInclusion | undefined, exitOnZero: bo
     if (inclusion === undefined) return false;
     return inclusion.suffixes.some((suffix) => name.endsWith(suffix))
       || inclusion.prefixes.some((prefix) => name.startsWith(prefix))
-      || inclusion.regexps.some((pattern) => matches(pattern, name));
+      || inclusion.regexps.some((pattern) => matchesPerl(pattern, name, 'line'));
   };
-}
-
-function matches(pattern: string, name: string): boolean {
-  try {
-    return translatePerl(`^(?:${pattern})$`, '').test(name);
-  } catch {
-    return false;
-  }
 }
 
 export function exportsAll(): boolean {

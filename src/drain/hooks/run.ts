@@ -20,7 +20,7 @@ export interface HookOptions {
 }
 
 /** Enough for hours of the usual loops; a run that needs more is called unknown. */
-const BUDGET = 1_000_000;
+const BUDGET = 500_000;
 
 /** What a lifecycle handler does in this pod. Pure: the same arguments give the same run. */
 export function runHook(handler: LifecycleHandler, world: PodWorld, options: HookOptions): HookRun {

@@ -1,5 +1,5 @@
 import { formatPrintf } from '../tools/printf.ts';
-import { translateAwk } from '../tools/regex.ts';
+import { costOf, translateAwk } from '../tools/regex.ts';
 import type { AwkProgram, Expression, Place, Rule, Statement } from './syntax.ts';
 import { AwkProblem } from './syntax.ts';
 import type { Value } from './values.ts';
@@ -16,12 +16,14 @@ export interface Machine {
   output: string;
   status: number;
   readonly openRanges: Set<Rule>;
-  step(): void;
+  /** Accounts for work done, so that every program comes to an end. */
+  charge(steps: number): void;
 }
 
 type Flow = 'next' | 'next-record' | 'break' | 'continue' | 'exit';
 
 const MAXIMUM_OUTPUT = 100_000;
+const CHARACTERS_PER_STEP = 64;
 
 export function runAwk(program: AwkProgram, lines: readonly string[], machine: Machine): void {
   let flow = runRules(program, machine, 'BEGIN');
@@ -48,7 +50,7 @@ function runRules(program: AwkProgram, machine: Machine, pattern: 'BEGIN' | 'END
 function runMain(program: AwkProgram, machine: Machine): Flow {
   for (const rule of program.rules) {
     if (rule.pattern === 'BEGIN' || rule.pattern === 'END' || !selects(machine, rule, rule.pattern)) continue;
-    machine.step();
+    machine.charge(1);
     if (rule.action === undefined) {
       print(machine, `${machine.line}\n`);
       continue;
@@ -75,7 +77,7 @@ function print(machine: Machine, text: string): void {
 }
 
 function run(machine: Machine, statement: Statement): Flow {
-  machine.step();
+  machine.charge(1);
   switch (statement.type) {
     case 'block':
       for (const inner of statement.statements) {
@@ -133,7 +135,7 @@ function repeat(machine: Machine, body: Statement, test: () => boolean, next: ()
   let first = atLeastOnce;
   while (first || test()) {
     first = false;
-    machine.step();
+    machine.charge(1);
     const flow = run(machine, body);
     if (flow === 'break') return 'next';
     if (flow === 'exit' || flow === 'next-record') return flow;
@@ -151,11 +153,11 @@ function subscriptText(machine: Machine, subscript: readonly Expression[]): stri
 }
 
 function evaluate(machine: Machine, expression: Expression): Value {
-  machine.step();
+  machine.charge(1);
   switch (expression.type) {
     case 'number':
     case 'text': return expression.value;
-    case 'regex': return translateAwk(expression.source).test(machine.line) ? 1 : 0;
+    case 'regex': return search(machine, translateAwk(expression.source), machine.line) ? 1 : 0;
     case 'variable': return variable(machine, expression.name);
     case 'field': return fieldValue(machine, toNumber(evaluate(machine, expression.index)));
     case 'element': return machine.arrays.get(expression.name)?.get(subscriptText(machine, expression.subscript)) ?? UNSET;
@@ -166,7 +168,7 @@ function evaluate(machine: Machine, expression: Expression): Value {
       return expression.operator === '-' ? -toNumber(value) : toNumber(value);
     }
     case 'match': {
-      const found = regexOf(machine, expression.right).test(toText(evaluate(machine, expression.left)));
+      const found = search(machine, regexOf(machine, expression.right), toText(evaluate(machine, expression.left)));
       return found !== expression.negated ? 1 : 0;
     }
     case 'choice': return evaluate(machine, condition(machine, expression.condition) ? expression.yes : expression.no);
@@ -188,8 +190,13 @@ function evaluate(machine: Machine, expression: Expression): Value {
   }
 }
 
-function regexOf(machine: Machine, expression: Expression): RegExp {
-  return translateAwk(expression.type === 'regex' ? expression.source : toText(evaluate(machine, expression)));
+function search(machine: Machine, expression: RegExp, text: string): boolean {
+  machine.charge(costOf(expression, text));
+  return expression.test(text);
+}
+
+function regexOf(machine: Machine, expression: Expression, flags = ''): RegExp {
+  return translateAwk(expression.type === 'regex' ? expression.source : toText(evaluate(machine, expression)), flags);
 }
 
 function binary(machine: Machine, operator: string, leftSide: Expression, rightSide: Expression): Value {
@@ -201,6 +208,7 @@ function binary(machine: Machine, operator: string, leftSide: Expression, rightS
     case ' ': {
       const text = toText(left) + toText(right);
       if (text.length > MAXIMUM_OUTPUT) throw new AwkProblem('text of this size');
+      machine.charge(text.length / CHARACTERS_PER_STEP);
       return text;
     }
     case '==': return compareValues(left, right) === 0 ? 1 : 0;
@@ -232,18 +240,20 @@ function variable(machine: Machine, name: string): Value {
 }
 
 function fieldsOf(machine: Machine): string[] {
-  machine.fields ??= splitFields(machine.line, toText(machine.variables.get('FS') ?? ' '));
+  machine.fields ??= splitFields(machine, machine.line, toText(machine.variables.get('FS') ?? ' '));
   return machine.fields;
 }
 
-function splitFields(text: string, separator: string): string[] {
+function splitFields(machine: Machine, text: string, separator: string): string[] {
   if (separator === ' ') {
     const trimmed = text.trim();
     return trimmed === '' ? [] : trimmed.split(/[ \t\n]+/);
   }
   if (text === '') return [];
   if (separator.length === 1 && separator !== '\\') return text.split(separator);
-  return text.split(translateAwk(separator));
+  const expression = translateAwk(separator);
+  machine.charge(costOf(expression, text));
+  return text.split(expression);
 }
 
 function fieldValue(machine: Machine, index: number): Value {
@@ -304,7 +314,10 @@ function callFunction(machine: Machine, name: string, parameters: readonly Expre
     }
     case 'match': {
       if (second === undefined) throw new AwkProblem('match');
-      const found = regexOf(machine, second).exec(text(first));
+      const expression = regexOf(machine, second);
+      const searched = text(first);
+      machine.charge(costOf(expression, searched));
+      const found = expression.exec(searched);
       machine.variables.set('RSTART', found === null ? 0 : found.index + 1);
       machine.variables.set('RLENGTH', found === null ? -1 : found[0].length);
       return found === null ? 0 : found.index + 1;
@@ -329,7 +342,7 @@ function split(machine: Machine, text: string, target: Expression | undefined, s
   if (target?.type !== 'variable') throw new AwkProblem('split');
   const pieces = separator?.type === 'regex'
     ? text === '' ? [] : text.split(regexOf(machine, separator))
-    : splitFields(text, separator === undefined ? toText(machine.variables.get('FS') ?? ' ') : toText(evaluate(machine, separator)));
+    : splitFields(machine, text, separator === undefined ? toText(machine.variables.get('FS') ?? ' ') : toText(evaluate(machine, separator)));
   machine.arrays.set(target.name, new Map(pieces.map((piece, index) => [String(index + 1), new Field(piece)])));
   return pieces.length;
 }
@@ -338,10 +351,12 @@ function substitute(machine: Machine, parameters: readonly Expression[], all: bo
   const [pattern, replacement, target = WHOLE_LINE] = parameters;
   if (pattern === undefined || replacement === undefined) throw new AwkProblem('sub');
   if (target.type !== 'variable' && target.type !== 'field' && target.type !== 'element') throw new AwkProblem('sub of a value');
-  const expression = regexOf(machine, pattern);
+  const expression = regexOf(machine, pattern, all ? 'g' : '');
   const by = toText(evaluate(machine, replacement));
   let count = 0;
-  const changed = toText(evaluate(machine, target)).replace(all ? new RegExp(expression.source, 'g') : expression, (found) => {
+  const before = toText(evaluate(machine, target));
+  machine.charge(costOf(expression, before) * (all ? 2 : 1));
+  const changed = before.replace(expression, (found) => {
     count += 1;
     return by.replace(/\\&|&/g, (mark) => (mark === '&' ? found : '&'));
   });

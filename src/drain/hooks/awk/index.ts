@@ -42,8 +42,8 @@ export const awkTool: Tool = (shell, words) => {
     if (isUnknown(text)) return passUnknown(shell, text);
     const machine: Machine = {
       variables, arrays: new Map(), line: '', fields: undefined, records: 0, output: '', status: 0, openRanges: new Set(),
-      step: () => {
-        step(shell.run);
+      charge: (steps) => {
+        step(shell.run, steps);
       },
     };
     runAwk(program, linesOf(text), machine);

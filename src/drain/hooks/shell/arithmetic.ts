@@ -1,3 +1,5 @@
+import { NotUnderstood } from './run-state.ts';
+
 /** Evaluates `$(( ))`; the text has been expanded already. Integers, C precedence, assignments through `scope`. */
 export interface ArithmeticScope {
   get(name: string): string;
@@ -33,6 +35,12 @@ export function evaluateArithmetic(text: string, scope: ArithmeticScope): number
   if (reader.position >= text.length) return 0;
   const value = comma(reader);
   if (reader.position < text.length) throw new ArithmeticProblem(`arithmetic expression: ${text}`);
+  return inRange(value);
+}
+
+/** A shell would wrap around at 64 bits; no hook means to. */
+function inRange(value: number): number {
+  if (!Number.isSafeInteger(value)) throw new NotUnderstood('a number of this size');
   return value;
 }
 
@@ -135,8 +143,7 @@ function unary(reader: Reader): number {
   if (reader.depth > MAXIMUM_DEPTH) throw new ArithmeticProblem('expression nested too deeply');
   const value = unaryValue(reader);
   reader.depth -= 1;
-  if (!Number.isSafeInteger(value)) throw new ArithmeticProblem('number too large');
-  return value;
+  return inRange(value);
 }
 
 function unaryValue(reader: Reader): number {

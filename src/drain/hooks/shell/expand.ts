@@ -4,7 +4,7 @@ import type { PatternItem } from './glob.ts';
 import { compilePattern, withoutMatch } from './glob.ts';
 import type { Shell } from './run-state.ts';
 import {
-  capture, demandKnown, isUnknown, NotUnderstood, setVariable, step, subshell, UNKNOWN_STATUS, unknownText,
+  capture, demandKnown, isUnknown, NotUnderstood, setVariable, step, stepText, subshell, UNKNOWN_STATUS, unknownText,
 } from './run-state.ts';
 
 /** The shell ends with this status in the middle of an expansion: `${x?}`, `set -u`, a bad number. */
@@ -143,6 +143,7 @@ function partText(shell: Shell, part: WordPart): string {
       inner.output = output;
       step(shell.run);
       shell.run.machine.runProgram(inner, part.program);
+      stepText(shell.run, output.text);
       shell.substituted = inner.status;
       // dash shows it in $? only once the command around it is done.
       if (shell.dialect !== 'dash') shell.status = inner.status;
@@ -177,15 +178,13 @@ export function arithmeticValue(shell: Shell, expression: Word): number {
 /** The value of a parameter; `undefined` where it is not set. */
 function variable(shell: Shell, name: string): string | undefined {
   const own = shell.variables.get(name);
+  if (name === 'SECONDS' && shell.dialect === 'bash') {
+    shell.run.version += 1;
+    return String(Math.floor(shell.run.now - shell.startedAt) + Number(own ?? 0));
+  }
   if (own !== undefined) return own;
   if (/^[\d@*#?$!-]/.test(name)) return specialParameter(shell, name);
-  if (shell.dialect === 'bash') {
-    if (name === 'SECONDS') {
-      shell.run.version += 1;
-      return String(Math.floor(shell.run.now - shell.startedAt));
-    }
-    if (name === 'RANDOM' || name.startsWith('BASH') || name.startsWith('EPOCH')) return unknownText(`$${name}`);
-  }
+  if (shell.dialect === 'bash' && (name === 'RANDOM' || name.startsWith('BASH') || name.startsWith('EPOCH'))) return unknownText(`$${name}`);
   const { environment } = shell.run;
   if (environment !== undefined) return environment[name];
   // Names in lower case are a script's own; the environment of a container is in upper case.

@@ -5,7 +5,7 @@ import { redirect } from './redirect.ts';
 import { runSimple } from './simple-command.ts';
 import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
 import {
-  advanceTo, capture, demandKnown, emptyInput, MAXIMUM_CALLS, NotUnderstood, NOWHERE, setVariable, step, subshell, TimeUp, UNKNOWN_STATUS, write,
+  advanceTo, capture, demandKnown, emptyInput, MAXIMUM_CALLS, NotUnderstood, NOWHERE, setVariable, step, stepText, subshell, TimeUp, UNKNOWN_STATUS, write,
 } from './run-state.ts';
 import { conditionStatus } from './test-expression.ts';
 
@@ -149,6 +149,7 @@ function runStages(shell: Shell, pipeline: Pipeline, first: Command): Flow {
       shell.status = stage.status;
     }
     if (shell.status !== 0) failed = shell.status;
+    if (index < last) stepText(run, output.text);
     input = { text: output.text, position: 0 };
   }
   advanceTo(run, end);
@@ -233,9 +234,10 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
       return runCountingFor(shell, command);
     case 'case': {
       const text = demandKnown(expandText(shell, command.word));
-      const clause = command.clauses.find(({ patterns }) => (
-        patterns.some((pattern) => matchesPattern(patternOf(shell, pattern), text))
-      ));
+      const clause = command.clauses.find(({ patterns }) => patterns.some((pattern) => {
+        stepText(shell.run, text);
+        return matchesPattern(patternOf(shell, pattern), text);
+      }));
       if (clause === undefined || clause.body.length === 0) shell.status = 0;
       return clause === undefined ? 'next' : runList(shell, clause.body);
     }

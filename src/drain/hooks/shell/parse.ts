@@ -25,7 +25,7 @@ const programs: ProgramParser = {
   },
 };
 
-const MAXIMUM_LENGTH = 20_000;
+const MAXIMUM_LENGTH = 10_000;
 const MAXIMUM_CACHED = 500;
 const cache = new Map<string, Program>();
 

@@ -163,6 +163,13 @@ export function step(run: Run, cost = 1): void {
   if (run.budget < 0) throw new NotUnderstood('more steps than can be followed');
 }
 
+const CHARACTERS_PER_STEP = 64;
+
+/** Text that is handed on costs steps by its length. */
+export function stepText(run: Run, text: string): void {
+  step(run, text.length / CHARACTERS_PER_STEP);
+}
+
 /** Lets time pass; ends the run (or the enclosing `timeout`) where its time is up. */
 export function advanceTo(run: Run, time: Seconds): void {
   if (time > run.deadline || time === Infinity) {
@@ -198,9 +205,13 @@ export function demandKnown(text: string): string {
   return text;
 }
 
-export function setVariable(shell: Shell, name: string, value: string): void {
+export function setVariable(shell: Shell, name: string, given: string): void {
+  // bash goes on counting from the value that SECONDS is given: what is kept is the difference.
+  const counts = name === 'SECONDS' && shell.dialect === 'bash';
+  const value = counts ? String((Number(given) || 0) - Math.floor(shell.run.now - shell.startedAt)) : given;
   if (shell.variables.get(name) === value) return;
   if (value.length > MAXIMUM_TEXT) throw new NotUnderstood('a variable of this size');
+  stepText(shell.run, value);
   shell.variables.set(name, value);
   shell.run.version += 1;
 }

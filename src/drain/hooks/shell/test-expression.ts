@@ -2,9 +2,9 @@ import type { Condition } from './ast.ts';
 import { arithmeticValue, expandText, patternOf } from './expand.ts';
 import { matchesPattern } from './glob.ts';
 import { literalWord } from './parse-word.ts';
-import { translateExtended } from '../tools/regex.ts';
+import { costOf, translateExtended } from '../tools/regex.ts';
 import type { Shell } from './run-state.ts';
-import { demandKnown, NotUnderstood } from './run-state.ts';
+import { demandKnown, NotUnderstood, step } from './run-state.ts';
 
 const TRUE = 0;
 const FALSE = 1;
@@ -15,6 +15,7 @@ class TestProblem extends Error {}
 
 /** `test` and `[`: the status for these arguments (without the closing bracket). */
 export function testStatus(shell: Shell, words: readonly string[]): number {
+  for (const word of words) demandKnown(word);
   const [first = '', second = '', third = ''] = words;
   if (words.length === 3 && isComparison(second)) {
     return statusOf(() => compare(shell, first, second, third));
@@ -22,7 +23,7 @@ export function testStatus(shell: Shell, words: readonly string[]): number {
   return statusOf(() => {
     const reader = { words, position: 0, shell };
     if (words.length === 0) return false;
-    if (words.length === 1) return demandKnown(first) !== '';
+    if (words.length === 1) return first !== '';
     const result = parseOr(reader);
     if (reader.position < words.length) throw new TestProblem('unexpected operator');
     return result;
@@ -94,7 +95,7 @@ function parsePrimary(reader: Reader): boolean {
     return unary(reader.shell, word, operator);
   }
   reader.position += 1;
-  return demandKnown(word) !== '';
+  return word !== '';
 }
 
 function isComparison(word: string): boolean {
@@ -181,7 +182,11 @@ function holds(shell: Shell, condition: Condition): boolean {
     case '=':
     case '==': return matchesPattern(patternOf(shell, condition.right), left);
     case '!=': return !matchesPattern(patternOf(shell, condition.right), left);
-    case '=~': return translateExtended(demandKnown(expandText(shell, condition.right)), '').test(left);
+    case '=~': {
+      const expression = translateExtended(demandKnown(expandText(shell, condition.right)));
+      step(shell.run, costOf(expression, left));
+      return expression.test(left);
+    }
     case '<':
     case '>': return compare(shell, left, condition.operator, expandText(shell, condition.right));
     default: break;

@@ -8,7 +8,7 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d
 /** `5`, `0.5`, `1m`, `infinity`; `undefined` for what sleep calls an invalid time interval. */
 function parseInterval(text: string): number | undefined {
   if (/^(infinity|inf)$/i.test(text)) return Infinity;
-  const match = /^(\d+\.?\d*|\.\d+)([smhd]?)$/.exec(text);
+  const match = /^(\d+(?:\.\d*)?|\.\d+)([smhd]?)$/.exec(text);
   return match === null ? undefined : Number(match[1]) * (UNITS[match[2] ?? ''] ?? 1);
 }
 

@@ -1,9 +1,11 @@
-import { translateBasic } from './regex.ts';
+import { costOf, translateBasic } from './regex.ts';
 
 interface Reader {
   readonly words: readonly string[];
   position: number;
   depth: number;
+  /** Accounts for the time that an expression may take. */
+  charge(steps: number): void;
 }
 
 const LEVELS: readonly (readonly string[])[] = [['|'], ['&'], ['=', '==', '!=', '<', '<=', '>', '>='], ['+', '-'], ['*', '/', '%'], [':']];
@@ -11,8 +13,8 @@ const LEVELS: readonly (readonly string[])[] = [['|'], ['&'], ['=', '==', '!=', 
 class ExprProblem extends Error {}
 
 /** `expr`: the value it prints; `undefined` where it ends with an error. */
-export function expr(words: readonly string[]): string | undefined {
-  const reader: Reader = { words, position: 0, depth: 0 };
+export function expr(words: readonly string[], charge: Reader['charge']): string | undefined {
+  const reader: Reader = { words, position: 0, depth: 0, charge };
   try {
     const value = parse(reader, 0);
     return reader.position === words.length ? value : undefined;
@@ -30,7 +32,7 @@ function parse(reader: Reader, level: number): string {
     const operator = reader.words[reader.position];
     if (operator === undefined || !operators.includes(operator)) return left;
     reader.position += 1;
-    left = apply(left, operator, parse(reader, level + 1));
+    left = apply(reader, left, operator, parse(reader, level + 1));
   }
 }
 
@@ -56,12 +58,14 @@ function isNull(value: string): boolean {
   return value === '' || value === '0';
 }
 
-function apply(left: string, operator: string, right: string): string {
+function apply(reader: Reader, left: string, operator: string, right: string): string {
   switch (operator) {
     case '|': return isNull(left) ? right : left;
     case '&': return isNull(left) || isNull(right) ? '0' : left;
     case ':': {
-      const match = translateBasic(`^${right}`, '').exec(left);
+      const expression = translateBasic(`^${right}`);
+      reader.charge(costOf(expression, left));
+      const match = expression.exec(left);
       return match?.[1] ?? (right.includes('\\(') ? '' : String(match?.[0].length ?? 0));
     }
     default: break;

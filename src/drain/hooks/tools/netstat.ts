@@ -69,13 +69,16 @@ function table(shell: Shell, words: readonly string[], sockets: Sockets): string
   const families = letters.has('t') || letters.has('u') || letters.has('w') || letters.has('x');
   const kind = { listening: letters.has('a') || letters.has('l'), established: letters.has('a') || !letters.has('l') };
   const programs = letters.has('p');
-  // Addresses would be shown as names, and nobody knows the resolver of the pod.
-  const hidden = letters.has('n') ? '' : unknownText('netstat without -n shows names');
+  const numeric = letters.has('n');
+  // Without -n addresses of connections are shown as names, and nobody knows the resolver of the pod. Listeners keep
+  // their numbers: the proxy image has no /etc/services (package netbase).
+  const known = numeric || (!kind.established && shell.run.container === 'Proxy');
+  const hidden = known ? '' : unknownText('netstat without -n shows names');
   let text = '';
   if (letters.has('t') || letters.has('u') || letters.has('w') || inet || !families) {
     text += inetTable(shell, kind, {
       programs, tcp: letters.has('t') || !(letters.has('u') || letters.has('w')), four: !letters.has('6') || letters.has('4'),
-      six: !letters.has('4') || letters.has('6'), extended: letters.has('e'), timers: letters.has('o'),
+      six: !letters.has('4') || letters.has('6'), extended: letters.has('e'), timers: letters.has('o'), numeric,
     }, sockets) + hidden;
   }
   return letters.has('x') || (!families && !inet) ? text + unixTable(kind) : text;
@@ -93,6 +96,7 @@ interface Columns {
   readonly six: boolean;
   readonly extended: boolean;
   readonly timers: boolean;
+  readonly numeric: boolean;
 }
 
 function scope(kind: Kind): string {
@@ -112,7 +116,9 @@ function inetTable(shell: Shell, kind: Kind, columns: Columns, sockets: Sockets)
   };
   if (kind.listening) {
     for (const { address, port, program } of sockets.listeners) {
-      row(address === '::', `${address}:${port}`, address === '::' ? ':::*' : '0.0.0.0:*', 'LISTEN', program);
+      const any = columns.numeric ? '::' : '[::]';
+      const shown = address === '::' ? any : address === '127.0.0.1' && !columns.numeric ? 'localhost' : address;
+      row(address === '::', `${shown}:${port}`, address === '::' ? `${any}:*` : '0.0.0.0:*', 'LISTEN', program);
     }
   }
   if (kind.established) {

@@ -16,24 +16,33 @@ const CLASSES: Readonly<Record<string, string>> = {
 
 type Flavour = 'basic' | 'extended' | 'awk' | 'perl';
 
+/** What the expression has to cover: any part, a whole line (`grep -x`) or a whole word (`grep -w`). */
+export type Cover = 'part' | 'line' | 'word';
+
 /** `grep`, `sed`: basic expressions with GNU's additions. */
-export function translateBasic(pattern: string, flags: string): RegExp {
-  return translate(pattern, flags, 'basic');
+export function translateBasic(pattern: string, flags = '', cover: Cover = 'part'): RegExp {
+  return translate(pattern, 'basic', flags, cover);
 }
 
 /** `grep -E`, `[[ =~ ]]` */
-export function translateExtended(pattern: string, flags: string): RegExp {
-  return translate(pattern, flags, 'extended');
+export function translateExtended(pattern: string, flags = '', cover: Cover = 'part'): RegExp {
+  return translate(pattern, 'extended', flags, cover);
 }
 
 /** awk's expressions: extended ones in which a backslash escapes inside brackets too. */
-export function translateAwk(pattern: string): RegExp {
-  return translate(pattern, '', 'awk');
+export function translateAwk(pattern: string, flags = ''): RegExp {
+  return translate(pattern, 'awk', flags, 'part');
 }
 
 /** `grep -P` and Envoy's RE2 filters: JavaScript's own notation, for all that hooks use of it. */
-export function translatePerl(pattern: string, flags: string): RegExp {
-  return translate(pattern, flags, 'perl');
+export function translatePerl(pattern: string, flags = '', cover: Cover = 'part'): RegExp {
+  return translate(pattern, 'perl', flags, cover);
+}
+
+/** Whether an RE2 expression matches; one that is not understood matches nothing. */
+export function matchesPerl(pattern: string, text: string, cover: Cover = 'part'): boolean {
+  const known = lookUp(pattern, 'perl', '', cover);
+  return typeof known !== 'string' && known.test(text);
 }
 
 /** The characters of a fixed string as an expression. */
@@ -41,33 +50,54 @@ export function escapeText(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
-function translate(pattern: string, flags: string, flavour: Flavour): RegExp {
-  const key = `${flavour} ${flags} ${pattern}`;
-  let known = cache.get(key);
-  if (known === undefined) {
-    known = compile(pattern, flags, flavour);
-    if (cache.size >= MAXIMUM_CACHED) cache.clear();
-    cache.set(key, known);
-  }
+/** With how many parts of a text's length the time of an expression may grow. */
+const exponents = new WeakMap<RegExp, number>();
+const CHARACTERS_PER_STEP = 64;
+const TRIES_PER_STEP = 2000;
+
+/** Steps to charge for one search, by the worst case. */
+export function costOf(expression: RegExp, text: string): number {
+  const exponent = exponents.get(expression) ?? 1;
+  const plain = 1 + text.length / CHARACTERS_PER_STEP;
+  return exponent < 2 ? plain : plain + text.length ** exponent / TRIES_PER_STEP;
+}
+
+function translate(pattern: string, flavour: Flavour, flags: string, cover: Cover): RegExp {
+  const known = lookUp(pattern, flavour, flags, cover);
   if (typeof known === 'string') throw new NotUnderstood(known);
-  known.lastIndex = 0;
   return known;
 }
 
-function compile(pattern: string, flags: string, flavour: Flavour): RegExp | string {
+function lookUp(pattern: string, flavour: Flavour, flags: string, cover: Cover): RegExp | string {
+  const key = `${flavour} ${flags} ${cover} ${pattern}`;
+  let known = cache.get(key);
+  if (known === undefined) {
+    known = compile(pattern, flavour, flags, cover);
+    if (cache.size >= MAXIMUM_CACHED) cache.clear();
+    cache.set(key, known);
+  }
+  if (typeof known !== 'string') known.lastIndex = 0;
+  return known;
+}
+
+function compile(pattern: string, flavour: Flavour, flags: string, cover: Cover): RegExp | string {
   const problem = `the expression ${pattern.slice(0, 80)}`;
   if (pattern.length > MAXIMUM_LENGTH) return problem;
   try {
     const source = flavour === 'perl' ? pattern.replace(/^\(\?i\)/, '') : toSource(pattern, flavour);
-    if (source === undefined || mayTakeLong(source)) return problem;
-    return new RegExp(source, flavour === 'perl' && pattern.startsWith('(?i)') ? `${flags}i` : flags);
+    const repetitions = source === undefined ? undefined : countRepetitions(source);
+    if (source === undefined || repetitions === undefined || repetitions > MAXIMUM_UNBOUNDED) return problem;
+    const covering = cover === 'line' ? `^(?:${source})$` : cover === 'word' ? `(?<!\\w)(?:${source})(?!\\w)` : source;
+    const expression = new RegExp(covering, flavour === 'perl' && pattern.startsWith('(?i)') ? `${flags}i` : flags);
+    exponents.set(expression, repetitions + (covering.startsWith('^') ? 0 : 1));
+    return expression;
   } catch {
     return problem;
   }
 }
 
-/** True where a repeated group repeats or chooses inside, where there are many repetitions, or a back reference. */
-function mayTakeLong(source: string): boolean {
+/** How many repetitions it has; `undefined` where a repeated group repeats or chooses inside, or a part refers back. */
+function countRepetitions(source: string): number | undefined {
   let unbounded = 0;
   const groups: boolean[] = [];
   let closed = false;
@@ -75,7 +105,7 @@ function mayTakeLong(source: string): boolean {
     const character = source.charAt(index);
     const repeats = '*+{'.includes(character);
     if (repeats || character === '?') {
-      if (repeats && closed) return true;
+      if (repeats && closed) return undefined;
       if (repeats) {
         unbounded += 1;
         for (let group = 0; group < groups.length; group += 1) groups[group] = true;
@@ -87,7 +117,7 @@ function mayTakeLong(source: string): boolean {
     if (character === '|') {
       for (let group = 0; group < groups.length; group += 1) groups[group] = true;
     } else if (character === '\\') {
-      if (/[1-9k]/.test(source.charAt(index + 1))) return true;
+      if (/[1-9k]/.test(source.charAt(index + 1))) return undefined;
       index += 1;
     } else if (character === '[') {
       index = jsSetEnd(source, index);
@@ -98,7 +128,7 @@ function mayTakeLong(source: string): boolean {
       closed = groups.pop() ?? false;
     }
   }
-  return unbounded > MAXIMUM_UNBOUNDED;
+  return unbounded;
 }
 
 function jsSetEnd(source: string, start: number): number {

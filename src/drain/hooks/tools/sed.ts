@@ -1,5 +1,6 @@
-import { write, isUnknown } from '../shell/run-state.ts';
-import { translateBasic, translateExtended } from './regex.ts';
+import type { Shell } from '../shell/run-state.ts';
+import { isUnknown, step, write } from '../shell/run-state.ts';
+import { costOf, translateBasic, translateExtended } from './regex.ts';
 import { readOperands } from './files.ts';
 import type { Tool } from './tool.ts';
 import { joinLines, linesOf, notUnderstood, parseOptions, passUnknown } from './tool.ts';
@@ -25,19 +26,20 @@ export const sed: Tool = (shell, words) => {
   if (commands === undefined) throw notUnderstood(words);
   const text = readOperands(shell, operands);
   if (isUnknown(text)) return passUnknown(shell, text);
-  const output = joinLines(edit(linesOf(text), commands, silent));
+  const output = joinLines(edit(shell, linesOf(text), commands, silent));
   // A last line without a newline stays one.
   write(shell.output, text.endsWith('\n') ? output : output.slice(0, -1));
   return 0;
 };
 
-function edit(lines: readonly string[], commands: readonly SedCommand[], silent: boolean): string[] {
+function edit(shell: Shell, lines: readonly string[], commands: readonly SedCommand[], silent: boolean): string[] {
   const output: string[] = [];
   for (const [index, original] of lines.entries()) {
     let line = original;
     let deleted = false;
     let quit = false;
     for (const command of commands) {
+      step(shell.run, command.expression === undefined ? 1 : costOf(command.expression, line));
       if (!command.selects(line, index + 1, lines.length)) continue;
       if (command.kind === 'p') output.push(line);
       if (command.kind === 'q') quit = true;
@@ -74,7 +76,7 @@ function parseScript(script: string, extended: boolean): SedCommand[] | undefine
     const selects: SedCommand['selects'] = (text, number, count) => selected(text, number, count) !== (not === '!');
     const simple = /^([pdq])\s*(;|\n|$)\s*/.exec(rest);
     if (simple !== null) {
-      commands.push({ selects, kind: simple[1] as 'p' | 'd' | 'q' });
+      commands.push({ selects, kind: simple[1] as 'p' | 'd' | 'q', ...(expression === undefined ? {} : { expression }) });
       rest = rest.slice(simple[0].length);
       continue;
     }

@@ -4,6 +4,7 @@ import type { Tool } from './tool.ts';
 import { notUnderstood, passUnknown } from './tool.ts';
 
 interface Socket {
+  readonly family: 'tcp' | 'u_str';
   readonly state: 'LISTEN' | 'ESTAB';
   readonly local: string;
   readonly localPort: number;
@@ -11,6 +12,13 @@ interface Socket {
   readonly remotePort: number;
   readonly program: 'envoy' | 'pilot-agent' | undefined;
 }
+
+/** Without -t or -u ss shows more than TCP; the agent and Envoy talk through these. */
+const UNIX_SOCKETS: readonly Socket[] = [
+  { family: 'u_str', state: 'LISTEN', local: 'etc/istio/proxy/XDS', localPort: 30002, remote: '*', remotePort: 0, program: undefined },
+  { family: 'u_str', state: 'ESTAB', local: '*', localPort: 30003, remote: '*', remotePort: 30004, program: undefined },
+  { family: 'u_str', state: 'ESTAB', local: '*', localPort: 30004, remote: '*', remotePort: 30003, program: undefined },
+];
 
 type Test = (socket: Socket) => boolean;
 
@@ -39,11 +47,11 @@ export const ss: Tool = (shell, words) => {
   const tokens = state.rest.flatMap((word) => word.replace(/([()])/g, ' $1 ').trim().split(/\s+/)).filter((token) => token !== '');
   const filter = parseFilter(tokens);
   if (filter === undefined) throw notUnderstood(words);
-  const hidden = letters.has('n') ? '' : unknownText('ss without -n shows names');
+  // The proxy image has no /etc/services (package netbase), so that ports stay numbers there.
+  const hidden = letters.has('n') || shell.run.container === 'Proxy' ? '' : unknownText('ss without -n shows names');
   const families = letters.has('t') || letters.has('u');
-  const shown = letters.has('t') || !families
-    ? sockets(shell).filter((socket) => isShown(socket, letters, state.name) && filter(socket))
-    : [];
+  const all = [...(letters.has('t') || !families ? sockets(shell) : []), ...(families ? [] : UNIX_SOCKETS)];
+  const shown = all.filter((socket) => isShown(socket, letters, state.name) && filter(socket));
   write(shell.output, table(shown, { letters, named: state.name !== 'default', proto: !families || (letters.has('t') && letters.has('u')) }) + hidden);
   return 0;
 };
@@ -72,11 +80,11 @@ function isShown(socket: Socket, letters: ReadonlySet<string>, state: StateName)
 function sockets(shell: Shell): Socket[] {
   const { world, now } = shell.run;
   const listeners = world.listeners(now).map((one): Socket => ({
-    state: 'LISTEN', local: one.address === '::' ? '*' : one.address, localPort: one.port,
+    family: 'tcp', state: 'LISTEN', local: one.address === '::' ? '*' : one.address, localPort: one.port,
     remote: one.address === '::' ? '*' : '0.0.0.0', remotePort: 0, program: one.program,
   }));
   const connections = world.connections(now).map((one): Socket => ({
-    state: 'ESTAB', local: one.localAddress, localPort: one.localPort, remote: one.remoteAddress, remotePort: one.remotePort, program: one.program,
+    family: 'tcp', state: 'ESTAB', local: one.localAddress, localPort: one.localPort, remote: one.remoteAddress, remotePort: one.remotePort, program: one.program,
   }));
   return [...listeners, ...connections];
 }
@@ -91,7 +99,7 @@ interface Layout {
 function table(shown: readonly Socket[], layout: Layout): string {
   const processes = layout.letters.has('p');
   const lines = shown.map((socket) => [
-    ...(layout.proto ? ['tcp  '] : []),
+    ...(layout.proto ? [socket.family.padEnd(5)] : []),
     ...(layout.named ? [] : [socket.state.padEnd(6)]),
     '0      ',
     socket.state === 'LISTEN' ? '4096  ' : '0     ',

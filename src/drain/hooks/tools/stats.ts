@@ -1,7 +1,7 @@
 import type { EnvoyStat } from '../world.ts';
 import type { Shell } from '../shell/run-state.ts';
-import { unknownText } from '../shell/run-state.ts';
-import { translatePerl } from './regex.ts';
+import { step, unknownText } from '../shell/run-state.ts';
+import { costOf, translatePerl } from './regex.ts';
 
 /** Envoy's `/stats`: one `name: value` a line. `usedonly` changes nothing: a stat that is exported here is in use. */
 export function statsText(shell: Shell, query: string): string {
@@ -22,8 +22,11 @@ function matching(shell: Shell, parameters: ReadonlyMap<string, string>): EnvoyS
   run.seen.statsRead.add(filter ?? '');
   const stats = [...run.world.stats(run.now)].sort((left, right) => (left.name < right.name ? -1 : 1));
   if (filter === undefined) return stats;
-  const expression = translatePerl(filter, '');
-  return stats.filter((stat) => expression.test(stat.name));
+  const expression = translatePerl(filter);
+  return stats.filter((stat) => {
+    step(run, costOf(expression, stat.name));
+    return expression.test(stat.name);
+  });
 }
 
 function parseQuery(query: string): Map<string, string> {

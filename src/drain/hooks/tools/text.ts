@@ -1,5 +1,5 @@
-import { escapeText, translateBasic, translateExtended, translatePerl } from './regex.ts';
-import { isUnknown, write } from '../shell/run-state.ts';
+import { costOf, escapeText, translateBasic, translateExtended, translatePerl } from './regex.ts';
+import { isUnknown, step, write } from '../shell/run-state.ts';
 import { followForEver } from './clock.ts';
 import { readOperands } from './files.ts';
 import type { Options, Tool } from './tool.ts';
@@ -25,7 +25,10 @@ function grepWith(kind: 'basic' | 'extended' | 'fixed'): Tool {
     if (isUnknown(text)) return passUnknown(shell, letters.has('q') ? '' : text);
     const limit = Number(options.values.get('m') ?? Infinity);
     const inverted = letters.has('v');
-    const found = linesOf(text).filter((line) => expression.test(line) !== inverted).slice(0, limit);
+    const found = linesOf(text).filter((line) => {
+      step(shell.run, costOf(expression, line));
+      return expression.test(line) !== inverted;
+    }).slice(0, limit);
     if (letters.has('c')) write(shell.output, `${found.length}\n`);
     else if (!letters.has('q')) write(shell.output, joinLines(letters.has('o') ? found.flatMap((line) => matchesIn(line, expression)) : found));
     return found.length > 0 ? 0 : 1;
@@ -37,9 +40,8 @@ function grepExpression(pattern: string, letters: ReadonlySet<string>, kind: 'ba
   const fixed = kind === 'fixed' || letters.has('F');
   const extended = kind === 'extended' || letters.has('E');
   const translate = letters.has('P') ? translatePerl : fixed || extended ? translateExtended : translateBasic;
-  const plain = translate(fixed ? pattern.split('\n').map(escapeText).join('|') : pattern, flags);
-  if (letters.has('x')) return new RegExp(`^(?:${plain.source})$`, flags);
-  return letters.has('w') ? new RegExp(`(?<!\\w)(?:${plain.source})(?!\\w)`, flags) : plain;
+  const cover = letters.has('x') ? 'line' : letters.has('w') ? 'word' : 'part';
+  return translate(fixed ? pattern.split('\n').map(escapeText).join('|') : pattern, flags, cover);
 }
 
 function matchesIn(line: string, expression: RegExp): string[] {

@@ -1,5 +1,5 @@
 import type { Shell } from '../shell/run-state.ts';
-import { isUnknown, NotUnderstood, UNKNOWN_STATUS, write } from '../shell/run-state.ts';
+import { isUnknown, NotUnderstood, UNKNOWN_STATUS, unknownText, unknownWords, write } from '../shell/run-state.ts';
 
 /** A program: reads the shell's input, writes to its output, may let time pass, returns its exit status. */
 export type Tool = (shell: Shell, words: readonly string[]) => number;
@@ -28,9 +28,9 @@ export function joinLines(lines: readonly string[]): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** Writes a line's worth of unknown text and says that the status is not known either. */
+/** Hands on that the text is not known, as one word, and says that the status is not known either. */
 export function passUnknown(shell: Shell, text: string): number {
-  write(shell.output, text);
+  if (text !== '') write(shell.output, unknownText(unknownWords(text)));
   return UNKNOWN_STATUS;
 }
 

@@ -1,5 +1,5 @@
 import { testStatus } from '../shell/test-expression.ts';
-import { demandKnown, isUnknown, NotUnderstood, UNKNOWN_STATUS, write } from '../shell/run-state.ts';
+import { demandKnown, isUnknown, NotUnderstood, step, UNKNOWN_STATUS, write } from '../shell/run-state.ts';
 import { expr } from './expr.ts';
 import { formatPrintf } from './printf.ts';
 import type { Tool } from './tool.ts';
@@ -57,7 +57,9 @@ const seq: Tool = (shell, words) => {
 };
 
 const exprTool: Tool = (shell, words) => {
-  const value = expr(words.slice(1));
+  const value = expr(words.slice(1), (steps) => {
+    step(shell.run, steps);
+  });
   if (value === undefined) return 2;
   write(shell.output, `${value}\n`);
   return value === '' || value === '0' ? 1 : 0;
@@ -107,7 +109,7 @@ const shellTool: Tool = (shell, words) => shell.run.machine.runShell(shell, word
 const basename: Tool = (shell, words) => {
   const [, path, suffix = ''] = words;
   if (path === undefined || words.length > 3) throw new NotUnderstood(words.join(' '));
-  const name = path.replace(/\/+$/, '').split('/').at(-1) ?? '';
+  const name = path.split('/').filter((part) => part !== '').at(-1) ?? '';
   write(shell.output, `${name.endsWith(suffix) && name !== suffix ? name.slice(0, name.length - suffix.length) : name}\n`);
   return 0;
 };

@@ -73,7 +73,7 @@ export class PolicyController {
     if (!hasFinalizer(cached)) {
       return done;
     }
-    const left = this.heldWorkloads(cached.record.uid);
+    const left = this.heldWorkloads(cached.record);
     const deletedAt = Date.parse(cached.raw.metadata.deletionTimestamp ?? '');
     const overdue = this.options.now() - deletedAt >= FINALIZER_LIMIT_MS;
     if (left.length > 0 && !overdue && this.options.caches.writesHeldBecause() === undefined) {
@@ -94,14 +94,22 @@ export class PolicyController {
     return done;
   }
 
-  private heldWorkloads(uid: string): string[] {
+  /** What the policy has written and nobody else governs: a workload that has another policy is not given back. */
+  private heldWorkloads({ uid }: PolicyRecord): string[] {
+    const others = this.options.caches.policyRecords().filter((policy) => policy.uid !== uid && !policy.deleting && policy.spec.enforcement === 'Enforce');
     const held: string[] = [];
     for (const workload of this.options.caches.allWorkloads()) {
-      if (stateOf(workload)?.policy.uid === uid) {
-        held.push(workloadKey(workload));
+      const key = workloadKey(workload);
+      if (stateOf(workload)?.policy.uid === uid && !others.some(({ name }) => this.governs(name, key))) {
+        held.push(key);
       }
     }
     return held;
+  }
+
+  private governs(policy: string, workload: string): boolean {
+    const entry = this.options.ledger.entryOf(policy, workload);
+    return entry !== undefined && entry.outcome !== 'Overridden';
   }
 
   private async setFinalizers(cached: CachedPolicy, finalizers: readonly string[], signal: AbortSignal): Promise<void> {

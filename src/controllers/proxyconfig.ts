@@ -89,11 +89,20 @@ export class ProxyConfigController {
     const policy = caches.policies.store.get(policyName)?.record;
     const needs = this.needs.get(key);
     const wanted = needs === undefined || needs.minimumDrains.size === 0 || policy === undefined || policy.deleting ? undefined : Math.max(...needs.minimumDrains.values());
+    // Where the kind is not there, its coming brings every key again.
+    if (caches.proxyConfigState() !== 'Synced') {
+      return done;
+    }
     if (caches.writesHeldBecause() !== undefined) {
-      return requeueAfter(5_000);
+      return requeueAfter(HELD_LOOK_MS);
     }
     const name = nameOf(policyName);
     if (wanted === undefined) {
+      // After a start nobody has said yet what is needed. Taken away and made again it would be a younger resource, and
+      // every workload would have to restart after it.
+      if (!this.options.workloadQueue.idle) {
+        return requeueAfter(EVALUATION_POLL_MS);
+      }
       return await this.remove(key, namespace, name, signal);
     }
     if (policy === undefined || rivalOf(policy, namespace, caches.meshFacts().proxyConfigs ?? []) !== undefined) {
@@ -104,6 +113,11 @@ export class ProxyConfigController {
     if (present !== undefined && sameSpec(present, resource.spec)) {
       return done;
     }
+    const live = await client.find<OwnedObject>(proxyConfigs, { namespace, name }, { metadataOnly: true, signal });
+    if (live !== undefined && !isOurs(live)) {
+      logger.warn('a ProxyConfig of somebody else has the name that ours would have: nothing is written', { namespace, name, policy: policyName });
+      return done;
+    }
     await client.apply(proxyConfigs, { namespace, name }, resource, { fieldManager: FIELD_MANAGER, force: true, metadataOnly: true, retry: 'idempotent', signal });
     metrics.written(policyName, 'proxyconfig');
     logger.info('ProxyConfig written', { namespace, name, policy: policyName, minimumDrainSeconds: wanted });
@@ -112,20 +126,34 @@ export class ProxyConfigController {
 
   private async remove(key: string, namespace: string, name: string, signal: AbortSignal): Promise<Outcome> {
     this.needs.delete(key);
-    const present = this.options.caches.meshFacts().proxyConfigs?.some((each) => each.namespace === namespace && each.name === name) === true;
-    if (!present) {
+    const { caches, client, logger } = this.options;
+    if (caches.meshFacts().proxyConfigs?.some((each) => each.namespace === namespace && each.name === name) !== true) {
+      return done;
+    }
+    const live = await client.find<OwnedObject>(proxyConfigs, { namespace, name }, { metadataOnly: true, signal });
+    if (live === undefined || !isOurs(live)) {
       return done;
     }
     try {
-      await this.options.client.delete(proxyConfigs, { namespace, name }, { signal });
-      this.options.logger.info('ProxyConfig removed: no workload needs it any more', { namespace, name });
+      const { uid } = live.metadata;
+      await client.delete(proxyConfigs, { namespace, name }, { signal, ...(uid === undefined ? {} : { preconditions: { uid } }) });
+      logger.info('ProxyConfig removed: no workload needs it any more', { namespace, name });
     } catch (error) {
-      if (!(isApiError(error) && error.isNotFound)) {
+      if (!(isApiError(error) && (error.isNotFound || error.isConflict))) {
         throw error;
       }
     }
     return done;
   }
+}
+
+interface OwnedObject {
+  readonly metadata: { readonly uid?: string; readonly labels?: Readonly<Record<string, string>> };
+}
+
+/** The name alone does not make it ours. */
+function isOurs({ metadata }: OwnedObject): boolean {
+  return metadata.labels?.[MANAGED_BY_LABEL] === FIELD_MANAGER;
 }
 
 function mayWrite(policy: PolicyRecord): boolean {
@@ -136,6 +164,9 @@ export function keyOf(policy: string, namespace: string): string {
   return `${namespace}/${policy}`;
 }
 
+const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
+const HELD_LOOK_MS = 5_000;
+const EVALUATION_POLL_MS = 200;
 const NAME_PREFIX = 'sidecar-drain-';
 
 export function nameOf(policy: string): string {
@@ -171,7 +202,7 @@ function desired(policy: PolicyRecord, namespace: string, minimumDrain: Seconds)
   return {
     apiVersion: proxyConfigs.apiVersion,
     kind: proxyConfigs.kind,
-    metadata: { namespace, name: nameOf(policy.name), labels: { 'app.kubernetes.io/managed-by': FIELD_MANAGER } },
+    metadata: { namespace, name: nameOf(policy.name), labels: { [MANAGED_BY_LABEL]: FIELD_MANAGER } },
     spec: {
       ...(Object.keys(labels).length === 0 ? {} : { selector: { matchLabels: labels } }),
       environmentVariables: { [EXIT_ON_ZERO_VARIABLE]: 'true', [MINIMUM_DRAIN_VARIABLE]: formatGoDuration(minimumDrain) },

@@ -9,6 +9,8 @@ import { compileNamePattern } from './names.ts';
 /** The match part of a policy, made ready for thousands of workloads. */
 export interface CompiledPolicy {
   readonly namespace: LabelMatcher;
+  /** The namespace selector asks for nothing but the namespace's name, so that it can be held against one whose labels are not known. */
+  readonly namespaceByName: boolean;
   readonly workload?: LabelMatcher;
   readonly kinds: ReadonlySet<string>;
   readonly names?: readonly ((name: string) => boolean)[];
@@ -46,6 +48,7 @@ export function compilePolicy({ spec: { match } }: { readonly spec: Pick<Default
     ok: true,
     policy: {
       namespace,
+      namespaceByName: asksForNameOnly(match.namespaceSelector),
       ...(workload === undefined ? {} : { workload }),
       kinds: new Set(match.kinds),
       ...(names === undefined ? {} : { names }),
@@ -64,6 +67,14 @@ function selectorAt(selector: PolicySelector, path: string, problems: PolicyProb
     problems.push({ reason: 'InvalidSelector', message: problem.message, path: `${path}.${problem.path}` });
   }
   return () => false;
+}
+
+/** The API server puts it on every namespace. */
+const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
+
+function asksForNameOnly(selector: PolicySelector): boolean {
+  return [...Object.keys(selector.matchLabels ?? {}), ...(selector.matchExpressions ?? []).map((expression) => expression.key)]
+    .every((key) => key === NAMESPACE_NAME_LABEL);
 }
 
 export interface SelectionScope {
@@ -108,7 +119,7 @@ export function untouchableNamespace(namespace: string, scope: SelectionScope): 
 
 /**
  * Whether a policy selects a workload, as far as names and labels tell; `matchesProxy` is the other half. A namespace
- * whose labels are not known is not selected: nothing may be written there yet.
+ * whose labels are not known is selected only where the selector asks for no label but its name.
  */
 export function matches(policy: CompiledPolicy, workload: Workload, namespaceLabels: Labels | undefined, scope: SelectionScope): Match {
   const untouchable = untouchableNamespace(workload.namespace, scope);
@@ -118,10 +129,10 @@ export function matches(policy: CompiledPolicy, workload: Workload, namespaceLab
   if (!policy.kinds.has(workload.kind)) {
     return NO.Kind;
   }
-  if (namespaceLabels === undefined) {
+  if (namespaceLabels === undefined && !policy.namespaceByName) {
     return NO.NamespaceUnknown;
   }
-  if (!policy.namespace(namespaceLabels)) {
+  if (!policy.namespace(namespaceLabels ?? { [NAMESPACE_NAME_LABEL]: workload.namespace })) {
     return NO.NamespaceSelector;
   }
   if (policy.names !== undefined && !matchesByName(policy, workload.name)) {

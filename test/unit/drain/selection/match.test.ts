@@ -48,8 +48,14 @@ describe('which workloads a policy selects', () => {
     expect(matches(compiled({ names: ['x'] }), workload('Deployment', namespace, 'x'), {}, scope)).toEqual({ no });
   });
 
-  it('nothing in a namespace whose labels are not known', () => {
-    expect(matches(compiled({}), checkout, undefined, scope)).toEqual({ no: 'NamespaceUnknown' });
+  it.each([
+    { selector: {}, expected: 'Match' },
+    { selector: { matchLabels: { 'kubernetes.io/metadata.name': checkout.namespace } }, expected: 'Match' },
+    { selector: { matchLabels: { 'kubernetes.io/metadata.name': 'elsewhere' } }, expected: { no: 'NamespaceSelector' } },
+    { selector: { matchLabels: { drain: 'managed' } }, expected: { no: 'NamespaceUnknown' } },
+    { selector: { matchExpressions: [{ key: 'drain', operator: 'DoesNotExist' as const }] }, expected: { no: 'NamespaceUnknown' } },
+  ])('of a namespace whose labels are not known, by $selector: $expected', ({ selector, expected }) => {
+    expect(matches(compiled({ namespaceSelector: selector }), checkout, undefined, scope)).toEqual(expected);
   });
 
   it('names a workload only where it lists names', () => {

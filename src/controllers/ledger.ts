@@ -1,5 +1,6 @@
 import type { PolicyAttention, PolicyWorkloadCounts } from '../api/policy.ts';
 import type { WorkloadOutcome } from '../drain/model/decision.ts';
+import type { Assessment } from '../drain/plan/assess.ts';
 
 /** What the last look at a workload found, under one policy. */
 export interface LedgerEntry {
@@ -122,3 +123,23 @@ export class Ledger {
 }
 
 const NO_ENTRIES: ReadonlyMap<string, LedgerEntry> = new Map();
+
+/** What the ledger says of a workload under each policy that selects it. */
+export function entriesOf(assessment: Assessment, held: string | undefined): Map<string, LedgerEntry> {
+  const entries = new Map<string, LedgerEntry>();
+  const { governing } = assessment;
+  if (governing !== undefined) {
+    const { outcome, reason, message } = governing.decision;
+    // What is held back by the off switch is not on its way.
+    const shown = outcome === 'Pending' && held !== undefined ? 'NonCompliant' : outcome;
+    entries.set(governing.policy.name, { outcome: shown, reason: reason ?? '', message: shown === outcome ? message : `${message} (held: ${held ?? ''})` });
+  }
+  for (const { policy, decision } of assessment.audits) {
+    const outcome = decision.outcome === 'Pending' ? 'NonCompliant' : decision.outcome;
+    entries.set(policy.name, { outcome, reason: decision.reason ?? '', message: decision.message });
+  }
+  for (const { policy, by } of assessment.overridden) {
+    entries.set(policy.name, { outcome: 'Overridden', reason: '', message: `policy ${by} governs` });
+  }
+  return entries;
+}

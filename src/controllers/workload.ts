@@ -12,8 +12,9 @@ import { buildApply, type ManagedValues, type RawObject } from '../drain/templat
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
 import { done, requeueAfter, terminal, TerminalError, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
-import type { Ledger, LedgerEntry } from './ledger.ts';
+import { entriesOf, type Ledger } from './ledger.ts';
 import type { OperatorMetrics } from './metrics.ts';
+import { isAtLeast, type OwnWrite, type Written } from './own-writes.ts';
 import { Places, type Candidate } from './places.ts';
 
 /** Evidence that a hook of ours stands where nothing is injected must last this long before it is withdrawn. */
@@ -34,13 +35,6 @@ export interface WorkloadControllerOptions {
   readonly ownProxyConfig: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
   /** Told of the environment that a workload needs from a ProxyConfig resource. */
   readonly onDecision: (workload: Workload, assessment: Assessment) => void;
-}
-
-/** A write of ours that the cache has not shown yet. Until it does, no decision on the older record may be carried out. */
-interface OwnWrite {
-  readonly resourceVersion: string;
-  readonly generation: number;
-  readonly rolling: Rolling;
 }
 
 /** Keeps each workload to its policy. One pass reads: gather, assess, gate, write, account. */
@@ -385,25 +379,6 @@ function ownObstacle({ rollout }: Workload): string | undefined {
   return !rollout.complete && rollout.replicas > 0 && !rollout.healthy ? 'it is not healthy' : undefined;
 }
 
-/**
- * Whether the cache shows our write, or something after it. resourceVersions of one kind are numbers that grow (part of
- * the API since Kubernetes 1.35, and true of every release that stores in etcd); where they are not, a later generation
- * tells. A write that leaves the spec alone does not change the generation.
- */
-function isAtLeast(workload: Workload, own: OwnWrite): boolean {
-  const seen = workload.resourceVersion ?? '';
-  if (DIGITS.test(seen) && DIGITS.test(own.resourceVersion)) {
-    return BigInt(seen) >= BigInt(own.resourceVersion);
-  }
-  return seen === own.resourceVersion || (workload.generation ?? 0) > own.generation;
-}
-
-const DIGITS = /^\d+$/;
-
-interface Written {
-  readonly metadata?: { readonly resourceVersion?: string; readonly generation?: number };
-}
-
 export function stateOf(workload: Workload): WorkloadState | undefined {
   const text = workload.annotations[STATE_ANNOTATION];
   const decoded = text === undefined ? undefined : decodeState(text);
@@ -413,26 +388,6 @@ export function stateOf(workload: Workload): WorkloadState | undefined {
 function limitsOf(policy: PolicyRecord): RolloutLimits {
   const { rollout } = policy.spec;
   return { strategy: rollout.strategy, maxConcurrent: rollout.waves?.maxConcurrent ?? Infinity };
-}
-
-/** What the ledger says of a workload under each policy that selects it. */
-function entriesOf(assessment: Assessment, held: string | undefined): Map<string, LedgerEntry> {
-  const entries = new Map<string, LedgerEntry>();
-  const { governing } = assessment;
-  if (governing !== undefined) {
-    const { outcome, reason, message } = governing.decision;
-    // What is held back by the off switch is not on its way.
-    const shown = outcome === 'Pending' && held !== undefined ? 'NonCompliant' : outcome;
-    entries.set(governing.policy.name, { outcome: shown, reason: reason ?? '', message: shown === outcome ? message : `${message} (held: ${held ?? ''})` });
-  }
-  for (const { policy, decision } of assessment.audits) {
-    const outcome = decision.outcome === 'Pending' ? 'NonCompliant' : decision.outcome;
-    entries.set(policy.name, { outcome, reason: decision.reason ?? '', message: decision.message });
-  }
-  for (const { policy, by } of assessment.overridden) {
-    entries.set(policy.name, { outcome: 'Overridden', reason: '', message: `policy ${by} governs` });
-  }
-  return entries;
 }
 
 function subjectOf(workload: Workload): Parameters<EventRecorder['event']>[0] {

@@ -181,7 +181,7 @@ export const REASONS = {
     source: MEASURED,
   },
   ListenerClosesBeforeDrainEnds: {
-    severity: 'warning',
+    severity: 'info',
     sentence: 'The drain can last longer than drainDuration: new inbound connections are refused for the rest of it.',
     action: 'Raise drainDuration beside the drain (drain.drainDuration: Follow), or keep the drain below it.',
     source: MEASURED,

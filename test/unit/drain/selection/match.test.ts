@@ -1,3 +1,4 @@
+import type { LabelSelector } from '../../../../src/api/kubernetes.ts';
 import { describe, expect, it } from '@jest/globals';
 import type { DefaultedPolicyMatch } from '../../../../src/api/policy.ts';
 import type { ProxyVerdict } from '../../../../src/drain/model/settings.ts';
@@ -48,12 +49,12 @@ describe('which workloads a policy selects', () => {
     expect(matches(compiled({ names: ['x'] }), workload('Deployment', namespace, 'x'), {}, scope)).toEqual({ no });
   });
 
-  it.each([
+  it.each<{ selector: LabelSelector; expected: unknown }>([
     { selector: {}, expected: 'Match' },
     { selector: { matchLabels: { 'kubernetes.io/metadata.name': checkout.namespace } }, expected: 'Match' },
     { selector: { matchLabels: { 'kubernetes.io/metadata.name': 'elsewhere' } }, expected: { no: 'NamespaceSelector' } },
     { selector: { matchLabels: { drain: 'managed' } }, expected: { no: 'NamespaceUnknown' } },
-    { selector: { matchExpressions: [{ key: 'drain', operator: 'DoesNotExist' as const }] }, expected: { no: 'NamespaceUnknown' } },
+    { selector: { matchExpressions: [{ key: 'drain', operator: 'DoesNotExist' }] }, expected: { no: 'NamespaceUnknown' } },
   ])('of a namespace whose labels are not known, by $selector: $expected', ({ selector, expected }) => {
     expect(matches(compiled({ namespaceSelector: selector }), checkout, undefined, scope)).toEqual(expected);
   });

@@ -29,6 +29,7 @@ export type WaitedFor =
 export interface HookAnalysis {
   /** One sentence for people. */
   readonly summary: string;
+  /** Two hours for a hook that never ends. */
   readonly atLeast: Seconds;
   readonly atMost: Length;
   /** How long it takes in a pod in which nothing is in flight and the app has closed its listener. */
@@ -74,8 +75,11 @@ export function analyseHook(handler: LifecycleHandler, options: AnalysisOptions)
   return analysis;
 }
 
-/** Longer than any grace period in use. */
-const HORIZON: Seconds = 4 * 3600;
+/** Longer than any grace period in use; a hook that still runs then is called unbounded. */
+const HORIZON: Seconds = 2 * 3600;
+
+/** How much longer than its known lengths a hook is followed to find out what it waits for. */
+const PATIENCE: Seconds = 300;
 
 const AT_ONCE: Seconds = 1;
 
@@ -92,9 +96,9 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
     proxyListeners: true, appListener: options.container === 'App', otherConnections: true, inboundConnections: 0, activeRequests: 0, isExported: exported, http: 200,
   };
   const observed: ObservedRun[] = [];
-  const runIn = (change: Partial<WorldShape>): HookRun => {
+  const runIn = (change: Partial<WorldShape>, until = HORIZON): HookRun => {
     const one = runHookObserved(handler, worldOf({ ...base, ...change }), {
-      container: options.container, start: 0, until: HORIZON, steadyFrom: 0, ...(options.environment === undefined ? {} : { environment: options.environment }),
+      container: options.container, start: 0, until, steadyFrom: 0, ...(options.environment === undefined ? {} : { environment: options.environment }),
     });
     observed.push(one);
     return one.run;
@@ -107,7 +111,8 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
   const lengths = runs.map(lengthOf);
   const numbers = lengths.filter((length) => typeof length === 'number');
   const notUnderstood = [...new Set(runs.flatMap((run) => run.notUnderstood))];
-  const waitsFor = notUnderstood.length > 0 ? ['Unknown' as const] : findWaits(runIn);
+  const patience = Math.min(HORIZON, Math.max(0, ...numbers) + PATIENCE);
+  const waitsFor = notUnderstood.length > 0 ? ['Unknown' as const] : findWaits((change) => runIn(change, patience));
   const atLeast = notUnderstood.length > 0 ? 0 : numbers.length === 0 ? HORIZON : Math.min(...numbers);
   const whenBusy = lengthOf(busy);
   const partial = {

@@ -1,9 +1,11 @@
-import type { EstablishedConnection, ListeningSocket } from '../world.ts';
+import type { ListeningSocket } from '../world.ts';
 import type { Shell } from '../shell/run-state.ts';
 import { unknownText, write } from '../shell/run-state.ts';
 import { followForEver } from './clock.ts';
+import type { Sockets } from './sockets.ts';
+import { printTable } from './sockets.ts';
 import type { Tool } from './tool.ts';
-import { parseOptions, passUnknown } from './tool.ts';
+import { parseOptions } from './tool.ts';
 
 const LONG: Readonly<Record<string, string>> = {
   '--tcp': 't', '--udp': 'u', '--listening': 'l', '--all': 'a', '--numeric': 'n', '--numeric-ports': 'n', '--numeric-hosts': 'n',
@@ -18,51 +20,14 @@ const NOT_ROOT = '(Not all processes could be identified, non-owned process info
  * others are shown as `-`, which is why a filter for program names never removes the app's socket [measured].
  */
 export const netstat: Tool = (shell, words) => {
-  const { run } = shell;
   if (words.some((word) => SHOWS_PROGRAMS.test(word))) write(shell.errors, NOT_ROOT);
-  const listeners = run.world.listeners(run.now);
-  const connections = run.world.connections(run.now);
-  const key = words.join(' ');
-  const known = run.tables.get(key);
-  if (known !== undefined && sameSockets(known, listeners, connections)) {
-    write(shell.output, known.text);
-    return 0;
-  }
-  const text = table(shell, words, { listeners, connections });
-  if (text === undefined) return passUnknown(shell, unknownText(`the output of ${words.join(' ').slice(0, 120)}`));
-  run.tables.set(key, { listeners, connections, text });
-  write(shell.output, text);
-  return 0;
+  return printTable(shell, words, (sockets) => table(shell, words, sockets));
 };
-
-export interface Sockets {
-  readonly listeners: readonly ListeningSocket[];
-  readonly connections: readonly EstablishedConnection[];
-}
-
-/** The world hands out fresh lists for every look; what is in them seldom changes. */
-export function sameSockets(known: Sockets, listeners: Sockets['listeners'], connections: Sockets['connections']): boolean {
-  if (known.listeners.length !== listeners.length || known.connections.length !== connections.length) return false;
-  for (const [index, one] of listeners.entries()) {
-    const other = known.listeners[index];
-    if (one === other) continue;
-    if (one.port !== other?.port || one.address !== other.address || one.program !== other.program) return false;
-  }
-  for (const [index, one] of connections.entries()) {
-    const other = known.connections[index];
-    if (one === other) continue;
-    if (one.localPort !== other?.localPort || one.remotePort !== other.remotePort || one.localAddress !== other.localAddress
-      || one.remoteAddress !== other.remoteAddress || one.program !== other.program) return false;
-  }
-  return true;
-}
 
 /** What netstat prints; `undefined` for options that are not modelled. */
 function table(shell: Shell, words: readonly string[], sockets: Sockets): string | undefined {
   const options = parseOptions(words, 'tuwxlanpeoWv46cFi', '', Object.keys(LONG));
-  if (options === undefined || options.operands.length > 0 || options.letters.has('i')) {
-    return undefined;
-  }
+  if (options === undefined || options.operands.length > 0 || options.letters.has('i')) return undefined;
   const letters = new Set([...options.letters].map((letter) => LONG[letter] ?? letter));
   if (letters.has('c')) return followForEver(shell, words);
   const inet = letters.has('4') || letters.has('6');

@@ -1,7 +1,9 @@
 import type { Shell } from '../shell/run-state.ts';
-import { unknownText, write } from '../shell/run-state.ts';
+import { unknownText } from '../shell/run-state.ts';
+import type { Sockets } from './sockets.ts';
+import { printTable } from './sockets.ts';
 import type { Tool } from './tool.ts';
-import { notUnderstood, passUnknown } from './tool.ts';
+import { notUnderstood } from './tool.ts';
 
 interface Socket {
   readonly family: 'tcp' | 'u_str';
@@ -27,7 +29,10 @@ const LONG: Readonly<Record<string, string>> = {
 };
 
 /** ss of iproute2. */
-export const ss: Tool = (shell, words) => {
+export const ss: Tool = (shell, words) => printTable(shell, words, (sockets) => listing(shell, words, sockets));
+
+/** What ss prints; `undefined` for options that are not modelled. */
+function listing(shell: Shell, words: readonly string[], { listeners, connections }: Sockets): string | undefined {
   const letters = new Set<string>();
   let rest: string[] = [];
   for (const [index, word] of words.entries()) {
@@ -40,7 +45,7 @@ export const ss: Tool = (shell, words) => {
     for (const letter of long ?? word.slice(1)) letters.add(letter);
   }
   if ([...letters].some((letter) => !'tulanpHO4e'.includes(letter))) {
-    return passUnknown(shell, unknownText(`the output of ${words.join(' ').slice(0, 120)}`));
+    return undefined;
   }
   const state = takeState(rest);
   if (state === undefined) throw notUnderstood(words);
@@ -50,11 +55,10 @@ export const ss: Tool = (shell, words) => {
   // The proxy image has no /etc/services (package netbase), so that ports stay numbers there.
   const hidden = letters.has('n') || shell.run.container === 'Proxy' ? '' : unknownText('ss without -n shows names');
   const families = letters.has('t') || letters.has('u');
-  const all = [...(letters.has('t') || !families ? sockets(shell) : []), ...(families ? [] : UNIX_SOCKETS)];
+  const all = [...(letters.has('t') || !families ? tcpSockets(listeners, connections) : []), ...(families ? [] : UNIX_SOCKETS)];
   const shown = all.filter((socket) => isShown(socket, letters, state.name) && filter(socket));
-  write(shell.output, table(shown, { letters, named: state.name !== 'default', proto: !families || (letters.has('t') && letters.has('u')) }) + hidden);
-  return 0;
-};
+  return table(shown, { letters, named: state.name !== 'default', proto: !families || (letters.has('t') && letters.has('u')) }) + hidden;
+}
 
 type StateName = 'default' | 'established' | 'listening' | 'all' | 'none';
 
@@ -77,13 +81,12 @@ function isShown(socket: Socket, letters: ReadonlySet<string>, state: StateName)
   return letters.has('l') === (socket.state === 'LISTEN');
 }
 
-function sockets(shell: Shell): Socket[] {
-  const { world, now } = shell.run;
-  const listeners = world.listeners(now).map((one): Socket => ({
+function tcpSockets(listening: Sockets['listeners'], established: Sockets['connections']): Socket[] {
+  const listeners = listening.map((one): Socket => ({
     family: 'tcp', state: 'LISTEN', local: one.address === '::' ? '*' : one.address, localPort: one.port,
     remote: one.address === '::' ? '*' : '0.0.0.0', remotePort: 0, program: one.program,
   }));
-  const connections = world.connections(now).map((one): Socket => ({
+  const connections = established.map((one): Socket => ({
     family: 'tcp', state: 'ESTAB', local: one.localAddress, localPort: one.localPort, remote: one.remoteAddress, remotePort: one.remotePort, program: one.program,
   }));
   return [...listeners, ...connections];

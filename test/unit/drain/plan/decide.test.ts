@@ -240,8 +240,8 @@ describe('a second decision', () => {
   });
 
   it('goes back to the value before us, and never below it', () => {
-    const shrunk = policyOf({ duration: 10 });
-    const first = after(workloadOf({ grace: 45 }), policy);
+    const shrunk = policyOf({ duration: 10 }, { conflicts: 'Force' });
+    const first = after(workloadOf({ grace: 45, fields: { gracePeriod: declared('helm') } }), policyOf({}, { conflicts: 'Force' }));
     const second = decideFor(first, shrunk);
     const rest = written(first, shrunk, second);
 

@@ -177,7 +177,7 @@ class BlockReader {
     }
     if (code === BRACE || code === BRACKET) {
       const column = this.#column;
-      const flow = this.#flow();
+      const flow = this.#flow(column);
       this.#afterScalar(column - 1);
       return flow;
     }
@@ -241,6 +241,9 @@ class BlockReader {
       pos++;
     }
     const code = this.#text.charCodeAt(pos);
+    if (code === 0x09) {
+      throw BAIL;
+    }
     const column = this.#column + (pos - this.#pos);
     if ((code === DASH && this.#endsWord(pos + 1)) || (pos < this.#to && this.#startsKey(pos, code))) {
       this.#pos = pos;
@@ -339,7 +342,8 @@ class BlockReader {
       this.#toContent();
       const isList = this.#column === indent && listMayStandHere && text.charCodeAt(this.#pos) === DASH && this.#endsWord(this.#pos + 1);
       if (this.#column > indent || isList) {
-        return withLine(isList ? this.#sequence(indent) : this.#block(), line);
+        const node = isList ? this.#sequence(indent) : this.#block();
+        return listMayStandHere ? withLine(node, line) : node;
       }
       return [null, line];
     }
@@ -348,7 +352,7 @@ class BlockReader {
       return [this.#blockScalar(indent, code, build), line];
     }
     if (code === BRACE || code === BRACKET) {
-      const flow = this.#flow();
+      const flow = this.#flow(indent + 1);
       this.#afterScalar(indent);
       return withLine(flow, line);
     }
@@ -461,8 +465,8 @@ class BlockReader {
     return build ? detached(chomped(lines, chomp)) : null;
   }
 
-  #flow(): [unknown, Position] {
-    const reader = new FlowReader(this.#text, this.#pos, this.#to, this.#line, this.#duplicates);
+  #flow(leastColumn: number): [unknown, Position] {
+    const reader = new FlowReader(this.#text, this.#pos, this.#to, this.#line, leastColumn, this.#duplicates);
     const result = reader.collection();
     this.#pos = reader.pos;
     this.#line = reader.line;

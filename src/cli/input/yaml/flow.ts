@@ -21,13 +21,16 @@ export class FlowReader {
   readonly #text: string;
   readonly #to: number;
   readonly #duplicates: DuplicateKey[];
+  readonly #leastColumn: number;
   #depth = 0;
 
-  constructor(text: string, pos: number, to: number, line: number, duplicates: DuplicateKey[]) {
+  /** `leastColumn`: where the collection is the value of a block map, its other lines must stand at least there. */
+  constructor(text: string, pos: number, to: number, line: number, leastColumn: number, duplicates: DuplicateKey[]) {
     this.#text = text;
     this.#to = to;
     this.pos = pos;
     this.line = line;
+    this.#leastColumn = leastColumn;
     this.#duplicates = duplicates;
   }
 
@@ -202,10 +205,12 @@ export class FlowReader {
 
   #blanks(): void {
     const text = this.#text;
+    let lineStart = -1;
     while (this.pos < this.#to) {
       const code = text.charCodeAt(this.pos);
       if (code === NEWLINE) {
         this.line++;
+        lineStart = this.pos + 1;
       } else if (code === HASH) {
         const before = text.charCodeAt(this.pos - 1);
         if (!isBlankCode(before) && before !== NEWLINE) {
@@ -215,6 +220,9 @@ export class FlowReader {
         this.pos = end === -1 || end > this.#to ? this.#to : end;
         continue;
       } else if (!isBlankCode(code) && code !== RETURN) {
+        if (lineStart !== -1 && this.pos - lineStart < this.#leastColumn) {
+          throw BAIL;
+        }
         return;
       }
       this.pos++;

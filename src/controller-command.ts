@@ -13,7 +13,7 @@ const DEFAULT_NAMESPACE = 'sidecar-drain-system';
 const DEFAULT_LEASE = 'sidecar-drain-operator';
 
 const flags = [
-  { name: 'kubeconfig', type: 'string', value: 'FILE', description: 'Kubeconfig of the cluster. Without it: $KUBECONFIG, ~/.kube/config, or the pod\'s own service account.' },
+  { name: 'kubeconfig', type: 'string', value: 'FILE', description: 'Kubeconfig of the cluster. Without it: $KUBECONFIG, the pod\'s own service account, or ~/.kube/config.' },
   { name: 'context', type: 'string', value: 'NAME', description: 'Context of the kubeconfig.' },
   { name: 'namespace', type: 'string', value: 'NAME', description: 'The operator\'s own namespace: its lease and its off switch are there. Default: $POD_NAMESPACE, else sidecar-drain-system.' },
   { name: 'istio-namespace', type: 'string', value: 'NAME', multiple: true, default: 'istio-system', description: 'Where istiod and its ConfigMaps are. Repeat it for several control planes.' },

@@ -83,15 +83,15 @@ function statsOf(shape: WorldShape): EnvoyStat[] {
   ];
 }
 
-/** Prefixes that every Istio proxy exports (istio/istio pkg/bootstrap/config.go). */
-const DEFAULT_PREFIXES = ['cluster_manager.', 'listener_manager.', 'server.', 'cluster.xds-grpc.', 'wasm.'];
+/** `requiredEnvoyStatsMatcherInclusionPrefixes` of istio/istio pkg/bootstrap/config.go: every Istio proxy exports these. */
+const DEFAULT_PREFIXES = ['cluster_manager', 'listener_manager', 'server', 'cluster.xds-grpc', 'wasm'];
 
 /** Whether a proxy with these settings exports a stat. */
 export function exportedBy(inclusion: StatsInclusion | undefined, exitOnZero: boolean): (name: string) => boolean {
   return (name) => {
     if (DEFAULT_PREFIXES.some((prefix) => name.startsWith(prefix))) return true;
-    // EXIT_ON_ZERO_ACTIVE_CONNECTIONS asks for what it counts itself.
-    if (exitOnZero && name.startsWith('listener.') && name.endsWith('.downstream_cx_active')) return true;
+    // EXIT_ON_ZERO_ACTIVE_CONNECTIONS asks for the suffix of what it counts (same file, "Needed for draining").
+    if (exitOnZero && name.endsWith('downstream_cx_active')) return true;
     if (inclusion === undefined) return false;
     return inclusion.suffixes.some((suffix) => name.endsWith(suffix))
       || inclusion.prefixes.some((prefix) => name.startsWith(prefix))

@@ -60,9 +60,19 @@ const killByName: Tool = (shell, words) => {
 
 const PROXY_PROCESSES: Readonly<Record<string, number>> = { 'pilot-agent': 1, envoy: 17 };
 
+/**
+ * In an app container the process that a hook asks for is taken for the app itself: it runs until the hook tells it to
+ * stop, and how long it then takes only the app knows.
+ */
 const pgrep: Tool = (shell, words) => {
+  const { run } = shell;
   const name = words.slice(1).filter((word) => !word.startsWith('-')).at(-1) ?? '';
-  const pid = shell.run.container === 'Proxy' ? PROXY_PROCESSES[name] : undefined;
+  let pid = PROXY_PROCESSES[name];
+  if (run.container === 'App') {
+    if (run.toldAppToStopAt !== undefined) throw new NotUnderstood('how long the app needs to stop');
+    run.seen.assumed.add(`the process ${name} is the app`);
+    pid = 1;
+  }
   if (pid === undefined) throw notUnderstood(words);
   if (!words.some((word) => /^-[a-z]*q/.test(word))) write(shell.output, `${pid}\n`);
   return 0;

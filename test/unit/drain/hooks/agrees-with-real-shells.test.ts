@@ -242,3 +242,17 @@ describe('the interpreter against the real dash', () => {
 describe('the interpreter against the real bash', () => {
   compare('bash', [...POSIX_SNIPPETS, ...BASH_SNIPPETS]);
 });
+
+describe('what netstat prints above its rows', () => {
+  const options = ['-tn', '-tan', '-tln', '-plunt', '-tlnpe', '-tno', '-tn4', '--tcp --listening --numeric'];
+  const snippets = options.map((option) => `netstat ${option} | head -n 2`);
+  const outcomes = isInstalled('dash') && spawnSync('netstat', ['-tn']).status === 0 ? runForReal('dash', snippets) : [];
+
+  (outcomes.length > 0 ? it : it.skip).each(snippets)('%s', (snippet) => {
+    const outcome = outcomes[snippets.indexOf(snippet)];
+
+    const run = runHook({ exec: { command: ['/bin/sh', '-c', asCheck('dash', snippet, outcome ?? { output: '', status: -1 })] } }, quietPod(), { container: 'Proxy', start: 0, until: 60 });
+
+    expect({ outcome, how: run.how, notUnderstood: run.notUnderstood }).toEqual({ outcome, how: 'Completed', notUnderstood: [] });
+  });
+});

@@ -43,6 +43,7 @@ describe('hooks that are copied all over the field, while a request is in flight
     ['the literal loop', SOURCE_DOCUMENT, BUSY, STILL],
     ['the literal loop in a quiet pod', SOURCE_DOCUMENT, QUIET, STILL],
     ['the literal loop after a sleep', `sleep 5; ${SOURCE_DOCUMENT}`, QUIET, STILL],
+    ['the literal loop after drain_listeners', `curl -X POST localhost:15000/drain_listeners?inboundonly; ${SOURCE_DOCUMENT}`, QUIET, STILL],
     ['the literal loop with -ltnp', 'while [ $(netstat -ltnp | grep tcp | grep -v envoy | wc -l) -ne 0 ]; do sleep 1; done', QUIET, STILL],
     ['without -p nothing can be filtered by name', 'while [ $(netstat -lunt | grep tcp | grep -v envoy | wc -l | xargs) -ne 0 ]; do sleep 1; done', QUIET, STILL],
     ['without -n listeners keep their numbers', 'while netstat -lt | grep -q :15020; do sleep 1; done', QUIET, STILL],
@@ -118,6 +119,8 @@ describe('the shell', () => {
     ['a loop without a sleep that looks at a constant', 'while [ 1 -eq 1 ]; do true; done', STILL],
     ['tail -f', 'tail -f /dev/null', STILL],
     ['a condition on nothing is an error, so the loop ends', 'while [ $(echo) -ne 0 ]; do sleep 1; done', 0],
+    ['until Envoy is ready', 'until curl -fsI http://localhost:15021/healthz/ready; do sleep 3; done', 0],
+    ['a condition with timeout and bash', `timeout 30 bash -c 'until curl --head localhost:15021/healthz/ready; do sleep 1; done'`, 0],
     ['a missing sleep makes the loop spin', 'n=0; while [ $n -lt 5 ]; do nosleep 1; n=$((n+1)); done', 0],
     ['a sleep with a mistake does not sleep', 'sleep 5seconds; sleep 2', 2],
     ['until it succeeds', 'n=0; until [ $n -ge 3 ]; do n=$((n+1)); sleep 1; done', 3],
@@ -168,6 +171,9 @@ describe('how a hook ends', () => {
     ['sleep handler', { sleep: { seconds: 12 } }, 'Completed', 12],
     ['sleep handler beyond the end', { sleep: { seconds: 90 } }, 'StillRunning', undefined],
     ['exec without a shell', { exec: { command: ['sleep', '7'] } }, 'Completed', 7],
+    ['words behind -c are not part of the script', { exec: { command: ['sh', '-c', 'sleep', '20'] } }, 'Failed', 0],
+    ['-- before the script', { exec: { command: ['sh', '-c', '--', 'sleep 4'] } }, 'Completed', 4],
+    ['env', { exec: { command: ['/usr/bin/env', 'bash', '-c', 'sleep 3'] } }, 'Completed', 3],
     ['a whole line as one word', { exec: { command: ['sleep 7'] } }, 'CannotStart', 0],
     ['a shell builtin without a shell', { exec: { command: ['while', 'true'] } }, 'CannotStart', 0],
     ['no command', { exec: { command: [] } }, 'CannotStart', 0],
@@ -304,12 +310,19 @@ describe('app containers', () => {
     ['kill -s', 'kill -s QUIT 1', 0],
     ['apache', 'apachectl -k graceful-stop; sleep 2', 0],
     ['pkill', 'sleep 1; pkill -f gunicorn', 1],
+    ['pidof', 'sleep 2; kill -QUIT $(pidof nginx); sleep 30', 2],
+    ['a pid file', 'kill -s TERM `cat /var/run/nginx.pid`', 0],
+    ['a path and a configuration', '/usr/local/nginx/sbin/nginx -c /etc/nginx/nginx.conf -s quit', 0],
   ])('tells the app to stop: %s', (_, script, at) => {
     expect(run(sh(script), QUIET, 'App').toldAppToStopAt).toBe(at);
   });
 
-  it('does not know how long the app needs to stop', () => {
-    expect(lengthOf(run(sh('nginx -s quit; while pgrep nginx; do sleep 1; done'), QUIET, 'App'))).toBe('Unknown: pgrep nginx');
+  it.each([
+    'nginx -s quit; while pgrep nginx; do sleep 1; done',
+    'kill -TERM 1; while kill -0 1; do sleep 1; done',
+    'kill $(pidof java); while pidof java >/dev/null; do sleep 1; done',
+  ])('does not know how long the app needs to stop: %s', (script) => {
+    expect(lengthOf(run(sh(script), QUIET, 'App'))).toBe('Unknown: how long the app needs to stop');
   });
 
   it('uses the environment where it is known', () => {

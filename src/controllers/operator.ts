@@ -34,6 +34,11 @@ export interface OperatorOptions {
 
 /** Statuses are written this long after a change, so that a thousand changes make one write. */
 const STATUS_DELAY_MS = 300;
+/**
+ * Policies come in groups (one apply of several files). Under Waves nothing is written until they have been quiet for this
+ * long, so that no workload restarts for a policy that the next one overrides.
+ */
+const POLICIES_SETTLE_MS = 1_500;
 /** Mesh changes come in bursts (an Istio upgrade touches many objects). */
 const MESH_DELAY_MS = 250;
 
@@ -52,6 +57,7 @@ export class Operator {
   private readonly abort = new AbortController();
   private meshTimer: NodeJS.Timeout | undefined;
   private leading = false;
+  private policiesChangedAt = 0;
   private synced = false;
 
   constructor(options: OperatorOptions) {
@@ -77,6 +83,7 @@ export class Operator {
           this.policies.addAfter(name, STATUS_DELAY_MS);
           // A status write of ours comes back as an update; only a changed wish, or a coming or going, concerns the workloads.
           if (before?.generation !== after?.generation || before?.uid !== after?.uid || before?.deleting !== after?.deleting) {
+            this.policiesChangedAt = now();
             this.addAllWorkloads();
           }
         },
@@ -123,7 +130,8 @@ export class Operator {
     });
     const workloadController: WorkloadController = new WorkloadController({
       client, caches, ledger, queue: this.workloads, recorder: this.recorder, logger, metrics: operatorMetrics,
-      caps: options.caps, patience: options.patience, operatorNamespace: options.namespace, now,
+      caps: options.caps, patience: options.patience,
+      policiesSettleInMs: () => Math.max(0, this.policiesChangedAt + POLICIES_SETTLE_MS - now()), operatorNamespace: options.namespace, now,
       ownProxyConfig: (policy, namespace) => proxyConfigController.own(policy, namespace),
       onDecision: (workload, assessment) => { proxyConfigController.note(workload, assessment); },
     });

@@ -30,6 +30,8 @@ export interface WorkloadControllerOptions {
   readonly metrics: OperatorMetrics;
   readonly caps: OperatorCaps;
   readonly patience: Patience;
+  /** Milliseconds until the policies have been quiet for a moment; 0 where they are. */
+  readonly policiesSettleInMs: () => number;
   readonly operatorNamespace: string;
   readonly now: () => number;
   readonly ownProxyConfig: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
@@ -132,6 +134,11 @@ export class WorkloadController {
     }
     const me: Rolling = { workload: key, policy: policy.name, namespace: workload.namespace };
     const limits = limitsOf(policy);
+    const settling = limits.strategy === 'Waves' ? this.options.policiesSettleInMs() : 0;
+    if (settling > 0) {
+      this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: '', message: 'waits: policies have just changed' }));
+      return requeueAfter(settling);
+    }
     const turn = this.mayStart(key, { me, limits }, workload);
     if (turn !== undefined) {
       this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: '', message: turn }));

@@ -2,6 +2,7 @@
 // level, `dispatch`: no Readable per answer, no URL object, one timer. `Pool.request` costs a stream more.
 
 import type { Dispatcher } from 'undici';
+import { offAbort, onAbort } from './aborts.ts';
 import { ConnectionError, errorText } from './errors.ts';
 
 export interface Answer {
@@ -35,7 +36,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
       this.cancel(abortReason(signal));
       return;
     }
-    signal.addEventListener('abort', this.onAbort, { once: true });
+    onAbort(signal, this.onAbort);
   }
 
   protected abstract onStart(): void;
@@ -125,7 +126,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   private finish(): void {
     this.settled = true;
     this.stopTimer();
-    this.signal?.removeEventListener('abort', this.onAbort);
+    if (this.signal !== undefined) offAbort(this.signal, this.onAbort);
   }
 }
 

@@ -1,6 +1,8 @@
 // What this room expects of its surroundings: a logger and a clock. src/runtime has the real ones (winston behind
 // the logger, a virtual clock for tests); the interfaces stand here because src/kube may not import src/runtime.
 
+import { offAbort, onAbort } from './aborts.ts';
+
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Messages are constant; everything that varies goes into `fields`. An Error belongs into the field `error`. */
@@ -61,10 +63,10 @@ export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal):
   return new Promise((resolve) => {
     const end = () => {
       clock.clearTimeout(handle);
-      signal?.removeEventListener('abort', end);
+      if (signal !== undefined) offAbort(signal, end);
       resolve();
     };
     const handle = clock.setTimeout(end, milliseconds);
-    signal?.addEventListener('abort', end, { once: true });
+    if (signal !== undefined) onAbort(signal, end);
   });
 }

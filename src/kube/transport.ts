@@ -4,6 +4,7 @@
 
 import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
+import { offAbort, onAbort } from './aborts.ts';
 import { Connection } from './connection.ts';
 import type { ClusterConfig } from './config.ts';
 import { ApiError, ConnectionError } from './errors.ts';
@@ -121,7 +122,7 @@ export class Transport {
     // One signal ends hundreds of writes that wait; Node would call its eleventh listener a leak.
     if (request.signal !== undefined) setMaxListeners(0, request.signal);
     if (request.method === 'GET' || request.urgent === true) return this.send(request, parse) as Promise<T>;
-    return this.writes.add(() => this.send(request, parse) as Promise<T>, limits(request));
+    return this.inTurn(request, () => this.send(request, parse) as Promise<T>);
   }
 
   /** The answer as it came: `/version`, `/readyz`, `/metrics`. */
@@ -163,6 +164,22 @@ export class Transport {
   async close(): Promise<void> {
     this.writes.clear();
     await this.connection.close();
+  }
+
+  /** Waits for a place among the writes in flight; not any longer than the signal lasts. */
+  private inTurn<T>(request: ApiRequest, work: () => Promise<T>): Promise<T> {
+    const { signal } = request;
+    const options = request.priority === undefined ? {} : { priority: request.priority };
+    if (signal === undefined) return this.writes.add(work, options);
+    if (signal.aborted) return Promise.reject(abortReason(signal));
+    return new Promise((resolve, reject) => {
+      const leave = () => { reject(abortReason(signal)); };
+      onAbort(signal, leave);
+      this.writes.add(() => {
+        offAbort(signal, leave);
+        return signal.aborted ? Promise.reject(abortReason(signal)) : work();
+      }, options).then(resolve, reject);
+    });
   }
 
   private async send<T>(request: ApiRequest, read: (answer: Answer, request: ApiRequest) => T): Promise<T> {
@@ -233,13 +250,6 @@ export class Transport {
 
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
-}
-
-function limits(request: ApiRequest): { priority?: number; signal?: AbortSignal } {
-  return {
-    ...(request.priority === undefined ? {} : { priority: request.priority }),
-    ...(request.signal === undefined ? {} : { signal: request.signal }),
-  };
 }
 
 function parse(answer: Answer, request: ApiRequest): unknown {

@@ -45,7 +45,8 @@ export function judge(workload: Workload, { facts, stated, policies }: JudgeCont
     const { decision, policy } = under;
     return { ...common, settings: decision.before, intent: policy.intent, policy: policy.name, decision, findings: decision.findings };
   }
-  const settings = effectiveSettings({ template: workload.template, workloadAnnotations: workload.annotations, namespace, mesh });
+  const { template, annotations: workloadAnnotations, rolledOutAt } = workload;
+  const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, ...(rolledOutAt === undefined ? {} : { rolledOutAt }) });
   const intent = assumedIntent(stated.longestRequest, stated.endpointDelay);
   const clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
   return { ...common, settings, intent, findings: findingsOf({ workload, settings, intent, clocks }) };

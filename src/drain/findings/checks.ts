@@ -114,7 +114,7 @@ function hookFindings({ settings, clocks, workload }: CheckInput): Finding[] {
       found.push(finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} never ends: ${why}`, { path }));
     } else if (hook.statsNeeded.length > 0) {
       found.push(finding('StatsNotExported', `the preStop of ${PROXY_CONTAINER} reads ${hook.statsNeeded.join(', ')}, which this proxy does not export`, { path }));
-    } else if (hook.endsAtOnce && hook.waitsFor.length > 0) {
+    } else if (hook.endsAtOnce && hook.waitsFor.some((what) => what !== 'Sleep')) {
       found.push(finding('HookEndsAtOnce', `the preStop of ${PROXY_CONTAINER} ends at once although requests are in flight: ${why}`, { path }));
     } else if (typeof hook.atMost !== 'number') {
       found.push(finding('HookUnbounded', `the preStop of ${PROXY_CONTAINER} has no upper bound${hook.atMost === 'unknown' ? ' that can be known' : ''}: ${why}`, { path }));

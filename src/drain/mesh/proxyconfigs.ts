@@ -54,6 +54,19 @@ export function winningProxyConfigs(all: readonly ProxyConfigResource[], templat
   return { ...winners, problems };
 }
 
+/** A ProxyConfig does nothing for pods that are older than it [measured]; only those with `variables` are worth a word. */
+export function youngerThanPods(resources: WinningProxyConfigs, variables: readonly string[], rolledOutAt: string | undefined): SettingProblem[] {
+  return [resources.root, resources.namespace, resources.selector].flatMap((resource) => {
+    const made = resource?.creationTimestamp;
+    const matters = variables.some((name) => resource?.environmentVariables[name] !== undefined);
+    if (resource === undefined || made === undefined || rolledOutAt === undefined || !matters || made <= rolledOutAt) {
+      return [];
+    }
+    const name = proxyConfigName(resource);
+    return [{ kind: 'ProxyConfigTooYoung' as const, path: name, message: `${name} was made at ${made}, after the last rollout (${rolledOutAt}): pods that have not been replaced since run without it` }];
+  });
+}
+
 const NONE: WinningProxyConfigs = { problems: [] };
 
 export function proxyConfigName(resource: ProxyConfigResource): string {

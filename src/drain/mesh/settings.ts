@@ -8,7 +8,7 @@ import type { ContainerSettings, EffectiveSettings, Origin, ProxyVerdict, Settin
 import type { Seconds } from '../model/workload.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 import { findRevision, proxyOf } from './injection.ts';
-import { proxyConfigName, winningProxyConfigs, type WinningProxyConfigs } from './proxyconfigs.ts';
+import { proxyConfigName, winningProxyConfigs, youngerThanPods, type WinningProxyConfigs } from './proxyconfigs.ts';
 import { istioMinor, NATIVE_DRAIN_HOOK_SINCE_MINOR } from './version.ts';
 
 const BUILT_IN: Origin = { level: 'BuiltIn' };
@@ -32,6 +32,8 @@ export interface SettingsInput {
   readonly workloadAnnotations?: Readonly<Record<string, string>>;
   readonly namespace: NamespaceFacts;
   readonly mesh: MeshFacts;
+  /** When the pods of the workload were made, as far as that is known (RFC 3339). */
+  readonly rolledOutAt?: string;
   /** Where the proxy verdict is already known. */
   readonly proxy?: ProxyVerdict;
 }
@@ -46,7 +48,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   const resources = winningProxyConfigs(mesh.proxyConfigs ?? [], template, namespace.name, revision?.rootNamespace ?? mesh.rootNamespace);
   const layers = [...configLayers(revision, annotation.values), ...filledInConfig(template, proxy)];
   const environment = environmentOf(revision, annotation.values, resources, template);
-  const problems: SettingProblem[] = [...annotation.problems, ...(hasProxy(proxy) ? resources.problems : [])];
+  const problems: SettingProblem[] = [...annotation.problems, ...(hasProxy(proxy) ? [...resources.problems, ...youngerThanPods(resources, [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE], input.rolledOutAt)] : [])];
   const hold = pick(layers, (values) => values.holdApplicationUntilProxyStarts, false);
   const lifecycle = proxyLifecycle(template, proxy, revision, mesh, hold.value);
   const refused = annotation.refused ?? lifecycle.refused;

@@ -54,6 +54,7 @@ export interface SettingProblem {
     | 'AnnotationMisplaced'
     | 'ProxyConfigShadowed'
     | 'ProxyConfigDead'
+    | 'ProxyConfigTooYoung'
     | 'EnvironmentValueIgnored';
   readonly message: string;
   readonly path: string;

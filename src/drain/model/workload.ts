@@ -82,6 +82,8 @@ export interface Workload extends WorkloadRef {
   readonly fields: FieldOwners;
   readonly rollout: RolloutFacts;
   readonly history?: TemplateHistory;
+  /** RFC 3339: when its last rollout was over, where the kind tells it. Pods that were replaced one by one since are younger. */
+  readonly rolledOutAt?: string;
   readonly source?: SourceLocation;
 }
 

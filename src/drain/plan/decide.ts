@@ -48,7 +48,7 @@ export interface DecideInput {
   readonly policy: DecidingPolicy;
   readonly ownProxyConfig?: OwnProxyConfig;
   /** Seconds since 1970, and how long to hold back after foreign changes. Absent where nothing is ever written (files). */
-  readonly patience?: { readonly now: Seconds; readonly rules: Patience };
+  readonly patience?: { readonly now: Seconds; readonly rules: Patience; readonly undoneSince?: Seconds };
 }
 
 interface Judged {
@@ -97,7 +97,7 @@ export function decide(input: DecideInput): Decision {
   // 3. Somebody else has undone what we wrote: hold back, and in a fight leave it alone.
   const hold = state === undefined || wishChanged || input.patience === undefined || writtenValuesStand(workload.template, state)
     ? undefined
-    : holdAfterForeignChange(workload.history, state.reverts ?? 0, input.patience.rules);
+    : holdAfterForeignChange(workload.history, state.reverts ?? 0, input.patience.rules, input.patience.undoneSince);
   if (hold !== undefined && input.patience !== undefined && input.patience.now < hold.until) {
     return held(hold, stop, policy.mayWrite);
   }
@@ -159,7 +159,10 @@ function held(hold: Hold, stop: (outcome: WorkloadOutcome, found: Finding) => De
 }
 
 function judgeTemplate(template: Workload['template'], input: DecideInput): Judged {
-  const settings = effectiveSettings({ template, workloadAnnotations: input.workload.annotations, namespace: input.namespace, mesh: input.mesh });
+  const { annotations: workloadAnnotations, rolledOutAt } = input.workload;
+  const settings = effectiveSettings({
+    template, workloadAnnotations, namespace: input.namespace, mesh: input.mesh, ...(rolledOutAt === undefined ? {} : { rolledOutAt }),
+  });
   const { intent } = input.policy;
   const clocks: Clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
   const needed = neededGrace(settings, intent, clocks);

@@ -1,5 +1,5 @@
 import type { Container, EnvVar, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
-import { PROXY_CONTAINER } from '../../api/names.ts';
+import { PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER } from '../../api/names.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';
 import { templateHistory } from './foreign-change.ts';
@@ -42,8 +42,24 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
     record.controllerOwner = { apiVersion: same(controller.apiVersion), kind: same(controller.kind), name: controller.name };
   }
   put(record, 'history', history);
+  put(record, 'misplaced', misplacedAnnotations(metadata.annotations, adapter));
+  put(record, 'rolledOutAt', lastRollout(raw));
   put(record, 'source', options.source);
   return record;
+}
+
+const MISPLACED: readonly string[] = Object.freeze([PROXY_CONFIG_ANNOTATION]);
+
+/** Istio reads its annotation on pods only: on the workload itself it does nothing. */
+function misplacedAnnotations(annotations: unknown, adapter: WorkloadKindAdapter): readonly string[] | undefined {
+  const isPod = adapter.templatePath.length === 0;
+  return isPod || textOf(recordOf(annotations)[PROXY_CONFIG_ANNOTATION]) === undefined ? undefined : MISPLACED;
+}
+
+/** A Deployment's condition Progressing says when its newest ReplicaSet had become available; other kinds tell no time. */
+function lastRollout(raw: RawObject): string | undefined {
+  const progressing = listOf(at(raw, ['status', 'conditions'])).map(recordOf).find((condition) => condition['type'] === 'Progressing');
+  return progressing?.['reason'] === 'NewReplicaSetAvailable' ? textOf(progressing['lastUpdateTime']) : undefined;
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };

@@ -8,7 +8,7 @@ import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/ind
 import type { CachedPolicy, Caches } from './caches.ts';
 import type { Ledger } from './ledger.ts';
 import { policies } from './resources.ts';
-import { stateOf } from './workload.ts';
+import { stateOf } from './workload-record.ts';
 
 type Counts = Required<PolicyWorkloadCounts>;
 
@@ -237,11 +237,14 @@ function compliance(counts: Counts, at: number): NewCondition {
 }
 
 function conflict(counts: Counts, ledger: Ledger, policy: PolicyRecord, at: number): NewCondition {
+  const reasons = new Set(ledger.attentionOf(policy.name).map((each) => each.reason));
+  if (counts.conflicted > 0 && reasons.has('ChangedBack') && !reasons.has('FieldConflict')) {
+    return condition('Conflicted', 'ChangedBack', at, `${counts.conflicted} workload(s): somebody else keeps changing our values back`);
+  }
   if (counts.conflicted > 0) {
     return condition('Conflicted', 'FieldConflict', at, `${counts.conflicted} workload(s): somebody else declares a field that would have to change`);
   }
-  const limited = ledger.attentionOf(policy.name).some((each) => each.reason === 'GraceAboveMaximum');
-  return limited ? condition('Conflicted', 'LimitExceeded', at) : condition('Conflicted', 'NoConflict', at);
+  return reasons.has('GraceAboveMaximum') ? condition('Conflicted', 'LimitExceeded', at) : condition('Conflicted', 'NoConflict', at);
 }
 
 /** Key order must not make two equal statuses look different. */

@@ -1,10 +1,10 @@
-import { EXEMPT_ANNOTATION, FIELD_MANAGER, STATE_ANNOTATION } from '../api/names.ts';
-import { workloadKey, type Workload } from '../drain/model/workload.ts';
-import { assess, type Assessment } from '../drain/plan/assess.ts';
+import { EXEMPT_ANNOTATION, FIELD_MANAGER } from '../api/names.ts';
+import { workloadKey, type Seconds, type Workload } from '../drain/model/workload.ts';
+import { assess, type Assessment, type AssessInput } from '../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../drain/plan/decide.ts';
 import { intentKey } from '../drain/plan/intent.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
-import { decodeState, nextState, type WorkloadState } from '../drain/restore/state.ts';
+import { nextState, writtenValuesStand, type WorkloadState } from '../drain/restore/state.ts';
 import { planRestore } from '../drain/restore/restore.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps, Rolling, RolloutLimits } from '../drain/rollout/gate.ts';
@@ -15,6 +15,7 @@ import type { Caches } from './caches.ts';
 import { entriesOf, type Ledger } from './ledger.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { isAtLeast, type OwnWrite, type Written } from './own-writes.ts';
+import { limitsOf, ownObstacle, stateOf, subjectOf } from './workload-record.ts';
 import { Places, type Candidate } from './places.ts';
 
 /** Evidence that a hook of ours stands where nothing is injected must last this long before it is withdrawn. */
@@ -45,6 +46,8 @@ export class WorkloadController {
   private readonly ownWrites = new Map<string, OwnWrite>();
   private readonly places: Places;
   private readonly notInjectedSince = new Map<string, number>();
+  /** When the values of ours were first seen undone, in seconds: managedFields do not tell when somebody takes one out. */
+  private readonly undoneSince = new Map<string, Seconds>();
   /** Given back and not yet rolled out: the state annotation that would tell is gone by then. */
   private readonly givingBack = new Map<string, Rolling>();
 
@@ -62,6 +65,7 @@ export class WorkloadController {
       ledger.forget(key);
       this.ownWrites.delete(key);
       this.notInjectedSince.delete(key);
+      this.undoneSince.delete(key);
       this.places.stopWaiting(key);
       this.releasePlace(key);
       return done;
@@ -80,7 +84,7 @@ export class WorkloadController {
       policies: caches.policyRecords(),
       operatorNamespace: this.options.operatorNamespace,
       ownProxyConfig: this.options.ownProxyConfig,
-      patience: { now: this.options.now() / 1000, rules: this.options.patience },
+      patience: this.patienceWith(key, workload, state),
     });
     this.options.onDecision(workload, assessment);
 
@@ -110,6 +114,18 @@ export class WorkloadController {
 
   waitingCount(): number {
     return this.places.waitingCount;
+  }
+
+  private patienceWith(key: string, workload: Workload, state: WorkloadState | undefined): NonNullable<AssessInput['patience']> {
+    const now = this.options.now() / 1000;
+    const rules = this.options.patience;
+    if (state === undefined || writtenValuesStand(workload.template, state)) {
+      this.undoneSince.delete(key);
+      return { now, rules };
+    }
+    const undoneSince = this.undoneSince.get(key) ?? now;
+    this.undoneSince.set(key, undoneSince);
+    return { now, rules, undoneSince };
   }
 
   private isBehind(key: string, workload: Workload): boolean {
@@ -373,30 +389,4 @@ export class WorkloadController {
       this.options.recorder.event(subjectOf(workload), 'Warning', decision.reason ?? decision.outcome, `Policy ${decision.policy ?? ''}: ${decision.message}`);
     }
   }
-}
-
-/** What in the workload itself is in the way of a restart of its pods now. */
-function ownObstacle({ rollout }: Workload): string | undefined {
-  if (rollout.paused) {
-    return 'the Deployment is paused';
-  }
-  if (rollout.rolling) {
-    return 'another rollout of it is under way';
-  }
-  return !rollout.complete && rollout.replicas > 0 && !rollout.healthy ? 'it is not healthy' : undefined;
-}
-
-export function stateOf(workload: Workload): WorkloadState | undefined {
-  const text = workload.annotations[STATE_ANNOTATION];
-  const decoded = text === undefined ? undefined : decodeState(text);
-  return decoded?.ok === true ? decoded.state : undefined;
-}
-
-function limitsOf(policy: PolicyRecord): RolloutLimits {
-  const { rollout } = policy.spec;
-  return { strategy: rollout.strategy, maxConcurrent: rollout.waves?.maxConcurrent ?? Infinity };
-}
-
-function subjectOf(workload: Workload): Parameters<EventRecorder['event']>[0] {
-  return { apiVersion: workload.apiVersion, kind: workload.kind, name: workload.name, namespace: workload.namespace, uid: workload.uid };
 }

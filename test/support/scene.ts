@@ -113,8 +113,14 @@ export class Scene {
 
   /** Waits until the status speaks of the present generation and is as expected. */
   async settled(name: string, accept: (status: NonNullable<PolicyObject['status']>) => boolean, timeoutMs = 30_000): Promise<PolicyObject> {
-    return await this.cluster.waitFor<PolicyObject>(policyPath(name), (object) =>
-      object.status !== undefined && object.status.observedGeneration === object.metadata.generation && accept(object.status), timeoutMs);
+    try {
+      return await this.cluster.waitFor<PolicyObject>(policyPath(name), (object) =>
+        object.status !== undefined && object.status.observedGeneration === object.metadata.generation && accept(object.status), timeoutMs);
+    } catch (error) {
+      const object = await this.cluster.client.raw<PolicyObject>('GET', policyPath(name));
+      const log = this.operator.lines.slice(-8).map((line) => JSON.stringify(line)).join('\n');
+      throw new Error(`policy ${name} was not as expected; its status: ${JSON.stringify(object.body.status)}\nthe operator said last:\n${log}`, { cause: error });
+    }
   }
 
   async compliant(name: string, count: number, timeoutMs = 30_000): Promise<PolicyObject> {

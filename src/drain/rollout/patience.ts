@@ -33,16 +33,22 @@ export interface Hold {
 /**
  * What a foreign change of the template since our last write means. Undefined where there was none. All of it is read
  * from the object (managedFields and our state), so that a restart of the operator forgets nothing.
+ * @param undoneSince when our values were first seen undone, for a change that managedFields do not tell
  */
-export function holdAfterForeignChange(history: TemplateHistory | undefined, earlierReverts: number, patience: Patience): Hold | undefined {
-  if (history?.changedAt === undefined || history.changedAt < history.writtenAt) {
+export function holdAfterForeignChange(
+  history: TemplateHistory | undefined, earlierReverts: number, patience: Patience, undoneSince?: Seconds,
+): Hold | undefined {
+  const told = history?.changedAt !== undefined && history.changedAt >= history.writtenAt ? history.changedAt : undefined;
+  // managedFields book a removal to nobody: then it counts from when it was seen.
+  const changedAt = told ?? undoneSince;
+  if (history === undefined || changedAt === undefined) {
     return undefined;
   }
-  const quick = history.changedAt - history.writtenAt <= patience.fightWindow;
+  const quick = changedAt - history.writtenAt <= patience.fightWindow;
   const reverts = quick ? earlierReverts + 1 : 1;
   const fight = reverts >= patience.fightReverts;
   const distance = fight
     ? Math.min(patience.longestDistance, patience.fightDistance * 2 ** Math.min(reverts - patience.fightReverts, 10))
     : patience.afterForeignChange;
-  return { until: history.changedAt + distance, by: history.changedBy ?? 'somebody', fight, reverts };
+  return { until: changedAt + distance, by: (told === undefined ? undefined : history.changedBy) ?? 'somebody', fight, reverts };
 }

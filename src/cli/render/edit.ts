@@ -138,7 +138,7 @@ function insertPair(text: string, map: Block, key: string, value: EditValue): Sp
 
 function insertIntoFlow(text: string, map: Block, key: string, value: EditValue): Splice {
   const open = map.range?.[0] ?? 0;
-  const entry = `${JSON.stringify(key)}: ${JSON.stringify(value)}`;
+  const entry = `${JSON.stringify(key)}: ${flowText(value)}`;
   const first = map.items[0];
   if (first === undefined) {
     return { from: open + 1, to: open + 1, text: entry };
@@ -155,15 +155,17 @@ function replaceValue(text: string, map: Block, pair: Pair<Node, Node | null>, v
   const colon = text.indexOf(':', keyEnd);
   const isNothing = node === null || (isScalar(node) && node.value === '' && node.type === 'PLAIN');
   const from = isNothing ? colon + 1 : startOf(node);
-  const to = isNothing ? colon + 1 : node.range?.[1] ?? from;
+  const end = isNothing ? colon + 1 : node.range?.[1] ?? from;
+  const to = typeof value === 'object' && !isNothing ? from + text.slice(from, end).trimEnd().length : end;
   if (map.flow === true) {
-    return { from, to, text: `${isNothing ? ' ' : ''}${JSON.stringify(value)}` };
+    return { from, to, text: `${isNothing ? ' ' : ''}${flowText(value)}` };
   }
   const indent = indentOf(text, map);
   if (typeof value === 'object') {
-    const lines = valueLines(value, `${indent}  `);
-    const start = isNothing ? from : colon + 1;
-    return { from: start, to: isNothing ? start : to, text: `${eol}${lines.join(eol)}` };
+    // A comment behind the old value stays on the line of the key: inside a block scalar it would become text.
+    const lineEnd = endOfContent(text, to);
+    const comment = text.slice(to, lineEnd).trimEnd();
+    return { from: colon + 1, to: lineEnd, text: `${comment}${eol}${valueLines(value, `${indent}  `).join(eol)}` };
   }
   const written = scalarText(value, indent, isScalar(node) ? node : undefined, eol);
   // A block scalar ends with its own line break, and the blank lines behind it are not ours.
@@ -176,7 +178,7 @@ function replaceValue(text: string, map: Block, pair: Pair<Node, Node | null>, v
 function appendItem(text: string, list: YAMLSeq<Node>, value: EditValue): Splice {
   if (list.flow === true) {
     const end = (list.range?.[1] ?? 1) - 1;
-    return { from: end, to: end, text: `${list.items.length === 0 ? '' : ', '}${JSON.stringify(value)}` };
+    return { from: end, to: end, text: `${list.items.length === 0 ? '' : ', '}${flowText(value)}` };
   }
   const eol = text.includes('\r\n') ? '\r\n' : '\n';
   const first = list.items[0];
@@ -238,6 +240,23 @@ function endOf(pair: Pair<Node, Node | null> | undefined): number {
 
 function endOfNode(node: Node | null | undefined): number {
   return node?.range?.[1] ?? 0;
+}
+
+/** JSON on one line, with a blank behind each colon and comma: YAML needs the first, and people read both. */
+function flowText(value: EditValue): string {
+  if (Array.isArray(value)) {
+    return `[${(value as readonly EditValue[]).map(flowText).join(', ')}]`;
+  }
+  return typeof value === 'object'
+    ? `{${Object.entries(value as Record<string, EditValue>).map(([key, child]) => `${JSON.stringify(key)}: ${flowText(child)}`).join(', ')}}`
+    : JSON.stringify(value);
+}
+
+/** Before the line break of the line that `at` stands in. */
+function endOfContent(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  const before = end === -1 ? text.length : end;
+  return before > at && text[before - 1] === '\r' ? before - 1 : before;
 }
 
 /** Behind the line break of the line that `at` stands in; a node that ends with a line break is there already. */

@@ -1,4 +1,5 @@
 import { resolvePlain } from '../../../drain/template/istio-yaml.ts';
+import { LineCursor } from './cursor.ts';
 import { FlowReader } from './flow.ts';
 import { BAIL, detached, isBlankCode, isIndicator, TemplateFound, unquoted } from './lexical.ts';
 import type { DuplicateKey, Position, PositionNode, ReadDocument } from './positions.ts';
@@ -39,149 +40,52 @@ const GREATER = 0x3e;
 const ROOT_KEYS = new Set(['apiVersion', 'kind']);
 const BLOCK_HEADER = /^[|>](?:([1-9])([+-]?)|([+-])([1-9])?)?[ \t]*(?:[ \t]#.*)?\r?$/;
 
-class BlockReader {
-  readonly #text: string;
-  readonly #to: number;
+class BlockReader extends LineCursor {
   readonly #build: boolean;
   readonly #duplicates: DuplicateKey[] = [];
-  #pos: number;
-  #line: number;
-  /** Column of the content at `#pos`; -1 behind the last line. */
-  #column = -1;
   #depth = 0;
 
   constructor(text: string, from: number, to: number, line: number, build: boolean) {
-    this.#text = text;
-    this.#to = to;
-    this.#pos = from;
-    this.#line = line;
+    super(text, from, to, line);
     this.#build = build;
   }
 
   document(): ReadDocument | undefined {
-    this.#skipMarker();
-    this.#toContent();
-    const line = this.#line;
-    if (this.#column === -1) {
+    this.skipMarker();
+    this.toContent();
+    const line = this.line;
+    if (this.column === -1) {
       return { value: null, position: line, duplicates: [] };
     }
     const [value, position] = this.#block();
-    if (this.#column !== -1) {
+    if (this.column !== -1) {
       throw BAIL;
     }
     return { value, position, duplicates: this.#duplicates };
   }
 
-  /** `---` with nothing but a comment behind it. */
-  #skipMarker(): void {
-    if (!this.#text.startsWith('---', this.#pos)) {
-      return;
-    }
-    this.#pos += 3;
-    this.#endLine();
-  }
-
-  /** From the start of a line to the next content: over blank lines and comments. */
-  #toContent(): void {
-    const text = this.#text;
-    let pos = this.#pos;
-    while (pos < this.#to) {
-      const start = pos;
-      let code = text.charCodeAt(pos);
-      while (code === SPACE && pos < this.#to) {
-        code = text.charCodeAt(++pos);
-      }
-      if (pos >= this.#to) {
-        break;
-      }
-      if (code === NEWLINE) {
-        pos++;
-        this.#line++;
-        continue;
-      }
-      if (code === RETURN && text.charCodeAt(pos + 1) === NEWLINE) {
-        pos += 2;
-        this.#line++;
-        continue;
-      }
-      if (code === HASH) {
-        const end = text.indexOf('\n', pos);
-        if (end === -1 || end >= this.#to) {
-          pos = this.#to;
-          break;
-        }
-        pos = end + 1;
-        this.#line++;
-        continue;
-      }
-      if (code === 0x09 || code === RETURN || (code === 0x25 && pos === start)) {
-        throw BAIL;
-      }
-      this.#pos = pos;
-      this.#column = pos - start;
-      return;
-    }
-    this.#pos = this.#to;
-    this.#column = -1;
-  }
-
-  /** Nothing but blanks and a comment may stand before the end of the line. */
-  #endLine(): void {
-    const text = this.#text;
-    let pos = this.#pos;
-    let blank = false;
-    while (pos < this.#to) {
-      const code = text.charCodeAt(pos);
-      if (code === NEWLINE) {
-        this.#pos = pos + 1;
-        this.#line++;
-        return;
-      }
-      if (isBlankCode(code)) {
-        blank = true;
-        pos++;
-        continue;
-      }
-      if (code === RETURN && text.charCodeAt(pos + 1) === NEWLINE) {
-        pos++;
-        continue;
-      }
-      if (code === HASH && blank) {
-        const end = text.indexOf('\n', pos);
-        if (end === -1 || end >= this.#to) {
-          break;
-        }
-        this.#pos = end + 1;
-        this.#line++;
-        return;
-      }
-      throw BAIL;
-    }
-    this.#pos = this.#to;
-  }
-
   /** A scalar is over: the next content must not be its continuation. */
   #afterScalar(indent: number): void {
-    this.#endLine();
-    this.#toContent();
-    if (this.#column > indent) {
+    this.endLine();
+    this.toContent();
+    if (this.column > indent) {
       throw BAIL;
     }
   }
 
   /** The node at the content; a map or a list, or a flow collection as the whole document. */
   #block(): [unknown, Position] {
-    const code = this.#text.charCodeAt(this.#pos);
-    if (code === DASH && this.#endsWord(this.#pos + 1)) {
-      return this.#sequence(this.#column);
+    const code = this.text.charCodeAt(this.pos);
+    if (code === DASH && this.endsWord(this.pos + 1)) {
+      return this.#sequence(this.column);
     }
     if (code === BRACE || code === BRACKET) {
-      const column = this.#column;
+      const column = this.column;
       const flow = this.#flow(column);
       this.#afterScalar(column - 1);
       return flow;
     }
-    return this.#mapping(this.#column);
+    return this.#mapping(this.column);
   }
 
   #mapping(indent: number): [unknown, Position] {
@@ -189,9 +93,9 @@ class BlockReader {
     const root = this.#depth === 1;
     const value: Record<string, unknown> = {};
     const lines = new Map<string, Position>();
-    const node: PositionNode = { line: this.#line, keys: lines };
+    const node: PositionNode = { line: this.line, keys: lines };
     do {
-      const line = this.#line;
+      const line = this.line;
       const key = this.#key();
       const known = lines.get(key);
       if (known !== undefined) {
@@ -202,10 +106,10 @@ class BlockReader {
       if (this.#build || root) {
         value[key] = child;
       }
-      if (this.#column > indent) {
+      if (this.column > indent) {
         throw BAIL;
       }
-    } while (this.#column === indent);
+    } while (this.column === indent);
     this.#depth--;
     return [value, node];
   }
@@ -214,19 +118,19 @@ class BlockReader {
     this.#deeper();
     const value: unknown[] = [];
     const lines: Position[] = [];
-    const node: PositionNode = { line: this.#line, items: lines };
-    while (this.#column === indent) {
-      if (this.#text.charCodeAt(this.#pos) !== DASH || !this.#endsWord(this.#pos + 1)) {
+    const node: PositionNode = { line: this.line, items: lines };
+    while (this.column === indent) {
+      if (this.text.charCodeAt(this.pos) !== DASH || !this.endsWord(this.pos + 1)) {
         // A list at the column of its key may be followed by the next key.
         break;
       }
-      const line = this.#line;
+      const line = this.line;
       const [child, position] = this.#item(indent, line);
       if (this.#build) {
         value.push(child);
         lines.push(position);
       }
-      if (this.#column > indent) {
+      if (this.column > indent) {
         throw BAIL;
       }
     }
@@ -236,21 +140,21 @@ class BlockReader {
 
   /** What follows a dash: a map or list that starts on the same line, or a value. */
   #item(indent: number, line: number): [unknown, Position] {
-    let pos = this.#pos + 1;
-    while (this.#text.charCodeAt(pos) === SPACE) {
+    let pos = this.pos + 1;
+    while (this.text.charCodeAt(pos) === SPACE) {
       pos++;
     }
-    const code = this.#text.charCodeAt(pos);
+    const code = this.text.charCodeAt(pos);
     if (code === 0x09) {
       throw BAIL;
     }
-    const column = this.#column + (pos - this.#pos);
-    if ((code === DASH && this.#endsWord(pos + 1)) || (pos < this.#to && this.#startsKey(pos, code))) {
-      this.#pos = pos;
-      this.#column = column;
-      return code === DASH && this.#endsWord(pos + 1) ? this.#sequence(column) : this.#mapping(column);
+    const column = this.column + (pos - this.pos);
+    if ((code === DASH && this.endsWord(pos + 1)) || (pos < this.to && this.#startsKey(pos, code))) {
+      this.pos = pos;
+      this.column = column;
+      return code === DASH && this.endsWord(pos + 1) ? this.#sequence(column) : this.#mapping(column);
     }
-    this.#pos++;
+    this.pos++;
     return this.#value(indent, line, false, this.#build);
   }
 
@@ -261,21 +165,21 @@ class BlockReader {
     }
     let at = pos;
     if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
-      at = this.#quoteEnd(pos, code);
-      while (isBlankCode(this.#text.charCodeAt(at))) {
+      at = this.quoteEnd(pos, code);
+      while (isBlankCode(this.text.charCodeAt(at))) {
         at++;
       }
-      return this.#text.charCodeAt(at) === COLON && this.#endsWord(at + 1);
+      return this.text.charCodeAt(at) === COLON && this.endsWord(at + 1);
     }
-    for (; at < this.#to; at++) {
-      const here = this.#text.charCodeAt(at);
+    for (; at < this.to; at++) {
+      const here = this.text.charCodeAt(at);
       if (here === NEWLINE) {
         return false;
       }
-      if (here === COLON && this.#endsWord(at + 1)) {
+      if (here === COLON && this.endsWord(at + 1)) {
         return true;
       }
-      if (here === HASH && isBlankCode(this.#text.charCodeAt(at - 1))) {
+      if (here === HASH && isBlankCode(this.text.charCodeAt(at - 1))) {
         return false;
       }
     }
@@ -284,29 +188,29 @@ class BlockReader {
 
   /** Reads a key and its colon. */
   #key(): string {
-    const text = this.#text;
-    const start = this.#pos;
+    const text = this.text;
+    const start = this.pos;
     const first = text.charCodeAt(start);
     let key: string;
     let pos: number;
     if (first === DOUBLE_QUOTE || first === SINGLE_QUOTE) {
-      pos = this.#quoteEnd(start, first);
+      pos = this.quoteEnd(start, first);
       key = this.#unquote(start, pos, first);
       while (isBlankCode(text.charCodeAt(pos))) {
         pos++;
       }
-      if (text.charCodeAt(pos) !== COLON || !this.#endsWord(pos + 1)) {
+      if (text.charCodeAt(pos) !== COLON || !this.endsWord(pos + 1)) {
         throw BAIL;
       }
     } else {
       this.#checkPlainStart(start, first);
       pos = start;
       for (;; pos++) {
-        if (pos >= this.#to) {
+        if (pos >= this.to) {
           throw BAIL;
         }
         const code = text.charCodeAt(pos);
-        if (code === COLON && this.#endsWord(pos + 1)) {
+        if (code === COLON && this.endsWord(pos + 1)) {
           break;
         }
         if (code === NEWLINE || (code === HASH && isBlankCode(text.charCodeAt(pos - 1)))) {
@@ -325,29 +229,29 @@ class BlockReader {
     if (key === '__proto__') {
       throw BAIL;
     }
-    this.#pos = pos + 1;
+    this.pos = pos + 1;
     return key;
   }
 
   /** The value behind a colon or a dash; leaves the reader at the next content. */
   #value(indent: number, line: number, listMayStandHere: boolean, build: boolean): [unknown, Position] {
-    const text = this.#text;
-    let pos = this.#pos;
+    const text = this.text;
+    let pos = this.pos;
     while (isBlankCode(text.charCodeAt(pos))) {
       pos++;
     }
-    const code = pos < this.#to ? text.charCodeAt(pos) : NEWLINE;
-    if (code === NEWLINE || code === RETURN || (code === HASH && pos > this.#pos)) {
-      this.#endLine();
-      this.#toContent();
-      const isList = this.#column === indent && listMayStandHere && text.charCodeAt(this.#pos) === DASH && this.#endsWord(this.#pos + 1);
-      if (this.#column > indent || isList) {
+    const code = pos < this.to ? text.charCodeAt(pos) : NEWLINE;
+    if (code === NEWLINE || code === RETURN || (code === HASH && pos > this.pos)) {
+      this.endLine();
+      this.toContent();
+      const isList = this.column === indent && listMayStandHere && text.charCodeAt(this.pos) === DASH && this.endsWord(this.pos + 1);
+      if (this.column > indent || isList) {
         const node = isList ? this.#sequence(indent) : this.#block();
         return listMayStandHere ? withLine(node, line) : node;
       }
       return [null, line];
     }
-    this.#pos = pos;
+    this.pos = pos;
     if (code === PIPE || code === GREATER) {
       return [this.#blockScalar(indent, code, build), line];
     }
@@ -357,9 +261,9 @@ class BlockReader {
       return withLine(flow, line);
     }
     if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
-      const end = this.#quoteEnd(pos, code);
+      const end = this.quoteEnd(pos, code);
       const value = this.#unquote(pos, end, code);
-      this.#pos = end;
+      this.pos = end;
       this.#afterScalar(indent);
       return [value, line];
     }
@@ -370,14 +274,14 @@ class BlockReader {
   }
 
   #plain(start: number, build: boolean): unknown {
-    const text = this.#text;
+    const text = this.text;
     let pos = start;
-    for (; pos < this.#to; pos++) {
+    for (; pos < this.to; pos++) {
       const code = text.charCodeAt(pos);
       if (code === NEWLINE) {
         break;
       }
-      if (code === COLON && this.#endsWord(pos + 1)) {
+      if (code === COLON && this.endsWord(pos + 1)) {
         throw BAIL;
       }
       if (code === HASH && isBlankCode(text.charCodeAt(pos - 1))) {
@@ -386,7 +290,7 @@ class BlockReader {
         break;
       }
     }
-    this.#pos = pos;
+    this.pos = pos;
     if (!build) {
       return null;
     }
@@ -408,9 +312,9 @@ class BlockReader {
     if (build && style === GREATER) {
       throw BAIL;
     }
-    const text = this.#text;
-    const headerEnd = this.#lineEnd(this.#pos);
-    const header = BLOCK_HEADER.exec(text.slice(this.#pos, headerEnd));
+    const text = this.text;
+    const headerEnd = this.lineEnd(this.pos);
+    const header = BLOCK_HEADER.exec(text.slice(this.pos, headerEnd));
     if (header === null) {
       throw BAIL;
     }
@@ -418,15 +322,15 @@ class BlockReader {
     const stated = header[1] ?? header[4];
     let contentIndent = stated === undefined ? -1 : indent + Number(stated);
     let pos = headerEnd + 1;
-    let line = this.#line + 1;
+    let line = this.line + 1;
     let widestBlank = 0;
     const lines: string[] = [];
-    while (pos < this.#to) {
+    while (pos < this.to) {
       let first = pos;
-      while (first < this.#to && text.charCodeAt(first) === SPACE) {
+      while (first < this.to && text.charCodeAt(first) === SPACE) {
         first++;
       }
-      const code = first < this.#to ? text.charCodeAt(first) : NEWLINE;
+      const code = first < this.to ? text.charCodeAt(first) : NEWLINE;
       const width = first - pos;
       const isBlank = code === NEWLINE || (code === RETURN && text.charCodeAt(first + 1) === NEWLINE);
       if (!isBlank) {
@@ -446,7 +350,7 @@ class BlockReader {
           break;
         }
       }
-      const end = this.#lineEnd(first);
+      const end = this.lineEnd(first);
       if (build) {
         const from = contentIndent === -1 ? first : Math.min(pos + contentIndent, end);
         const to = text.charCodeAt(end - 1) === RETURN && end > from ? end - 1 : end;
@@ -456,73 +360,37 @@ class BlockReader {
       pos = end + 1;
       line++;
     }
-    this.#pos = Math.min(pos, this.#to);
-    this.#line = line;
-    this.#toContent();
-    if (this.#column > indent) {
+    this.pos = Math.min(pos, this.to);
+    this.line = line;
+    this.toContent();
+    if (this.column > indent) {
       throw BAIL;
     }
     return build ? detached(chomped(lines, chomp)) : null;
   }
 
   #flow(leastColumn: number): [unknown, Position] {
-    const reader = new FlowReader(this.#text, this.#pos, this.#to, this.#line, leastColumn, this.#duplicates);
+    const reader = new FlowReader(this.text, this.pos, this.to, this.line, leastColumn, this.#duplicates);
     const result = reader.collection();
-    this.#pos = reader.pos;
-    this.#line = reader.line;
+    this.pos = reader.pos;
+    this.line = reader.line;
     return result;
   }
 
-  /** The index behind the closing quote, on the same line. */
-  #quoteEnd(start: number, quote: number): number {
-    const text = this.#text;
-    for (let pos = start + 1; pos < this.#to; pos++) {
-      const code = text.charCodeAt(pos);
-      if (code === NEWLINE) {
-        break;
-      }
-      if (code === 0x5c && quote === DOUBLE_QUOTE) {
-        pos++;
-        continue;
-      }
-      if (code === quote) {
-        if (quote === SINGLE_QUOTE && text.charCodeAt(pos + 1) === SINGLE_QUOTE) {
-          pos++;
-          continue;
-        }
-        return pos + 1;
-      }
-    }
-    throw BAIL;
-  }
-
   #unquote(start: number, end: number, quote: number): string {
-    return unquoted(this.#text.slice(start, end), quote === DOUBLE_QUOTE);
+    return unquoted(this.text.slice(start, end), quote === DOUBLE_QUOTE);
   }
 
   #checkPlainStart(pos: number, code: number): void {
     if (isIndicator(code)) {
-      if (code === BRACE && this.#text.charCodeAt(pos + 1) === BRACE) {
-        throw new TemplateFound(this.#line);
+      if (code === BRACE && this.text.charCodeAt(pos + 1) === BRACE) {
+        throw new TemplateFound(this.line);
       }
       throw BAIL;
     }
-    if ((code === DASH || code === COLON || code === 0x3f) && this.#endsWord(pos + 1)) {
+    if ((code === DASH || code === COLON || code === 0x3f) && this.endsWord(pos + 1)) {
       throw BAIL;
     }
-  }
-
-  #endsWord(pos: number): boolean {
-    if (pos >= this.#to) {
-      return true;
-    }
-    const code = this.#text.charCodeAt(pos);
-    return code === SPACE || code === NEWLINE || code === RETURN || code === 0x09;
-  }
-
-  #lineEnd(pos: number): number {
-    const end = this.#text.indexOf('\n', pos);
-    return end === -1 || end > this.#to ? this.#to : end;
   }
 
   #deeper(): void {

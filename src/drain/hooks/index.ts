@@ -16,3 +16,4 @@ export type { Recognised } from './recognise.ts';
 export { runHook } from './run.ts';
 export type { HookOptions } from './run.ts';
 export type { EnvoyStat, EstablishedConnection, HookEffect, HookRun, ListeningSocket, PodWorld } from './world.ts';
+export { exportedBy } from './canonical-worlds.ts';

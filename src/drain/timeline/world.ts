@@ -1,5 +1,5 @@
+import { exportedBy } from '../hooks/index.ts';
 import type { EnvoyStat, EstablishedConnection, ListeningSocket, PodWorld } from '../hooks/world.ts';
-import type { StatsInclusion } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 
@@ -151,31 +151,13 @@ function proxyStats(appPort: number, requests: number, inboundConnections: numbe
     { name: `http.inbound_0.0.0.0_${appPort};.downstream_cx_active`, value: inboundConnections },
     { name: `cluster.inbound|${appPort}||.upstream_rq_active`, value: requests },
     { name: `cluster.inbound|${appPort}||.upstream_cx_active`, value: requests },
+    { name: 'server.total_connections', value: inboundConnections },
+    { name: 'listener_manager.total_listeners_active', value: 4 },
+    { name: 'listener_manager.total_listeners_draining', value: 0 },
   ];
 }
 
-/**
- * Istio exports none of the `*_active` stats unless asked to [measured]; EXIT_ON_ZERO_ACTIVE_CONNECTIONS asks for the
- * listeners' connection gauges by itself (istio/istio pkg/bootstrap).
- */
+/** Whether this proxy exports a stat: none of the `*_active` ones unless somebody asks for them [measured]. */
 export function isExported(name: string, settings: Pick<EffectiveSettings, 'statsInclusion' | 'exitOnZeroActiveConnections'>): boolean {
-  if (settings.exitOnZeroActiveConnections.value && name.startsWith('listener.') && name.endsWith('downstream_cx_active')) {
-    return true;
-  }
-  return isIncluded(name, settings.statsInclusion.value);
-}
-
-function isIncluded(name: string, inclusion: StatsInclusion): boolean {
-  return inclusion.suffixes.some((suffix) => name.endsWith(suffix))
-    || inclusion.prefixes.some((prefix) => name.startsWith(prefix))
-    || inclusion.regexps.some((text) => matchesWhole(text, name));
-}
-
-/** RE2 patterns of Envoy's matcher match the whole name; one that JavaScript cannot read matches nothing. */
-function matchesWhole(text: string, name: string): boolean {
-  try {
-    return new RegExp(`^(?:${text})$`).test(name);
-  } catch {
-    return false;
-  }
+  return exportedBy(settings.statsInclusion.value, settings.exitOnZeroActiveConnections.value)(name);
 }

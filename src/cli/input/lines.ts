@@ -28,6 +28,8 @@ export function sourceOf(document: InputDocument, templatePath: readonly string[
       }
     }
   };
+  add('spec.template.metadata', positionAt(template, ['metadata']));
+  add('spec.template.metadata.annotations', positionAt(template, ['metadata', 'annotations']));
   add('spec.template.spec', positionAt(template, ['spec']));
   add('spec.template.spec.terminationGracePeriodSeconds', positionAt(template, ['spec', 'terminationGracePeriodSeconds']));
   addAnnotations('metadata.', positionAt(document.position, ['metadata', 'annotations']), valueAt(document.value, ['metadata', 'annotations']));

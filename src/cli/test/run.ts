@@ -27,7 +27,7 @@ export async function runTest({ flags, io }: Invocation): Promise<number> {
   if (paths.length === 0) {
     throw new UsageError('no test files: give files or folders with -f');
   }
-  const files = findTests(paths, io);
+  const files = findTests(paths);
   const wanted = flags.string('run');
   const results: CaseResult[] = [];
   for (const file of files) {
@@ -42,13 +42,12 @@ export async function runTest({ flags, io }: Invocation): Promise<number> {
   return failed.length > 0 ? EXIT_FINDINGS : EXIT_OK;
 }
 
-function findTests(paths: readonly string[], io: Invocation['io']): TestFile[] {
+function findTests(paths: readonly string[]): TestFile[] {
   const documents: InputDocument[] = [];
   for (const { path } of listSources(paths)) {
     const read = readSource(path);
     if (!read.ok) {
-      io.stderr.write(`${problemText(read.problem)}\n`);
-      continue;
+      throw new CliError(problemText(read.problem));
     }
     readDocuments(read.text, path, {
       wants: (kind) => kind === TEST_KIND,
@@ -56,8 +55,9 @@ function findTests(paths: readonly string[], io: Invocation['io']): TestFile[] {
         documents.push(document);
       },
       other: () => undefined,
+      // A test that cannot be read must not look like one that passed.
       problem: (problem) => {
-        io.stderr.write(`${problemText(problem)}\n`);
+        throw new CliError(problemText(problem));
       },
     });
   }

@@ -1,8 +1,7 @@
 // A control plane with a mesh and the operator on it: what every test of the operator starts from. Each test file has its
 // own, because policies are cluster-scoped: two operators on one cluster would both act.
 import { installCrds } from './crds.ts';
-import { startControlPlane, type ControlPlane, type KubeObject } from './cluster.ts';
-import type { AuditedWrite, ControlPlaneOptions } from './control-plane/index.ts';
+import { startControlPlane, type AuditedWrite, type ControlPlane, type ControlPlaneOptions, type KubeObject } from './control-plane/index.ts';
 import { installMesh, type MeshOptions } from './mesh.ts';
 import { installPermissions, OPERATOR_ACCOUNT, startOperator, type OperatorHandle, type StartOptions } from './operator.ts';
 

@@ -1,0 +1,226 @@
+// Whose a field is, and what happens when two write at once: no grace period may ever end below its user's.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { deployment, fixed, startScene, workloadPath, type Scene, type WorkloadObject } from '../support/scene.ts';
+
+jest.setTimeout(90_000);
+
+let scene: Scene;
+beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--foreign-change-wait', '1s'] } }); });
+afterAll(async () => { await scene.stop(); });
+
+const CONFIG = 'proxy.istio.io/config';
+
+function graceOf(workload: WorkloadObject): number {
+  return workload.spec.template.spec.terminationGracePeriodSeconds;
+}
+
+/** Counts the rollouts of a Deployment. Its generation would not do: the API server raises that for annotations too. */
+function revisionOf(workload: WorkloadObject): string | undefined {
+  return workload.metadata.annotations?.['deployment.kubernetes.io/revision'];
+}
+
+type Maker = (manifest: object) => Promise<unknown>;
+const makers: { how: string; owner: string; make: Maker }[] = [
+  { how: 'client-side kubectl apply', owner: 'kubectl-client-side-apply', make: async (manifest) => await scene.cluster.kubectlApply(JSON.stringify(manifest)) },
+  { how: 'server-side apply', owner: 'flux', make: async (manifest) => await scene.cluster.apply(manifest, { fieldManager: 'flux' }) },
+  { how: 'a plain create', owner: 'control-plane-support', make: async (manifest) => await scene.cluster.create(manifest) },
+];
+
+describe.each(makers)('a Deployment made by $how', ({ owner, make }) => {
+  const slug = owner.slice(0, 5);
+
+  it('is enforced: its defaulted grace period is nobody\'s', async () => {
+    const namespace = await scene.meshed('default');
+    await make(deployment(namespace, 'web'));
+
+    await scene.createPolicy(`default-${slug}`, fixed(namespace));
+
+    await scene.compliant(`default-${slug}`, 1);
+    expect(graceOf(await scene.workload(namespace, 'web'))).toBe(40);
+  });
+
+  it('keeps a lower grace period that it declares, whole, and the policy names its owner', async () => {
+    const namespace = await scene.meshed('lower');
+    const name = `lower-${slug}`;
+    await make(deployment(namespace, 'web', { grace: 5 }));
+    const before = await scene.workload(namespace, 'web');
+    const mark = scene.mark();
+
+    await scene.createPolicy(name, fixed(namespace));
+    const { status } = await scene.settled(name, ({ workloads }) => workloads?.conflicted === 1);
+
+    expect(status?.attention).toEqual([{
+      namespace, kind: 'Deployment', name: 'web', reason: 'FieldConflict',
+      message: expect.stringContaining(`spec.template.spec.terminationGracePeriodSeconds is declared by ${owner}`),
+    }]);
+    expect(status?.conditions).toEqual(expect.arrayContaining([
+      expect.objectContaining({ type: 'Ready', status: 'True' }),
+      expect.objectContaining({ type: 'Compliant', status: 'False', reason: 'AttentionNeeded' }),
+      expect.objectContaining({ type: 'Conflicted', status: 'True', reason: 'FieldConflict' }),
+    ]));
+    expect(scene.writes({ since: mark, namespace })).toEqual([]);
+    expect((await scene.workload(namespace, 'web')).metadata.generation).toBe(before.metadata.generation);
+    await scene.cluster.waitFor(`/api/v1/namespaces/${namespace}/events`, (list) =>
+      (list as unknown as { items: { reason: string; message: string }[] }).items.some(({ reason, message }) => reason === 'FieldConflict' && message.includes(owner)));
+
+    // Force takes it; what the policy takes it gives back.
+    await scene.patchPolicy(name, { conflicts: 'Force' });
+    await scene.compliant(name, 1);
+    expect(graceOf(await scene.workload(namespace, 'web'))).toBe(40);
+    await scene.rolledOut(namespace, 'web');
+    await scene.deletePolicy(name);
+    await scene.gone(name);
+    expect(graceOf(await scene.workload(namespace, 'web'))).toBe(5);
+  });
+
+  it('keeps a longer grace period', async () => {
+    const namespace = await scene.meshed('longer');
+    await make(deployment(namespace, 'web', { grace: 120 }));
+
+    await scene.createPolicy(`longer-${slug}`, fixed(namespace));
+
+    await scene.compliant(`longer-${slug}`, 1);
+    const workload = await scene.workload(namespace, 'web');
+    expect(graceOf(workload)).toBe(120);
+    expect(workload.spec.template.metadata?.annotations).toEqual({ [CONFIG]: expect.stringContaining('terminationDrainDuration: 35s') });
+  });
+
+  it('keeps an annotation that it declares, whichever key would be needed', async () => {
+    const namespace = await scene.meshed('declared');
+    const name = `declared-${slug}`;
+    await make(deployment(namespace, 'web', { annotations: { [CONFIG]: 'concurrency: 2\n' } }));
+    const mark = scene.mark();
+
+    await scene.createPolicy(name, fixed(namespace));
+    const { status } = await scene.settled(name, ({ workloads }) => workloads?.conflicted === 1);
+
+    expect(status?.attention?.[0]?.message).toContain(owner);
+    expect(scene.writes({ since: mark, namespace })).toEqual([]);
+  });
+});
+
+describe('two writers at once', () => {
+  it('leaves a grace period that a user raises while the operator writes', async () => {
+    const namespace = await scene.meshed('race');
+    const names = Array.from({ length: 12 }, (_, index) => `web-${index}`);
+    await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { grace: 5, replicas: 0 }))));
+    const watched = watchGrace(namespace);
+    // Each raise is one more chance to fall between the operator's read and its forced write.
+    const raises = Promise.all(names.map(async (name, index) => {
+      for (let round = 0; round < 6; round += 1) {
+        await new Promise((resolve) => { setTimeout(resolve, 10 + 7 * index); });
+        await scene.patchWorkload(namespace, name, { spec: { template: { spec: { terminationGracePeriodSeconds: 200 + round } } } }, 'user');
+      }
+    }));
+
+    await scene.createPolicy('race', fixed(namespace, { conflicts: 'Force' }));
+    await raises;
+    await scene.compliant('race', names.length);
+
+    for (const name of names) {
+      expect([name, graceOf(await scene.workload(namespace, name))]).toEqual([name, 205]);
+    }
+    const history = await watched.stop();
+    // Once a user has said 200 or more, nothing below what they said last was ever stored.
+    for (const [name, seen] of history) {
+      const raised = seen.slice(seen.findIndex((grace) => grace >= 200));
+      expect([name, raised]).toEqual([name, [...raised].sort((a, b) => a - b)]);
+    }
+  });
+
+  it('refuses its own write on a stale read, and then goes by what is there', async () => {
+    const namespace = await scene.meshed('stale');
+    const names = Array.from({ length: 8 }, (_, index) => `web-${index}`);
+    await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { grace: 5, replicas: 0 }))));
+    await scene.createPolicy('stale', fixed(namespace, { conflicts: 'Force', enforcement: 'Audit' }));
+    await scene.settled('stale', ({ workloads }) => workloads?.nonCompliant === names.length);
+    // A process that stands still has a cache that is old; what it sends first when it goes on is about the old objects.
+    process.kill(scene.operator.pid, 'SIGSTOP');
+    await scene.patchPolicy('stale', { enforcement: 'Enforce' });
+    await Promise.all(names.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { template: { spec: { terminationGracePeriodSeconds: 240 } } } }, 'user')));
+    process.kill(scene.operator.pid, 'SIGCONT');
+
+    await scene.compliant('stale', names.length);
+
+    for (const name of names) {
+      expect([name, graceOf(await scene.workload(namespace, name))]).toEqual([name, 240]);
+    }
+  });
+
+  it('makes one write where two policies change places, and the first original survives', async () => {
+    const namespace = await scene.meshed('places');
+    await scene.cluster.create(deployment(namespace, 'web', { annotations: { team: 'shop' } }));
+    const original = await scene.workload(namespace, 'web');
+    await scene.createPolicy('places-a', fixed(namespace, { priority: 10 }));
+    await scene.createPolicy('places-b', fixed(namespace, { priority: 5, drain: { mode: 'Fixed', duration: '60s' } }));
+    await scene.compliant('places-a', 1);
+    const { status } = await scene.settled('places-b', ({ workloads }) => workloads?.overridden === 1);
+    expect(status?.workloads).toMatchObject({ matched: 1, compliant: 0, overridden: 1 });
+    await scene.rolledOut(namespace, 'web');
+    const mark = scene.mark();
+
+    await scene.patchPolicy('places-b', { priority: 20 });
+    await scene.compliant('places-b', 1);
+    await scene.settled('places-a', ({ workloads }) => workloads?.overridden === 1);
+
+    expect(graceOf(await scene.workload(namespace, 'web'))).toBe(70);
+    expect(scene.writes({ since: mark, namespace })).toHaveLength(1);
+    await scene.rolledOut(namespace, 'web');
+    // Who has lost it does not wait for it, nor does it give it back.
+    await scene.deletePolicy('places-a');
+    await scene.gone('places-a', 5_000);
+    expect(graceOf(await scene.workload(namespace, 'web'))).toBe(70);
+    await scene.deletePolicy('places-b');
+    await scene.gone('places-b');
+    expect((await scene.workload(namespace, 'web')).spec.template).toEqual(original.spec.template);
+  });
+
+  it('passes a workload on without a restart where the other policy wants the same', async () => {
+    const namespace = await scene.meshed('same');
+    await scene.cluster.create(deployment(namespace, 'web'));
+    await scene.createPolicy('same-a', fixed(namespace, { priority: 10 }));
+    await scene.createPolicy('same-b', fixed(namespace, { priority: 5, onDelete: 'Orphan' }));
+    await scene.compliant('same-a', 1);
+    await scene.rolledOut(namespace, 'web');
+    const revision = revisionOf(await scene.workload(namespace, 'web'));
+
+    await scene.patchPolicy('same-b', { priority: 20 });
+    await scene.compliant('same-b', 1);
+    await scene.deletePolicy('same-a');
+    await scene.gone('same-a', 5_000);
+    await scene.rolledOut(namespace, 'web');
+    expect(revisionOf(await scene.workload(namespace, 'web'))).toBe(revision);
+
+    // And from then on the wishes of the second one hold.
+    await scene.deletePolicy('same-b');
+    await scene.gone('same-b');
+    await scene.untilWorkload(namespace, 'web', (workload) => workload.metadata.annotations?.['sidecardrain.io/state'] === undefined);
+    await scene.rolledOut(namespace, 'web');
+    const after = await scene.workload(namespace, 'web');
+    expect([graceOf(after), revisionOf(after)]).toEqual([40, revision]);
+  });
+});
+
+/** Every grace period that the API server ever stored, in order, per workload. */
+function watchGrace(namespace: string): { stop(): Promise<Map<string, number[]>> } {
+  const abort = new AbortController();
+  const seen = new Map<string, number[]>();
+  const running = (async () => {
+    try {
+      for await (const { object } of scene.cluster.client.watch(`${workloadPath(namespace, '').replace(/\/$/, '')}?watch=1`, abort.signal)) {
+        const { metadata, spec } = object as WorkloadObject;
+        seen.set(metadata.name, [...seen.get(metadata.name) ?? [], spec.template.spec.terminationGracePeriodSeconds]);
+      }
+    } catch {
+      // Ended by us.
+    }
+  })();
+  return {
+    async stop() {
+      await new Promise((resolve) => { setTimeout(resolve, 300); });
+      abort.abort();
+      await running;
+      return seen;
+    },
+  };
+}

@@ -8,7 +8,7 @@ export const STYLE = `
 :root[data-theme="light"]{color-scheme:light;${LIGHT}}
 :root[data-theme="dark"]{color-scheme:dark;${DARK}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Open Sans","DejaVu Sans",sans-serif}
+body{overflow-wrap:anywhere;margin:0;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Open Sans","DejaVu Sans",sans-serif}
 header,main,footer{max-width:1240px;margin:0 auto;padding:0 20px}
 header{padding-top:28px}
 footer{color:var(--dim);padding-top:24px;padding-bottom:32px}
@@ -35,7 +35,7 @@ button{cursor:pointer}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:8px 12px;border-bottom:1px solid var(--line);font-weight:400}
 tbody tr:last-child>*{border-bottom:0}
-thead th{background:var(--panel);white-space:nowrap;padding:0}
+thead th{overflow-wrap:normal;background:var(--panel);white-space:nowrap;padding:0}
 thead button{border:0;background:none;padding:8px 12px;font-weight:600;width:100%;text-align:left}
 thead button::after{content:" \\2195";color:var(--dim)}
 th[aria-sort=ascending] button::after{content:" \\2191";color:var(--text)}
@@ -48,6 +48,7 @@ tr[data-known="1"]{opacity:.8}
 p.place{margin:10px 0 4px}
 .dim{color:var(--dim)}
 .permalink{text-decoration:none;padding:0 4px}
+.badge,.tag,.filters{overflow-wrap:normal}
 .badge,.tag{display:inline-block;border-radius:10px;padding:0 9px;font-size:13px;line-height:20px;white-space:nowrap}
 .badge.error{color:var(--error);background:var(--error-bg)}.badge.warning{color:var(--warning);background:var(--warning-bg)}
 .badge.info{color:var(--info);background:var(--info-bg)}.badge.clean{color:var(--clean);background:var(--clean-bg)}

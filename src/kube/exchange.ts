@@ -3,6 +3,7 @@
 
 import type { Dispatcher } from 'undici';
 import { offAbort, onAbort } from './aborts.ts';
+import type { AbortWatch } from './aborts.ts';
 import { ConnectionError, errorText } from './errors.ts';
 
 export interface Answer {
@@ -24,11 +25,12 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   private settled = false;
   private timer: NodeJS.Timeout | undefined;
   private failure: Error | undefined;
+  private abortWatch: AbortWatch | undefined;
 
   constructor(
     private readonly resolve: (value: T) => void,
     private readonly reject: (error: unknown) => void,
-    private readonly signal: AbortSignal | undefined,
+    signal: AbortSignal | undefined,
     protected readonly what: string,
   ) {
     if (signal === undefined) return;
@@ -36,7 +38,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
       this.cancel(abortReason(signal));
       return;
     }
-    onAbort(signal, this.onAbort);
+    this.abortWatch = onAbort(signal, () => { this.cancel(abortReason(signal)); });
   }
 
   protected abstract onStart(): void;
@@ -119,14 +121,10 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     this.reject(error);
   }
 
-  private readonly onAbort = (): void => {
-    this.cancel(abortReason(this.signal));
-  };
-
   private finish(): void {
     this.settled = true;
     this.stopTimer();
-    if (this.signal !== undefined) offAbort(this.signal, this.onAbort);
+    if (this.abortWatch !== undefined) offAbort(this.abortWatch);
   }
 }
 

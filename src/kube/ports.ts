@@ -63,10 +63,10 @@ export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal):
   return new Promise((resolve) => {
     const end = () => {
       clock.clearTimeout(handle);
-      if (signal !== undefined) offAbort(signal, end);
+      if (watch !== undefined) offAbort(watch);
       resolve();
     };
     const handle = clock.setTimeout(end, milliseconds);
-    if (signal !== undefined) onAbort(signal, end);
+    const watch = signal === undefined ? undefined : onAbort(signal, end);
   });
 }

@@ -173,10 +173,9 @@ export class Transport {
     if (signal === undefined) return this.writes.add(work, options);
     if (signal.aborted) return Promise.reject(abortReason(signal));
     return new Promise((resolve, reject) => {
-      const leave = () => { reject(abortReason(signal)); };
-      onAbort(signal, leave);
+      const watch = onAbort(signal, () => { reject(abortReason(signal)); });
       this.writes.add(() => {
-        offAbort(signal, leave);
+        offAbort(watch);
         return signal.aborted ? Promise.reject(abortReason(signal)) : work();
       }, options).then(resolve, reject);
     });

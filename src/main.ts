@@ -1,13 +1,22 @@
 import { basename } from 'node:path';
 import { cliCommands } from './cli/commands.ts';
-import { EXIT_CANNOT } from './cli/command.ts';
+import { EXIT_CANNOT, type Command } from './cli/command.ts';
 import { runCli } from './cli/run.ts';
-import { controllerCommand } from './controller-command.ts';
 
 /** As kubectl names its plugins: `kubectl-sidecar_drain` is called as `kubectl sidecar-drain`. */
 function programName(path: string | undefined): string {
   const name = basename(path ?? '').replace(/\.(js|mjs|cmd|exe)$/, '');
   return name.startsWith('kubectl-') ? `kubectl ${name.slice('kubectl-'.length).replaceAll('_', '-')}` : 'sidecar-drain';
+}
+
+/** The operator and the Kubernetes client are most of the program: the commands that work on files start without them. */
+async function commandsFor(name: string | undefined): Promise<readonly Command[]> {
+  const own = cliCommands();
+  if (name !== 'completion' && own.some((command) => command.name === name)) {
+    return own;
+  }
+  const { controllerCommand } = await import('./controller-command.ts');
+  return cliCommands([controllerCommand]);
 }
 
 // `sidecar-drain lint | head` closes the pipe early: that is no error.
@@ -21,7 +30,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   process.exitCode = await runCli(process.argv.slice(2), {
     program: programName(process.argv[1]),
-    commands: cliCommands([controllerCommand]),
+    commands: await commandsFor(process.argv[2]),
     io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env },
   });
 } catch (error) {

@@ -8,11 +8,12 @@ import { apiReference } from './generate/api-reference.mjs';
 import { apiSchema } from './generate/api-schema.mjs';
 import { apiTypes } from './generate/api-types.mjs';
 import { chart } from './generate/chart.mjs';
+import { cli } from './generate/cli.mjs';
 import { permissions } from './generate/permissions.mjs';
 import { root } from './generate/root.mjs';
 import { termination } from './generate/termination.mjs';
 
-export const generators = [apiTypes, apiSchema, apiReference, chart, permissions, termination];
+export const generators = [apiTypes, apiSchema, apiReference, chart, cli, permissions, termination];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */
 export async function differing(folder = root) {

@@ -83,7 +83,7 @@ function unknownFlag(written: string, flags: readonly Flag[]): string {
 
 function checkPositionals(command: Command, given: readonly string[]): void {
   const wanted = command.positionals ?? [];
-  const surplus = given[wanted.length];
+  const surplus = wanted.at(-1)?.multiple === true ? undefined : given[wanted.length];
   if (surplus !== undefined) {
     throw new UsageError(wanted.length === 0
       ? `${command.name} takes no argument: ${surplus} (files are given with -f)`

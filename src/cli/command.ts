@@ -32,6 +32,8 @@ export interface Positional {
   readonly name: string;
   readonly description: string;
   readonly required?: boolean;
+  /** Only the last one: it takes all that follow. */
+  readonly multiple?: boolean;
   readonly choices?: readonly string[];
 }
 

@@ -13,7 +13,7 @@ export function programHelp(program: string, commands: readonly Command[]): stri
     'commands:',
     ...table(commands.map((command) => [command.name, command.summary])),
     '',
-    `A first look, with nothing installed and nothing written: ${program} lint -f FOLDER, or ${program} lint --cluster.`,
+    `A first look, with nothing installed and nothing written: ${program} lint FOLDER, or ${program} lint --cluster.`,
     `Flags, environment variables and exit codes of a command: ${program} COMMAND --help.`,
     '',
   ].join('\n');
@@ -38,7 +38,10 @@ export function commandHelp(program: string, command: Command): string {
 }
 
 export function usageOf(program: string, command: Command): string {
-  const positionals = (command.positionals ?? []).map((one) => (one.required === true ? one.name : `[${one.name}]`));
+  const positionals = (command.positionals ?? []).map((one) => {
+    const name = one.multiple === true ? `${one.name}...` : one.name;
+    return one.required === true ? name : `[${name}]`;
+  });
   return [program, command.name, ...positionals, '[FLAGS]'].join(' ');
 }
 

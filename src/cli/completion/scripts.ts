@@ -52,7 +52,7 @@ _sidecar_drain() {
 ${cases.join('\n')}
   esac
 }
-complete -o filenames -F _sidecar_drain ${PROGRAM}
+complete -o filenames -o default -F _sidecar_drain ${PROGRAM}
 `;
 }
 

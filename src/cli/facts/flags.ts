@@ -1,8 +1,16 @@
 import { parseGoDuration } from '../../drain/duration.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from '../../drain/model/mesh.ts';
 import { DEFAULT_ENDPOINT_DELAY_SECONDS, DEFAULT_LONGEST_REQUEST_SECONDS } from '../../drain/timeline/application.ts';
-import { UsageError, type ExitCode, type Flag, type FlagValues, type Variable } from '../command.ts';
+import { UsageError, type ExitCode, type Flag, type FlagValues, type Invocation, type Positional, type Variable } from '../command.ts';
 import { FILE_LIMIT_BYTES } from '../input/sources.ts';
+
+/** What stands behind the flags is input as well, so that `lint FOLDER` and what hooks append both work. */
+export const INPUT_POSITIONALS: readonly Positional[] = [{ name: 'FILE', multiple: true, description: 'As with -f: files, folders, or - for standard input.' }];
+
+/** The files that a command was given, in either way. */
+export function inputPaths({ flags, positionals }: Pick<Invocation, 'flags' | 'positionals'>): readonly string[] {
+  return [...flags.strings('file'), ...positionals];
+}
 
 /** The flags that several commands share: where the input comes from, and what cannot be seen in it. */
 
@@ -17,6 +25,11 @@ export const INPUT_FLAGS: readonly Flag[] = [
   },
   { name: 'max-file-size', type: 'string', value: 'MIB', default: `${FILE_LIMIT_BYTES / 1024 / 1024}`, description: 'Files larger than this many MiB are not read.' },
 ];
+
+/** For hooks that hand over whatever has changed. */
+export const ALLOW_EMPTY_FLAG: Flag = {
+  name: 'allow-empty', type: 'boolean', description: 'Input without any workload is fine (exit code 0), for hooks that see changed files only.',
+};
 
 export const CLUSTER_FLAGS: readonly Flag[] = [
   {

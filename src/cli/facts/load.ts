@@ -6,7 +6,7 @@ import { problemText } from '../input/problems.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import { progressOn } from '../output/progress.ts';
 import type { ClusterLook } from './cluster.ts';
-import { maxFileBytes, statedBy } from './flags.ts';
+import { inputPaths, maxFileBytes, statedBy } from './flags.ts';
 import type { JudgeContext } from './judge.ts';
 import { factsOf } from './mesh.ts';
 
@@ -25,14 +25,16 @@ export interface LoadOptions {
   readonly alsoFiles?: readonly string[];
   /** `alsoFiles` alone are enough. */
   readonly filesOptional?: boolean;
+  /** The command's positional arguments are files. */
+  readonly positionalFiles?: boolean;
 }
 
 /** Reads what the flags name: files, standard input, a cluster. Throws where nothing could be judged. */
-export async function load({ flags, io }: Invocation, options: LoadOptions = {}): Promise<Loaded> {
-  const paths = flags.strings('file');
+export async function load({ flags, io, positionals }: Invocation, options: LoadOptions = {}): Promise<Loaded> {
+  const paths = options.positionalFiles === true ? inputPaths({ flags, positionals }) : flags.strings('file');
   const useCluster = flags.boolean('cluster');
   if (paths.length === 0 && !useCluster && options.filesOptional !== true) {
-    throw new UsageError('no input: give files or folders with -f (- is standard input), or --cluster');
+    throw new UsageError('no input: give files or folders (- is standard input), or --cluster');
   }
   const stated = statedBy(flags);
   const namespace = flags.string('namespace');

@@ -12,7 +12,7 @@ import { makeReport } from './report.ts';
 
 export async function runLint(invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
-  const loaded = await load(invocation);
+  const loaded = await load(invocation, { positionalFiles: true });
   reportProblems(loaded, invocation);
   if (!flags.boolean('allow-empty')) {
     requireWorkloads(loaded);

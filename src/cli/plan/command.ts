@@ -1,5 +1,5 @@
 import { EXIT_FINDINGS, EXIT_OK, type Command } from '../command.ts';
-import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS } from '../facts/flags.ts';
+import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS, INPUT_POSITIONALS } from '../facts/flags.ts';
 
 export const planCommand: Command = {
   name: 'plan',
@@ -7,6 +7,7 @@ export const planCommand: Command = {
   description: 'Decides for every workload as the operator would: which policy governs it, what would be written and why, what is in the way, '
     + 'how many pods restart, and how much longer pods, node drains and the end of hung pods take. Policies in Audit are shown as if they governed. '
     + 'The hash names the plan: it is the same as long as the same changes would be made.',
+  positionals: INPUT_POSITIONALS,
   flags: [
     ...INPUT_FLAGS,
     { name: 'policy', short: 'p', type: 'string', multiple: true, value: 'FILE|DIR', description: 'Policies that are not among the other input.' },
@@ -22,7 +23,7 @@ export const planCommand: Command = {
   environment: FACT_VARIABLES,
   exitCodes: [{ code: EXIT_OK, meaning: 'the plan was made' }, { code: EXIT_FINDINGS, meaning: 'it contains what --fail-on names' }, CANNOT_EXIT],
   examples: [
-    { arguments: 'plan -f deploy/ -p policy.yaml', text: 'What a policy would do to a repository.' },
+    { arguments: 'plan deploy/ -p policy.yaml', text: 'What a policy would do to a repository.' },
     { arguments: 'plan --cluster -p policy.yaml', text: 'What a new policy would do to the running workloads.' },
     { arguments: 'plan --cluster -o json', text: 'For a pull request\'s bot.' },
   ],

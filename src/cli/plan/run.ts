@@ -12,7 +12,7 @@ const ATTENTION: readonly WorkloadOutcome[] = ['Conflicted', 'Failed', 'Unknown'
 
 export async function runPlan(invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
-  const loaded = await load(invocation, { alsoFiles: flags.strings('policy') });
+  const loaded = await load(invocation, { alsoFiles: flags.strings('policy'), positionalFiles: true });
   reportProblems(loaded, invocation);
   requireWorkloads(loaded);
   requirePolicies(loaded);

@@ -1,5 +1,5 @@
 import { EXIT_FINDINGS, EXIT_OK, type Command } from '../command.ts';
-import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS } from '../facts/flags.ts';
+import { ALLOW_EMPTY_FLAG, CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS, INPUT_POSITIONALS } from '../facts/flags.ts';
 
 export const RENDER_OUTPUTS = ['manifests', 'diff', 'kustomize', 'json-patch', 'argocd', 'flux', 'vap'] as const;
 export type RenderOutput = (typeof RENDER_OUTPUTS)[number];
@@ -11,6 +11,7 @@ export const renderCommand: Command = {
     + 'and a second run changes nothing. Policies in Audit count as if they enforced.\n'
     + 'argocd, flux and vap print rules that fit the policies instead: what Argo CD and Flux have to leave alone where the operator writes, '
     + 'and a ValidatingAdmissionPolicy for the part of the promise that CEL can check.',
+  positionals: INPUT_POSITIONALS,
   flags: [
     ...INPUT_FLAGS,
     { name: 'policy', short: 'p', type: 'string', multiple: true, value: 'FILE|DIR', description: 'Policies that are not among the other input.' },
@@ -18,6 +19,7 @@ export const renderCommand: Command = {
     { name: 'output', short: 'o', type: 'string', value: RENDER_OUTPUTS.join('|'), choices: RENDER_OUTPUTS, default: 'manifests', description: 'What to print.' },
     { name: 'in-place', short: 'i', type: 'boolean', description: 'Change the files themselves and print nothing but their names.' },
     { name: 'check', type: 'boolean', description: 'Exit code 1 where something would be changed: for CI, that rendered files are up to date.' },
+    ALLOW_EMPTY_FLAG,
     ...FACT_FLAGS,
   ],
   environment: FACT_VARIABLES,
@@ -27,10 +29,10 @@ export const renderCommand: Command = {
     CANNOT_EXIT,
   ],
   examples: [
-    { arguments: 'render -f deploy/ -p policy.yaml --in-place', text: 'Into the repository.' },
-    { arguments: 'render -f deploy/ -p policy.yaml -o diff', text: 'What that would change.' },
-    { arguments: 'render -f - -p policy.yaml', text: 'As a filter behind helm template or kustomize build.' },
-    { arguments: 'render -f deploy/ -p policy.yaml -o kustomize > components/drain/kustomization.yaml', text: 'As a component for overlays.' },
+    { arguments: 'render deploy/ -p policy.yaml --in-place', text: 'Into the repository.' },
+    { arguments: 'render deploy/ -p policy.yaml -o diff', text: 'What that would change.' },
+    { arguments: 'render - -p policy.yaml', text: 'As a filter behind helm template or kustomize build.' },
+    { arguments: 'render deploy/ -p policy.yaml -o kustomize > components/drain/kustomization.yaml', text: 'As a component for overlays.' },
     { arguments: 'render -p policy.yaml -o vap', text: 'A ValidatingAdmissionPolicy; needs no manifests.' },
   ],
   async run(invocation) {

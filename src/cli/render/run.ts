@@ -2,6 +2,7 @@ import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
+import { inputPaths } from '../facts/flags.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import { judgedKind } from '../input/kinds.ts';
 import { listSources, readSource, readStdin, STDIN_NAME } from '../input/sources.ts';
@@ -40,25 +41,28 @@ export async function runRender(invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
   const output = (flags.string('output') ?? 'manifests') as RenderOutput;
   const inPlace = flags.boolean('in-place');
+  const paths = inputPaths(invocation);
   if (inPlace && output !== 'manifests') {
     throw new UsageError('--in-place changes manifests: it goes with no other --output');
   }
   if (output === 'argocd' || output === 'flux' || output === 'vap') {
     return printRules(output, invocation);
   }
-  if (flags.strings('file').length === 0) {
-    throw new UsageError('no manifests: give files or folders with -f (- is standard input)');
+  if (paths.length === 0) {
+    throw new UsageError('no manifests: give files or folders (- is standard input)');
   }
   // Standard input can be read once only, and is needed as it was written.
-  const stdin = flags.strings('file').includes('-') ? await readStdin(io.stdin) : undefined;
+  const stdin = paths.includes('-') ? await readStdin(io.stdin) : undefined;
   const texts = new Map<string, string>(stdin?.ok === true ? [[STDIN_NAME, stdin.text]] : []);
   const shapes = new Map<Workload, ManifestShape>();
   const loaded = await load(
     stdin?.ok === true ? { ...invocation, io: { ...io, stdin: streamOf(stdin.text) } } : invocation,
-    { alsoFiles: flags.strings('policy'), onWorkload: ({ value }, workload) => shapes.set(workload, shapeOf(value, workload)) },
+    { alsoFiles: flags.strings('policy'), positionalFiles: true, onWorkload: ({ value }, workload) => shapes.set(workload, shapeOf(value, workload)) },
   );
   reportProblems(loaded, invocation);
-  requireWorkloads(loaded);
+  if (!flags.boolean('allow-empty')) {
+    requireWorkloads(loaded);
+  }
   requirePolicies(loaded);
   const { rendered, blocked } = renderAll(loaded, shapes);
   for (const line of blocked) {
@@ -85,7 +89,7 @@ export async function runRender(invocation: Invocation): Promise<number> {
       io.stdout.write(unifiedDiff(file === STDIN_NAME ? 'stdin' : file, readAgain(file, texts), text));
     }
   } else {
-    printManifests(flags.strings('file'), edited.changed, texts, io);
+    printManifests(paths, edited.changed, texts, io);
   }
   return exitCode(edited.changed.size > 0, blocked.length + edited.refused > 0, flags.boolean('check'));
 }
@@ -172,11 +176,11 @@ function streamOf(text: string): Invocation['io']['stdin'] {
 
 async function printRules(output: 'argocd' | 'flux' | 'vap', invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
-  const paths = [...flags.strings('file'), ...flags.strings('policy')];
+  const paths = [...inputPaths(invocation), ...flags.strings('policy')];
   if (paths.length === 0 && !flags.boolean('cluster')) {
     throw new UsageError(`no policy: give one with -p (--output ${output} needs no manifests)`);
   }
-  const loaded = await load(invocation, { alsoFiles: flags.strings('policy'), filesOptional: true });
+  const loaded = await load(invocation, { alsoFiles: flags.strings('policy'), filesOptional: true, positionalFiles: true });
   reportProblems(loaded, invocation);
   requirePolicies(loaded);
   const rules = await import('./rules.ts');

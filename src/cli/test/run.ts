@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Workload } from '../../drain/model/workload.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, FlagValues, UsageError, type Invocation } from '../command.ts';
-import { FACT_FLAGS, INPUT_FLAGS, statedBy } from '../facts/flags.ts';
+import { FACT_FLAGS, INPUT_FLAGS, inputPaths, statedBy } from '../facts/flags.ts';
 import { judge, type JudgeContext } from '../facts/judge.ts';
 import { factsOf } from '../facts/mesh.ts';
 import { collect } from '../input/collect.ts';
@@ -22,10 +22,10 @@ interface CaseResult {
   readonly differences: readonly Difference[];
 }
 
-export async function runTest({ flags, io }: Invocation): Promise<number> {
-  const paths = flags.strings('file');
+export async function runTest({ flags, io, positionals }: Invocation): Promise<number> {
+  const paths = inputPaths({ flags, positionals });
   if (paths.length === 0) {
-    throw new UsageError('no test files: give files or folders with -f');
+    throw new UsageError('no test files: give files or folders');
   }
   const files = findTests(paths);
   const wanted = flags.string('run');

@@ -62,7 +62,7 @@ describe('input that is not as it should be', () => {
 
   it.each([
     ['no such file', ['-f', 'nowhere.yaml'], /nowhere\.yaml: no such file/],
-    ['no input', [], /-f/],
+    ['no input', [], /no input: give files/],
     ['only what is broken', ['-f', 'BROKEN'], /nothing to judge/],
     ['an empty folder', ['-f', 'EMPTY'], /nothing to judge/],
     ['a folder without workloads', ['-f', 'SERVICES'], /none of them with a pod template/],

@@ -107,7 +107,10 @@ export class Operator {
             this.addWorkload(key, false);
           }
         },
-        onOffSwitch: () => { this.addAllWorkloads(); },
+        onOffSwitch: () => {
+          this.addAllWorkloads();
+          this.addAllPolicies();
+        },
       },
     });
     const { caches, ledger } = this;
@@ -185,9 +188,7 @@ export class Operator {
     this.options.metrics.setLeader(this.options.leaseName, true);
     this.workloadController.findRollouts();
     this.addAllWorkloads();
-    for (const policy of this.caches.policies.store.values()) {
-      this.policies.addAfter(policy.record.name, STATUS_DELAY_MS);
-    }
+    this.addAllPolicies();
     for (const controller of this.controllers) {
       controller.start();
     }
@@ -224,6 +225,12 @@ export class Operator {
     }
     for (const workload of this.caches.allWorkloads()) {
       this.workloads.add(workloadKey(workload), 'initial');
+    }
+  }
+
+  private addAllPolicies(): void {
+    for (const { record } of this.caches.policies.store.values()) {
+      this.policies.addAfter(record.name, STATUS_DELAY_MS);
     }
   }
 

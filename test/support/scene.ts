@@ -14,6 +14,8 @@ export interface SceneOptions {
   readonly operator?: StartOptions | false;
 }
 
+export type { KubeObject } from './control-plane/index.ts';
+
 export interface Condition {
   readonly type: string;
   readonly status: string;
@@ -115,10 +117,10 @@ export class Scene {
     try {
       return await this.cluster.waitFor<PolicyObject>(policyPath(name), (object) =>
         object.status !== undefined && object.status.observedGeneration === object.metadata.generation && accept(object.status), timeoutMs);
-    } catch (error) {
+    } catch {
       const object = await this.cluster.client.raw<PolicyObject>('GET', policyPath(name));
       const log = this.operator.lines.slice(-8).map((line) => JSON.stringify(line)).join('\n');
-      throw new Error(`policy ${name} was not as expected; its status: ${JSON.stringify(object.body.status)}\nthe operator said last:\n${log}`, { cause: error });
+      throw new Error(`policy ${name} was not as expected; its status: ${JSON.stringify(object.body.status)}\nthe operator said last:\n${log}`);
     }
   }
 

@@ -63,7 +63,7 @@ describe('explain', () => {
 
   it('says why a policy of the input is not for the workload', async () => {
     const flags = MESH.filter((flag) => flag !== '--namespace-labels' && flag !== 'istio-injection=enabled');
-    const output = await json('deployment/checkout', ...example('classic-default'), ...POLICY, ...flags);
+    const output = await json('deployment/checkout', ...example('classic-default'), '-f', 'test/fixtures/cli/policy-by-namespace-label.yaml', ...flags);
 
     expect(output.policy).toBeUndefined();
     expect(output.otherPolicies).toEqual([{ name: 'slow-requests', why: 'the labels of the namespace are not known: add its manifest, or say --namespace-labels' }]);

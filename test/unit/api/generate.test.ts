@@ -41,7 +41,7 @@ describe('generated files', () => {
     } finally {
       await rm(empty, { recursive: true });
     }
-  });
+  }, GENERATES_MS);
 });
 
 describe('CEL as TypeScript', () => {

@@ -98,6 +98,12 @@ export class Operator {
           if (own !== undefined) {
             this.proxyConfigs.add(own);
           }
+          // One of somebody else's that goes may have been what ours had to stay away from.
+          for (const { record } of this.caches.policies.store.values()) {
+            if (record.intent.environment === 'ProxyConfig') {
+              this.proxyConfigs.add(keyOf(record.name, resource.namespace));
+            }
+          }
           // One in the root namespace concerns the whole mesh.
           if (resource.namespace === this.caches.meshFacts().rootNamespace) {
             this.meshChanged();

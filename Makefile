@@ -81,6 +81,10 @@ demo: build ## From nothing to a converged mesh and back, on a control plane of 
 bench: build ## Measure the operator against a bare writer
 	@$(RUN) bench/main.ts
 
+.PHONY: bench-cli
+bench-cli: build ## Measure lint on 10,000 documents beside the bare parse of the same bytes
+	@$(RUN) bench/cli.ts
+
 ##@ Clean up
 
 .PHONY: clean

@@ -116,7 +116,7 @@ function matchConditions({ spec: { match } }: PolicyRecord): { name: string; exp
     { name: 'not-exempt', expression: `!("${EXEMPT_ANNOTATION}" in object.metadata.?annotations.orValue({}))` },
     { name: 'not-system', expression: `!(object.metadata.namespace in ${JSON.stringify(SYSTEM_NAMESPACES)})` },
     { name: 'no-controller', expression: '!object.metadata.?ownerReferences.orValue([]).exists(o, has(o.controller) && o.controller)' },
-    { name: 'not-kept-out', expression: `${labels}.?["${INJECT_KEY}"].orValue("") != "false"` },
+    { name: 'not-kept-out', expression: `${labels}[?"${INJECT_KEY}"].orValue("") != "false"` },
     ...(match.names === undefined ? [] : [{ name: 'names', expression: match.names.map((pattern) => `object.metadata.name.matches(${JSON.stringify(patternRegex(pattern))})`).join(' || ') }]),
     ...labelConditions(match.workloadSelector, labels),
   ];
@@ -129,7 +129,7 @@ function patternRegex(pattern: string): string {
 }
 
 function labelConditions(selector: PolicySelector | undefined, labels: string): { name: string; expression: string }[] {
-  const value = (key: string): string => `${labels}.?[${JSON.stringify(key)}]`;
+  const value = (key: string): string => `${labels}[?${JSON.stringify(key)}]`;
   const conditions = [
     ...Object.entries(selector?.matchLabels ?? {}).map(([key, wanted]) => `${value(key)} == optional.of(${JSON.stringify(wanted)})`),
     ...(selector?.matchExpressions ?? []).map(({ key, operator, values }) => {

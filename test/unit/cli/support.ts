@@ -61,14 +61,16 @@ export interface Sketch {
   /** The text of proxy.istio.io/config. */
   readonly config?: string;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** The API server wants a selector; nothing else does. */
+  readonly selector?: boolean;
 }
 
 /** A Deployment as people write it. */
-export function deployment({ name = 'checkout', namespace, kind = 'Deployment', grace, config, annotations }: Sketch = {}): string {
+export function deployment({ name = 'checkout', namespace, kind = 'Deployment', grace, config, annotations, selector = false }: Sketch = {}): string {
   const lines = [
     'apiVersion: apps/v1', `kind: ${kind}`, 'metadata:', `  name: ${name}`, ...(namespace === undefined ? [] : [`  namespace: ${namespace}`]),
     ...(annotations === undefined ? [] : ['  annotations:', ...Object.entries(annotations).map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`)]),
-    'spec:', '  replicas: 2', '  template:', '    metadata:', `      labels: {app: ${name}}`,
+    'spec:', '  replicas: 2', ...(selector ? [`  selector: {matchLabels: {app: ${name}}}`] : []), '  template:', '    metadata:', `      labels: {app: ${name}}`,
     ...(config === undefined ? [] : ['      annotations:', '        proxy.istio.io/config: |', ...config.trimEnd().split('\n').map((line) => `          ${line}`)]),
     '    spec:', ...(grace === undefined ? [] : [`      terminationGracePeriodSeconds: ${grace}`]),
     '      containers:', '      - name: server', '        image: example/server:1  # pinned by the release', '',

@@ -40,6 +40,7 @@ thead button{border:0;background:none;padding:8px 12px;font-weight:600;width:100
 thead button::after{content:" \\2195";color:var(--dim)}
 th[aria-sort=ascending] button::after{content:" \\2191";color:var(--text)}
 th[aria-sort=descending] button::after{content:" \\2193";color:var(--text)}
+td a[href^="#code-"]{white-space:nowrap}
 tbody th{font-weight:600;overflow-wrap:anywhere;min-width:150px}
 td:last-child{min-width:320px}
 tr:target>*,dt:target{background:var(--mark)}

@@ -165,7 +165,9 @@ export class WorkloadController {
       this.noteWrite(key, await this.apply(workload, state, policy, values, decision.reverts, signal), me);
     } catch (error) {
       this.releasePlace(key);
-      return this.failedWrite(workload, error);
+      return this.failedWrite(workload, error, (message) => {
+        this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Failed', reason: '', message }));
+      });
     }
     metrics.written(policy.name, 'apply');
     const what = decision.changes.map((change) => change.why).join('; ');
@@ -319,7 +321,7 @@ export class WorkloadController {
     return done;
   }
 
-  private failedWrite(workload: Workload, error: unknown): Outcome {
+  private failedWrite(workload: Workload, error: unknown, refused: (message: string) => void = () => undefined): Outcome {
     if (isApiError(error)) {
       // 409: somebody else wrote since we read. The watch brings the newer object; a short wait covers the rest.
       if (error.isConflict) {
@@ -330,7 +332,10 @@ export class WorkloadController {
         return done;
       }
       if (error.isInvalid || error.isSchemaError || error.isForbidden) {
-        this.options.recorder.event(subjectOf(workload), 'Warning', 'DrainWriteRefused', error.message);
+        const message = `the API server refused the write: ${error.message}`;
+        refused(message);
+        this.options.logger.warn('a write was refused', { workload: workloadKey(workload), error });
+        this.options.recorder.event(subjectOf(workload), 'Warning', 'DrainWriteRefused', message);
         return error.isForbidden ? requeueAfter(60_000) : terminal(error);
       }
     }

@@ -58,9 +58,13 @@ export async function startOperator(cluster: Cluster, options: StartOptions = {}
   const kubeconfig = options.kubeconfig ?? await cluster.kubeconfigFor(OPERATOR_ACCOUNT);
   const healthPort = await freePort();
   const metricsPort = await freePort();
+  const defaults = [
+    ['--kubeconfig', kubeconfig], ['--namespace', OPERATOR_NAMESPACE], ['--log-format', 'json'],
+    ['--health-probe-bind-address', `127.0.0.1:${healthPort}`], ['--metrics-bind-address', `127.0.0.1:${metricsPort}`],
+  ] as const;
+  const given = options.args ?? [];
   const child = spawn(process.execPath, [
-    ...(options.nodeFlags ?? []), program, 'controller', '--kubeconfig', kubeconfig, '--namespace', OPERATOR_NAMESPACE, '--log-format', 'json',
-    '--health-probe-bind-address', `127.0.0.1:${healthPort}`, '--metrics-bind-address', `127.0.0.1:${metricsPort}`, ...(options.args ?? []),
+    ...(options.nodeFlags ?? []), program, 'controller', ...defaults.filter(([flag]) => !given.includes(flag)).flat(), ...given,
   ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
   const handle = watch(child, healthPort, metricsPort);
   if (options.wait !== false) {

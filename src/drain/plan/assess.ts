@@ -51,7 +51,7 @@ export function assess(input: AssessInput): Assessment {
   const decideUnder = (policy: PolicyRecord, mayWrite: boolean): Decision => {
     const own = policy.intent.environment === 'ProxyConfig' ? input.ownProxyConfig?.(policy, workload.namespace) : undefined;
     return decide({
-      workload, namespace, mesh,
+      workload, namespace, mesh, proxy,
       policy: {
         name: policy.name, uid: policy.uid, onDelete: policy.spec.onDelete, ...limitOf(policy), intent: policy.intent, conflicts: policy.spec.conflicts, mayWrite,
         matchedByName: policy.compiled !== undefined && matchesByName(policy.compiled, workload.name),

@@ -4,7 +4,7 @@ import { findingsOf } from '../findings/checks.ts';
 import { effectiveSettings } from '../mesh/settings.ts';
 import type { Change, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
-import type { EffectiveSettings } from '../model/settings.ts';
+import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
 import type { ManagedField, Seconds, Workload } from '../model/workload.ts';
 import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
 import { decodeState, templateBefore, valuesInPlace, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
@@ -47,6 +47,8 @@ export interface DecideInput {
   readonly mesh: MeshFacts;
   readonly policy: DecidingPolicy;
   readonly ownProxyConfig?: OwnProxyConfig;
+  /** The proxy of the workload's present template, where it is known already. */
+  readonly proxy?: ProxyVerdict;
   /** Seconds since 1970, and how long to hold back after foreign changes. Absent where nothing is ever written (files). */
   readonly patience?: { readonly now: Seconds; readonly rules: Patience; readonly undoneSince?: Seconds };
 }
@@ -62,7 +64,7 @@ interface Judged {
 export function decide(input: DecideInput): Decision {
   const { workload, policy } = input;
   const { intent } = policy;
-  const judge = (template: Workload['template']): Judged => judgeTemplate(template, input);
+  const judge = judgeOnce(input);
   const before = judge(workload.template);
   const findings = findingsOf({ workload, settings: before.settings, intent, clocks: before.clocks });
   const needsMinimumDrain = minimumDrainByProxyConfig(input, before);
@@ -158,10 +160,24 @@ function held(hold: Hold, stop: (outcome: WorkloadOutcome, found: Finding) => De
   return { ...stop(hold.fight ? 'Conflicted' : mayWrite ? 'Pending' : 'NonCompliant', found), notBefore: hold.until };
 }
 
+type Judge = (template: Workload['template']) => Judged;
+
+/** A plan asks for the template that stands there several times over. */
+function judgeOnce(input: DecideInput): Judge {
+  const judged = new Map<Workload['template'], Judged>();
+  return (template) => {
+    const known = judged.get(template) ?? judgeTemplate(template, input);
+    judged.set(template, known);
+    return known;
+  };
+}
+
 function judgeTemplate(template: Workload['template'], input: DecideInput): Judged {
   const { annotations: workloadAnnotations, rolledOutAt } = input.workload;
+  const proxy = template === input.workload.template ? input.proxy : undefined;
   const settings = effectiveSettings({
-    template, workloadAnnotations, namespace: input.namespace, mesh: input.mesh, ...(rolledOutAt === undefined ? {} : { rolledOutAt }),
+    template, workloadAnnotations, namespace: input.namespace, mesh: input.mesh,
+    ...(rolledOutAt === undefined ? {} : { rolledOutAt }), ...(proxy === undefined ? {} : { proxy }),
   });
   const { intent } = input.policy;
   const clocks: Clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
@@ -246,7 +262,7 @@ interface Planned {
 }
 
 /** Works out the values, and proves on the edited template that the promise then holds. */
-function plan(original: Workload['template'], input: DecideInput, judge: (template: Workload['template']) => Judged): Planned | { blocked: Finding } {
+function plan(original: Workload['template'], input: DecideInput, judge: Judge): Planned | { blocked: Finding } {
   const { intent } = input.policy;
   // Where the annotation would not count now, a later Istio must not find it there.
   const native = intent.form === 'Native' && judge(original).settings.proxy.kind !== 'Native'
@@ -271,7 +287,8 @@ function plan(original: Workload['template'], input: DecideInput, judge: (templa
       why.set(field, reason);
     }
   }
-  const drained = judge(applyToTemplate(original, values));
+  const drainedTemplate = applyToTemplate(original, values);
+  const drained = judge(drainedTemplate);
   const stillBroken = brokenDrainClauses(drained.settings, intent, drained.clocks)[0];
   if (stillBroken !== undefined) {
     return { blocked: unreachable(drained, intent) };
@@ -286,7 +303,7 @@ function plan(original: Workload['template'], input: DecideInput, judge: (templa
     values = { ...values, gracePeriodSeconds: drained.neededGrace };
     why.set('gracePeriod', graceReason(drained, intent));
   }
-  const template = applyToTemplate(original, values);
+  const template = values.gracePeriodSeconds === undefined ? drainedTemplate : applyToTemplate(original, values);
   const after = judge(template);
   return after.kept ? { template, values, after, why } : { blocked: unreachable(after, intent) };
 }

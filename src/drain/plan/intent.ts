@@ -25,9 +25,18 @@ export interface Intent {
  * changed wish, which is followed, from an operator upgrade that words the same wish differently, which rolls nothing.
  */
 export function intentKey(intent: Intent): string {
+  const known = keys.get(intent);
+  if (known !== undefined) {
+    return known;
+  }
   const wish = Object.entries(intent).filter(([name]) => name !== 'graceMaximum').sort(([a], [b]) => (a < b ? -1 : 1));
-  return fnv1a(JSON.stringify(wish));
+  const key = fnv1a(JSON.stringify(wish));
+  keys.set(intent, key);
+  return key;
 }
+
+/** A policy has one intent, and every workload under it asks for its key. */
+const keys = new WeakMap<Intent, string>();
 
 /** 32-bit FNV-1a, as eight hex digits: enough to tell wishes apart, and pure. */
 export function fnv1a(text: string): string {

@@ -5,7 +5,7 @@ import { parseGoDuration } from './drain/duration.ts';
 import { DEFAULT_CAPS } from './drain/rollout/gate.ts';
 import { DEFAULT_PATIENCE } from './drain/rollout/patience.ts';
 import { isApiError, KubeClient, KubeConfigError, loadClusterConfig, oneLine, errorText, Transport } from './kube/index.ts';
-import { BindError, createLogger, HealthServer, Lifecycle, logFormats, logLevels, Metrics, type LogFormat, type LogLevel } from './runtime/index.ts';
+import { BindError, createLogger, favourMemory, HealthServer, Lifecycle, logFormats, logLevels, Metrics, type LogFormat, type LogLevel } from './runtime/index.ts';
 
 declare const __VERSION__: string;
 
@@ -66,6 +66,7 @@ export const controllerCommand: Command = {
 };
 
 async function runController(invocation: Invocation): Promise<number> {
+  favourMemory();
   const setting = settingsOf(invocation);
   const logger = createLogger({
     level: (setting.text('log-level') ?? 'info') as LogLevel, format: (setting.text('log-format') ?? 'auto') as LogFormat, stream: invocation.io.stderr,

@@ -2,7 +2,7 @@
 //
 //   queue, controller  keys, workers, outcomes
 //   clock              real and virtual time
-//   metrics, logging, health, lifecycle
+//   metrics, logging, health, lifecycle, memory
 
 export { systemClock, VirtualClock } from './clock.ts';
 export type { Clock, TimerHandle } from './clock.ts';
@@ -14,6 +14,7 @@ export { Lifecycle } from './lifecycle.ts';
 export type { LifecycleOptions, LifecycleState, ProcessPort } from './lifecycle.ts';
 export { createLogger, describeError, logFormats, logLevels, silentLogger } from './logging.ts';
 export type { LogFields, LogFormat, Logger, LoggingOptions, LogLevel } from './logging.ts';
+export { favourMemory } from './memory.ts';
 export { Metrics } from './metrics.ts';
 export type { MetricsOptions } from './metrics.ts';
 export { WorkQueue } from './queue.ts';

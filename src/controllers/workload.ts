@@ -9,7 +9,7 @@ import { planRestore } from '../drain/restore/restore.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps, Rolling, RolloutLimits } from '../drain/rollout/gate.ts';
 import { buildApply, type ManagedValues, type RawObject } from '../drain/template/index.ts';
-import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
+import { isApiError, type EventRecorder, type KubeClient, type Logger, type Resource } from '../kube/index.ts';
 import { done, requeueAfter, terminal, TerminalError, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
 import { entriesOf, type Ledger } from './ledger.ts';
@@ -20,6 +20,8 @@ import { Places, type Candidate } from './places.ts';
 
 /** Evidence that a hook of ours stands where nothing is injected must last this long before it is withdrawn. */
 const WITHDRAW_AFTER_MS = 10 * 60_000;
+/** Patches of one giving back, until its ownership is given up too; then the next look at the workload goes on. */
+const RESTORE_TRIES = 6;
 
 export interface WorkloadControllerOptions {
   readonly client: KubeClient;
@@ -276,7 +278,7 @@ export class WorkloadController {
   }
 
   private async giveBack(workload: Workload, remembered: WorkloadState, signal: AbortSignal): Promise<Outcome> {
-    const { client, caches, metrics } = this.options;
+    const { caches, metrics } = this.options;
     const key = workloadKey(workload);
     const resource = caches.resourceOf(workload.kind);
     if (resource === undefined) {
@@ -297,16 +299,10 @@ export class WorkloadController {
       this.places.take(me);
     }
     try {
-      let live = await client.find<RawObject>(resource, workload, { signal });
+      const live = await this.restore(resource, workload, state, signal);
       if (live === undefined) {
         this.releasePlace(key);
         return done;
-      }
-      // Values first, then ownership: two patches at most, and a crash between them is found again by the state annotation.
-      for (let last = false; !last;) {
-        const step = planRestore(live, state, state.onDelete);
-        live = await client.jsonPatch<RawObject>(resource, workload, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never', signal });
-        last = step.last;
       }
       this.noteWrite(key, live, me);
       metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
@@ -319,6 +315,28 @@ export class WorkloadController {
       return this.failedWrite(workload, error);
     }
     return done;
+  }
+
+  /** Values first, then ownership: two patches at most, and a crash between them is found again by the state annotation. */
+  private async restore(resource: Resource, workload: Workload, state: WorkloadState, signal: AbortSignal): Promise<RawObject | undefined> {
+    const { client } = this.options;
+    let live = await client.find<RawObject>(resource, workload, { signal });
+    for (let last = false, patched = 0; live !== undefined && !last;) {
+      const step = planRestore(live, state, state.onDelete);
+      try {
+        live = await client.jsonPatch<RawObject>(resource, workload, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never', signal });
+        last = step.last;
+        patched += 1;
+      } catch (error) {
+        // The Deployment controller answers the first patch within milliseconds. The pods restart by now, so this goes on.
+        if (patched === 0 || patched >= RESTORE_TRIES || !isApiError(error) || !error.isConflict) {
+          throw error;
+        }
+        patched += 1;
+        live = await client.find<RawObject>(resource, workload, { signal });
+      }
+    }
+    return live;
   }
 
   private failedWrite(workload: Workload, error: unknown, refused: (message: string) => void = () => undefined): Outcome {

@@ -91,7 +91,12 @@ export class Lifecycle {
 
   /** Stops everything in order. The result is the exit code: the given one, or 1 where something did not stop. */
   stop(code: number, reason: string): Promise<number> {
-    this.stopped ??= this.stopAll(code, reason);
+    if (this.stopped === undefined) {
+      let settle: (exitCode: number) => void = () => undefined;
+      this.stopped = new Promise((resolve) => { settle = resolve; });
+      // Only now: what listens to the signal may ask to stop, too, and must then find this stop and not begin its own.
+      void this.stopAll(code, reason).then(settle);
+    }
     return this.stopped;
   }
 

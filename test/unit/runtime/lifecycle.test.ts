@@ -119,6 +119,18 @@ describe('Lifecycle', () => {
     expect(order).toHaveLength(2);
   });
 
+  it('stops once, also when a listener of the signal asks for it', async () => {
+    const order: string[] = [];
+    part('connections', order);
+    part('controllers', order, 10);
+    lifecycle.signal.addEventListener('abort', () => { void lifecycle.stop(1, 'asked by a listener'); });
+    const code = lifecycle.stop(0, 'first');
+    await clock.advance(100);
+
+    expect(await code).toBe(0);
+    expect(order).toEqual(['controllers stops', 'controllers stopped', 'connections stops', 'connections stopped']);
+  });
+
   it('gives the signals back', () => {
     lifecycle.uninstall();
     expect(port.eventNames()).toEqual([]);

@@ -1,0 +1,230 @@
+// Restarts cost: under Waves only so many workloads are between "written" and "rolled out" at once, and the operators of
+// one cluster never write side by side.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startOperator, type OperatorHandle } from '../support/operator.ts';
+import { deployment, eventually, fixed, policyPath, startScene, staysSo, type KubeObject, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+
+jest.setTimeout(180_000);
+
+const STATE = 'sidecardrain.io/state';
+const CAPS = ['--max-rolling-per-namespace', '4', '--max-rolling-workloads', '5', '--foreign-change-wait', '1s'];
+
+let scene: Scene;
+beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: CAPS } }); });
+afterAll(async () => { await scene.stop(); });
+
+interface Rolling extends WorkloadObject {
+  readonly status?: { readonly observedGeneration?: number; readonly replicas?: number; readonly updatedReplicas?: number; readonly availableReplicas?: number };
+}
+
+function graceOf(workload: WorkloadObject): number {
+  return workload.spec.template.spec.terminationGracePeriodSeconds;
+}
+
+function isRolling({ metadata, spec, status = {} }: Rolling): boolean {
+  const complete = status.observedGeneration === metadata.generation && status.updatedReplicas === spec.replicas
+    && status.replicas === spec.replicas && status.availableReplicas === spec.replicas;
+  return metadata.annotations?.[STATE] !== undefined && !complete;
+}
+
+/** Replays every state that the API server stored, and remembers the most workloads that were rolling out at once. */
+function watchRolling(namespaces: readonly string[]): { most(): number; mostOf(namespace: string): number; stop(): Promise<void> } {
+  const abort = new AbortController();
+  const rolling = new Map<string, Set<string>>(namespaces.map((namespace) => [namespace, new Set<string>()]));
+  const most = new Map<string, number>();
+  let mostOfAll = 0;
+  const running = (async () => {
+    try {
+      for await (const { object } of scene.cluster.client.watch('/apis/apps/v1/deployments?watch=1', abort.signal)) {
+        const workload = object as Rolling;
+        const { namespace = '', name } = workload.metadata;
+        const set = rolling.get(namespace);
+        if (set === undefined) {
+          continue;
+        }
+        if (isRolling(workload)) {
+          set.add(name);
+        } else {
+          set.delete(name);
+        }
+        most.set(namespace, Math.max(most.get(namespace) ?? 0, set.size));
+        mostOfAll = Math.max(mostOfAll, [...rolling.values()].reduce((sum, each) => sum + each.size, 0));
+      }
+    } catch {
+      // Ended by us.
+    }
+  })();
+  return {
+    most: () => mostOfAll,
+    mostOf: (namespace) => most.get(namespace) ?? 0,
+    async stop() {
+      abort.abort();
+      await running;
+    },
+  };
+}
+
+async function many(namespace: string, count: number): Promise<string[]> {
+  const names = Array.from({ length: count }, (_, index) => `web-${index}`);
+  await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name))));
+  await Promise.all(names.map(async (name) => { await scene.rolledOut(namespace, name); }));
+  return names;
+}
+
+function waves(maxConcurrent: number): Record<string, unknown> {
+  return { rollout: { strategy: 'Waves', waves: { maxConcurrent } } };
+}
+
+describe('waves', () => {
+  it('roll no more workloads of a policy at once than it says, and all in the end', async () => {
+    const namespace = await scene.meshed('policy');
+    await many(namespace, 12);
+    const watched = watchRolling([namespace]);
+
+    await scene.createPolicy('policy', fixed(namespace, waves(2)));
+    await scene.compliant('policy', 12, 60_000);
+
+    await watched.stop();
+    expect(watched.most()).toBeGreaterThan(0);
+    expect(watched.most()).toBeLessThanOrEqual(2);
+  });
+
+  it('keep to the caps of the operator per namespace and over all policies', async () => {
+    const first = await scene.meshed('caps');
+    const second = await scene.meshed('caps');
+    await Promise.all([many(first, 10), many(second, 10)]);
+    const watched = watchRolling([first, second]);
+
+    await scene.createPolicy('caps-a', fixed(first, waves(10)));
+    await scene.createPolicy('caps-b', fixed(second, waves(10)));
+    await scene.compliant('caps-a', 10, 60_000);
+    await scene.compliant('caps-b', 10, 60_000);
+
+    await watched.stop();
+    expect(watched.most()).toBeLessThanOrEqual(5);
+    expect(Math.max(watched.mostOf(first), watched.mostOf(second))).toBeLessThanOrEqual(4);
+  });
+
+  it('stop at workloads whose rollout does not end, go on elsewhere, and here once it has ended', async () => {
+    const sick = await scene.meshed('sick');
+    const well = await scene.meshed('well');
+    await many(sick, 6);
+    await many(well, 4);
+    // No pod more than there are now: no rollout can come to an end.
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { namespace: sick, name: 'full' }, spec: { hard: { pods: '6' } } };
+    await scene.cluster.create(quota);
+    const quotaPath = `/api/v1/namespaces/${sick}/resourcequotas/full`;
+    await scene.cluster.waitFor<KubeObject & { status?: { used?: { pods?: string } } }>(quotaPath, ({ status }) => status?.used?.pods === '6');
+    const mark = scene.mark();
+
+    await scene.createPolicy('sick', fixed(sick, waves(2)));
+    await scene.settled('sick', ({ workloads }) => workloads?.updating === 2 && workloads.pending === 4, 60_000);
+    await scene.createPolicy('well', fixed(well, waves(2)));
+    await scene.compliant('well', 4, 60_000);
+    expect(await staysSo(() => scene.writes({ since: mark, namespace: sick }).length, 2_000)).toEqual([2]);
+    const { status } = await scene.policy('sick');
+    expect(status?.conditions).toEqual(expect.arrayContaining([
+      expect.objectContaining({ type: 'Ready', status: 'True' }), expect.objectContaining({ type: 'Reconciling', status: 'True', reason: 'RollingOut' }),
+    ]));
+
+    // A restart of the operator must not start two more beside them.
+    await scene.operator.kill();
+    await scene.start({ args: CAPS });
+    expect(await staysSo(() => scene.writes({ since: mark, namespace: sick }).length, 2_000)).toEqual([2]);
+
+    await scene.cluster.client.call('DELETE', quotaPath);
+    await scene.compliant('sick', 6, 120_000);
+  });
+
+  it('wait for a paused Deployment without blocking those after it', async () => {
+    const namespace = await scene.meshed('paused');
+    const names = await many(namespace, 14);
+    const paused = names.slice(0, 12);
+    await Promise.all(paused.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { paused: true } })));
+    const mark = scene.mark();
+
+    await scene.createPolicy('paused', fixed(namespace, waves(1)));
+    await scene.compliant('paused', 2, 60_000);
+    const { status } = await scene.policy('paused');
+    expect(status?.workloads).toMatchObject({ matched: 14, pending: 12 });
+    expect(new Set(scene.writes({ since: mark, namespace }).map(({ name }) => name))).toEqual(new Set(names.slice(12)));
+
+    await Promise.all(paused.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { paused: false } })));
+    await scene.compliant('paused', 14, 60_000);
+  });
+
+  it('also bound what is given back', async () => {
+    const namespace = await scene.meshed('back');
+    const names = await many(namespace, 8);
+    await scene.createPolicy('back', fixed(namespace, waves(2)));
+    await scene.compliant('back', 8, 60_000);
+    await Promise.all(names.map(async (name) => { await scene.rolledOut(namespace, name); }));
+    const generations = new Map<string, number>();
+    const abort = new AbortController();
+    let most = 0;
+    const watching = (async () => {
+      try {
+        const open = new Set<string>();
+        for await (const { object } of scene.cluster.client.watch(`/apis/apps/v1/namespaces/${namespace}/deployments?watch=1`, abort.signal)) {
+          const workload = object as Rolling;
+          const { name } = workload.metadata;
+          const { status = {}, spec } = workload;
+          const atRest = status.updatedReplicas === spec.replicas && status.replicas === spec.replicas && status.availableReplicas === spec.replicas;
+          // From the lowered grace period until the pods have followed.
+          if (graceOf(workload) === 30 && !generations.has(name)) {
+            generations.set(name, workload.metadata.generation ?? 0);
+            open.add(name);
+          } else if (graceOf(workload) === 30 && atRest && (status.observedGeneration ?? 0) >= (generations.get(name) ?? 0)) {
+            open.delete(name);
+          }
+          most = Math.max(most, open.size);
+        }
+      } catch {
+        // Ended by us.
+      }
+    })();
+
+    await scene.deletePolicy('back');
+    await scene.gone('back', 70_000);
+    abort.abort();
+    await watching;
+
+    expect(generations.size).toBe(8);
+    expect(most).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('two operators', () => {
+  it('never write side by side: one leads, and when it dies the other takes over where it was', async () => {
+    await scene.operator.stop();
+    const args = ['--leader-elect', ...CAPS];
+    const first = await startOperator(scene.cluster, { args });
+    await eventually(async () => await leads(first), 'the first one leads');
+    const second = await startOperator(scene.cluster, { args });
+    expect(await leads(second)).toBe(false);
+    const namespace = await scene.meshed('leader');
+    const names = Array.from({ length: 40 }, (_, index) => `web-${index}`);
+    await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { replicas: 0 }))));
+    const mark = scene.mark();
+
+    await scene.createPolicy('leader', fixed(namespace));
+    await eventually(() => scene.writes({ since: mark, namespace }).length >= 5, 'the first one writes');
+    await first.kill();
+    await eventually(async () => await leads(second), 'the second one leads', 60_000);
+
+    await scene.cluster.waitFor<PolicyObject>(policyPath('leader'), ({ status }) => status?.workloads?.compliant === names.length, 60_000);
+    const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
+    expect(items.filter(({ metadata }) => metadata.generation !== 2).map(({ metadata }) => metadata.name)).toEqual([]);
+    expect(new Set(items.map(graceOf))).toEqual(new Set([40]));
+
+    // In order it goes at once: the lease is given back.
+    const third = await startOperator(scene.cluster, { args });
+    expect(await second.stop()).toBe(0);
+    await eventually(async () => await leads(third), 'the third one leads', 10_000);
+    await third.stop();
+  });
+});
+
+async function leads(operator: OperatorHandle): Promise<boolean> {
+  return /^leader_election_master_status\{name="sidecar-drain-operator"\} 1$/m.test(await operator.metrics());
+}

@@ -13,7 +13,7 @@ export function makeReport({ collected, context, notes }: Loaded, baseline?: Rea
   for (const workload of collected.workloads) {
     for (const finding of findingsOfJudgement(judge(workload, context), context.facts.injectionAssumed, baseline)) {
       findings.push(finding);
-      if (counts(finding)) {
+      if (counts(finding) && finding.severity !== 'info') {
         unclean.add(workload);
       }
     }

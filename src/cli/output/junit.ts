@@ -4,7 +4,7 @@ import { count, nameOf } from './text.ts';
 
 /**
  * JUnit's XML in the shape of the Jenkins xUnit schema: a test suite for each namespace, a test case for each workload
- * with findings; errors are failures, everything else is text beside them. Workloads without findings are one case.
+ * with findings; errors are failures, everything else is text beside them. Workloads without errors and warnings are one case.
  */
 export function lintJunit(report: LintReport): string {
   const suites = new Map<string, Map<string, ReportedFinding[]>>();
@@ -17,7 +17,7 @@ export function lintJunit(report: LintReport): string {
   const xml = [...suites].map(([namespace, cases]) => suiteXml(namespace === '' ? 'cluster' : namespace, [...cases].map(([name, findings]) => caseXml(name, findings))));
   const { clean } = report.summary;
   if (clean > 0 || xml.length === 0) {
-    xml.push(suiteXml('clean', [{ xml: `    <testcase classname="sidecar-drain" name="${count(clean, 'workload')} without findings"/>`, failed: false }]));
+    xml.push(suiteXml('clean', [{ xml: `    <testcase classname="sidecar-drain" name="${count(clean, 'workload')} without errors and warnings"/>`, failed: false }]));
   }
   const failures = xml.reduce((sum, suite) => sum + suite.failures, 0);
   const tests = xml.reduce((sum, suite) => sum + suite.tests, 0);

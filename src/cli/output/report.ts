@@ -36,7 +36,7 @@ export interface ReportedFinding {
 
 export interface LintSummary {
   readonly workloads: number;
-  /** Workloads without any finding that counts. */
+  /** Workloads without an error or a warning that counts; a note (info) is no fault. */
   readonly clean: number;
   readonly errors: number;
   readonly warnings: number;

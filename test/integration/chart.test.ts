@@ -1,0 +1,193 @@
+// The Helm chart: what it renders, that it says the same as config/, and that an operator started as its Deployment says works
+// under its permissions. UPDATE_GOLDEN=1 writes the golden files anew.
+import { execFile, spawn } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { parse, parseAllDocuments } from 'yaml';
+import { type ControlPlane, type KubeObject, startControlPlane } from '../support/cluster.ts';
+import { findBinaries, projectRoot } from '../support/control-plane/index.ts';
+import { installMesh } from '../support/mesh.ts';
+import { deployment, eventually, fixed, policy, policyPath, type PolicyObject, workloadPath, type WorkloadObject } from '../support/scene.ts';
+
+// Where helm is not in the cache yet, it is built first.
+jest.setTimeout(600_000);
+
+const chart = join(projectRoot(), 'charts/sidecar-drain-operator');
+const golden = join(projectRoot(), 'test/golden/chart');
+const namespace = 'sidecar-drain-system';
+let helmPath: string;
+let plane: ControlPlane;
+
+interface Container { args: string[]; env: { name: string; value?: string; valueFrom?: { fieldRef: { fieldPath: string } } }[]; image: string }
+interface Rendered extends KubeObject { spec: { replicas?: number; template: { spec: { serviceAccountName: string; containers: Container[] } }; [field: string]: unknown } }
+
+function helm(args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, KUBECONFIG: plane.kubeconfigPath, HOME: plane.folder };
+    execFile(helmPath, args, { env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+    });
+  });
+}
+
+async function template(args: string[], release = 'sidecar-drain-operator', into = namespace): Promise<string> {
+  const { code, stdout, stderr } = await helm(['template', release, chart, '--namespace', into, '--kube-version', '1.36.0', ...args]);
+  if (code !== 0) {
+    throw new Error(stderr);
+  }
+  return stdout;
+}
+
+function objectsOf(text: string): Rendered[] {
+  return parseAllDocuments(text).map((one) => one.toJS() as Rendered | null).filter((one) => one !== null);
+}
+
+function identity(object: KubeObject): string {
+  return `${String(object.kind)} ${object.metadata.namespace ?? '-'}/${object.metadata.name}`;
+}
+
+/** Labels that say only which tool installed the object; and a default that only one of the two writes. */
+function normalised(objects: Rendered[]): Record<string, unknown> {
+  const tool = ['helm.sh/chart', 'app.kubernetes.io/managed-by', 'app.kubernetes.io/instance', 'app.kubernetes.io/version', 'app.kubernetes.io/part-of'];
+  return Object.fromEntries(objects.map((original) => {
+    const object = structuredClone(original);
+    const labels = Object.fromEntries(Object.entries(object.metadata.labels ?? {}).filter(([key]) => !tool.includes(key)));
+    object.metadata.labels = labels;
+    return [identity(object), JSON.parse(JSON.stringify(object).replace(',"imagePullPolicy":"IfNotPresent"', '')) as unknown];
+  }));
+}
+
+beforeAll(async () => {
+  [{ helm: helmPath }, plane] = await Promise.all([findBinaries(['helm']), startControlPlane({ audit: false })]);
+});
+afterAll(async () => { await plane?.stop(); });
+
+describe('the chart', () => {
+  it.each([['defaults', []], ['everything', ['-f', join(golden, 'everything.values.yaml')]]])('renders the golden file of %s', async (name, args) => {
+    const text = (await template(args)).split(/^(?=---$)/m).filter((part) => !part.includes('kind: CustomResourceDefinition')).join('');
+    const file = join(golden, `${name}.yaml`);
+    if (process.env.UPDATE_GOLDEN === '1') {
+      await writeFile(file, text);
+    }
+
+    expect(text).toBe(await readFile(file, 'utf8'));
+  });
+
+  it('passes helm lint, strictly', async () => {
+    expect(await helm(['lint', '--strict', chart])).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['an unknown value', 'replicas=2', 'replicas'],
+    ['a number as text', 'replicaCount=two', 'replicaCount'],
+    ['an unknown level', 'logLevel=trace', 'logLevel'],
+    ['a digest without its algorithm', 'image.digest=abc', 'digest'],
+    ['no Istio namespace', 'istioNamespaces=null', 'istioNamespaces'],
+    ['an Istio namespace that cannot exist', 'istioNamespaces={Istio_System}', 'istioNamespaces'],
+    ['its own namespace as Istio\'s', `istioNamespaces={${namespace}}`, 'give it a namespace of its own'],
+  ])('refuses %s', async (_, set, message) => {
+    await expect(template(['--set', set])).rejects.toThrow(message);
+  });
+
+  it('has the objects of config/with-prometheus when it is given the same settings', async () => {
+    const settings = 'replicaCount=1,crds.keep=false,podDisruptionBudget.enabled=false,topologySpreadConstraints=null,metrics.serviceMonitor.enabled=true';
+    const ours = objectsOf(await template(['--set', settings]));
+    const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/with-prometheus')]));
+
+    expect(normalised(ours)).toEqual(normalised(theirs.filter((one) => one.kind !== 'Namespace')));
+  });
+
+  it('has the version of the package, and a table of every value', async () => {
+    const about = parse(await readFile(join(chart, 'Chart.yaml'), 'utf8')) as { version: string; appVersion: string };
+    const { version } = JSON.parse(await readFile(join(projectRoot(), 'package.json'), 'utf8')) as { version: string };
+    const table = new Map([...(await readFile(join(chart, 'README.md'), 'utf8')).matchAll(/^\| `([\w.]+)` \| `(.*?)` \|/gm)].map(([, path, text]) => [path!, JSON.parse(text!) as unknown]));
+    const leaves = new Map<string, unknown>();
+    const walk = (value: unknown, path: string): void => {
+      if (table.has(path) || typeof value !== 'object' || value === null || Array.isArray(value) || Object.keys(value).length === 0) {
+        leaves.set(path, value);
+        return;
+      }
+      for (const [key, inner] of Object.entries(value)) {
+        walk(inner, path === '' ? key : `${path}.${key}`);
+      }
+    };
+    walk(parse(await readFile(join(chart, 'values.yaml'), 'utf8')), '');
+
+    expect([about.version, about.appVersion]).toEqual([version, version]);
+    expect(Object.fromEntries(table)).toEqual(Object.fromEntries(leaves));
+  });
+});
+
+describe('helm install', () => {
+  const own = 'drain-by-chart';
+  let installed: { code: number; stdout: string; stderr: string };
+
+  beforeAll(async () => {
+    await installMesh(plane, { nativeSidecars: 'false' });
+    await plane.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: own, labels: {
+      'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/warn': 'restricted' } } });
+    installed = await helm(['install', 'drain', chart, '--namespace', own, '--wait', '--timeout', '60s', '--set', 'logFormat=json,logLevel=debug']);
+  });
+
+  it('is taken by the API server, with two pods under the restricted profile', async () => {
+    const pods = await plane.client.call<{ items: Rendered[] }>('GET', `/api/v1/namespaces/${own}/pods`);
+
+    expect(installed).toMatchObject({ code: 0, stderr: '' });
+    expect(pods.items).toHaveLength(2);
+  });
+
+  it('is taken by server-side apply as well', async () => {
+    const text = await template(['--set', 'fullnameOverride=again'], 'drain', own);
+
+    const answer = await plane.kubectl(['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-f', '-'], { input: text });
+
+    expect(answer).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('gives an operator that converges a policy as the Deployment starts it', async () => {
+    const { items } = await plane.client.call<{ items: Rendered[] }>('GET', `/apis/apps/v1/namespaces/${own}/deployments`);
+    const { serviceAccountName, containers: [container] } = items[0]!.spec.template.spec;
+    const { items: [pod] } = await plane.client.call<{ items: KubeObject[] }>('GET', `/api/v1/namespaces/${own}/pods`);
+    const fields: Record<string, string> = { 'metadata.name': pod!.metadata.name, 'metadata.namespace': own };
+    // The rest of the environment is the container's: how the API server is reached, and ports of its own.
+    const env = {
+      ...Object.fromEntries(container!.env.map((one) => [one.name, one.value ?? fields[one.valueFrom!.fieldRef.fieldPath]])),
+      PATH: process.env.PATH, KUBECONFIG: await plane.kubeconfigFor({ namespace: own, name: serviceAccountName }),
+      SIDECAR_DRAIN_METRICS_BIND_ADDRESS: '0', SIDECAR_DRAIN_HEALTH_PROBE_BIND_ADDRESS: '0',
+    };
+    const child = spawn(process.execPath, [join(projectRoot(), 'dist/main.js'), ...container!.args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString(); });
+    child.stderr.on('data', (chunk: Buffer) => { output += chunk.toString(); });
+    const ended = new Promise<number | null>((resolve) => { child.once('exit', resolve); });
+    try {
+      const shop = await plane.namespace('shop', { 'istio-injection': 'enabled' });
+      await plane.create(deployment(shop, 'web'));
+      await plane.create(policy('floor', fixed(shop)));
+
+      const workload = await plane.waitFor<WorkloadObject>(workloadPath(shop, 'web'), (object) => object.spec.template.spec.terminationGracePeriodSeconds === 40, 30_000);
+      await plane.waitFor<PolicyObject>(policyPath('floor'), (object) => object.status?.workloads?.compliant === 1, 30_000);
+
+      expect(parse(workload.spec.template.metadata?.annotations?.['proxy.istio.io/config'] ?? '')).toEqual({ terminationDrainDuration: '35s' });
+      expect(output).not.toContain('forbidden');
+      await plane.client.call('DELETE', policyPath('floor'));
+      await plane.waitForGone(policyPath('floor'), 30_000);
+      const lease = await plane.client.raw('GET', `/apis/coordination.k8s.io/v1/namespaces/${own}/leases/sidecar-drain-operator`);
+      expect(lease.status).toBe(200);
+    } finally {
+      child.kill('SIGTERM');
+    }
+    expect(await ended).toBe(0);
+  });
+
+  it('is taken away by helm uninstall, but for the definition of policies', async () => {
+    const answer = await helm(['uninstall', 'drain', '--namespace', own, '--wait', '--timeout', '60s']);
+    const left = await plane.kubectlOk(['get', 'clusterroles,clusterrolebindings,roles,rolebindings', '-A', '-o', 'name']);
+
+    expect(answer.code).toBe(0);
+    expect(left.split('\n').filter((line) => line.includes('sidecar-drain'))).toEqual([]);
+    await eventually(async () => (await plane.client.raw('GET', `/apis/apps/v1/namespaces/${own}/deployments/drain-sidecar-drain-operator`)).status === 404, 'the Deployment is gone');
+    expect((await plane.client.raw('GET', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sidecardrainpolicies.sidecardrain.io')).status).toBe(200);
+  });
+});

@@ -1,14 +1,15 @@
 // The Helm chart: what it renders, that it says the same as config/, and that an operator started as its Deployment says works
 // under its permissions. UPDATE_GOLDEN=1 writes the golden files anew.
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
 import { type ControlPlane, type KubeObject, startControlPlane } from '../support/cluster.ts';
 import { findBinaries, projectRoot } from '../support/control-plane/index.ts';
+import { converge, CONVERGED } from '../support/deployed.ts';
 import { installMesh } from '../support/mesh.ts';
-import { deployment, eventually, fixed, policy, policyPath, type PolicyObject, workloadPath, type WorkloadObject } from '../support/scene.ts';
+import { eventually } from '../support/scene.ts';
 
 // Where helm is not in the cache yet, it is built first.
 jest.setTimeout(600_000);
@@ -19,8 +20,7 @@ const namespace = 'sidecar-drain-system';
 let helmPath: string;
 let plane: ControlPlane;
 
-interface Container { args: string[]; env: { name: string; value?: string; valueFrom?: { fieldRef: { fieldPath: string } } }[]; image: string }
-interface Rendered extends KubeObject { spec: { replicas?: number; template: { spec: { serviceAccountName: string; containers: Container[] } }; [field: string]: unknown } }
+interface Rendered extends KubeObject { spec: { replicas?: number; [field: string]: unknown } }
 
 function helm(args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
@@ -146,39 +146,7 @@ describe('helm install', () => {
   });
 
   it('gives an operator that converges a policy as the Deployment starts it', async () => {
-    const { items } = await plane.client.call<{ items: Rendered[] }>('GET', `/apis/apps/v1/namespaces/${own}/deployments`);
-    const { serviceAccountName, containers: [container] } = items[0]!.spec.template.spec;
-    const { items: [pod] } = await plane.client.call<{ items: KubeObject[] }>('GET', `/api/v1/namespaces/${own}/pods`);
-    const fields: Record<string, string> = { 'metadata.name': pod!.metadata.name, 'metadata.namespace': own };
-    // The rest of the environment is the container's: how the API server is reached, and ports of its own.
-    const env = {
-      ...Object.fromEntries(container!.env.map((one) => [one.name, one.value ?? fields[one.valueFrom!.fieldRef.fieldPath]])),
-      PATH: process.env.PATH, KUBECONFIG: await plane.kubeconfigFor({ namespace: own, name: serviceAccountName }),
-      SIDECAR_DRAIN_METRICS_BIND_ADDRESS: '0', SIDECAR_DRAIN_HEALTH_PROBE_BIND_ADDRESS: '0',
-    };
-    const child = spawn(process.execPath, [join(projectRoot(), 'dist/main.js'), ...container!.args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString(); });
-    child.stderr.on('data', (chunk: Buffer) => { output += chunk.toString(); });
-    const ended = new Promise<number | null>((resolve) => { child.once('exit', resolve); });
-    try {
-      const shop = await plane.namespace('shop', { 'istio-injection': 'enabled' });
-      await plane.create(deployment(shop, 'web'));
-      await plane.create(policy('floor', fixed(shop)));
-
-      const workload = await plane.waitFor<WorkloadObject>(workloadPath(shop, 'web'), (object) => object.spec.template.spec.terminationGracePeriodSeconds === 40, 30_000);
-      await plane.waitFor<PolicyObject>(policyPath('floor'), (object) => object.status?.workloads?.compliant === 1, 30_000);
-
-      expect(parse(workload.spec.template.metadata?.annotations?.['proxy.istio.io/config'] ?? '')).toEqual({ terminationDrainDuration: '35s' });
-      expect(output).not.toContain('forbidden');
-      await plane.client.call('DELETE', policyPath('floor'));
-      await plane.waitForGone(policyPath('floor'), 30_000);
-      const lease = await plane.client.raw('GET', `/apis/coordination.k8s.io/v1/namespaces/${own}/leases/sidecar-drain-operator`);
-      expect(lease.status).toBe(200);
-    } finally {
-      child.kill('SIGTERM');
-    }
-    expect(await ended).toBe(0);
+    expect(await converge(plane, own)).toEqual(CONVERGED);
   });
 
   it('is taken away by helm uninstall, but for the definition of policies', async () => {

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { type ControlPlane, type KubeObject, startControlPlane } from '../support/cluster.ts';
 import { projectRoot } from '../support/control-plane/index.ts';
+import { converge, CONVERGED } from '../support/deployed.ts';
+import { installMesh } from '../support/mesh.ts';
 
 jest.setTimeout(120_000);
 
@@ -39,7 +41,7 @@ async function mayOperator(verb: string, resource: string, where: { namespace?: 
 
 beforeAll(async () => {
   plane = await startControlPlane({ audit: false });
-  await plane.client.call('POST', '/api/v1/namespaces', { body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'istio-system' } } });
+  await installMesh(plane, { nativeSidecars: 'false' });
 });
 
 afterAll(async () => {
@@ -226,6 +228,12 @@ describe('kubectl apply -k config/default', () => {
   });
 });
 
+describe('the operator, started as the Deployment says and with its permissions', () => {
+  it('brings a workload under a policy, and back', async () => {
+    expect(await converge(plane, namespace)).toEqual(CONVERGED);
+  });
+});
+
 describe('the other overlays', () => {
   it('add the ServiceMonitor and nothing else for Prometheus', async () => {
     const plain = (await render(join(config, 'default'))).map(identity).sort();
@@ -260,5 +268,31 @@ describe('kubectl delete -k config/default', () => {
     const left = await plane.kubectlOk(['get', 'clusterroles,clusterrolebindings,roles,rolebindings', '-A', '-o', 'name']);
     expect(left.split('\n').filter((line) => line.includes('sidecar-drain'))).toEqual([]);
     expect((await plane.client.call('GET', '/api/v1/namespaces/istio-system')).metadata.deletionTimestamp).toBeUndefined();
+  });
+});
+
+describe('install.yaml', () => {
+  const file = join(projectRoot(), 'install.yaml');
+
+  it('is config/default in one file (UPDATE_GOLDEN=1 writes it anew)', async () => {
+    const head = '# sidecar-drain-operator, all of it in one file, made from config/default: kubectl apply -f install.yaml\n'
+      + '# No image is published before the first release: build one with the Dockerfile, and write its name at `image:`.\n';
+    const text = head + await plane.kubectlOk(['kustomize', join(config, 'default')]);
+    if (process.env.UPDATE_GOLDEN === '1') {
+      await writeFile(file, text);
+    }
+
+    expect(await readFile(file, 'utf8')).toBe(text);
+  });
+
+  it('installs an operator that works, and is taken away again', async () => {
+    const applied = await plane.kubectl(['apply', '-f', file]);
+    await plane.kubectlOk(['wait', '--for=condition=Established', '--timeout=30s', 'crd/sidecardrainpolicies.sidecardrain.io']);
+    await plane.waitFor(`/apis/apps/v1/namespaces/${namespace}/deployments/sidecar-drain-operator`, (object) => (object.status as { availableReplicas?: number } | undefined)?.availableReplicas === 1);
+
+    expect(applied).toMatchObject({ code: 0, stderr: '' });
+    expect(await converge(plane, namespace)).toEqual(CONVERGED);
+    await plane.kubectlOk(['delete', '--wait=false', '-f', file]);
+    await plane.waitForGone(`/api/v1/namespaces/${namespace}`);
   });
 });

@@ -9,11 +9,12 @@ import { apiSchema } from './generate/api-schema.mjs';
 import { apiTypes } from './generate/api-types.mjs';
 import { chart } from './generate/chart.mjs';
 import { cli } from './generate/cli.mjs';
+import { namespacedPolicy } from './generate/namespaced-policy.mjs';
 import { permissions } from './generate/permissions.mjs';
 import { root } from './generate/root.mjs';
 import { termination } from './generate/termination.mjs';
 
-export const generators = [apiTypes, apiSchema, apiReference, chart, cli, permissions, termination];
+export const generators = [namespacedPolicy, apiTypes, apiSchema, apiReference, chart, cli, permissions, termination];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */
 export async function differing(folder = root) {

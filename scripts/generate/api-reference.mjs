@@ -14,15 +14,17 @@ export const apiReference = {
       'seconds, in this order: `30s`, `5m`, `1h30m`. What is said to be refused below is refused by the API server itself, with the message that',
       'stands there; no webhook is needed. A misspelt field is refused by `kubectl` and by every client that asks for strict validation.',
     ];
-    for (const kind of kinds) {
-      out.push('', ...page(kind));
+    // A type that several kinds or fields share is described once, where it stands first.
+    const described = new Map();
+    for (const [index, kind] of kinds.entries()) {
+      out.push('', ...page(kind, { prefix: index === 0 ? '' : `${kind.kind} `, described, names: typeNames[kind.kind] }));
     }
     return new Map([['docs/reference/api.md', `${out.join('\n')}\n`]]);
   },
 };
 
-function page({ kind, group, version, scope, plural, shortNames, schema, columns }) {
-  const names = typeNames[kind];
+function page({ kind, group, version, scope, plural, shortNames, schema, columns }, context) {
+  const { names, described, prefix } = context;
   const out = [
     `## ${kind}`,
     '',
@@ -30,20 +32,19 @@ function page({ kind, group, version, scope, plural, shortNames, schema, columns
     '',
     `\`apiVersion: ${group}/${version}\`, ${scope === 'Cluster' ? 'cluster-scoped' : 'namespaced'}, \`kubectl get ${plural}\`${shortNames.length === 0 ? '' : ` or \`kubectl get ${shortNames.join('`, `')}\``}.`,
   ];
-  const seen = new Set();
   const queue = [['spec', schema.properties.spec], ['status', schema.properties.status]];
   while (queue.length > 0) {
     const [path, node] = queue.shift();
     const type = names[path] ?? path;
-    if (seen.has(type)) {
+    if (described.has(type) && described.get(type) !== anchor(path, context)) {
       continue;
     }
-    seen.add(type);
+    described.set(type, anchor(path, context));
     const inner = [];
-    out.push('', `### ${heading(path)}`, '', ...object(path, node, names, inner));
+    out.push('', `### ${prefix}${heading(path)}`, '', ...object(path, node, context, inner));
     queue.unshift(...inner);
   }
-  out.push('', '### Columns', '', '| column | shows | |', '|---|---|---|',
+  out.push('', `### ${prefix}${prefix === '' ? 'Columns' : 'columns'}`, '', '| column | shows | |', '|---|---|---|',
     ...columns.map((one) => `| ${one.name} | ${one.description ?? ''} | \`${one.jsonPath}\`${one.priority > 0 ? ', with `-o wide`' : ''} |`));
   return out;
 }
@@ -53,7 +54,7 @@ function heading(path) {
 }
 
 /** A table of an object's fields; `inner` gets the objects that need a table of their own. */
-function object(path, node, names, inner) {
+function object(path, node, context, inner) {
   const out = node.description === undefined ? [] : [...paragraphs(node.description), ''];
   out.push('| field | type | default | |', '|---|---|---|---|');
   const rules = [...rulesOf(node, '')];
@@ -66,7 +67,7 @@ function object(path, node, names, inner) {
     const required = (node.required ?? []).includes(key);
     const described = paragraphs(field.description ?? '').filter((one) => one !== '').join('<br>');
     const bounds = boundsOf(field);
-    out.push(`| \`${key}\` | ${typeOf(field, target, names)} | ${required ? '**required**' : defaultOf(field)} | ${escape([described, bounds].filter((one) => one !== '').join('<br>'))} |`);
+    out.push(`| \`${key}\` | ${typeOf(field, target, context)} | ${required ? '**required**' : defaultOf(field)} | ${escape([described, bounds].filter((one) => one !== '').join('<br>'))} |`);
     if (target === undefined) {
       rules.push(...rulesOf(field, key));
     }
@@ -82,10 +83,11 @@ function rulesOf(node, key) {
   return (node['x-kubernetes-validations'] ?? []).filter((one) => !isDurationRule(one)).map(({ fieldPath = '', message }) => ({ field: `${key}${fieldPath}`.replace(/^\./, ''), message }));
 }
 
-function typeOf(field, target, names) {
-  const link = () => `[${names[target[0]]}](#${anchor(firstOf(target[0], names))})`;
+function typeOf(field, target, context) {
+  const { names, described } = context;
+  const link = () => `[${names[target[0]]}](#${described.get(names[target[0]]) ?? anchor(firstOf(target[0], names), context)})`;
   if (field.type === 'array') {
-    return target === undefined ? `list of ${typeOf(field.items, undefined, names)}` : `list of ${link()}`;
+    return target === undefined ? `list of ${typeOf(field.items, undefined, context)}` : `list of ${link()}`;
   }
   if (target !== undefined) {
     return link();
@@ -94,13 +96,13 @@ function typeOf(field, target, names) {
     return field.enum.map((one) => `\`${one}\``).join(', ');
   }
   if (field.additionalProperties !== undefined) {
-    return `map of ${typeOf(field.additionalProperties, undefined, names)}`;
+    return `map of ${typeOf(field.additionalProperties, undefined, context)}`;
   }
   return isDuration(field) ? 'duration' : field.type;
 }
 
-function anchor(path) {
-  return heading(path).toLowerCase().replaceAll('.', '').replaceAll(' ', '-');
+function anchor(path, { prefix }) {
+  return `${prefix}${heading(path)}`.toLowerCase().replaceAll('.', '').replaceAll(' ', '-');
 }
 
 /** A type that stands in several places is described where it stands first. */

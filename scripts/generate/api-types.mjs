@@ -11,20 +11,23 @@ export const apiTypes = {
       `// Generated from ${[...new Set(kinds.map((k) => k.file))].join(', ')} by npm run generate. Do not edit.`,
       "import type { ObjectMeta } from './kubernetes.ts';",
     ];
+    // Kinds share types: what has the same name and the same text is declared once.
+    const declared = new Map();
     for (const kind of kinds) {
-      out.push(...declarations(kind));
+      declareKind(kind, declared);
     }
+    out.push(...declared.values());
     return new Map([['src/api/policy.gen.ts', `${out.join('\n')}\n`]]);
   },
 };
 
-function declarations({ kind, group, version, schema }) {
+function declareKind({ kind, group, version, schema }, declared) {
   const names = typeNames[kind];
   if (names === undefined) {
     throw new Error(`scripts/generate/crds.mjs has no type names for ${kind}`);
   }
   const used = new Set();
-  const context = { names, used, declared: new Map(), group, version, kind };
+  const context = { names, used, declared, group, version, kind };
   declare(schema, '', context);
   declareDefaulted(schema.properties.spec, 'spec', context);
   for (const path of Object.keys(names)) {
@@ -32,7 +35,6 @@ function declarations({ kind, group, version, schema }) {
       throw new Error(`scripts/generate/crds.mjs names ${kind} ${path}, which the schema does not have`);
     }
   }
-  return [...context.declared.values()];
 }
 
 /** Declares the type that stands at `path` under its name, once, and gives the name. */

@@ -1,7 +1,8 @@
 // The parts of the Helm chart that config/ and crds/ already say: the rules of its roles and its custom resource
 // definitions. One source for both ways to install, so that a permission cannot be granted by one of them only.
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crdTexts } from './crds.mjs';
 import { root } from './root.mjs';
 
 const templates = 'charts/sidecar-drain-operator/templates';
@@ -55,9 +56,8 @@ export const chart = {
   name: 'chart',
   async outputs() {
     const all = new Map([[`${templates}/_rules.tpl`, await rulesTemplate()]]);
-    for (const name of (await readdir(join(root, 'crds'))).filter((each) => each.endsWith('.yaml')).sort()) {
-      const file = `crds/${name}`;
-      all.set(`${templates}/crds/${name}`, crdTemplate(await readFile(join(root, file), 'utf8'), file));
+    for (const [name, text] of await crdTexts()) {
+      all.set(`${templates}/crds/${name}`, crdTemplate(text, `crds/${name}`));
     }
     return all;
   },

@@ -2,13 +2,28 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { CLUSTER_ONLY, NAMESPACED_POLICY_FILE, namespacedPolicyCrd } from './namespaced-policy.mjs';
 import { root } from './root.mjs';
+
+/** [file name, text] of every definition, in the order of their kinds' age; the generated one as it ought to be. */
+export async function crdTexts() {
+  const names = (await readdir(join(root, 'crds'))).filter((name) => name.endsWith('.yaml'));
+  const all = [...new Set([...names, NAMESPACED_POLICY_FILE])].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return await Promise.all(all.map(async (name) =>
+    [name, name === NAMESPACED_POLICY_FILE ? await namespacedPolicyCrd() : await readFile(join(root, 'crds', name), 'utf8')]));
+}
+
+/** The reference begins with the kind that everybody needs. */
+function rank(name) {
+  const at = ['sidecardrain.io_sidecardrainpolicies.yaml', NAMESPACED_POLICY_FILE].indexOf(name);
+  return at === -1 ? 2 : at;
+}
 
 /** One entry per kind and served version: {file, kind, group, scope, plural, shortNames, version, schema, columns}. */
 export async function readKinds() {
   const kinds = [];
-  for (const name of (await readdir(join(root, 'crds'))).filter((n) => n.endsWith('.yaml')).sort()) {
-    const crd = parse(await readFile(join(root, 'crds', name), 'utf8'));
+  for (const [name, text] of await crdTexts()) {
+    const crd = parse(text);
     for (const version of crd.spec.versions) {
       kinds.push({
         file: `crds/${name}`,
@@ -55,10 +70,34 @@ export const typeNames = {
     'spec.rollout.strategy': 'RolloutStrategy',
     'spec.rollout.waves': 'PolicyWaves',
     'spec.onDelete': 'OnDelete',
+    'spec.tenants': 'PolicyTenants',
+    'spec.bounds': 'PolicyBounds',
+    'spec.bounds.modes[]': 'DrainMode',
+    'spec.bounds.strategies[]': 'DrainStrategy',
     'status': 'SidecarDrainPolicyStatus',
     'status.conditions[]': 'Condition',
     'status.conditions[].status': 'ConditionStatus',
     'status.workloads': 'PolicyWorkloadCounts',
     'status.attention[]': 'PolicyAttention',
   },
+};
+
+typeNames.NamespacedSidecarDrainPolicy = {
+  // Every name of the cluster's kind that is left: the types are the same ones.
+  ...Object.fromEntries(Object.entries(typeNames.SidecarDrainPolicy)
+    .filter(([path]) => !CLUSTER_ONLY.some((gone) => path === `spec.${gone}` || path.startsWith(`spec.${gone}.`)))),
+  '': 'NamespacedSidecarDrainPolicy',
+  'spec': 'NamespacedSidecarDrainPolicySpec',
+  'spec.match': 'NamespacedPolicyMatch',
+};
+
+typeNames.DrainExemption = {
+  '': 'DrainExemption',
+  'spec': 'DrainExemptionSpec',
+  'spec.selector': 'ExemptionSelector',
+  'spec.selector.workloadSelector': 'PolicySelector',
+  'spec.selector.workloadSelector.matchExpressions[]': 'PolicySelectorRequirement',
+  'status': 'DrainExemptionStatus',
+  'status.conditions[]': 'ExemptionCondition',
+  'status.conditions[].status': 'ConditionStatus',
 };

@@ -1,4 +1,4 @@
-// Generated from crds/sidecardrain.io_sidecardrainpolicies.yaml by npm run generate. Do not edit.
+// Generated from crds/sidecardrain.io_sidecardrainpolicies.yaml, crds/sidecardrain.io_namespacedsidecardrainpolicies.yaml, crds/sidecardrain.io_drainexemptions.yaml by npm run generate. Do not edit.
 import type { ObjectMeta } from './kubernetes.ts';
 
 export type Enforcement = 'Audit' | 'Enforce';
@@ -244,6 +244,30 @@ export interface PolicyRollout {
 
 export type OnDelete = 'Restore' | 'Orphan';
 
+export type PolicyTenants = 'Forbid' | 'Allow';
+
+/**
+ * With tenants Allow: what a namespaced policy has to keep to, so that it may govern instead of this one. One outside
+ * of it does not govern and is Stalled with reason OutsideBounds. What is not given here is not bounded. This policy's
+ * own values are not held to it.
+ */
+export interface PolicyBounds {
+  /**
+   * The longest drain: drain.maxWait, or drain.duration in mode Fixed (with strategy PreStopHook both together) must
+   * not be longer.
+   */
+  readonly longestDrain?: string;
+  /**
+   * The longest grace period: gracePeriod.maximum must not be longer. Its default is 10m, so a namespaced policy below
+   * a shorter bound has to write it.
+   */
+  readonly longestGrace?: string;
+  /** The values that drain.mode may have. */
+  readonly modes?: readonly DrainMode[];
+  /** The values that drain.strategy may have in Adaptive and Combined. Auto is meant where a policy gives none. */
+  readonly strategies?: readonly DrainStrategy[];
+}
+
 /** What is promised, for which workloads, and how it may be brought about. */
 export interface SidecarDrainPolicySpec {
   /**
@@ -308,6 +332,21 @@ export interface SidecarDrainPolicySpec {
    * Orphan: leaves the values and gives up ownership, without any restart.
    */
   readonly onDelete?: OnDelete;
+  /**
+   * Whether a NamespacedSidecarDrainPolicy may govern workloads that this policy would govern. Only an Enforce policy
+   * decides that, and only where it is the first among the cluster's policies.
+   *
+   * Forbid (the default): this policy governs; namespaced ones report Overridden.
+   *
+   * Allow: a namespaced policy that keeps to bounds governs instead of this one, whatever its priority.
+   */
+  readonly tenants?: PolicyTenants;
+  /**
+   * With tenants Allow: what a namespaced policy has to keep to, so that it may govern instead of this one. One
+   * outside of it does not govern and is Stalled with reason OutsideBounds. What is not given here is not bounded.
+   * This policy's own values are not held to it.
+   */
+  readonly bounds?: PolicyBounds;
 }
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
@@ -651,4 +690,308 @@ export interface DefaultedSidecarDrainPolicySpec {
    * Orphan: leaves the values and gives up ownership, without any restart.
    */
   readonly onDelete: OnDelete;
+  /**
+   * Whether a NamespacedSidecarDrainPolicy may govern workloads that this policy would govern. Only an Enforce policy
+   * decides that, and only where it is the first among the cluster's policies.
+   *
+   * Forbid (the default): this policy governs; namespaced ones report Overridden.
+   *
+   * Allow: a namespaced policy that keeps to bounds governs instead of this one, whatever its priority.
+   */
+  readonly tenants: PolicyTenants;
+  /**
+   * With tenants Allow: what a namespaced policy has to keep to, so that it may govern instead of this one. One
+   * outside of it does not govern and is Stalled with reason OutsideBounds. What is not given here is not bounded.
+   * This policy's own values are not held to it.
+   */
+  readonly bounds?: PolicyBounds;
+}
+
+/**
+ * Which workloads of this namespace the policy is for. All that is given must hold; without it, every one. Never
+ * touched, whatever this says: workloads that another controller owns, and workloads with the annotation
+ * sidecardrain.io/exempt or a DrainExemption.
+ */
+export interface NamespacedPolicyMatch {
+  /**
+   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself). Without
+   * it, or with {}, every workload of the namespace.
+   */
+  readonly workloadSelector?: PolicySelector;
+  /**
+   * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
+   * node before their successors start.
+   */
+  readonly kinds?: readonly PolicyWorkloadKind[];
+  /**
+   * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
+   * Without it, every name. Workloads that are down during each deploy (strategy Recreate, StatefulSets with one
+   * replica, DaemonSets) are left alone unless a pattern here matches them.
+   */
+  readonly names?: readonly string[];
+  /**
+   * Istio revisions or revision tags, for example stable; default is the revision without a name. Only workloads whose
+   * proxy comes from one of them. Without it, every revision.
+   */
+  readonly revisions?: readonly string[];
+  /**
+   * Sidecar (the default) is a proxy beside an application. Gateway is an injected gateway, whose proxy is the
+   * application; it must be asked for.
+   */
+  readonly proxies?: readonly PolicyProxyRole[];
+}
+
+/** What is promised, for which workloads, and how it may be brought about. */
+export interface NamespacedSidecarDrainPolicySpec {
+  /**
+   * Whether the policy writes. Start with Audit, read the status, then switch.
+   *
+   * Audit (the default): evaluates and reports what would change, and writes nothing to any workload. It never
+   * governs, so it takes no workload away from another policy.
+   *
+   * Enforce: writes. Going back to Audit leaves the written values as they are and restarts nothing.
+   */
+  readonly enforcement?: Enforcement;
+  /**
+   * true stops every write of this policy, while it goes on governing its workloads (no other policy takes them) and
+   * reporting. Default false. Use it to hold still during an incident.
+   */
+  readonly suspend?: boolean;
+  /**
+   * Where several Enforce policies of this namespace select one workload, the highest priority governs it, alone; the
+   * others report Overridden. With equal priority, a policy with names beats one with workloadSelector, which beats
+   * one with neither; then the name decides. From -1000 to 1000, default 0.
+   */
+  readonly priority?: number;
+  /**
+   * Which workloads of this namespace the policy is for. All that is given must hold; without it, every one. Never
+   * touched, whatever this says: workloads that another controller owns, and workloads with the annotation
+   * sidecardrain.io/exempt or a DrainExemption.
+   */
+  readonly match?: NamespacedPolicyMatch;
+  /**
+   * The promise. duration and maxWait count from the moment the application gets SIGTERM: requests in flight get at
+   * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there every
+   * mode only makes the grace period long enough.
+   */
+  readonly drain: PolicyDrain;
+  /** Settings of the proxy that go beside the drain. By default nothing of it is changed. */
+  readonly proxy?: PolicyProxy;
+  /**
+   * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is never
+   * made shorter than it was before the policy.
+   */
+  readonly gracePeriod?: PolicyGracePeriod;
+  /**
+   * What happens where somebody else (a manifest, Helm, a GitOps controller) declares a field that the promise needs
+   * to be different. A grace period that somebody declared longer always stays.
+   *
+   * Report (the default): writes nothing to that workload, and names field and owner.
+   *
+   * Force: takes the field over. When its owner applies again, that fails with a conflict or undoes it.
+   */
+  readonly conflicts?: ConflictHandling;
+  /**
+   * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
+   * many workloads restart at once.
+   */
+  readonly rollout?: PolicyRollout;
+  /**
+   * What happens to the workloads when the policy is deleted or no longer selects them.
+   *
+   * Restore (the default): every field that is still as written gets the value from before, within the limits of
+   * rollout.
+   *
+   * Orphan: leaves the values and gives up ownership, without any restart.
+   */
+  readonly onDelete?: OnDelete;
+}
+
+/**
+ * NamespacedSidecarDrainPolicy is a SidecarDrainPolicy for the owners of one namespace: it selects workloads of its
+ * own namespace and no others. Where the cluster's policy that would govern a workload says tenants: Allow, and within
+ * its bounds, it governs instead of that one.
+ */
+export interface NamespacedSidecarDrainPolicy {
+  /** sidecardrain.io/v1alpha1 */
+  readonly apiVersion: 'sidecardrain.io/v1alpha1';
+  /** NamespacedSidecarDrainPolicy */
+  readonly kind: 'NamespacedSidecarDrainPolicy';
+  readonly metadata: ObjectMeta;
+  /** What is promised, for which workloads, and how it may be brought about. */
+  readonly spec: NamespacedSidecarDrainPolicySpec;
+  /** What the operator saw and did. Written by the operator only. */
+  readonly status?: SidecarDrainPolicyStatus;
+}
+
+/** The same with every default filled in. */
+export interface DefaultedNamespacedPolicyMatch {
+  /**
+   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself). Without
+   * it, or with {}, every workload of the namespace.
+   */
+  readonly workloadSelector?: PolicySelector;
+  /**
+   * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
+   * node before their successors start.
+   */
+  readonly kinds: readonly PolicyWorkloadKind[];
+  /**
+   * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
+   * Without it, every name. Workloads that are down during each deploy (strategy Recreate, StatefulSets with one
+   * replica, DaemonSets) are left alone unless a pattern here matches them.
+   */
+  readonly names?: readonly string[];
+  /**
+   * Istio revisions or revision tags, for example stable; default is the revision without a name. Only workloads whose
+   * proxy comes from one of them. Without it, every revision.
+   */
+  readonly revisions?: readonly string[];
+  /**
+   * Sidecar (the default) is a proxy beside an application. Gateway is an injected gateway, whose proxy is the
+   * application; it must be asked for.
+   */
+  readonly proxies: readonly PolicyProxyRole[];
+}
+
+/** The same with every default filled in. */
+export interface DefaultedNamespacedSidecarDrainPolicySpec {
+  /**
+   * Whether the policy writes. Start with Audit, read the status, then switch.
+   *
+   * Audit (the default): evaluates and reports what would change, and writes nothing to any workload. It never
+   * governs, so it takes no workload away from another policy.
+   *
+   * Enforce: writes. Going back to Audit leaves the written values as they are and restarts nothing.
+   */
+  readonly enforcement: Enforcement;
+  /**
+   * true stops every write of this policy, while it goes on governing its workloads (no other policy takes them) and
+   * reporting. Default false. Use it to hold still during an incident.
+   */
+  readonly suspend: boolean;
+  /**
+   * Where several Enforce policies of this namespace select one workload, the highest priority governs it, alone; the
+   * others report Overridden. With equal priority, a policy with names beats one with workloadSelector, which beats
+   * one with neither; then the name decides. From -1000 to 1000, default 0.
+   */
+  readonly priority: number;
+  /**
+   * Which workloads of this namespace the policy is for. All that is given must hold; without it, every one. Never
+   * touched, whatever this says: workloads that another controller owns, and workloads with the annotation
+   * sidecardrain.io/exempt or a DrainExemption.
+   */
+  readonly match: DefaultedNamespacedPolicyMatch;
+  /**
+   * The promise. duration and maxWait count from the moment the application gets SIGTERM: requests in flight get at
+   * least duration and at most maxWait. On a native sidecar the proxy outlives the application by itself; there every
+   * mode only makes the grace period long enough.
+   */
+  readonly drain: DefaultedPolicyDrain;
+  /** Settings of the proxy that go beside the drain. By default nothing of it is changed. */
+  readonly proxy: DefaultedPolicyProxy;
+  /**
+   * What may be done to terminationGracePeriodSeconds, at whose end the kubelet kills whatever still runs. It is never
+   * made shorter than it was before the policy.
+   */
+  readonly gracePeriod: DefaultedPolicyGracePeriod;
+  /**
+   * What happens where somebody else (a manifest, Helm, a GitOps controller) declares a field that the promise needs
+   * to be different. A grace period that somebody declared longer always stays.
+   *
+   * Report (the default): writes nothing to that workload, and names field and owner.
+   *
+   * Force: takes the field over. When its owner applies again, that fails with a conflict or undoes it.
+   */
+  readonly conflicts: ConflictHandling;
+  /**
+   * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
+   * many workloads restart at once.
+   */
+  readonly rollout: DefaultedPolicyRollout;
+  /**
+   * What happens to the workloads when the policy is deleted or no longer selects them.
+   *
+   * Restore (the default): every field that is still as written gets the value from before, within the limits of
+   * rollout.
+   *
+   * Orphan: leaves the values and gives up ownership, without any restart.
+   */
+  readonly onDelete: OnDelete;
+}
+
+/** Which workloads of this namespace. All that is given must hold; names or workloadSelector must be given. */
+export interface ExemptionSelector {
+  /** Kinds of workload, for example Deployment. Without it, every kind. */
+  readonly kinds?: readonly string[];
+  /**
+   * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
+   * Without it, every name.
+   */
+  readonly names?: readonly string[];
+  /**
+   * Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself). {} is
+   * every workload of the namespace.
+   */
+  readonly workloadSelector?: PolicySelector;
+}
+
+/** Which workloads are left alone, why, by whose word and until when. */
+export interface DrainExemptionSpec {
+  /** Which workloads of this namespace. All that is given must hold; names or workloadSelector must be given. */
+  readonly selector: ExemptionSelector;
+  /** Why, in a sentence for people. It stands in the report of every policy that selects the workloads. */
+  readonly reason: string;
+  /** Who answers for it, for example a team or an address. */
+  readonly owner: string;
+  /**
+   * When it ends (RFC 3339), for example 2026-12-31T18:00:00Z. Required: an exemption without an end is forgotten. To
+   * go on, write a later time.
+   */
+  readonly expires: string;
+}
+
+export interface ExemptionCondition {
+  /** Active or Stalled. */
+  readonly type: string;
+  /** True, False or Unknown. */
+  readonly status: ConditionStatus;
+  /** The metadata.generation that this condition is about. */
+  readonly observedGeneration?: number;
+  /** When the status last changed from one value to another. */
+  readonly lastTransitionTime: string;
+  /** One word of a closed list that says why. */
+  readonly reason: string;
+  /** A sentence for people. */
+  readonly message: string;
+}
+
+/** What the operator saw. Written by the operator only. */
+export interface DrainExemptionStatus {
+  /** The metadata.generation that this status is about. */
+  readonly observedGeneration?: number;
+  /**
+   * Active: it holds now; False once it has expired, or while it cannot be evaluated. Stalled: it cannot be evaluated
+   * until somebody corrects it.
+   */
+  readonly conditions?: readonly ExemptionCondition[];
+  /** Workloads that it selects, whether a policy selects them or not. An exemption that selects none says so here. */
+  readonly matched?: number;
+}
+
+/**
+ * DrainExemption has policies leave workloads of its namespace alone until a stated time: nothing is written to them,
+ * and what has been written stays. They are counted and reported as exempt, with owner, reason and end. When it ends,
+ * the policies take hold again.
+ */
+export interface DrainExemption {
+  /** sidecardrain.io/v1alpha1 */
+  readonly apiVersion: 'sidecardrain.io/v1alpha1';
+  /** DrainExemption */
+  readonly kind: 'DrainExemption';
+  readonly metadata: ObjectMeta;
+  /** Which workloads are left alone, why, by whose word and until when. */
+  readonly spec: DrainExemptionSpec;
+  /** What the operator saw. Written by the operator only. */
+  readonly status?: DrainExemptionStatus;
 }

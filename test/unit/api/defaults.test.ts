@@ -13,6 +13,7 @@ describe('withDefaults', () => {
     expect(spec).toEqual({
       enforcement: 'Audit',
       suspend: false,
+      tenants: 'Forbid',
       priority: 0,
       match: { namespaceSelector: {}, kinds: ['Deployment', 'StatefulSet'], proxies: ['Sidecar'] },
       drain: { mode: 'Fixed', duration: '60s', endpointDelay: '5s', environment: 'Annotation', drainDuration: 'Leave' },

@@ -94,10 +94,11 @@ describe('the schema', () => {
   });
 
   it('states the same rule and message for every duration', () => {
-    const durations = nodes.filter(([path]) => /\.(duration|maxWait|endpointDelay|margin|maximum)$/.test(path));
+    const durations = nodes.filter(([path]) => /\.(duration|maxWait|endpointDelay|margin|maximum|longestDrain|longestGrace)$/.test(path));
     const first = durations.map(([, node]) => ({ maxLength: node.maxLength, rule: node['x-kubernetes-validations']?.[0] }));
 
-    expect(first).toHaveLength(5);
+    // Five of a policy, in both of its kinds, and two bounds.
+    expect(first).toHaveLength(12);
     expect(new Set(first.map((one) => JSON.stringify(one))).size).toBe(1);
     expect(first[0]?.maxLength).toBe(12);
   });

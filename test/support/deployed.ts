@@ -23,8 +23,18 @@ export interface DeployedOperator {
   stop(): Promise<number | null>;
 }
 
+export interface DeployedOptions {
+  /** Another Node.js than the one that runs the tests, with flags. */
+  readonly node?: { readonly program: string; readonly flags: readonly string[] };
+  /** The bundle and the kubeconfig, where that user cannot read those of the tests. */
+  readonly entry?: string;
+  readonly kubeconfig?: string;
+  /** As whom it runs, in place of the user of the tests. */
+  readonly user?: number;
+}
+
 /** Starts what the one Deployment of the namespace describes, in the name of its first pod. */
-export async function startDeployed(plane: ControlPlane, namespace: string): Promise<DeployedOperator> {
+export async function startDeployed(plane: ControlPlane, namespace: string, options: DeployedOptions = {}): Promise<DeployedOperator> {
   const { items: [installed] } = await plane.client.call<{ items: Installed[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
   const { items: [pod] } = await plane.client.call<{ items: KubeObject[] }>('GET', `/api/v1/namespaces/${namespace}/pods`);
   if (installed === undefined || pod === undefined) {
@@ -35,10 +45,13 @@ export async function startDeployed(plane: ControlPlane, namespace: string): Pro
   // The rest of the environment is the container's: how the API server is reached, and ports of its own.
   const env = {
     ...Object.fromEntries((container?.env ?? []).map((one) => [one.name, one.value ?? fields[one.valueFrom?.fieldRef.fieldPath ?? '']])),
-    PATH: process.env.PATH, KUBECONFIG: await plane.kubeconfigFor({ namespace, name: serviceAccountName }),
+    PATH: process.env.PATH, KUBECONFIG: options.kubeconfig ?? await plane.kubeconfigFor({ namespace, name: serviceAccountName }),
     SIDECAR_DRAIN_METRICS_BIND_ADDRESS: '0', SIDECAR_DRAIN_HEALTH_PROBE_BIND_ADDRESS: '0',
   };
-  const child = spawn(process.execPath, [join(projectRoot(), 'dist/main.js'), ...(container?.args ?? [])], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { program, flags } = options.node ?? { program: process.execPath, flags: [] };
+  const child = spawn(program, [...flags, options.entry ?? join(projectRoot(), 'dist/main.js'), ...(container?.args ?? [])], {
+    env, stdio: ['ignore', 'pipe', 'pipe'], ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => { output += chunk.toString(); });
@@ -65,8 +78,8 @@ export interface Convergence {
   readonly exitCode: number | null;
 }
 
-export async function converge(plane: ControlPlane, namespace: string): Promise<Convergence> {
-  const operator = await startDeployed(plane, namespace);
+export async function converge(plane: ControlPlane, namespace: string, options: DeployedOptions = {}): Promise<Convergence> {
+  const operator = await startDeployed(plane, namespace, options);
   try {
     const shop = await plane.namespace('shop', { 'istio-injection': 'enabled' });
     const graceOf = (object: WorkloadObject): number => object.spec.template.spec.terminationGracePeriodSeconds;

@@ -130,8 +130,8 @@ export class Operator {
           }
         }
       },
-      rolling: () => workloadController.rollingCount(),
-      waiting: () => workloadController.waitingCount(),
+      rolling: () => workloadController.rollouts.rollingCount,
+      waiting: () => workloadController.rollouts.waitingCount,
       paused: () => caches.writesHeldBecause() !== undefined,
     });
     const proxyConfigController = new ProxyConfigController({
@@ -192,7 +192,7 @@ export class Operator {
   private lead(): void {
     this.leading = true;
     this.options.metrics.setLeader(this.options.leaseName, true);
-    this.workloadController.findRollouts();
+    this.workloadController.rollouts.findRollouts();
     this.addAllWorkloads();
     this.addAllPolicies();
     for (const controller of this.controllers) {

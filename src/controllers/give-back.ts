@@ -1,0 +1,152 @@
+import { EXEMPT_ANNOTATION, FIELD_MANAGER } from '../api/names.ts';
+import { workloadKey, type Workload } from '../drain/model/workload.ts';
+import type { Assessment } from '../drain/plan/assess.ts';
+import type { PolicyRecord } from '../drain/plan/policies.ts';
+import { planRestore } from '../drain/restore/restore.ts';
+import type { WorkloadState } from '../drain/restore/state.ts';
+import type { Rolling, RolloutLimits } from '../drain/rollout/gate.ts';
+import type { RawObject } from '../drain/template/index.ts';
+import { isApiError, type EventRecorder, type KubeClient, type Logger, type Resource } from '../kube/index.ts';
+import { done, type Outcome } from '../runtime/index.ts';
+import type { Caches } from './caches.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import type { Rollouts } from './rollouts.ts';
+import { subjectOf } from './workload-record.ts';
+import type { WorkloadWriter } from './workload-writer.ts';
+
+/** Evidence that a hook of ours stands where nothing is injected must last this long before it is withdrawn. */
+const WITHDRAW_AFTER_MS = 10 * 60_000;
+/** Patches of one giving back, until its ownership is given up too; then the next look at the workload goes on. */
+const RESTORE_TRIES = 6;
+
+export interface GiveBackOptions {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly recorder: EventRecorder;
+  readonly logger: Logger;
+  readonly metrics: OperatorMetrics;
+  readonly rollouts: Rollouts;
+  readonly writer: WorkloadWriter;
+  readonly now: () => number;
+}
+
+/** Gives workloads back that no policy governs any more: what stood there before, or ownership alone. */
+export class GiveBack {
+  private readonly options: GiveBackOptions;
+  private readonly notInjectedSince = new Map<string, number>();
+
+  constructor(options: GiveBackOptions) {
+    this.options = options;
+  }
+
+  /** The workload is gone. */
+  forget(key: string): void {
+    this.notInjectedSince.delete(key);
+  }
+
+  /** Milliseconds until evidence will have lasted long enough; undefined where there is none. */
+  dueInMs(key: string): number | undefined {
+    const since = this.notInjectedSince.get(key);
+    return since === undefined ? undefined : Math.max(1_000, since + WITHDRAW_AFTER_MS - this.options.now());
+  }
+
+  /** A stalled policy still governs what it has written: whom it means cannot be known until it is corrected. */
+  heldByStalled(state: WorkloadState | undefined): string | undefined {
+    const holder = this.holderOf(state);
+    return holder?.stalled === undefined ? undefined : `policy ${holder.name}, which governs it, is stalled: ${holder.stalled.reason}`;
+  }
+
+  /** Whether nobody governs the workload any more, as far as that can be known. */
+  isDue(key: string, workload: Workload, state: WorkloadState, assessment: Assessment): boolean {
+    const { caches, now } = this.options;
+    const governing = assessment.governing;
+    if (governing !== undefined) {
+      // A hook of ours where nothing is injected never starts: withdrawn on evidence that has lasted.
+      if (governing.decision.reason !== 'NotInjected' || state.fields.proxyContainer === undefined) {
+        this.notInjectedSince.delete(key);
+        return false;
+      }
+      const since = this.notInjectedSince.get(key) ?? now();
+      this.notInjectedSince.set(key, since);
+      return now() - since >= WITHDRAW_AFTER_MS;
+    }
+    if (caches.policies.state !== 'Synced' || caches.namespace(workload.namespace).labels === undefined || caches.namespace(workload.namespace).deleting === true) {
+      return false;
+    }
+    // A policy that only audits now, or is suspended, writes nothing: the values stay, nothing restarts.
+    const holder = this.holderOf(state);
+    // An injector that is gone for a moment (an Istio upgrade) takes every workload out of `revisions`: no reason to restart them all.
+    const mesh = caches.meshFacts();
+    if (holder?.spec.match.revisions !== undefined && mesh.istio !== 'Present' && mesh.stated.injected === undefined) {
+      return false;
+    }
+    return holder === undefined || (holder.spec.enforcement === 'Enforce' && !holder.spec.suspend);
+  }
+
+  async run(workload: Workload, remembered: WorkloadState, signal: AbortSignal): Promise<Outcome> {
+    const { caches, metrics, rollouts } = this.options;
+    const key = workloadKey(workload);
+    const resource = caches.resourceOf(workload.kind);
+    if (resource === undefined) {
+      return done;
+    }
+    // A policy that is just going says itself what it wants; afterwards the workload remembers it.
+    const going = caches.policies.store.get(remembered.policy.name)?.record;
+    const wanted = going !== undefined && going.uid === remembered.policy.uid ? going.spec.onDelete : remembered.onDelete;
+    // Who exempts a workload wants it left alone: it keeps its values, and no pod restarts.
+    const state: WorkloadState = { ...remembered, onDelete: workload.annotations[EXEMPT_ANNOTATION] === undefined ? wanted : 'Orphan' };
+    const me: Rolling = { workload: key, policy: state.policy.name, namespace: workload.namespace };
+    const limits: RolloutLimits = state.maxConcurrent === undefined ? { strategy: 'Immediate', maxConcurrent: Infinity } : { strategy: 'Waves', maxConcurrent: state.maxConcurrent };
+    if (state.onDelete === 'Restore' && rollouts.mayStart(key, { me, limits }, workload) !== undefined) {
+      return done;
+    }
+    if (state.onDelete === 'Restore') {
+      rollouts.startGivingBack(me);
+    }
+    try {
+      const live = await this.restore(resource, workload, state, signal);
+      if (live === undefined) {
+        rollouts.release(key);
+        return done;
+      }
+      rollouts.noteWrite(key, live, me);
+      metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
+      this.options.logger.info('workload given back', { workload: key, policy: state.policy.name, how: state.onDelete });
+      this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainRestored', state.onDelete === 'Restore'
+        ? `Policy ${state.policy.name} no longer governs: the values from before it are back`
+        : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`);
+    } catch (error) {
+      rollouts.release(key);
+      return this.options.writer.failed(workload, error);
+    }
+    return done;
+  }
+
+  /** The policy that has written the workload, as long as it lives. */
+  private holderOf(state: WorkloadState | undefined): PolicyRecord | undefined {
+    const record = state === undefined ? undefined : this.options.caches.policies.store.get(state.policy.name)?.record;
+    return record?.uid === state?.policy.uid && record?.deleting === false ? record : undefined;
+  }
+
+  /** Values first, then ownership: two patches at most, and a crash between them is found again by the state annotation. */
+  private async restore(resource: Resource, workload: Workload, state: WorkloadState, signal: AbortSignal): Promise<RawObject | undefined> {
+    const { client } = this.options;
+    let live = await client.find<RawObject>(resource, workload, { signal });
+    for (let last = false, patched = 0; live !== undefined && !last;) {
+      const step = planRestore(live, state, state.onDelete);
+      try {
+        live = await client.jsonPatch<RawObject>(resource, workload, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never', signal });
+        last = step.last;
+        patched += 1;
+      } catch (error) {
+        // The Deployment controller answers the first patch within milliseconds. The pods restart by now, so this goes on.
+        if (patched === 0 || patched >= RESTORE_TRIES || !isApiError(error) || !error.isConflict) {
+          throw error;
+        }
+        patched += 1;
+        live = await client.find<RawObject>(resource, workload, { signal });
+      }
+    }
+    return live;
+  }
+}

@@ -76,7 +76,7 @@ export function playCase(given: TerminationCase): Termination {
   });
 }
 
-function settingsOf(given: TerminationCase): ReturnType<typeof effectiveSettings> {
+export function settingsOf(given: TerminationCase): ReturnType<typeof effectiveSettings> {
   return effectiveSettings({ template: given.podTemplate, namespace: { name: CASE_NAMESPACE, labels: {} }, mesh: caseMesh(given) });
 }
 

@@ -20,9 +20,15 @@ const FACTS_MISSING = {
 } as const;
 const INVALID_SELECTOR = 'A label selector cannot be evaluated; nothing is written until it is corrected.';
 const INVALID_NAME_PATTERN = 'A pattern in match.names cannot be a workload\'s name; nothing is written until it is corrected.';
+const INVALID_WINDOW = 'A window of rollout.windows has a schedule or a time zone that does not exist; nothing is written until it is corrected.';
 const INVALID_SPEC = 'The stored policy does not satisfy the schema of this version; nothing is written until it is corrected.';
 const PROXY_CONFIG_KIND_ABSENT =
   'The setting environment: ProxyConfig needs the kind ProxyConfig (networking.istio.io), which is not installed; looked at again when it is.';
+
+const OUTSIDE_BOUNDS =
+  'At least one workload that the policy selects is governed by a cluster policy whose bounds this one does not keep to; it does not govern there.';
+const NO_CLUSTER_POLICY =
+  'No cluster policy that allows tenants selects the workloads, and without one a namespaced policy may not govern.';
 
 /** Each condition's closed list of reasons. A reason fixes the status, so that the two can never disagree. */
 export const CONDITION_REASONS = {
@@ -40,7 +46,10 @@ export const CONDITION_REASONS = {
     InvalidSelector: { status: 'False', sentence: INVALID_SELECTOR },
     InvalidNamePattern: { status: 'False', sentence: INVALID_NAME_PATTERN },
     InvalidSpec: { status: 'False', sentence: INVALID_SPEC },
+    InvalidWindow: { status: 'False', sentence: INVALID_WINDOW },
     ProxyConfigKindAbsent: { status: 'False', sentence: PROXY_CONFIG_KIND_ABSENT },
+    OutsideBounds: { status: 'False', sentence: OUTSIDE_BOUNDS },
+    NoClusterPolicy: { status: 'False', sentence: NO_CLUSTER_POLICY },
     Terminating: { status: 'False', sentence: 'The policy is being deleted and its workloads are given back.' },
   },
   Compliant: {
@@ -57,13 +66,20 @@ export const CONDITION_REASONS = {
     Evaluating: { status: 'True', sentence: 'The policy is being evaluated.' },
     RollingOut: { status: 'True', sentence: 'Workloads are being changed.' },
     Restoring: { status: 'True', sentence: 'Workloads are being given back what they had before.' },
+    WaitsForWindow: { status: 'False', sentence: 'Nothing is under way until the next window of rollout.windows opens.' },
+    ApprovalRequired: { status: 'False', sentence: 'Nothing is under way until somebody approves the plan.' },
+    ApprovalStale: { status: 'False', sentence: 'What the annotation sidecardrain.io/approved-plan approves is not the present plan, so nothing is written.' },
+    WithdrawalHeld: { status: 'False', sentence: 'Many workloads would be given back at once; nothing is given back until somebody approves it.' },
     Settled: { status: 'False', sentence: 'Nothing is under way.' },
   },
   Stalled: {
     InvalidSelector: { status: 'True', sentence: INVALID_SELECTOR },
     InvalidNamePattern: { status: 'True', sentence: INVALID_NAME_PATTERN },
     InvalidSpec: { status: 'True', sentence: INVALID_SPEC },
+    InvalidWindow: { status: 'True', sentence: INVALID_WINDOW },
     ProxyConfigKindAbsent: { status: 'True', sentence: PROXY_CONFIG_KIND_ABSENT },
+    OutsideBounds: { status: 'True', sentence: OUTSIDE_BOUNDS },
+    NoClusterPolicy: { status: 'True', sentence: NO_CLUSTER_POLICY },
     NotStalled: { status: 'False', sentence: 'Nothing is in the way.' },
   },
   Conflicted: {

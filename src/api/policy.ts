@@ -1,5 +1,5 @@
 import { GROUP, VERSION } from './names.ts';
-import { sidecarDrainPolicySchema } from './policy-schema.gen.ts';
+import { drainExemptionSchema, namespacedSidecarDrainPolicySchema, sidecarDrainPolicySchema } from './policy-schema.gen.ts';
 import type { DefaultedPolicyWaves, DefaultedSidecarDrainPolicySpec, SidecarDrainPolicySpec } from './policy.gen.ts';
 import type { Schema, SchemaProblem } from './schema.ts';
 import { fillDefaults, isRecord } from './schema.ts';
@@ -13,6 +13,10 @@ export const POLICY_KIND = 'SidecarDrainPolicy';
 export const POLICY_API_VERSION = `${GROUP}/${VERSION}` as const;
 /** As it stands in request paths. */
 export const POLICY_PLURAL = 'sidecardrainpolicies';
+export const NAMESPACED_POLICY_KIND = 'NamespacedSidecarDrainPolicy';
+export const NAMESPACED_POLICY_PLURAL = 'namespacedsidecardrainpolicies';
+export const EXEMPTION_KIND = 'DrainExemption';
+export const EXEMPTION_PLURAL = 'drainexemptions';
 
 const specSchema = sidecarDrainPolicySchema.properties?.spec as Schema;
 const wavesSchema = specSchema.properties?.rollout?.properties?.waves as Schema;
@@ -45,22 +49,33 @@ const NAME_MESSAGE = 'a lowercase RFC 1123 subdomain must consist of lower case 
  * The status is not looked at: who creates an object cannot set it.
  */
 export function validatePolicy(raw: unknown): readonly SchemaProblem[] {
+  return validateObject(raw, POLICY_KIND);
+}
+
+/** The same for any of our kinds. */
+export function validateObject(raw: unknown, kind: keyof typeof SCHEMAS): readonly SchemaProblem[] {
   if (!isRecord(raw)) {
-    return [{ path: '', message: 'a SidecarDrainPolicy is an object with apiVersion, kind, metadata and spec' }];
+    return [{ path: '', message: `a ${kind} is an object with apiVersion, kind, metadata and spec` }];
   }
   const problems: SchemaProblem[] = [];
   if (raw.apiVersion !== POLICY_API_VERSION) {
     problems.push({ path: 'apiVersion', message: `must be ${POLICY_API_VERSION}` });
   }
-  if (raw.kind !== POLICY_KIND) {
-    problems.push({ path: 'kind', message: `must be ${POLICY_KIND}` });
+  if (raw.kind !== kind) {
+    problems.push({ path: 'kind', message: `must be ${kind}` });
   }
   problems.push(...nameProblems(raw.metadata));
   // These have been judged above, or are not; undefined is as good as absent.
   const judged = { ...raw, apiVersion: undefined, kind: undefined, metadata: undefined, status: undefined };
-  const filled = fillDefaults(sidecarDrainPolicySchema, judged);
-  return [...problems, ...validateAgainst(sidecarDrainPolicySchema, filled)];
+  const filled = fillDefaults(SCHEMAS[kind], judged);
+  return [...problems, ...validateAgainst(SCHEMAS[kind], filled)];
 }
+
+const SCHEMAS = {
+  [POLICY_KIND]: sidecarDrainPolicySchema,
+  [NAMESPACED_POLICY_KIND]: namespacedSidecarDrainPolicySchema,
+  [EXEMPTION_KIND]: drainExemptionSchema,
+} as const satisfies Record<string, Schema>;
 
 function nameProblems(metadata: unknown): readonly SchemaProblem[] {
   const name = isRecord(metadata) ? metadata.name ?? '' : '';

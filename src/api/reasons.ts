@@ -248,9 +248,21 @@ export const REASONS = {
   },
   Exempt: {
     severity: 'info',
-    sentence: 'The workload is exempt by annotation and left alone.',
-    action: 'Remove the annotation sidecardrain.io/exempt to have it governed.',
-    source: 'sidecardrain.io/exempt',
+    sentence: 'The workload is exempt, by its annotation or by a DrainExemption, and left alone.',
+    action: 'Remove the annotation sidecardrain.io/exempt, or delete the DrainExemption that the message names, to have it governed.',
+    source: 'sidecardrain.io/exempt; DrainExemption',
+  },
+  OutsideBounds: {
+    severity: 'warning',
+    sentence: 'A namespaced policy does not keep to the bounds of the cluster policy that would govern the workload, so it does not govern it.',
+    action: 'Change the field that the message names, or ask who owns the cluster policy for wider bounds.',
+    source: 'spec.bounds of SidecarDrainPolicy',
+  },
+  NoClusterPolicy: {
+    severity: 'warning',
+    sentence: 'A namespaced policy does not govern the workload, because no cluster policy that allows tenants selects it.',
+    action: 'Ask for a SidecarDrainPolicy with enforcement: Enforce and tenants: Allow that selects the workload.',
+    source: 'spec.tenants of SidecarDrainPolicy',
   },
   NotInjected: {
     severity: 'info',
@@ -281,6 +293,24 @@ export const REASONS = {
     sentence: 'Somebody else keeps changing our values back; the workload is left alone and looked at again with growing distance.',
     action: 'Change the values where that somebody keeps them (the manifest in Git), or exempt the workload.',
     source: 'Kubernetes managedFields',
+  },
+  WaitsForWindow: {
+    severity: 'info',
+    sentence: 'None of the policy\'s windows is open, and the change would restart pods.',
+    action: 'Nothing; it is written when the next window opens. Change rollout.windows if that is too late.',
+    source: 'this product',
+  },
+  ApprovalRequired: {
+    severity: 'info',
+    sentence: 'The policy says approval: Required, and the plan for this workload is not among those that were approved.',
+    action: 'Look at the plan (sidecar-drain plan --cluster), then put status.planHash into the policy\'s annotation sidecardrain.io/approved-plan.',
+    source: 'this product',
+  },
+  WithdrawalHeld: {
+    severity: 'warning',
+    sentence: 'So many workloads would be given back at once, without the policy having been deleted, that nothing is given back until somebody approves it.',
+    action: 'Undo the edit of the selector or of the namespace\'s labels, or put the hash that the policy\'s condition tells into its annotation sidecardrain.io/approved-withdrawal.',
+    source: 'this product',
   },
   StateDamaged: {
     severity: 'error',

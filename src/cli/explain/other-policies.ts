@@ -12,6 +12,7 @@ const WHY: Readonly<Record<NoMatch, string>> = {
   SystemNamespace: 'no policy touches a system namespace',
   RootNamespace: 'no policy touches Istio\'s root namespace',
   OperatorNamespace: 'no policy touches the operator\'s own namespace',
+  OtherNamespace: 'it is for the workloads of its own namespace only',
   NamespaceUnknown: 'the labels of the namespace are not known: add its manifest, or say --namespace-labels',
   NamespaceSelector: 'its namespaceSelector does not select the namespace',
   Kind: 'its kinds leave this kind out',

@@ -2,7 +2,8 @@ import type { Decision } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { Workload } from '../model/workload.ts';
 import { proxyOf } from '../mesh/injection.ts';
-import { govern } from '../selection/govern.ts';
+import type { ActiveExemption } from '../selection/exemptions.ts';
+import { govern, type Overridden, type Refused } from '../selection/govern.ts';
 import { matches, matchesByName, matchesProxy } from '../selection/match.ts';
 import { decide, type DecideInput, type OwnProxyConfig } from './decide.ts';
 import type { PolicyRecord } from './policies.ts';
@@ -12,6 +13,10 @@ export interface AssessInput {
   readonly namespace: NamespaceFacts;
   readonly mesh: MeshFacts;
   readonly policies: readonly PolicyRecord[];
+  /** The DrainExemption that holds for the workload now. */
+  readonly exemption?: ActiveExemption;
+  /** Namespaced policies may govern where no policy of the cluster would. */
+  readonly unboundedTenants?: boolean;
   /** The operator's own namespace: never touched. */
   readonly operatorNamespace?: string;
   /** Nothing may be written now, whatever the policies say (the off switch, facts that are missing). */
@@ -25,12 +30,14 @@ export interface Assessment {
   readonly governing?: { readonly policy: PolicyRecord; readonly decision: Decision };
   /** Audit policies, each evaluated as if it governed. */
   readonly audits: readonly { readonly policy: PolicyRecord; readonly decision: Decision }[];
-  readonly overridden: readonly { readonly policy: PolicyRecord; readonly by: string }[];
+  readonly overridden: readonly Overridden<PolicyRecord>[];
+  /** Namespaced policies that may not govern the workload, and why. */
+  readonly refused: readonly Refused<PolicyRecord>[];
   /** Every policy that selects the workload, deleted ones left out. */
   readonly matched: readonly PolicyRecord[];
 }
 
-const NOTHING: Assessment = { audits: [], overridden: [], matched: [] };
+const NOTHING: Assessment = { audits: [], overridden: [], refused: [], matched: [] };
 
 /** Who governs a workload and what follows from it. Controller, CLI and webhook all ask this one function. */
 export function assess(input: AssessInput): Assessment {
@@ -47,7 +54,7 @@ export function assess(input: AssessInput): Assessment {
   if (matched.length === 0) {
     return NOTHING;
   }
-  const result = govern(matched);
+  const result = govern(matched, { unboundedTenants: input.unboundedTenants === true });
   const decideUnder = (policy: PolicyRecord, mayWrite: boolean): Decision => {
     const own = policy.intent.environment === 'ProxyConfig' ? input.ownProxyConfig?.(policy, workload.namespace) : undefined;
     return decide({
@@ -58,6 +65,7 @@ export function assess(input: AssessInput): Assessment {
       },
       ...(own === undefined ? {} : { ownProxyConfig: own }),
       ...(input.patience === undefined ? {} : { patience: input.patience }),
+      ...(input.exemption === undefined ? {} : { exemption: input.exemption }),
     });
   };
   const governing = result.governing;
@@ -66,7 +74,8 @@ export function assess(input: AssessInput): Assessment {
       governing: { policy: governing, decision: decideUnder(governing, !governing.spec.suspend && governing.stalled === undefined && input.hold !== true) },
     }),
     audits: result.audits.map((policy) => ({ policy, decision: decideUnder(policy, false) })),
-    overridden: result.overridden.map(({ policy, by }) => ({ policy, by })),
+    overridden: result.overridden,
+    refused: result.refused,
     matched,
   };
 }

@@ -8,6 +8,7 @@ import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
 import type { ManagedField, Seconds, Workload } from '../model/workload.ts';
 import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
 import { decodeState, templateBefore, valuesInPlace, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
+import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts';
 import { appDelayOf, proxyClocks } from './clocks.ts';
 import { holdAfterForeignChange, type Hold, type Patience } from '../rollout/patience.ts';
 import { compile } from './compile.ts';
@@ -47,6 +48,8 @@ export interface DecideInput {
   readonly mesh: MeshFacts;
   readonly policy: DecidingPolicy;
   readonly ownProxyConfig?: OwnProxyConfig;
+  /** The DrainExemption that holds for the workload now. */
+  readonly exemption?: ActiveExemption;
   /** The proxy of the workload's present template, where it is known already. */
   readonly proxy?: ProxyVerdict;
   /** Seconds since 1970, and how long to hold back after foreign changes. Absent where nothing is ever written (files). */
@@ -77,7 +80,7 @@ export function decide(input: DecideInput): Decision {
     end(outcome, found.message, { reason: found.code, findings: findings.some((other) => other.code === found.code) ? findings : [...findings, found] });
 
   // 1. What is left alone, whatever its settings are.
-  const alone = leftAlone(workload, before.settings);
+  const alone = leftAlone(workload, before.settings, input.exemption);
   if (alone !== undefined) {
     return stop(alone.outcome, alone.finding);
   }
@@ -193,10 +196,13 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
   };
 }
 
-function leftAlone(workload: Workload, settings: EffectiveSettings): { outcome: WorkloadOutcome; finding: Finding } | undefined {
+function leftAlone(workload: Workload, settings: EffectiveSettings, exemption: ActiveExemption | undefined): { outcome: WorkloadOutcome; finding: Finding } | undefined {
   const exempt = workload.annotations[EXEMPT_ANNOTATION];
   if (exempt !== undefined) {
     return { outcome: 'Exempt', finding: finding('Exempt', `exempt: ${exempt === '' ? 'no reason given' : exempt}`) };
+  }
+  if (exemption !== undefined) {
+    return { outcome: 'Exempt', finding: finding('Exempt', `exempt: ${exemptionText(exemption)}`) };
   }
   const owner = workload.controllerOwner;
   if (owner !== undefined) {

@@ -8,6 +8,8 @@ import { compileNamePattern } from './names.ts';
 
 /** The match part of a policy, made ready for thousands of workloads. */
 export interface CompiledPolicy {
+  /** The only namespace of a namespaced policy. It is compared by name: a label could be forged, or be missing in files. */
+  readonly ownNamespace?: string;
   readonly namespace: LabelMatcher;
   /** The namespace selector asks for nothing but the namespace's name, so that it can be held against one whose labels are not known. */
   readonly namespaceByName: boolean;
@@ -28,25 +30,22 @@ export type CompiledPolicyResult =
   | { readonly ok: true; readonly policy: CompiledPolicy }
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
 
-/** Everything that is wrong with the match part, in the order of the fields. Take a spec with its defaults filled in. */
-export function compilePolicy({ spec: { match } }: { readonly spec: Pick<DefaultedSidecarDrainPolicySpec, 'match'> }): CompiledPolicyResult {
+/**
+ * Everything that is wrong with the match part, in the order of the fields. Take a spec with its defaults filled in.
+ * @param ownNamespace of a namespaced policy; its namespaceSelector is not looked at
+ */
+export function compilePolicy({ spec: { match } }: { readonly spec: Pick<DefaultedSidecarDrainPolicySpec, 'match'> }, ownNamespace?: string): CompiledPolicyResult {
   const problems: PolicyProblem[] = [];
   const namespace = selectorAt(match.namespaceSelector, 'spec.match.namespaceSelector', problems);
   const workload = match.workloadSelector === undefined ? undefined : selectorAt(match.workloadSelector, 'spec.match.workloadSelector', problems);
-  const names = match.names?.flatMap((pattern, index) => {
-    const compiled = compileNamePattern(pattern);
-    if (!compiled.ok) {
-      problems.push({ reason: 'InvalidNamePattern', message: compiled.why, path: `spec.match.names[${index}]` });
-      return [];
-    }
-    return [compiled.matches];
-  });
+  const names = match.names === undefined ? undefined : namesAt(match.names, 'spec.match.names', problems);
   if (problems.length > 0) {
     return { ok: false, problems };
   }
   return {
     ok: true,
     policy: {
+      ...(ownNamespace === undefined ? {} : { ownNamespace }),
       namespace,
       namespaceByName: asksForNameOnly(match.namespaceSelector),
       ...(workload === undefined ? {} : { workload }),
@@ -58,7 +57,20 @@ export function compilePolicy({ spec: { match } }: { readonly spec: Pick<Default
   };
 }
 
-function selectorAt(selector: PolicySelector, path: string, problems: PolicyProblem[]): LabelMatcher {
+/** Patterns made ready; what is wrong with them is added to the problems. */
+export function namesAt(patterns: readonly string[], path: string, problems: PolicyProblem[]): ((name: string) => boolean)[] {
+  return patterns.flatMap((pattern, index) => {
+    const compiled = compileNamePattern(pattern);
+    if (!compiled.ok) {
+      problems.push({ reason: 'InvalidNamePattern', message: compiled.why, path: `${path}[${index}]` });
+      return [];
+    }
+    return [compiled.matches];
+  });
+}
+
+/** A selector made ready; what is wrong with it is added to the problems. */
+export function selectorAt(selector: PolicySelector, path: string, problems: PolicyProblem[]): LabelMatcher {
   const compiled = compileSelector(selector);
   if (compiled.ok) {
     return compiled.matches;
@@ -87,6 +99,7 @@ export type NoMatch =
   | 'SystemNamespace'
   | 'RootNamespace'
   | 'OperatorNamespace'
+  | 'OtherNamespace'
   | 'NamespaceUnknown'
   | 'NamespaceSelector'
   | 'Kind'
@@ -99,6 +112,7 @@ const NO: Readonly<Record<NoMatch, Match>> = {
   SystemNamespace: { no: 'SystemNamespace' },
   RootNamespace: { no: 'RootNamespace' },
   OperatorNamespace: { no: 'OperatorNamespace' },
+  OtherNamespace: { no: 'OtherNamespace' },
   NamespaceUnknown: { no: 'NamespaceUnknown' },
   NamespaceSelector: { no: 'NamespaceSelector' },
   Kind: { no: 'Kind' },
@@ -129,10 +143,13 @@ export function matches(policy: CompiledPolicy, workload: Workload, namespaceLab
   if (!policy.kinds.has(workload.kind)) {
     return NO.Kind;
   }
-  if (namespaceLabels === undefined && !policy.namespaceByName) {
+  if (policy.ownNamespace !== undefined && policy.ownNamespace !== workload.namespace) {
+    return NO.OtherNamespace;
+  }
+  if (policy.ownNamespace === undefined && namespaceLabels === undefined && !policy.namespaceByName) {
     return NO.NamespaceUnknown;
   }
-  if (!policy.namespace(namespaceLabels ?? { [NAMESPACE_NAME_LABEL]: workload.namespace })) {
+  if (policy.ownNamespace === undefined && !policy.namespace(namespaceLabels ?? { [NAMESPACE_NAME_LABEL]: workload.namespace })) {
     return NO.NamespaceSelector;
   }
   if (policy.names !== undefined && !matchesByName(policy, workload.name)) {

@@ -23,7 +23,7 @@ function assessed(policies: readonly PolicyRecord[], more: Partial<AssessInput> 
 
 describe('an assessment', () => {
   it('is nothing where no policy selects the workload', () => {
-    expect(assessed([policy('other', { match: { namespaceSelector: { matchLabels: { team: 'x' } } } })])).toEqual({ audits: [], overridden: [], matched: [] });
+    expect(assessed([policy('other', { match: { namespaceSelector: { matchLabels: { team: 'x' } } } })])).toEqual({ audits: [], overridden: [], refused: [], matched: [] });
   });
 
   it('has one governing policy, and says to the others who it is', () => {

@@ -167,7 +167,8 @@ export function parseAddress(address: string, flag: string): HostPort | undefine
   return { host: match[1] ?? (match[2] === '' ? undefined : match[2]), port };
 }
 
-function bindError(error: NodeJS.ErrnoException, options: HealthServerOptions): BindError {
+/** What is wrong with an address that could not be listened on, with what to do. */
+export function bindError(error: NodeJS.ErrnoException, options: { readonly address: string; readonly flag: string }): BindError {
   const what = `Cannot listen on ${options.address} (${options.flag})`;
   switch (error.code) {
     case 'EADDRINUSE':

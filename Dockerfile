@@ -1,12 +1,12 @@
 # syntax=docker/dockerfile:1
 #
-# Both base images are named by tag. To pin one, replace the tag by the digest that
-#   docker buildx imagetools inspect node:24-bookworm-slim
-#   docker buildx imagetools inspect gcr.io/distroless/nodejs24-debian12:nonroot
-# prints, for example FROM node:24-bookworm-slim@sha256:...
+# The base images are named by tag here. A release is built from their digests (.github/workflows/release.yaml); to pin them
+# yourself: docker buildx build --build-arg RUN_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot@sha256:... .
+ARG BUILD_IMAGE=node:24-bookworm-slim
+ARG RUN_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 
 # The bundle is the same on every platform, so it is built once, on the builder's own.
-FROM --platform=$BUILDPLATFORM node:24-bookworm-slim AS build
+FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
@@ -15,7 +15,7 @@ COPY scripts ./scripts
 COPY src ./src
 RUN npm run build
 
-FROM gcr.io/distroless/nodejs24-debian12:nonroot
+FROM ${RUN_IMAGE}
 LABEL org.opencontainers.image.title="sidecar-drain-operator" \
       org.opencontainers.image.description="Makes in-flight requests survive pod termination in an Istio mesh" \
       org.opencontainers.image.licenses="Apache-2.0"

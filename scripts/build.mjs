@@ -1,43 +1,12 @@
 // Makes the one entry, dist/main.js: everything in one file, because importing the Kubernetes client from
 // node_modules costs three times the start-up time and twice the memory of a bundle.
 import { build } from 'esbuild';
-import { chmod, readFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { bundleOptions } from './bundle-options.mjs';
+import { bundledPackages, licenceTexts } from './third-party.mjs';
 
-const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
-
-// Of the Kubernetes client only the reading of kubeconfigs and its authentication are used. Its package does not say that
-// its modules are free of side effects, so without this the bundle would carry sixteen megabytes of generated models.
-const withoutUnusedModels = {
-  name: 'without-unused-models',
-  setup({ onResolve, resolve }) {
-    onResolve({ filter: /./ }, async (args) => {
-      if (args.pluginData === 'seen' || !args.importer.includes('/@kubernetes/client-node/')) {
-        return undefined;
-      }
-      const found = await resolve(args.path, { importer: args.importer, resolveDir: args.resolveDir, kind: args.kind, pluginData: 'seen' });
-      return found.path.includes('/@kubernetes/client-node/') ? { ...found, sideEffects: false } : undefined;
-    });
-  },
-};
-
-await build({
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist/main.js',
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  sourcemap: true,
-  legalComments: 'linked',
-  // Without spaces and comments, but with names, so that stack traces can be read. V8 keeps the whole source in memory, and
-  // at two bytes a character as soon as a single one is outside Latin-1, which only comments have.
-  minifyWhitespace: true,
-  minifySyntax: true,
-  define: { __VERSION__: JSON.stringify(version) },
-  banner: {
-    js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-  logLevel: 'warning',
-  plugins: [withoutUnusedModels],
-});
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { metafile } = await build({ ...bundleOptions, absWorkingDir: root, metafile: true });
 await chmod('dist/main.js', 0o755);
+await writeFile('dist/THIRD-PARTY-LICENSES.txt', licenceTexts(await bundledPackages(metafile, root)));

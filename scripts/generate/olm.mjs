@@ -1,0 +1,104 @@
+// The bundle for the Operator Lifecycle Manager, made from config/, crds/ and the samples, so that it can say nothing else.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { crdTexts } from './crds.mjs';
+import { root } from './root.mjs';
+
+const NAME = 'sidecar-drain-operator';
+const YAML = { lineWidth: 0, aliasDuplicateObjects: false };
+const read = async (path) => parse(await readFile(join(root, path), 'utf8'));
+
+const DESCRIPTION = `Makes in-flight requests survive pod termination in an Istio mesh: a policy says how long requests get, and the operator
+keeps Istio's drain settings and the grace periods of the workloads' pod templates so that the promise holds.
+
+It reads Istio's configuration in the namespace of istiod. A bundle cannot grant that (its roles are for its own namespace),
+so apply \`config/istio-access\` of the source with the service account's namespace changed to the one that this is
+installed in. Until then it says which facts it misses, and holds.
+
+No image is published before the first release: set \`image\` of the deployment to one that you have built.
+`;
+
+/** The samples, as the console offers them. */
+async function examples() {
+  const files = (await readdir(join(root, 'config/samples'))).filter((file) => file !== 'kustomization.yaml').sort();
+  return await Promise.all(files.map((file) => read(`config/samples/${file}`)));
+}
+
+async function owned() {
+  return [...(await crdTexts())].map(([, text]) => {
+    const { metadata, spec } = parse(text);
+    const version = spec.versions.find((one) => one.storage);
+    const words = spec.names.kind.replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
+    return {
+      name: metadata.name, kind: spec.names.kind, version: version.name,
+      displayName: words, description: version.schema.openAPIV3Schema.description.trim(),
+    };
+  });
+}
+
+async function serviceVersion(version) {
+  const deployment = await read('config/manager/manager.yaml');
+  const account = deployment.spec.template.spec.serviceAccountName;
+  const spec = structuredClone(deployment.spec);
+  spec.template.spec.containers[0].image = `${NAME}:${version}`;
+  return {
+    apiVersion: 'operators.coreos.com/v1alpha1',
+    kind: 'ClusterServiceVersion',
+    metadata: {
+      name: `${NAME}.v${version}`,
+      annotations: {
+        'alm-examples': JSON.stringify(await examples(), null, 2),
+        capabilities: 'Seamless Upgrades',
+        categories: 'Networking',
+        description: 'Makes in-flight requests survive pod termination in an Istio mesh',
+        support: NAME,
+      },
+    },
+    spec: {
+      displayName: 'Sidecar Drain Operator',
+      description: DESCRIPTION,
+      version,
+      maturity: 'alpha',
+      minKubeVersion: '1.29.0',
+      keywords: ['istio', 'envoy', 'sidecar', 'drain', 'graceful shutdown'],
+      provider: { name: NAME },
+      installModes: ['OwnNamespace', 'SingleNamespace', 'MultiNamespace', 'AllNamespaces'].map((type) => ({ type, supported: type === 'AllNamespaces' })),
+      customresourcedefinitions: { owned: await owned() },
+      install: {
+        strategy: 'deployment',
+        spec: {
+          clusterPermissions: [{ serviceAccountName: account, rules: (await read('config/rbac/role.yaml')).rules }],
+          permissions: [{ serviceAccountName: account, rules: (await read('config/rbac/operator_namespace_role.yaml')).rules }],
+          deployments: [{ name: deployment.metadata.name, label: deployment.metadata.labels, spec }],
+        },
+      },
+    },
+  };
+}
+
+const LABELS = {
+  'operators.operatorframework.io.bundle.mediatype.v1': 'registry+v1',
+  'operators.operatorframework.io.bundle.manifests.v1': 'manifests/',
+  'operators.operatorframework.io.bundle.metadata.v1': 'metadata/',
+  'operators.operatorframework.io.bundle.package.v1': NAME,
+  'operators.operatorframework.io.bundle.channels.v1': 'alpha',
+  'operators.operatorframework.io.bundle.channel.default.v1': 'alpha',
+};
+
+export const olm = {
+  name: 'olm',
+  async outputs() {
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+    const head = '# Generated from config/ and crds/ (npm run generate).\n';
+    const all = new Map([
+      [`bundle/manifests/${NAME}.clusterserviceversion.yaml`, head + stringify(await serviceVersion(version), YAML)],
+      ['bundle/metadata/annotations.yaml', head + stringify({ annotations: LABELS }, YAML)],
+      ['bundle/Dockerfile', `${head}# docker build -f bundle/Dockerfile bundle\nFROM scratch\n${Object.entries(LABELS).map(([key, value]) => `LABEL ${key}=${value}`).join('\n')}\nCOPY manifests /manifests/\nCOPY metadata /metadata/\n`],
+    ]);
+    for (const [name, text] of await crdTexts()) {
+      all.set(`bundle/manifests/${name}`, text);
+    }
+    return all;
+  },
+};

@@ -2,7 +2,7 @@ import { REASONS, type ReasonCode } from '../../api/reasons.ts';
 import type { Change, Conflict, Decision, WorkloadOutcome } from '../../drain/model/decision.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import { workloadKey, type Workload, type WorkloadRef } from '../../drain/model/workload.ts';
-import { planHash } from '../../drain/plan/hash.ts';
+import { policyPlanHash, setHash, workloadPlanHash } from '../../drain/plan/hash.ts';
 import { DEFAULT_APPLICATION } from '../../drain/timeline/application.ts';
 import { survivalOf } from '../../drain/timeline/verdict.ts';
 import { judge } from '../facts/judge.ts';
@@ -49,6 +49,8 @@ export interface PlannedPolicy {
   readonly enforcement: 'Audit' | 'Enforce';
   readonly mode: string;
   readonly suspended: boolean;
+  /** The name of all that the policy wants to change: its status.planHash in the cluster. */
+  readonly planHash: string;
   readonly stalled?: string;
   readonly file?: string;
   readonly line?: number;
@@ -87,7 +89,7 @@ export function makePlan(loaded: Loaded): Plan {
   const { collected, context } = loaded;
   const workloads: PlannedWorkload[] = [];
   const ungoverned: WorkloadRef[] = [];
-  const decisions: Decision[] = [];
+  const plans = new Map<string, [string, string][]>(collected.policies.map(({ record }) => [record.name, []]));
   const unknownNamespaces = new Set<string>();
   for (const workload of collected.workloads) {
     const { assessment } = judge(workload, context);
@@ -100,15 +102,19 @@ export function makePlan(loaded: Loaded): Plan {
       }
     }
     for (const { policy, decision } of shown) {
-      decisions.push(decision);
+      const hash = workloadPlanHash(workload, decision);
+      if (hash !== undefined) {
+        plans.get(policy.name)?.push([workloadKey(workload), hash]);
+      }
       workloads.push(planned(workload, decision, policy.name, policy.spec.enforcement, governing?.policy === policy ? overridden.map(({ policy: loser, by }) => ({ policy: loser.name, by })) : []));
     }
   }
   workloads.sort((a, b) => compare(a.policy, b.policy) || compare(workloadKey(a.workload), workloadKey(b.workload)) || compare(a.file ?? '', b.file ?? ''));
   const better = meshDefault(loaded);
+  const hashes = new Map([...plans].map(([name, made]) => [name, policyPlanHash(name, made)]));
   return {
-    hash: planHash(decisions),
-    policies: collected.policies.map(({ record, file, line }) => policyOf(record, workloads, file, line)),
+    hash: setHash([...hashes.values()]),
+    policies: collected.policies.map(({ record, file, line }) => policyOf(record, workloads, hashes.get(record.name) ?? '', file, line)),
     workloads, ungoverned,
     totals: totalsOf(workloads, collected.workloads.length),
     ...(better === undefined ? {} : { meshDefault: better }),
@@ -128,7 +134,7 @@ function namespaceNote(namespaces: ReadonlySet<string>): string[] {
 }
 
 function planned(workload: Workload, decision: Decision, policy: string, enforcement: 'Audit' | 'Enforce', overridden: PlannedWorkload['overridden']): PlannedWorkload {
-  const { source, kind } = workload;
+  const { source } = workload;
   const writes = decision.outcome === 'Pending';
   return {
     workload: refOf(workload),
@@ -139,7 +145,7 @@ function planned(workload: Workload, decision: Decision, policy: string, enforce
     message: decision.message,
     changes: decision.changes.map((change) => {
       const line = lineOfPath(source, change.path);
-      return { ...change, path: pathInKind(kind, change.path), ...(line === undefined ? {} : { line }) };
+      return { ...change, path: pathInKind(workload, change.path), ...(line === undefined ? {} : { line }) };
     }),
     conflicts: decision.conflicts, overridden,
     restarts: writes ? workload.rollout.replicas : 0,
@@ -153,7 +159,7 @@ function costOf(before: EffectiveSettings, after: EffectiveSettings): PlanCost {
   return { quietBefore: quiet(before), quietAfter: quiet(after), worstBefore: before.gracePeriod.value, worstAfter: after.gracePeriod.value };
 }
 
-function policyOf(record: Loaded['context']['policies'][number], workloads: readonly PlannedWorkload[], file?: string, line?: number): PlannedPolicy {
+function policyOf(record: Loaded['context']['policies'][number], workloads: readonly PlannedWorkload[], planHash: string, file?: string, line?: number): PlannedPolicy {
   const outcomes = { ...NO_OUTCOMES };
   let overridden = 0;
   for (const one of workloads) {
@@ -163,7 +169,7 @@ function policyOf(record: Loaded['context']['policies'][number], workloads: read
     overridden += one.overridden.filter((loser) => loser.policy === record.name).length;
   }
   return {
-    name: record.name, enforcement: record.spec.enforcement, mode: record.spec.drain.mode, suspended: record.spec.suspend,
+    name: record.name, enforcement: record.spec.enforcement, mode: record.spec.drain.mode, suspended: record.spec.suspend, planHash,
     ...(record.stalled === undefined ? {} : { stalled: record.stalled.message }),
     ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }),
     outcomes, overridden,

@@ -35,7 +35,7 @@ export function planText(plan: Plan, style: Style, all: boolean): string {
 function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boolean): string[] {
   const place = policy.file === undefined ? '' : style.dim(`  ${policy.file}:${policy.line ?? 1}`);
   const state = policy.stalled !== undefined ? `, stalled: ${policy.stalled}` : policy.suspended ? ', suspended: it would write nothing' : '';
-  const out = [style.bold(`policy ${policy.name}`) + ` (${policy.mode}, ${policy.enforcement}${state})${place}`];
+  const out = [style.bold(`policy ${policy.name}`) + ` (${policy.mode}, ${policy.enforcement}${state}), plan ${policy.planHash}${place}`];
   const own = plan.workloads.filter((one) => one.policy === policy.name);
   if (own.length === 0 && policy.overridden === 0) {
     out.push('  selects no workload of the input');

@@ -1,5 +1,6 @@
 import type { PolicyAttention, PolicyWorkloadCounts } from '../api/policy.ts';
-import type { WorkloadOutcome } from '../drain/model/decision.ts';
+import type { Decision, WorkloadOutcome } from '../drain/model/decision.ts';
+import type { Seconds } from '../drain/model/workload.ts';
 import type { Assessment } from '../drain/plan/assess.ts';
 
 /** What the last look at a workload found, under one policy. */
@@ -8,6 +9,8 @@ export interface LedgerEntry {
   /** A code of the closed list of reasons, or empty. */
   readonly reason: string;
   readonly message: string;
+  /** Seconds by which the grace period is longer than what the promise needs, margin included; negative where it is too short. */
+  readonly slack?: Seconds;
 }
 
 const COUNTER: Record<LedgerEntry['outcome'], Exclude<keyof PolicyWorkloadCounts, 'matched'>> = {
@@ -85,8 +88,45 @@ export class Ledger {
     });
   }
 
+  /** The first entry of a policy, in a stable order, that has the reason. */
+  firstWith(policy: string, reason: string): LedgerEntry | undefined {
+    let found: string | undefined;
+    const entries = this.byPolicy.get(policy);
+    for (const [key, entry] of entries ?? []) {
+      if (entry.reason === reason && (found === undefined || key < found)) {
+        found = key;
+      }
+    }
+    return found === undefined ? undefined : entries?.get(found);
+  }
+
   entryOf(policy: string, workload: string): LedgerEntry | undefined {
     return this.byPolicy.get(policy)?.get(workload);
+  }
+
+  /** How many workloads of each policy have each reason. */
+  *reasons(): IterableIterator<readonly [policy: string, reason: string, count: number]> {
+    for (const [policy, entries] of this.byPolicy) {
+      const counts = new Map<string, number>();
+      for (const { reason } of entries.values()) {
+        if (reason !== '') {
+          counts.set(reason, (counts.get(reason) ?? 0) + 1);
+        }
+      }
+      for (const [reason, count] of counts) {
+        yield [policy, reason, count];
+      }
+    }
+  }
+
+  *slacks(): IterableIterator<Seconds> {
+    for (const entries of this.byPolicy.values()) {
+      for (const { slack } of entries.values()) {
+        if (slack !== undefined) {
+          yield slack;
+        }
+      }
+    }
   }
 
   policies(): IterableIterator<string> {
@@ -96,7 +136,7 @@ export class Ledger {
   private set(policy: string, workload: string, entry: LedgerEntry | undefined): void {
     const entries = this.byPolicy.get(policy) ?? new Map<string, LedgerEntry>();
     const before = entries.get(workload);
-    if (before !== undefined && entry !== undefined && before.outcome === entry.outcome && before.reason === entry.reason && before.message === entry.message) {
+    if (before !== undefined && entry !== undefined && before.outcome === entry.outcome && before.reason === entry.reason && before.message === entry.message && before.slack === entry.slack) {
       return;
     }
     const counts = this.counts.get(policy) ?? {};
@@ -132,14 +172,22 @@ export function entriesOf(assessment: Assessment, held: string | undefined): Map
     const { outcome, reason, message } = governing.decision;
     // What is held back by the off switch is not on its way.
     const shown = outcome === 'Pending' && held !== undefined ? 'NonCompliant' : outcome;
-    entries.set(governing.policy.name, { outcome: shown, reason: reason ?? '', message: shown === outcome ? message : `${message} (held: ${held ?? ''})` });
+    entries.set(governing.policy.name, { outcome: shown, reason: reason ?? '', message: shown === outcome ? message : `${message} (held: ${held ?? ''})`, ...slackOf(governing.decision) });
   }
   for (const { policy, decision } of assessment.audits) {
     const outcome = decision.outcome === 'Pending' ? 'NonCompliant' : decision.outcome;
-    entries.set(policy.name, { outcome, reason: decision.reason ?? '', message: decision.message });
+    entries.set(policy.name, { outcome, reason: decision.reason ?? '', message: decision.message, ...slackOf(decision) });
   }
-  for (const { policy, by } of assessment.overridden) {
-    entries.set(policy.name, { outcome: 'Overridden', reason: '', message: `policy ${by} governs` });
+  for (const { policy, by, forbidden } of assessment.overridden) {
+    entries.set(policy.name, { outcome: 'Overridden', reason: '', message: `policy ${by} governs${forbidden === true ? ' and says tenants: Forbid' : ''}` });
+  }
+  for (const { policy, reason, message } of assessment.refused) {
+    const tried = entries.get(policy.name);
+    entries.set(policy.name, { outcome: tried?.outcome ?? 'Overridden', reason, message });
   }
   return entries;
+}
+
+function slackOf({ before, neededGrace }: Decision): { slack?: Seconds } {
+  return neededGrace === undefined ? {} : { slack: before.gracePeriod.value - neededGrace };
 }

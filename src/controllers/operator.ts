@@ -8,8 +8,10 @@ import type { OperatorCaps } from '../drain/rollout/gate.ts';
 import { EventRecorder, LeaderElector, type KubeClient, type Logger } from '../kube/index.ts';
 import { Controller, WorkQueue, type Metrics } from '../runtime/index.ts';
 import { Caches } from './caches.ts';
+import { ExemptionController } from './exemptions.ts';
 import { Ledger } from './ledger.ts';
 import { OperatorMetrics } from './metrics.ts';
+import { Permits } from './permits.ts';
 import { PolicyController } from './policy.ts';
 import { keyOf, ownKeyOf, ProxyConfigController } from './proxyconfig.ts';
 import { WorkloadController } from './workload.ts';
@@ -26,6 +28,8 @@ export interface OperatorOptions {
   /** Workloads that are worked on at once. */
   readonly concurrency: number;
   readonly leaderElection: boolean;
+  /** Namespaced policies may govern where no policy of the cluster would. */
+  readonly unboundedTenants?: boolean;
   readonly leaseName: string;
   /** Called when the lease is lost: the process must end, since it may not write any more. */
   readonly onLost: () => void;
@@ -49,6 +53,7 @@ export class Operator {
   private readonly workloads: WorkQueue;
   private readonly policies: WorkQueue;
   private readonly proxyConfigs: WorkQueue;
+  private readonly exemptions: WorkQueue;
   private readonly controllers: Controller[] = [];
   private readonly recorder: EventRecorder;
   private readonly ledger: Ledger;
@@ -69,7 +74,8 @@ export class Operator {
     this.workloads = new WorkQueue({ name: 'workload' });
     this.policies = new WorkQueue({ name: 'policy' });
     this.proxyConfigs = new WorkQueue({ name: 'proxyconfig' });
-    for (const queue of [this.workloads, this.policies, this.proxyConfigs]) {
+    this.exemptions = new WorkQueue({ name: 'exemption' });
+    for (const queue of [this.workloads, this.policies, this.proxyConfigs, this.exemptions]) {
       metrics.watchQueue(queue);
     }
     this.recorder = new EventRecorder({ client, component: 'sidecar-drain-operator', instance: hostname(), logger });
@@ -78,20 +84,34 @@ export class Operator {
       client, logger, stated: options.stated, istioNamespaces: options.istioNamespaces, operatorNamespace: options.namespace,
       reflectorMetrics: metrics.reflectorMetrics,
       handlers: {
-        onWorkload: (key, initial) => { this.addWorkload(key, initial); },
+        // In a burst, whatever is not written yet goes before a second look at what has just been written.
+        onWorkload: (key, initial) => {
+          this.addWorkload(key, initial || this.workloadController.rollouts.isEcho(key));
+          this.addExemptionsOf(key);
+        },
+        onExemption: ({ name, namespace }, changed) => {
+          this.exemptions.addAfter(name, STATUS_DELAY_MS);
+          if (changed) {
+            this.addWorkloadsIn(namespace);
+          }
+        },
         onPolicy: (name, before, after) => {
           this.policies.addAfter(name, STATUS_DELAY_MS);
+          if (this.synced) {
+            this.caches.reviewKinds();
+          }
           // A status write of ours comes back as an update; only a changed wish, or a coming or going, concerns the workloads.
           if (before?.generation !== after?.generation || before?.uid !== after?.uid || before?.deleting !== after?.deleting) {
             this.policiesChangedAt = now();
-            this.addAllWorkloads();
+            const namespace = (before ?? after)?.namespace;
+            if (namespace === undefined) {
+              this.addAllWorkloads();
+            } else {
+              this.addWorkloadsIn(namespace);
+            }
           }
         },
-        onNamespace: (name) => {
-          for (const key of this.caches.workloadKeysIn(name)) {
-            this.addWorkload(key, false);
-          }
-        },
+        onNamespace: (name) => { this.addWorkloadsIn(name); },
         onMesh: () => { this.meshChanged(); },
         onProxyConfig: (resource) => {
           const own = ownKeyOf(resource);
@@ -100,7 +120,7 @@ export class Operator {
           }
           // One of somebody else's that goes may have been what ours had to stay away from.
           for (const { record } of this.caches.policies.store.values()) {
-            if (record.intent.environment === 'ProxyConfig') {
+            if (record.intent.environment === 'ProxyConfig' && (record.namespace ?? resource.namespace) === resource.namespace) {
               this.proxyConfigs.add(keyOf(record.name, resource.namespace));
             }
           }
@@ -109,9 +129,7 @@ export class Operator {
             this.meshChanged();
             return;
           }
-          for (const key of this.caches.workloadKeysIn(resource.namespace)) {
-            this.addWorkload(key, false);
-          }
+          this.addWorkloadsIn(resource.namespace);
         },
         onOffSwitch: () => {
           this.addAllWorkloads();
@@ -137,22 +155,43 @@ export class Operator {
     const proxyConfigController = new ProxyConfigController({
       client, caches, queue: this.proxyConfigs, workloadQueue: this.workloads, logger, metrics: operatorMetrics,
     });
+    const permits = new Permits({
+      client, caches, operatorNamespace: options.namespace, logger, recorder: this.recorder, now,
+      ask: (key) => { this.workloads.add(key); },
+      onChange: (policy) => { this.policies.addAfter(policy, STATUS_DELAY_MS); },
+    });
     const workloadController: WorkloadController = new WorkloadController({
       client, caches, ledger, queue: this.workloads, recorder: this.recorder, logger, metrics: operatorMetrics,
-      caps: options.caps, patience: options.patience,
-      policiesSettleInMs: () => Math.max(0, this.policiesChangedAt + POLICIES_SETTLE_MS - now()), operatorNamespace: options.namespace, now,
+      caps: options.caps, patience: options.patience, permits,
+      policiesSettleInMs: () => Math.max(0, this.policiesChangedAt + POLICIES_SETTLE_MS - now()), operatorNamespace: options.namespace, now, unboundedTenants: options.unboundedTenants === true,
       ownProxyConfig: (policy, namespace) => proxyConfigController.own(policy, namespace),
-      onDecision: (workload, assessment) => { proxyConfigController.note(workload, assessment); },
+      onDecision: (workload, assessment) => {
+        operatorMetrics.decided(assessment);
+        proxyConfigController.note(workload, assessment);
+      },
     });
     this.workloadController = workloadController;
     const policyController = new PolicyController({
-      client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now,
+      client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now, permits,
+    });
+    const exemptionController = new ExemptionController({
+      client, cache: caches.exemptions, recorder: this.recorder, now,
+      *workloadsIn(namespace) {
+        for (const key of caches.workloadKeysIn(namespace)) {
+          const workload = caches.workload(key);
+          if (workload !== undefined) {
+            yield workload;
+          }
+        }
+      },
+      look: (key) => { this.addWorkload(key, false); },
     });
     const controller = (name: string, queue: WorkQueue, concurrency: number, reconcile: (key: string, signal: AbortSignal) => ReturnType<WorkloadController['reconcile']>): Controller =>
       new Controller({ name, queue, concurrency, reconcile, logger, observer: metrics.controllerObserver(name, concurrency) });
     this.controllers.push(
       controller('workload', this.workloads, options.concurrency, (key, signal) => workloadController.reconcile(key, signal)),
       controller('policy', this.policies, 2, (key, signal) => policyController.reconcile(key, signal)),
+      controller('exemption', this.exemptions, 1, (key, signal) => exemptionController.reconcile(key, signal)),
       controller('proxyconfig', this.proxyConfigs, 2, (key, signal) => proxyConfigController.reconcile(key, signal)),
     );
     this.elector = options.leaderElection ? this.makeElector() : undefined;
@@ -225,6 +264,20 @@ export class Operator {
     }
   }
 
+  private addWorkloadsIn(namespace: string): void {
+    for (const key of this.caches.workloadKeysIn(namespace)) {
+      this.addWorkload(key, false);
+    }
+  }
+
+  /** Exemptions count what they select. */
+  private addExemptionsOf(workload: string): void {
+    const [, namespace = ''] = workload.split('/');
+    for (const { name } of this.caches.exemptions.in(namespace)) {
+      this.exemptions.addAfter(name, STATUS_DELAY_MS);
+    }
+  }
+
   private addAllWorkloads(): void {
     if (!this.leading) {
       return;
@@ -250,7 +303,7 @@ export class Operator {
       for (const { record } of this.caches.policies.store.values()) {
         this.policies.addAfter(record.name, STATUS_DELAY_MS);
         if (record.intent.environment === 'ProxyConfig') {
-          for (const namespace of this.caches.namespaces.store.keys()) {
+          for (const namespace of record.namespace === undefined ? this.caches.namespaces.store.keys() : [record.namespace]) {
             this.proxyConfigs.add(keyOf(record.name, namespace));
           }
         }

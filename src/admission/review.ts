@@ -49,7 +49,8 @@ export interface AdmissionAnswer {
   readonly warnings?: readonly string[];
 }
 
-export type AdmissionHandler = (request: AdmissionRequest) => AdmissionAnswer;
+/** A pod may have to wait a moment until its workload is known. */
+export type AdmissionHandler = (request: AdmissionRequest) => AdmissionAnswer | Promise<AdmissionAnswer>;
 
 export type ReadReview = { readonly ok: true; readonly request: AdmissionRequest } | { readonly ok: false; readonly because: string };
 
@@ -82,7 +83,7 @@ export function readReview(text: string): ReadReview {
       object: isRecord(request.object) ? request.object : undefined,
       oldObject: isRecord(request.oldObject) ? request.oldObject : undefined,
       dryRun: request.dryRun === true,
-      userInfo: recordOf(request.userInfo) as AdmissionUser,
+      userInfo: recordOf(request.userInfo),
     },
   };
 }

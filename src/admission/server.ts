@@ -131,17 +131,17 @@ export class AdmissionServer {
       this.options.observe?.('', 'malformed', 0);
       return;
     }
-    const [answer, outcome] = this.decide(review.request);
+    const [answer, outcome] = await this.decide(review.request);
     send(response, 200, 'application/json', writeReview(review.request.uid, answer));
     this.options.observe?.(review.request.kind.kind, outcome, (this.clock.monotonic() - began) / 1000);
   }
 
-  private decide(request: AdmissionRequest): [AdmissionAnswer, AdmissionOutcome] {
+  private async decide(request: AdmissionRequest): Promise<[AdmissionAnswer, AdmissionOutcome]> {
     if (!this.options.isReady()) {
       return [{}, 'not-ready'];
     }
     try {
-      const answer = this.options.handler(request);
+      const answer = await this.options.handler(request);
       const { patch = [] } = answer;
       if (patch.length === 0) {
         return [answer, 'unchanged'];
@@ -185,7 +185,8 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   }
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // A loop that is left early would otherwise close the connection before it has its answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     length += chunk.length;
     if (length > MAX_BODY_BYTES) {
       return undefined;

@@ -61,6 +61,11 @@ export interface Decision {
   readonly notBefore?: Seconds;
   /** With `environment: ProxyConfig`: the MINIMUM_DRAIN_DURATION that this workload needs from the resource. */
   readonly needsMinimumDrain?: Seconds;
+  /**
+   * Who brings the write about, where it is not the operator: `Rollout`, the application's own next change of its pod
+   * template, and `Pod`, each pod as it is created. Both by way of the admission webhook.
+   */
+  readonly carrier?: 'Rollout' | 'Pod';
   /** What to apply, whole: every value that we want to own afterwards. Absent where nothing is to be written. */
   readonly write?: ManagedValues;
 }

@@ -3,6 +3,7 @@ import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { Workload } from '../model/workload.ts';
 import { proxyOf } from '../mesh/injection.ts';
 import type { ActiveExemption } from '../selection/exemptions.ts';
+import { asDeliveredToPods, restartLimitOf, underDelivery, type CountDelivered } from '../admit/delivery.ts';
 import { govern, type Overridden, type Refused } from '../selection/govern.ts';
 import { matches, matchesByName, matchesProxy } from '../selection/match.ts';
 import { decide, type DecideInput, type OwnProxyConfig } from './decide.ts';
@@ -23,6 +24,8 @@ export interface AssessInput {
   readonly hold?: boolean;
   readonly patience?: DecideInput['patience'];
   readonly ownProxyConfig?: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
+  /** For policies with delivery: Admission. Absent where there are no pods to look at (files, the webhook itself). */
+  readonly countDelivered?: CountDelivered;
 }
 
 export interface Assessment {
@@ -57,16 +60,18 @@ export function assess(input: AssessInput): Assessment {
   const result = govern(matched, { unboundedTenants: input.unboundedTenants === true });
   const decideUnder = (policy: PolicyRecord, mayWrite: boolean): Decision => {
     const own = policy.intent.environment === 'ProxyConfig' ? input.ownProxyConfig?.(policy, workload.namespace) : undefined;
-    return decide({
-      workload, namespace, mesh, proxy,
+    const limit = restartLimitOf(policy);
+    const decision = decide({
+      workload: policy.spec.delivery === 'Admission' ? asDeliveredToPods(workload) : workload, namespace, mesh, proxy,
       policy: {
-        name: policy.name, uid: policy.uid, onDelete: policy.spec.onDelete, ...limitOf(policy), intent: policy.intent, conflicts: policy.spec.conflicts, mayWrite,
+        name: policy.name, uid: policy.uid, onDelete: policy.spec.onDelete, ...(limit === undefined ? {} : { maxConcurrent: limit }), intent: policy.intent, conflicts: policy.spec.conflicts, mayWrite,
         matchedByName: policy.compiled !== undefined && matchesByName(policy.compiled, workload.name),
       },
       ...(own === undefined ? {} : { ownProxyConfig: own }),
       ...(input.patience === undefined ? {} : { patience: input.patience }),
       ...(input.exemption === undefined ? {} : { exemption: input.exemption }),
     });
+    return underDelivery(workload, policy, decision, input.countDelivered);
   };
   const governing = result.governing;
   return {
@@ -78,11 +83,6 @@ export function assess(input: AssessInput): Assessment {
     refused: result.refused,
     matched,
   };
-}
-
-function limitOf(policy: PolicyRecord): { maxConcurrent?: number } {
-  const { strategy, waves } = policy.spec.rollout;
-  return strategy === 'Waves' && waves !== undefined ? { maxConcurrent: waves.maxConcurrent } : {};
 }
 
 /** Revision tags as the injector's webhooks state them: a policy may name `stable` where a workload has `1-30-3`. */

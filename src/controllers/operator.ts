@@ -112,6 +112,7 @@ export class Operator {
           }
         },
         onNamespace: (name) => { this.addWorkloadsIn(name); },
+        onBudget: (namespace) => { this.workloadController.rollouts.budgetChanged(namespace); },
         onMesh: () => { this.meshChanged(); },
         onProxyConfig: (resource) => {
           const own = ownKeyOf(resource);
@@ -148,8 +149,11 @@ export class Operator {
           }
         }
       },
+      reasons: () => ledger.reasons(),
+      slacks: () => ledger.slacks(),
       rolling: () => workloadController.rollouts.rollingCount,
       waiting: () => workloadController.rollouts.waitingCount,
+      held: () => workloadController.rollouts.stages.held(),
       paused: () => caches.writesHeldBecause() !== undefined,
     });
     const proxyConfigController = new ProxyConfigController({
@@ -172,7 +176,7 @@ export class Operator {
     });
     this.workloadController = workloadController;
     const policyController = new PolicyController({
-      client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now, permits,
+      client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now, permits, rollouts: workloadController.rollouts,
     });
     const exemptionController = new ExemptionController({
       client, cache: caches.exemptions, recorder: this.recorder, now,

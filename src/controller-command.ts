@@ -28,6 +28,7 @@ const flags = [
   { name: 'max-rolling-per-namespace', type: 'string', value: 'N', default: String(DEFAULT_CAPS.perNamespace), description: 'Workloads of one namespace that may roll out at once under strategy Waves.' },
   { name: 'foreign-change-wait', type: 'string', value: 'DURATION', default: '30m', description: 'How long a workload is left as it is after somebody else has undone our values, for example by a rollout undo in an incident.' },
   { name: 'fight-distance', type: 'string', value: 'DURATION', default: '1h', description: 'How long a workload is left alone after the second revert in a row; each further one doubles it, up to 24h.' },
+  { name: 'unbounded-tenants', type: 'boolean', description: 'Let a NamespacedSidecarDrainPolicy govern also where no SidecarDrainPolicy with enforcement: Enforce selects the workload: nothing bounds it then.' },
   { name: 'max-concurrent-reconciles', type: 'string', value: 'N', default: '16', description: 'Workloads that are worked on at once.' },
   { name: 'kube-api-connections', type: 'string', value: 'N', default: '8', description: 'Connections to the API server; watches have their own.' },
   { name: 'metrics-bind-address', type: 'string', value: 'HOST:PORT', default: ':8080', description: 'Where /metrics is served; 0 for nowhere.' },
@@ -102,6 +103,7 @@ async function runController(invocation: Invocation): Promise<number> {
       fightDistance: setting.seconds('fight-distance', DEFAULT_PATIENCE.fightDistance),
     },
     concurrency: setting.count('max-concurrent-reconciles', 16),
+    unboundedTenants: setting.flag('unbounded-tenants'),
     leaderElection: !setting.flag('no-leader-elect') && (setting.flag('leader-elect') || (kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined)),
     leaseName: setting.text('leader-elect-lease-name') ?? DEFAULT_LEASE,
     onLost: () => {

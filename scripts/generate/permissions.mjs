@@ -10,6 +10,7 @@ const roles = [
   { file: 'config/istio-access/role.yaml', title: 'The operator, in each of Istio\'s root namespaces' },
   { file: 'config/rbac/policy_viewer_role.yaml', title: 'People who read policies' },
   { file: 'config/rbac/policy_editor_role.yaml', title: 'People who write policies' },
+  { file: 'config/rbac/tenant_editor_role.yaml', title: 'People who write the policies and exemptions of their namespace' },
 ];
 
 const plain = (comment) => (comment ?? '').split('\n').map((line) => line.trim()).filter((line) => line !== '').join(' ');

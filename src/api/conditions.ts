@@ -119,6 +119,11 @@ export function condition<T extends ConditionType>(
  * @param now RFC 3339
  */
 export function setCondition(conditions: readonly Condition[], next: NewCondition, now: string): readonly Condition[] {
+  return setConditionIn(CONDITION_TYPES, conditions, next, now);
+}
+
+/** The same for any kind. @param types in the order in which they are shown */
+export function setConditionIn(types: readonly string[], conditions: readonly Condition[], next: NewCondition, now: string): readonly Condition[] {
   const present = conditions.find((one) => one.type === next.type);
   if (present !== undefined && present.status === next.status && present.reason === next.reason
     && present.message === next.message && present.observedGeneration === next.observedGeneration) {
@@ -126,11 +131,11 @@ export function setCondition(conditions: readonly Condition[], next: NewConditio
   }
   const lastTransitionTime = present?.status === next.status ? present.lastTransitionTime : now;
   const others = conditions.filter((one) => one.type !== next.type);
-  return [...others, { ...next, lastTransitionTime }].sort((a, b) => rank(a.type) - rank(b.type));
+  return [...others, { ...next, lastTransitionTime }].sort((a, b) => rank(types, a.type) - rank(types, b.type));
 }
 
 /** Foreign types go last, in the order in which they stood. */
-function rank(type: string): number {
-  const at = (CONDITION_TYPES as readonly string[]).indexOf(type);
-  return at === -1 ? CONDITION_TYPES.length : at;
+function rank(types: readonly string[], type: string): number {
+  const at = types.indexOf(type);
+  return at === -1 ? types.length : at;
 }

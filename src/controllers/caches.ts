@@ -1,27 +1,27 @@
 import { OFF_SWITCH_CONFIG_MAP } from '../api/names.ts';
 import type { KubernetesObject } from '../api/kubernetes.ts';
-import type { SidecarDrainPolicy } from '../api/policy.ts';
 import {
   assembleMesh, isIstiod, readInjectorWebhooks, readIstioConfigMap, readIstiod, readKubeletMinor, readProxyConfig, INJECTOR_LABEL_SELECTOR,
   type InjectorRecord, type IstiodRecord, type MeshConfigRecord, type RawConfigMap, type RawDeployment,
 } from '../drain/mesh/facts.ts';
 import type { InjectorWebhook, MeshFacts, NamespaceFacts, ProxyConfigResource, StatedFacts } from '../drain/model/mesh.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
-import { readPolicy, type PolicyRecord } from '../drain/plan/policies.ts';
+import type { PolicyRecord } from '../drain/plan/policies.ts';
+import type { ExemptionRecord } from '../drain/selection/exemptions.ts';
 import { projectWorkload, WORKLOAD_KINDS, type WorkloadKindAdapter } from '../drain/template/index.ts';
 import { defineResource, Reflector, type KubeClient, type Logger, type ReflectorMetrics, type ReflectorState, type Resource } from '../kube/index.ts';
-import { configMaps, injectorWebhooks, namespaces, nodes, policies, proxyConfigs } from './resources.ts';
+import { PolicyCache } from './policy-cache.ts';
+import { ExemptionCache } from './exemptions.ts';
+import { configMaps, injectorWebhooks, namespaces, nodes, proxyConfigs } from './resources.ts';
 
-/** A policy as the cache keeps it: ready to be held against workloads, with the raw object for status and finalizers. */
-export interface CachedPolicy {
-  readonly record: PolicyRecord;
-  readonly raw: SidecarDrainPolicy;
-}
+export type { CachedPolicy } from './policy-cache.ts';
 
 /** Told of what changed; each may be called thousands of times at start. */
 export interface CacheHandlers {
   readonly onWorkload: (key: string, initial: boolean) => void;
   readonly onPolicy: (name: string, before: PolicyRecord | undefined, after: PolicyRecord | undefined) => void;
+  /** `changed` is false where only its status is another one. */
+  readonly onExemption: (exemption: ExemptionRecord, changed: boolean) => void;
   readonly onNamespace: (name: string) => void;
   /** Something that decides about proxies has changed: every workload must be looked at again. */
   readonly onMesh: () => void;
@@ -51,7 +51,8 @@ interface WorkloadReflector {
 
 /** The local picture of everything that decisions are made of. */
 export class Caches {
-  readonly policies: Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>;
+  readonly policies: PolicyCache;
+  readonly exemptions: ExemptionCache;
   readonly namespaces: Reflector<KubernetesObject, NamespaceFacts>;
   private readonly nodes: Reflector<KubernetesObject, { minor: number }>;
   private readonly webhooks: Reflector<KubernetesObject, readonly InjectorWebhook[]>;
@@ -75,20 +76,8 @@ export class Caches {
         this.meshChanged();
       }
     };
-    this.policies = new Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>({
-      ...common, resource: policies, timings: { absentMaxMs: ABSENT_LOOK_MS },
-      onStateChange: (state) => {
-        if (state === 'Absent') {
-          logger.warn(`the kind SidecarDrainPolicy is not installed: apply crds/ (or config/crd); looked for again every ${ABSENT_LOOK_MS / 1000} s`);
-        }
-      },
-      project: (raw) => ({ record: readPolicy(raw), raw: withoutManagedFields(raw) }),
-      handlers: {
-        onAdd: (name, cached) => { handlers.onPolicy(name, undefined, cached.record); },
-        onUpdate: (name, cached, previous) => { handlers.onPolicy(name, previous.record, cached.record); },
-        onDelete: (name, last) => { handlers.onPolicy(name, last.record, undefined); },
-      },
-    });
+    this.policies = new PolicyCache({ ...common, absentLookMs: ABSENT_LOOK_MS, onPolicy: handlers.onPolicy });
+    this.exemptions = new ExemptionCache({ ...common, absentLookMs: ABSENT_LOOK_MS, onExemption: handlers.onExemption });
     this.namespaces = new Reflector<KubernetesObject, NamespaceFacts>({
       ...common, resource: namespaces, metadataOnly: true,
       project: (raw) => ({ name: raw.metadata?.name ?? '', labels: raw.metadata?.labels ?? {}, deleting: raw.metadata?.deletionTimestamp !== undefined }),
@@ -191,8 +180,9 @@ export class Caches {
     return this.namespaces.store.get(name) ?? { name };
   }
 
-  policyRecords(): PolicyRecord[] {
-    return [...this.policies.store.values()].map((cached) => cached.record);
+  /** All policies, or those that may select a workload of a namespace. */
+  policyRecords(namespace?: string): PolicyRecord[] {
+    return this.policies.records(namespace);
   }
 
   meshFacts(): MeshFacts {
@@ -227,7 +217,7 @@ export class Caches {
 
   private all(): Reflector<never, unknown>[] {
     return [
-      this.policies, this.namespaces, this.nodes, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs, this.offSwitch,
+      ...this.policies.reflectors, this.exemptions.reflector, this.namespaces, this.nodes, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs, this.offSwitch,
       ...this.workloads.map(({ reflector }) => reflector),
     ] as unknown as Reflector<never, unknown>[];
   }
@@ -310,13 +300,4 @@ function sameForUs(a: Workload, b: Workload): boolean {
 function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
-}
-
-function withoutManagedFields(raw: SidecarDrainPolicy): SidecarDrainPolicy {
-  if (raw.metadata === undefined) {
-    return raw;
-  }
-  const metadata = { ...raw.metadata };
-  Reflect.deleteProperty(metadata, 'managedFields');
-  return { ...raw, metadata };
 }

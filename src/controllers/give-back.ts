@@ -73,6 +73,9 @@ export class GiveBack {
     if (caches.policies.state !== 'Synced' || caches.namespace(workload.namespace).labels === undefined || caches.namespace(workload.namespace).deleting === true) {
       return false;
     }
+    if (this.isHeldByScope(state, assessment)) {
+      return false;
+    }
     // A policy that only audits now, or is suspended, writes nothing: the values stay, nothing restarts.
     const holder = this.holderOf(state);
     // An injector that is gone for a moment (an Istio upgrade) takes every workload out of `revisions`: no reason to restart them all.
@@ -94,7 +97,8 @@ export class GiveBack {
     const going = caches.policies.store.get(remembered.policy.name)?.record;
     const wanted = going !== undefined && going.uid === remembered.policy.uid ? going.spec.onDelete : remembered.onDelete;
     // Who exempts a workload wants it left alone: it keeps its values, and no pod restarts.
-    const state: WorkloadState = { ...remembered, onDelete: workload.annotations[EXEMPT_ANNOTATION] === undefined ? wanted : 'Orphan' };
+    const isExempt = workload.annotations[EXEMPT_ANNOTATION] !== undefined || caches.exemptions.of(workload, this.options.now() / 1000) !== undefined;
+    const state: WorkloadState = { ...remembered, onDelete: isExempt ? 'Orphan' : wanted };
     const me: Rolling = { workload: key, policy: state.policy.name, namespace: workload.namespace };
     const limits: RolloutLimits = state.maxConcurrent === undefined ? { strategy: 'Immediate', maxConcurrent: Infinity } : { strategy: 'Waves', maxConcurrent: state.maxConcurrent };
     if (state.onDelete === 'Restore' && rollouts.mayStart(key, { me, limits }, workload) !== undefined) {
@@ -120,6 +124,19 @@ export class GiveBack {
       return this.options.writer.failed(workload, error);
     }
     return done;
+  }
+
+  /**
+   * A namespaced policy governs by leave of one of the cluster's. While such a one is stalled it cannot be known whom it means,
+   * and while a kind is away nobody has decided about its policies.
+   */
+  private isHeldByScope({ policy }: WorkloadState, { refused }: Assessment): boolean {
+    const { policies } = this.options.caches;
+    if (policies.store.get(policy.name) === undefined) {
+      return !policies.isGone(policy.name);
+    }
+    return refused.some((each) => each.policy.uid === policy.uid && each.reason === 'NoClusterPolicy')
+      && policies.records().some((record) => record.namespace === undefined && record.compiled === undefined && !record.deleting);
   }
 
   /** The policy that has written the workload, as long as it lives. */

@@ -1,13 +1,12 @@
-import { FIELD_MANAGER, FINALIZER, GROUP, VERSION } from '../api/names.ts';
+import { FIELD_MANAGER, FINALIZER } from '../api/names.ts';
 import { condition, setCondition, type NewCondition } from '../api/conditions.ts';
 import type { Condition, PolicyWorkloadCounts, SidecarDrainPolicyStatus } from '../api/policy.ts';
-import type { PolicyRecord } from '../drain/plan/policies.ts';
+import { policyObject, type PolicyRecord } from '../drain/plan/policies.ts';
 import { workloadKey } from '../drain/model/workload.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { CachedPolicy, Caches } from './caches.ts';
 import type { Ledger } from './ledger.ts';
-import { policies } from './resources.ts';
 import { stateOf } from './workload-record.ts';
 
 type Counts = Required<PolicyWorkloadCounts>;
@@ -115,7 +114,7 @@ export class PolicyController {
   private async setFinalizers(cached: CachedPolicy, finalizers: readonly string[], signal: AbortSignal): Promise<void> {
     const { resourceVersion, uid } = cached.raw.metadata;
     try {
-      await this.options.client.mergePatch(policies, { name: cached.record.name }, { metadata: { finalizers, resourceVersion, uid } }, {
+      await this.options.client.mergePatch(cached.resource, policyObject(cached.record), { metadata: { finalizers, resourceVersion, uid } }, {
         fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal,
       });
     } catch (error) {
@@ -140,6 +139,7 @@ export class PolicyController {
       ];
     }
     const counts = ledger.countsOf(policy.name);
+    const refusal = this.refusalOf(policy);
     const mesh = caches.meshFacts();
     const troubles = caches.troubles();
     const held = caches.writesHeldBecause();
@@ -147,16 +147,31 @@ export class PolicyController {
       troubles.length > 0 && mesh.istio === 'Unknown' ? condition('Ready', 'FactsMissing', at, troubles.join('; '))
         : mesh.istio === 'Absent' && mesh.stated.injected === undefined ? condition('Ready', 'IstioAbsent', at)
           : counts.matched === 0 ? condition('Ready', 'NoMatchingWorkloads', at)
-            : policy.spec.suspend ? condition('Ready', 'Suspended', at)
-              : held !== undefined ? condition('Ready', 'Paused', at, held)
-                : condition('Ready', 'Evaluated', at),
-      compliance(counts, at),
+            : refusal !== undefined ? condition('Ready', refusal.reason, at, refusal.message)
+              : policy.spec.suspend ? condition('Ready', 'Suspended', at)
+                : held !== undefined ? condition('Ready', 'Paused', at, held)
+                  : condition('Ready', 'Evaluated', at),
+      refusal !== undefined && counts.matched === counts.overridden ? condition('Compliant', 'Stalled', at) : compliance(counts, at),
       counts.updating + counts.pending > 0
         ? condition('Reconciling', 'RollingOut', at, `${counts.updating} rolling out, ${counts.pending} waiting`)
         : condition('Reconciling', 'Settled', at),
-      condition('Stalled', 'NotStalled', at),
+      refusal === undefined ? condition('Stalled', 'NotStalled', at) : condition('Stalled', refusal.reason, at, refusal.message),
       conflict(counts, ledger, policy, at),
     ];
+  }
+
+  /** A namespaced policy that may not govern a workload that it selects. Where it may govern others it does. */
+  private refusalOf({ name, namespace }: PolicyRecord): { reason: 'OutsideBounds' | 'NoClusterPolicy'; message: string } | undefined {
+    if (namespace === undefined) {
+      return undefined;
+    }
+    for (const reason of ['OutsideBounds', 'NoClusterPolicy'] as const) {
+      const entry = this.options.ledger.firstWith(name, reason);
+      if (entry !== undefined) {
+        return { reason, message: entry.message };
+      }
+    }
+    return undefined;
   }
 
   private stalledBecause(policy: PolicyRecord): { reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec' | 'ProxyConfigKindAbsent'; message?: string } | undefined {
@@ -183,7 +198,7 @@ export class PolicyController {
       return;
     }
     try {
-      await this.options.client.mergePatch(policies, { name: cached.record.name }, { apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy', status }, {
+      await this.options.client.mergePatch(cached.resource, policyObject(cached.record), { apiVersion: cached.resource.apiVersion, kind: cached.resource.kind, status }, {
         subresource: 'status', fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal,
       });
     } catch (error) {
@@ -205,7 +220,7 @@ export class PolicyController {
       }
       const bad = next.type === 'Stalled' || next.type === 'Conflicted' ? next.status === 'True' : next.status === 'False';
       this.options.recorder.event(
-        { apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy', name: cached.record.name, uid: cached.record.uid },
+        { apiVersion: cached.resource.apiVersion, ...policyObject(cached.record), uid: cached.record.uid },
         bad ? 'Warning' : 'Normal', next.reason, `${next.type} is ${next.status}: ${next.message}`,
       );
     }

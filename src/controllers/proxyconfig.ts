@@ -85,7 +85,8 @@ export class ProxyConfigController {
 
   async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
     const { client, caches, metrics, logger } = this.options;
-    const [namespace = '', policyName = ''] = key.split('/');
+    const slash = key.indexOf('/');
+    const [namespace, policyName] = [key.slice(0, slash), key.slice(slash + 1)];
     const policy = caches.policies.store.get(policyName)?.record;
     const needs = this.needs.get(key);
     const wanted = needs === undefined || needs.minimumDrains.size === 0 || policy === undefined || policy.deleting ? undefined : Math.max(...needs.minimumDrains.values());
@@ -168,14 +169,21 @@ const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 const HELD_LOOK_MS = 5_000;
 const EVALUATION_POLL_MS = 200;
 const NAME_PREFIX = 'sidecar-drain-';
+const NAMESPACED_NAME_PREFIX = 'sidecar-drain.';
 
+/** For a namespaced policy, called `namespace/name`, a dot tells its resource from that of a cluster's policy of the same name. */
 export function nameOf(policy: string): string {
-  return `${NAME_PREFIX}${policy}`;
+  const slash = policy.indexOf('/');
+  return slash === -1 ? `${NAME_PREFIX}${policy}` : `${NAMESPACED_NAME_PREFIX}${policy.slice(slash + 1)}`;
 }
 
 /** The policy and namespace behind a resource of ours. */
 export function ownKeyOf(resource: ProxyConfigResource): string | undefined {
-  return resource.name.startsWith(NAME_PREFIX) ? keyOf(resource.name.slice(NAME_PREFIX.length), resource.namespace) : undefined;
+  const { name, namespace } = resource;
+  if (name.startsWith(NAMESPACED_NAME_PREFIX)) {
+    return keyOf(`${namespace}/${name.slice(NAMESPACED_NAME_PREFIX.length)}`, namespace);
+  }
+  return name.startsWith(NAME_PREFIX) ? keyOf(name.slice(NAME_PREFIX.length), namespace) : undefined;
 }
 
 /**

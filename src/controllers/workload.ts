@@ -29,6 +29,8 @@ export interface WorkloadControllerOptions {
   /** Milliseconds until the policies have been quiet for a moment; 0 where they are. */
   readonly policiesSettleInMs: () => number;
   readonly operatorNamespace: string;
+  /** Namespaced policies may govern where no policy of the cluster would. */
+  readonly unboundedTenants: boolean;
   readonly now: () => number;
   readonly ownProxyConfig: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
   /** Told of the environment that a workload needs from a ProxyConfig resource. */
@@ -70,11 +72,15 @@ export class WorkloadController {
     }
 
     // 2. Assess: who governs, and what follows from it.
+    const exemption = caches.exemptions.of(workload, this.options.now() / 1000);
     const assessment = assess({
       workload,
       namespace: caches.namespace(workload.namespace),
       mesh: caches.meshFacts(),
-      policies: caches.policyRecords(),
+      policies: caches.policyRecords(workload.namespace),
+      ...(exemption === undefined ? {} : { exemption }),
+      unboundedTenants: this.options.unboundedTenants,
+      hold: caches.exemptions.isLost(),
       operatorNamespace: this.options.operatorNamespace,
       ownProxyConfig: this.options.ownProxyConfig,
       patience: this.patienceWith(key, workload, state),

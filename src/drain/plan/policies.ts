@@ -1,10 +1,16 @@
-import { withDefaults, type DefaultedSidecarDrainPolicySpec, type SidecarDrainPolicy } from '../../api/policy.ts';
+import {
+  NAMESPACED_POLICY_KIND, POLICY_KIND, withDefaults,
+  type DefaultedSidecarDrainPolicySpec, type NamespacedSidecarDrainPolicy, type SidecarDrainPolicy, type SidecarDrainPolicySpec,
+} from '../../api/policy.ts';
 import { compilePolicy, type CompiledPolicy } from '../selection/match.ts';
 import { intentOf, type Intent } from './intent.ts';
 
 /** A policy, made ready once so that thousands of workloads can be held against it. */
 export interface PolicyRecord {
+  /** What it is called everywhere: `name`, and of a namespaced policy `namespace/name`. No name of an object has a slash. */
   readonly name: string;
+  /** Only of a NamespacedSidecarDrainPolicy. */
+  readonly namespace?: string;
   readonly uid: string;
   readonly generation: number;
   readonly deleting: boolean;
@@ -17,9 +23,34 @@ export interface PolicyRecord {
 
 /** Reads a policy; what cannot be evaluated is stalled with a reason, never thrown. */
 export function readPolicy(raw: SidecarDrainPolicy): PolicyRecord {
+  return read(raw, raw.metadata?.name ?? '', undefined);
+}
+
+/**
+ * The same of a namespaced policy, which becomes one like the cluster's that selects its own namespace and nothing else.
+ * @param defaultNamespace where the manifest states none
+ */
+export function readNamespacedPolicy({ spec, ...raw }: NamespacedSidecarDrainPolicy, defaultNamespace = 'default'): PolicyRecord {
+  const namespace = raw.metadata?.namespace ?? defaultNamespace;
+  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': namespace } };
+  return read({ ...raw, spec: { ...spec, match: { ...spec.match, namespaceSelector } } }, `${namespace}/${raw.metadata?.name ?? ''}`, namespace);
+}
+
+/** Kind, namespace and name of the object behind a policy. */
+export function policyObject({ name, namespace }: Pick<PolicyRecord, 'name' | 'namespace'>): { readonly kind: string; readonly namespace?: string; readonly name: string } {
+  return namespace === undefined ? { kind: POLICY_KIND, name } : { kind: NAMESPACED_POLICY_KIND, namespace, name: name.slice(namespace.length + 1) };
+}
+
+interface RawPolicy {
+  readonly metadata?: SidecarDrainPolicy['metadata'];
+  readonly spec: SidecarDrainPolicySpec;
+}
+
+function read(raw: RawPolicy, name: string, namespace: string | undefined): PolicyRecord {
   const meta = raw.metadata ?? {};
   const base = {
-    name: meta.name ?? '',
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
     uid: meta.uid ?? '',
     generation: meta.generation ?? 0,
     deleting: meta.deletionTimestamp !== undefined,
@@ -32,7 +63,7 @@ export function readPolicy(raw: SidecarDrainPolicy): PolicyRecord {
   } catch (error) {
     return { ...base, spec: raw.spec as DefaultedSidecarDrainPolicySpec, intent: NO_INTENT, stalled: { reason: 'InvalidSpec', message: error instanceof Error ? error.message : String(error) } };
   }
-  const compiled = compilePolicy({ ...raw, spec });
+  const compiled = compilePolicy({ spec }, namespace);
   return compiled.ok
     ? { ...base, spec, intent, compiled: compiled.policy }
     : { ...base, spec, intent, stalled: { reason: compiled.problems[0]?.reason ?? 'InvalidSpec', message: compiled.problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ') } };

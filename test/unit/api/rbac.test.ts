@@ -40,8 +40,13 @@ describe('the permissions of the operator', () => {
     expect(permissions(roleNamed('ClusterRole', 'sidecar-drain-operator'))).toEqual([
       'daemonsets.apps: get list watch patch',
       'deployments.apps: get list watch patch',
+      'drainexemptions.sidecardrain.io: get list watch',
+      'drainexemptions/status.sidecardrain.io: patch update',
       'events: create patch',
       'mutatingwebhookconfigurations.admissionregistration.k8s.io: get list watch',
+      'namespacedsidecardrainpolicies.sidecardrain.io: get list watch patch',
+      'namespacedsidecardrainpolicies/finalizers.sidecardrain.io: update',
+      'namespacedsidecardrainpolicies/status.sidecardrain.io: patch update',
       'namespaces: get list watch',
       'nodes: get list watch',
       'proxyconfigs.networking.istio.io: get list watch create patch delete',
@@ -72,6 +77,7 @@ describe('the permissions of the operator', () => {
       'ClusterRole -/sidecar-drain-operator',
       'ClusterRole -/sidecar-drain-policy-editor',
       'ClusterRole -/sidecar-drain-policy-viewer',
+      'ClusterRole -/sidecar-drain-tenant-editor',
       'Role istio-system/sidecar-drain-operator',
       'Role sidecar-drain-system/sidecar-drain-operator',
     ]);

@@ -16,7 +16,8 @@ export interface AdmissionPicture {
 }
 
 export interface AdmissionHandlerOptions {
-  readonly picture: AdmissionPicture;
+  /** Asked at each request: it is made after the webhook. */
+  readonly picture: () => AdmissionPicture;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -39,7 +40,8 @@ export function createAdmissionHandler(options: AdmissionHandlerOptions): Admiss
   };
 }
 
-function workloadAnswer({ kind: { group, version, kind }, object, oldObject, namespace }: AdmissionRequest, { picture, now }: AdmissionHandlerOptions): AdmissionAnswer {
+function workloadAnswer({ kind: { group, version, kind }, object, oldObject, namespace }: AdmissionRequest, { picture: look, now }: AdmissionHandlerOptions): AdmissionAnswer {
+  const picture = look();
   const adapter = picture.adapterOf(kind, group === '' ? version : `${group}/${version}`);
   if (adapter === undefined || object === undefined) {
     return {};
@@ -51,7 +53,8 @@ function workloadAnswer({ kind: { group, version, kind }, object, oldObject, nam
   }));
 }
 
-async function podAnswer({ object, operation, namespace }: AdmissionRequest, { picture }: AdmissionHandlerOptions): Promise<AdmissionAnswer> {
+async function podAnswer({ object, operation, namespace }: AdmissionRequest, { picture: look }: AdmissionHandlerOptions): Promise<AdmissionAnswer> {
+  const picture = look();
   const owner = object?.metadata === undefined ? undefined : ownerOfPod(object.metadata, namespace);
   if (operation !== 'CREATE' || object === undefined || owner === undefined || !picture.deliversToPods()) {
     return {};

@@ -4,6 +4,7 @@
 import winston from 'winston';
 import { errorText, oneLine } from '../kube/index.ts';
 import type { LogFields, Logger } from '../kube/index.ts';
+import { LineWriter } from './line-writer.ts';
 
 export { silentLogger } from '../kube/index.ts';
 export type { LogFields, Logger } from '../kube/index.ts';
@@ -24,6 +25,8 @@ export interface LoggingOptions {
   /** Fields of every line. */
   fields?: LogFields;
   now?: () => number;
+  /** Lines below `warn` may wait this long and are then written together. 0, the default, writes each at once. */
+  batchMs?: number;
 }
 
 export function createLogger(options: LoggingOptions = {}): Logger {
@@ -41,7 +44,7 @@ export function createLogger(options: LoggingOptions = {}): Logger {
     level: options.level ?? 'info',
     levels: winston.config.npm.levels,
     format: line,
-    transports: [new winston.transports.Stream({ stream })],
+    transports: [new LineWriter({ stream, batchMs: options.batchMs ?? 0 })],
     exitOnError: false,
   });
   return new WinstonLogger(backend, options.fields ?? {});

@@ -2,7 +2,7 @@
 // it waits, it is worked on once, with what is true then.
 //
 //   - a key is worked on by one worker at a time; added meanwhile, it comes again afterwards
-//   - live changes overtake the keys of an initial list
+//   - live changes overtake the keys of an initial list, and what is no news (the echo of an own write)
 //   - failures wait longer each time, per key, until `forget`
 //   - a delayed key comes at the earliest of the times it was asked for
 
@@ -90,6 +90,15 @@ export class WorkQueue {
       return;
     }
     this.enqueue(key, priority, undefined);
+  }
+
+  /**
+   * It was added again while it was worked on, for what turned out to be no news: it still comes, but behind all that is.
+   * Without effect on a key that is not worked on.
+   */
+  defer(key: string): void {
+    const again = this.again.get(key);
+    if (again !== undefined) this.again.set(key, { at: again.at, priority: 'initial' });
   }
 
   /** Comes after this long, or earlier if it was already asked for earlier. */

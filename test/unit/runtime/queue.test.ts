@@ -65,6 +65,31 @@ describe('WorkQueue', () => {
     expect(await takeAll()).toEqual(['a', 'b']);
   });
 
+  it('lets what turned out to be no news come behind everything else, and a change after it overtake again', async () => {
+    queue.add('a');
+    queue.add('b');
+    await queue.take();
+    await queue.take();
+    queue.add('c', 'initial');
+    queue.add('a', 'live');
+    queue.defer('a');
+    queue.add('b', 'live');
+    queue.defer('b');
+    queue.add('b', 'live');
+    queue.done('a');
+    queue.done('b');
+    expect(await takeAll()).toEqual(['b', 'c', 'a']);
+  });
+
+  it('defers nothing that was not added during the work', async () => {
+    queue.add('a');
+    queue.defer('a');
+    expect(await takeAll()).toEqual(['a']);
+    queue.defer('a');
+    queue.done('a');
+    expect(queue.depth).toBe(0);
+  });
+
   it('wakes workers in the order in which they came', async () => {
     const first = queue.take();
     const second = queue.take();

@@ -71,6 +71,14 @@ control-plane: install ## Find, download or build etcd, kube-apiserver, kube-con
 control-plane-run: install ## Start a control plane to play with; Ctrl-C ends it
 	@$(RUN) scripts/control-plane.ts run
 
+.PHONY: e2e
+e2e: build ## Prove with real requests on a real mesh: E2E_KUBECONFIG=FILE, else with kind; docs/e2e.md
+	@$(RUN) e2e/main.ts
+
+.PHONY: e2e-image
+e2e-image: install ## Build an image of the server and load generator of e2e, for clusters without a registry: E2E_IMAGE=NAME
+	@$(RUN) e2e/image.ts
+
 ##@ Show and measure
 
 .PHONY: demo

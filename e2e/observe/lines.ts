@@ -55,7 +55,7 @@ export function loadRequests(lines: readonly ProgramLine[]): LoadRequest[] {
       const pod = text(line.pod);
       requests.set(id, {
         ...before, endedAt: Date.parse(line.at), survived: line.ok === true,
-        ...(line.ok === true ? {} : { error: [line.status, line.error].filter((part) => part !== undefined).join(' ') }),
+        ...(line.ok === true ? {} : { error: [typeof line.status === 'number' ? String(line.status) : undefined, text(line.error)].filter((part) => part !== undefined).join(' ') }),
         ...(pod === undefined ? {} : { pod }),
       });
     }

@@ -40,6 +40,8 @@ const flags = [
 type FlagName = (typeof flags)[number]['name'];
 
 const PREFIX = 'SIDECAR_DRAIN_';
+/** Nobody who reads a log notices it, and a process that is killed loses no more of it than this; warnings do not wait. */
+const LOG_BATCH_MS = 50;
 
 /** `--log-level` is also SIDECAR_DRAIN_LOG_LEVEL. */
 function variableOf(flag: FlagName): string {
@@ -71,6 +73,7 @@ async function runController(invocation: Invocation): Promise<number> {
   const setting = settingsOf(invocation);
   const logger = createLogger({
     level: (setting.text('log-level') ?? 'info') as LogLevel, format: (setting.text('log-format') ?? 'auto') as LogFormat, stream: invocation.io.stderr,
+    batchMs: LOG_BATCH_MS,
   });
   const kubeconfig = setting.text('kubeconfig');
   const config = await loadClusterConfig({ file: kubeconfig, context: setting.text('context') }).catch((error: unknown) => {

@@ -11,6 +11,8 @@ export interface RolloutsOptions {
   readonly caps: OperatorCaps;
   /** Called with a workload whose turn has come. */
   readonly ask: (workload: string) => void;
+  /** Called when the cache has shown a write of ours before the answer to it came. */
+  readonly echoed: (workload: string) => void;
 }
 
 /** What rolls out because of us, as the cluster shows it and as our own latest writes say, and who may start next. */
@@ -94,9 +96,17 @@ export class Rollouts {
   noteWrite(key: string, written: Written, rolling: Rolling): void {
     const seen = this.options.caches.workload(key);
     const resourceVersion = written.metadata?.resourceVersion ?? '';
-    if (seen?.resourceVersion !== resourceVersion) {
-      this.ownWrites.set(key, { resourceVersion, generation: written.metadata?.generation ?? 0, rolling });
+    if (seen?.resourceVersion === resourceVersion) {
+      this.options.echoed(key);
+      return;
     }
+    this.ownWrites.set(key, { resourceVersion, generation: written.metadata?.generation ?? 0, rolling });
+  }
+
+  /** The cache shows what we wrote ourselves, and nothing newer: there is no news in that. */
+  isEcho(key: string): boolean {
+    const own = this.ownWrites.get(key);
+    return own !== undefined && this.options.caches.workload(key)?.resourceVersion === own.resourceVersion;
   }
 
   stopWaiting(key: string): void {

@@ -48,7 +48,9 @@ export class WorkloadController {
 
   constructor(options: WorkloadControllerOptions) {
     this.options = options;
-    this.rollouts = new Rollouts({ caches: options.caches, caps: options.caps, ask: (key) => { options.queue.add(key); } });
+    this.rollouts = new Rollouts({
+      caches: options.caches, caps: options.caps, ask: (key) => { options.queue.add(key); }, echoed: (key) => { options.queue.defer(key); },
+    });
     this.writer = new WorkloadWriter(options);
     this.giveBack = new GiveBack({ ...options, rollouts: this.rollouts, writer: this.writer });
   }

@@ -21,14 +21,20 @@ const FACTS_MISSING = {
 const INVALID_SELECTOR = 'A label selector cannot be evaluated; nothing is written until it is corrected.';
 const INVALID_NAME_PATTERN = 'A pattern in match.names cannot be a workload\'s name; nothing is written until it is corrected.';
 const INVALID_WINDOW = 'A window of rollout.windows has a schedule or a time zone that does not exist; nothing is written until it is corrected.';
+const KIND_UNKNOWN = 'A kind in match.kinds is not known to the operator; nothing is written until it is corrected, or the kind configured (--workload-kind).';
 const INVALID_SPEC = 'The stored policy does not satisfy the schema of this version; nothing is written until it is corrected.';
 const PROXY_CONFIG_KIND_ABSENT =
   'The setting environment: ProxyConfig needs the kind ProxyConfig (networking.istio.io), which is not installed; looked at again when it is.';
 
+const ROLLOUT_HALTED =
+  'A workload that was changed does not become healthy, so no other one is changed; it goes on when that one is healthy, gone, exempt or no longer governed by the policy.';
 const OUTSIDE_BOUNDS =
   'At least one workload that the policy selects is governed by a cluster policy whose bounds this one does not keep to; it does not govern there.';
 const NO_CLUSTER_POLICY =
   'No cluster policy that allows tenants selects the workloads, and without one a namespaced policy may not govern.';
+
+const ADMISSION_REQUIRED =
+  'The policy works through the admission webhook, which does not serve: nothing is written until it does. Run the operator with --admission on, or choose rollout.strategy: Waves with delivery: PodTemplate.';
 
 /** Each condition's closed list of reasons. A reason fixes the status, so that the two can never disagree. */
 export const CONDITION_REASONS = {
@@ -45,9 +51,11 @@ export const CONDITION_REASONS = {
     FactsMissing: FACTS_MISSING,
     InvalidSelector: { status: 'False', sentence: INVALID_SELECTOR },
     InvalidNamePattern: { status: 'False', sentence: INVALID_NAME_PATTERN },
+    KindUnknown: { status: 'False', sentence: KIND_UNKNOWN },
     InvalidSpec: { status: 'False', sentence: INVALID_SPEC },
     InvalidWindow: { status: 'False', sentence: INVALID_WINDOW },
     ProxyConfigKindAbsent: { status: 'False', sentence: PROXY_CONFIG_KIND_ABSENT },
+    AdmissionRequired: { status: 'False', sentence: ADMISSION_REQUIRED },
     OutsideBounds: { status: 'False', sentence: OUTSIDE_BOUNDS },
     NoClusterPolicy: { status: 'False', sentence: NO_CLUSTER_POLICY },
     Terminating: { status: 'False', sentence: 'The policy is being deleted and its workloads are given back.' },
@@ -57,6 +65,7 @@ export const CONDITION_REASONS = {
     NoMatchingWorkloads: { status: 'True', sentence: 'The policy selects no workload at present.' },
     WorkloadsNonCompliant: { status: 'False', sentence: 'The promise does not hold for every workload, and nothing is written to change that.' },
     RolloutInProgress: { status: 'False', sentence: 'The promise does not hold everywhere yet: workloads are rolling out or waiting for their turn.' },
+    RolloutHalted: { status: 'False', sentence: ROLLOUT_HALTED },
     AttentionNeeded: { status: 'False', sentence: 'The promise does not hold for workloads that somebody has to look at; status.attention names them.' },
     Evaluating: EVALUATING,
     FactsMissing: FACTS_MISSING,
@@ -70,16 +79,20 @@ export const CONDITION_REASONS = {
     ApprovalRequired: { status: 'False', sentence: 'Nothing is under way until somebody approves the plan.' },
     ApprovalStale: { status: 'False', sentence: 'What the annotation sidecardrain.io/approved-plan approves is not the present plan, so nothing is written.' },
     WithdrawalHeld: { status: 'False', sentence: 'Many workloads would be given back at once; nothing is given back until somebody approves it.' },
+    RidesAlong: { status: 'False', sentence: 'Nothing is under way; workloads get the settings with their own next rollout, or their pods when they are created.' },
     Settled: { status: 'False', sentence: 'Nothing is under way.' },
   },
   Stalled: {
     InvalidSelector: { status: 'True', sentence: INVALID_SELECTOR },
     InvalidNamePattern: { status: 'True', sentence: INVALID_NAME_PATTERN },
+    KindUnknown: { status: 'True', sentence: KIND_UNKNOWN },
     InvalidSpec: { status: 'True', sentence: INVALID_SPEC },
     InvalidWindow: { status: 'True', sentence: INVALID_WINDOW },
     ProxyConfigKindAbsent: { status: 'True', sentence: PROXY_CONFIG_KIND_ABSENT },
+    AdmissionRequired: { status: 'True', sentence: ADMISSION_REQUIRED },
     OutsideBounds: { status: 'True', sentence: OUTSIDE_BOUNDS },
     NoClusterPolicy: { status: 'True', sentence: NO_CLUSTER_POLICY },
+    RolloutHalted: { status: 'True', sentence: ROLLOUT_HALTED },
     NotStalled: { status: 'False', sentence: 'Nothing is in the way.' },
   },
   Conflicted: {

@@ -246,6 +246,42 @@ export const REASONS = {
     action: 'Set the values on the owner.',
     source: 'Kubernetes ownerReferences with controller: true',
   },
+  TemplateNotRolled: {
+    severity: 'warning',
+    sentence: 'Nothing replaces the pods of a ReplicaSet when its template changes, so the operator reports it and writes nothing.',
+    action: 'Set the values in its manifest and delete its pods one by one, or make it a Deployment.',
+    source: 'Kubernetes ReplicaSet: the template is for new pods only',
+  },
+  TemplateImmutable: {
+    severity: 'warning',
+    sentence: 'The pod template of a Job cannot be changed, so the operator reports it and writes nothing.',
+    action: 'Set the values in the manifest that the next Job is made from (sidecar-drain render), or make it a CronJob.',
+    source: 'Kubernetes API validation: the template of a Job is immutable',
+  },
+  TemplateElsewhere: {
+    severity: 'info',
+    sentence: 'The pod template stands in another object, to which this one refers.',
+    action: 'Have a policy select that object: what is set there holds here.',
+    source: 'Argo Rollouts: spec.workloadRef',
+  },
+  UpdatedInPlace: {
+    severity: 'warning',
+    sentence: 'The change would be made in place: running pods would keep their old proxies, or the controller would refuse it; so nothing is written.',
+    action: 'Set updateStrategy.type: ReCreate for the CloneSet, or set the values together with a change that makes new pods.',
+    source: 'OpenKruise CloneSet update strategies',
+  },
+  ContainersNotMergeable: {
+    severity: 'warning',
+    sentence: 'In this kind the list of containers is one value to the API server: to write one container would replace all of them, so nothing is written.',
+    action: 'Use a strategy that needs no hook (Auto, ActiveConnections), or set the hook in the manifest (sidecar-drain render).',
+    source: 'Kubernetes server-side apply: lists of custom resources are atomic unless their schema says otherwise',
+  },
+  RolloutNotVisible: {
+    severity: 'info',
+    sentence: 'The status of this kind does not tell how a rollout goes: it counts as over once the template is written, and waves do not wait for it.',
+    action: 'Match few such workloads at once, or roll them out yourself.',
+    source: 'the status of the object: neither updatedReplicas nor a condition Ready',
+  },
   Exempt: {
     severity: 'info',
     sentence: 'The workload is exempt, by its annotation or by a DrainExemption, and left alone.',
@@ -311,6 +347,18 @@ export const REASONS = {
     sentence: 'So many workloads would be given back at once, without the policy having been deleted, that nothing is given back until somebody approves it.',
     action: 'Undo the edit of the selector or of the namespace\'s labels, or put the hash that the policy\'s condition tells into its annotation sidecardrain.io/approved-withdrawal.',
     source: 'this product',
+  },
+  WaitsForWorkload: {
+    severity: 'info',
+    sentence: 'The workload is to be changed, and something about itself has to pass first: it is paused, partitioned or unhealthy, or a PodDisruptionBudget allows nothing.',
+    action: 'Nothing, if that passes by itself. Else unpause it, set its partition to 0, make it healthy, or change the PodDisruptionBudget.',
+    source: 'status of the workload and of PodDisruptionBudgets',
+  },
+  RolloutStuck: {
+    severity: 'error',
+    sentence: 'The workload was changed and does not become healthy; no other workload of its policy is changed meanwhile.',
+    action: 'Look at its pods. Make it healthy, correct the policy (this workload is then changed first), or exempt it.',
+    source: 'status of the workload, spec.rollout.waves.progressDeadline',
   },
   StateDamaged: {
     severity: 'error',

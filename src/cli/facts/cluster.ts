@@ -1,11 +1,11 @@
 import { GROUP, VERSION } from '../../api/names.ts';
-import { POLICY_PLURAL } from '../../api/policy.ts';
+import { EXEMPTION_KIND, EXEMPTION_PLURAL, NAMESPACED_POLICY_KIND, NAMESPACED_POLICY_PLURAL, POLICY_KIND, POLICY_PLURAL } from '../../api/policy.ts';
 import { INJECTOR_LABEL_SELECTOR } from '../../drain/mesh/facts.ts';
 import { ConnectionError, defineResource, isApiError, KubeClient, KubeConfigError, loadClusterConfig, Transport, type Resource } from '../../kube/index.ts';
 import { CliError } from '../command.ts';
 import type { Collected } from '../input/collected.ts';
 import { ObjectIntake } from '../input/intake.ts';
-import { JUDGED_KINDS } from '../input/kinds.ts';
+import type { JudgedKinds } from '../input/kinds.ts';
 import type { Progress } from '../output/progress.ts';
 import { PRODUCT_VERSION } from '../version/product.ts';
 
@@ -38,7 +38,9 @@ const FACTS: readonly Wanted[] = [
   fact('', 'v1', 'nodes', 'Node', false),
   { ...fact('admissionregistration.k8s.io', 'v1', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false), labelSelector: INJECTOR_LABEL_SELECTOR },
   fact('networking.istio.io', 'v1beta1', 'proxyconfigs', 'ProxyConfig', true),
-  fact(GROUP, VERSION, POLICY_PLURAL, 'SidecarDrainPolicy', false),
+  fact(GROUP, VERSION, POLICY_PLURAL, POLICY_KIND, false),
+  fact(GROUP, VERSION, NAMESPACED_POLICY_PLURAL, NAMESPACED_POLICY_KIND, true),
+  fact(GROUP, VERSION, EXEMPTION_PLURAL, EXEMPTION_KIND, true),
   { ...fact('apps', 'v1', 'deployments', 'Deployment', true), labelSelector: 'app=istiod' },
 ];
 const CONFIG_MAPS = fact('', 'v1', 'configmaps', 'ConfigMap', true).resource;
@@ -50,10 +52,12 @@ function fact(group: string, version: string, plural: string, kind: string, name
 /** Pods, ReplicaSets and Jobs of a cluster belong to something that is judged itself. */
 const NOT_LISTED = new Set(['Pod', 'ReplicaSet', 'Job']);
 
-const WORKLOADS: readonly Wanted[] = JUDGED_KINDS.filter((adapter) => !NOT_LISTED.has(adapter.kind)).map((adapter) => {
-  const [group, version] = adapter.apiVersion.split('/') as [string, string];
-  return { ...fact(group, version, adapter.plural, adapter.kind, true), workload: true };
-});
+function workloadsOf(kinds: JudgedKinds): Wanted[] {
+  return kinds.all.filter((adapter) => !NOT_LISTED.has(adapter.kind)).map((adapter) => {
+    const [group, version] = adapter.apiVersion.split('/') as [string, string];
+    return { ...fact(group, version, adapter.plural, adapter.kind, true), workload: true };
+  });
+}
 
 /** Adds what a cluster says to what the files said; the files win. Only reads. */
 export async function lookAtCluster(collected: Collected, options: ClusterOptions): Promise<ClusterLook> {
@@ -63,7 +67,7 @@ export async function lookAtCluster(collected: Collected, options: ClusterOption
     const config = await loadClusterConfig({ ...(kubeconfig === undefined ? {} : { file: kubeconfig }), ...(context === undefined ? {} : { context }) });
     transport = new Transport({ config, userAgent: `sidecar-drain/${PRODUCT_VERSION}` });
     const name = config.context === '' ? config.server : config.context;
-    const look = await readAll(new KubeClient(transport), new ObjectIntake(collected, { namespace: '' }), options);
+    const look = await readAll(new KubeClient(transport), new ObjectIntake(collected, { namespace: '' }), collected.kinds, options);
     return { name, ...look };
   } catch (error) {
     if (error instanceof KubeConfigError || error instanceof ConnectionError || isApiError(error)) {
@@ -75,10 +79,10 @@ export async function lookAtCluster(collected: Collected, options: ClusterOption
   }
 }
 
-async function readAll(client: KubeClient, intake: ObjectIntake, options: ClusterOptions): Promise<Omit<ClusterLook, 'name'>> {
+async function readAll(client: KubeClient, intake: ObjectIntake, kinds: JudgedKinds, options: ClusterOptions): Promise<Omit<ClusterLook, 'name'>> {
   const gaps: string[] = [];
   let webhooksUnknownBecause: string | undefined;
-  const wanted = [...FACTS, ...(options.workloads ? WORKLOADS : [])];
+  const wanted = [...FACTS, ...(options.workloads ? workloadsOf(kinds) : [])];
   for (const [index, { resource, labelSelector, workload }] of wanted.entries()) {
     options.progress?.update(`listing ${resource.fullName}`, index, wanted.length + 1);
     const namespace = workload === true && options.namespace !== undefined ? { namespace: options.namespace } : {};

@@ -2,6 +2,7 @@ import { parseGoDuration } from '../../drain/duration.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from '../../drain/model/mesh.ts';
 import { DEFAULT_ENDPOINT_DELAY_SECONDS, DEFAULT_LONGEST_REQUEST_SECONDS } from '../../drain/timeline/application.ts';
 import { UsageError, type ExitCode, type Flag, type FlagValues, type Invocation, type Positional, type Variable } from '../command.ts';
+import { judgedKinds, type JudgedKinds } from '../input/kinds.ts';
 import { FILE_LIMIT_BYTES } from '../input/sources.ts';
 
 /** What stands behind the flags is input as well, so that `lint FOLDER` and what hooks append both work. */
@@ -22,6 +23,10 @@ export const INPUT_FLAGS: readonly Flag[] = [
   {
     name: 'namespace', short: 'n', type: 'string', value: 'NAMESPACE',
     description: 'Namespace of manifests that state none (then the default is "default"); with --cluster and no files: look at this namespace only.',
+  },
+  {
+    name: 'workload-kind', type: 'string', multiple: true, value: 'GROUP/VERSION/PLURAL:KIND=PATH',
+    description: 'A kind of a custom resource by the path of its pod template, for example apps.example.com/v1/gameservers:GameServer=spec.template.',
   },
   { name: 'max-file-size', type: 'string', value: 'MIB', default: `${FILE_LIMIT_BYTES / 1024 / 1024}`, description: 'Files larger than this many MiB are not read.' },
 ];
@@ -71,10 +76,12 @@ export const FACT_FLAGS: readonly Flag[] = [
     description: 'Whether the proxy image has a shell, which decides whether hooks can run.',
   },
   { name: 'operator-namespace', type: 'string', value: 'NAMESPACE', default: 'sidecar-drain-system', description: 'The operator\'s own namespace, which policies never touch.' },
+  { name: 'unbounded-tenants', type: 'boolean', description: 'Judge as an operator does that was started with this flag: a NamespacedSidecarDrainPolicy governs also where no SidecarDrainPolicy selects the workload.' },
 ];
 
 export const FACT_VARIABLES: readonly Variable[] = [
   { name: 'KUBECONFIG', description: 'With --cluster: the kubeconfig, where --kubeconfig names none.' },
+  { name: 'SIDECAR_DRAIN_WORKLOAD_KIND', description: 'As --workload-kind, several separated by commas, where the flag is not given.' },
   { name: 'NO_COLOR', description: 'Set to anything: no colours, not even on a terminal.' },
 ];
 
@@ -88,6 +95,7 @@ export interface Stated {
   readonly longestRequest: number;
   readonly endpointDelay: number;
   readonly operatorNamespace: string;
+  readonly unboundedTenants?: boolean;
 }
 
 export function statedBy(flags: FlagValues): Stated {
@@ -111,7 +119,18 @@ export function statedBy(flags: FlagValues): Stated {
     longestRequest: secondsOf(flags, 'longest-request', DEFAULT_LONGEST_REQUEST_SECONDS),
     endpointDelay: secondsOf(flags, 'endpoint-delay', DEFAULT_ENDPOINT_DELAY_SECONDS),
     operatorNamespace: flags.string('operator-namespace') ?? 'sidecar-drain-system',
+    unboundedTenants: flags.boolean('unbounded-tenants'),
   };
+}
+
+/** The kinds that are read: the known ones, those of --workload-kind and those of SIDECAR_DRAIN_WORKLOAD_KIND. */
+export function kindsFrom({ flags, io }: Pick<Invocation, 'flags' | 'io'>): JudgedKinds {
+  const given = flags.strings('workload-kind');
+  const made = judgedKinds(given.length > 0 ? given : (io.env['SIDECAR_DRAIN_WORKLOAD_KIND'] ?? '').split(',').filter((text) => text.trim() !== ''));
+  if (!made.ok) {
+    throw new UsageError(`--workload-kind ${made.why}`);
+  }
+  return made.kinds;
 }
 
 export function maxFileBytes(flags: FlagValues): number {

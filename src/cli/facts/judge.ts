@@ -4,11 +4,12 @@ import { findingsOf } from '../../drain/findings/checks.ts';
 import { effectiveSettings } from '../../drain/mesh/settings.ts';
 import type { Decision } from '../../drain/model/decision.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
-import type { Workload } from '../../drain/model/workload.ts';
+import type { Seconds, Workload } from '../../drain/model/workload.ts';
 import { assess, type Assessment } from '../../drain/plan/assess.ts';
 import { appDelayOf, proxyClocks } from '../../drain/plan/clocks.ts';
 import { assumedIntent, type Intent } from '../../drain/plan/intent.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
+import { exemptionOf, exemptionText, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import type { Stated } from './flags.ts';
 import type { Facts } from './mesh.ts';
 
@@ -23,7 +24,7 @@ export interface Judgement {
   /** The decision behind the findings; absent where no policy selects the workload. */
   readonly decision?: Decision;
   readonly findings: readonly Finding[];
-  /** The reason of the annotation sidecardrain.io/exempt, if there is one. */
+  /** The reason of the annotation sidecardrain.io/exempt, or of the DrainExemption, if there is one. */
   readonly exempt?: string;
 }
 
@@ -31,15 +32,19 @@ export interface JudgeContext {
   readonly facts: Facts;
   readonly stated: Stated;
   readonly policies: readonly PolicyRecord[];
+  readonly exemptions: readonly ExemptionRecord[];
+  /** Seconds since 1970: exemptions end. */
+  readonly now: Seconds;
 }
 
 /** Judges a workload as the controller does; without a policy, by what the flags state. */
-export function judge(workload: Workload, { facts, stated, policies }: JudgeContext): Judgement {
+export function judge(workload: Workload, { facts, stated, policies, exemptions, now }: JudgeContext): Judgement {
   const namespace = facts.namespace(workload.namespace);
   const { mesh } = facts;
-  const assessment = assess({ workload, namespace, mesh, policies, operatorNamespace: stated.operatorNamespace });
+  const exemption = exemptionOf(workload, exemptions, now);
+  const assessment = assess({ workload, namespace, mesh, policies, operatorNamespace: stated.operatorNamespace, unboundedTenants: stated.unboundedTenants === true, ...(exemption === undefined ? {} : { exemption }) });
   const under = assessment.governing ?? assessment.audits[0];
-  const exempt = workload.annotations[EXEMPT_ANNOTATION];
+  const exempt = workload.annotations[EXEMPT_ANNOTATION] ?? (exemption === undefined ? undefined : exemptionText(exemption));
   const common = { workload, assessment, ...(exempt === undefined ? {} : { exempt }) };
   if (under !== undefined) {
     const { decision, policy } = under;

@@ -6,7 +6,7 @@ import { problemText } from '../input/problems.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import { progressOn } from '../output/progress.ts';
 import type { ClusterLook } from './cluster.ts';
-import { inputPaths, maxFileBytes, statedBy } from './flags.ts';
+import { inputPaths, kindsFrom, maxFileBytes, statedBy } from './flags.ts';
 import type { JudgeContext } from './judge.ts';
 import { factsOf } from './mesh.ts';
 
@@ -37,11 +37,12 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
     throw new UsageError('no input: give files or folders (- is standard input), or --cluster');
   }
   const stated = statedBy(flags);
+  const kinds = kindsFrom({ flags, io });
   const namespace = flags.string('namespace');
   const progress = progressOn(io.stderr);
   const files = [...paths, ...(options.alsoFiles ?? [])];
-  const collected = files.length === 0 ? emptyCollection() : await collect({
-    paths: files, stdin: io.stdin, namespace: namespace ?? 'default', maxFileBytes: maxFileBytes(flags), progress,
+  const collected = files.length === 0 ? emptyCollection(kinds) : await collect({
+    kinds, paths: files, stdin: io.stdin, namespace: namespace ?? 'default', maxFileBytes: maxFileBytes(flags), progress,
     ...(options.onWorkload === undefined ? {} : { onWorkload: options.onWorkload }),
   });
   let cluster: ClusterLook | undefined;
@@ -61,7 +62,7 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
   });
   return {
     collected,
-    context: { facts, stated, policies: collected.policies.map((policy) => policy.record) },
+    context: { facts, stated, policies: collected.policies.map((policy) => policy.record), exemptions: collected.exemptions, now: Date.now() / 1000 },
     ...(cluster === undefined ? {} : { cluster }),
     notes: [...facts.assumptions.map((text) => `assumed: ${text}`), ...(cluster?.gaps ?? []).map((gap) => `not known: ${gap}`)],
   };

@@ -1,11 +1,10 @@
 import type { Readable } from 'node:stream';
-import { POLICY_KIND } from '../../api/policy.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import type { Progress } from '../output/progress.ts';
 import { emptyCollection, type Collected } from './collected.ts';
 import { readDocuments, type DocumentHandler, type InputDocument } from './documents.ts';
-import { ObjectIntake } from './intake.ts';
-import { judgedKind } from './kinds.ts';
+import { ObjectIntake, OUR_KINDS } from './intake.ts';
+import type { JudgedKinds } from './kinds.ts';
 import type { InputProblem } from './problems.ts';
 import { listSources, readSource, readStdin, STDIN_NAME } from './sources.ts';
 
@@ -15,6 +14,7 @@ export interface CollectOptions {
   /** Namespace of manifests that state none. */
   readonly namespace: string;
   readonly maxFileBytes?: number;
+  readonly kinds?: JudgedKinds;
   readonly progress?: Progress;
   /** Sees every workload as it was written, before only its record is kept. */
   readonly onWorkload?: (document: InputDocument, workload: Workload) => void;
@@ -22,7 +22,7 @@ export interface CollectOptions {
 
 /** Reads all files, one at a time. */
 export async function collect(options: CollectOptions): Promise<Collected> {
-  const collected = emptyCollection();
+  const collected = emptyCollection(options.kinds);
   const handler = new Collector(collected, options);
   const sources = listSources(options.paths);
   for (const [index, source] of sources.entries()) {
@@ -44,7 +44,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   return collected;
 }
 
-const FACT_KINDS = new Set([POLICY_KIND, 'Namespace', 'ProxyConfig', 'MutatingWebhookConfiguration', 'Node']);
+const FACT_KINDS = new Set<string>([...OUR_KINDS, 'Namespace', 'ProxyConfig', 'MutatingWebhookConfiguration', 'Node']);
 const ISTIO_CONFIG_MAP = /["']?name["']?\s*:\s*["']?istio/;
 
 class Collector implements DocumentHandler {
@@ -60,7 +60,7 @@ class Collector implements DocumentHandler {
     if (kind === 'ConfigMap') {
       return text === '' || ISTIO_CONFIG_MAP.test(text);
     }
-    return judgedKind(kind) !== undefined || FACT_KINDS.has(kind);
+    return this.#into.kinds.get(kind) !== undefined || FACT_KINDS.has(kind);
   }
 
   other(): void {

@@ -1,14 +1,16 @@
-import type { SidecarDrainPolicy } from '../../api/policy.ts';
+import type { NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../../api/policy.ts';
 import type { InjectorRecord, IstiodRecord, MeshConfigRecord } from '../../drain/mesh/facts.ts';
 import type { InjectorWebhook, ProxyConfigResource } from '../../drain/model/mesh.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
+import type { ExemptionRecord } from '../../drain/selection/exemptions.ts';
+import { JudgedKinds } from './kinds.ts';
 import type { InputProblem } from './problems.ts';
 
 /** A policy with the object it was read from: some outputs print it again. */
 export interface InputPolicy {
   readonly record: PolicyRecord;
-  readonly raw: SidecarDrainPolicy;
+  readonly raw: SidecarDrainPolicy | NamespacedSidecarDrainPolicy;
   /** Absent for one of a cluster. */
   readonly file?: string;
   readonly line?: number;
@@ -26,8 +28,11 @@ export interface InputStats {
 
 /** Everything that is kept of the input: small records, whatever the size of the files. */
 export interface Collected {
+  /** The kinds that are read. */
+  readonly kinds: JudgedKinds;
   readonly workloads: Workload[];
   readonly policies: InputPolicy[];
+  readonly exemptions: ExemptionRecord[];
   /** Labels by name of namespace. */
   readonly namespaces: Map<string, Readonly<Record<string, string>>>;
   readonly proxyConfigs: ProxyConfigResource[];
@@ -39,9 +44,9 @@ export interface Collected {
   readonly stats: InputStats;
 }
 
-export function emptyCollection(): Collected {
+export function emptyCollection(kinds = new JudgedKinds()): Collected {
   return {
-    workloads: [], policies: [], namespaces: new Map(), proxyConfigs: [], configMaps: [], webhooks: [], istiods: [], kubeletMinors: new Map(),
+    kinds, workloads: [], policies: [], exemptions: [], namespaces: new Map(), proxyConfigs: [], configMaps: [], webhooks: [], istiods: [], kubeletMinors: new Map(),
     problems: [], stats: { files: 0, skippedFiles: 0, documents: 0, otherDocuments: 0 },
   };
 }

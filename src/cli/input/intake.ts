@@ -1,19 +1,30 @@
-import { POLICY_KIND, validatePolicy, type SidecarDrainPolicy } from '../../api/policy.ts';
+import {
+  EXEMPTION_KIND, NAMESPACED_POLICY_KIND, POLICY_KIND, validateObject,
+  type DrainExemption, type NamespacedSidecarDrainPolicy, type SidecarDrainPolicy,
+} from '../../api/policy.ts';
 import { PROXY_CONFIG_ANNOTATION } from '../../api/names.ts';
 import {
   isIstiod, readInjectorWebhooks, readIstioConfigMap, readIstiod, readKubeletMinor, readProxyConfig,
 } from '../../drain/mesh/facts.ts';
 import type { Workload } from '../../drain/model/workload.ts';
-import { readPolicy } from '../../drain/plan/policies.ts';
+import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
+import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
+import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import { projectWorkload, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import type { Collected } from './collected.ts';
 import type { InputDocument } from './documents.ts';
-import { judgedKind } from './kinds.ts';
 import { sourceOf } from './lines.ts';
 import type { InputProblem } from './problems.ts';
 import { lineOf, positionAt } from './yaml/positions.ts';
 
 type Value = Readonly<Record<string, unknown>>;
+
+export const OUR_KINDS = [POLICY_KIND, NAMESPACED_POLICY_KIND, EXEMPTION_KIND] as const;
+type OurKind = (typeof OUR_KINDS)[number];
+
+function isOurKind(kind: string): kind is OurKind {
+  return (OUR_KINDS as readonly string[]).includes(kind);
+}
 
 export interface IntakeOptions {
   /** Namespace of manifests that state none. */
@@ -33,12 +44,12 @@ export class ObjectIntake {
 
   /** An object of a file. False where it is of no interest. */
   document(document: InputDocument): boolean {
-    if (judgedKind(document.kind) !== undefined) {
+    if (this.#into.kinds.get(document.kind) !== undefined) {
       this.#workloadDocument(document);
       return true;
     }
-    if (document.kind === POLICY_KIND && document.apiVersion.startsWith('sidecardrain.io/')) {
-      this.#policyDocument(document);
+    if (isOurKind(document.kind) && document.apiVersion.startsWith('sidecardrain.io/')) {
+      this.#ourDocument(document, document.kind);
       return true;
     }
     return this.#fact(document.apiVersion, document.kind, document.value, (message) => {
@@ -48,16 +59,18 @@ export class ObjectIntake {
 
   /** An object of a cluster, which has vouched for its form. With `judged` a workload is judged and not only asked for facts. */
   object(apiVersion: string, kind: string, value: Value, judged: boolean): void {
-    const adapter = judgedKind(kind);
+    const adapter = this.#into.kinds.get(kind);
     if (adapter !== undefined) {
       if (judged) {
         this.#into.workloads.push(withMisplaced(projectWorkload(value, adapter), value, adapter));
       }
       this.#istiod(kind, value);
-    } else if (kind === POLICY_KIND) {
-      const raw = value as unknown as SidecarDrainPolicy;
-      if (!this.#into.policies.some((policy) => policy.record.name === nameOf(value))) {
-        this.#into.policies.push({ record: readPolicy(raw), raw });
+    } else if (kind === EXEMPTION_KIND) {
+      this.#addExemption(readExemption(value as unknown as DrainExemption));
+    } else if (kind === POLICY_KIND || kind === NAMESPACED_POLICY_KIND) {
+      const { raw, record } = this.#policy(value, kind);
+      if (!this.#into.policies.some((policy) => policy.record.name === record.name)) {
+        this.#into.policies.push({ record, raw });
       }
     } else {
       this.#fact(apiVersion, kind, value, () => undefined);
@@ -71,7 +84,7 @@ export class ObjectIntake {
 
   #workloadDocument(document: InputDocument): void {
     const { kind, apiVersion, value, file, line } = document;
-    const adapter = judgedKind(kind);
+    const adapter = this.#into.kinds.get(kind);
     if (adapter === undefined) {
       return;
     }
@@ -147,22 +160,45 @@ export class ObjectIntake {
     }
   }
 
-  #policyDocument(document: InputDocument): void {
+  #ourDocument(document: InputDocument, kind: OurKind): void {
     const { file, position, value } = document;
-    const problems = validatePolicy(value);
+    const line = lineOf(position);
+    const problems = validateObject(value, kind);
     for (const problem of problems) {
-      const line = lineOf(nearestPosition(document, problem.path));
-      this.#problem({ kind: 'Policy', file, line, message: `SidecarDrainPolicy ${nameOf(value)} is refused: ${problem.path}: ${problem.message}` });
+      this.#problem({ kind: 'Policy', file, line: lineOf(nearestPosition(document, problem.path)), message: `${kind} ${nameOf(value)} is refused: ${problem.path}: ${problem.message}` });
     }
     if (problems.length > 0) {
       return;
     }
-    const raw = value as unknown as SidecarDrainPolicy;
-    const record = readPolicy(raw);
+    const read = kind === EXEMPTION_KIND ? readExemption(value as unknown as DrainExemption, this.#options.namespace) : this.#policy(value, kind);
+    const record = 'record' in read ? read.record : read;
     if (record.stalled !== undefined) {
-      this.#problem({ kind: 'Policy', file, line: lineOf(position), message: `SidecarDrainPolicy ${record.name} cannot be evaluated: ${record.stalled.message}` });
+      this.#problem({ kind: 'Policy', file, line, message: `${kind} ${record.name} cannot be evaluated: ${record.stalled.message}` });
     }
-    this.#into.policies.push({ record, raw, file, line: lineOf(position) });
+    if ('record' in read) {
+      this.#into.policies.push({ ...read, file, line });
+    } else {
+      this.#addExemption(read);
+    }
+  }
+
+  #policy(value: Value, kind: Exclude<OurKind, typeof EXEMPTION_KIND>): { readonly raw: SidecarDrainPolicy | NamespacedSidecarDrainPolicy; readonly record: PolicyRecord } {
+    if (kind === NAMESPACED_POLICY_KIND) {
+      const raw = value as unknown as NamespacedSidecarDrainPolicy;
+      return { raw, record: this.#known(readNamespacedPolicy(raw, this.#options.namespace)) };
+    }
+    const raw = value as unknown as SidecarDrainPolicy;
+    return { raw, record: this.#known(readPolicy(raw)) };
+  }
+
+  #addExemption(record: ExemptionRecord): void {
+    if (!this.#into.exemptions.some(({ name }) => name === record.name)) {
+      this.#into.exemptions.push(record);
+    }
+  }
+
+  #known(record: PolicyRecord): PolicyRecord {
+    return withKnownKinds(record, this.#into.kinds.governed);
   }
 
   #problem(problem: InputProblem): void {

@@ -1,39 +1,37 @@
-import type { RolloutFacts } from '../../drain/model/workload.ts';
-import { WORKLOAD_KINDS, type WorkloadKindAdapter } from '../../drain/template/index.ts';
+import { AT_REST, kindTable, WORKLOAD_KINDS, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 
-/**
- * Kinds that carry a pod template and that policies do not govern. Their pods end like all others, so lint and explain
- * judge them too.
- */
-const JUDGED_ONLY: readonly WorkloadKindAdapter[] = [
-  kind('apps/v1', 'ReplicaSet', 'replicasets', ['spec', 'template']),
-  kind('batch/v1', 'Job', 'jobs', ['spec', 'template']),
-  kind('batch/v1', 'CronJob', 'cronjobs', ['spec', 'jobTemplate', 'spec', 'template']),
-  kind('argoproj.io/v1alpha1', 'Rollout', 'rollouts', ['spec', 'template']),
-  kind('apps.kruise.io/v1alpha1', 'CloneSet', 'clonesets', ['spec', 'template']),
-  kind('v1', 'Pod', 'pods', []),
-];
+/** A pod that stands alone ends like all others, so lint and explain judge it too; policies do not govern it. */
+const POD: WorkloadKindAdapter = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', templatePath: [], rollout: () => AT_REST };
 
-const AT_REST: RolloutFacts = {
-  replicas: 1, strategy: 'None', paused: false, partition: 0, complete: true, healthy: true, rolling: false, stuck: false,
-};
+/** The kinds that a command reads: with a pod template, or a pod. */
+export class JudgedKinds {
+  readonly all: readonly WorkloadKindAdapter[];
+  /** Kinds that a policy may name. */
+  readonly governed: ReadonlySet<string>;
+  private readonly byKind: ReadonlyMap<string, WorkloadKindAdapter>;
 
-function kind(apiVersion: string, name: string, plural: string, templatePath: readonly string[]): WorkloadKindAdapter {
-  return { apiVersion, kind: name, plural, templatePath, rollout: () => AT_REST };
+  constructor(governed: readonly WorkloadKindAdapter[] = WORKLOAD_KINDS) {
+    this.all = [...governed, POD];
+    this.governed = new Set(governed.map(({ kind }) => kind));
+    this.byKind = new Map(this.all.map((adapter) => [adapter.kind, adapter]));
+  }
+
+  get(kind: string): WorkloadKindAdapter | undefined {
+    return this.byKind.get(kind);
+  }
 }
 
-const ALL = [...WORKLOAD_KINDS, ...JUDGED_ONLY];
-const BY_KIND = new Map(ALL.map((adapter) => [adapter.kind, adapter]));
+export type JudgedKindsResult = { readonly ok: true; readonly kinds: JudgedKinds } | { readonly ok: false; readonly why: string };
 
-export const JUDGED_KINDS: readonly WorkloadKindAdapter[] = ALL;
-
-export function judgedKind(name: string): WorkloadKindAdapter | undefined {
-  return BY_KIND.get(name);
+/** @param configured each `group/version/plural:Kind=path`, as --workload-kind has it */
+export function judgedKinds(configured: readonly string[]): JudgedKindsResult {
+  const made = kindTable(configured);
+  return made.ok ? { ok: true, kinds: new JudgedKinds(made.table.all) } : made;
 }
 
-/** A field path as the domain says it (`spec.template...`), as it stands in an object of this kind. */
-export function pathInKind(kindName: string, path: string): string {
-  const template = BY_KIND.get(kindName)?.templatePath.join('.') ?? 'spec.template';
+/** A field path as the domain says it (`spec.template...`), as it stands in an object whose template is elsewhere. */
+export function pathInKind({ templatePath = ['spec', 'template'] }: { readonly templatePath?: readonly string[] }, path: string): string {
+  const template = templatePath.join('.');
   if (template === 'spec.template' || !path.startsWith('spec.template.')) {
     return path;
   }

@@ -23,7 +23,9 @@ export function makeReport({ collected, context, notes }: Loaded, baseline?: Rea
 }
 
 /** What a write would meet or bring with it: plan tells that. lint tells what holds today. */
-const ABOUT_WRITING: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['FieldConflict', 'LivenessKillSlowed']);
+const ABOUT_WRITING: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
+  'FieldConflict', 'LivenessKillSlowed', 'TemplateNotRolled', 'TemplateImmutable', 'UpdatedInPlace', 'ContainersNotMergeable', 'RolloutNotVisible',
+]);
 
 /** The findings of one workload with their place in its file. */
 export function findingsOfJudgement(judgement: Judgement, injectionAssumed: boolean, baseline?: ReadonlySet<string>): ReportedFinding[] {
@@ -44,12 +46,12 @@ export function findingsOfJudgement(judgement: Judgement, injectionAssumed: bool
       severity: finding.severity,
       workload: { apiVersion, kind, namespace, name },
       ...(source === undefined || line === undefined ? {} : { file: source.file, line, manifest: `${source.file}:${source.line}` }),
-      ...(finding.path === undefined ? {} : { path: pathInKind(kind, finding.path) }),
+      ...(finding.path === undefined ? {} : { path: pathInKind(workload, finding.path) }),
       message: finding.message,
       action: finding.action,
       docs: docsOf(finding.code),
       ...(policy === undefined ? {} : { policy }),
-      baseline: baseline?.has(fingerprint({ code: finding.code, workload, ...(finding.path === undefined ? {} : { path: pathInKind(kind, finding.path) }) })) === true,
+      baseline: baseline?.has(fingerprint({ code: finding.code, workload, ...(finding.path === undefined ? {} : { path: pathInKind(workload, finding.path) }) })) === true,
       ...(exempt === undefined ? {} : { exempt }),
     });
   }

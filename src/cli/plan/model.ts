@@ -56,6 +56,8 @@ export interface PlannedPolicy {
   readonly line?: number;
   readonly outcomes: Readonly<Record<WorkloadOutcome, number>>;
   readonly overridden: number;
+  /** Workloads that it may not govern, and why: a namespaced policy outside of bounds. */
+  readonly refused: readonly { readonly workload: WorkloadRef; readonly reason: ReasonCode; readonly message: string }[];
 }
 
 export interface Plan {
@@ -91,9 +93,13 @@ export function makePlan(loaded: Loaded): Plan {
   const ungoverned: WorkloadRef[] = [];
   const plans = new Map<string, [string, string][]>(collected.policies.map(({ record }) => [record.name, []]));
   const unknownNamespaces = new Set<string>();
+  const refused = new Map<string, PlannedPolicy['refused']>();
   for (const workload of collected.workloads) {
     const { assessment } = judge(workload, context);
     const { governing, audits, overridden } = assessment;
+    for (const { policy, reason, message } of assessment.refused) {
+      refused.set(policy.name, [...refused.get(policy.name) ?? [], { workload: refOf(workload), reason, message }]);
+    }
     const shown = [...(governing === undefined ? [] : [governing]), ...audits];
     if (shown.length === 0) {
       ungoverned.push(refOf(workload));
@@ -114,7 +120,7 @@ export function makePlan(loaded: Loaded): Plan {
   const hashes = new Map([...plans].map(([name, made]) => [name, policyPlanHash(name, made)]));
   return {
     hash: setHash([...hashes.values()]),
-    policies: collected.policies.map(({ record, file, line }) => policyOf(record, workloads, hashes.get(record.name) ?? '', file, line)),
+    policies: collected.policies.map(({ record, file, line }) => ({ ...policyOf(record, workloads, hashes.get(record.name) ?? '', file, line), refused: refused.get(record.name) ?? [] })),
     workloads, ungoverned,
     totals: totalsOf(workloads, collected.workloads.length),
     ...(better === undefined ? {} : { meshDefault: better }),
@@ -159,7 +165,7 @@ function costOf(before: EffectiveSettings, after: EffectiveSettings): PlanCost {
   return { quietBefore: quiet(before), quietAfter: quiet(after), worstBefore: before.gracePeriod.value, worstAfter: after.gracePeriod.value };
 }
 
-function policyOf(record: Loaded['context']['policies'][number], workloads: readonly PlannedWorkload[], planHash: string, file?: string, line?: number): PlannedPolicy {
+function policyOf(record: Loaded['context']['policies'][number], workloads: readonly PlannedWorkload[], planHash: string, file?: string, line?: number): Omit<PlannedPolicy, 'refused'> {
   const outcomes = { ...NO_OUTCOMES };
   let overridden = 0;
   for (const one of workloads) {

@@ -37,7 +37,7 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
   const state = policy.stalled !== undefined ? `, stalled: ${policy.stalled}` : policy.suspended ? ', suspended: it would write nothing' : '';
   const out = [style.bold(`policy ${policy.name}`) + ` (${policy.mode}, ${policy.enforcement}${state}), plan ${policy.planHash}${place}`];
   const own = plan.workloads.filter((one) => one.policy === policy.name);
-  if (own.length === 0 && policy.overridden === 0) {
+  if (own.length === 0 && policy.overridden === 0 && policy.refused.length === 0) {
     out.push('  selects no workload of the input');
   }
   for (const [outcome, words] of OUTCOMES) {
@@ -52,6 +52,10 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
     for (const one of here) {
       out.push(...workloadLines(one, style));
     }
+  }
+  if (policy.refused.length > 0) {
+    out.push(`  ${count(policy.refused.length, 'workload')} that it may not govern`);
+    out.push(...policy.refused.flatMap(({ workload, message }) => [`    ${nameOf(workload)}`, `      ${message}`]));
   }
   const lost = plan.workloads.filter((one) => one.overridden.some((loser) => loser.policy === policy.name));
   if (lost.length > 0) {

@@ -3,10 +3,9 @@ import { PROXY_CONTAINER } from '../../api/names.ts';
 import type { Change, Decision } from '../../drain/model/decision.ts';
 import { assess } from '../../drain/plan/assess.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import { INJECTED_IMAGE, INJECTED_PULL_POLICY } from '../../drain/template/index.ts';
+import { INJECTED_IMAGE, INJECTED_PULL_POLICY, SPEC_TEMPLATE } from '../../drain/template/index.ts';
 import { ANNOTATION_OF, isAnnotationField } from './annotations.ts';
 import type { JudgeContext } from '../facts/judge.ts';
-import { judgedKind } from '../input/kinds.ts';
 import type { EditValue, FieldEdit, PathStep } from './edit.ts';
 
 const FREE: FieldOwner = { ownership: 'Absent', owners: [] };
@@ -18,10 +17,19 @@ const FREE_FIELDS: FieldOwners = Object.fromEntries(MANAGED_FIELDS.map((field) =
  * values into Git first.
  */
 export function decisionForManifest(workload: Workload, { facts, stated, policies }: JudgeContext): Decision | undefined {
-  const own = { ...workload, fields: FREE_FIELDS };
+  const own = { ...withoutLimit(workload), fields: FREE_FIELDS };
   const input = { workload: own, namespace: facts.namespace(workload.namespace), mesh: facts.mesh, operatorNamespace: stated.operatorNamespace };
   const enforced = assess({ ...input, policies: policies.map(awake) });
   return (enforced.governing ?? assess({ ...input, policies: policies.map(enforcing) }).governing)?.decision;
+}
+
+/** What keeps the operator from writing a live object keeps nobody from changing its manifest. */
+function withoutLimit(workload: Workload): Workload {
+  if (workload.limit === undefined || workload.limit.reason === 'TemplateElsewhere') {
+    return workload;
+  }
+  const { limit: _, ...rest } = workload;
+  return rest;
 }
 
 function awake(policy: PolicyRecord): PolicyRecord {
@@ -34,7 +42,7 @@ function enforcing(policy: PolicyRecord): PolicyRecord {
 
 /** The decision's changes as edits of the manifest. */
 export function editsOf(workload: Workload, decision: Decision): FieldEdit[] {
-  const template = judgedKind(workload.kind)?.templatePath ?? ['spec', 'template'];
+  const template = workload.templatePath ?? SPEC_TEMPLATE;
   return decision.changes.flatMap((change) => {
     const edit = editOf(change, decision, workload, template);
     return edit === undefined ? [] : [edit];

@@ -64,7 +64,8 @@ ${documents.map((document) => stringify(document, { lineWidth: 0 })).join('---\n
 }
 
 function nameOf(policy: PolicyRecord): string {
-  return `sidecar-drain-${policy.name}`.slice(0, 253);
+  // A namespace has no dot: no two policies get the same name.
+  return (policy.namespace === undefined ? `sidecar-drain-${policy.name}` : `sidecar-drain.${policy.name.replace('/', '.')}`).slice(0, 253);
 }
 
 function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {

@@ -2,9 +2,9 @@ import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
+import { SPEC_TEMPLATE } from '../../drain/template/index.ts';
 import { inputPaths } from '../facts/flags.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
-import { judgedKind } from '../input/kinds.ts';
 import { listSources, readSource, readStdin, STDIN_NAME } from '../input/sources.ts';
 import { requirePolicies } from '../plan/run.ts';
 import { decisionForManifest, editsOf } from './changes.ts';
@@ -28,7 +28,7 @@ export interface ManifestShape {
 
 function shapeOf(value: unknown, workload: Workload): ManifestShape {
   const at = (...path: string[]): unknown => path.reduce<unknown>((current, key) => (current as Record<string, unknown> | null | undefined)?.[key], value);
-  const template = judgedKind(workload.kind)?.templatePath ?? [];
+  const template = workload.templatePath ?? SPEC_TEMPLATE;
   const isMap = (found: unknown): boolean => typeof found === 'object' && found !== null;
   return {
     statesNamespace: typeof at('metadata', 'namespace') === 'string',

@@ -81,7 +81,7 @@ async function runFile(file: TestFile, wanted: string | undefined, io: Invocatio
   for (const problem of collected.problems) {
     io.stderr.write(`${problemText(problem)}\n`);
   }
-  const context: JudgeContext = { facts: factsOf(collected, stated, { complete: false }), stated, policies: collected.policies.map((policy) => policy.record) };
+  const context: JudgeContext = { facts: factsOf(collected, stated, { complete: false }), stated, policies: collected.policies.map((policy) => policy.record), exemptions: collected.exemptions, now: Date.now() / 1000 };
   return file.cases.filter((test) => wanted === undefined || test.name.includes(wanted)).map((test) => ({
     file: file.file, suite: file.name, test, differences: runCase(test, collected.workloads, context),
   }));

@@ -44,7 +44,8 @@ export type FieldOwners = Readonly<Record<ManagedField, FieldOwner>>;
 export interface RolloutFacts {
   /** Desired replicas (for a DaemonSet: scheduled nodes). */
   readonly replicas: number;
-  readonly strategy: 'RollingUpdate' | 'Recreate' | 'OnDelete' | 'None';
+  /** `None`: nothing rolls when the template changes (a CronJob). `Unseen`: the status does not tell what rolls. */
+  readonly strategy: 'RollingUpdate' | 'Recreate' | 'OnDelete' | 'None' | 'Unseen';
   readonly paused: boolean;
   /** StatefulSet partition; 0 where there is none. */
   readonly partition: number;
@@ -57,6 +58,16 @@ export interface RolloutFacts {
   /** A Deployment that reports ProgressDeadlineExceeded. */
   readonly stuck: boolean;
 }
+
+/** Why a workload of this kind, or a part of a change of it, is not written. */
+export interface KindLimit {
+  readonly reason: 'TemplateNotRolled' | 'TemplateImmutable' | 'TemplateElsewhere' | 'UpdatedInPlace';
+  /** What is meant in this case: the other object, or the strategy. */
+  readonly detail?: string;
+}
+
+/** What of the pod template is missing or empty in a custom resource, so that giving back leaves it just so. */
+export type TemplateGap = 'NoMetadata' | 'EmptyAnnotations';
 
 /** Who wrote the pod template last, by the API server's clock, in seconds since 1970. Only where we wrote it ourselves. */
 export interface TemplateHistory {
@@ -78,7 +89,13 @@ export interface Workload extends WorkloadRef {
   readonly annotations: Readonly<Record<string, string>>;
   /** Istio annotations that stand on the workload's own metadata, where Istio does not read them. */
   readonly misplaced?: readonly string[];
+  /** Keys from the object to its pod template, where they are not `spec`, `template`. */
+  readonly templatePath?: readonly string[];
   readonly template: PodTemplate;
+  readonly limit?: KindLimit;
+  /** To the API server the list of containers is one value: a server-side apply of one container would replace them all. */
+  readonly atomicContainers?: true;
+  readonly templateGap?: TemplateGap;
   readonly fields: FieldOwners;
   readonly rollout: RolloutFacts;
   readonly history?: TemplateHistory;

@@ -13,6 +13,7 @@ import { appDelayOf, proxyClocks } from './clocks.ts';
 import { holdAfterForeignChange, type Hold, type Patience } from '../rollout/patience.ts';
 import { compile } from './compile.ts';
 import { intentKey, type Intent } from './intent.ts';
+import { kindLimit, rolloutCaveat, templateElsewhere } from './kind-limits.ts';
 import { brokenDrainClauses, neededGrace, unmetWishes, type Clocks } from './promise.ts';
 import { changesBetween, valuesFor } from './values.ts';
 
@@ -94,9 +95,8 @@ export function decide(input: DecideInput): Decision {
   const wishChanged = state !== undefined && state.intent !== wish;
   if (before.kept && !wishChanged) {
     const adopt = state !== undefined && policy.mayWrite && isOutOfDate(state, policy) ? { adopt: valuesInPlace(workload.template, state) } : {};
-    return workload.rollout.rolling && state !== undefined
-      ? end('Updating', 'the new values are rolling out', adopt)
-      : end('Compliant', 'the promise holds', adopt);
+    const under = state === undefined ? undefined : underWay(workload);
+    return under === undefined ? end('Compliant', 'the promise holds', adopt) : end('Updating', under, adopt);
   }
 
   // 3. Somebody else has undone what we wrote: hold back, and in a fight leave it alone.
@@ -132,10 +132,15 @@ export function decide(input: DecideInput): Decision {
     const adopt = policy.mayWrite ? { adopt: planned.values } : {};
     return before.kept ? end('Compliant', 'the promise holds', adopt) : stop('Failed', unreachable(planned.after, intent));
   }
-  const all = [...findings, ...consequences(workload, before, planned.after)];
+  const caveat = rolloutCaveat(workload);
+  const all = [...findings, ...consequences(workload, before, planned.after), ...(caveat === undefined ? [] : [caveat])];
   const more = { after: planned.after.settings, neededGrace: planned.after.neededGrace, changes, findings: all };
 
-  // 7. All or nothing: one conflict, and nothing is written.
+  // 7. All or nothing: one conflict, and nothing is written. What the kind does not allow is no conflict with anybody.
+  const limited = kindLimit(workload, changes);
+  if (limited !== undefined) {
+    return end('Failed', limited.message, { ...more, reason: limited.code, findings: [...all, limited] });
+  }
   if (!policy.matchedByName && isDownWhileRestarting(workload)) {
     const found = finding('DowntimePerDeploy', `${workload.kind} ${workload.name} is down while it restarts (${downBecause(workload)}); it is left alone unless match.names names it`);
     return end('Exempt', found.message, { ...more, reason: found.code, findings: [...all, found] });
@@ -149,6 +154,19 @@ export function decide(input: DecideInput): Decision {
     return end('NonCompliant', changes.map((change) => change.why).join('; '), { ...more, conflicts });
   }
   return end('Pending', changes.map((change) => change.why).join('; '), { ...more, conflicts, write: planned.values, ...(hold === undefined ? {} : { reverts: hold.reverts }) });
+}
+
+/** The template says it, and the pods do not yet. */
+function underWay({ rollout }: Workload): string | undefined {
+  if (rollout.rolling) {
+    return 'the new values are rolling out';
+  }
+  if (rollout.complete || rollout.replicas === 0) {
+    return undefined;
+  }
+  return rollout.strategy === 'OnDelete' ? 'written; with updateStrategy OnDelete each pod follows when somebody deletes it'
+    : rollout.partition > 0 ? `written; pods below updateStrategy.rollingUpdate.partition ${rollout.partition} follow when it is lowered`
+      : undefined;
 }
 
 function isOutOfDate(state: WorkloadState, policy: DecidingPolicy): boolean {
@@ -207,6 +225,10 @@ function leftAlone(workload: Workload, settings: EffectiveSettings, exemption: A
   const owner = workload.controllerOwner;
   if (owner !== undefined) {
     return { outcome: 'Exempt', finding: finding('OwnedByController', `${owner.kind} ${owner.name} owns this ${workload.kind} and would undo a change`) };
+  }
+  const elsewhere = templateElsewhere(workload);
+  if (elsewhere !== undefined) {
+    return { outcome: 'Exempt', finding: elsewhere };
   }
   const { proxy } = settings;
   if (proxy.kind === 'None' || proxy.kind === 'GrpcAgent') {

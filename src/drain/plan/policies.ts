@@ -2,6 +2,7 @@ import {
   NAMESPACED_POLICY_KIND, POLICY_KIND, withDefaults,
   type DefaultedSidecarDrainPolicySpec, type NamespacedSidecarDrainPolicy, type SidecarDrainPolicy, type SidecarDrainPolicySpec,
 } from '../../api/policy.ts';
+import { compileWindows, type CompiledWindow, type CompiledWindows } from '../rollout/windows.ts';
 import { compilePolicy, type CompiledPolicy } from '../selection/match.ts';
 import { intentOf, type Intent } from './intent.ts';
 
@@ -18,7 +19,9 @@ export interface PolicyRecord {
   readonly intent: Intent;
   /** Absent where the policy cannot be evaluated; `stalled` says why. */
   readonly compiled?: CompiledPolicy;
-  readonly stalled?: { readonly reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec'; readonly message: string };
+  /** When its pods may be restarted; none is always. */
+  readonly windows?: readonly CompiledWindow[];
+  readonly stalled?: { readonly reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec' | 'InvalidWindow' | 'KindUnknown'; readonly message: string };
 }
 
 /** Reads a policy; what cannot be evaluated is stalled with a reason, never thrown. */
@@ -57,15 +60,21 @@ function read(raw: RawPolicy, name: string, namespace: string | undefined): Poli
   };
   let spec: DefaultedSidecarDrainPolicySpec;
   let intent: Intent;
+  let windows: CompiledWindows;
   try {
     spec = withDefaults(raw.spec);
     intent = intentOf(spec);
+    windows = compileWindows(spec.rollout.windows ?? []);
   } catch (error) {
     return { ...base, spec: raw.spec as DefaultedSidecarDrainPolicySpec, intent: NO_INTENT, stalled: { reason: 'InvalidSpec', message: error instanceof Error ? error.message : String(error) } };
   }
   const compiled = compilePolicy({ spec }, namespace);
+  if (compiled.ok && !windows.ok) {
+    // Whom it means is known: it goes on governing, and writes nothing.
+    return { ...base, spec, intent, compiled: compiled.policy, stalled: { reason: 'InvalidWindow', message: `${windows.path}: ${windows.message}` } };
+  }
   return compiled.ok
-    ? { ...base, spec, intent, compiled: compiled.policy }
+    ? { ...base, spec, intent, compiled: compiled.policy, ...(windows.ok && windows.windows.length > 0 ? { windows: windows.windows } : {}) }
     : { ...base, spec, intent, stalled: { reason: compiled.problems[0]?.reason ?? 'InvalidSpec', message: compiled.problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ') } };
 }
 

@@ -1,7 +1,7 @@
 import { FIELD_MANAGER, PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import type { ManagedField } from '../model/workload.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY } from '../template/apply.ts';
-import { workloadKind } from '../template/kinds.ts';
+import { SPEC_TEMPLATE, workloadKind } from '../template/kinds.ts';
 import type { TemplatePlace } from '../template/kinds.ts';
 import { ANNOTATION_FIELDS, ANNOTATION_OF, fieldOwners, LAST_APPLIED_ANNOTATION, PROXY_CONTAINER_KEY } from '../template/ownership.ts';
 import { at, canonical, listOf, managedFieldsOf, metadataOf, recordOf, textOf } from '../template/raw.ts';
@@ -39,9 +39,11 @@ export interface RestoreStep {
  * The next patch of a restore (or, for `Orphan`, of letting go with the values as they are). `raw` is the live object,
  * whole. Every patch is bound to its uid and resourceVersion: a stale one is refused with 409 (or with 422 where its
  * paths no longer fit), and is to be planned again.
+ * @param place where the template stands in a kind of the configuration
  */
-export function planRestore(raw: RawObject, state: WorkloadState, mode: 'Restore' | 'Orphan'): RestoreStep {
-  const place = workloadKind(raw.kind ?? '') ?? { templatePath: ['spec', 'template'] };
+export function planRestore(
+  raw: RawObject, state: WorkloadState, mode: 'Restore' | 'Orphan', place: TemplatePlace = workloadKind(raw.kind ?? '') ?? { templatePath: SPEC_TEMPLATE },
+): RestoreStep {
   const values = mode === 'Restore' ? valueOperations(raw, state, place) : NO_VALUES;
   const onlyRemovals = values.operations.every(({ op }) => op === 'remove');
   return {
@@ -121,14 +123,15 @@ class Plan implements ValueOperations {
       return;
     }
     const present = at(this.#template, ['spec', 'terminationGracePeriodSeconds']);
-    if (present === grace.before) {
+    if (present === grace.before || (present === undefined && grace.absent === true)) {
       return;
     }
     if (foreign || present !== grace.wrote) {
       this.kept.push('gracePeriod');
       return;
     }
-    this.operations.push({ op: 'replace', path: this.#path('spec', 'terminationGracePeriodSeconds'), value: grace.before });
+    const path = this.#path('spec', 'terminationGracePeriodSeconds');
+    this.operations.push(grace.absent === true ? { op: 'remove', path } : { op: 'replace', path, value: grace.before });
     this.restored.push('gracePeriod');
   }
 
@@ -159,7 +162,13 @@ class Plan implements ValueOperations {
         operations.push({ op: 'replace', path: this.#path('metadata', 'annotations', key), value: before });
       }
     }
-    this.operations.push(...(operations.length > 0 && left.size === 0 ? [{ op: 'remove' as const, path: this.#path('metadata', 'annotations') }] : operations));
+    const emptied = operations.length > 0 && left.size === 0 && state.gap !== 'EmptyAnnotations';
+    this.operations.push(...(emptied ? [{ op: 'remove' as const, path: this.#path('metadata', ...this.#emptied(state)) }] : operations));
+  }
+
+  /** The metadata that came with our annotations go with them. */
+  #emptied({ gap }: WorkloadState): string[] {
+    return gap === 'NoMetadata' && Object.keys(recordOf(this.#template['metadata'])).length === 1 ? [] : ['annotations'];
   }
 
   /** By server-side apply, or by the manifest that client-side `kubectl apply` remembers. */

@@ -2,7 +2,7 @@ import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { Container, LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
 import { PROXY_CONTAINER } from '../../api/names.ts';
 import { MANAGED_FIELDS } from '../model/workload.ts';
-import type { ManagedField, Workload } from '../model/workload.ts';
+import type { ManagedField, TemplateGap, Workload } from '../model/workload.ts';
 import type { ProxyConfigEdits } from '../template/annotation-edit.ts';
 import type { ManagedValues } from '../template/apply.ts';
 import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../template/ownership.ts';
@@ -27,6 +27,8 @@ interface Taken {
 export interface GraceState extends Taken {
   readonly before: number;
   readonly defaulted?: true;
+  /** There was none, which custom resources allow: it goes away again. */
+  readonly absent?: true;
   readonly wrote: number;
 }
 
@@ -57,10 +59,14 @@ export interface WorkloadState {
   readonly onDelete: 'Restore' | 'Orphan';
   /** How many workloads of this policy may restart at once, also when they are given back. Absent: no limit. */
   readonly maxConcurrent?: number;
-  /** When it was written, for people. */
+  /** When the pods were last restarted because of us: the write of that moment. */
   readonly at?: string;
+  /** What the policy wants now held already when it came to want that: no pod was restarted for it. */
+  readonly adopted?: true;
   /** How often in a row somebody else has changed our values back soon after we wrote them. */
   readonly reverts?: number;
+  /** What of the template was missing or empty before our first write. */
+  readonly gap?: TemplateGap;
   readonly fields: FieldStates;
 }
 
@@ -143,6 +149,7 @@ export interface NextStateInput {
   readonly onDelete: 'Restore' | 'Orphan';
   readonly maxConcurrent?: number;
   readonly at?: string;
+  readonly adopted?: boolean;
   readonly reverts?: number;
 }
 
@@ -177,9 +184,16 @@ export function nextState(input: NextStateInput): WorkloadState {
     onDelete: input.onDelete,
     ...(input.maxConcurrent === undefined ? {} : { maxConcurrent: input.maxConcurrent }),
     ...(input.at === undefined ? {} : { at: input.at }),
+    ...(input.adopted === true ? { adopted: true as const } : {}),
     ...(input.reverts === undefined || input.reverts === 0 ? {} : { reverts: input.reverts }),
+    ...gapBefore(workload, previous),
     fields,
   };
+}
+
+function gapBefore(workload: Workload, previous: WorkloadState | undefined): { gap?: TemplateGap } {
+  const gap = previous === undefined ? workload.templateGap : previous.gap;
+  return gap === undefined ? {} : { gap };
 }
 
 function nextGrace(workload: Workload, wanted: number | undefined, previous: GraceState | undefined): GraceState | undefined {
@@ -199,6 +213,7 @@ function nextGrace(workload: Workload, wanted: number | undefined, previous: Gra
   return {
     before: present ?? DEFAULT_GRACE_PERIOD_SECONDS,
     ...(defaulted ? { defaulted: true as const } : {}),
+    ...(present === undefined ? { absent: true as const } : {}),
     ...takenFrom(workload, 'gracePeriod'),
     wrote: wanted,
   };

@@ -4,7 +4,7 @@ import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import type { FieldOwners, Workload } from '../model/workload.ts';
 import { encodeState, heldValues, proxyContainerForm } from '../restore/state.ts';
 import type { WorkloadState } from '../restore/state.ts';
-import { workloadKind } from './kinds.ts';
+import { SPEC_TEMPLATE } from './kinds.ts';
 import { ANNOTATION_FIELDS, ANNOTATION_OF } from './ownership.ts';
 import type { AnnotationField } from './ownership.ts';
 
@@ -65,7 +65,7 @@ export function buildApply(workload: Workload, values: ManagedValues, state: Wor
     ...(annotations.length === 0 ? {} : { metadata: { annotations: Object.fromEntries(annotations) } }),
     ...(Object.keys(spec).length === 0 ? {} : { spec }),
   };
-  const path = workloadKind(workload.kind)?.templatePath ?? ['spec', 'template'];
+  const path = workload.templatePath ?? SPEC_TEMPLATE;
   return {
     apiVersion: workload.apiVersion,
     kind: workload.kind,

@@ -1,7 +1,9 @@
 import type { Container, EnvVar, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
 import { PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER } from '../../api/names.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
+import { SPEC_TEMPLATE } from './kinds.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';
+import { hasAtomicContainers, templateGap } from './custom.ts';
 import { templateHistory } from './foreign-change.ts';
 import { fieldOwners } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
@@ -41,6 +43,14 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   if (controller !== undefined) {
     record.controllerOwner = { apiVersion: same(controller.apiVersion), kind: same(controller.kind), name: controller.name };
   }
+  if (adapter.templatePath !== SPEC_TEMPLATE && adapter.templatePath.join() !== 'spec,template') {
+    record.templatePath = adapter.templatePath;
+  }
+  put(record, 'limit', adapter.limit?.(raw));
+  if (adapter.custom === true && hasAtomicContainers(raw, adapter)) {
+    record.atomicContainers = true;
+  }
+  put(record, 'templateGap', adapter.custom === true ? templateGap(raw, adapter) : undefined);
   put(record, 'history', history);
   put(record, 'misplaced', misplacedAnnotations(metadata.annotations, adapter));
   put(record, 'rolledOutAt', lastRollout(raw));

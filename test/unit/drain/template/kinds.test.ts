@@ -69,11 +69,12 @@ it('a manifest has nothing that rolls', () => {
 });
 
 describe('the table of kinds', () => {
-  it.each([['Deployment', undefined, true], ['Deployment', 'apps/v1', true], ['Deployment', 'extensions/v1beta1', false], ['Job', undefined, false], ['constructor', undefined, false]])('knows %s of %s: %s', (kind, apiVersion, known) => {
+  it.each([['Deployment', undefined, true], ['Deployment', 'apps/v1', true], ['Deployment', 'extensions/v1beta1', false], ['Job', undefined, true], ['Job', 'batch/v1beta1', false], ['Pod', undefined, false], ['constructor', undefined, false]])('knows %s of %s: %s', (kind, apiVersion, known) => {
     expect(workloadKind(kind, apiVersion) !== undefined).toBe(known);
   });
 
   it('says where the template stands', () => {
-    expect(WORKLOAD_KINDS.map(templateFieldPath)).toEqual(['spec.template', 'spec.template', 'spec.template']);
+    expect(WORKLOAD_KINDS.filter((adapter) => templateFieldPath(adapter) !== 'spec.template').map((adapter) => [adapter.kind, templateFieldPath(adapter)]))
+      .toEqual([['CronJob', 'spec.jobTemplate.spec.template']]);
   });
 });

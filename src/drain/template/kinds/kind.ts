@@ -1,0 +1,88 @@
+import type { KindLimit, RolloutFacts } from '../../model/workload.ts';
+import { listOf, metadataOf, numberOf, recordOf } from '../raw.ts';
+import type { Raw, RawObject } from '../raw.ts';
+
+export interface TemplatePlace {
+  /** Keys from the object to its pod template, for example `spec`, `template`. */
+  readonly templatePath: readonly string[];
+}
+
+/** All that differs between kinds of workloads: where the pod template stands, and what rolling and healthy mean. */
+export interface WorkloadKindAdapter extends TemplatePlace {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** As in the API server's paths. */
+  readonly plural: string;
+  /** Watched only while a policy names the kind, or while something of it holds values of ours. */
+  readonly onDemand?: true;
+  /** Never written: what is not as it should be is reported. */
+  readonly reportedOnly?: true;
+  /** One that has a controller is a part of something that is judged itself, so it is left out altogether. */
+  readonly partsLeftOut?: true;
+  /** Defined by a custom resource: no defaults of the API server, and lists that may be one value to it. */
+  readonly custom?: true;
+  rollout(raw: RawObject): RolloutFacts;
+  /** Why this object, or a part of a change of it, must not be written. */
+  limit?(raw: RawObject): KindLimit | undefined;
+}
+
+export const SPEC_TEMPLATE: readonly string[] = Object.freeze(['spec', 'template']);
+
+/** Nothing rolls out when the template changes. */
+export const AT_REST: RolloutFacts = Object.freeze({
+  replicas: 1, strategy: 'None', paused: false, partition: 0, complete: true, healthy: true, rolling: false, stuck: false,
+});
+
+export interface Counts {
+  readonly desired: number;
+  readonly strategy: RolloutFacts['strategy'];
+  readonly paused?: boolean;
+  readonly partition?: number;
+  /** False where the controller has not looked at the newest spec yet. */
+  readonly observed: boolean;
+  readonly complete: boolean;
+  readonly rolling: boolean;
+  /** While rolling: nothing is wrong with it so far. */
+  readonly smooth: boolean;
+  readonly stuck?: boolean;
+}
+
+export function facts(counts: Counts): RolloutFacts {
+  const complete = counts.observed && counts.complete;
+  const rolling = !complete && (!counts.observed || counts.rolling);
+  return {
+    replicas: counts.desired,
+    strategy: counts.strategy,
+    paused: counts.paused ?? false,
+    partition: counts.partition ?? 0,
+    complete,
+    healthy: complete || (rolling && counts.smooth),
+    rolling,
+    stuck: counts.stuck ?? false,
+  };
+}
+
+/** A manifest has no status: nothing of it runs, so nothing of it is rolling or ill. */
+export function fromManifest(raw: RawObject, desired: number, strategy: RolloutFacts['strategy'], more: Partial<Counts>): RolloutFacts | undefined {
+  if (raw.status !== undefined || metadataOf(raw).uid !== undefined) {
+    return undefined;
+  }
+  return facts({ desired, strategy, observed: true, complete: true, rolling: false, smooth: true, ...more });
+}
+
+export function observed(raw: RawObject, status: Raw): boolean {
+  return (numberOf(status['observedGeneration']) ?? 0) >= (metadataOf(raw).generation ?? 0);
+}
+
+export function conditionOf(status: Raw, type: string): Raw | undefined {
+  return listOf(status['conditions']).map(recordOf).find((condition) => condition['type'] === type);
+}
+
+/** `maxUnavailable` as a count: a number or a percentage, 1 where it is not stated. */
+export function allowedUnavailable(value: unknown, desired: number): number {
+  if (typeof value === 'number') {
+    return value;
+  }
+  const percent = typeof value === 'string' ? /^(\d+)%$/.exec(value)?.[1] : undefined;
+  return percent === undefined ? 1 : Math.max(1, Math.ceil((Number(percent) * desired) / 100));
+}

@@ -91,7 +91,7 @@ describe('the chart', () => {
   });
 
   it('has the objects of config/with-prometheus when it is given the same settings', async () => {
-    const settings = 'replicaCount=1,crds.keep=false,podDisruptionBudget.enabled=false,topologySpreadConstraints=null,metrics.serviceMonitor.enabled=true';
+    const settings = 'replicaCount=1,crds.keep=false,podDisruptionBudget.enabled=false,topologySpreadConstraints=null,metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true';
     const ours = objectsOf(await template(['--set', settings]));
     const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/with-prometheus')]));
 

@@ -235,11 +235,11 @@ describe('the operator, started as the Deployment says and with its permissions'
 });
 
 describe('the other overlays', () => {
-  it('add the ServiceMonitor and nothing else for Prometheus', async () => {
+  it('add the ServiceMonitor and the alerts, and nothing else, for Prometheus', async () => {
     const plain = (await render(join(config, 'default'))).map(identity).sort();
     const monitored = (await render(join(config, 'with-prometheus'))).map(identity).sort();
 
-    expect(monitored.filter((one) => !plain.includes(one))).toEqual([`ServiceMonitor ${namespace}/sidecar-drain-operator`]);
+    expect(monitored.filter((one) => !plain.includes(one))).toEqual([`PrometheusRule ${namespace}/sidecar-drain-operator`, `ServiceMonitor ${namespace}/sidecar-drain-operator`]);
     expect(plain.filter((one) => !monitored.includes(one))).toEqual([]);
   });
 

@@ -1,0 +1,56 @@
+// Alerts and dashboard for those who run the operator: one source in monitoring/, given to kustomize and to the chart.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { dashboard } from './dashboard.mjs';
+import { root } from './root.mjs';
+
+const RUNBOOKS = 'docs/runbooks/README.md';
+const YAML = { lineWidth: 0 };
+
+/** Every alert says where its runbook is. */
+function withRunbooks({ groups }) {
+  return groups.map((group) => ({
+    ...group,
+    rules: group.rules.map((rule) => ({ ...rule, annotations: { ...rule.annotations, runbook: `${RUNBOOKS}#${rule.alert.toLowerCase()}` } })),
+  }));
+}
+
+export const monitoring = {
+  name: 'monitoring',
+  async outputs() {
+    const groups = stringify({ groups: withRunbooks(parse(await readFile(join(root, 'monitoring/alerts.yaml'), 'utf8'))) }, YAML);
+    const indented = groups.replace(/^(?=.)/gm, '  ');
+    const head = 'Generated from monitoring/alerts.yaml (npm run generate).';
+    const text = `${JSON.stringify(dashboard(), null, 2)}\n`;
+    return new Map([
+      ['config/prometheus/rules.yaml', `# ${head}
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: sidecar-drain-operator
+  namespace: sidecar-drain-system
+  labels:
+    app.kubernetes.io/name: sidecar-drain-operator
+spec:
+${indented}`],
+      ['charts/sidecar-drain-operator/templates/prometheus-rule.yaml', `{{/* ${head} */}}
+{{- if .Values.metrics.prometheusRule.enabled }}
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: {{ include "sidecar-drain-operator.fullname" . }}
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "sidecar-drain-operator.labels" . | nindent 4 }}
+    {{- with .Values.metrics.prometheusRule.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+${indented.replace(/\{\{.*?\}\}/g, (expression) => `{{ ${JSON.stringify(expression).replaceAll('\\"', '"').replace(/^"|"$/g, '`')} }}`)}{{- end }}
+`],
+      ['monitoring/dashboard.json', text],
+      ['charts/sidecar-drain-operator/files/dashboard.json', text],
+    ]);
+  },
+};

@@ -169,12 +169,19 @@ export const sidecarDrainPolicySchema: Schema = {
               type: "array",
               default: ["Deployment","StatefulSet"],
               minItems: 1,
-              maxItems: 3,
+              maxItems: 16,
               listType: "set",
               items: {
                 type: "string",
-                enum: ["Deployment","StatefulSet","DaemonSet"],
+                maxLength: 63,
               },
+              rules: [
+                {
+                  holds: (self) => self.every((kind: string) => new RegExp("^[A-Z][A-Za-z0-9]*$").test(kind)),
+                  message: () => "kinds are written as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits",
+                  reason: "FieldValueInvalid",
+                },
+              ],
             },
             names: {
               type: "array",
@@ -418,13 +425,18 @@ export const sidecarDrainPolicySchema: Schema = {
           enum: ["Report","Force"],
           default: "Report",
         },
+        delivery: {
+          type: "string",
+          enum: ["PodTemplate","Admission"],
+          default: "PodTemplate",
+        },
         rollout: {
           type: "object",
           default: {},
           properties: {
             strategy: {
               type: "string",
-              enum: ["Waves","Immediate"],
+              enum: ["Waves","Immediate","OnNextRollout"],
               default: "Waves",
             },
             waves: {
@@ -437,7 +449,112 @@ export const sidecarDrainPolicySchema: Schema = {
                   minimum: 1,
                   maximum: 100,
                 },
+                maxPerNamespace: {
+                  type: "integer",
+                  format: "int32",
+                  default: 1,
+                  minimum: 1,
+                  maximum: 100,
+                },
+                maxPods: {
+                  type: "integer",
+                  format: "int32",
+                  default: 50,
+                  minimum: 1,
+                  maximum: 10000,
+                },
+                canary: {
+                  type: "integer",
+                  format: "int32",
+                  default: 1,
+                  minimum: 0,
+                  maximum: 100,
+                },
+                soak: {
+                  type: "string",
+                  default: "10m",
+                  maxLength: 12,
+                  rules: [
+                    {
+                      holds: (self) => self !== "" && new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self),
+                      message: () => "write a duration in whole hours, minutes and seconds, for example 30s, 5m or 1h30m (no days, no milliseconds, no sign, no bare number)",
+                      reason: "FieldValueInvalid",
+                    },
+                    {
+                      holds: (self) => self === "" || !new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self) || parsePolicyDuration(self) <= parsePolicyDuration("168h"),
+                      message: () => "soak is at most 168h (a week): write for example soak: 10m",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
+                progressDeadline: {
+                  type: "string",
+                  default: "10m",
+                  maxLength: 12,
+                  rules: [
+                    {
+                      holds: (self) => self !== "" && new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self),
+                      message: () => "write a duration in whole hours, minutes and seconds, for example 30s, 5m or 1h30m (no days, no milliseconds, no sign, no bare number)",
+                      reason: "FieldValueInvalid",
+                    },
+                    {
+                      holds: (self) => self === "" || !new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self) || (parsePolicyDuration(self) >= parsePolicyDuration("5s") && parsePolicyDuration(self) <= parsePolicyDuration("24h")),
+                      message: () => "progressDeadline is from 5s to 24h: write how long a rollout may take, for example 10m",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
               },
+            },
+            windows: {
+              type: "array",
+              maxItems: 8,
+              listType: "atomic",
+              items: {
+                type: "object",
+                required: ["schedule","duration"],
+                properties: {
+                  schedule: {
+                    type: "string",
+                    minLength: 1,
+                    maxLength: 128,
+                    rules: [
+                      {
+                        holds: (self) => new RegExp("^ *[^ ]+( +[^ ]+){4} *$").test(self),
+                        message: () => "write the five fields of cron (minute, hour, day of month, month, day of week), for example 0 2 * * 1-5",
+                        reason: "FieldValueInvalid",
+                      },
+                    ],
+                  },
+                  duration: {
+                    type: "string",
+                    maxLength: 12,
+                    rules: [
+                      {
+                        holds: (self) => self !== "" && new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self),
+                        message: () => "write a duration in whole hours, minutes and seconds, for example 30s, 5m or 1h30m (no days, no milliseconds, no sign, no bare number)",
+                        reason: "FieldValueInvalid",
+                      },
+                      {
+                        holds: (self) => self === "" || !new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self) || parsePolicyDuration(self) > parsePolicyDuration("0s"),
+                        message: () => "duration must be longer than 0s: write how long the window stays open, for example 3h",
+                        reason: "FieldValueInvalid",
+                      },
+                    ],
+                  },
+                  timeZone: {
+                    type: "string",
+                    default: "UTC",
+                    minLength: 1,
+                    maxLength: 64,
+                  },
+                },
+              },
+            },
+            approval: {
+              type: "string",
+              enum: ["None","Required"],
+              default: "None",
             },
           },
           rules: [
@@ -446,6 +563,18 @@ export const sidecarDrainPolicySchema: Schema = {
               message: () => "strategy Immediate has no waves: remove waves, or write strategy: Waves",
               reason: "FieldValueForbidden",
               fieldPath: ".waves",
+            },
+            {
+              holds: (self) => self.strategy !== "OnNextRollout" || !(self.waves !== undefined),
+              message: () => "strategy OnNextRollout restarts nothing, so there are no waves: remove waves, or write strategy: Waves",
+              reason: "FieldValueForbidden",
+              fieldPath: ".waves",
+            },
+            {
+              holds: (self) => self.strategy !== "OnNextRollout" || !(self.approval !== undefined) || self.approval !== "Required",
+              message: () => "strategy OnNextRollout restarts nothing that would need approval: remove approval, or write strategy: Waves",
+              reason: "FieldValueForbidden",
+              fieldPath: ".approval",
             },
           ],
         },
@@ -527,6 +656,24 @@ export const sidecarDrainPolicySchema: Schema = {
       },
       rules: [
         {
+          holds: (self) => self.delivery !== "Admission" || (self.rollout.strategy === "Waves" && !(self.rollout.waves !== undefined) && !(self.rollout.windows !== undefined) && self.rollout.approval !== "Required"),
+          message: () => "delivery Admission changes no workload, so there is no rollout to bound: remove rollout, or write delivery: PodTemplate",
+          reason: "FieldValueForbidden",
+          fieldPath: ".rollout",
+        },
+        {
+          holds: (self) => self.delivery !== "Admission" || self.drain.environment !== "ProxyConfig",
+          message: () => "delivery Admission puts the environment into each pod, without any resource: remove environment, or write delivery: PodTemplate",
+          reason: "FieldValueForbidden",
+          fieldPath: ".drain.environment",
+        },
+        {
+          holds: (self) => self.rollout.approval !== "Required" || self.drain.environment !== "ProxyConfig",
+          message: () => "with environment: ProxyConfig a plan is known only when that resource has been written, so there is nothing to approve before: write environment: Annotation, or approval: None",
+          reason: "FieldValueForbidden",
+          fieldPath: ".rollout.approval",
+        },
+        {
           holds: (self) => !(self.bounds !== undefined) || self.tenants === "Allow",
           message: () => "bounds are for namespaced policies, which tenants: Forbid keeps out altogether: write tenants: Allow, or remove bounds",
           reason: "FieldValueForbidden",
@@ -565,6 +712,10 @@ export const sidecarDrainPolicySchema: Schema = {
           type: "integer",
           format: "int64",
           minimum: 0,
+        },
+        planHash: {
+          type: "string",
+          maxLength: 16,
         },
         conditions: {
           type: "array",
@@ -658,6 +809,45 @@ export const sidecarDrainPolicySchema: Schema = {
               type: "integer",
               format: "int32",
               minimum: 0,
+            },
+          },
+        },
+        rollout: {
+          type: "object",
+          required: ["phase","intent"],
+          properties: {
+            phase: {
+              type: "string",
+              enum: ["Canary","Soaking","Rolling","Halted","Done"],
+            },
+            intent: {
+              type: "string",
+              maxLength: 64,
+            },
+            since: {
+              type: "string",
+              format: "date-time",
+            },
+            healthySince: {
+              type: "string",
+              format: "date-time",
+            },
+            soaked: {
+              type: "boolean",
+            },
+            haltedBy: {
+              type: "object",
+              required: ["workload","message"],
+              properties: {
+                workload: {
+                  type: "string",
+                  maxLength: 400,
+                },
+                message: {
+                  type: "string",
+                  maxLength: 1024,
+                },
+              },
             },
           },
         },
@@ -802,12 +992,19 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
               type: "array",
               default: ["Deployment","StatefulSet"],
               minItems: 1,
-              maxItems: 3,
+              maxItems: 16,
               listType: "set",
               items: {
                 type: "string",
-                enum: ["Deployment","StatefulSet","DaemonSet"],
+                maxLength: 63,
               },
+              rules: [
+                {
+                  holds: (self) => self.every((kind: string) => new RegExp("^[A-Z][A-Za-z0-9]*$").test(kind)),
+                  message: () => "kinds are written as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits",
+                  reason: "FieldValueInvalid",
+                },
+              ],
             },
             names: {
               type: "array",
@@ -1051,13 +1248,18 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
           enum: ["Report","Force"],
           default: "Report",
         },
+        delivery: {
+          type: "string",
+          enum: ["PodTemplate","Admission"],
+          default: "PodTemplate",
+        },
         rollout: {
           type: "object",
           default: {},
           properties: {
             strategy: {
               type: "string",
-              enum: ["Waves","Immediate"],
+              enum: ["Waves","Immediate","OnNextRollout"],
               default: "Waves",
             },
             waves: {
@@ -1070,7 +1272,112 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
                   minimum: 1,
                   maximum: 100,
                 },
+                maxPerNamespace: {
+                  type: "integer",
+                  format: "int32",
+                  default: 1,
+                  minimum: 1,
+                  maximum: 100,
+                },
+                maxPods: {
+                  type: "integer",
+                  format: "int32",
+                  default: 50,
+                  minimum: 1,
+                  maximum: 10000,
+                },
+                canary: {
+                  type: "integer",
+                  format: "int32",
+                  default: 1,
+                  minimum: 0,
+                  maximum: 100,
+                },
+                soak: {
+                  type: "string",
+                  default: "10m",
+                  maxLength: 12,
+                  rules: [
+                    {
+                      holds: (self) => self !== "" && new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self),
+                      message: () => "write a duration in whole hours, minutes and seconds, for example 30s, 5m or 1h30m (no days, no milliseconds, no sign, no bare number)",
+                      reason: "FieldValueInvalid",
+                    },
+                    {
+                      holds: (self) => self === "" || !new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self) || parsePolicyDuration(self) <= parsePolicyDuration("168h"),
+                      message: () => "soak is at most 168h (a week): write for example soak: 10m",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
+                progressDeadline: {
+                  type: "string",
+                  default: "10m",
+                  maxLength: 12,
+                  rules: [
+                    {
+                      holds: (self) => self !== "" && new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self),
+                      message: () => "write a duration in whole hours, minutes and seconds, for example 30s, 5m or 1h30m (no days, no milliseconds, no sign, no bare number)",
+                      reason: "FieldValueInvalid",
+                    },
+                    {
+                      holds: (self) => self === "" || !new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self) || (parsePolicyDuration(self) >= parsePolicyDuration("5s") && parsePolicyDuration(self) <= parsePolicyDuration("24h")),
+                      message: () => "progressDeadline is from 5s to 24h: write how long a rollout may take, for example 10m",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
               },
+            },
+            windows: {
+              type: "array",
+              maxItems: 8,
+              listType: "atomic",
+              items: {
+                type: "object",
+                required: ["schedule","duration"],
+                properties: {
+                  schedule: {
+                    type: "string",
+                    minLength: 1,
+                    maxLength: 128,
+                    rules: [
+                      {
+                        holds: (self) => new RegExp("^ *[^ ]+( +[^ ]+){4} *$").test(self),
+                        message: () => "write the five fields of cron (minute, hour, day of month, month, day of week), for example 0 2 * * 1-5",
+                        reason: "FieldValueInvalid",
+                      },
+                    ],
+                  },
+                  duration: {
+                    type: "string",
+                    maxLength: 12,
+                    rules: [
+                      {
+                        holds: (self) => self !== "" && new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self),
+                        message: () => "write a duration in whole hours, minutes and seconds, for example 30s, 5m or 1h30m (no days, no milliseconds, no sign, no bare number)",
+                        reason: "FieldValueInvalid",
+                      },
+                      {
+                        holds: (self) => self === "" || !new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self) || parsePolicyDuration(self) > parsePolicyDuration("0s"),
+                        message: () => "duration must be longer than 0s: write how long the window stays open, for example 3h",
+                        reason: "FieldValueInvalid",
+                      },
+                    ],
+                  },
+                  timeZone: {
+                    type: "string",
+                    default: "UTC",
+                    minLength: 1,
+                    maxLength: 64,
+                  },
+                },
+              },
+            },
+            approval: {
+              type: "string",
+              enum: ["None","Required"],
+              default: "None",
             },
           },
           rules: [
@@ -1079,6 +1386,18 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
               message: () => "strategy Immediate has no waves: remove waves, or write strategy: Waves",
               reason: "FieldValueForbidden",
               fieldPath: ".waves",
+            },
+            {
+              holds: (self) => self.strategy !== "OnNextRollout" || !(self.waves !== undefined),
+              message: () => "strategy OnNextRollout restarts nothing, so there are no waves: remove waves, or write strategy: Waves",
+              reason: "FieldValueForbidden",
+              fieldPath: ".waves",
+            },
+            {
+              holds: (self) => self.strategy !== "OnNextRollout" || !(self.approval !== undefined) || self.approval !== "Required",
+              message: () => "strategy OnNextRollout restarts nothing that would need approval: remove approval, or write strategy: Waves",
+              reason: "FieldValueForbidden",
+              fieldPath: ".approval",
             },
           ],
         },
@@ -1089,6 +1408,24 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
         },
       },
       rules: [
+        {
+          holds: (self) => self.delivery !== "Admission" || (self.rollout.strategy === "Waves" && !(self.rollout.waves !== undefined) && !(self.rollout.windows !== undefined) && self.rollout.approval !== "Required"),
+          message: () => "delivery Admission changes no workload, so there is no rollout to bound: remove rollout, or write delivery: PodTemplate",
+          reason: "FieldValueForbidden",
+          fieldPath: ".rollout",
+        },
+        {
+          holds: (self) => self.delivery !== "Admission" || self.drain.environment !== "ProxyConfig",
+          message: () => "delivery Admission puts the environment into each pod, without any resource: remove environment, or write delivery: PodTemplate",
+          reason: "FieldValueForbidden",
+          fieldPath: ".drain.environment",
+        },
+        {
+          holds: (self) => self.rollout.approval !== "Required" || self.drain.environment !== "ProxyConfig",
+          message: () => "with environment: ProxyConfig a plan is known only when that resource has been written, so there is nothing to approve before: write environment: Annotation, or approval: None",
+          reason: "FieldValueForbidden",
+          fieldPath: ".rollout.approval",
+        },
         {
           holds: (self) => !(self.match.names !== undefined) || self.drain.environment !== "ProxyConfig",
           message: () => "a ProxyConfig resource selects pods by labels and cannot follow match.names: use match.workloadSelector instead of names, or write environment: Annotation",
@@ -1122,6 +1459,10 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
           type: "integer",
           format: "int64",
           minimum: 0,
+        },
+        planHash: {
+          type: "string",
+          maxLength: 16,
         },
         conditions: {
           type: "array",
@@ -1215,6 +1556,45 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
               type: "integer",
               format: "int32",
               minimum: 0,
+            },
+          },
+        },
+        rollout: {
+          type: "object",
+          required: ["phase","intent"],
+          properties: {
+            phase: {
+              type: "string",
+              enum: ["Canary","Soaking","Rolling","Halted","Done"],
+            },
+            intent: {
+              type: "string",
+              maxLength: 64,
+            },
+            since: {
+              type: "string",
+              format: "date-time",
+            },
+            healthySince: {
+              type: "string",
+              format: "date-time",
+            },
+            soaked: {
+              type: "boolean",
+            },
+            haltedBy: {
+              type: "object",
+              required: ["workload","message"],
+              properties: {
+                workload: {
+                  type: "string",
+                  maxLength: 400,
+                },
+                message: {
+                  type: "string",
+                  maxLength: 1024,
+                },
+              },
             },
           },
         },

@@ -26,8 +26,6 @@ export interface PolicySelector {
   readonly matchExpressions?: readonly PolicySelectorRequirement[];
 }
 
-export type PolicyWorkloadKind = 'Deployment' | 'StatefulSet' | 'DaemonSet';
-
 export type PolicyProxyRole = 'Sidecar' | 'Gateway';
 
 /**
@@ -48,9 +46,11 @@ export interface PolicyMatch {
   readonly workloadSelector?: PolicySelector;
   /**
    * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
-   * node before their successors start.
+   * node before their successors start. CronJob, Rollout (Argo Rollouts) and CloneSet (OpenKruise) are written too;
+   * ReplicaSet and Job are only reported. Others are kinds that the operator was told of with --workload-kind; a kind
+   * that it does not know makes the policy Stalled.
    */
-  readonly kinds?: readonly PolicyWorkloadKind[];
+  readonly kinds?: readonly string[];
   /**
    * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
    * Without it, every name. Workloads that are down during each deploy (strategy Recreate, StatefulSets with one
@@ -214,7 +214,9 @@ export interface PolicyGracePeriod {
 
 export type ConflictHandling = 'Report' | 'Force';
 
-export type RolloutStrategy = 'Waves' | 'Immediate';
+export type PolicyDelivery = 'PodTemplate' | 'Admission';
+
+export type RolloutStrategy = 'Waves' | 'Immediate' | 'OnNextRollout';
 
 /** Bounds for strategy Waves. */
 export interface PolicyWaves {
@@ -223,7 +225,49 @@ export interface PolicyWaves {
    * policies holds beside it.
    */
   readonly maxConcurrent?: number;
+  /**
+   * How many of them may be in one namespace, from 1 to 100. Default 1. The operator's own cap per namespace
+   * (--max-rolling-per-namespace) holds beside it.
+   */
+  readonly maxPerNamespace?: number;
+  /**
+   * How many replicas the workloads that are rolling out may have together, from 1 to 10000. Default 50. A workload
+   * that has more than that rolls out alone.
+   */
+  readonly maxPods?: number;
+  /**
+   * How many workloads go first whenever what the policy wants has changed: nothing else is written until that many
+   * have rolled out healthy, and after that not before soak is over. From 0 to 100, default 1; 0 means none, and then
+   * there is no soak either.
+   */
+  readonly canary?: number;
+  /**
+   * How long the canaries must stay healthy before the others follow. At most 168h, default 10m; 0s is allowed. A
+   * canary that becomes unhealthy meanwhile halts the rollout.
+   */
+  readonly soak?: string;
+  /**
+   * How long a workload may take until every replica runs the new template and is available, from 5s to 24h. Default
+   * 10m. One that takes longer halts the rollout of the whole policy, until it is healthy, gone, exempt or no longer
+   * governed by it.
+   */
+  readonly progressDeadline?: string;
 }
+
+export interface PolicyWindow {
+  /**
+   * When the window opens, as the five fields of cron: minute, hour, day of month, month, day of week. For example 0 2
+   * * * 1-5 for 02:00 from Monday to Friday. Where both day of month and day of week are given, either is enough. A
+   * time that the change to summer time leaves out opens at the next valid one; a time that comes twice opens once.
+   */
+  readonly schedule: string;
+  /** How long the window stays open, for example 3h. Elapsed time, also across a change of the clock. */
+  readonly duration: string;
+  /** The zone in which schedule is meant, by its name in the IANA database, for example Europe/Berlin. Default UTC. */
+  readonly timeZone?: string;
+}
+
+export type RolloutApproval = 'None' | 'Required';
 
 /**
  * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how many
@@ -236,10 +280,30 @@ export interface PolicyRollout {
    * Waves (the default): changes a few workloads at a time and waits until each has rolled out.
    *
    * Immediate: writes all of them at once. For tests, and for clusters where restarts do not matter.
+   *
+   * OnNextRollout: restarts nothing. The settings ride along with each workload's own next change of its pod template,
+   * through the operator's admission webhook, which has to be enabled. Giving back still restarts pods, in waves;
+   * onDelete: Orphan restarts nothing.
    */
   readonly strategy?: RolloutStrategy;
   /** Bounds for strategy Waves. */
   readonly waves?: PolicyWaves;
+  /**
+   * When pods may be restarted: outside of every window nothing that restarts pods is written, and nothing is given
+   * back. What is rolling out goes on. Without windows, always. At most 8. When the policy is deleted its workloads
+   * are given back whatever the time, in waves.
+   */
+  readonly windows?: readonly PolicyWindow[];
+  /**
+   * Whether somebody has to approve before workloads are changed.
+   *
+   * None (the default): the policy's own wording is approval enough.
+   *
+   * Required: no workload is written until the policy's annotation sidecardrain.io/approved-plan carries
+   * status.planHash. A workload whose plan has changed since, or a new one, waits for the next approval, and so does
+   * giving back what the policy no longer selects (annotation sidecardrain.io/approved-withdrawal).
+   */
+  readonly approval?: RolloutApproval;
 }
 
 export type OnDelete = 'Restore' | 'Orphan';
@@ -318,6 +382,17 @@ export interface SidecarDrainPolicySpec {
    * Force: takes the field over. When its owner applies again, that fails with a conflict or undoes it.
    */
   readonly conflicts?: ConflictHandling;
+  /**
+   * Where the settings are put.
+   *
+   * PodTemplate (the default): into the pod template of each workload, as rollout says.
+   *
+   * Admission: into each pod as it is created, by the operator's admission webhook, which has to be enabled. No
+   * workload is changed and none is restarted, so there is no drift for GitOps tools to see; a pod gets the settings
+   * when it is created anew for another reason. Needs the webhook for as long as it is used: a pod that is created
+   * while it is down starts without the settings.
+   */
+  readonly delivery?: PolicyDelivery;
   /**
    * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
    * many workloads restart at once.
@@ -399,6 +474,35 @@ export interface PolicyWorkloadCounts {
   readonly failed?: number;
 }
 
+export type RolloutPhase = 'Canary' | 'Soaking' | 'Rolling' | 'Halted' | 'Done';
+
+/** The workload that halts the rollout. */
+export interface RolloutHalt {
+  /** Its kind, namespace and name, as in Deployment/shop/checkout. */
+  readonly workload: string;
+  /** What is the matter with it. */
+  readonly message: string;
+}
+
+/** How far strategy Waves has come with what the policy wants now. Absent with other strategies. */
+export interface PolicyRolloutStatus {
+  /**
+   * Canary: the first workloads roll out. Soaking: they have, and must stay healthy for a while. Rolling: the others
+   * follow. Halted: a workload does not become healthy, and no other one is started. Done: nothing is left to do.
+   */
+  readonly phase: RolloutPhase;
+  /** The name of what the policy wants. Canary and soak come once for each. */
+  readonly intent: string;
+  /** When this phase began. */
+  readonly since?: string;
+  /** Since when the canaries have all been healthy; soak counts from here. */
+  readonly healthySince?: string;
+  /** The soak is over. */
+  readonly soaked?: boolean;
+  /** The workload that halts the rollout. */
+  readonly haltedBy?: RolloutHalt;
+}
+
 export interface PolicyAttention {
   /** Namespace of the workload. */
   readonly namespace: string;
@@ -417,6 +521,12 @@ export interface SidecarDrainPolicyStatus {
   /** The metadata.generation that this status is about. */
   readonly observedGeneration?: number;
   /**
+   * The name of everything that the policy wants to change, written or not: equal as long as the same workloads would
+   * get the same values in place of what stood there before. sidecar-drain plan prints the same. With approval
+   * Required it is what the annotation sidecardrain.io/approved-plan has to carry.
+   */
+  readonly planHash?: string;
+  /**
    * Ready: accepted and evaluated at this generation; it does not wait for rollouts. Compliant: the promise holds for
    * every workload that the policy governs. Reconciling: work is under way. Stalled: nothing will happen until
    * somebody changes something. Conflicted: at least one workload is left alone because of a conflict.
@@ -427,6 +537,8 @@ export interface SidecarDrainPolicyStatus {
    * field that is absent is 0.
    */
   readonly workloads?: PolicyWorkloadCounts;
+  /** How far strategy Waves has come with what the policy wants now. Absent with other strategies. */
+  readonly rollout?: PolicyRolloutStatus;
   /** Workloads that somebody should look at, the most urgent first; at most 20. */
   readonly attention?: readonly PolicyAttention[];
 }
@@ -462,9 +574,11 @@ export interface DefaultedPolicyMatch {
   readonly workloadSelector?: PolicySelector;
   /**
    * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
-   * node before their successors start.
+   * node before their successors start. CronJob, Rollout (Argo Rollouts) and CloneSet (OpenKruise) are written too;
+   * ReplicaSet and Job are only reported. Others are kinds that the operator was told of with --workload-kind; a kind
+   * that it does not know makes the policy Stalled.
    */
-  readonly kinds: readonly PolicyWorkloadKind[];
+  readonly kinds: readonly string[];
   /**
    * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
    * Without it, every name. Workloads that are down during each deploy (strategy Recreate, StatefulSets with one
@@ -610,6 +724,33 @@ export interface DefaultedPolicyWaves {
    * policies holds beside it.
    */
   readonly maxConcurrent: number;
+  /**
+   * How many of them may be in one namespace, from 1 to 100. Default 1. The operator's own cap per namespace
+   * (--max-rolling-per-namespace) holds beside it.
+   */
+  readonly maxPerNamespace: number;
+  /**
+   * How many replicas the workloads that are rolling out may have together, from 1 to 10000. Default 50. A workload
+   * that has more than that rolls out alone.
+   */
+  readonly maxPods: number;
+  /**
+   * How many workloads go first whenever what the policy wants has changed: nothing else is written until that many
+   * have rolled out healthy, and after that not before soak is over. From 0 to 100, default 1; 0 means none, and then
+   * there is no soak either.
+   */
+  readonly canary: number;
+  /**
+   * How long the canaries must stay healthy before the others follow. At most 168h, default 10m; 0s is allowed. A
+   * canary that becomes unhealthy meanwhile halts the rollout.
+   */
+  readonly soak: string;
+  /**
+   * How long a workload may take until every replica runs the new template and is available, from 5s to 24h. Default
+   * 10m. One that takes longer halts the rollout of the whole policy, until it is healthy, gone, exempt or no longer
+   * governed by it.
+   */
+  readonly progressDeadline: string;
 }
 
 /** The same with every default filled in. */
@@ -620,10 +761,30 @@ export interface DefaultedPolicyRollout {
    * Waves (the default): changes a few workloads at a time and waits until each has rolled out.
    *
    * Immediate: writes all of them at once. For tests, and for clusters where restarts do not matter.
+   *
+   * OnNextRollout: restarts nothing. The settings ride along with each workload's own next change of its pod template,
+   * through the operator's admission webhook, which has to be enabled. Giving back still restarts pods, in waves;
+   * onDelete: Orphan restarts nothing.
    */
   readonly strategy: RolloutStrategy;
   /** Bounds for strategy Waves. */
   readonly waves?: DefaultedPolicyWaves;
+  /**
+   * When pods may be restarted: outside of every window nothing that restarts pods is written, and nothing is given
+   * back. What is rolling out goes on. Without windows, always. At most 8. When the policy is deleted its workloads
+   * are given back whatever the time, in waves.
+   */
+  readonly windows?: readonly PolicyWindow[];
+  /**
+   * Whether somebody has to approve before workloads are changed.
+   *
+   * None (the default): the policy's own wording is approval enough.
+   *
+   * Required: no workload is written until the policy's annotation sidecardrain.io/approved-plan carries
+   * status.planHash. A workload whose plan has changed since, or a new one, waits for the next approval, and so does
+   * giving back what the policy no longer selects (annotation sidecardrain.io/approved-withdrawal).
+   */
+  readonly approval: RolloutApproval;
 }
 
 /** The same with every default filled in. */
@@ -677,6 +838,17 @@ export interface DefaultedSidecarDrainPolicySpec {
    */
   readonly conflicts: ConflictHandling;
   /**
+   * Where the settings are put.
+   *
+   * PodTemplate (the default): into the pod template of each workload, as rollout says.
+   *
+   * Admission: into each pod as it is created, by the operator's admission webhook, which has to be enabled. No
+   * workload is changed and none is restarted, so there is no drift for GitOps tools to see; a pod gets the settings
+   * when it is created anew for another reason. Needs the webhook for as long as it is used: a pod that is created
+   * while it is down starts without the settings.
+   */
+  readonly delivery: PolicyDelivery;
+  /**
    * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
    * many workloads restart at once.
    */
@@ -720,9 +892,11 @@ export interface NamespacedPolicyMatch {
   readonly workloadSelector?: PolicySelector;
   /**
    * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
-   * node before their successors start.
+   * node before their successors start. CronJob, Rollout (Argo Rollouts) and CloneSet (OpenKruise) are written too;
+   * ReplicaSet and Job are only reported. Others are kinds that the operator was told of with --workload-kind; a kind
+   * that it does not know makes the policy Stalled.
    */
-  readonly kinds?: readonly PolicyWorkloadKind[];
+  readonly kinds?: readonly string[];
   /**
    * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
    * Without it, every name. Workloads that are down during each deploy (strategy Recreate, StatefulSets with one
@@ -792,6 +966,17 @@ export interface NamespacedSidecarDrainPolicySpec {
    */
   readonly conflicts?: ConflictHandling;
   /**
+   * Where the settings are put.
+   *
+   * PodTemplate (the default): into the pod template of each workload, as rollout says.
+   *
+   * Admission: into each pod as it is created, by the operator's admission webhook, which has to be enabled. No
+   * workload is changed and none is restarted, so there is no drift for GitOps tools to see; a pod gets the settings
+   * when it is created anew for another reason. Needs the webhook for as long as it is used: a pod that is created
+   * while it is down starts without the settings.
+   */
+  readonly delivery?: PolicyDelivery;
+  /**
    * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
    * many workloads restart at once.
    */
@@ -833,9 +1018,11 @@ export interface DefaultedNamespacedPolicyMatch {
   readonly workloadSelector?: PolicySelector;
   /**
    * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
-   * node before their successors start.
+   * node before their successors start. CronJob, Rollout (Argo Rollouts) and CloneSet (OpenKruise) are written too;
+   * ReplicaSet and Job are only reported. Others are kinds that the operator was told of with --workload-kind; a kind
+   * that it does not know makes the policy Stalled.
    */
-  readonly kinds: readonly PolicyWorkloadKind[];
+  readonly kinds: readonly string[];
   /**
    * Names of workloads; * stands for any number of characters and ? for one, for example checkout-*. At most 64.
    * Without it, every name. Workloads that are down during each deploy (strategy Recreate, StatefulSets with one
@@ -904,6 +1091,17 @@ export interface DefaultedNamespacedSidecarDrainPolicySpec {
    * Force: takes the field over. When its owner applies again, that fails with a conflict or undoes it.
    */
   readonly conflicts: ConflictHandling;
+  /**
+   * Where the settings are put.
+   *
+   * PodTemplate (the default): into the pod template of each workload, as rollout says.
+   *
+   * Admission: into each pod as it is created, by the operator's admission webhook, which has to be enabled. No
+   * workload is changed and none is restarted, so there is no drift for GitOps tools to see; a pod gets the settings
+   * when it is created anew for another reason. Needs the webhook for as long as it is used: a pod that is created
+   * while it is down starts without the settings.
+   */
+  readonly delivery: PolicyDelivery;
   /**
    * A change of a pod template restarts the pods, and that restart still runs under the old settings. This says how
    * many workloads restart at once.

@@ -8,10 +8,12 @@ import type { InjectorWebhook, MeshFacts, NamespaceFacts, ProxyConfigResource, S
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import type { ExemptionRecord } from '../drain/selection/exemptions.ts';
-import { projectWorkload, WORKLOAD_KINDS, type WorkloadKindAdapter } from '../drain/template/index.ts';
+import { BUILT_IN_KINDS, projectWorkload, SPEC_TEMPLATE, type KindTable, type TemplatePlace, type WorkloadKindAdapter } from '../drain/template/index.ts';
 import { defineResource, Reflector, type KubeClient, type Logger, type ReflectorMetrics, type ReflectorState, type Resource } from '../kube/index.ts';
-import { PolicyCache } from './policy-cache.ts';
 import { ExemptionCache } from './exemptions.ts';
+import { BudgetCache } from './budgets.ts';
+import { KindWatches, type WatchedKind } from './kind-watches.ts';
+import { PolicyCache } from './policy-cache.ts';
 import { configMaps, injectorWebhooks, namespaces, nodes, proxyConfigs } from './resources.ts';
 
 export type { CachedPolicy } from './policy-cache.ts';
@@ -27,6 +29,8 @@ export interface CacheHandlers {
   readonly onMesh: () => void;
   readonly onProxyConfig: (resource: ProxyConfigResource) => void;
   readonly onOffSwitch: () => void;
+  /** A PodDisruptionBudget of this namespace says something else now. */
+  readonly onBudget: (namespace: string) => void;
 }
 
 export interface CachesOptions {
@@ -38,28 +42,27 @@ export interface CachesOptions {
   readonly istioNamespaces: readonly string[];
   readonly operatorNamespace: string;
   readonly reflectorMetrics?: ReflectorMetrics;
+  /** The kinds of workloads; without it those that need no configuration. */
+  readonly kinds?: KindTable;
+  /** How long a kind is watched on after the last policy has stopped naming it. */
+  readonly kindLingerMs?: number;
 }
 
 /** A kind that is not installed is looked for this often: who installs it should not have to wait. */
 const ABSENT_LOOK_MS = 5_000;
 
-interface WorkloadReflector {
-  readonly adapter: WorkloadKindAdapter;
-  readonly resource: Resource;
-  readonly reflector: Reflector<KubernetesObject, Workload>;
-}
-
 /** The local picture of everything that decisions are made of. */
 export class Caches {
   readonly policies: PolicyCache;
   readonly exemptions: ExemptionCache;
+  readonly budgets: BudgetCache;
   readonly namespaces: Reflector<KubernetesObject, NamespaceFacts>;
   private readonly nodes: Reflector<KubernetesObject, { minor: number }>;
   private readonly webhooks: Reflector<KubernetesObject, readonly InjectorWebhook[]>;
   private readonly istioConfigMaps: readonly Reflector<KubernetesObject, MeshConfigRecord | InjectorRecord>[];
   private readonly proxyConfigs: Reflector<KubernetesObject, ProxyConfigResource>;
   private readonly offSwitch: Reflector<KubernetesObject, { paused: boolean }>;
-  private readonly workloads: readonly WorkloadReflector[];
+  private readonly workloads: KindWatches;
   private readonly istiods = new Map<string, IstiodRecord>();
   private readonly byNamespace = new Map<string, Set<string>>();
   private mesh: MeshFacts | undefined;
@@ -76,7 +79,8 @@ export class Caches {
         this.meshChanged();
       }
     };
-    this.policies = new PolicyCache({ ...common, absentLookMs: ABSENT_LOOK_MS, onPolicy: handlers.onPolicy });
+    const kinds = (options.kinds ?? BUILT_IN_KINDS).all;
+    this.policies = new PolicyCache({ ...common, absentLookMs: ABSENT_LOOK_MS, knownKinds: new Set(kinds.map(({ kind }) => kind)), onPolicy: handlers.onPolicy });
     this.exemptions = new ExemptionCache({ ...common, absentLookMs: ABSENT_LOOK_MS, onExemption: handlers.onExemption });
     this.namespaces = new Reflector<KubernetesObject, NamespaceFacts>({
       ...common, resource: namespaces, metadataOnly: true,
@@ -113,13 +117,19 @@ export class Caches {
         onDelete: (_key, last) => { this.mesh = undefined; handlers.onProxyConfig(last); },
       },
     });
+    this.budgets = new BudgetCache({ client, logger, onBudget: handlers.onBudget, ...(options.reflectorMetrics === undefined ? {} : { metrics: options.reflectorMetrics }) });
     this.offSwitch = new Reflector<KubernetesObject, { paused: boolean }>({
       ...common, resource: configMaps, namespace: options.operatorNamespace, fieldSelector: `metadata.name=${OFF_SWITCH_CONFIG_MAP}`,
       project: (raw) => ({ paused: (raw as RawConfigMap).data?.paused === 'true' }),
       handlers: { onAdd: handlers.onOffSwitch, onUpdate: handlers.onOffSwitch, onDelete: handlers.onOffSwitch },
       onStateChange: () => { handlers.onOffSwitch(); },
     });
-    this.workloads = WORKLOAD_KINDS.map((adapter) => this.workloadReflector(adapter, common));
+    this.workloads = new KindWatches({
+      kinds, logger,
+      watch: (adapter, isCurrent) => this.workloadReflector(adapter, common, isCurrent),
+      named: () => this.namedKinds(),
+      ...(options.kindLingerMs === undefined ? {} : { lingerMs: options.kindLingerMs }),
+    });
   }
 
   start(): void {
@@ -133,33 +143,69 @@ export class Caches {
    * the mesh may be forbidden: then it is unknown, and every decision knows how to go on from there.
    */
   async waitForSync(signal: AbortSignal): Promise<void> {
-    const optional = new Set<unknown>(this.meshSources());
+    const optional = new Set<unknown>([...this.meshSources(), this.budgets.reflector]);
     await Promise.all(this.all().map((reflector) => reflector.waitForSync(signal, optional.has(reflector))));
+    // Which of the other kinds are needed is known only with the policies. One that may not be read holds up nobody.
+    this.workloads.startOnDemand();
+    await Promise.all([...this.workloads.all()].map(({ reflector }) => reflector.waitForSync(signal, true)));
+    this.workloads.review();
+  }
+
+  /** The policies, or what they need, may have changed: kinds are watched from now on, or no longer. */
+  reviewKinds(): void {
+    this.workloads.review();
+  }
+
+  /** Kinds that the policy names and that are not read yet. */
+  awaitsKinds({ spec }: Pick<PolicyRecord, 'spec'>): boolean {
+    return (spec.match?.kinds ?? []).some((kind) => {
+      const reflector = this.workloads.get(kind)?.reflector;
+      return reflector?.hasSynced === false && reflector.state !== 'Forbidden';
+    });
+  }
+
+  /** What keeps workloads of a kind that the policy names from being seen, for people. */
+  kindTroubles({ spec }: Pick<PolicyRecord, 'spec'>): { readonly forbidden: readonly string[]; readonly absent: readonly string[] } {
+    const named = (spec.match?.kinds ?? []).flatMap((kind) => this.workloads.get(kind) ?? []);
+    const inState = (wanted: ReflectorState): WatchedKind[] => named.filter(({ reflector }) => reflector.state === wanted);
+    return {
+      forbidden: inState('Forbidden').map(({ resource }) => `the operator may not list ${resource.fullName}`),
+      absent: inState('Absent').map(({ adapter }) => `the kind ${adapter.kind} (${adapter.apiVersion}) is not installed`),
+    };
   }
 
   /** What is still waited for, and why, for people. */
   notSyncedBecause(): string | undefined {
-    const optional = new Set<unknown>(this.meshSources());
+    const optional = new Set<unknown>([...this.meshSources(), this.budgets.reflector]);
     const waiting = this.all().filter((reflector) => !reflector.hasSynced && !(optional.has(reflector) && reflector.state === 'Forbidden'));
     return waiting.length === 0 ? undefined : waiting.map((reflector) => reflector.stateDetail ?? `${reflector.resource.fullName} is not read yet`).join('; ');
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.all().map((reflector) => reflector.stop()));
+    await Promise.all([...this.all().map((reflector) => reflector.stop()), this.workloads.stop()]);
   }
 
   workload(key: string): Workload | undefined {
     const slash = key.indexOf('/');
     const kind = key.slice(0, slash);
-    return this.workloads.find(({ adapter }) => adapter.kind === kind)?.reflector.store.get(key.slice(slash + 1));
+    return this.workloads.get(kind)?.reflector.store.get(key.slice(slash + 1));
   }
 
   resourceOf(kind: string): Resource | undefined {
-    return this.workloads.find(({ adapter }) => adapter.kind === kind)?.resource;
+    return this.workloads.get(kind)?.resource;
+  }
+
+  adapterOf(kind: string): WorkloadKindAdapter | undefined {
+    return this.workloads.get(kind)?.adapter;
+  }
+
+  /** Where the pod template of a kind stands. */
+  placeOf(kind: string): TemplatePlace {
+    return this.workloads.get(kind)?.adapter ?? { templatePath: SPEC_TEMPLATE };
   }
 
   *workloadKeys(): IterableIterator<string> {
-    for (const { adapter, reflector } of this.workloads) {
+    for (const { adapter, reflector } of this.workloads.all()) {
       for (const key of reflector.store.keys()) {
         yield `${adapter.kind}/${key}`;
       }
@@ -167,7 +213,7 @@ export class Caches {
   }
 
   *allWorkloads(): IterableIterator<Workload> {
-    for (const { reflector } of this.workloads) {
+    for (const { reflector } of this.workloads.all()) {
       yield* reflector.store.values();
     }
   }
@@ -217,26 +263,41 @@ export class Caches {
 
   private all(): Reflector<never, unknown>[] {
     return [
-      ...this.policies.reflectors, this.exemptions.reflector, this.namespaces, this.nodes, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs, this.offSwitch,
-      ...this.workloads.map(({ reflector }) => reflector),
+      ...this.policies.reflectors, this.exemptions.reflector, this.namespaces, this.nodes, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs, this.offSwitch, this.budgets.reflector,
+      ...[...this.workloads.all()].map(({ reflector }) => reflector),
     ] as unknown as Reflector<never, unknown>[];
   }
 
-  private workloadReflector(adapter: WorkloadKindAdapter, common: { client: KubeClient; logger: Logger }): WorkloadReflector {
+  private namedKinds(): ReadonlySet<string> {
+    return new Set(this.policyRecords().flatMap((policy) => policy.spec.match?.kinds ?? []));
+  }
+
+  private workloadReflector(adapter: WorkloadKindAdapter, common: { client: KubeClient; logger: Logger }, isCurrent: () => boolean): WatchedKind {
     const [group = '', version = ''] = adapter.apiVersion.split('/');
     const resource = defineResource({ group, version, plural: adapter.plural, kind: adapter.kind, namespaced: true });
     const { handlers } = this.options;
     const reflector = new Reflector<KubernetesObject, Workload>({
-      ...common, resource,
+      ...common, resource, ...(adapter.onDemand === true ? { timings: { absentMaxMs: ABSENT_LOOK_MS } } : {}),
       project: (raw) => {
+        if (adapter.partsLeftOut === true && raw.metadata?.ownerReferences?.some((owner) => owner.controller === true) === true) {
+          return undefined;
+        }
         if (adapter.kind === 'Deployment' && isIstiod(raw)) {
           this.noteIstiod(raw);
         }
         return projectWorkload(raw, adapter);
       },
       equal: sameForUs,
+      onStateChange: () => {
+        if (adapter.onDemand === true && isCurrent()) {
+          this.kindsChanged();
+        }
+      },
       handlers: {
         onAdd: (_key, record, initial) => {
+          if (!isCurrent()) {
+            return;
+          }
           this.index(record);
           handlers.onWorkload(workloadKey(record), initial);
         },
@@ -265,6 +326,13 @@ export class Caches {
     if (JSON.stringify(this.istiods.get(key)) !== JSON.stringify(record)) {
       this.istiods.set(key, record);
       this.meshChanged();
+    }
+  }
+
+  /** A kind that is named can be seen now, or no longer: its policies have something else to say. */
+  private kindsChanged(): void {
+    for (const record of this.policyRecords()) {
+      this.options.handlers.onPolicy(record.name, record, record);
     }
   }
 

@@ -4,14 +4,15 @@ import type { Assessment } from '../drain/plan/assess.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import { planRestore } from '../drain/restore/restore.ts';
 import type { WorkloadState } from '../drain/restore/state.ts';
-import type { Rolling, RolloutLimits } from '../drain/rollout/gate.ts';
 import type { RawObject } from '../drain/template/index.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger, type Resource } from '../kube/index.ts';
 import { done, type Outcome } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
 import type { OperatorMetrics } from './metrics.ts';
+import type { Permits } from './permits.ts';
+import type { Candidate } from './places.ts';
 import type { Rollouts } from './rollouts.ts';
-import { subjectOf } from './workload-record.ts';
+import { limitsOf, limitsOfState, subjectOf } from './workload-record.ts';
 import type { WorkloadWriter } from './workload-writer.ts';
 
 /** Evidence that a hook of ours stands where nothing is injected must last this long before it is withdrawn. */
@@ -26,7 +27,9 @@ export interface GiveBackOptions {
   readonly logger: Logger;
   readonly metrics: OperatorMetrics;
   readonly rollouts: Rollouts;
+  readonly permits: Permits;
   readonly writer: WorkloadWriter;
+  readonly admissionServes: () => boolean;
   readonly now: () => number;
 }
 
@@ -60,6 +63,9 @@ export class GiveBack {
   isDue(key: string, workload: Workload, state: WorkloadState, assessment: Assessment): boolean {
     const { caches, now } = this.options;
     const governing = assessment.governing;
+    if (governing !== undefined && this.isSupersededByPods(governing.policy)) {
+      return true;
+    }
     if (governing !== undefined) {
       // A hook of ours where nothing is injected never starts: withdrawn on evidence that has lasted.
       if (governing.decision.reason !== 'NotInjected' || state.fields.proxyContainer === undefined) {
@@ -86,6 +92,11 @@ export class GiveBack {
     return holder === undefined || (holder.spec.enforcement === 'Enforce' && !holder.spec.suspend);
   }
 
+  /** The policy puts its settings into pods now: what stands in the template goes back, once new pods are sure to get them. */
+  private isSupersededByPods({ spec, stalled }: PolicyRecord): boolean {
+    return spec.delivery === 'Admission' && !spec.suspend && stalled === undefined && this.options.admissionServes();
+  }
+
   async run(workload: Workload, remembered: WorkloadState, signal: AbortSignal): Promise<Outcome> {
     const { caches, metrics, rollouts } = this.options;
     const key = workloadKey(workload);
@@ -99,13 +110,17 @@ export class GiveBack {
     // Who exempts a workload wants it left alone: it keeps its values, and no pod restarts.
     const isExempt = workload.annotations[EXEMPT_ANNOTATION] !== undefined || caches.exemptions.of(workload, this.options.now() / 1000) !== undefined;
     const state: WorkloadState = { ...remembered, onDelete: isExempt ? 'Orphan' : wanted };
-    const me: Rolling = { workload: key, policy: state.policy.name, namespace: workload.namespace };
-    const limits: RolloutLimits = state.maxConcurrent === undefined ? { strategy: 'Immediate', maxConcurrent: Infinity } : { strategy: 'Waves', maxConcurrent: state.maxConcurrent };
-    if (state.onDelete === 'Restore' && rollouts.mayStart(key, { me, limits }, workload) !== undefined) {
+    const candidate: Candidate = {
+      me: { workload: key, policy: state.policy.name, namespace: workload.namespace, pods: workload.rollout.replicas },
+      // As long as the policy is there it says how; what it has written remembers the rest.
+      limits: going !== undefined && going.uid === remembered.policy.uid && going.compiled !== undefined ? limitsOf(going) : limitsOfState(state),
+      uid: state.policy.uid, restoring: true,
+    };
+    if (state.onDelete === 'Restore' && rollouts.mayStart(key, candidate, workload) !== undefined) {
       return done;
     }
     if (state.onDelete === 'Restore') {
-      rollouts.startGivingBack(me);
+      rollouts.startGivingBack(candidate, workload);
     }
     try {
       const live = await this.restore(resource, workload, state, signal);
@@ -113,7 +128,8 @@ export class GiveBack {
         rollouts.release(key);
         return done;
       }
-      rollouts.noteWrite(key, live, me);
+      rollouts.noteWrite(key, live, candidate.me);
+      this.options.permits.gaveBack(key, state);
       metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
       this.options.logger.info('workload given back', { workload: key, policy: state.policy.name, how: state.onDelete });
       this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainRestored', state.onDelete === 'Restore'
@@ -150,7 +166,7 @@ export class GiveBack {
     const { client } = this.options;
     let live = await client.find<RawObject>(resource, workload, { signal });
     for (let last = false, patched = 0; live !== undefined && !last;) {
-      const step = planRestore(live, state, state.onDelete);
+      const step = planRestore(live, state, state.onDelete, this.options.caches.placeOf(workload.kind));
       try {
         live = await client.jsonPatch<RawObject>(resource, workload, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never', signal });
         last = step.last;

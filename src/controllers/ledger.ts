@@ -76,7 +76,8 @@ export class Ledger {
   attentionOf(policy: string): PolicyAttention[] {
     const found: { rank: number; key: string; entry: LedgerEntry }[] = [];
     for (const [key, entry] of this.byPolicy.get(policy) ?? []) {
-      const rank = ATTENTION.indexOf(entry.outcome);
+      // Who only waits for its turn is not listed; who waits for something that may never pass is, after all others.
+      const rank = entry.reason === 'WaitsForWorkload' ? ATTENTION.length : ATTENTION.indexOf(entry.outcome);
       if (rank >= 0) {
         found.push({ rank, key, entry });
       }

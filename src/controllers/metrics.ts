@@ -10,6 +10,8 @@ export interface OperatorGauges {
   slacks(): Iterable<number>;
   rolling(): number;
   waiting(): number;
+  /** policy -> why it starts nothing new */
+  held(): Iterable<readonly [policy: string, reason: string]>;
   paused(): boolean;
 }
 
@@ -58,6 +60,15 @@ export class OperatorMetrics {
     });
     new Gauge({ name: 'sidecar_drain_rolling_workloads', help: 'Workloads that roll out because of a write of ours.', registers, collect() { this.set(gauges.rolling()); } });
     new Gauge({ name: 'sidecar_drain_waiting_workloads', help: 'Workloads that wait for their turn.', registers, collect() { this.set(gauges.waiting()); } });
+    new Gauge({
+      name: 'sidecar_drain_rollouts_held', help: '1 for each policy whose waves start nothing new, by reason: Halted or Soaking.', labelNames: ['policy', 'reason'], registers,
+      collect() {
+        this.reset();
+        for (const [policy, reason] of gauges.held()) {
+          this.set({ policy, reason }, 1);
+        }
+      },
+    });
     new Gauge({ name: 'sidecar_drain_paused', help: '1 while nothing may be written (off switch).', registers, collect() { this.set(gauges.paused() ? 1 : 0); } });
   }
 

@@ -3,11 +3,16 @@ import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { StatedFacts } from '../drain/model/mesh.ts';
 import { workloadKey } from '../drain/model/workload.ts';
+import type { PolicyRecord } from '../drain/plan/policies.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps } from '../drain/rollout/gate.ts';
+import type { KindTable } from '../drain/template/index.ts';
 import { EventRecorder, LeaderElector, type KubeClient, type Logger } from '../kube/index.ts';
 import { Controller, WorkQueue, type Metrics } from '../runtime/index.ts';
+import { AdmissionPicture } from './admission-picture.ts';
+import { ADMISSION_OFF, type AdmissionSide } from './admission-side.ts';
 import { Caches } from './caches.ts';
+import { DeliveredPods } from './delivered-pods.ts';
 import { ExemptionController } from './exemptions.ts';
 import { Ledger } from './ledger.ts';
 import { OperatorMetrics } from './metrics.ts';
@@ -23,6 +28,8 @@ export interface OperatorOptions {
   readonly namespace: string;
   readonly istioNamespaces: readonly string[];
   readonly stated: StatedFacts;
+  /** The kinds of workloads; without it those that need no configuration. */
+  readonly kinds?: KindTable;
   readonly caps: OperatorCaps;
   readonly patience: Patience;
   /** Workloads that are worked on at once. */
@@ -31,6 +38,8 @@ export interface OperatorOptions {
   /** Namespaced policies may govern where no policy of the cluster would. */
   readonly unboundedTenants?: boolean;
   readonly leaseName: string;
+  /** The admission webhook; absent where it is off. */
+  readonly admission?: AdmissionSide;
   /** Called when the lease is lost: the process must end, since it may not write any more. */
   readonly onLost: () => void;
   readonly now?: () => number;
@@ -49,6 +58,8 @@ const MESH_DELAY_MS = 250;
 /** Everything that runs: caches, queues, controllers, leader election. */
 export class Operator {
   readonly caches: Caches;
+  readonly admissionPicture: AdmissionPicture;
+  private readonly deliveredPods: DeliveredPods | undefined;
   private readonly options: OperatorOptions;
   private readonly workloads: WorkQueue;
   private readonly policies: WorkQueue;
@@ -82,7 +93,7 @@ export class Operator {
     this.ledger = new Ledger((policy) => { this.policies.addAfter(policy, STATUS_DELAY_MS); });
     this.caches = new Caches({
       client, logger, stated: options.stated, istioNamespaces: options.istioNamespaces, operatorNamespace: options.namespace,
-      reflectorMetrics: metrics.reflectorMetrics,
+      reflectorMetrics: metrics.reflectorMetrics, ...(options.kinds === undefined ? {} : { kinds: options.kinds }),
       handlers: {
         // In a burst, whatever is not written yet goes before a second look at what has just been written.
         onWorkload: (key, initial) => {
@@ -103,6 +114,8 @@ export class Operator {
           // A status write of ours comes back as an update; only a changed wish, or a coming or going, concerns the workloads.
           if (before?.generation !== after?.generation || before?.uid !== after?.uid || before?.deleting !== after?.deleting) {
             this.policiesChangedAt = now();
+            this.tellRollouts(before, after);
+            this.admission.changed();
             const namespace = (before ?? after)?.namespace;
             if (namespace === undefined) {
               this.addAllWorkloads();
@@ -173,10 +186,26 @@ export class Operator {
         operatorMetrics.decided(assessment);
         proxyConfigController.note(workload, assessment);
       },
+      onTurn: (policy) => { this.policies.addAfter(policy, STATUS_DELAY_MS); },
+      countDelivered: (workload, wish) => this.deliveredPods?.of(workload, wish),
+      admissionServes: () => this.admission.state === 'Serving',
+    });
+    this.deliveredPods = options.admission === undefined ? undefined : new DeliveredPods({
+      client, logger, metrics: metrics.reflectorMetrics,
+      onChange: (key) => {
+        if (this.leading) {
+          this.workloads.addAfter(key, STATUS_DELAY_MS);
+        }
+      },
+      onStateChange: () => { this.addAllWorkloads(); },
+    });
+    this.admissionPicture = new AdmissionPicture({
+      caches, operatorNamespace: options.namespace, unboundedTenants: options.unboundedTenants === true, now,
+      ownProxyConfig: (policy, namespace) => proxyConfigController.own(policy, namespace),
     });
     this.workloadController = workloadController;
     const policyController = new PolicyController({
-      client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now, permits, rollouts: workloadController.rollouts,
+      client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now, permits, rollouts: workloadController.rollouts, admission: () => this.admission,
     });
     const exemptionController = new ExemptionController({
       client, cache: caches.exemptions, recorder: this.recorder, now,
@@ -204,7 +233,7 @@ export class Operator {
   /** Fills the caches, waits for the lease where that is asked for, then works until stopped. A standby keeps warm caches. */
   async start(): Promise<void> {
     this.caches.start();
-    await this.caches.waitForSync(this.abort.signal);
+    await Promise.all([this.caches.waitForSync(this.abort.signal), this.deliveredPods?.start(this.abort.signal)]);
     this.synced = true;
     this.options.logger.info('caches are synced', { workloads: [...this.caches.workloadKeys()].length, policies: this.caches.policies.store.size, istio: this.caches.meshFacts().istio });
     if (this.elector === undefined) {
@@ -220,7 +249,7 @@ export class Operator {
     await Promise.all(this.controllers.map((controller) => controller.stop()));
     await this.elector?.stop();
     await this.recorder.stop();
-    await this.caches.stop();
+    await Promise.all([this.caches.stop(), this.deliveredPods?.stop()]);
   }
 
   /** Undefined when ready, else why not. */
@@ -232,6 +261,20 @@ export class Operator {
     return this.leading;
   }
 
+  get isSynced(): boolean {
+    return this.synced;
+  }
+
+  get admission(): AdmissionSide {
+    return this.options.admission ?? ADMISSION_OFF;
+  }
+
+  /** The webhook serves from now on, or no longer: policies that need it have something else to say. */
+  admissionChanged(): void {
+    this.addAllPolicies();
+    this.addAllWorkloads();
+  }
+
   private lead(): void {
     this.leading = true;
     this.options.metrics.setLeader(this.options.leaseName, true);
@@ -241,6 +284,7 @@ export class Operator {
     for (const controller of this.controllers) {
       controller.start();
     }
+    this.admission.changed();
   }
 
   private makeElector(): LeaderElector {
@@ -265,6 +309,17 @@ export class Operator {
     // Before the first sync nothing can be decided; leading begins with all of them.
     if (this.leading) {
       this.workloads.add(key, initial ? 'initial' : 'live');
+    }
+  }
+
+  /** A changed wish begins with its canaries: whoever decides next must know of it. */
+  private tellRollouts(before: PolicyRecord | undefined, after: PolicyRecord | undefined): void {
+    const { rollouts } = this.workloadController;
+    if (before !== undefined && before.uid !== after?.uid) {
+      rollouts.stages.forgetPolicy(before.uid);
+    }
+    if (after !== undefined && this.leading) {
+      rollouts.stages.know(after, undefined);
     }
   }
 
@@ -303,6 +358,7 @@ export class Operator {
     }
     this.meshTimer = setTimeout(() => {
       this.meshTimer = undefined;
+      this.admission.changed();
       this.addAllWorkloads();
       for (const { record } of this.caches.policies.store.values()) {
         this.policies.addAfter(record.name, STATUS_DELAY_MS);

@@ -3,6 +3,23 @@ import { mayRoll, type OperatorCaps, type Rolling, type RolloutLimits } from '..
 export interface Candidate {
   readonly me: Rolling;
   readonly limits: RolloutLimits;
+  /** The policy on whose behalf, by its uid. */
+  readonly uid: string;
+  /** It is to be given back. */
+  readonly restoring?: boolean;
+}
+
+/** How many more a policy may start, other limits aside, and why no more. */
+export interface Spots {
+  readonly spots: number;
+  readonly because: string;
+}
+
+export interface PlacesOptions {
+  readonly caps: OperatorCaps;
+  readonly spotsOf: (candidate: Candidate) => Spots;
+  /** Called with a workload that would get a place now. */
+  readonly ask: (workload: string) => void;
 }
 
 /** The places in which workloads may roll out at the same time: who has one, and who waits for one. */
@@ -11,13 +28,12 @@ export class Places {
   private readonly rolling = new Map<string, Rolling>();
   /** In the order of asking. Who waits for its own rollout is not here: the watch brings it back. */
   private readonly waiting = new Map<string, Candidate>();
-  private readonly caps: OperatorCaps;
-  private readonly ask: (workload: string) => void;
+  /** The longest-waiting workload of a policy that waits for room for its replicas: those behind it must not take that away. */
+  private readonly makingRoom = new Map<string, string>();
+  private readonly options: PlacesOptions;
 
-  /** `ask` is called with a workload that would get a place now. */
-  constructor(caps: OperatorCaps, ask: (workload: string) => void) {
-    this.caps = caps;
-    this.ask = ask;
+  constructor(options: PlacesOptions) {
+    this.options = options;
   }
 
   get rollingCount(): number {
@@ -30,14 +46,19 @@ export class Places {
 
   /** Undefined where there is a place; else why not, and it waits from now on. */
   waitsBecause(candidate: Candidate): string | undefined {
-    const { me, limits } = candidate;
-    const answer = mayRoll(me, this.rolling.values(), limits, this.caps);
-    if (answer.open) {
+    const { me } = candidate;
+    const because = this.obstacle(candidate, this.rolling.values(), 0);
+    if (because === undefined) {
       this.waiting.delete(me.workload);
+      this.roomMade(candidate.uid, me.workload);
       return undefined;
     }
     this.waiting.set(me.workload, candidate);
-    return answer.because;
+    return because;
+  }
+
+  has(workload: string): boolean {
+    return this.rolling.has(workload);
   }
 
   take(me: Rolling): void {
@@ -52,22 +73,57 @@ export class Places {
 
   /** It takes no place after all. It may have been the one that was asked, so the next one is. */
   stopWaiting(workload: string): void {
-    if (this.waiting.delete(workload)) {
+    const candidate = this.waiting.get(workload);
+    if (candidate !== undefined) {
+      this.waiting.delete(workload);
+      this.roomMade(candidate.uid, workload);
       this.offer();
     }
   }
 
   /** Asks those that would get a place now, the longest-waiting first. Limits differ, so the first may have to wait on. */
-  private offer(): void {
+  offer(): void {
     const rolling = [...this.rolling.values()];
-    for (const [workload, { me, limits }] of this.waiting) {
-      if (rolling.length >= this.caps.workloads) {
+    const asked = new Map<string, number>();
+    for (const [workload, candidate] of this.waiting) {
+      if (rolling.length >= this.options.caps.workloads) {
         return;
       }
-      if (mayRoll(me, rolling, limits, this.caps).open) {
-        rolling.push(me);
-        this.ask(workload);
+      const already = asked.get(candidate.uid) ?? 0;
+      if (this.obstacle(candidate, rolling, already) === undefined) {
+        rolling.push(candidate.me);
+        asked.set(candidate.uid, already + 1);
+        this.options.ask(workload);
       }
+    }
+  }
+
+  private obstacle(candidate: Candidate, rolling: Iterable<Rolling>, asked: number): string | undefined {
+    const { me, limits, uid } = candidate;
+    if (limits.strategy === 'Immediate') {
+      return undefined;
+    }
+    const { spots, because } = this.options.spotsOf(candidate);
+    if (spots <= asked) {
+      return because === '' ? 'others of the policy go first' : because;
+    }
+    const first = this.makingRoom.get(uid);
+    if (first !== undefined && first !== me.workload && this.waiting.has(first)) {
+      return `${first} goes first: it waits for room for its replicas (maxPods)`;
+    }
+    const answer = mayRoll(me, rolling, limits, this.options.caps);
+    if (answer.open) {
+      return undefined;
+    }
+    if (answer.for === 'Pods') {
+      this.makingRoom.set(uid, me.workload);
+    }
+    return answer.because;
+  }
+
+  private roomMade(uid: string, workload: string): void {
+    if (this.makingRoom.get(uid) === workload) {
+      this.makingRoom.delete(uid);
     }
   }
 }

@@ -5,8 +5,13 @@ import { policyObject, type PolicyRecord } from '../drain/plan/policies.ts';
 import { workloadKey } from '../drain/model/workload.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
+import type { AdmissionSide } from './admission-side.ts';
+import { admissionRequired, needsAdmission, ridesAlong } from './admission-need.ts';
 import type { CachedPolicy, Caches } from './caches.ts';
 import type { Ledger } from './ledger.ts';
+import type { Permits, Waits } from './permits.ts';
+import type { Rollouts } from './rollouts.ts';
+import { haltConditions, rolloutStatus, stageDueAt } from './rollout-status.ts';
 import { stateOf } from './workload-record.ts';
 
 type Counts = Required<PolicyWorkloadCounts>;
@@ -16,6 +21,8 @@ const FINALIZER_LIMIT_MS = 60_000;
 /** While workloads are still looked at for the first time, a status would count what has not been seen. */
 const EVALUATION_POLL_MS = 200;
 const EVALUATION_LIMIT_MS = 5_000;
+/** The admission webhook is given this long to be ready before a policy that needs it is stalled. */
+const ADMISSION_START_MS = 15_000;
 
 export interface PolicyControllerOptions {
   readonly client: KubeClient;
@@ -24,6 +31,9 @@ export interface PolicyControllerOptions {
   readonly workloadQueue: WorkQueue;
   readonly recorder: EventRecorder;
   readonly logger: Logger;
+  readonly permits: Permits;
+  readonly rollouts: Rollouts;
+  readonly admission: () => Pick<AdmissionSide, 'state' | 'detail'>;
   readonly now: () => number;
 }
 
@@ -31,6 +41,7 @@ export interface PolicyControllerOptions {
 export class PolicyController {
   private readonly options: PolicyControllerOptions;
   private readonly waitingSince = new Map<string, number>();
+  private admissionAwaitedSince: number | undefined;
 
   constructor(options: PolicyControllerOptions) {
     this.options = options;
@@ -40,6 +51,7 @@ export class PolicyController {
     const cached = this.options.caches.policies.store.get(name);
     if (cached === undefined) {
       this.waitingSince.delete(name);
+      await this.options.permits.gone(name, signal);
       return done;
     }
 
@@ -54,7 +66,7 @@ export class PolicyController {
     }
 
     // 3. Let the evaluation end first, within reason.
-    if (this.options.workloadQueue.depth > 0) {
+    if (this.options.workloadQueue.depth > 0 || this.options.caches.awaitsKinds(cached.record)) {
       const since = this.waitingSince.get(name) ?? this.options.now();
       this.waitingSince.set(name, since);
       if (this.options.now() - since < EVALUATION_LIMIT_MS) {
@@ -62,10 +74,17 @@ export class PolicyController {
       }
     }
     this.waitingSince.delete(name);
+    if (needsAdmission(cached.record) && this.admissionMayComeYet()) {
+      return requeueAfter(EVALUATION_POLL_MS);
+    }
 
-    // 4. Say what is.
+    // 4. What is approved follows the annotations.
+    const lookAgainAt = await this.options.permits.settle(cached, signal);
+
+    // 5. Say what is.
     await this.writeStatus(cached, this.conditionsOf(cached.record), signal);
-    return done;
+    const due = earliest(lookAgainAt, stageDueAt(this.options.rollouts.stages.stageOf(cached.record.uid)));
+    return due === undefined ? done : requeueAfter(Math.max(0, due - this.options.now()));
   }
 
   private async finish(cached: CachedPolicy, signal: AbortSignal): Promise<Outcome> {
@@ -142,20 +161,22 @@ export class PolicyController {
     const refusal = this.refusalOf(policy);
     const mesh = caches.meshFacts();
     const troubles = caches.troubles();
+    const kinds = caches.kindTroubles(policy);
+    const installed = kinds.absent.length === 0 ? undefined : `${kinds.absent.join(', ')}; looked at again when it is`;
     const held = caches.writesHeldBecause();
+    const halt = haltConditions(this.options.rollouts.stages.stageOf(policy.uid), counts, at);
     return [
       troubles.length > 0 && mesh.istio === 'Unknown' ? condition('Ready', 'FactsMissing', at, troubles.join('; '))
         : mesh.istio === 'Absent' && mesh.stated.injected === undefined ? condition('Ready', 'IstioAbsent', at)
-          : counts.matched === 0 ? condition('Ready', 'NoMatchingWorkloads', at)
+          : kinds.forbidden.length > 0 ? condition('Ready', 'FactsMissing', at, kinds.forbidden.join('; '))
+          : counts.matched === 0 ? condition('Ready', 'NoMatchingWorkloads', at, installed)
             : refusal !== undefined ? condition('Ready', refusal.reason, at, refusal.message)
               : policy.spec.suspend ? condition('Ready', 'Suspended', at)
                 : held !== undefined ? condition('Ready', 'Paused', at, held)
-                  : condition('Ready', 'Evaluated', at),
-      refusal !== undefined && counts.matched === counts.overridden ? condition('Compliant', 'Stalled', at) : compliance(counts, at),
-      counts.updating + counts.pending > 0
-        ? condition('Reconciling', 'RollingOut', at, `${counts.updating} rolling out, ${counts.pending} waiting`)
-        : condition('Reconciling', 'Settled', at),
-      refusal === undefined ? condition('Stalled', 'NotStalled', at) : condition('Stalled', refusal.reason, at, refusal.message),
+                  : condition('Ready', 'Evaluated', at, installed),
+      refusal !== undefined && counts.matched === counts.overridden ? condition('Compliant', 'Stalled', at) : halt?.compliant ?? compliance(counts, at),
+      halt !== undefined && counts.updating === 0 ? condition('Reconciling', 'Settled', at) : ridesAlong(policy, counts, at) ?? reconciling(counts, this.options.permits.waitsOf(policy), at),
+      refusal === undefined ? halt?.stalled ?? condition('Stalled', 'NotStalled', at) : condition('Stalled', refusal.reason, at, refusal.message),
       conflict(counts, ledger, policy, at),
     ];
   }
@@ -174,13 +195,25 @@ export class PolicyController {
     return undefined;
   }
 
-  private stalledBecause(policy: PolicyRecord): { reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec' | 'ProxyConfigKindAbsent'; message?: string } | undefined {
+  /** A webhook that is just starting is no news: every restart of the operator would say Stalled for a second. */
+  private admissionMayComeYet(): boolean {
+    if (this.options.admission().state !== 'Starting') {
+      this.admissionAwaitedSince = undefined;
+      return false;
+    }
+    this.admissionAwaitedSince ??= this.options.now();
+    return this.options.now() - this.admissionAwaitedSince < ADMISSION_START_MS;
+  }
+
+  private stalledBecause(policy: PolicyRecord): { reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec' | 'InvalidWindow' | 'KindUnknown' | 'ProxyConfigKindAbsent' | 'AdmissionRequired'; message?: string } | undefined {
     if (policy.stalled !== undefined) {
       return policy.stalled;
     }
-    return policy.intent.environment === 'ProxyConfig' && this.options.caches.proxyConfigState() === 'Absent'
-      ? { reason: 'ProxyConfigKindAbsent' }
-      : undefined;
+    if (policy.intent.environment === 'ProxyConfig' && this.options.caches.proxyConfigState() === 'Absent') {
+      return { reason: 'ProxyConfigKindAbsent' };
+    }
+    const { state, detail } = this.options.admission();
+    return needsAdmission(policy) && state !== 'Serving' ? { reason: 'AdmissionRequired', message: admissionRequired(policy, detail) } : undefined;
   }
 
   private async writeStatus(cached: CachedPolicy, news: readonly NewCondition[], signal: AbortSignal): Promise<void> {
@@ -188,17 +221,21 @@ export class PolicyController {
     const before = cached.raw.status;
     const time = new Date(now()).toISOString();
     const conditions = news.reduce<readonly Condition[]>((all, each) => setCondition(all, each, time), before?.conditions ?? []);
+    const counts = ledger.countsOf(cached.record.name);
+    const rollout = rolloutStatus(cached.record, this.options.rollouts.stages.stageOf(cached.record.uid), counts, before?.rollout, now());
     const status: SidecarDrainPolicyStatus = {
       observedGeneration: cached.record.generation,
+      planHash: this.options.permits.planHashOf(cached.record.name),
       conditions,
-      workloads: ledger.countsOf(cached.record.name),
+      workloads: counts,
+      ...(rollout === undefined ? {} : { rollout }),
       attention: ledger.attentionOf(cached.record.name),
     };
     if (before !== undefined && JSON.stringify(canonical(before)) === JSON.stringify(canonical(status))) {
       return;
     }
     try {
-      await this.options.client.mergePatch(cached.resource, policyObject(cached.record), { apiVersion: cached.resource.apiVersion, kind: cached.resource.kind, status }, {
+      await this.options.client.mergePatch(cached.resource, policyObject(cached.record), { apiVersion: cached.resource.apiVersion, kind: cached.resource.kind, status: rollout === undefined ? { ...status, rollout: null } : { ...status, rollout: { ...ABSENT, ...rollout } } }, {
         subresource: 'status', fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal,
       });
     } catch (error) {
@@ -227,8 +264,25 @@ export class PolicyController {
   }
 }
 
+/** A merge patch leaves what it does not name: what is gone has to be named. */
+const ABSENT = { healthySince: null, soaked: null, haltedBy: null };
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a ?? b : Math.min(a, b);
+}
+
 function hasFinalizer(cached: CachedPolicy): boolean {
   return cached.raw.metadata.finalizers?.includes(FINALIZER) === true;
+}
+
+/** What waits for a person or for a time is not under way: tools that wait for a policy to be done must not wait for that. */
+function reconciling(counts: Counts, waits: Waits | undefined, at: number): NewCondition {
+  const moving = counts.updating + counts.pending - (waits?.workloads ?? 0) > 0;
+  if (moving) {
+    const message = `${counts.updating} rolling out, ${counts.pending} waiting`;
+    return condition('Reconciling', 'RollingOut', at, waits === undefined ? message : `${message}; ${waits.message}`);
+  }
+  return waits === undefined ? condition('Reconciling', 'Settled', at) : condition('Reconciling', waits.reason, at, waits.message);
 }
 
 function compliance(counts: Counts, at: number): NewCondition {

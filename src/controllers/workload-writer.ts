@@ -29,21 +29,25 @@ export class WorkloadWriter {
   }
 
   async apply(
-    workload: Workload, state: WorkloadState | undefined, policy: PolicyRecord, values: ManagedValues, reverts: number | undefined, signal: AbortSignal,
+    workload: Workload, state: WorkloadState | undefined, policy: PolicyRecord, values: ManagedValues, reverts: number | undefined, signal: AbortSignal, adopting = false,
   ): Promise<Written> {
     const resource = this.options.caches.resourceOf(workload.kind);
     if (resource === undefined) {
       throw new TerminalError('KIND_UNKNOWN', `kind ${workload.kind} is not watched`);
     }
     const limits = limitsOf(policy);
+    const intent = intentKey(policy.intent);
+    // No pod restarts for an adoption: the last rollout of ours stays the one that it was.
+    const at = adopting ? state?.at : new Date(this.options.now()).toISOString();
     const next = nextState({
       ...(state === undefined ? {} : { previous: state }),
       workload, values,
       policy: { name: policy.name, uid: policy.uid },
-      intent: intentKey(policy.intent),
+      intent,
       onDelete: policy.spec.onDelete,
       ...(limits.strategy === 'Waves' ? { maxConcurrent: limits.maxConcurrent } : {}),
-      at: new Date(this.options.now()).toISOString(),
+      ...(at === undefined ? {} : { at }),
+      adopted: adopting && (state?.intent !== intent || state.adopted === true),
       ...(reverts === undefined ? {} : { reverts }),
     });
     return await this.options.client.apply<Written>(resource, workload, buildApply(workload, values, next), {

@@ -1,20 +1,28 @@
+import type { CountDelivered } from '../drain/admit/index.ts';
 import { workloadKey, type Seconds, type Workload } from '../drain/model/workload.ts';
 import { assess, type Assessment, type AssessInput } from '../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../drain/plan/decide.ts';
+import { intentKey } from '../drain/plan/intent.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import { writtenValuesStand, type WorkloadState } from '../drain/restore/state.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps, Rolling } from '../drain/rollout/gate.ts';
+import type { Stage } from '../drain/rollout/stage.ts';
 import type { ManagedValues } from '../drain/template/index.ts';
 import type { EventRecorder, KubeClient, Logger } from '../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
 import { GiveBack } from './give-back.ts';
-import { entriesOf, type Ledger } from './ledger.ts';
+import { entriesOf, type Ledger, type LedgerEntry } from './ledger.ts';
+import type { Permits, Refusal } from './permits.ts';
 import type { OperatorMetrics } from './metrics.ts';
+import type { Candidate } from './places.ts';
 import { Rollouts } from './rollouts.ts';
 import { limitsOf, stateOf, subjectOf } from './workload-record.ts';
 import { WorkloadWriter } from './workload-writer.ts';
+
+/** A timer holds 24 days at most; a look a day costs nothing. */
+const LONGEST_WAIT_MS = 24 * 60 * 60_000;
 
 export interface WorkloadControllerOptions {
   readonly client: KubeClient;
@@ -26,6 +34,7 @@ export interface WorkloadControllerOptions {
   readonly metrics: OperatorMetrics;
   readonly caps: OperatorCaps;
   readonly patience: Patience;
+  readonly permits: Permits;
   /** Milliseconds until the policies have been quiet for a moment; 0 where they are. */
   readonly policiesSettleInMs: () => number;
   readonly operatorNamespace: string;
@@ -33,6 +42,12 @@ export interface WorkloadControllerOptions {
   readonly unboundedTenants: boolean;
   readonly now: () => number;
   readonly ownProxyConfig: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
+  /** Counts the pods of policies with delivery: Admission. */
+  readonly countDelivered: CountDelivered;
+  /** The admission webhook can be called. */
+  readonly admissionServes: () => boolean;
+  /** The waves of a policy have come to another stage. */
+  readonly onTurn: (policy: string) => void;
   /** Told of the environment that a workload needs from a ProxyConfig resource. */
   readonly onDecision: (workload: Workload, assessment: Assessment) => void;
 }
@@ -49,7 +64,8 @@ export class WorkloadController {
   constructor(options: WorkloadControllerOptions) {
     this.options = options;
     this.rollouts = new Rollouts({
-      caches: options.caches, caps: options.caps, ask: (key) => { options.queue.add(key); }, echoed: (key) => { options.queue.defer(key); },
+      caches: options.caches, caps: options.caps, now: options.now, onTurn: (policy, before, after) => { this.turned(policy, before, after); },
+      ask: (key) => { options.queue.add(key); }, askAfter: (key, ms) => { options.queue.addAfter(key, ms); }, echoed: (key) => { options.queue.defer(key); },
     });
     this.writer = new WorkloadWriter(options);
     this.giveBack = new GiveBack({ ...options, rollouts: this.rollouts, writer: this.writer });
@@ -64,6 +80,7 @@ export class WorkloadController {
       ledger.forget(key);
       this.undoneSince.delete(key);
       this.giveBack.forget(key);
+      this.options.permits.forget(key);
       this.rollouts.forget(key);
       return done;
     }
@@ -82,28 +99,31 @@ export class WorkloadController {
       policies: caches.policyRecords(workload.namespace),
       ...(exemption === undefined ? {} : { exemption }),
       unboundedTenants: this.options.unboundedTenants,
-      hold: caches.exemptions.isLost(),
       operatorNamespace: this.options.operatorNamespace,
       ownProxyConfig: this.options.ownProxyConfig,
       patience: this.patienceWith(key, workload, state),
+      countDelivered: this.options.countDelivered,
     });
     this.options.onDecision(workload, assessment);
 
     // 3. Account for what was found, before anything is done about it.
     const held = caches.writesHeldBecause() ?? this.giveBack.heldByStalled(state);
-    ledger.record(key, entriesOf(assessment, held));
+    ledger.record(key, this.withHalt(key, entriesOf(assessment, held), assessment));
     this.warn(workload, assessment);
+    const due = state !== undefined && this.giveBack.isDue(key, workload, state, assessment);
+    this.options.permits.note(workload, state, assessment, due);
 
     // 4. Write, give back, or leave.
     const decision = assessment.governing?.decision;
-    if (decision?.write !== undefined && assessment.governing !== undefined) {
+    if (decision?.write !== undefined && decision.carrier === undefined && assessment.governing !== undefined) {
       return held === undefined ? await this.enforce(workload, state, assessment, assessment.governing, signal) : done;
     }
     if (state !== undefined && decision?.adopt !== undefined && assessment.governing !== undefined) {
       return held === undefined ? await this.adopt(workload, state, assessment.governing.policy, decision.adopt, signal) : done;
     }
-    if (state !== undefined && this.giveBack.isDue(key, workload, state, assessment)) {
-      return held === undefined ? await this.giveBack.run(workload, state, signal) : done;
+    if (state !== undefined && due) {
+      const refusal = held === undefined ? this.options.permits.mayGiveBack(workload, state) : undefined;
+      return held !== undefined ? done : refusal !== undefined ? this.refused(key, refusal) : await this.giveBack.run(workload, state, signal);
     }
     return this.laterLook(key, decision?.notBefore);
   }
@@ -128,21 +148,26 @@ export class WorkloadController {
     if (values === undefined) {
       return done;
     }
-    const me: Rolling = { workload: key, policy: policy.name, namespace: workload.namespace };
     const limits = limitsOf(policy);
+    const candidate: Candidate = { me: rollingOf(workload, policy), limits, uid: policy.uid };
     const settling = limits.strategy === 'Waves' ? this.options.policiesSettleInMs() : 0;
     if (settling > 0) {
       this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: '', message: 'waits: policies have just changed' }));
       return requeueAfter(settling);
     }
-    const turn = this.rollouts.mayStart(key, { me, limits }, workload);
-    if (turn !== undefined) {
-      this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: '', message: turn }));
+    const refusal = this.options.permits.mayWrite(policy, key);
+    if (refusal !== undefined) {
+      this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: refusal.reason, message: refusal.because }));
+      return this.refused(key, refusal);
+    }
+    const wait = this.rollouts.mayStart(key, candidate, workload);
+    if (wait !== undefined) {
+      this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: wait.reason, message: wait.because }));
       return done;
     }
-    this.rollouts.start(me);
+    this.rollouts.start(candidate, workload, intentKey(policy.intent));
     try {
-      this.rollouts.noteWrite(key, await this.writer.apply(workload, state, policy, values, decision.reverts, signal), me);
+      this.rollouts.noteWrite(key, await this.writer.apply(workload, state, policy, values, decision.reverts, signal), candidate.me);
     } catch (error) {
       this.rollouts.release(key);
       return this.writer.failed(workload, error, (message) => {
@@ -160,14 +185,46 @@ export class WorkloadController {
   /** The workload passes to another policy, or remembers an older wish of its own: the state is written, no pod restarts. */
   private async adopt(workload: Workload, state: WorkloadState, policy: PolicyRecord, values: ManagedValues, signal: AbortSignal): Promise<Outcome> {
     const key = workloadKey(workload);
+    const refusal = this.options.permits.mayAdopt(policy, key);
+    if (refusal !== undefined) {
+      return this.refused(key, refusal);
+    }
     try {
-      this.rollouts.noteWrite(key, await this.writer.apply(workload, state, policy, values, state.reverts, signal), { workload: key, policy: policy.name, namespace: workload.namespace });
+      this.rollouts.noteWrite(key, await this.writer.apply(workload, state, policy, values, state.reverts, signal, true), rollingOf(workload, policy));
     } catch (error) {
       return this.writer.failed(workload, error);
     }
     this.options.metrics.written(policy.name, 'adopt');
     this.options.logger.info('workload adopted by its policy, nothing to change', { workload: key, policy: policy.name, from: state.policy.name });
     return done;
+  }
+
+  /** It takes no place while it may not be written; where the time is known when it may, it is looked at again then. */
+  private refused(key: string, { lookAgainAt }: Refusal): Outcome {
+    this.rollouts.stopWaiting(key);
+    return lookAgainAt === undefined ? done : requeueAfter(Math.min(LONGEST_WAIT_MS, Math.max(0, lookAgainAt - this.options.now())));
+  }
+
+  /** A workload that halts its policy is one that somebody has to look at, whatever is decided about it. */
+  private withHalt(key: string, entries: Map<string, LedgerEntry>, { governing }: Assessment): Map<string, LedgerEntry> {
+    const halt = this.rollouts.haltOf(key);
+    const outcome = governing?.decision.outcome;
+    return halt !== undefined && governing !== undefined && (outcome === 'Updating' || outcome === 'Compliant')
+      ? entries.set(governing.policy.name, { outcome: 'Failed', reason: 'RolloutStuck', message: halt.message })
+      : entries;
+  }
+
+  private turned(policy: string, before: Stage | undefined, after: Stage): void {
+    const { caches, recorder, logger } = this.options;
+    this.options.onTurn(policy);
+    if (before?.phase === after.phase && before.halt?.message === after.halt?.message) {
+      return;
+    }
+    logger.info('the waves of a policy have come to another stage', { policy, stage: after.phase, ...(after.halt === undefined ? {} : { because: after.halt.message }) });
+    const culprit = after.halt === undefined ? undefined : caches.workload(after.halt.workload);
+    if (culprit !== undefined && after.halt !== undefined) {
+      recorder.event(subjectOf(culprit), 'Warning', 'RolloutHalted', `Policy ${policy} changes no other workload: ${after.halt.message}`);
+    }
   }
 
   private laterLook(key: string, notBefore: number | undefined): Outcome {
@@ -185,4 +242,8 @@ export class WorkloadController {
       this.options.recorder.event(subjectOf(workload), 'Warning', decision.reason ?? decision.outcome, `Policy ${decision.policy ?? ''}: ${decision.message}`);
     }
   }
+}
+
+function rollingOf(workload: Workload, policy: PolicyRecord): Rolling {
+  return { workload: workloadKey(workload), policy: policy.name, namespace: workload.namespace, pods: workload.rollout.replicas };
 }

@@ -1,7 +1,7 @@
 // Giving back: what stood there before the first write, whatever happened in between, and a finalizer that never hangs.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { installMesh } from '../support/mesh.ts';
-import { deployment, fixed, policyPath, startScene, staysSo, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import { deployment, fixed, policyPath, startScene, staysSo, waves, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
 
 jest.setTimeout(120_000);
 
@@ -51,7 +51,7 @@ async function given(prefix: string, policyMore: Record<string, unknown> = {}): 
 
 /** Deletes a policy whose only workload is paused, which is waited for. */
 async function stickFast(): Promise<{ namespace: string; before: WorkloadObject; deletedAt: number; goneAt: Promise<number> }> {
-  const { namespace, before } = await given('minute', { rollout: { strategy: 'Waves', waves: { maxConcurrent: 1 } } });
+  const { namespace, before } = await given('minute', waves(1));
   await scene.cluster.kubectlOk(['rollout', 'pause', '-n', namespace, 'deployment/web']);
   const deletedAt = Date.now();
   await scene.deletePolicy('minute');

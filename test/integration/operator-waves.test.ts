@@ -2,7 +2,7 @@
 // one cluster never write side by side.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startOperator, type OperatorHandle } from '../support/operator.ts';
-import { deployment, eventually, fixed, policyPath, startScene, staysSo, type KubeObject, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import { deployment, eventually, fixed, policyPath, startScene, staysSo, waves, type KubeObject, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
 
 jest.setTimeout(180_000);
 
@@ -69,10 +69,6 @@ async function many(namespace: string, count: number): Promise<string[]> {
   await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name))));
   await Promise.all(names.map(async (name) => { await scene.rolledOut(namespace, name); }));
   return names;
-}
-
-function waves(maxConcurrent: number): Record<string, unknown> {
-  return { rollout: { strategy: 'Waves', waves: { maxConcurrent } } };
 }
 
 describe('waves', () => {

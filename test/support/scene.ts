@@ -31,6 +31,10 @@ export interface PolicyObject extends KubeObject {
     readonly observedGeneration?: number;
     readonly conditions?: readonly Condition[];
     readonly workloads?: Readonly<Record<string, number>>;
+    readonly rollout?: {
+      readonly phase: string; readonly intent: string; readonly since?: string; readonly healthySince?: string; readonly soaked?: boolean;
+      readonly haltedBy?: { readonly workload: string; readonly message: string };
+    };
     readonly attention?: readonly { namespace: string; kind: string; name: string; reason: string; message: string }[];
   };
 }
@@ -209,8 +213,10 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   }
 }
 
+/** `namespace/name` is a namespaced policy. */
 export function policyPath(name: string): string {
-  return `/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies/${name}`;
+  const [namespace, tail] = name.split('/');
+  return `/apis/sidecardrain.io/v1alpha1/${tail === undefined ? `sidecardrainpolicies/${name}` : `namespaces/${namespace}/namespacedsidecardrainpolicies/${tail}`}`;
 }
 
 export function workloadPath(namespace: string, name: string, plural = 'deployments'): string {
@@ -218,7 +224,10 @@ export function workloadPath(namespace: string, name: string, plural = 'deployme
 }
 
 export function policy(name: string, spec: object): object {
-  return { apiVersion: 'sidecardrain.io/v1alpha1', kind: 'SidecarDrainPolicy', metadata: { name }, spec };
+  const [namespace, tail] = name.split('/');
+  const apiVersion = 'sidecardrain.io/v1alpha1';
+  return tail === undefined ? { apiVersion, kind: 'SidecarDrainPolicy', metadata: { name }, spec }
+    : { apiVersion, kind: 'NamespacedSidecarDrainPolicy', metadata: { namespace, name: tail }, spec };
 }
 
 /** A policy that enforces a fixed drain of 30 s on one namespace, all workloads at once. */
@@ -227,6 +236,11 @@ export function fixed(namespace: string, more: Record<string, unknown> = {}): Re
     enforcement: 'Enforce', match: { namespaceSelector: inNamespace(namespace) }, drain: { mode: 'Fixed', duration: '30s' },
     rollout: { strategy: 'Immediate' }, ...more,
   };
+}
+
+/** Waves without canaries, bounded by maxConcurrent alone unless more is said. */
+export function waves(maxConcurrent: number, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { rollout: { strategy: 'Waves', waves: { maxConcurrent, maxPerNamespace: 100, maxPods: 10_000, canary: 0, ...more } } };
 }
 
 export function inNamespace(namespace: string): object {

@@ -3,14 +3,18 @@
 {{- define "sidecar-drain-operator.rules.cluster" -}}
 # The policies: patch sets and removes the finalizer.
 - apiGroups: [sidecardrain.io]
-  resources: [sidecardrainpolicies]
+  resources: [sidecardrainpolicies, namespacedsidecardrainpolicies]
   verbs: [get, list, watch, patch]
 - apiGroups: [sidecardrain.io]
-  resources: [sidecardrainpolicies/finalizers]
+  resources: [sidecardrainpolicies/finalizers, namespacedsidecardrainpolicies/finalizers]
   verbs: [update]
 - apiGroups: [sidecardrain.io]
-  resources: [sidecardrainpolicies/status]
+  resources: [sidecardrainpolicies/status, namespacedsidecardrainpolicies/status, drainexemptions/status]
   verbs: [patch, update]
+# Who is exempt.
+- apiGroups: [sidecardrain.io]
+  resources: [drainexemptions]
+  verbs: [get, list, watch]
 # Selecting: the labels of namespaces.
 - apiGroups: [""]
   resources: [namespaces]
@@ -19,6 +23,28 @@
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [get, list, watch, patch]
+# Read once at the start, to find values of ours, and watched while a policy names CronJob.
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [get, list, watch, patch]
+# Watched only while a policy names ReplicaSet or Job: they are reported and never written.
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch]
+# As with CronJob, where Argo Rollouts or OpenKruise are installed. Without them the rules do nothing.
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [get, list, watch, patch]
+- apiGroups: [apps.kruise.io]
+  resources: [clonesets]
+  verbs: [get, list, watch, patch]
+# Waves wait while a budget allows no disruption.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch]
 # Only policies with environment: ProxyConfig write these.
 - apiGroups: [networking.istio.io]
   resources: [proxyconfigs]
@@ -50,6 +76,11 @@
   resources: [configmaps]
   resourceNames: [sidecar-drain-operator]
   verbs: [get, list, watch]
+# What was approved (rollout.approval, and large withdrawals) is kept in ConfigMaps here. Their names cannot be listed
+# beforehand, because each is of one policy and one plan.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, create, patch, delete]
 {{- end }}
 
 {{- define "sidecar-drain-operator.rules.istio" -}}
@@ -60,10 +91,10 @@
 
 {{- define "sidecar-drain-operator.rules.viewer" -}}
 - apiGroups: [sidecardrain.io]
-  resources: [sidecardrainpolicies]
+  resources: [sidecardrainpolicies, namespacedsidecardrainpolicies, drainexemptions]
   verbs: [get, list, watch]
 - apiGroups: [sidecardrain.io]
-  resources: [sidecardrainpolicies/status]
+  resources: [sidecardrainpolicies/status, namespacedsidecardrainpolicies/status, drainexemptions/status]
   verbs: [get]
 {{- end }}
 
@@ -73,5 +104,14 @@
   verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [sidecardrain.io]
   resources: [sidecardrainpolicies/status]
+  verbs: [get]
+{{- end }}
+
+{{- define "sidecar-drain-operator.rules.tenant" -}}
+- apiGroups: [sidecardrain.io]
+  resources: [namespacedsidecardrainpolicies, drainexemptions]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [sidecardrain.io]
+  resources: [namespacedsidecardrainpolicies/status, drainexemptions/status]
   verbs: [get]
 {{- end }}

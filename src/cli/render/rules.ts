@@ -9,9 +9,15 @@ import { longestPromised } from '../../drain/plan/promise.ts';
 import { WORKLOAD_KINDS, workloadKind } from '../../drain/template/index.ts';
 import { ANNOTATION_OF } from './annotations.ts';
 
+/** The kinds that policies like these write to. */
 function kindsOf(policies: readonly PolicyRecord[]): string[] {
   const kinds = new Set(policies.flatMap((policy) => policy.spec.match.kinds));
-  return WORKLOAD_KINDS.map((adapter) => adapter.kind).filter((kind) => kinds.has(kind as never));
+  return WORKLOAD_KINDS.filter((adapter) => kinds.has(adapter.kind) && adapter.reportedOnly !== true).map((adapter) => adapter.kind);
+}
+
+/** Those of apps/v1: the rules of an admission policy speak of spec.template and of its schema. */
+function admittedKinds(policy: PolicyRecord): string[] {
+  return kindsOf([policy]).filter((kind) => workloadKind(kind, 'apps/v1') !== undefined);
 }
 
 function groupOf(kind: string): string {
@@ -31,21 +37,25 @@ ${stringify({ spec }, { lineWidth: 0 })}`;
 
 /** What goes into a Flux HelmRelease; a Kustomization needs nothing for fields that are not in Git. */
 export function flux(policies: readonly PolicyRecord[]): string {
-  const rules = kindsOf(policies).map((kind) => ({ paths: fieldPointers(policies), target: { kind } }));
+  const rules = kindsOf(policies).map((kind) => ({ paths: fieldPointers(policies, templatePointer(kind)), target: { kind } }));
   return `# Merge into the spec of each HelmRelease with drift detection. A Flux Kustomization applies on the server side and
 # leaves alone what is not in Git, so it needs no rule. A field that stands in Git is Git's: change it there
 # (sidecar-drain render).
 ${stringify({ spec: { driftDetection: { mode: 'enabled', ignore: rules } } }, { lineWidth: 0 })}`;
 }
 
+function templatePointer(kind: string): string {
+  return `/${workloadKind(kind)?.templatePath.join('/') ?? 'spec/template'}`;
+}
+
 /** JSON pointers of everything that a policy like these may write, and of the operator's own note on the workload. */
-function fieldPointers(policies: readonly PolicyRecord[]): string[] {
-  const annotation = (name: string): string => `/spec/template/metadata/annotations/${name.replaceAll('/', '~1')}`;
+function fieldPointers(policies: readonly PolicyRecord[], template: string): string[] {
+  const annotation = (name: string): string => `${template}/metadata/annotations/${name.replaceAll('/', '~1')}`;
   const hooks = policies.some((policy) => policy.intent.strategy === 'PreStopHook');
   return [
-    '/spec/template/spec/terminationGracePeriodSeconds',
+    `${template}/spec/terminationGracePeriodSeconds`,
     annotation(ANNOTATION_OF.proxyConfig),
-    ...(hooks ? [annotation(ANNOTATION_OF.statsSuffixes), '/spec/template/spec/containers'] : []),
+    ...(hooks ? [annotation(ANNOTATION_OF.statsSuffixes), `${template}/spec/containers`] : []),
     ...(policies.some((policy) => policy.intent.form === 'Native') ? [annotation(ANNOTATION_OF.nativeSidecar)] : []),
     ...(policies.some((policy) => policy.intent.environment === 'ProxyConfig') ? [annotation(ANNOTATION_OF.proxyConfigMark)] : []),
     `/metadata/annotations/${STATE_ANNOTATION.replace('/', '~1')}`,
@@ -57,8 +67,8 @@ function fieldPointers(policies: readonly PolicyRecord[]): string[] {
  * checks the lower bound that holds for all of them: the grace period covers what was promised.
  */
 export function validatingAdmissionPolicies(policies: readonly PolicyRecord[]): string {
-  const documents = policies.flatMap((policy) => [admissionPolicy(policy), binding(policy)]);
-  return `# Checks what CEL can: the least grace period that the promise needs, whatever the sidecar. Needs Kubernetes 1.30 or newer.
+  const documents = policies.filter((policy) => admittedKinds(policy).length > 0).flatMap((policy) => [admissionPolicy(policy), binding(policy)]);
+  return `# Checks what CEL can: the least grace period that the promise needs, whatever the sidecar, for kinds of apps/v1. Needs Kubernetes 1.30 or newer.
 # The binding warns; set validationActions to [Deny] where the values are kept in Git and nothing else may come in.
 ${documents.map((document) => stringify(document, { lineWidth: 0 })).join('---\n')}`;
 }
@@ -82,8 +92,8 @@ function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
       matchConstraints: {
         namespaceSelector: spec.match.namespaceSelector,
         resourceRules: [{
-          apiGroups: [...new Set(kindsOf([policy]).map(groupOf))], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'],
-          resources: kindsOf([policy]).map((kind) => workloadKind(kind)?.plural ?? ''),
+          apiGroups: [...new Set(admittedKinds(policy).map(groupOf))], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'],
+          resources: admittedKinds(policy).map((kind) => workloadKind(kind)?.plural ?? ''),
         }],
       },
       matchConditions: matchConditions(policy),

@@ -14,6 +14,13 @@ export const PRE_STOP_ANNOTATION = 'sidecardrain.io/pre-stop';
 /** On a workload, never in its template: what stood there before us, and by which policy we wrote. */
 export const STATE_ANNOTATION = 'sidecardrain.io/state';
 
+/** On a policy: the hash of the plan that may be written, with `approval: Required`. */
+export const APPROVED_PLAN_ANNOTATION = 'sidecardrain.io/approved-plan';
+/** On a policy: the hash of the withdrawal that may be carried out although it is a large one. */
+export const APPROVED_WITHDRAWAL_ANNOTATION = 'sidecardrain.io/approved-withdrawal';
+/** On the ConfigMaps in the operator's namespace that keep what was approved: the policy's uid. */
+export const APPROVAL_LABEL = 'sidecardrain.io/approval-of';
+
 /** The ConfigMap in the operator's namespace that stops every write when it says `paused: "true"`. */
 export const OFF_SWITCH_CONFIG_MAP = 'sidecar-drain-operator';
 
@@ -27,6 +34,11 @@ export const STATS_SUFFIXES_ANNOTATION = 'sidecar.istio.io/statsInclusionSuffixe
  * nothing for it, so with `environment: ProxyConfig` the template carries this mark.
  */
 export const PROXY_CONFIG_MARK_ANNOTATION = 'sidecardrain.io/proxy-config';
+/**
+ * On a pod under `delivery: Admission`: the key of the policy's wish that it was given at its creation. A label, so that
+ * the operator can watch such pods alone.
+ */
+export const DELIVERED_LABEL = 'sidecardrain.io/delivered';
 export const REVISION_LABEL = 'istio.io/rev';
 
 /** Namespaces that no policy ever touches, whatever it selects; Istio's root namespace joins them at run time. */

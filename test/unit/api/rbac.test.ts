@@ -38,11 +38,14 @@ function roleNamed(kind: string, name: string, namespace?: string): Role {
 describe('the permissions of the operator', () => {
   it('are these in the whole cluster', () => {
     expect(permissions(roleNamed('ClusterRole', 'sidecar-drain-operator'))).toEqual([
+      'clonesets.apps.kruise.io: get list watch patch',
+      'cronjobs.batch: get list watch patch',
       'daemonsets.apps: get list watch patch',
       'deployments.apps: get list watch patch',
       'drainexemptions.sidecardrain.io: get list watch',
       'drainexemptions/status.sidecardrain.io: patch update',
       'events: create patch',
+      'jobs.batch: get list watch',
       'mutatingwebhookconfigurations.admissionregistration.k8s.io: get list watch',
       'namespacedsidecardrainpolicies.sidecardrain.io: get list watch patch',
       'namespacedsidecardrainpolicies/finalizers.sidecardrain.io: update',
@@ -50,6 +53,8 @@ describe('the permissions of the operator', () => {
       'namespaces: get list watch',
       'nodes: get list watch',
       'proxyconfigs.networking.istio.io: get list watch create patch delete',
+      'replicasets.apps: get list watch',
+      'rollouts.argoproj.io: get list watch patch',
       'sidecardrainpolicies.sidecardrain.io: get list watch patch',
       'sidecardrainpolicies/finalizers.sidecardrain.io: update',
       'sidecardrainpolicies/status.sidecardrain.io: patch update',

@@ -195,7 +195,7 @@ describe('what it shows', () => {
   });
 
   it('needs no permission beyond those of config/, and forgets the series of a policy that is gone', async () => {
-    const denied = scene.operator.lines.filter((line) => /403|[Ff]orbid/.test(JSON.stringify(line)));
+    const denied = scene.operator.lines.filter((line) => /\b403\b|[Ff]orbid/.test(JSON.stringify(line)));
     expect(denied).toEqual([]);
     await scene.cluster.client.call('DELETE', policyPath('metrics'));
     await scene.gone('metrics');

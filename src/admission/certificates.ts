@@ -118,6 +118,7 @@ const FIRST_PROPAGATION_MS = 1_000;
 /** Renewed after this part of its life, so that a failed renewal has the rest of it to be mended. */
 const RENEW_AFTER = 2 / 3;
 const RETRY_MS = 5_000;
+const RENEWAL_RETRY_MS = 60_000;
 
 /**
  * An authority and a certificate of this replica's own, in memory only: no Secret is read or written, so the operator needs
@@ -166,11 +167,10 @@ export class SelfManagedCertificates implements Certificates {
       if (signal.aborted || this.clock.now() < renewAt) {
         continue;
       }
-      this.next = this.issue();
+      this.next ??= this.issue();
       const { kept } = await publish();
-      await sleep(this.clock, this.within(kept ? PROPAGATION_MS : RETRY_MS), signal);
+      await sleep(this.clock, this.within(kept ? PROPAGATION_MS : RENEWAL_RETRY_MS), signal);
       if (signal.aborted || !(kept || this.isAboutToExpire())) {
-        // Tried again with another one; this one's authority was perhaps never entered.
         continue;
       }
       this.current = this.next;

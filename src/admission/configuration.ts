@@ -22,6 +22,8 @@ const configurations = defineResource({
 
 /** Policies come in groups; the bundle of a replica comes with its start. */
 const SETTLE_MS = 200;
+/** Somebody puts it back each time: we do not give in, but nor do we keep two writers busy. */
+const FIGHT = { writes: 10, withinMs: 60_000, settleMs: 10_000 };
 const RETRY_MS = 2_000;
 const RETRY_MAX_MS = 60_000;
 /** Looked at this often without any news: expired authorities go. */
@@ -79,6 +81,7 @@ export class WebhookConfiguration {
   private readonly abort = new AbortController();
   private timer: TimerHandle | undefined;
   private failures = 0;
+  private writes: number[] = [];
   private running: Promise<unknown> = Promise.resolve();
   private said = '';
 
@@ -100,7 +103,9 @@ export class WebhookConfiguration {
 
   /** Something that decides about the content has changed. */
   changed(): void {
-    this.lookIn(SETTLE_MS);
+    const since = this.clock.monotonic() - FIGHT.withinMs;
+    this.writes = this.writes.filter((at) => at > since);
+    this.lookIn(this.writes.length < FIGHT.writes ? SETTLE_MS : FIGHT.settleMs);
   }
 
   /** Looks now, and says how it stands afterwards. One look at a time. */
@@ -158,6 +163,7 @@ export class WebhookConfiguration {
         }
         try {
           await client.mergePatch(configurations, { name: WEBHOOK_CONFIGURATION }, patch, { ...call, fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'never', signal });
+          this.writes.push(this.clock.monotonic());
           this.logger.info('the webhook configuration was written', { webhooks: (patch.webhooks as unknown[] | undefined)?.length });
           return { kept: true };
         } catch (error) {

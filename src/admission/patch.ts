@@ -7,7 +7,7 @@ import type { JsonPatchOperation } from '../drain/restore/index.ts';
  * patch of ours would stand in somebody's way, so it is tried here first.
  */
 export function patchProblem(object: unknown, patch: readonly JsonPatchOperation[]): string | undefined {
-  const root = { '': structuredClone(object) };
+  const root = { '': copyOf(object) };
   for (const operation of patch) {
     const problem = applyOne(root, operation);
     if (problem !== undefined) {
@@ -30,6 +30,11 @@ function applyOne(root: object, operation: JsonPatchOperation): string | undefin
   return Array.isArray(parent) ? applyToArray(parent, last, operation) : applyToRecord(parent, last, operation);
 }
 
+/** All of this came as JSON and goes as JSON. */
+function copyOf(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
+
 function childOf(parent: unknown, key: string): unknown {
   return typeof parent === 'object' && parent !== null && Object.hasOwn(parent, key) ? (parent as Record<string, unknown>)[key] : undefined;
 }
@@ -50,7 +55,7 @@ function applyToRecord(parent: unknown, key: string, operation: JsonPatchOperati
       return undefined;
     case 'add':
     case 'replace':
-      record[key] = structuredClone(operation.value);
+      record[key] = copyOf(operation.value);
       return undefined;
   }
 }
@@ -67,10 +72,10 @@ function applyToArray(parent: unknown[], key: string, operation: JsonPatchOperat
       parent.splice(index, 1);
       return undefined;
     case 'add':
-      parent.splice(index, 0, structuredClone(operation.value));
+      parent.splice(index, 0, copyOf(operation.value));
       return undefined;
     case 'replace':
-      parent[index] = structuredClone(operation.value);
+      parent[index] = copyOf(operation.value);
       return undefined;
   }
 }

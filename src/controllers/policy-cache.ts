@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../api/kubernetes.ts';
 import type { NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../api/policy.ts';
+import { withKnownKinds } from '../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../drain/plan/policies.ts';
 import { Reflector, type KubeClient, type Logger, type ReflectorMetrics, type ReflectorState, type Resource } from '../kube/index.ts';
 import { namespacedPolicies, policies } from './resources.ts';
@@ -20,6 +21,8 @@ export interface PolicyCacheOptions {
   readonly metrics?: ReflectorMetrics;
   /** How often a kind that is not installed is looked for. */
   readonly absentLookMs: number;
+  /** The kinds of workloads that a policy may name. */
+  readonly knownKinds: ReadonlySet<string>;
   readonly onPolicy: (name: string, before: PolicyRecord | undefined, after: PolicyRecord | undefined) => void;
 }
 
@@ -32,7 +35,7 @@ export class PolicyCache {
   private readonly namespaced: Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>;
   readonly store: { get(name: string): CachedPolicy | undefined; values(): IterableIterator<CachedPolicy>; readonly size: number };
 
-  constructor({ client, logger, metrics, absentLookMs, onPolicy }: PolicyCacheOptions) {
+  constructor({ client, logger, metrics, absentLookMs, knownKinds, onPolicy }: PolicyCacheOptions) {
     const common = { client, logger, ...(metrics === undefined ? {} : { metrics }), timings: { absentMaxMs: absentLookMs } };
     const handlers = {
       onAdd: (name: string, cached: CachedPolicy) => { onPolicy(name, undefined, cached.record); },
@@ -46,11 +49,11 @@ export class PolicyCache {
     };
     this.cluster = new Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>({
       ...common, resource: policies, onStateChange: onStateChange(policies.kind), handlers,
-      project: (raw) => ({ record: readPolicy(raw), raw: withoutManagedFields(raw), resource: policies }),
+      project: (raw) => ({ record: withKnownKinds(readPolicy(raw), knownKinds), raw: withoutManagedFields(raw), resource: policies }),
     });
     this.namespaced = new Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>({
       ...common, resource: namespacedPolicies, onStateChange: onStateChange(namespacedPolicies.kind), handlers,
-      project: (raw) => ({ record: readNamespacedPolicy(raw), raw: withoutManagedFields(raw), resource: namespacedPolicies }),
+      project: (raw) => ({ record: withKnownKinds(readNamespacedPolicy(raw), knownKinds), raw: withoutManagedFields(raw), resource: namespacedPolicies }),
     });
     const { cluster, namespaced } = this;
     this.store = {

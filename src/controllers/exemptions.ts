@@ -34,9 +34,9 @@ export class ExemptionCache {
     this.reflector = new Reflector<DrainExemption & KubernetesObject, CachedExemption>({
       client, logger, resource: exemptions, timings: { absentMaxMs: absentLookMs }, ...(metrics === undefined ? {} : { metrics }),
       project: (raw) => ({ record: readExemption(raw), ...(raw.status === undefined ? {} : { status: raw.status }) }),
-      onStateChange: () => {
-        if (this.isLost()) {
-          logger.warn('the kind DrainExemption was there and is no longer installed: whom it exempted is not known any more, so no policy writes until it is back or the operator has started anew');
+      onStateChange: (state) => {
+        if (state === 'Absent') {
+          logger.warn(`the kind DrainExemption is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`);
         }
       },
       handlers: {
@@ -69,15 +69,7 @@ export class ExemptionCache {
     return exemptionOf(workload, this.in(workload.namespace), now);
   }
 
-  /** The kind has been removed while the operator ran: its objects went without anybody having decided about each. */
-  isLost(): boolean {
-    return this.reflector.state === 'Absent' && this.hasBeenSeen;
-  }
-
-  private hasBeenSeen = false;
-
   private put(record: ExemptionRecord): void {
-    this.hasBeenSeen = true;
     const records = this.byNamespace.get(record.namespace) ?? new Map<string, ExemptionRecord>();
     records.set(record.name, record);
     this.byNamespace.set(record.namespace, records);

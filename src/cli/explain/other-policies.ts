@@ -33,5 +33,8 @@ export function otherPoliciesOf({ workload, assessment }: Judgement, { policies,
     const match = matches(policy.compiled, workload, facts.namespace(workload.namespace).labels, scope);
     return match === 'Match' ? 'its proxies or revisions leave this one out' : WHY[match.no];
   };
-  return policies.filter((policy) => !assessment.matched.includes(policy)).map((policy) => ({ name: policy.name, why: why(policy) }));
+  return [
+    ...assessment.refused.map(({ policy, message }) => ({ name: policy.name, why: message })),
+    ...policies.filter((policy) => !assessment.matched.includes(policy)).map((policy) => ({ name: policy.name, why: why(policy) })),
+  ];
 }

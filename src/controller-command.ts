@@ -1,7 +1,10 @@
 import { CliError, EXIT_CANNOT, EXIT_OK, UsageError, type Command, type Flag, type Invocation } from './cli/command.ts';
+import { createAdmissionHandler } from './admission/index.ts';
+import { makeAdmission } from './admission-wiring.ts';
 import { Operator } from './controllers/operator.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from './drain/model/mesh.ts';
 import { parseGoDuration } from './drain/duration.ts';
+import { kindTable, type KindTable } from './drain/template/index.ts';
 import { DEFAULT_CAPS } from './drain/rollout/gate.ts';
 import { DEFAULT_PATIENCE } from './drain/rollout/patience.ts';
 import { isApiError, KubeClient, KubeConfigError, loadClusterConfig, oneLine, errorText, Transport } from './kube/index.ts';
@@ -11,6 +14,8 @@ declare const __VERSION__: string;
 
 const DEFAULT_NAMESPACE = 'sidecar-drain-system';
 const DEFAULT_LEASE = 'sidecar-drain-operator';
+const DEFAULT_ADMISSION_SERVICE = 'sidecar-drain-operator-admission';
+const DAY_SECONDS = 24 * 3600;
 
 const flags = [
   { name: 'kubeconfig', type: 'string', value: 'FILE', description: 'Kubeconfig of the cluster. Without it: $KUBECONFIG, the pod\'s own service account, or ~/.kube/config.' },
@@ -29,6 +34,13 @@ const flags = [
   { name: 'foreign-change-wait', type: 'string', value: 'DURATION', default: '30m', description: 'How long a workload is left as it is after somebody else has undone our values, for example by a rollout undo in an incident.' },
   { name: 'fight-distance', type: 'string', value: 'DURATION', default: '1h', description: 'How long a workload is left alone after the second revert in a row; each further one doubles it, up to 24h.' },
   { name: 'unbounded-tenants', type: 'boolean', description: 'Let a NamespacedSidecarDrainPolicy govern also where no SidecarDrainPolicy with enforcement: Enforce selects the workload: nothing bounds it then.' },
+  { name: 'admission', type: 'string', value: 'on|off', choices: ['on', 'off'], default: 'off', description: 'Serve the admission webhook. Its MutatingWebhookConfiguration, Service and permissions come with config/webhook or the chart.' },
+  { name: 'admission-bind-address', type: 'string', value: 'HOST:PORT', default: ':9443', description: 'Where the admission webhook is served, over HTTPS.' },
+  { name: 'admission-cert-dir', type: 'string', value: 'FOLDER', description: 'Folder with tls.crt and tls.key (and ca.crt) for the admission webhook, as cert-manager\'s Secrets are mounted; looked at again every 5 s. Without it each replica makes its own, in memory, and enters its authority in the webhook configuration.' },
+  { name: 'admission-cert-lifetime', type: 'string', value: 'DURATION', default: '24h', description: 'How long certificates of its own are good; they are renewed after two thirds of it.' },
+  { name: 'admission-service-name', type: 'string', value: 'NAME', default: DEFAULT_ADMISSION_SERVICE, description: 'The Service, in the operator\'s own namespace, by which the API server reaches the webhook.' },
+  { name: 'admission-url', type: 'string', value: 'URL', description: 'How the API server reaches the webhook of an operator outside the cluster, for example https://10.0.0.5:9443. Replaces the Service.' },
+  { name: 'workload-kind', type: 'string', value: 'GROUP/VERSION/PLURAL:KIND=PATH', multiple: true, description: 'A kind of a custom resource by the path of its pod template, for example apps.example.com/v1/gameservers:GameServer=spec.template. Policies may then name it in match.kinds; the operator needs the permissions get, list, watch and patch for it.' },
   { name: 'max-concurrent-reconciles', type: 'string', value: 'N', default: '16', description: 'Workloads that are worked on at once.' },
   { name: 'kube-api-connections', type: 'string', value: 'N', default: '8', description: 'Connections to the API server; watches have their own.' },
   { name: 'metrics-bind-address', type: 'string', value: 'HOST:PORT', default: ':8080', description: 'Where /metrics is served; 0 for nowhere.' },
@@ -94,10 +106,20 @@ async function runController(invocation: Invocation): Promise<number> {
       resolve(life.stop(lost ? 1 : 0, 'signal'));
     });
   });
-  const operator = new Operator({
-    client, logger, metrics,
-    namespace: setting.text('namespace') ?? invocation.io.env.POD_NAMESPACE ?? DEFAULT_NAMESPACE,
-    istioNamespaces: setting.texts('istio-namespace', ['istio-system']),
+  const namespace = setting.text('namespace') ?? invocation.io.env.POD_NAMESPACE ?? DEFAULT_NAMESPACE;
+  const istioNamespaces = setting.texts('istio-namespace', ['istio-system']);
+  const kinds = kindsOf(setting);
+  const admission = setting.text('admission') !== 'on' ? undefined : makeAdmission({
+    namespace, istioNamespaces, kinds: kinds.all, inCluster: kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined,
+    address: setting.text('admission-bind-address') ?? ':9443',
+    certificateFolder: setting.text('admission-cert-dir'),
+    certificateLifetimeSeconds: setting.seconds('admission-cert-lifetime', DAY_SECONDS),
+    serviceName: setting.text('admission-service-name') ?? DEFAULT_ADMISSION_SERVICE,
+    url: webhookUrl(setting.text('admission-url')),
+  }, { client, logger, metrics, operator: () => operator, handler: createAdmissionHandler({ picture: () => operator.admissionPicture, now: Date.now }) });
+  const operator: Operator = new Operator({
+    client, logger, metrics, namespace, istioNamespaces, kinds,
+    ...(admission === undefined ? {} : { admission }),
     stated: statedFacts(setting),
     caps: { workloads: setting.count('max-rolling-workloads', DEFAULT_CAPS.workloads), perNamespace: setting.count('max-rolling-per-namespace', DEFAULT_CAPS.perNamespace) },
     patience: {
@@ -117,6 +139,7 @@ async function runController(invocation: Invocation): Promise<number> {
   });
   const health = new HealthServer({ address: setting.text('health-probe-bind-address') ?? ':8081', flag: '--health-probe-bind-address', logger });
   health.addReadiness('caches', () => operator.notReadyBecause());
+  health.addReadiness('admission', () => admission?.notReadyBecause());
   const metricsServer = new HealthServer({ address: setting.text('metrics-bind-address') ?? ':8080', flag: '--metrics-bind-address', health: false, metrics, logger });
 
   life.install();
@@ -131,7 +154,14 @@ async function runController(invocation: Invocation): Promise<number> {
     throw error instanceof BindError ? new CliError(error.message) : error;
   }
   await greet(client, config.server);
-  life.onStop('controllers', () => operator.stop());
+  try {
+    await admission?.start();
+  } catch (error) {
+    await life.stop(EXIT_CANNOT, 'the admission webhook cannot be served');
+    throw new CliError(`the admission webhook cannot be served: ${oneLine(errorText(error))}`);
+  }
+  // Side by side: the webhook answers from what the caches held until the last API server has gone elsewhere, while the lease is given back at once.
+  life.onStop('controllers', async () => { await Promise.all([operator.stop(), admission?.stop()]); });
   logger.info('starting', { version: __VERSION__, server: config.server, context: config.context });
   operator.start().then(() => { life.running(); }, (error: unknown) => {
     if (!life.signal.aborted) {
@@ -192,6 +222,21 @@ function settingsOf({ flags: given, io }: Invocation): Settings {
       return number;
     },
   };
+}
+
+function kindsOf(setting: Settings): KindTable {
+  const made = kindTable(setting.texts('workload-kind', []));
+  if (!made.ok) {
+    throw new UsageError(`--workload-kind ${made.why}`);
+  }
+  return made.table;
+}
+
+function webhookUrl(text: string | undefined): string | undefined {
+  if (text !== undefined && !(URL.canParse(text) && new URL(text).protocol === 'https:')) {
+    throw new UsageError(`--admission-url must be an https URL such as https://10.0.0.5:9443, not "${text}"`);
+  }
+  return text;
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -122,7 +122,9 @@ function patchOf(input: AdmitWorkloadInput, workload: Workload, previous: Worklo
     intent: intentKey(policy.intent),
     onDelete: policy.spec.onDelete,
     ...(limit === undefined ? {} : { maxConcurrent: limit }),
-    at: input.at,
+    // The application's own change restarts the pods, not ours: it is none of the restarts that waves count.
+    adopted: true,
+    ...(previous?.at === undefined ? {} : { at: previous.at }),
   });
   const original = previous === undefined ? workload.template : templateBefore(workload.template, previous);
   const after = applyToTemplate(original, values);

@@ -1,0 +1,50 @@
+import type { AdmitFacts } from '../drain/admit/index.ts';
+import type { Workload } from '../drain/model/workload.ts';
+import type { OwnProxyConfig } from '../drain/plan/decide.ts';
+import type { PolicyRecord } from '../drain/plan/policies.ts';
+import type { WorkloadKindAdapter } from '../drain/template/index.ts';
+import type { Caches } from './caches.ts';
+
+export interface AdmissionPictureOptions {
+  readonly caches: Caches;
+  readonly operatorNamespace: string;
+  readonly unboundedTenants: boolean;
+  readonly ownProxyConfig: (policy: PolicyRecord, namespace: string) => OwnProxyConfig | undefined;
+  readonly now: () => number;
+}
+
+/** What the webhook is told of the cluster: the same caches that the controllers decide from, on every replica. */
+export class AdmissionPicture {
+  private readonly options: AdmissionPictureOptions;
+
+  constructor(options: AdmissionPictureOptions) {
+    this.options = options;
+  }
+
+  adapterOf(kind: string, apiVersion: string): WorkloadKindAdapter | undefined {
+    const adapter = this.options.caches.adapterOf(kind);
+    return adapter?.apiVersion === apiVersion && adapter.reportedOnly !== true ? adapter : undefined;
+  }
+
+  workload(key: string): Workload | undefined {
+    return this.options.caches.workload(key);
+  }
+
+  factsFor(workload: Workload): AdmitFacts | undefined {
+    const { caches, now, operatorNamespace, unboundedTenants, ownProxyConfig } = this.options;
+    // What the controllers would not write now, the webhook does not either.
+    if (caches.writesHeldBecause() !== undefined) {
+      return undefined;
+    }
+    const exemption = caches.exemptions.of(workload, now() / 1000);
+    return {
+      namespace: caches.namespace(workload.namespace), mesh: caches.meshFacts(), policies: caches.policyRecords(workload.namespace),
+      operatorNamespace, unboundedTenants, ownProxyConfig,
+      ...(exemption === undefined ? {} : { exemption }),
+    };
+  }
+
+  deliversToPods(): boolean {
+    return this.options.caches.policyRecords().some(({ spec, deleting }) => !deleting && spec.delivery === 'Admission');
+  }
+}

@@ -4,7 +4,7 @@ import type { ReasonCode } from '../api/reasons.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import type { Assessment } from '../drain/plan/assess.ts';
 import { policyPlanHash, workloadPlanHash } from '../drain/plan/hash.ts';
-import type { PolicyRecord } from '../drain/plan/policies.ts';
+import { policyObject, type PolicyRecord } from '../drain/plan/policies.ts';
 import { fingerprint } from '../drain/restore/fingerprint.ts';
 import type { WorkloadState } from '../drain/restore/state.ts';
 import { approveCommand, notApproved, NOT_APPROVED } from '../drain/rollout/approval.ts';
@@ -386,7 +386,7 @@ export class Permits {
     if (waits === undefined || news === '') {
       return;
     }
-    this.options.recorder.event({ apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy', name: policy.name, uid: policy.uid },
+    this.options.recorder.event({ apiVersion: `${GROUP}/${VERSION}`, ...policyObject(policy), uid: policy.uid },
       waits.reason === 'ApprovalRequired' ? 'Normal' : 'Warning', waits.reason, waits.message);
   }
 

@@ -27,6 +27,8 @@ export function policyOf(spec: Record<string, unknown>, name = 'case'): Record<s
 }
 
 const accepted: readonly PolicyCase[] = [
+  { title: 'tenants without bounds', spec: { tenants: 'Allow' } },
+  { title: 'tenants within bounds', spec: { tenants: 'Allow', bounds: { longestDrain: '5m', longestGrace: '10m', modes: ['Fixed', 'Combined'], strategies: ['Auto'] } } },
   { title: 'Fixed with a duration', spec: { drain: fixed } },
   { title: 'Adaptive with maxWait', spec: { drain: adaptive } },
   { title: 'Combined with both', spec: { drain: combined } },
@@ -257,6 +259,12 @@ const refused: readonly PolicyCase[] = [
       ['spec.rollout.waves', 'strategy Immediate has no waves'],
     ],
   },
+  { title: 'bounds where tenants are kept out', spec: { bounds: { modes: ['Fixed'] } }, problems: [['spec.bounds', 'bounds are for namespaced policies, which tenants: Forbid keeps out altogether: write tenants: Allow, or remove bounds']] },
+  { title: 'an unknown tenants', spec: { tenants: 'Maybe' }, problems: [['spec.tenants', 'Unsupported value: "Maybe": supported values: "Forbid", "Allow"']] },
+  { title: 'a bound in days', spec: { tenants: 'Allow', bounds: { longestDrain: '1d' } }, problems: [['spec.bounds.longestDrain', WRITE_A_DURATION]] },
+  { title: 'a bound of nothing', spec: { tenants: 'Allow', bounds: { longestGrace: '0s' } }, problems: [['spec.bounds.longestGrace', 'longestGrace must be longer than 0s']] },
+  { title: 'a longest grace that no longest drain fits in', spec: { tenants: 'Allow', bounds: { longestDrain: '5m', longestGrace: '300s' } }, problems: [['spec.bounds.longestGrace', 'longestGrace must be longer than longestDrain']] },
+  { title: 'a mode that does not exist as a bound', spec: { tenants: 'Allow', bounds: { modes: ['Fast'] } }, problems: [['spec.bounds.modes[0]', 'Unsupported value: "Fast": supported values: "Fixed", "Adaptive", "Combined"']] },
 ];
 
 export const policyCases: readonly PolicyCase[] = [...accepted, ...refused];

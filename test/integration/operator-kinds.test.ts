@@ -47,12 +47,12 @@ let scene: Scene;
 beforeAll(async () => {
   scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: false });
   const extra = { apiGroups: ['apps.example.com'], resources: ['gameservers'], verbs: ['get', 'list', 'watch', 'patch'] };
-  await scene.cluster.create({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'gameservers' }, rules: [extra] } as never);
+  await scene.cluster.create({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'gameservers' }, rules: [extra] });
   await scene.cluster.create({
     apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'gameservers' },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'gameservers' },
     subjects: [{ kind: 'ServiceAccount', name: 'sidecar-drain-operator', namespace: 'sidecar-drain-system' }],
-  } as never);
+  });
   await start();
 });
 afterAll(async () => { await scene.stop(); });
@@ -78,7 +78,7 @@ function sampleOf(kind: string): Sample {
 }
 
 async function create(sample: Sample, namespace: string, name: string, template: object): Promise<void> {
-  await scene.cluster.create({ apiVersion: sample.apiVersion, kind: sample.kind, metadata: { name, namespace }, spec: sample.spec(template) } as never);
+  await scene.cluster.create({ apiVersion: sample.apiVersion, kind: sample.kind, metadata: { name, namespace }, spec: sample.spec(template) });
   await follow(sample, namespace, name);
 }
 
@@ -222,8 +222,8 @@ describe('kinds that are reported', () => {
   it('are counted where nobody owns them, and never written', async () => {
     const namespace = await scene.meshed('reported');
     const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [container()] } };
-    await scene.cluster.create({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'alone', namespace }, spec: replicated(template) } as never);
-    await scene.cluster.create({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'once', namespace }, spec: { suspend: true, template: { spec: { ...JOB_PODS, containers: [container()] } } } } as never);
+    await scene.cluster.create({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'alone', namespace }, spec: replicated(template) });
+    await scene.cluster.create({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'once', namespace }, spec: { suspend: true, template: { spec: { ...JOB_PODS, containers: [container()] } } } });
     await create(sampleOf('Deployment'), namespace, 'owner', template);
     const mark = scene.mark();
 

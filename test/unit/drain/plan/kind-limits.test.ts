@@ -5,7 +5,7 @@ import { kindLimit, rolloutCaveat, templateElsewhere } from '../../../../src/dra
 import { withKnownKinds } from '../../../../src/drain/plan/known-kinds.ts';
 import { readPolicy } from '../../../../src/drain/plan/policies.ts';
 
-const changes = (...fields: ManagedField[]): Change[] => fields.map((field) => ({ field, path: field, why: '' }) as unknown as Change);
+const changes = (...fields: ManagedField[]): Change[] => fields.map((field) => ({ field, path: field, why: '' }));
 const workload = (more: object): Workload => ({ kind: 'X', name: 'x', namespace: 'n', ...more }) as unknown as Workload;
 
 describe('what a kind does not allow', () => {

@@ -20,7 +20,7 @@ describe('withDefaults', () => {
       proxy: { form: 'Keep', holdApplicationUntilProxyStarts: 'Keep' },
       gracePeriod: { change: 'RaiseOnly', margin: '5s', maximum: '10m' },
       conflicts: 'Report',
-      rollout: { strategy: 'Waves', waves: { maxConcurrent: 3, maxPerNamespace: 1, maxPods: 50, canary: 1, soak: '10m', progressDeadline: '10m' } },
+      rollout: { approval: 'None', strategy: 'Waves', waves: { maxConcurrent: 3, maxPerNamespace: 1, maxPods: 50, canary: 1, soak: '10m', progressDeadline: '10m' } },
       onDelete: 'Restore',
     });
   });
@@ -41,7 +41,7 @@ describe('withDefaults', () => {
   it('gives Immediate no waves', () => {
     const { rollout } = withDefaults({ match: { namespaceSelector: {} }, drain: { mode: 'Fixed', duration: '1s' }, rollout: { strategy: 'Immediate' } });
 
-    expect(rollout).toEqual({ strategy: 'Immediate' });
+    expect(rollout).toEqual({ approval: 'None', strategy: 'Immediate' });
   });
 
   it.each(accepted)('changes nothing when asked again: %s', (_, spec) => {

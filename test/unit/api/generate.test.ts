@@ -97,8 +97,8 @@ describe('the schema', () => {
     const durations = nodes.filter(([path]) => /\.(duration|maxWait|endpointDelay|margin|maximum|longestDrain|longestGrace)$/.test(path));
     const first = durations.map(([, node]) => ({ maxLength: node.maxLength, rule: node['x-kubernetes-validations']?.[0] }));
 
-    // Five of a policy, in both of its kinds, and two bounds.
-    expect(first).toHaveLength(12);
+    // Five of a policy and that of its windows, in both of its kinds, and two bounds.
+    expect(first).toHaveLength(14);
     expect(new Set(first.map((one) => JSON.stringify(one))).size).toBe(1);
     expect(first[0]?.maxLength).toBe(12);
   });

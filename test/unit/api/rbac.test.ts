@@ -65,6 +65,7 @@ describe('the permissions of the operator', () => {
   it('are these in its own namespace', () => {
     expect(permissions(roleNamed('Role', 'sidecar-drain-operator', 'sidecar-drain-system'))).toEqual([
       'configmaps [sidecar-drain-operator]: get list watch',
+      'configmaps: list create patch delete',
       'leases.coordination.k8s.io [sidecar-drain-operator]: get update',
       'leases.coordination.k8s.io: create',
     ]);

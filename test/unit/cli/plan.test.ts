@@ -69,7 +69,7 @@ describe('plan', () => {
 
     const first = await hash(...documents);
 
-    expect(first).toMatch(/^[0-9a-f]{8}$/);
+    expect(first).toMatch(/^[0-9a-f]{16}$/);
     expect(await hash(...[...documents].reverse())).toBe(first);
     expect(await hash(documents.join('---\n'))).toBe(first);
     expect(await hash(...documents, deployment({ name: 'exempt', annotations: { 'sidecardrain.io/exempt': '' } }))).toBe(first);
@@ -112,6 +112,15 @@ describe('plan', () => {
 
     expect(unknown.plan.notes.at(-1)).toMatch(/^not known: the labels of shop/);
     expect([unknown, stated, seen].map((one) => one.plan.totals['changes'])).toEqual([0, 1, 1]);
+  });
+
+  it.each([['rollout: {strategy: OnNextRollout}', 'rides along with its next rollout, no pod restarts', 'Rollout'], ['delivery: Admission', 'its pods get it when they are created, none restarts', 'Pod']])('restarts nothing under %s', async (field, says, carrier) => {
+    const riding = SLOW.replace('match: {namespaceSelector: {}}', `match: {namespaceSelector: {}}, ${field}`);
+    const { plan: { workloads, totals }, text } = await plan({ 'p.yaml': riding, 'a.yaml': deployment({ name: 'a' }) });
+
+    expect(workloads).toMatchObject([{ outcome: 'Pending', restarts: 0, carrier }]);
+    expect(totals).toMatchObject({ changes: 1, podRestarts: 0 });
+    expect(text).toContain(says);
   });
 
   it.each([['never', 0], ['changes', 1], ['attention', 1]])('--fail-on %s ends with %i', async (failOn, expected) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { fnv1a64, policyPlanHash } from '../../../../src/drain/plan/hash.ts';
+import { fnv1a64, policyPlanHash, workloadPlanHash } from '../../../../src/drain/plan/hash.ts';
 import { approveCommand, fromShards, notApproved, toShards, type ApprovedSet } from '../../../../src/drain/rollout/approval.ts';
+import { decideFor, meshOf, policyOf, workloadOf, written } from '../../../fixtures/drain/objects.ts';
 
 const kept: ApprovedSet = { hash: 'h1', items: new Map([['Deployment/a/web', 'p1']]) };
 
@@ -56,5 +57,46 @@ describe('the name of a plan', () => {
     expect(policyPlanHash('p', [['b', '2'], ['a', '1']])).toBe(name);
     expect(policyPlanHash('p', [['a', '1'], ['b', '3']])).not.toBe(name);
     expect(policyPlanHash('p', [['a', '1']])).not.toBe(name);
+  });
+});
+
+describe('the name of a workload\'s plan', () => {
+  const hook = policyOf({ mode: 'Combined', duration: 60, maxWait: 120, strategy: 'PreStopHook' });
+
+  it.each([
+    ['a fixed drain', policyOf(), workloadOf(), meshOf('classic')],
+    ['beside settings of the user', policyOf(), workloadOf({ config: 'concurrency: 2\n', grace: 33 }), meshOf('classic')],
+    ['a hook', hook, workloadOf(), meshOf('classic', { stated: { proxyImage: 'with-shell' } })],
+    ['a native sidecar', policyOf(), workloadOf(), meshOf('native')],
+  ])('is the same before, while and after it is written, and in Audit: %s', (_what, policy, workload, mesh) => {
+    const decision = decideFor(workload, policy, mesh);
+    const name = workloadPlanHash(workload, decision);
+    const after = written(workload, policy, decision);
+    const rolling = { ...after, rollout: { ...after.rollout, rolling: true, complete: false } };
+
+    expect(name).toMatch(/^[0-9a-f]{16}$/);
+    expect(workloadPlanHash(workload, decideFor(workload, { ...policy, mayWrite: false }, mesh))).toBe(name);
+    expect(workloadPlanHash(rolling, decideFor(rolling, policy, mesh))).toBe(name);
+    expect(workloadPlanHash(after, decideFor(after, policy, mesh))).toBe(name);
+  });
+
+  it('is another one where the wish changes, also when something is written already', () => {
+    const before = workloadOf();
+    const first = decideFor(before, policyOf());
+    const after = written(before, policyOf(), first);
+    const longer = policyOf({ duration: 90, maxWait: 90 });
+
+    const name = workloadPlanHash(after, decideFor(after, longer));
+
+    expect(name).not.toBe(workloadPlanHash(before, first));
+    expect(name).toBe(workloadPlanHash(before, decideFor(before, longer)));
+  });
+
+  it('is none where nothing is to be written', () => {
+    const fine = workloadOf({ config: JSON.stringify({ terminationDrainDuration: '65s' }), grace: 70 });
+    const conflicting = workloadOf({ grace: 40, fields: { gracePeriod: { ownership: 'Declared', owners: ['helm'] } } });
+
+    expect(workloadPlanHash(fine, decideFor(fine, policyOf()))).toBeUndefined();
+    expect(workloadPlanHash(conflicting, decideFor(conflicting, policyOf()))).toBeUndefined();
   });
 });

@@ -279,13 +279,20 @@ class Scene {
     return await this.parts.cluster.client.get<DeploymentObject>(DEPLOYMENTS, { name, namespace: this.namespace });
   }
 
-  /** The pods of the present template: those of older ones may still be going. */
+  /**
+   * The pods of the present template. Those of older ones may still be going, but so long that nobody sends to them any
+   * more: their requests would be lost by the old settings and be counted against the new ones.
+   */
   private async currentPods(): Promise<PodStory[]> {
     const { signal, options } = this.parts;
+    const forgotten = ({ goneAt, heardOfDeletionAt }: PodStory): boolean =>
+      goneAt !== undefined || (heardOfDeletionAt !== undefined && Date.now() - heardOfDeletionAt > this.timing.preStop * 1000);
     return await until(() => {
-      const pods = (this.watch?.pods(SERVER) ?? []).filter(({ deletedAt, goneAt }) => deletedAt === undefined && goneAt === undefined);
-      return pods.length === options.replicas && new Set(pods.map(({ replicaSet }) => replicaSet)).size === 1 ? pods : undefined;
-    }, { seconds: 30, signal, what: `exactly ${options.replicas} pods of the present template are there` });
+      const all = this.watch?.pods(SERVER) ?? [];
+      const pods = all.filter(({ deletedAt, goneAt }) => deletedAt === undefined && goneAt === undefined);
+      const others = all.filter((pod) => !pods.includes(pod));
+      return pods.length === options.replicas && new Set(pods.map(({ replicaSet }) => replicaSet)).size === 1 && others.every(forgotten) ? pods : undefined;
+    }, { seconds: this.timing.preStop + 30, signal, what: `exactly ${options.replicas} pods of the present template are there` });
   }
 
   private async rolledOut(name: string): Promise<void> {

@@ -162,7 +162,7 @@ function timingOf(read: Reader): Partial<Timing> {
 
 class Reader {
   readonly problems: string[] = [];
-  private readonly known = new Set(['E2E_OPERATOR_IMAGE']);
+  private readonly known = new Set(['E2E_OPERATOR_IMAGE', 'E2E_BASE_IMAGE']);
 
   constructor(private readonly env: Environment) {}
 

@@ -104,7 +104,7 @@ describe('the comparison of a termination with its forecast', () => {
   });
 
   it('names what could not be seen, and counts it as not compared', () => {
-    const comparison = compareTermination(seen({ ends: [seen().ends[0]!], goneAfterSeconds: undefined } as never), settings(), LATE);
+    const comparison = compareTermination(seen({ ends: [seen().ends[0]!], goneAfterSeconds: undefined }), settings(), LATE);
 
     expect(comparison.missing).toEqual(['how container istio-proxy ended', 'when the pod was gone', 'the late calls of the application']);
     expect(comparison.compared).toMatchObject({ codes: 1, calls: 0 });

@@ -26,9 +26,11 @@ export interface PlacesOptions {
 export class Places {
   /** What rolls out because of us, as the cluster shows it. */
   private readonly rolling = new Map<string, Rolling>();
-  /** In the order of asking. Who waits for its own rollout is not here: the watch brings it back. */
+  /** Who waits for its own rollout is not here: the watch brings it back. */
   private readonly waiting = new Map<string, Candidate>();
-  /** The longest-waiting workload of a policy that waits for room for its replicas: those behind it must not take that away. */
+  /** The keys of `waiting` by kind, namespace and name, so that a rollout has an order that people can foresee. Some may be gone. */
+  private order: readonly string[] | undefined;
+  /** The first workload of a policy that waits for room for its replicas: those behind it must not take that away. */
   private readonly makingRoom = new Map<string, string>();
   private readonly options: PlacesOptions;
 
@@ -52,6 +54,9 @@ export class Places {
       this.waiting.delete(me.workload);
       this.roomMade(candidate.uid, me.workload);
       return undefined;
+    }
+    if (!this.waiting.has(me.workload)) {
+      this.order = undefined;
     }
     this.waiting.set(me.workload, candidate);
     return because;
@@ -81,11 +86,16 @@ export class Places {
     }
   }
 
-  /** Asks those that would get a place now, the longest-waiting first. Limits differ, so the first may have to wait on. */
+  /** Asks those that would get a place now, in their order. Limits differ, so the first may have to wait on. */
   offer(): void {
     const rolling = [...this.rolling.values()];
     const asked = new Map<string, number>();
-    for (const [workload, candidate] of this.waiting) {
+    this.order ??= [...this.waiting.keys()].sort();
+    for (const workload of this.order) {
+      const candidate = this.waiting.get(workload);
+      if (candidate === undefined) {
+        continue;
+      }
       if (rolling.length >= this.options.caps.workloads) {
         return;
       }

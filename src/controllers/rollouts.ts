@@ -65,9 +65,6 @@ export class Rollouts {
    */
   findRollouts(): void {
     const { caches, now, askAfter } = this.options;
-    for (const { record, raw } of caches.policies.store.values()) {
-      this.stages.know(record, raw.status?.rollout);
-    }
     for (const workload of caches.allWorkloads()) {
       const key = workloadKey(workload);
       const { rollout } = workload;
@@ -77,6 +74,13 @@ export class Rollouts {
         askAfter(key, DEFAULT_RULES.progressDeadline * 1000);
       }
       this.observe(key, workload, state);
+    }
+    // Only now: a soak that the status remembers would be given up where its canaries are not known.
+    for (const { record, raw } of caches.policies.store.values()) {
+      this.stages.know(record, raw.status?.rollout);
+    }
+    for (const workload of caches.allWorkloads()) {
+      this.observe(workloadKey(workload), workload, stateOf(workload));
     }
   }
 

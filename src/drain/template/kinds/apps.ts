@@ -68,7 +68,8 @@ function statefulSetRollout(raw: RawObject): RolloutFacts {
   return facts({
     desired, strategy, partition,
     observed: observed(raw, status),
-    complete: sameRevision && all === desired && ready >= desired && available >= desired,
+    // Under OnDelete the controller never moves currentRevision; the count of updated pods tells.
+    complete: (sameRevision || (strategy === 'OnDelete' && updated >= desired)) && all === desired && ready >= desired && available >= desired,
     // Replicas below the partition, and those of OnDelete, wait for somebody: that is not a rollout under way.
     rolling: all !== desired || (strategy === 'RollingUpdate' && !sameRevision && updated < shouldBeUpdated),
     smooth: ready >= Math.min(all, desired) - allowedAway,

@@ -1,7 +1,7 @@
 // The bundle for the Operator Lifecycle Manager, made from config/, crds/ and the samples, so that it can say nothing else.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { crdTexts } from './crds.mjs';
 import { root } from './root.mjs';
 
@@ -22,7 +22,8 @@ No image is published before the first release: set \`image\` of the deployment 
 /** The samples, as the console offers them. */
 async function examples() {
   const files = (await readdir(join(root, 'config/samples'))).filter((file) => file !== 'kustomization.yaml').sort();
-  return await Promise.all(files.map((file) => read(`config/samples/${file}`)));
+  const texts = await Promise.all(files.map((file) => readFile(join(root, 'config/samples', file), 'utf8')));
+  return texts.flatMap((text) => parseAllDocuments(text).map((one) => one.toJS()));
 }
 
 async function owned() {

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { projectRoot } from '../../support/control-plane/index.ts';
 
 const read = (path: string): Promise<string> => readFile(join(projectRoot(), path), 'utf8');
@@ -72,7 +72,9 @@ describe('the bundle for OLM', () => {
     const version = parse(await read('bundle/manifests/sidecar-drain-operator.clusterserviceversion.yaml')) as ServiceVersion;
     const samples = (await readdir(join(projectRoot(), 'config/samples'))).filter((file) => file !== 'kustomization.yaml');
 
-    expect(JSON.parse(version.metadata.annotations['alm-examples'] ?? '')).toHaveLength(samples.length);
+    const documents = (await Promise.all(samples.map((file) => read(`config/samples/${file}`)))).flatMap((text) => parseAllDocuments(text));
+
+    expect(JSON.parse(version.metadata.annotations['alm-examples'] ?? '')).toHaveLength(documents.length);
   });
 });
 

@@ -93,6 +93,10 @@ bench: build ## Measure the operator against a bare writer
 bench-cli: build ## Measure lint on 10,000 documents beside the bare parse of the same bytes
 	@$(RUN) bench/cli.ts
 
+.PHONY: bench-admission
+bench-admission: build ## Measure what the admission webhook adds to creations, beside none
+	@$(RUN) bench/admission.ts
+
 .PHONY: screenshots
 screenshots: install ## Take the pictures of the report for the docs anew
 	@$(RUN) scripts/report-screenshots.ts

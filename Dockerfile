@@ -25,6 +25,6 @@ COPY LICENSE package.json ./
 COPY --from=build /src/dist ./dist
 ENV NODE_ENV=production
 USER 65532:65532
-EXPOSE 8080 8081
+EXPOSE 8080 8081 9443
 ENTRYPOINT ["/nodejs/bin/node", "/app/dist/main.js"]
 CMD ["controller"]

@@ -8,6 +8,7 @@ const roles = [
   { file: 'config/rbac/role.yaml', title: 'The operator, in the whole cluster' },
   { file: 'config/rbac/operator_namespace_role.yaml', title: 'The operator, in its own namespace' },
   { file: 'config/istio-access/role.yaml', title: 'The operator, in each of Istio\'s root namespaces' },
+  { file: 'config/webhook/role.yaml', title: 'The operator, with the admission webhook' },
   { file: 'config/rbac/policy_viewer_role.yaml', title: 'People who read policies' },
   { file: 'config/rbac/policy_editor_role.yaml', title: 'People who write policies' },
   { file: 'config/rbac/tenant_editor_role.yaml', title: 'People who write the policies and exemptions of their namespace' },
@@ -42,7 +43,7 @@ export const permissions = {
   name: 'permissions',
   async outputs() {
     const sections = await Promise.all(roles.map(section));
-    return new Map([['docs/reference/permissions.md', `<!-- Generated from config/rbac and config/istio-access (npm run generate). -->
+    return new Map([['docs/reference/permissions.md', `<!-- Generated from config/rbac, config/istio-access and config/webhook (npm run generate). -->
 # Permissions
 
 Everything that the operator is granted, by kustomize and by the Helm chart alike. What follows from it for your cluster stands in

@@ -17,6 +17,7 @@ export const DEPLOYMENTS = resource('apps', 'v1', 'deployments', 'Deployment', t
 export const REPLICA_SETS = resource('apps', 'v1', 'replicasets', 'ReplicaSet', true);
 export const CRDS = resource('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false);
 export const POLICIES = resource(GROUP, VERSION, POLICY_PLURAL, 'SidecarDrainPolicy', false);
+export const NAMESPACED_POLICIES = resource(GROUP, VERSION, 'namespacedsidecardrainpolicies', 'NamespacedSidecarDrainPolicy', true);
 export const INJECTORS = resource('admissionregistration.k8s.io', 'v1', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false);
 export const CLUSTER_ROLES = resource('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
 export const CLUSTER_ROLE_BINDINGS = resource('rbac.authorization.k8s.io', 'v1', 'clusterrolebindings', 'ClusterRoleBinding', false);
@@ -151,4 +152,16 @@ export async function deleteQuietly(client: KubeClient, of: Resource, name: stri
 export function defineVirtualServices(apiVersion: string): Resource {
   const [group = '', version = ''] = apiVersion.split('/');
   return resource(group, version, 'virtualservices', 'VirtualService', true);
+}
+
+/** A kind that is not installed has no objects. */
+export async function listOrNone(cluster: Cluster, of: Resource, query: { labelSelector?: string } = {}): Promise<KubeObject[]> {
+  try {
+    return (await cluster.client.list<KubeObject>(of, query)).items;
+  } catch (error) {
+    if (isApiError(error) && error.isNotFound) {
+      return [];
+    }
+    throw error;
+  }
 }

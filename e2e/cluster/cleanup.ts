@@ -4,7 +4,7 @@
 import { isApiError, type Resource } from '../../src/kube/index.ts';
 import { HEARTBEAT_ANNOTATION, RUN_LABEL } from '../plan/objects.ts';
 import {
-  CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CRDS, deleteQuietly, LackingError, NAMESPACES, pause, POLICIES, ROLE_BINDINGS, ROLES, until, type Cluster, type KubeObject,
+  CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CRDS, deleteQuietly, LackingError, listOrNone, NAMESPACED_POLICIES, NAMESPACES, pause, POLICIES, ROLE_BINDINGS, ROLES, until, type Cluster, type KubeObject,
 } from './api.ts';
 
 /** Longer than an operator takes to give up its finalizer. */
@@ -107,7 +107,7 @@ async function deleteCrds(cluster: Cluster, run: string, say: Say, signal: Abort
   if (mine.length === 0) {
     return;
   }
-  if ((await listOrNone(cluster, POLICIES, {})).length > 0) {
+  if ((await listOrNone(cluster, POLICIES)).length > 0 || (await listOrNone(cluster, NAMESPACED_POLICIES)).length > 0) {
     say('the custom resource definitions stay: there are policies of others by now');
     return;
   }
@@ -121,16 +121,4 @@ async function deleteCrds(cluster: Cluster, run: string, say: Say, signal: Abort
 
 async function labelledObjects(cluster: Cluster, resource: Resource, run?: string): Promise<KubeObject[]> {
   return await listOrNone(cluster, resource, { labelSelector: run === undefined ? RUN_LABEL : `${RUN_LABEL}=${run}` });
-}
-
-/** A kind that is not installed has no objects. */
-async function listOrNone(cluster: Cluster, resource: Resource, query: { labelSelector?: string }): Promise<KubeObject[]> {
-  try {
-    return (await cluster.client.list<KubeObject>(resource, query)).items;
-  } catch (error) {
-    if (isApiError(error) && error.isNotFound) {
-      return [];
-    }
-    throw error;
-  }
 }

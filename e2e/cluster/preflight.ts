@@ -9,7 +9,7 @@ import { podOptionsOf, probeObject, RUN_LABEL } from '../plan/objects.ts';
 import type { Options } from '../plan/options.ts';
 import type { Form } from '../plan/scenarios.ts';
 import { proxyOfPod, type RawPod } from '../observe/pods.ts';
-import { DEPLOYMENTS, INJECTORS, LackingError, NODES, PODS, POLICIES, type Cluster, type DeploymentObject, type KubeObject } from './api.ts';
+import { DEPLOYMENTS, INJECTORS, LackingError, listOrNone, NAMESPACED_POLICIES, NODES, PODS, POLICIES, type Cluster, type DeploymentObject, type KubeObject } from './api.ts';
 
 export interface ClusterFacts {
   readonly kubernetes: string;
@@ -77,14 +77,9 @@ async function othersStayUntouched(cluster: Cluster, options: Options): Promise<
   if (running.length > 0) {
     throw new LackingError(`an operator runs in the cluster already (${running.join(', ')}). Test that one with E2E_OPERATOR=installed, or scale it to 0 first.`);
   }
-  const policies = await cluster.client.list<KubeObject>(POLICIES, { labelSelector: `!${RUN_LABEL}` }).catch((error: unknown) => {
-    if (isApiError(error) && error.isNotFound) {
-      return { items: [] };
-    }
-    throw error;
-  });
-  if (policies.items.length > 0) {
-    throw new LackingError(`there are policies of others (${policies.items.map(({ metadata }) => metadata.name).slice(0, 5).join(', ')}), which an operator of this suite would carry out. `
+  const policies = [...await listOrNone(cluster, POLICIES), ...await listOrNone(cluster, NAMESPACED_POLICIES)].filter(({ metadata }) => metadata.labels?.[RUN_LABEL] === undefined);
+  if (policies.length > 0) {
+    throw new LackingError(`there are policies of others (${policies.map(({ metadata }) => metadata.name).slice(0, 5).join(', ')}), which an operator of this suite would carry out. `
       + 'Remove them, or install the operator and say E2E_OPERATOR=installed.');
   }
 }

@@ -1,10 +1,8 @@
 // Did a termination go as the engine says? Pure: what was seen of one pod, and the engine's forecast for that very pod.
 import type { EffectiveSettings } from '../../src/drain/model/settings.ts';
+import { TOLERANCE_SECONDS, type SeenEnd } from '../../src/drain/observe/index.ts';
 import type { Application } from '../../src/drain/timeline/application.ts';
 import { simulateTermination, type Termination } from '../../src/drain/timeline/simulate.ts';
-
-/** Kubelet, agent and hooks work in whole seconds. */
-export const TOLERANCE_SECONDS = 2;
 
 /**
  * A request that ends in the very moment in which the proxy does may go either way. It is judged only where the engine
@@ -20,15 +18,6 @@ export interface SeenRequest {
   readonly seconds: number;
   readonly survived: boolean;
   readonly error?: string;
-}
-
-export interface SeenEnd {
-  readonly container: string;
-  readonly role: 'App' | 'Proxy';
-  readonly exitCode: number;
-  readonly reason?: string;
-  /** As the pod's status says: cut to whole seconds. */
-  readonly finishedAt: number;
 }
 
 /** What was seen of one pod's termination. Times are milliseconds since 1970. */

@@ -101,6 +101,10 @@ bench-admission: build ## Measure what the admission webhook adds to creations, 
 screenshots: install ## Take the pictures of the report for the docs anew
 	@$(RUN) scripts/report-screenshots.ts
 
+.PHONY: rollout-chart
+rollout-chart: build control-plane ## Draw the chart of a rollout in waves for the docs anew, from a real one
+	@$(RUN) scripts/rollout-timeline.ts
+
 ##@ Clean up
 
 .PHONY: clean

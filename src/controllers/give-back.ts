@@ -17,6 +17,11 @@ import type { WorkloadWriter } from './workload-writer.ts';
 
 /** Evidence that a hook of ours stands where nothing is injected must last this long before it is withdrawn. */
 const WITHDRAW_AFTER_MS = 10 * 60_000;
+/**
+ * API servers learn of a changed webhook configuration with a delay, and a pod that is made before stays without its settings
+ * for life: what stands in a template goes back only after this.
+ */
+const ADMISSION_KNOWN_MS = 10_000;
 /** Patches of one giving back, until its ownership is given up too; then the next look at the workload goes on. */
 const RESTORE_TRIES = 6;
 
@@ -37,6 +42,7 @@ export interface GiveBackOptions {
 export class GiveBack {
   private readonly options: GiveBackOptions;
   private readonly notInjectedSince = new Map<string, number>();
+  private readonly supersededSince = new Map<string, number>();
 
   constructor(options: GiveBackOptions) {
     this.options = options;
@@ -45,12 +51,15 @@ export class GiveBack {
   /** The workload is gone. */
   forget(key: string): void {
     this.notInjectedSince.delete(key);
+    this.supersededSince.delete(key);
   }
 
   /** Milliseconds until evidence will have lasted long enough; undefined where there is none. */
   dueInMs(key: string): number | undefined {
-    const since = this.notInjectedSince.get(key);
-    return since === undefined ? undefined : Math.max(1_000, since + WITHDRAW_AFTER_MS - this.options.now());
+    const notInjected = this.notInjectedSince.get(key);
+    const superseded = this.supersededSince.get(key);
+    const due = superseded !== undefined ? superseded + ADMISSION_KNOWN_MS : notInjected === undefined ? undefined : notInjected + WITHDRAW_AFTER_MS;
+    return due === undefined ? undefined : Math.max(1_000, due - this.options.now());
   }
 
   /** A stalled policy still governs what it has written: whom it means cannot be known until it is corrected. */
@@ -63,8 +72,13 @@ export class GiveBack {
   isDue(key: string, workload: Workload, state: WorkloadState, assessment: Assessment): boolean {
     const { caches, now } = this.options;
     const governing = assessment.governing;
-    if (governing !== undefined && this.isSupersededByPods(governing.policy)) {
-      return true;
+    const superseded = governing !== undefined && this.isSupersededByPods(governing.policy);
+    if (!superseded) {
+      this.supersededSince.delete(key);
+    } else {
+      const since = this.supersededSince.get(key) ?? now();
+      this.supersededSince.set(key, since);
+      return now() - since >= ADMISSION_KNOWN_MS;
     }
     if (governing !== undefined) {
       // A hook of ours where nothing is injected never starts: withdrawn on evidence that has lasted.

@@ -38,6 +38,8 @@ export interface PlannedWorkload {
   readonly changes: readonly PlannedChange[];
   readonly conflicts: readonly Conflict[];
   readonly overridden: readonly { readonly policy: string; readonly by: string }[];
+  /** What brings the change, where the operator restarts nothing for it: the next rollout of the workload, or its new pods. */
+  readonly carrier?: NonNullable<Decision['carrier']>;
   /** Pods that would restart: the replicas that the workload states. */
   readonly restarts: number;
   readonly cost?: PlanCost;
@@ -154,7 +156,8 @@ function planned(workload: Workload, decision: Decision, policy: string, enforce
       return { ...change, path: pathInKind(workload, change.path), ...(line === undefined ? {} : { line }) };
     }),
     conflicts: decision.conflicts, overridden,
-    restarts: writes ? workload.rollout.replicas : 0,
+    restarts: writes && decision.carrier === undefined ? workload.rollout.replicas : 0,
+    ...(decision.carrier === undefined ? {} : { carrier: decision.carrier }),
     ...(decision.after === undefined ? {} : { cost: costOf(decision.before, decision.after) }),
     hungPodKillsSlowed: decision.findings.some((finding) => finding.code === 'LivenessKillSlowed'),
   };

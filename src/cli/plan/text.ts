@@ -15,6 +15,8 @@ const OUTCOMES: readonly (readonly [WorkloadOutcome, string])[] = [
   ['Compliant', 'compliant'],
 ];
 
+const CARRIED = { Rollout: 'rides along with its next rollout, no pod restarts', Pod: 'its pods get it when they are created, none restarts' } as const;
+
 const QUIET_OUTCOMES: readonly WorkloadOutcome[] = ['Compliant', 'Updating'];
 
 export function planText(plan: Plan, style: Style, all: boolean): string {
@@ -67,7 +69,7 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
 
 function workloadLines(one: PlannedWorkload, style: Style): string[] {
   const place = one.file === undefined ? '' : style.dim(`  ${one.file}:${one.line ?? 1}`);
-  const restarts = one.restarts > 0 ? `  ${count(one.restarts, 'pod')} restart${one.restarts === 1 ? 's' : ''}` : '';
+  const restarts = one.restarts > 0 ? `  ${count(one.restarts, 'pod')} restart${one.restarts === 1 ? 's' : ''}` : one.carrier === undefined ? '' : `  ${CARRIED[one.carrier]}`;
   const out = [`    ${style.bold(nameOf(one.workload))}${place}${restarts}`];
   if (one.outcome !== 'Pending' && one.outcome !== 'NonCompliant' && one.outcome !== 'Compliant') {
     out.push(`      ${one.message}`);

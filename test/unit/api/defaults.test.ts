@@ -20,6 +20,7 @@ describe('withDefaults', () => {
       proxy: { form: 'Keep', holdApplicationUntilProxyStarts: 'Keep' },
       gracePeriod: { change: 'RaiseOnly', margin: '5s', maximum: '10m' },
       conflicts: 'Report',
+      delivery: 'PodTemplate',
       rollout: { approval: 'None', strategy: 'Waves', waves: { maxConcurrent: 3, maxPerNamespace: 1, maxPods: 50, canary: 1, soak: '10m', progressDeadline: '10m' } },
       onDelete: 'Restore',
     });

@@ -115,7 +115,7 @@ describe('plan', () => {
   });
 
   it.each([['rollout: {strategy: OnNextRollout}', 'rides along with its next rollout, no pod restarts', 'Rollout'], ['delivery: Admission', 'its pods get it when they are created, none restarts', 'Pod']])('restarts nothing under %s', async (field, says, carrier) => {
-    const riding = SLOW.replace('match: {namespaceSelector: {}}', `match: {namespaceSelector: {}}, ${field}`);
+    const riding = SLOW.replace('match: {namespaceSelector: {}}', `match: {namespaceSelector: {}}\n  ${field}`);
     const { plan: { workloads, totals }, text } = await plan({ 'p.yaml': riding, 'a.yaml': deployment({ name: 'a' }) });
 
     expect(workloads).toMatchObject([{ outcome: 'Pending', restarts: 0, carrier }]);

@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
 import { explainCommand } from './explain/index.ts';
+import { giveBackCommand } from './give-back/command.ts';
 import { lintCommand } from './lint/command.ts';
 import { planCommand } from './plan/command.ts';
 import { renderCommand } from './render/command.ts';
@@ -9,6 +10,6 @@ import { versionCommand } from './version/command.ts';
 
 /** Every command, in the order of the help; `others` are those of rooms that this one may not import. */
 export function cliCommands(others: readonly Command[] = []): readonly Command[] {
-  const commands = [lintCommand, planCommand, explainCommand, renderCommand, testCommand, ...others, versionCommand];
+  const commands = [lintCommand, planCommand, explainCommand, renderCommand, testCommand, giveBackCommand, ...others, versionCommand];
   return [...commands, completionCommand(commands)];
 }

@@ -6,6 +6,7 @@ import { workloadKey, type Seconds, type Workload } from '../drain/model/workloa
 import type { Assessment } from '../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../drain/plan/decide.ts';
 import { fnv1a } from '../drain/plan/intent.ts';
+import { nameOfOwnProxyConfig as nameOf, policyOfOwnProxyConfig } from '../drain/plan/own-proxyconfig.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import { isApiError, type KubeClient, type Logger } from '../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
@@ -168,22 +169,10 @@ export function keyOf(policy: string, namespace: string): string {
 const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 const HELD_LOOK_MS = 5_000;
 const EVALUATION_POLL_MS = 200;
-const NAME_PREFIX = 'sidecar-drain-';
-const NAMESPACED_NAME_PREFIX = 'sidecar-drain.';
-
-/** For a namespaced policy, called `namespace/name`, a dot tells its resource from that of a cluster's policy of the same name. */
-export function nameOf(policy: string): string {
-  const slash = policy.indexOf('/');
-  return slash === -1 ? `${NAME_PREFIX}${policy}` : `${NAMESPACED_NAME_PREFIX}${policy.slice(slash + 1)}`;
-}
-
 /** The policy and namespace behind a resource of ours. */
-export function ownKeyOf(resource: ProxyConfigResource): string | undefined {
-  const { name, namespace } = resource;
-  if (name.startsWith(NAMESPACED_NAME_PREFIX)) {
-    return keyOf(`${namespace}/${name.slice(NAMESPACED_NAME_PREFIX.length)}`, namespace);
-  }
-  return name.startsWith(NAME_PREFIX) ? keyOf(name.slice(NAME_PREFIX.length), namespace) : undefined;
+export function ownKeyOf({ name, namespace }: ProxyConfigResource): string | undefined {
+  const policy = policyOfOwnProxyConfig(namespace, name);
+  return policy === undefined ? undefined : keyOf(policy, namespace);
 }
 
 /**

@@ -1,0 +1,122 @@
+import { FIELD_MANAGER, FINALIZER } from '../../api/names.ts';
+import { planRestore } from '../../drain/restore/restore.ts';
+import type { RawObject } from '../../drain/template/index.ts';
+import { errorText, isApiError, sleep, systemClock, type KubeClient } from '../../kube/index.ts';
+import { proxyConfigResource, type Held, type HeldPolicy, type OwnResource } from './look.ts';
+
+/** Patches of one giving back: its controllers answer the first within milliseconds, and the second has to be planned again. */
+const TRIES = 8;
+const POLL_MS = 1_000;
+
+export interface GiveBackLimits {
+  readonly maxConcurrent: number;
+  readonly progressDeadlineMs: number;
+  readonly wait: boolean;
+}
+
+export interface Given {
+  readonly key: string;
+  readonly result: 'GivenBack' | 'Failed' | 'NotTried';
+  readonly message?: string;
+}
+
+/**
+ * Gives workloads back, a few at a time, each until it has rolled out. Whatever was not healthy before is the last, and is
+ * not waited for: it may be what nobody can wait for. One that does not get healthy again ends it: the next might not either.
+ */
+export async function giveBackAll(client: KubeClient, held: readonly Held[], limits: GiveBackLimits, onGiven: (given: Given) => void): Promise<Given[]> {
+  const queue = [...held].sort((a, b) => Number(b.healthy) - Number(a.healthy));
+  const results: Given[] = [];
+  let stopped: string | undefined;
+  const note = (given: Given): void => {
+    results.push(given);
+    onGiven(given);
+  };
+  const worker = async (): Promise<void> => {
+    for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
+      if (stopped !== undefined) {
+        note({ key: one.key, result: 'NotTried', message: `not tried: ${stopped}` });
+        continue;
+      }
+      try {
+        await giveBack(client, one);
+        const slow = limits.wait && one.restarts > 0 && one.healthy ? await notRolledOut(client, one, limits.progressDeadlineMs) : undefined;
+        stopped = slow ?? stopped;
+        note({ key: one.key, result: 'GivenBack', ...(slow === undefined ? {} : { message: slow }) });
+      } catch (error) {
+        note({ key: one.key, result: 'Failed', message: errorText(error) });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limits.maxConcurrent, queue.length) }, worker));
+  return results;
+}
+
+/** Values first, then ownership: two patches at most; ended between them, the next run goes on. */
+async function giveBack(client: KubeClient, { resource, adapter, namespace, name, state, how }: Held): Promise<void> {
+  let live = await client.find<RawObject>(resource, { namespace, name });
+  for (let last = false, tries = 0; live !== undefined && !last; tries += 1) {
+    const step = planRestore(live, state, how, adapter);
+    try {
+      live = await client.jsonPatch<RawObject>(resource, { namespace, name }, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never' });
+      last = step.last;
+    } catch (error) {
+      if (isApiError(error) && error.isNotFound) {
+        return;
+      }
+      if (tries >= TRIES || !isApiError(error) || !error.isConflict) {
+        throw error;
+      }
+      live = await client.find<RawObject>(resource, { namespace, name });
+    }
+  }
+}
+
+/** Why a workload is not as it was, where it is not in time. */
+async function notRolledOut(client: KubeClient, { key, resource, adapter, namespace, name }: Held, deadlineMs: number): Promise<string | undefined> {
+  for (const until = systemClock.now() + deadlineMs; ;) {
+    const live = await client.find<RawObject>(resource, { namespace, name });
+    const rollout = live === undefined ? undefined : adapter.rollout(live);
+    if (rollout === undefined || rollout.complete || rollout.paused || rollout.strategy === 'OnDelete' || rollout.partition > 0) {
+      return undefined;
+    }
+    if (rollout.stuck || systemClock.now() >= until) {
+      return `${key} was given back and has not rolled out ${rollout.stuck ? '(ProgressDeadlineExceeded)' : `within ${deadlineMs / 1000} s`}`;
+    }
+    await sleep(systemClock, POLL_MS);
+  }
+}
+
+export async function takeFinalizer(client: KubeClient, { resource, name, namespace }: HeldPolicy): Promise<void> {
+  const ref = { name, ...(namespace === undefined ? {} : { namespace }) };
+  for (let tries = 0; ; tries += 1) {
+    const live = await client.find<RawObject & { metadata: { finalizers?: readonly string[] } }>(resource, ref, { metadataOnly: true });
+    if (live?.metadata.finalizers?.includes(FINALIZER) !== true) {
+      return;
+    }
+    const { uid, resourceVersion, finalizers } = live.metadata;
+    try {
+      await client.mergePatch(resource, ref, { metadata: { uid, resourceVersion, finalizers: finalizers.filter((each) => each !== FINALIZER) } }, {
+        fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'never',
+      });
+      return;
+    } catch (error) {
+      if (isApiError(error) && error.isNotFound) {
+        return;
+      }
+      if (tries >= TRIES || !isApiError(error) || !error.isConflict) {
+        throw error;
+      }
+    }
+  }
+}
+
+export async function deleteProxyConfig(client: KubeClient, { namespace, name }: OwnResource): Promise<void> {
+  try {
+    await client.delete(proxyConfigResource, { namespace, name });
+  } catch (error) {
+    if (!(isApiError(error) && error.isNotFound)) {
+      throw error;
+    }
+  }
+}

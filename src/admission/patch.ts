@@ -7,7 +7,7 @@ import type { JsonPatchOperation } from '../drain/restore/index.ts';
  * patch of ours would stand in somebody's way, so it is tried here first.
  */
 export function patchProblem(object: unknown, patch: readonly JsonPatchOperation[]): string | undefined {
-  const root = { '': copyOf(object) };
+  const root: Record<string, unknown> = { '': object };
   for (const operation of patch) {
     const problem = applyOne(root, operation);
     if (problem !== undefined) {
@@ -17,33 +17,27 @@ export function patchProblem(object: unknown, patch: readonly JsonPatchOperation
   return undefined;
 }
 
-function applyOne(root: object, operation: JsonPatchOperation): string | undefined {
+/** Copies what lies on the way to the place that changes, and nothing else: pods and their managedFields are large. */
+function applyOne(root: Record<string, unknown>, operation: JsonPatchOperation): string | undefined {
   if (operation.path !== '' && !operation.path.startsWith('/')) {
     return 'not a JSON pointer';
   }
   const keys = operation.path.split('/').map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
   const last = keys.pop() ?? '';
-  let parent: unknown = root;
+  let parent = root;
   for (const key of keys) {
-    parent = childOf(parent, key);
+    const child = Object.hasOwn(parent, key) ? parent[key] : undefined;
+    if (typeof child !== 'object' || child === null) {
+      return 'its parent is not there';
+    }
+    const copy = (Array.isArray(child) ? [...child as unknown[]] : { ...child }) as Record<string, unknown>;
+    parent[key] = copy;
+    parent = copy;
   }
-  return Array.isArray(parent) ? applyToArray(parent, last, operation) : applyToRecord(parent, last, operation);
+  return Array.isArray(parent) ? applyToArray(parent as unknown[], last, operation) : applyToRecord(parent, last, operation);
 }
 
-/** All of this came as JSON and goes as JSON. */
-function copyOf(value: unknown): unknown {
-  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
-}
-
-function childOf(parent: unknown, key: string): unknown {
-  return typeof parent === 'object' && parent !== null && Object.hasOwn(parent, key) ? (parent as Record<string, unknown>)[key] : undefined;
-}
-
-function applyToRecord(parent: unknown, key: string, operation: JsonPatchOperation): string | undefined {
-  if (typeof parent !== 'object' || parent === null) {
-    return 'its parent is not there';
-  }
-  const record = parent as Record<string, unknown>;
+function applyToRecord(record: Record<string, unknown>, key: string, operation: JsonPatchOperation): string | undefined {
   if (operation.op !== 'add' && !Object.hasOwn(record, key)) {
     return 'there is nothing at this path';
   }
@@ -55,7 +49,7 @@ function applyToRecord(parent: unknown, key: string, operation: JsonPatchOperati
       return undefined;
     case 'add':
     case 'replace':
-      record[key] = copyOf(operation.value);
+      record[key] = operation.value;
       return undefined;
   }
 }
@@ -72,10 +66,10 @@ function applyToArray(parent: unknown[], key: string, operation: JsonPatchOperat
       parent.splice(index, 1);
       return undefined;
     case 'add':
-      parent.splice(index, 0, copyOf(operation.value));
+      parent.splice(index, 0, operation.value);
       return undefined;
     case 'replace':
-      parent[index] = copyOf(operation.value);
+      parent[index] = operation.value;
       return undefined;
   }
 }

@@ -249,6 +249,22 @@ describe('the other overlays', () => {
     expect(plain.filter((one) => !monitored.includes(one))).toEqual([]);
   });
 
+  it('add the admission webhook, its permission and a second replica with config/with-webhook', async () => {
+    const plain = await render(join(config, 'default'));
+    const hooked = await render(join(config, 'with-webhook'));
+    const added = hooked.map(identity).filter((one) => !plain.map(identity).includes(one)).sort();
+    const manager = hooked.find((one) => one.kind === 'Deployment') as unknown as { spec: { replicas: number; template: { spec: { containers: { args: string[]; ports: { name: string }[] }[] } } } };
+    const service = hooked.find((one) => identity(one) === `Service ${namespace}/sidecar-drain-operator-admission`) as unknown as { spec: { ports: { targetPort: string }[] } };
+
+    expect(added).toEqual([
+      'ClusterRole -/sidecar-drain-operator-admission', 'ClusterRoleBinding -/sidecar-drain-operator-admission', 'MutatingWebhookConfiguration -/00-sidecar-drain-operator',
+      `NetworkPolicy ${namespace}/sidecar-drain-operator-admission`, `PodDisruptionBudget ${namespace}/sidecar-drain-operator`, `Service ${namespace}/sidecar-drain-operator-admission`,
+    ]);
+    expect(manager.spec.replicas).toBe(2);
+    expect(manager.spec.template.spec.containers[0]?.args).toContain('--admission=on');
+    expect(manager.spec.template.spec.containers[0]?.ports.map((port) => port.name)).toContain(service.spec.ports[0]?.targetPort);
+  });
+
   it('give read access in another root namespace to the same service account', async () => {
     await mkdir(join(projectRoot(), '.cache'), { recursive: true });
     const overlay = await mkdtemp(join(projectRoot(), '.cache', 'overlay-'));
@@ -300,5 +316,21 @@ describe('install.yaml', () => {
     expect(await converge(plane, namespace)).toEqual(CONVERGED);
     await plane.kubectlOk(['delete', '--wait=false', '-f', file]);
     await plane.waitForGone(`/api/v1/namespaces/${namespace}`);
+  });
+});
+
+describe('kubectl apply -k config/with-webhook', () => {
+  it('lets the operator write its own webhook configuration and no other, and goes without a trace', async () => {
+    const mayPatch = async (name: string): Promise<boolean> => await mayOperator('patch', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', { name });
+    await plane.waitForGone('/apis/apiextensions.k8s.io/v1/customresourcedefinitions/drainexemptions.sidecardrain.io');
+    await plane.kubectlOk(['apply', '-k', join(config, 'with-webhook')]);
+
+    const rights = [await mayPatch('00-sidecar-drain-operator'), await mayPatch('istio-sidecar-injector'), await mayOperator('get', 'secrets', { namespace })];
+    await plane.kubectlOk(['delete', '--wait=false', '-k', join(config, 'with-webhook')]);
+    await plane.waitForGone(`/api/v1/namespaces/${namespace}`);
+    const left = await plane.kubectlOk(['get', 'mutatingwebhookconfigurations,clusterroles,clusterrolebindings', '-o', 'name']);
+
+    expect(rights).toEqual([true, false, false]);
+    expect(left.split('\n').filter((line) => line.includes('sidecar-drain'))).toEqual([]);
   });
 });

@@ -158,7 +158,7 @@ describe('deadlines', () => {
   ])('end the wait for %s', async (_name, handler) => {
     const { server, client } = await setup(handler);
 
-    const error = await client.get(deployments, cart, { timeoutMs: 60, once: true }).catch((caught: unknown) => caught);
+    const error = await client.get(deployments, cart, { timeoutMs: 600, once: true }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(ConnectionError);
     expect(error).toMatchObject({ code: 'KUBE_TIMEOUT', message: expect.stringContaining('get deployments.apps') });
     expect(server.requests).toHaveLength(1);

@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { projectRoot } from '../../../support/control-plane/index.ts';
 import { finding, REASON_CODES, REASONS, type Finding, type ReasonCode } from '../../../../src/api/reasons.ts';
 import { CHECKS, findingsOf, type CheckInput } from '../../../../src/drain/findings/checks.ts';
 import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
@@ -147,9 +150,22 @@ function afterForeignChange(later: number, earlierReverts = 0): readonly Finding
   return decideFor(undone, policy, meshOf('classic'), { patience: { now: 60 + later, rules: DEFAULT_PATIENCE } }).findings;
 }
 
-/** Made where more than one workload is looked at. */
-const ELSEWHERE: Partial<Record<ReasonCode, string>> = {
-  MeshDefaultWouldDo: 'src/cli/plan/mesh-default.ts',
+/** Made where more is looked at than one workload and its policy, with the test that shows each. */
+const ELSEWHERE: Partial<Record<ReasonCode, { readonly by: string; readonly shown: string }>> = {
+  MeshDefaultWouldDo: { by: 'src/cli/plan/mesh-default.ts', shown: 'test/unit/cli/plan.test.ts' },
+  ApprovalRequired: { by: 'src/controllers/permits.ts', shown: 'test/integration/operator-approval.test.ts' },
+  WaitsForWindow: { by: 'src/controllers/permits.ts', shown: 'test/integration/operator-windows.test.ts' },
+  WithdrawalHeld: { by: 'src/controllers/permits.ts', shown: 'test/integration/operator-approval.test.ts' },
+  RolloutStuck: { by: 'src/controllers/workload.ts', shown: 'test/integration/operator-waves-halt.test.ts' },
+  WaitsForWorkload: { by: 'src/controllers/rollouts.ts', shown: 'test/integration/operator-waves-halt.test.ts' },
+  NoClusterPolicy: { by: 'src/drain/selection/govern.ts', shown: 'test/unit/drain/selection/govern.test.ts' },
+  OutsideBounds: { by: 'src/drain/selection/govern.ts', shown: 'test/unit/drain/selection/govern.test.ts' },
+  ContainersNotMergeable: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
+  RolloutNotVisible: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
+  TemplateElsewhere: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
+  TemplateImmutable: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
+  TemplateNotRolled: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
+  UpdatedInPlace: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
 };
 
 const pairs = Object.entries(SCENES).flatMap(([code, { yes, no }]) => [
@@ -171,6 +187,11 @@ describe('a check', () => {
   it.each(Object.entries(DECISIONS))('of a decision: %s', (code, { yes, no }) => {
     expect(yes().map((one) => one.code)).toContain(code);
     expect(no().map((one) => one.code)).not.toContain(code);
+  });
+
+  it.each(Object.entries(ELSEWHERE))('made elsewhere: %s', async (code, { by, shown }) => {
+    expect(await readFile(join(projectRoot(), by), 'utf8')).toContain(code);
+    expect(await readFile(join(projectRoot(), shown), 'utf8')).toContain(code);
   });
 
   it('is there for every reason', () => {

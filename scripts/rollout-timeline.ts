@@ -7,6 +7,13 @@ import { deployment, eventually, fixed, policyPath, startScene, waves, type Poli
 const COUNT = 40;
 const FILE = 'docs/images/rollout/waves.svg';
 
+const LIGHT = '--bg:#ffffff;--text:#1f2328;--muted:#59636e;--grid:#d1d9e0;--bar:#0969da;--canary:#8250df;--sick:#cf222e;--calm:#f6f8fa;--soak:#f0e4ff;--halt:#ffe1df';
+const DARK = '--bg:#0d1117;--text:#e6edf3;--muted:#9da7b3;--grid:#30363d;--bar:#4493f8;--canary:#a371f7;--sick:#f85149;--calm:#151b23;--soak:#311f55;--halt:#4a161a';
+const STYLE = `.waves{${LIGHT};font:11px system-ui,sans-serif}@media (prefers-color-scheme:dark){.waves{${DARK}}}`
+  + '.background{fill:var(--bg)}.title{fill:var(--text);font-size:13px;font-weight:600}.label{fill:var(--text);font-weight:600}.axis{fill:var(--muted);font-size:10px}'
+  + '.grid{stroke:var(--grid)}.phase{fill:var(--calm);stroke:var(--bg);stroke-width:2}.Soaking{fill:var(--soak)}.Halted{fill:var(--halt)}'
+  + '.mark{stroke:var(--text)}.bar{fill:var(--bar)}.canary{fill:var(--canary)}.sick{fill:var(--sick)}';
+
 interface Phase {
   readonly name: string;
   readonly from: number;
@@ -83,7 +90,9 @@ function draw(rolled: readonly Rolled[], phases: readonly Phase[], sick: string,
       text(Number(x(to ?? end)) + 5, y + row - 2, 'axis', 'canary');
     }
     if (kind === 'sick') {
-      text(Number(x(curedAt)) + 6, y + row - 2, 'axis', 'does not become healthy, until it is given room');
+      const given = Number(x(curedAt));
+      parts.push(`<line x1="${given}" x2="${given}" y1="${y - 3}" y2="${y + row + 4}" class="mark"/>`);
+      text(given, y + row + 16, 'label', 'does not become healthy, until it is given room', 'middle');
     }
   }
   parts.push(`<text transform="translate(18 ${((top + bottom) / 2).toFixed(0)}) rotate(-90)" class="axis" text-anchor="middle">workloads, in the order of their restart</text>`);
@@ -94,10 +103,3 @@ ${parts.join('\n')}
 </svg>
 `;
 }
-
-const LIGHT = '--bg:#ffffff;--text:#1f2328;--muted:#59636e;--grid:#d1d9e0;--bar:#0969da;--canary:#8250df;--sick:#cf222e;--calm:#f6f8fa;--soak:#f0e4ff;--halt:#ffe1df';
-const DARK = '--bg:#0d1117;--text:#e6edf3;--muted:#9da7b3;--grid:#30363d;--bar:#4493f8;--canary:#a371f7;--sick:#f85149;--calm:#151b23;--soak:#311f55;--halt:#4a161a';
-const STYLE = `.waves{${LIGHT};font:11px system-ui,sans-serif}@media (prefers-color-scheme:dark){.waves{${DARK}}}`
-  + '.background{fill:var(--bg)}.title{fill:var(--text);font-size:13px;font-weight:600}.label{fill:var(--text);font-weight:600}.axis{fill:var(--muted);font-size:10px}'
-  + '.grid{stroke:var(--grid)}.phase{fill:var(--calm);stroke:var(--bg);stroke-width:2}.Soaking{fill:var(--soak)}.Halted{fill:var(--halt)}'
-  + '.bar{fill:var(--bar)}.canary{fill:var(--canary)}.sick{fill:var(--sick)}';

@@ -155,7 +155,7 @@ export function defineVirtualServices(apiVersion: string): Resource {
 }
 
 /** A kind that is not installed has no objects. */
-export async function listOrNone(cluster: Cluster, of: Resource, query: { labelSelector?: string } = {}): Promise<KubeObject[]> {
+export async function listOrNone(cluster: Cluster, of: Resource, query: { labelSelector?: string; namespace?: string } = {}): Promise<KubeObject[]> {
   try {
     return (await cluster.client.list<KubeObject>(of, query)).items;
   } catch (error) {

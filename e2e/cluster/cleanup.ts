@@ -4,7 +4,7 @@
 import { isApiError, type Resource } from '../../src/kube/index.ts';
 import { HEARTBEAT_ANNOTATION, RUN_LABEL } from '../plan/objects.ts';
 import {
-  CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CRDS, deleteQuietly, LackingError, listOrNone, NAMESPACED_POLICIES, NAMESPACES, pause, POLICIES, ROLE_BINDINGS, ROLES, until, type Cluster, type KubeObject,
+  CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CRDS, deleteQuietly, LackingError, listOrNone, NAMESPACED_POLICIES, NAMESPACES, pause, PODS, POLICIES, ROLE_BINDINGS, ROLES, until, type Cluster, type KubeObject,
 } from './api.ts';
 
 /** Longer than an operator takes to give up its finalizer. */
@@ -62,6 +62,12 @@ export async function cleanUpRun(cluster: Cluster, run: string, { operatorRuns, 
     const names = (await mine(NAMESPACES)).map(({ metadata }) => metadata.name);
     for (const name of names) {
       await deleteQuietly(cluster.client, NAMESPACES, name);
+    }
+    // Nobody needs their graceful end any more, and it takes long.
+    for (const name of names) {
+      for (const { metadata } of await listOrNone(cluster, PODS, { namespace: name })) {
+        await cluster.client.delete(PODS, { name: metadata.name, namespace: name }, { gracePeriodSeconds: 1 }).catch(() => undefined);
+      }
     }
     await until(async () => (await mine(NAMESPACES)).length === 0 ? true : undefined, {
       seconds: NAMESPACE_GONE_SECONDS, signal, what: `the namespaces of run ${run} are gone`, everyMs: 1000,

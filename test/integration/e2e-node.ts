@@ -84,6 +84,8 @@ class RunningPod {
   inbound: Relay | undefined;
   outbound: Relay | undefined;
   ending = false;
+  /** A second delete may shorten the grace period. */
+  readonly hurry = new AbortController();
 
   constructor(readonly pod: PodObject, readonly ip: string, readonly appIp: string) {}
 
@@ -184,6 +186,10 @@ export class E2eNode {
 
   private look(pod: PodObject): void {
     const known = this.pods.get(pod.metadata.uid ?? '');
+    if (known?.ending === true && Number(pod.metadata.deletionGracePeriodSeconds ?? 30) <= 1) {
+      known.hurry.abort();
+      known.child?.kill('SIGKILL');
+    }
     const step = known === undefined ? this.begin(pod) : pod.metadata.deletionTimestamp !== undefined && !known.ending ? this.end(known, pod) : undefined;
     step?.catch((error: unknown) => {
       // A pod that was deleted before it had begun, by a run that was cut short.
@@ -224,7 +230,8 @@ export class E2eNode {
     const container = spec.containers.find((each) => each.name !== PROXY);
     const program = container?.command?.[1]?.split('/').at(-1) ?? '';
     const { data } = await this.cluster.client.call<{ data: Record<string, string> }>('GET', `/api/v1/namespaces/${namespace}/configmaps/programs`);
-    const folder = join(this.cluster.folder, 'e2e', namespace ?? '');
+    // A folder for each pod: a program that another one is just writing would be read empty.
+    const folder = join(this.cluster.folder, 'e2e', namespace ?? '', name);
     await mkdir(folder, { recursive: true });
     const file = join(folder, program);
     await writeFile(file, data[program] ?? '');
@@ -257,27 +264,28 @@ export class E2eNode {
     const grace = Number(deleted.metadata.deletionGracePeriodSeconds ?? 30);
     const container = running.pod.spec.containers.find(({ name }) => name !== PROXY);
     const left = (): number => Math.max(0, grace * 1000 - (Date.now() - began));
+    const pause = (milliseconds: number): Promise<void> => sleep(Math.min(left(), milliseconds), undefined, { signal: running.hurry.signal }).catch(() => undefined);
     const kill = setTimeout(() => { running.child?.kill('SIGKILL'); }, grace * 1000);
     const application = (async () => {
-      await sleep(Math.min(left(), (container?.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000));
+      await pause((container?.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000);
       running.child?.kill('SIGTERM');
       const code = await running.exited;
       clearTimeout(kill);
       running.ended(container?.name ?? '', code);
     })();
-    const proxy = this.endProxy(running, application, left);
+    const proxy = this.endProxy(running, application, left, pause);
     await Promise.all([application, proxy]);
     for (const reader of running.readers) {
       reader.end();
     }
     const { name, namespace, uid } = running.pod.metadata;
     await this.status(running, 'Succeeded', proxyOf(running.pod) !== 'None');
-    await sleep(1000);
+    await pause(1000);
     await this.cluster.client.call('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}`, { body: { gracePeriodSeconds: 0, preconditions: { uid } } }).catch(() => undefined);
     this.pods.delete(uid ?? '');
   }
 
-  private async endProxy(running: RunningPod, application: Promise<void>, left: () => number): Promise<void> {
+  private async endProxy(running: RunningPod, application: Promise<void>, left: () => number, pause: (milliseconds: number) => Promise<void>): Promise<void> {
     const form = proxyOf(running.pod);
     if (form === 'None') {
       return;
@@ -290,10 +298,10 @@ export class E2eNode {
       const config = parse(text) as { terminationDrainDuration?: string; proxyMetadata?: Record<string, string> };
       const adaptive = config.proxyMetadata?.EXIT_ON_ZERO_ACTIVE_CONNECTIONS === 'true';
       const floor = Number.parseInt((adaptive ? config.proxyMetadata?.MINIMUM_DRAIN_DURATION : config.terminationDrainDuration) ?? '5', 10);
-      await sleep(Math.min(left(), floor * 1000));
+      await pause(floor * 1000);
       do {
-        await sleep(adaptive ? Math.min(left(), 1000) : 0);
-      } while (adaptive && left() > 0 && (running.inbound?.open ?? 0) > 0);
+        await pause(adaptive ? 1000 : 0);
+      } while (adaptive && !running.hurry.signal.aborted && left() > 0 && (running.inbound?.open ?? 0) > 0);
       code = left() > 0 ? 0 : 137;
     }
     running.inbound?.cut();

@@ -29,6 +29,10 @@ function riding(namespace: string, more: Record<string, unknown> = {}): Record<s
   return fixed(namespace, { rollout: { strategy: 'OnNextRollout' }, ...more });
 }
 
+function toPods(namespace: string): Record<string, unknown> {
+  return fixed(namespace, { delivery: 'Admission', rollout: undefined });
+}
+
 /** Waits until the API server asks the webhook about this namespace: it learns of a configuration with a delay of its own. */
 async function asked(namespace: string, resource: string, label = namespace): Promise<void> {
   await scene.cluster.waitFor<ConfigurationObject>(CONFIGURATION_PATH, ({ webhooks = [] }) => webhooks.some(({ rules, namespaceSelector, clientConfig }) =>
@@ -60,7 +64,7 @@ function graceOf({ spec }: WorkloadObject): number {
 }
 
 function without(object: WorkloadObject): unknown {
-  const { 'deployment.kubernetes.io/revision': _, ...annotations } = object.metadata.annotations ?? {};
+  const annotations = Object.entries(object.metadata.annotations ?? {}).filter(([key]) => key !== 'deployment.kubernetes.io/revision');
   return { annotations, spec: object.spec };
 }
 
@@ -186,10 +190,6 @@ describe('a workload on its way in', () => {
 });
 
 describe('delivery: Admission', () => {
-  const toPods = (namespace: string, more: Record<string, unknown> = {}): Record<string, unknown> => {
-    const { rollout: _, ...spec } = fixed(namespace, { delivery: 'Admission', ...more });
-    return spec;
-  };
   const recordedIn = (namespace: string): readonly RecordedPod[] => recorder.pods.filter((pod) => pod.metadata.namespace === namespace);
   const livePods = async (namespace: string): Promise<readonly (KubeObject & RecordedPod)[]> =>
     (await scene.cluster.client.call<{ items: (KubeObject & RecordedPod)[] }>('GET', `/api/v1/namespaces/${namespace}/pods`)).items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
@@ -253,7 +253,7 @@ describe('delivery: Admission', () => {
 });
 
 describe('without the webhook', () => {
-  it.each([['rollout.strategy: OnNextRollout', riding], ['delivery: Admission', (namespace: string) => { const { rollout: _, ...spec } = fixed(namespace, { delivery: 'Admission' }); return spec; }]] as const)('%s is stalled, with what to do', async (field, spec) => {
+  it.each([['rollout.strategy: OnNextRollout', riding], ['delivery: Admission', toPods]] as const)('%s is stalled, with what to do', async (field, spec) => {
     const name = field.includes('delivery') ? 'off-pods' : 'off-ride';
     const namespace = await scene.meshed('off');
     await scene.operator.stop();

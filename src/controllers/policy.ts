@@ -118,7 +118,9 @@ export class PolicyController {
     const held: string[] = [];
     for (const workload of this.options.caches.allWorkloads()) {
       const key = workloadKey(workload);
-      if (stateOf(workload)?.policy.uid === uid && !others.some(({ name }) => this.governs(name, key))) {
+      // What is going anyway is not given back, nor is it waited for: a finalizer would hold up the end of its namespace.
+      if (!workload.deleting && this.options.caches.namespace(workload.namespace).deleting !== true
+        && stateOf(workload)?.policy.uid === uid && !others.some(({ name }) => this.governs(name, key))) {
         held.push(key);
       }
     }

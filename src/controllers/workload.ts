@@ -107,7 +107,7 @@ export class WorkloadController {
     this.options.onDecision(workload, assessment);
 
     // 3. Account for what was found, before anything is done about it.
-    const held = caches.writesHeldBecause() ?? this.giveBack.heldByStalled(state);
+    const held = caches.writesHeldBecause() ?? this.heldByNamespace(workload) ?? this.giveBack.heldByStalled(state);
     ledger.record(key, this.withHalt(key, entriesOf(assessment, held), assessment));
     this.warn(workload, assessment);
     const due = state !== undefined && this.giveBack.isDue(key, workload, state, assessment);
@@ -126,6 +126,11 @@ export class WorkloadController {
       return held !== undefined ? done : refusal !== undefined ? this.refused(key, refusal) : await this.giveBack.run(workload, state, signal);
     }
     return this.laterLook(key, decision?.notBefore);
+  }
+
+  /** What ends anyway is left in peace, whichever of its policies goes first. */
+  private heldByNamespace({ namespace }: Workload): string | undefined {
+    return this.options.caches.namespace(namespace).deleting === true ? 'its namespace is being deleted' : undefined;
   }
 
   private patienceWith(key: string, workload: Workload, state: WorkloadState | undefined): NonNullable<AssessInput['patience']> {

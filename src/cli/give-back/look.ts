@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DrainExemption, NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../../api/policy.ts';
 import { EXEMPTION_KIND, EXEMPTION_PLURAL, NAMESPACED_POLICY_KIND, NAMESPACED_POLICY_PLURAL, POLICY_KIND, POLICY_PLURAL } from '../../api/policy.ts';
 import { EXEMPT_ANNOTATION, FIELD_MANAGER, FINALIZER, GROUP, OFF_SWITCH_CONFIG_MAP, STATE_ANNOTATION, VERSION } from '../../api/names.ts';
@@ -8,7 +9,7 @@ import { decodeState, type WorkloadState } from '../../drain/restore/state.ts';
 import { restartsPods } from '../../drain/rollout/obstacle.ts';
 import { exemptionOf, readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import { projectWorkload, type RawObject, type WorkloadKindAdapter } from '../../drain/template/index.ts';
-import { defineResource, isApiError, sleep, systemClock, type KubeClient, type Resource } from '../../kube/index.ts';
+import { defineResource, isApiError, type KubeClient, type Resource } from '../../kube/index.ts';
 
 /** A workload that carries the operator's note. */
 export interface Held {
@@ -183,7 +184,7 @@ export async function runningOperator(client: KubeClient): Promise<string | unde
   }
   const before = new Map(held.map((lease) => [lease.metadata.namespace, lease.spec?.renewTime]));
   for (let waited = 0; waited < RENEWAL_MS; waited += RENEWAL_POLL_MS) {
-    await sleep(systemClock, RENEWAL_POLL_MS);
+    await sleep(RENEWAL_POLL_MS);
     for (const { metadata: { namespace }, spec } of await operatorLeases(client)) {
       if (spec?.renewTime !== before.get(namespace) && !(await isPaused(client, namespace))) {
         return `${namespace}/${spec?.holderIdentity ?? ''}`;

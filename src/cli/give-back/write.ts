@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FIELD_MANAGER, FINALIZER } from '../../api/names.ts';
 import { planRestore } from '../../drain/restore/restore.ts';
 import type { RawObject } from '../../drain/template/index.ts';
-import { errorText, isApiError, sleep, systemClock, type KubeClient } from '../../kube/index.ts';
+import { errorText, isApiError, type KubeClient } from '../../kube/index.ts';
 import { proxyConfigResource, type Held, type HeldPolicy, type OwnResource } from './look.ts';
 
 /** Patches of one giving back: its controllers answer the first within milliseconds, and the second has to be planned again. */
@@ -74,16 +75,16 @@ async function giveBack(client: KubeClient, { resource, adapter, namespace, name
 
 /** Why a workload is not as it was, where it is not in time. */
 async function notRolledOut(client: KubeClient, { key, resource, adapter, namespace, name }: Held, deadlineMs: number): Promise<string | undefined> {
-  for (const until = systemClock.now() + deadlineMs; ;) {
+  for (const until = Date.now() + deadlineMs; ;) {
     const live = await client.find<RawObject>(resource, { namespace, name });
     const rollout = live === undefined ? undefined : adapter.rollout(live);
     if (rollout === undefined || rollout.complete || rollout.paused || rollout.strategy === 'OnDelete' || rollout.partition > 0) {
       return undefined;
     }
-    if (rollout.stuck || systemClock.now() >= until) {
+    if (rollout.stuck || Date.now() >= until) {
       return `${key} was given back and has not rolled out ${rollout.stuck ? '(ProgressDeadlineExceeded)' : `within ${deadlineMs / 1000} s`}`;
     }
-    await sleep(systemClock, POLL_MS);
+    await sleep(POLL_MS);
   }
 }
 

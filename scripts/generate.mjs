@@ -10,6 +10,7 @@ import { apiTypes } from './generate/api-types.mjs';
 import { chart } from './generate/chart.mjs';
 import { cli } from './generate/cli.mjs';
 import { licences } from './generate/licences.mjs';
+import { metricsPage } from './generate/metrics.mjs';
 import { monitoring } from './generate/monitoring.mjs';
 import { namespacedPolicy } from './generate/namespaced-policy.mjs';
 import { olm } from './generate/olm.mjs';
@@ -17,7 +18,7 @@ import { permissions } from './generate/permissions.mjs';
 import { root } from './generate/root.mjs';
 import { termination } from './generate/termination.mjs';
 
-export const generators = [namespacedPolicy, apiTypes, apiSchema, apiReference, chart, cli, licences, monitoring, olm, permissions, termination];
+export const generators = [namespacedPolicy, apiTypes, apiSchema, apiReference, chart, cli, licences, metricsPage, monitoring, olm, permissions, termination];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */
 export async function differing(folder = root) {

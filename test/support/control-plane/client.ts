@@ -41,8 +41,8 @@ export class ApiError extends Error {
 export class Client {
   private readonly agent: Agent;
 
-  constructor(readonly server: string, certificate: string, private readonly token: string) {
-    this.agent = new Agent({ connect: { ca: certificate }, connections: 16, headersTimeout: 60_000, bodyTimeout: 0 });
+  constructor(readonly server: string, certificate: string, private readonly token: string, connections = 16) {
+    this.agent = new Agent({ connect: { ca: certificate }, connections, headersTimeout: 60_000, bodyTimeout: 0 });
   }
 
   private send(method: string, path: string, options: RequestOptions) {

@@ -643,6 +643,16 @@ export const sidecarDrainPolicySchema: Schema = {
                 enum: ["Auto","ActiveConnections","PreStopHook"],
               },
             },
+            deliveries: {
+              type: "array",
+              minItems: 1,
+              maxItems: 2,
+              listType: "set",
+              items: {
+                type: "string",
+                enum: ["PodTemplate","Admission"],
+              },
+            },
           },
           rules: [
             {

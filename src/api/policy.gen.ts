@@ -330,6 +330,8 @@ export interface PolicyBounds {
   readonly modes?: readonly DrainMode[];
   /** The values that drain.strategy may have in Adaptive and Combined. Auto is meant where a policy gives none. */
   readonly strategies?: readonly DrainStrategy[];
+  /** The values that delivery may have. PodTemplate is meant where a policy gives none. */
+  readonly deliveries?: readonly ('PodTemplate' | 'Admission')[];
 }
 
 /** What is promised, for which workloads, and how it may be brought about. */

@@ -301,9 +301,9 @@ export class Rollouts {
   }
 }
 
-/** It rolls because of our write: nobody has changed its template since. */
+/** It rolls because of our write: nobody has changed its template since, and the values did not ride along with somebody else's. */
 function isOurs({ history, rollout }: Workload, state: WorkloadState | undefined): boolean {
-  return state !== undefined && rollout.rolling && !((history?.changedAt ?? 0) > (history?.writtenAt ?? Infinity));
+  return state !== undefined && state.adopted !== true && rollout.rolling && !((history?.changedAt ?? 0) > (history?.writtenAt ?? Infinity));
 }
 
 function healthOf(workload: Workload, state: WorkloadState): Member['health'] {

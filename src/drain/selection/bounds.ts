@@ -1,12 +1,12 @@
 import { parsePolicyDuration, type DefaultedSidecarDrainPolicySpec, type PolicyBounds } from '../../api/policy.ts';
 
-type Bounded = Pick<DefaultedSidecarDrainPolicySpec, 'drain' | 'gracePeriod'>;
+type Bounded = Pick<DefaultedSidecarDrainPolicySpec, 'delivery' | 'drain' | 'gracePeriod'>;
 
 /**
  * The first bound that a namespaced policy does not keep to, in words that say what to write; undefined where it keeps to all.
  * @param policy the name of the cluster's policy whose bounds these are
  */
-export function outsideBounds({ drain, gracePeriod }: Bounded, bounds: PolicyBounds | undefined, policy: string): string | undefined {
+export function outsideBounds({ delivery, drain, gracePeriod }: Bounded, bounds: PolicyBounds | undefined, policy: string): string | undefined {
   if (bounds === undefined) {
     return undefined;
   }
@@ -20,6 +20,9 @@ export function outsideBounds({ drain, gracePeriod }: Bounded, bounds: PolicyBou
   const strategy = drain.mode === 'Fixed' ? undefined : drain.strategy ?? 'Auto';
   if (strategy !== undefined && bounds.strategies !== undefined && !bounds.strategies.includes(strategy)) {
     return notOne('drain.strategy', strategy, 'strategies', bounds.strategies);
+  }
+  if (bounds.deliveries !== undefined && !bounds.deliveries.includes(delivery)) {
+    return notOne('delivery', delivery, 'deliveries', bounds.deliveries);
   }
   const longest = longestDrain(drain);
   if (bounds.longestDrain !== undefined && longest.seconds > parsePolicyDuration(bounds.longestDrain)) {

@@ -8,7 +8,7 @@ export interface Governable {
   /** Only of a namespaced policy. */
   readonly namespace?: string;
   readonly deleting: boolean;
-  readonly spec: Pick<DefaultedSidecarDrainPolicySpec, 'enforcement' | 'priority' | 'tenants' | 'bounds' | 'drain' | 'gracePeriod'> & {
+  readonly spec: Pick<DefaultedSidecarDrainPolicySpec, 'enforcement' | 'priority' | 'tenants' | 'bounds' | 'delivery' | 'drain' | 'gracePeriod'> & {
     readonly match: Pick<DefaultedSidecarDrainPolicySpec['match'], 'names' | 'workloadSelector'>;
   };
 }

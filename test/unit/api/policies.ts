@@ -28,7 +28,7 @@ export function policyOf(spec: Record<string, unknown>, name = 'case'): Record<s
 
 const accepted: readonly PolicyCase[] = [
   { title: 'tenants without bounds', spec: { tenants: 'Allow' } },
-  { title: 'tenants within bounds', spec: { tenants: 'Allow', bounds: { longestDrain: '5m', longestGrace: '10m', modes: ['Fixed', 'Combined'], strategies: ['Auto'] } } },
+  { title: 'tenants within bounds', spec: { tenants: 'Allow', bounds: { longestDrain: '5m', longestGrace: '10m', modes: ['Fixed', 'Combined'], strategies: ['Auto'], deliveries: ['PodTemplate'] } } },
   { title: 'Fixed with a duration', spec: { drain: fixed } },
   { title: 'Adaptive with maxWait', spec: { drain: adaptive } },
   { title: 'Combined with both', spec: { drain: combined } },

@@ -11,6 +11,7 @@ interface Options {
   readonly bounds?: Spec['bounds'];
   readonly drain?: Partial<Spec['drain']>;
   readonly maximum?: string;
+  readonly delivery?: Spec['delivery'];
   readonly priority?: number;
   readonly names?: readonly string[];
   readonly selector?: object;
@@ -20,13 +21,13 @@ interface Options {
 
 /** `shop/x` is a namespaced policy, `x` one of the cluster. */
 function policy(name: string, options: Options = {}): Governable {
-  const { priority = 0, names, selector, enforcement = 'Enforce', deleting = false, tenants = 'Forbid', bounds, drain, maximum = '10m' } = options;
+  const { priority = 0, names, selector, enforcement = 'Enforce', deleting = false, tenants = 'Forbid', bounds, drain, maximum = '10m', delivery = 'PodTemplate' } = options;
   const [namespace, tail] = name.split('/');
   return {
     name, deleting,
     ...(tail === undefined ? {} : { namespace: namespace ?? '' }),
     spec: {
-      enforcement, priority, tenants,
+      enforcement, priority, tenants, delivery,
       ...(bounds === undefined ? {} : { bounds }),
       drain: { mode: 'Fixed', duration: '60s', endpointDelay: '5s', environment: 'Annotation', drainDuration: 'Leave', ...drain },
       gracePeriod: { change: 'RaiseOnly', margin: '5s', maximum },
@@ -108,6 +109,8 @@ describe('namespaced policies', () => {
     ['the longest grace, exactly', { maximum: '5m' }, { longestGrace: '5m' }, undefined],
     ['the default of the grace', {}, { longestGrace: '5m' }, 'gracePeriod.maximum 10m is above bounds.longestGrace 5m of SidecarDrainPolicy base: write 5m or less'],
     ['a mode of the list', {}, { modes: ['Fixed', 'Combined'] }, undefined],
+    ['another delivery', { delivery: 'Admission' }, { deliveries: ['PodTemplate'] }, 'delivery Admission is none of bounds.deliveries of SidecarDrainPolicy base: write PodTemplate'],
+    ['a delivery that is allowed', {}, { deliveries: ['PodTemplate', 'Admission'] }, undefined],
     ['another mode', { drain: { mode: 'Adaptive', maxWait: '1m' } }, { modes: ['Fixed', 'Combined'] }, 'drain.mode Adaptive is none of bounds.modes of SidecarDrainPolicy base: write Fixed or Combined'],
     ['no strategy in Fixed', {}, { strategies: ['ActiveConnections'] }, undefined],
     ['Auto where none is given', { drain: { mode: 'Adaptive', maxWait: '1m' } }, { strategies: ['ActiveConnections'] },

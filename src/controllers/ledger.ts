@@ -39,9 +39,9 @@ export class Ledger {
   private readonly counts = new Map<string, Record<string, number>>();
   /** Which policies speak of a workload, so that those that stopped can be taken off. */
   private readonly policiesOf = new Map<string, readonly string[]>();
-  private readonly onChange: (policy: string) => void;
+  private readonly onChange: (policy: string, workload: string) => void;
 
-  constructor(onChange: (policy: string) => void) {
+  constructor(onChange: (policy: string, workload: string) => void) {
     this.onChange = onChange;
   }
 
@@ -105,6 +105,16 @@ export class Ledger {
     return this.byPolicy.get(policy)?.get(workload);
   }
 
+  /** What is said of a workload, by policy. */
+  *entriesOf(workload: string): IterableIterator<readonly [policy: string, entry: LedgerEntry]> {
+    for (const policy of this.policiesOf.get(workload) ?? []) {
+      const entry = this.entryOf(policy, workload);
+      if (entry !== undefined) {
+        yield [policy, entry];
+      }
+    }
+  }
+
   /** How many workloads of each policy have each reason. */
   *reasons(): IterableIterator<readonly [policy: string, reason: string, count: number]> {
     for (const [policy, entries] of this.byPolicy) {
@@ -159,7 +169,7 @@ export class Ledger {
     } else {
       this.byPolicy.set(policy, entries);
     }
-    this.onChange(policy);
+    this.onChange(policy, workload);
   }
 }
 

@@ -63,6 +63,8 @@ export interface ReflectorOptions<Raw extends KubernetesObject, T> {
   /** Says that two records are the same: then nobody is told. Status updates are most of a cluster's traffic. */
   equal?: (a: T, b: T) => boolean;
   handlers?: StoreHandlers<T>;
+  /** The last state of an object that was deleted, before its record goes. A list cannot tell it: what is missing there is not reported here. */
+  onGone?: (raw: Raw, last: T | undefined) => void;
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;

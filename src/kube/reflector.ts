@@ -272,7 +272,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
   private take(type: 'ADDED' | 'MODIFIED' | 'DELETED', raw: Raw): void {
     const key = this.keyOf(raw);
     if (type === 'DELETED') {
-      this.store.remove(key);
+      this.store.remove(key, (last) => this.options.onGone?.(raw, last));
       return;
     }
     const record = this.projected(raw, key);

@@ -59,8 +59,10 @@ export class RecordStore<T> {
     this.tell('onUpdate', key, () => this.handlers.onUpdate?.(key, record, previous, initial));
   }
 
-  remove(key: string): void {
+  /** @param before told first, also of what had no record */
+  remove(key: string, before?: (last: T | undefined) => void): void {
     const last = this.records.get(key);
+    if (before !== undefined) this.tell('onGone', key, () => { before(last); });
     if (last === undefined) return;
     this.records.delete(key);
     this.tell('onDelete', key, () => this.handlers.onDelete?.(key, last));

@@ -1,14 +1,12 @@
 import { writeFileSync } from 'node:fs';
-import type { Workload } from '../../drain/model/workload.ts';
 import { DEFAULT_APPLICATION, type Application } from '../../drain/timeline/application.ts';
 import { NARROWEST_DRAWING, WIDEST_DRAWING } from '../../drain/timeline/draw/index.ts';
 import { CliError, EXIT_OK, UsageError, type FlagValues, type Invocation } from '../command.ts';
 import { secondsOf } from '../facts/flags.ts';
 import { judge } from '../facts/judge.ts';
 import { load, reportProblems, requireWorkloads } from '../facts/load.ts';
+import { pickWorkload } from '../facts/target.ts';
 import { styleFor } from '../output/style.ts';
-import { nameOf } from '../output/text.ts';
-import { nearest } from '../suggest.ts';
 import type { ExplainOutput } from './command.ts';
 import { explain, type Explanation, type ExplainOptions } from './explanation.ts';
 import { explainText } from './text.ts';
@@ -26,7 +24,7 @@ export async function runExplain(invocation: Invocation): Promise<number> {
   const loaded = await load(invocation, { alsoFiles: flags.strings('policy') });
   reportProblems(loaded, invocation);
   requireWorkloads(loaded);
-  const workload = pick(loaded.collected.workloads, positionals[0], flags.string('namespace'));
+  const workload = pickWorkload(loaded.collected.workloads, positionals[0], flags.string('namespace'));
   const explanation = explain(judge(workload, loaded.context), loaded.context, options);
   const notes = loaded.notes;
   const file = flags.string('output-file');
@@ -98,48 +96,4 @@ function widthOf({ flags, io }: Invocation): number {
 function speaksUnicode(env: Invocation['io']['env']): boolean {
   const locale = [env['LC_ALL'], env['LC_CTYPE'], env['LANG']].find((value) => value !== undefined && value !== '');
   return locale === undefined || /utf-?8/i.test(locale) || locale === 'C' || locale === 'POSIX';
-}
-
-const SHORT_KINDS: Readonly<Record<string, string>> = {
-  deploy: 'deployment', sts: 'statefulset', ds: 'daemonset', rs: 'replicaset', po: 'pod', cj: 'cronjob', ro: 'rollout',
-};
-
-function pick(workloads: readonly Workload[], target: string | undefined, namespace: string | undefined): Workload {
-  const inNamespace = namespace === undefined ? workloads : workloads.filter((workload) => workload.namespace === namespace);
-  if (target === undefined) {
-    if (inNamespace.length === 1 && inNamespace[0] !== undefined) {
-      return inNamespace[0];
-    }
-    throw new UsageError(`which one? name it as KIND/NAME: ${choices(inNamespace.length === 0 ? workloads : inNamespace)}`);
-  }
-  const [kindText = '', name, ...more] = target.split('/');
-  if (name === undefined || name === '' || more.length > 0) {
-    throw new UsageError(`"${target}": write KIND/NAME, for example deployment/checkout`);
-  }
-  const kind = kindOf(kindText);
-  const found = inNamespace.filter((workload) => workload.kind.toLowerCase() === kind && workload.name === name);
-  const [first, second] = found;
-  if (first === undefined) {
-    const meant = nearest(name, inNamespace.map((workload) => workload.name));
-    throw new CliError(`no ${target}${namespace === undefined ? '' : ` in namespace ${namespace}`} among the input${meant === undefined ? '' : `; did you mean ${meant}?`} There are: ${choices(workloads)}`);
-  }
-  if (second !== undefined) {
-    const namespaces = [...new Set(found.map((workload) => workload.namespace))];
-    throw new UsageError(namespaces.length > 1
-      ? `${target} is in the namespaces ${namespaces.join(', ')}: say which with -n`
-      : `${target} stands ${found.length} times among the input: ${found.map((workload) => `${workload.source?.file ?? 'the cluster'}:${workload.source?.line ?? ''}`).join(', ')}`);
-  }
-  return first;
-}
-
-function kindOf(text: string): string {
-  const lower = (text.split('.')[0] ?? '').toLowerCase();
-  return SHORT_KINDS[lower] ?? lower.replace(/s$/, '');
-}
-
-const CHOICES_SHOWN = 10;
-
-function choices(workloads: readonly Workload[]): string {
-  const shown = workloads.slice(0, CHOICES_SHOWN).map(nameOf).join(', ');
-  return workloads.length > CHOICES_SHOWN ? `${shown} and ${workloads.length - CHOICES_SHOWN} more` : shown;
 }

@@ -24,7 +24,7 @@ describe('the outcome of a termination', () => {
   ])('%s', (_, sketch, outcome, why) => {
     const judged = judgeEnding(gone(sketch));
 
-    expect(judged).toMatchObject({ outcome, why: expect.stringContaining(why) as string });
+    expect(judged).toMatchObject({ outcome, why: expect.stringContaining(why) as unknown });
   });
 
   it('is none while containers run, and none for a pod in which nothing ran', () => {
@@ -46,7 +46,7 @@ describe('the outcome of a termination', () => {
   it('is Unknown where the last state was missed, and what was seen before says nothing bad', () => {
     const seen = endingOf(pod({ proxy: { at: 5 } }), undefined, DELETED)!;
 
-    expect(judgeEnding({ ...seen, gone: 'Missed' })).toMatchObject({ outcome: 'Unknown', why: expect.stringContaining('how container server ended') as string });
+    expect(judgeEnding({ ...seen, gone: 'Missed' })).toMatchObject({ outcome: 'Unknown', why: expect.stringContaining('how container server ended') as unknown });
   });
 });
 
@@ -66,7 +66,7 @@ describe('one state of a pod after another', () => {
     const first = endingOf(pod({ grace: 60 }), undefined, DELETED)!;
     const ending = endingOfGone(pod({ grace: 10, app: { at: 10, code: 137 }, proxy: { at: 5 } }), first, DELETED + 11_000)!;
 
-    expect(judgeEnding(ending)).toMatchObject({ outcome: 'Killed', why: expect.stringContaining('10 s') as string });
+    expect(judgeEnding(ending)).toMatchObject({ outcome: 'Killed', why: expect.stringContaining('10 s') as unknown });
   });
 
   it('does not mix up pods that have the same name, as those of a StatefulSet do', () => {

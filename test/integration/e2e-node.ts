@@ -108,6 +108,7 @@ class RunningPod {
 export class E2eNode {
   private readonly pods = new Map<string, RunningPod>();
   private readonly stopping = new AbortController();
+  private readonly finished = new Set<string>();
   private readonly services: Relay[] = [];
   private kubelet: TlsServer | undefined;
   private injector: TlsServer | undefined;
@@ -189,6 +190,10 @@ export class E2eNode {
     if (known?.ending === true && Number(pod.metadata.deletionGracePeriodSeconds ?? 30) <= 1) {
       known.hurry.abort();
       known.child?.kill('SIGKILL');
+    }
+    // News of a pod that has ended may come late; it must not live again.
+    if (known === undefined && this.finished.has(pod.metadata.uid ?? '')) {
+      return;
     }
     const step = known === undefined ? this.begin(pod) : pod.metadata.deletionTimestamp !== undefined && !known.ending ? this.end(known, pod) : undefined;
     step?.catch((error: unknown) => {
@@ -282,6 +287,7 @@ export class E2eNode {
     await this.status(running, 'Succeeded', proxyOf(running.pod) !== 'None');
     await pause(1000);
     await this.cluster.client.call('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}`, { body: { gracePeriodSeconds: 0, preconditions: { uid } } }).catch(() => undefined);
+    this.finished.add(uid ?? '');
     this.pods.delete(uid ?? '');
   }
 

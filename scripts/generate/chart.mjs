@@ -14,6 +14,7 @@ const roles = {
   istio: 'config/istio-access/role.yaml',
   viewer: 'config/rbac/policy_viewer_role.yaml',
   editor: 'config/rbac/policy_editor_role.yaml',
+  admission: 'config/webhook/role.yaml',
   tenant: 'config/rbac/tenant_editor_role.yaml',
 };
 

@@ -42,6 +42,7 @@ metadata:
   name: {{ include "sidecar-drain-operator.fullname" . }}
   namespace: {{ .Release.Namespace }}
   labels:
+    app.kubernetes.io/name: {{ include "sidecar-drain-operator.name" . }}
     {{- include "sidecar-drain-operator.labels" . | nindent 4 }}
     {{- with .Values.metrics.prometheusRule.labels }}
     {{- toYaml . | nindent 4 }}

@@ -98,6 +98,15 @@ describe('the chart', () => {
     expect(normalised(ours)).toEqual(normalised(theirs.filter((one) => one.kind !== 'Namespace')));
   });
 
+  it('has the objects of config/with-webhook with the admission webhook', async () => {
+    // The chart's own PodDisruptionBudget is there without the webhook, too.
+    const settings = 'admission.enabled=true,crds.keep=false,podDisruptionBudget.enabled=false';
+    const ours = objectsOf(await template(['--set', settings]));
+    const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/with-webhook')]));
+
+    expect(normalised(ours)).toEqual(normalised(theirs.filter((one) => one.kind !== 'Namespace' && one.kind !== 'PodDisruptionBudget')));
+  });
+
   it('has the version of the package, and a table of every value', async () => {
     const about = parse(await readFile(join(chart, 'Chart.yaml'), 'utf8')) as { version: string; appVersion: string };
     const { version } = JSON.parse(await readFile(join(projectRoot(), 'package.json'), 'utf8')) as { version: string };

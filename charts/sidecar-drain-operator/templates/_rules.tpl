@@ -49,6 +49,13 @@
 - apiGroups: [networking.istio.io]
   resources: [proxyconfigs]
   verbs: [get, list, watch, create, patch, delete]
+# Violations as reports, where these kinds are installed and --reports is auto. Without them the rules do nothing.
+- apiGroups: [wgpolicyk8s.io]
+  resources: [policyreports]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [openreports.io]
+  resources: [reports]
+  verbs: [get, list, watch, create, patch, delete]
 # Which pods get a proxy: the injector's selectors.
 - apiGroups: [admissionregistration.k8s.io]
   resources: [mutatingwebhookconfigurations]
@@ -60,6 +67,15 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
+# With --observe-terminations=on: how pods of the mesh end. Their specs say what the pod templates above say already. Without
+# this and the next rule nothing is counted, and everything else works.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+# The same: which preStop hooks failed (reason FailedPreStopHook only).
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, watch]
 {{- end }}
 
 {{- define "sidecar-drain-operator.rules.own" -}}
@@ -105,6 +121,18 @@
 - apiGroups: [sidecardrain.io]
   resources: [sidecardrainpolicies/status]
   verbs: [get]
+{{- end }}
+
+{{- define "sidecar-drain-operator.rules.admission" -}}
+# Its own webhook configuration and no other: which namespaces and kinds, and the authorities of its replicas.
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [mutatingwebhookconfigurations]
+  resourceNames: [00-sidecar-drain-operator]
+  verbs: [patch]
+# Policies with delivery: Admission: whether pods carry what they were given. Their labels and owners, never the rest.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
 {{- end }}
 
 {{- define "sidecar-drain-operator.rules.tenant" -}}

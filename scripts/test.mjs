@@ -1,6 +1,7 @@
 // Everything that `make test` runs, step by step, with one count at the end. A step without tests of its own (types,
 // lint, generated files) counts as one test. Uses nothing but Node.js, because its first step installs the rest.
 import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(root, '.cache');
 mkdirSync(cache, { recursive: true });
 
+/** Integration tests wait more than they work, but each has an API server of its own, which takes memory. */
+const workers = { unit: availableParallelism(), integration: Math.min(3, Math.max(2, availableParallelism())) };
+
 const jest = (project) => {
   const report = join(cache, `jest-${project}.json`);
   return {
@@ -16,7 +20,7 @@ const jest = (project) => {
     report,
     command: process.execPath,
     args: ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning', join(root, 'node_modules/jest/bin/jest.js'),
-      '--selectProjects', project, '--json', `--outputFile=${report}`],
+      '--selectProjects', project, `--maxWorkers=${workers[project]}`, '--json', `--outputFile=${report}`],
   };
 };
 const npm = (name, script) => ({ name, command: 'npm', args: ['run', '--silent', script] });

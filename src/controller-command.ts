@@ -34,6 +34,8 @@ const flags = [
   { name: 'foreign-change-wait', type: 'string', value: 'DURATION', default: '30m', description: 'How long a workload is left as it is after somebody else has undone our values, for example by a rollout undo in an incident.' },
   { name: 'fight-distance', type: 'string', value: 'DURATION', default: '1h', description: 'How long a workload is left alone after the second revert in a row; each further one doubles it, up to 24h.' },
   { name: 'unbounded-tenants', type: 'boolean', description: 'Let a NamespacedSidecarDrainPolicy govern also where no SidecarDrainPolicy with enforcement: Enforce selects the workload: nothing bounds it then.' },
+  { name: 'reports', type: 'string', value: 'auto|off', choices: ['auto', 'off'], default: 'auto', description: 'Report violations as PolicyReport (wgpolicyk8s.io) and Report (openreports.io), each where its kind is installed. off also removes the reports that were written before.' },
+  { name: 'observe-terminations', type: 'string', value: 'on|off', choices: ['on', 'off'], default: 'on', description: 'Watch the pods of the mesh and count how those of governed workloads end (sidecar_drain_terminations_total).' },
   { name: 'admission', type: 'string', value: 'on|off', choices: ['on', 'off'], default: 'off', description: 'Serve the admission webhook. Its MutatingWebhookConfiguration, Service and permissions come with config/webhook or the chart.' },
   { name: 'admission-bind-address', type: 'string', value: 'HOST:PORT', default: ':9443', description: 'Where the admission webhook is served, over HTTPS.' },
   { name: 'admission-cert-dir', type: 'string', value: 'FOLDER', description: 'Folder with tls.crt and tls.key (and ca.crt) for the admission webhook, as cert-manager\'s Secrets are mounted; looked at again every 5 s. Without it each replica makes its own, in memory, and enters its authority in the webhook configuration.' },
@@ -129,6 +131,8 @@ async function runController(invocation: Invocation): Promise<number> {
     },
     concurrency: setting.count('max-concurrent-reconciles', 16),
     unboundedTenants: setting.flag('unbounded-tenants'),
+    observeTerminations: setting.text('observe-terminations') !== 'off',
+    reports: setting.text('reports') === 'off' ? 'off' : 'auto',
     leaderElection: !setting.flag('no-leader-elect') && (setting.flag('leader-elect') || (kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined)),
     leaseName: setting.text('leader-elect-lease-name') ?? DEFAULT_LEASE,
     onLost: () => {

@@ -6,10 +6,11 @@ import { lintCommand } from './lint/command.ts';
 import { planCommand } from './plan/command.ts';
 import { renderCommand } from './render/command.ts';
 import { testCommand } from './test/command.ts';
+import { verifyCommand } from './verify/command.ts';
 import { versionCommand } from './version/command.ts';
 
 /** Every command, in the order of the help; `others` are those of rooms that this one may not import. */
 export function cliCommands(others: readonly Command[] = []): readonly Command[] {
-  const commands = [lintCommand, planCommand, explainCommand, renderCommand, testCommand, giveBackCommand, ...others, versionCommand];
+  const commands = [lintCommand, planCommand, explainCommand, renderCommand, testCommand, verifyCommand, giveBackCommand, ...others, versionCommand];
   return [...commands, completionCommand(commands)];
 }

@@ -19,6 +19,8 @@ import { OperatorMetrics } from './metrics.ts';
 import { Permits } from './permits.ts';
 import { PolicyController } from './policy.ts';
 import { keyOf, ownKeyOf, ProxyConfigController } from './proxyconfig.ts';
+import { ReportController, type ReportsMode } from './reports.ts';
+import { Terminations } from './terminations.ts';
 import { WorkloadController } from './workload.ts';
 
 export interface OperatorOptions {
@@ -37,6 +39,10 @@ export interface OperatorOptions {
   readonly leaderElection: boolean;
   /** Namespaced policies may govern where no policy of the cluster would. */
   readonly unboundedTenants?: boolean;
+  /** Whether violations are reported as PolicyReport and OpenReports, where those are installed. Default auto. */
+  readonly reports?: ReportsMode;
+  /** Count how pods of governed workloads end. Default: no. */
+  readonly observeTerminations?: boolean;
   readonly leaseName: string;
   /** The admission webhook; absent where it is off. */
   readonly admission?: AdmissionSide;
@@ -60,14 +66,17 @@ export class Operator {
   readonly caches: Caches;
   readonly admissionPicture: AdmissionPicture;
   private readonly deliveredPods: DeliveredPods | undefined;
+  private readonly terminations: Terminations | undefined;
   private readonly options: OperatorOptions;
   private readonly workloads: WorkQueue;
   private readonly policies: WorkQueue;
   private readonly proxyConfigs: WorkQueue;
   private readonly exemptions: WorkQueue;
+  private readonly reportQueue: WorkQueue;
   private readonly controllers: Controller[] = [];
   private readonly recorder: EventRecorder;
   private readonly ledger: Ledger;
+  private readonly reports: ReportController;
   private readonly workloadController: WorkloadController;
   private readonly elector: LeaderElector | undefined;
   private readonly abort = new AbortController();
@@ -86,11 +95,15 @@ export class Operator {
     this.policies = new WorkQueue({ name: 'policy' });
     this.proxyConfigs = new WorkQueue({ name: 'proxyconfig' });
     this.exemptions = new WorkQueue({ name: 'exemption' });
-    for (const queue of [this.workloads, this.policies, this.proxyConfigs, this.exemptions]) {
+    this.reportQueue = new WorkQueue({ name: 'report' });
+    for (const queue of [this.workloads, this.policies, this.proxyConfigs, this.exemptions, this.reportQueue]) {
       metrics.watchQueue(queue);
     }
     this.recorder = new EventRecorder({ client, component: 'sidecar-drain-operator', instance: hostname(), logger });
-    this.ledger = new Ledger((policy) => { this.policies.addAfter(policy, STATUS_DELAY_MS); });
+    this.ledger = new Ledger((policy, workload) => {
+      this.policies.addAfter(policy, STATUS_DELAY_MS);
+      this.reports.changed(workload);
+    });
     this.caches = new Caches({
       client, logger, stated: options.stated, istioNamespaces: options.istioNamespaces, operatorNamespace: options.namespace,
       reflectorMetrics: metrics.reflectorMetrics, ...(options.kinds === undefined ? {} : { kinds: options.kinds }),
@@ -99,6 +112,9 @@ export class Operator {
         onWorkload: (key, initial) => {
           this.addWorkload(key, initial || this.workloadController.rollouts.isEcho(key));
           this.addExemptionsOf(key);
+          if (this.caches.workload(key) === undefined) {
+            this.terminations?.forgetWorkload(key);
+          }
         },
         onExemption: ({ name, namespace }, changed) => {
           this.exemptions.addAfter(name, STATUS_DELAY_MS);
@@ -108,6 +124,9 @@ export class Operator {
         },
         onPolicy: (name, before, after) => {
           this.policies.addAfter(name, STATUS_DELAY_MS);
+          if (after === undefined) {
+            this.terminations?.forgetPolicy(name);
+          }
           if (this.synced) {
             this.caches.reviewKinds();
           }
@@ -152,6 +171,9 @@ export class Operator {
       },
     });
     const { caches, ledger } = this;
+    this.terminations = options.observeTerminations !== true ? undefined : new Terminations({
+      client, logger, registry: metrics.registry, recorder: this.recorder, metrics: metrics.reflectorMetrics, workload: (key) => caches.workload(key), now,
+    });
     const operatorMetrics: OperatorMetrics = new OperatorMetrics(metrics.registry, {
       *workloads() {
         for (const policy of ledger.policies()) {
@@ -185,6 +207,7 @@ export class Operator {
       onDecision: (workload, assessment) => {
         operatorMetrics.decided(assessment);
         proxyConfigController.note(workload, assessment);
+        this.terminations?.note(workloadKey(workload), assessment);
       },
       onTurn: (policy) => { this.policies.addAfter(policy, STATUS_DELAY_MS); },
       countDelivered: (workload, wish) => this.deliveredPods?.of(workload, wish),
@@ -219,6 +242,9 @@ export class Operator {
       },
       look: (key) => { this.addWorkload(key, false); },
     });
+    this.reports = new ReportController({
+      client, caches, ledger, queue: this.reportQueue, workloadQueue: this.workloads, logger, metrics: metrics.reflectorMetrics, mode: options.reports ?? 'auto', now,
+    });
     const controller = (name: string, queue: WorkQueue, concurrency: number, reconcile: (key: string, signal: AbortSignal) => ReturnType<WorkloadController['reconcile']>): Controller =>
       new Controller({ name, queue, concurrency, reconcile, logger, observer: metrics.controllerObserver(name, concurrency) });
     this.controllers.push(
@@ -226,6 +252,7 @@ export class Operator {
       controller('policy', this.policies, 2, (key, signal) => policyController.reconcile(key, signal)),
       controller('exemption', this.exemptions, 1, (key, signal) => exemptionController.reconcile(key, signal)),
       controller('proxyconfig', this.proxyConfigs, 2, (key, signal) => proxyConfigController.reconcile(key, signal)),
+      controller('report', this.reportQueue, 2, (key, signal) => this.reports.reconcile(key, signal)),
     );
     this.elector = options.leaderElection ? this.makeElector() : undefined;
   }
@@ -249,7 +276,7 @@ export class Operator {
     await Promise.all(this.controllers.map((controller) => controller.stop()));
     await this.elector?.stop();
     await this.recorder.stop();
-    await Promise.all([this.caches.stop(), this.deliveredPods?.stop()]);
+    await Promise.all([this.caches.stop(), this.deliveredPods?.stop(), this.terminations?.stop(), this.reports.stop()]);
   }
 
   /** Undefined when ready, else why not. */
@@ -279,11 +306,13 @@ export class Operator {
     this.leading = true;
     this.options.metrics.setLeader(this.options.leaseName, true);
     this.workloadController.rollouts.findRollouts();
+    this.terminations?.start();
     this.addAllWorkloads();
     this.addAllPolicies();
     for (const controller of this.controllers) {
       controller.start();
     }
+    this.reports.start();
     this.admission.changed();
   }
 

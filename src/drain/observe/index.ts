@@ -9,7 +9,7 @@
  * - `record`, `summary`: one termination, and many, with what follows
  */
 export { compareEnding, proxyWords, type ForecastComparison, type ProxyForecast } from './forecast.ts';
-export { PodEvents, type RawEvent } from './events.ts';
+export { PodEvents, POD_EVENT_REASONS, type RawEvent } from './events.ts';
 export { endedAfter, judgeEnding, NO_NEWS, TERMINATION_OUTCOMES, tookSeconds, type HookFailure, type Judged, type PodNews, type TerminationOutcome } from './outcome.ts';
 export {
   deletionOfPod, endsOfPod, mergeEnds, proxyOfPod, restartsOfPod, runningIn, TOLERANCE_SECONDS, type PodDeletion, type RawPod, type SeenEnd,

@@ -45,6 +45,7 @@ describe('the permissions of the operator', () => {
       'drainexemptions.sidecardrain.io: get list watch',
       'drainexemptions/status.sidecardrain.io: patch update',
       'events: create patch',
+      'events: list watch',
       'jobs.batch: get list watch',
       'mutatingwebhookconfigurations.admissionregistration.k8s.io: get list watch',
       'namespacedsidecardrainpolicies.sidecardrain.io: get list watch patch',
@@ -52,8 +53,12 @@ describe('the permissions of the operator', () => {
       'namespacedsidecardrainpolicies/status.sidecardrain.io: patch update',
       'namespaces: get list watch',
       'nodes: get list watch',
+      'pods: list watch',
+      'poddisruptionbudgets.policy: get list watch',
+      'policyreports.wgpolicyk8s.io: get list watch create patch delete',
       'proxyconfigs.networking.istio.io: get list watch create patch delete',
       'replicasets.apps: get list watch',
+      'reports.openreports.io: get list watch create patch delete',
       'rollouts.argoproj.io: get list watch patch',
       'sidecardrainpolicies.sidecardrain.io: get list watch patch',
       'sidecardrainpolicies/finalizers.sidecardrain.io: update',
@@ -106,7 +111,7 @@ describe('the permissions of the operator', () => {
     expect(words.filter((word) => word.includes('*'))).toEqual([]);
     expect(rules.filter((rule) => rule.nonResourceURLs !== undefined)).toEqual([]);
     expect(roles.filter((role) => role.aggregationRule !== undefined)).toEqual([]);
-    for (const forbidden of ['secrets', 'pods', 'pods/exec', 'pods/attach', 'pods/portforward', 'serviceaccounts', 'serviceaccounts/token',
+    for (const forbidden of ['secrets', 'pods/exec', 'pods/attach', 'pods/portforward', 'serviceaccounts', 'serviceaccounts/token',
       'roles', 'clusterroles', 'rolebindings', 'clusterrolebindings', 'escalate', 'bind', 'impersonate', 'deletecollection', 'nodes/proxy']) {
       expect(words).not.toContain(forbidden);
     }

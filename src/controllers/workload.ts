@@ -1,10 +1,10 @@
 import type { CountDelivered } from '../drain/admit/index.ts';
-import { workloadKey, type Seconds, type Workload } from '../drain/model/workload.ts';
-import { assess, type Assessment, type AssessInput } from '../drain/plan/assess.ts';
+import { workloadKey, type Workload } from '../drain/model/workload.ts';
+import { assess, type Assessment } from '../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../drain/plan/decide.ts';
 import { intentKey } from '../drain/plan/intent.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
-import { writtenValuesStand, type WorkloadState } from '../drain/restore/state.ts';
+import type { WorkloadState } from '../drain/restore/state.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps, Rolling } from '../drain/rollout/gate.ts';
 import type { Stage } from '../drain/rollout/stage.ts';
@@ -18,6 +18,7 @@ import type { Permits, Refusal } from './permits.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Candidate } from './places.ts';
 import { Rollouts } from './rollouts.ts';
+import { Undone } from './undone.ts';
 import { limitsOf, stateOf, subjectOf } from './workload-record.ts';
 import { WorkloadWriter } from './workload-writer.ts';
 
@@ -58,8 +59,7 @@ export class WorkloadController {
   readonly rollouts: Rollouts;
   private readonly writer: WorkloadWriter;
   private readonly giveBack: GiveBack;
-  /** When the values of ours were first seen undone, in seconds: managedFields do not tell when somebody takes one out. */
-  private readonly undoneSince = new Map<string, Seconds>();
+  private readonly undone: Undone;
 
   constructor(options: WorkloadControllerOptions) {
     this.options = options;
@@ -68,6 +68,7 @@ export class WorkloadController {
       ask: (key) => { options.queue.add(key); }, askAfter: (key, ms) => { options.queue.addAfter(key, ms); }, echoed: (key) => { options.queue.defer(key); },
     });
     this.writer = new WorkloadWriter(options);
+    this.undone = new Undone(options.patience, options.now);
     this.giveBack = new GiveBack({ ...options, rollouts: this.rollouts, writer: this.writer });
   }
 
@@ -78,7 +79,7 @@ export class WorkloadController {
     const workload = caches.workload(key);
     if (workload === undefined || workload.deleting) {
       ledger.forget(key);
-      this.undoneSince.delete(key);
+      this.undone.forget(key);
       this.giveBack.forget(key);
       this.options.permits.forget(key);
       this.rollouts.forget(key);
@@ -101,10 +102,13 @@ export class WorkloadController {
       unboundedTenants: this.options.unboundedTenants,
       operatorNamespace: this.options.operatorNamespace,
       ownProxyConfig: this.options.ownProxyConfig,
-      patience: this.patienceWith(key, workload, state),
+      patience: this.undone.patience(key, workload, state),
       countDelivered: this.options.countDelivered,
     });
     this.options.onDecision(workload, assessment);
+    if (assessment.governing === undefined) {
+      this.undone.forget(key);
+    }
 
     // 3. Account for what was found, before anything is done about it.
     const held = caches.writesHeldBecause() ?? this.heldByNamespace(workload) ?? this.giveBack.heldByStalled(state);
@@ -122,6 +126,7 @@ export class WorkloadController {
       return held === undefined ? await this.adopt(workload, state, assessment.governing.policy, decision.adopt, signal) : done;
     }
     if (state !== undefined && due) {
+      this.undone.forget(key);
       const refusal = held === undefined ? this.options.permits.mayGiveBack(workload, state) : undefined;
       return held !== undefined ? done : refusal !== undefined ? this.refused(key, refusal) : await this.giveBack.run(workload, state, signal);
     }
@@ -131,18 +136,6 @@ export class WorkloadController {
   /** What ends anyway is left in peace, whichever of its policies goes first. */
   private heldByNamespace({ namespace }: Workload): string | undefined {
     return this.options.caches.namespace(namespace).deleting === true ? 'its namespace is being deleted' : undefined;
-  }
-
-  private patienceWith(key: string, workload: Workload, state: WorkloadState | undefined): NonNullable<AssessInput['patience']> {
-    const now = this.options.now() / 1000;
-    const rules = this.options.patience;
-    if (state === undefined || writtenValuesStand(workload.template, state)) {
-      this.undoneSince.delete(key);
-      return { now, rules };
-    }
-    const undoneSince = this.undoneSince.get(key) ?? now;
-    this.undoneSince.set(key, undoneSince);
-    return { now, rules, undoneSince };
   }
 
   private async enforce(workload: Workload, state: WorkloadState | undefined, assessment: Assessment, governing: NonNullable<Assessment['governing']>, signal: AbortSignal): Promise<Outcome> {
@@ -173,6 +166,7 @@ export class WorkloadController {
     this.rollouts.start(candidate, workload, intentKey(policy.intent));
     try {
       this.rollouts.noteWrite(key, await this.writer.apply(workload, state, policy, values, decision.reverts, signal), candidate.me);
+      this.undone.wrote(key, decision.reverts);
     } catch (error) {
       this.rollouts.release(key);
       return this.writer.failed(workload, error, (message) => {

@@ -82,8 +82,7 @@ describe('while the operator runs', () => {
     await scene.cluster.create(deployment(namespace, 'slow', {}));
     await scene.patchWorkload(namespace, 'slow', { metadata: { finalizers: ['example.com/backup'] } });
     await scene.createPolicy('ending', fixed(namespace, { tenants: 'Allow', priority: -5 }));
-    const { match: _, ...spec } = fixed(namespace);
-    await scene.createPolicy(`${namespace}/own`, { ...spec, match: {} });
+    await scene.createPolicy(`${namespace}/own`, { ...fixed(namespace), match: {} });
     await scene.compliant(`${namespace}/own`, 2);
     await scene.rolledOut(namespace, 'web');
     await scene.rolledOut(namespace, 'slow');
@@ -132,8 +131,7 @@ describe('after the operator has gone', () => {
     await scene.createPolicy('left-lost', fixed(namespace, { match: { ...inNamespace, names: ['lost'] } }));
     await scene.createPolicy('left-env', fixed(namespace, { priority: -1, match: { ...inNamespace, workloadSelector: { matchLabels: { app: 'env' } } }, drain: { mode: 'Adaptive', maxWait: '60s', environment: 'ProxyConfig' } }));
     await scene.createPolicy('left-parent', fixed(stuck, { tenants: 'Allow', priority: -5 }));
-    const { match: _, ...spec } = fixed(stuck);
-    await scene.createPolicy(`${stuck}/own`, { ...spec, match: {} });
+    await scene.createPolicy(`${stuck}/own`, { ...fixed(stuck), match: {} });
     await scene.compliant('left', 3);
     await Promise.all(['left-orphan', 'left-lost', 'left-env'].map(async (name) => await scene.compliant(name, 1)));
     await scene.settled(`${stuck}/own`, ({ workloads }) => workloads?.matched === 0);

@@ -8,7 +8,7 @@ import { workloadPath, type WorkloadObject } from './scene.ts';
 export interface ToolOptions {
   /** The field manager, as the tool writes it. */
   readonly manager: string;
-  readonly how: 'ClientSideApply' | 'ServerSideApply' | 'Update';
+  readonly how: 'ClientSideApply' | 'ServerSideApply' | 'Update' | 'Replace';
   readonly intervalMs?: number;
   /** Argo CD's ignoreDifferences[].managedFieldsManagers, with RespectIgnoreDifferences=true. */
   readonly ignoredManagers?: readonly string[];
@@ -72,7 +72,7 @@ export class GitOpsTool {
 
   /** The manifest as the tool sends it: what is ignored stays as it is in the cluster. */
   private wanted(live: WorkloadObject | undefined): Json {
-    return live === undefined ? this.manifest : this.ignoredIn(live).reduce<Json>((manifest, path) => keeping(manifest, live as unknown as Json, path), this.manifest);
+    return live === undefined ? this.manifest : this.ignoredIn(live).reduce<Json>((manifest, path) => keeping(manifest, live, path), this.manifest);
   }
 
   private async send(live: WorkloadObject | undefined, dryRun: boolean): Promise<WorkloadObject> {
@@ -82,9 +82,13 @@ export class GitOpsTool {
     if (how === 'ServerSideApply') {
       return await this.cluster.client.call<WorkloadObject>('PATCH', `${this.path}${query}&force=true`, { contentType: 'application/apply-patch+yaml', body: wanted });
     }
+    if (how === 'Replace' && live !== undefined) {
+      const { resourceVersion } = live.metadata;
+      return await this.cluster.client.call<WorkloadObject>('PUT', `${this.path}${query}`, { body: { ...wanted, metadata: { ...(wanted['metadata'] as Json), resourceVersion } } });
+    }
     // A three-way merge against a Git that has not dropped a field is the merge of its manifest.
     const { annotations } = this.manifest['metadata'] as { annotations?: Json };
-    const body = how === 'Update' ? wanted : {
+    const body = how !== 'ClientSideApply' ? wanted : {
       ...wanted, metadata: { ...(wanted['metadata'] as Json), annotations: { ...annotations, [LAST_APPLIED]: JSON.stringify(this.manifest) } },
     };
     return live === undefined
@@ -114,7 +118,7 @@ function leaves(fields: Json): string[][] {
 /** What a tool compares: nothing that only the API server and controllers write. */
 function desiredPart({ metadata, spec }: WorkloadObject): Json {
   const { labels = {}, annotations = {} } = metadata;
-  const { [LAST_APPLIED]: _, 'deployment.kubernetes.io/revision': __, ...rest } = annotations;
+  const rest = Object.fromEntries(Object.entries(annotations).filter(([key]) => key !== LAST_APPLIED && key !== 'deployment.kubernetes.io/revision'));
   return { metadata: { labels, annotations: rest }, spec };
 }
 

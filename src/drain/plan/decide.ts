@@ -7,11 +7,12 @@ import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
 import type { ManagedField, Seconds, Workload } from '../model/workload.ts';
 import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
-import { decodeState, templateBefore, valuesInPlace, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
+import { decodeState, templateBefore, valuesInPlace, type WorkloadState } from '../restore/state.ts';
 import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts';
 import { appDelayOf, proxyClocks } from './clocks.ts';
-import { holdAfterForeignChange, type Hold, type Patience } from '../rollout/patience.ts';
+import type { Hold } from '../rollout/patience.ts';
 import { compile } from './compile.ts';
+import { holdOn, type DecidingPatience } from './hold.ts';
 import { intentKey, type Intent } from './intent.ts';
 import { kindLimit, rolloutCaveat, templateElsewhere } from './kind-limits.ts';
 import { brokenDrainClauses, neededGrace, unmetWishes, type Clocks } from './promise.ts';
@@ -53,8 +54,8 @@ export interface DecideInput {
   readonly exemption?: ActiveExemption;
   /** The proxy of the workload's present template, where it is known already. */
   readonly proxy?: ProxyVerdict;
-  /** Seconds since 1970, and how long to hold back after foreign changes. Absent where nothing is ever written (files). */
-  readonly patience?: { readonly now: Seconds; readonly rules: Patience; readonly undoneSince?: Seconds };
+  /** Absent where nothing is ever written (files). */
+  readonly patience?: DecidingPatience;
 }
 
 interface Judged {
@@ -100,9 +101,7 @@ export function decide(input: DecideInput): Decision {
   }
 
   // 3. Somebody else has undone what we wrote: hold back, and in a fight leave it alone.
-  const hold = state === undefined || wishChanged || input.patience === undefined || writtenValuesStand(workload.template, state)
-    ? undefined
-    : holdAfterForeignChange(workload.history, state.reverts ?? 0, input.patience.rules, input.patience.undoneSince);
+  const hold = wishChanged ? undefined : holdOn(workload, state, input.patience);
   if (hold !== undefined && input.patience !== undefined && input.patience.now < hold.until) {
     return held(hold, stop, policy.mayWrite);
   }

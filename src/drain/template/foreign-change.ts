@@ -22,11 +22,13 @@ export function templateHistory(raw: RawObject, place: TemplatePlace): TemplateH
   let changed: { at: number; by: string } | undefined;
   for (const entry of managed) {
     const time = Date.parse(entry.time ?? '') / 1000;
-    if ((entry.subresource ?? '') !== '' || Number.isNaN(time) || at(entry.fieldsV1, path) === undefined) {
+    const manager = entry.manager ?? 'unknown';
+    // Who takes all our fields back leaves us an entry with our note alone: it tells the time of our write all the same.
+    const ours = manager === FIELD_MANAGER;
+    if ((entry.subresource ?? '') !== '' || Number.isNaN(time) || (!ours && at(entry.fieldsV1, path) === undefined)) {
       continue;
     }
-    const manager = entry.manager ?? 'unknown';
-    if (manager === FIELD_MANAGER) {
+    if (ours) {
       written = Math.max(written ?? 0, time);
     } else if (!NOT_WISHING.has(manager) && time >= (changed?.at ?? 0)) {
       changed = { at: time, by: manager };

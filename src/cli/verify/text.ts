@@ -38,7 +38,7 @@ export function verifyText(verification: Verification, style: Style): string {
     ...notes.flatMap((note) => wrap(note, WIDTH, '  ')),
     '',
     style.bold('Terminations'),
-    ...(records.length === 0 ? ['  none was seen'] : shown.map((record) => `  ${paint(record, style)}`)),
+    ...(records.length === 0 ? ['  none was seen'] : shown.flatMap((record) => linesOf(record, style))),
     ...(records.length > SHOWN ? [`  and ${records.length - SHOWN} earlier ones (-o json has them all)`] : []),
     ...(ongoing > 0 ? [`  ${count(ongoing, 'pod')} still ending`] : []),
     '',
@@ -70,18 +70,28 @@ function summaryLines({ summary, forecast }: Verification): string[] {
 
 /** One termination in one line. */
 export function recordLine(record: TerminationRecord): string {
-  const { pod, deletedAt, outcome, why, took, gracePeriod, containers, forecast } = record;
-  const codes = containers.map(({ name, exitCode, endedAfter }) => `${name} ${exitCode} at ${Math.round(endedAfter)} s`).join(', ');
-  const time = took === undefined ? '' : `  ${Math.round(took)} of ${gracePeriod ?? '?'} s`;
-  const differs = forecast?.differences.length ? `; not as forecast (${forecast.differences.join('; ')})` : '';
-  const expected = forecast !== undefined && forecast.differences.length === 0 && forecast.proxy.length > 0 ? `; forecast for the proxy: ${forecast.proxy.map(proxyWords).join(' or ')}` : '';
-  const reason = outcome === 'Finished' ? '' : `; ${why}`;
-  return `${new Date(deletedAt).toISOString().slice(0, 19)}Z  ${outcome.padEnd(10)}${time}  ${pod}${codes === '' ? '' : `  ${codes}`}${reason}${differs}${expected}`;
+  return [headOf(record), ...detailsOf(record)].join('; ');
 }
 
-function paint(record: TerminationRecord, style: Style): string {
-  const line = recordLine(record);
-  return record.outcome === 'Killed' || record.outcome === 'Forced' || record.outcome === 'HookFailed' || (record.forecast?.differences.length ?? 0) > 0 ? style.red(line) : line;
+function headOf({ pod, deletedAt, outcome, took, gracePeriod }: TerminationRecord): string {
+  const time = took === undefined ? '' : `${Math.round(took)} of ${gracePeriod ?? '?'} s`;
+  return `${new Date(deletedAt).toISOString().slice(0, 19)}Z  ${outcome.padEnd(10)}  ${time.padEnd(11)}  ${pod}`;
+}
+
+function detailsOf({ outcome, why, containers, forecast }: TerminationRecord): string[] {
+  return [
+    ...(containers.length === 0 ? [] : [containers.map(({ name, exitCode, endedAfter }) => `${name} ended with ${exitCode} after ${Math.round(endedAfter)} s`).join(', ')]),
+    ...(outcome === 'Finished' ? [] : [why]),
+    ...(forecast === undefined ? [] : forecast.differences.length > 0
+      ? [`not as forecast: ${forecast.differences.join('; ')}`]
+      : forecast.proxy.length > 0 ? [`as forecast (proxy: ${forecast.proxy.map(proxyWords).join(' or ')})`] : ['as forecast']),
+  ];
+}
+
+function linesOf(record: TerminationRecord, style: Style): string[] {
+  const bad = record.outcome === 'Killed' || record.outcome === 'Forced' || record.outcome === 'HookFailed' || (record.forecast?.differences.length ?? 0) > 0;
+  const head = headOf(record);
+  return [`  ${bad ? style.red(head) : head}`, ...detailsOf(record).flatMap((detail) => wrap(detail, WIDTH, '      '))];
 }
 
 function timeWords(seconds: number): string {

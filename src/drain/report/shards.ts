@@ -92,11 +92,18 @@ export function reportNumber(name: string): number | undefined {
  * `30 s -> 40 s`.
  */
 export function jsonBytes(value: unknown): number {
+  const text = JSON.stringify(value);
   let bytes = 0;
-  for (const character of JSON.stringify(value)) {
-    const code = character.codePointAt(0) ?? 0;
-    bytes += character === '<' || character === '>' || character === '&' || code === 0x2028 || code === 0x2029 ? 6
-      : code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x1_0000 ? 3 : 4;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 0x80) {
+      bytes += code === 0x3c || code === 0x3e || code === 0x26 ? 6 : 1;
+    } else if (code < 0x800 || (code >= 0xd800 && code <= 0xdfff)) {
+      // Two for each half of a surrogate pair, which is four bytes of UTF-8.
+      bytes += 2;
+    } else {
+      bytes += code === 0x2028 || code === 0x2029 ? 6 : 3;
+    }
   }
   return bytes;
 }

@@ -144,3 +144,11 @@ describe('a report that comes back from the API server', () => {
 });
 
 interface Body { readonly metadata: object; readonly results: readonly object[] }
+
+describe('bytes of a value in the API server\'s JSON', () => {
+  it.each([
+    ['abc', 5], ['30 s -> 40 s', 14 + 5], ['a&b<c', 7 + 10], ['ü', 4], ['€', 5], ['🚰', 6], ['\u2028', 8], ['"', 4], [{ a: [1, true] }, 14],
+  ])('of %j', (value, bytes) => {
+    expect(jsonBytes(value)).toBe(bytes);
+  });
+});

@@ -1,7 +1,7 @@
 # Everything a newcomer types. `make help` lists the targets.
 .DEFAULT_GOAL := help
 RUN := node scripts/run-ts.mjs
-JEST := node --experimental-vm-modules --no-warnings=ExperimentalWarning node_modules/jest/bin/jest.js
+JEST := node --experimental-vm-modules --no-warnings=ExperimentalWarning node_modules/jest/bin/jest.js --testTimeout=30000
 
 ##@ General
 

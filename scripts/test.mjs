@@ -20,7 +20,7 @@ const jest = (project) => {
     report,
     command: process.execPath,
     args: ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning', join(root, 'node_modules/jest/bin/jest.js'),
-      '--selectProjects', project, `--maxWorkers=${workers[project]}`, '--json', `--outputFile=${report}`],
+      '--selectProjects', project, `--maxWorkers=${workers[project]}`, '--testTimeout=30000', '--json', `--outputFile=${report}`],
   };
 };
 const npm = (name, script) => ({ name, command: 'npm', args: ['run', '--silent', script] });

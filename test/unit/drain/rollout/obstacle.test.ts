@@ -35,7 +35,7 @@ describe('a PodDisruptionBudget', () => {
     ['that can never allow anything', { desiredHealthy: 2 }, /never allows.*lower its minAvailable/],
     ['that allows one', { disruptionsAllowed: 1 }, undefined],
     ['of other pods', { selector: { matchLabels: { app: 'other' } } }, undefined],
-    ['without a selector, which selects nothing', { selector: undefined } as unknown as Partial<Budget>, undefined],
+    ['without a selector, which selects nothing', { selector: undefined }, undefined],
     ['with the empty selector, which selects everything', { selector: {} }, /at present/],
     ['that nobody has evaluated yet', { observed: false, disruptionsAllowed: 1 }, /not been evaluated/],
   ])('%s', (_, more, because) => {

@@ -73,7 +73,8 @@ export const CONDITION_REASONS = {
   },
   Reconciling: {
     Evaluating: { status: 'True', sentence: 'The policy is being evaluated.' },
-    RollingOut: { status: 'True', sentence: 'Workloads are being changed.' },
+    // False, like waiting for a window or a person: tools that wait for a policy would else wait for the whole fleet. Compliant tells how far it is.
+    RollingOut: { status: 'False', sentence: 'Workloads are being changed, a few at a time.' },
     Restoring: { status: 'True', sentence: 'Workloads are being given back what they had before.' },
     WaitsForWindow: { status: 'False', sentence: 'Nothing is under way until the next window of rollout.windows opens.' },
     ApprovalRequired: { status: 'False', sentence: 'Nothing is under way until somebody approves the plan.' },

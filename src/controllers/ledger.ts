@@ -199,6 +199,11 @@ export function entriesOf(assessment: Assessment, held: string | undefined): Map
   return entries;
 }
 
+/** The same, where the controller knows better how the governing policy's workload stands. */
+export function entriesWith(assessment: Assessment, policy: string, entry: LedgerEntry): Map<string, LedgerEntry> {
+  return entriesOf(assessment, undefined).set(policy, { ...entry, ...(assessment.governing === undefined ? {} : slackOf(assessment.governing.decision)) });
+}
+
 function slackOf({ before, neededGrace }: Decision): { slack?: Seconds } {
   return neededGrace === undefined ? {} : { slack: before.gracePeriod.value - neededGrace };
 }

@@ -13,7 +13,7 @@ import type { EventRecorder, KubeClient, Logger } from '../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
 import { GiveBack } from './give-back.ts';
-import { entriesOf, type Ledger, type LedgerEntry } from './ledger.ts';
+import { entriesOf, entriesWith, type Ledger, type LedgerEntry } from './ledger.ts';
 import type { Permits, Refusal } from './permits.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import type { Candidate } from './places.ts';
@@ -86,6 +86,10 @@ export class WorkloadController {
       return done;
     }
     const state = stateOf(workload);
+    if (state === undefined) {
+      // What was given back waits for no evidence any more: it would be looked at again for ever.
+      this.giveBack.forget(key);
+    }
     this.rollouts.observe(key, workload, state);
     if (this.rollouts.isBehind(key, workload)) {
       return done;
@@ -150,17 +154,17 @@ export class WorkloadController {
     const candidate: Candidate = { me: rollingOf(workload, policy), limits, uid: policy.uid };
     const settling = limits.strategy === 'Waves' ? this.options.policiesSettleInMs() : 0;
     if (settling > 0) {
-      this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: '', message: 'waits: policies have just changed' }));
+      this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Pending', reason: '', message: 'waits: policies have just changed' }));
       return requeueAfter(settling);
     }
     const refusal = this.options.permits.mayWrite(policy, key);
     if (refusal !== undefined) {
-      this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: refusal.reason, message: refusal.because }));
+      this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Pending', reason: refusal.reason, message: refusal.because }));
       return this.refused(key, refusal);
     }
     const wait = this.rollouts.mayStart(key, candidate, workload);
     if (wait !== undefined) {
-      this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Pending', reason: wait.reason, message: wait.because }));
+      this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Pending', reason: wait.reason, message: wait.because }));
       return done;
     }
     this.rollouts.start(candidate, workload, intentKey(policy.intent));
@@ -170,14 +174,14 @@ export class WorkloadController {
     } catch (error) {
       this.rollouts.release(key);
       return this.writer.failed(workload, error, (message) => {
-        this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Failed', reason: '', message }));
+        this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Failed', reason: '', message }));
       });
     }
     metrics.written(policy.name, 'apply');
     const what = decision.changes.map((change) => change.why).join('; ');
     this.options.logger.info('workload brought under its policy', { workload: key, policy: policy.name, changes: decision.changes.map((change) => change.path), why: what });
     this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainApplied', `Policy ${policy.name}: ${what}`);
-    this.options.ledger.record(key, entriesOf(assessment, undefined).set(policy.name, { outcome: 'Updating', reason: '', message: 'written' }));
+    this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Updating', reason: '', message: 'written' }));
     return done;
   }
 

@@ -120,7 +120,7 @@ describe('waves', () => {
     expect(await staysSo(() => scene.writes({ since: mark, namespace: sick }).length, 2_000)).toEqual([2]);
     const { status } = await scene.policy('sick');
     expect(status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Ready', status: 'True' }), expect.objectContaining({ type: 'Reconciling', status: 'True', reason: 'RollingOut' }),
+      expect.objectContaining({ type: 'Ready', status: 'True' }), expect.objectContaining({ type: 'Reconciling', status: 'False', reason: 'RollingOut' }),
     ]));
 
     // A restart of the operator must not start two more beside them.

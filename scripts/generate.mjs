@@ -21,9 +21,9 @@ import { termination } from './generate/termination.mjs';
 export const generators = [namespacedPolicy, apiTypes, apiSchema, apiReference, chart, cli, licences, metricsPage, monitoring, olm, permissions, termination];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */
-export async function differing(folder = root) {
+export async function differing(folder = root, outputs = undefined) {
   const paths = [];
-  for (const [path, content] of await allOutputs()) {
+  for (const [path, content] of outputs ?? await allOutputs()) {
     const present = await readFile(join(folder, path), 'utf8').catch(() => undefined);
     if (present !== content) {
       paths.push(path);
@@ -32,7 +32,8 @@ export async function differing(folder = root) {
   return paths;
 }
 
-async function allOutputs() {
+/** path -> content of everything that is generated. */
+export async function allOutputs() {
   const all = new Map();
   for (const generator of generators) {
     for (const [path, content] of await generator.outputs()) {
@@ -46,7 +47,8 @@ async function allOutputs() {
 }
 
 async function main(args) {
-  const paths = await differing();
+  const all = await allOutputs();
+  const paths = await differing(root, all);
   if (args.includes('--check')) {
     for (const path of paths) {
       console.error(`${path} is not what its source says: run npm run generate and commit it`);
@@ -54,7 +56,6 @@ async function main(args) {
     process.exitCode = paths.length === 0 ? 0 : 1;
     return;
   }
-  const all = await allOutputs();
   for (const path of paths) {
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), all.get(path));

@@ -178,7 +178,7 @@ export const sidecarDrainPolicySchema: Schema = {
               rules: [
                 {
                   holds: (self) => self.every((kind: string) => new RegExp("^[A-Z][A-Za-z0-9]*$").test(kind)),
-                  message: () => "kinds are written as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits",
+                  message: () => "write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits",
                   reason: "FieldValueInvalid",
                 },
               ],
@@ -1011,7 +1011,7 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
               rules: [
                 {
                   holds: (self) => self.every((kind: string) => new RegExp("^[A-Z][A-Za-z0-9]*$").test(kind)),
-                  message: () => "kinds are written as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits",
+                  message: () => "write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits",
                   reason: "FieldValueInvalid",
                 },
               ],

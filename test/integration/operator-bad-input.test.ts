@@ -85,8 +85,8 @@ describe('where it cannot even start', () => {
 describe('where something is not installed yet', () => {
   it('says so in one line while its own kind is missing, and goes on when it is there', async () => {
     const operator = await scene.start();
-    await eventually(() => operator.lines.some(({ message }) => message.includes('SidecarDrainPolicy is not installed')), 'it says what is missing');
-    expect(operator.lines.filter(({ message }) => message.includes('SidecarDrainPolicy is not installed'))).toHaveLength(1);
+    await eventually(() => operator.lines.some(({ message }) => message.includes('the kind SidecarDrainPolicy is not installed')), 'it says what is missing');
+    expect(operator.lines.filter(({ message }) => message.includes('the kind SidecarDrainPolicy is not installed'))).toHaveLength(1);
 
     await installCrds(scene.cluster);
     await scene.createPolicy('early', fixed('nowhere'));

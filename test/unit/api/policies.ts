@@ -222,7 +222,7 @@ const refused: readonly PolicyCase[] = [
   { title: 'a priority with a fraction', spec: { priority: 1.5 }, problems: [['spec.priority', 'must be of type int32: "float64"']] },
   { title: 'suspend as a text', spec: { suspend: 'true' }, problems: [['spec.suspend', 'must be of type boolean: "string"']] },
   { title: 'an unknown enforcement', spec: { enforcement: 'enforce' }, problems: [['spec.enforcement', 'Unsupported value: "enforce": supported values: "Audit", "Enforce"']] },
-  { title: 'a plural for a kind', spec: { match: { ...all, kinds: ['deployments'] } }, problems: [['spec.match.kinds', 'kinds are written as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits']] },
+  { title: 'a plural for a kind', spec: { match: { ...all, kinds: ['deployments'] } }, problems: [['spec.match.kinds', 'write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits']] },
   { title: 'no kind', spec: { match: { ...all, kinds: [] } }, problems: [['spec.match.kinds', 'should have at least 1 items']] },
   { title: 'a kind twice', spec: { match: { ...all, kinds: ['Deployment', 'Deployment'] } }, problems: [['spec.match.kinds[1]', 'Duplicate value: "Deployment"']] },
   { title: '65 names', spec: { match: { ...all, names: many(65) } }, problems: [['spec.match.names', 'Too many: 65: must have at most 64 items']] },

@@ -95,7 +95,7 @@ export interface PolicyDrain {
    * the application starts after its last inbound connection is gone are not covered.
    *
    * Combined: for at least duration, then until the last connection is gone, at most maxWait. For applications that
-   * also make late calls of their own.
+   * also make late calls of their own; those are covered for duration, counted from SIGTERM.
    */
   readonly mode: DrainMode;
   /**
@@ -611,7 +611,7 @@ export interface DefaultedPolicyDrain {
    * the application starts after its last inbound connection is gone are not covered.
    *
    * Combined: for at least duration, then until the last connection is gone, at most maxWait. For applications that
-   * also make late calls of their own.
+   * also make late calls of their own; those are covered for duration, counted from SIGTERM.
    */
   readonly mode: DrainMode;
   /**

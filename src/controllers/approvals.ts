@@ -62,6 +62,11 @@ export class Approvals {
     return this.sets.get(keyOf(uid, kind));
   }
 
+  /** The policies of which something is kept. */
+  uids(): Set<string> {
+    return new Set([...this.sets.keys()].map((key) => key.slice(0, key.indexOf('/'))));
+  }
+
   /** Undefined where it is kept; else why it cannot be. */
   async keep(policy: ApprovalOf, kind: ApprovalKind, set: ApprovedSet, signal: AbortSignal): Promise<string | undefined> {
     const shards = toShards(set.items, SHARD_BYTES);

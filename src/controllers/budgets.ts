@@ -7,7 +7,8 @@ export interface BudgetCacheOptions {
   readonly client: KubeClient;
   readonly logger: Logger;
   readonly metrics?: ReflectorMetrics;
-  readonly onBudget: (namespace: string) => void;
+  /** Without a namespace: whether budgets can be looked at is another answer now, everywhere. */
+  readonly onBudget: (namespace: string | undefined) => void;
 }
 
 interface RawBudget extends KubernetesObject {
@@ -39,15 +40,16 @@ export class BudgetCache {
         onAdd: (_key, budget) => { put(budget); },
         onUpdate: (_key, budget) => { put(budget); },
         onDelete: (_key, budget) => {
-          this.byNamespace.get(budget.namespace)?.delete(budget.name);
+          const left = this.byNamespace.get(budget.namespace);
+          left?.delete(budget.name);
+          if (left?.size === 0) {
+            this.byNamespace.delete(budget.namespace);
+          }
           onBudget(budget.namespace);
         },
       },
-      onStateChange: () => {
-        for (const namespace of this.byNamespace.keys()) {
-          onBudget(namespace);
-        }
-      },
+      // Namespaces without any budget waited too.
+      onStateChange: () => { onBudget(undefined); },
     });
   }
 

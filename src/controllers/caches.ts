@@ -21,6 +21,7 @@ export type { CachedPolicy } from './policy-cache.ts';
 /** Told of what changed; each may be called thousands of times at start. */
 export interface CacheHandlers {
   readonly onWorkload: (key: string, initial: boolean) => void;
+  readonly onPoliciesSynced: () => void;
   readonly onPolicy: (name: string, before: PolicyRecord | undefined, after: PolicyRecord | undefined) => void;
   /** `changed` is false where only its status is another one. */
   readonly onExemption: (exemption: ExemptionRecord, changed: boolean) => void;
@@ -30,7 +31,7 @@ export interface CacheHandlers {
   readonly onProxyConfig: (resource: ProxyConfigResource) => void;
   readonly onOffSwitch: () => void;
   /** A PodDisruptionBudget of this namespace says something else now. */
-  readonly onBudget: (namespace: string) => void;
+  readonly onBudget: (namespace: string | undefined) => void;
 }
 
 export interface CachesOptions {
@@ -80,7 +81,7 @@ export class Caches {
       }
     };
     const kinds = (options.kinds ?? BUILT_IN_KINDS).all;
-    this.policies = new PolicyCache({ ...common, absentLookMs: ABSENT_LOOK_MS, knownKinds: new Set(kinds.map(({ kind }) => kind)), onPolicy: handlers.onPolicy });
+    this.policies = new PolicyCache({ ...common, absentLookMs: ABSENT_LOOK_MS, knownKinds: new Set(kinds.map(({ kind }) => kind)), onPolicy: handlers.onPolicy, onSynced: handlers.onPoliciesSynced });
     this.exemptions = new ExemptionCache({ ...common, absentLookMs: ABSENT_LOOK_MS, onExemption: handlers.onExemption });
     this.namespaces = new Reflector<KubernetesObject, NamespaceFacts>({
       ...common, resource: namespaces, metadataOnly: true,
@@ -303,7 +304,7 @@ export class Caches {
         },
         onUpdate: (_key, record, _previous, initial) => { handlers.onWorkload(workloadKey(record), initial); },
         onDelete: (_key, last) => {
-          this.byNamespace.get(last.namespace)?.delete(workloadKey(last));
+          this.unindex(last);
           if (last.kind === 'Deployment' && this.istiods.delete(`${last.namespace}/${last.name}`)) {
             this.meshChanged();
           }
@@ -318,6 +319,14 @@ export class Caches {
     const keys = this.byNamespace.get(workload.namespace) ?? new Set<string>();
     keys.add(workloadKey(workload));
     this.byNamespace.set(workload.namespace, keys);
+  }
+
+  private unindex(workload: Workload): void {
+    const keys = this.byNamespace.get(workload.namespace);
+    keys?.delete(workloadKey(workload));
+    if (keys?.size === 0) {
+      this.byNamespace.delete(workload.namespace);
+    }
   }
 
   private noteIstiod(raw: RawDeployment): void {

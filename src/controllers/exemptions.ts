@@ -49,7 +49,11 @@ export class ExemptionCache {
           onExemption(record, record.generation !== previous.record.generation || record.uid !== previous.record.uid);
         },
         onDelete: (_key, { record }) => {
-          this.byNamespace.get(record.namespace)?.delete(record.name);
+          const left = this.byNamespace.get(record.namespace);
+          left?.delete(record.name);
+          if (left?.size === 0) {
+            this.byNamespace.delete(record.namespace);
+          }
           onExemption(record, true);
         },
       },

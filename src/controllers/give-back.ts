@@ -90,6 +90,7 @@ export class GiveBack {
       this.notInjectedSince.set(key, since);
       return now() - since >= WITHDRAW_AFTER_MS;
     }
+    this.notInjectedSince.delete(key);
     if (caches.policies.state !== 'Synced' || caches.namespace(workload.namespace).labels === undefined || caches.namespace(workload.namespace).deleting === true) {
       return false;
     }

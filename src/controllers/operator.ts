@@ -114,6 +114,7 @@ export class Operator {
           this.addExemptionsOf(key);
           if (this.caches.workload(key) === undefined) {
             this.terminations?.forgetWorkload(key);
+            proxyConfigController.forget(key);
           }
         },
         onExemption: ({ name, namespace }, changed) => {
@@ -122,6 +123,7 @@ export class Operator {
             this.addWorkloadsIn(namespace);
           }
         },
+        onPoliciesSynced: () => { this.addAllWorkloads(); },
         onPolicy: (name, before, after) => {
           this.policies.addAfter(name, STATUS_DELAY_MS);
           if (after === undefined) {
@@ -135,6 +137,12 @@ export class Operator {
             this.policiesChangedAt = now();
             this.tellRollouts(before, after);
             this.admission.changed();
+            // A resource of a policy that was only held is needed by nobody when that goes.
+            for (const resource of this.caches.meshFacts().proxyConfigs ?? []) {
+              if (ownKeyOf(resource) === keyOf(name, resource.namespace)) {
+                this.proxyConfigs.add(keyOf(name, resource.namespace));
+              }
+            }
             const namespace = (before ?? after)?.namespace;
             if (namespace === undefined) {
               this.addAllWorkloads();

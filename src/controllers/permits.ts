@@ -76,6 +76,8 @@ export class Permits {
   private readonly inForce = new Map<string, string>();
   private readonly told = new Map<string, string>();
   private readonly troubles = new Map<string, string>();
+  /** By uid: policies of which workloads were refused because too many would leave. */
+  private readonly heldBack = new Set<string>();
 
   constructor(options: PermitsOptions) {
     this.options = options;
@@ -184,7 +186,7 @@ export class Permits {
   async gone(name: string, signal: AbortSignal): Promise<void> {
     this.plans.delete(name);
     this.waiting.delete(name);
-    for (const uid of new Set([...this.leaving.keys(), ...this.inForce.keys(), ...this.told.keys()])) {
+    for (const uid of new Set([...this.leaving.keys(), ...this.inForce.keys(), ...this.told.keys(), ...this.troubles.keys(), ...this.approvals.uids()])) {
       if (!this.isAlive(uid)) {
         this.leaving.delete(uid);
         this.leavingSince.delete(uid);
@@ -193,6 +195,7 @@ export class Permits {
         this.inForce.delete(uid);
         this.told.delete(uid);
         this.troubles.delete(uid);
+        this.heldBack.delete(uid);
         await this.approvals.drop(uid, 'plan', signal);
         await this.approvals.drop(uid, 'withdrawal', signal);
       }
@@ -263,7 +266,13 @@ export class Permits {
     if (this.options.now() < still) {
       return { because: 'waits: whether more workloads are to be given back', reason: 'WithdrawalHeld', lookAgainAt: still };
     }
-    return this.massWithdrawal(holder) === undefined ? undefined : { because: 'waits for approval of a mass withdrawal', reason: 'WithdrawalHeld' };
+    if (this.massWithdrawal(holder) === undefined) {
+      return undefined;
+    }
+    this.heldBack.add(holder.uid);
+    // What was given back lately counts for an hour, and nothing in the cluster tells when that is over.
+    const [oldest] = this.latelyOf(holder.uid);
+    return { because: 'waits for approval of a mass withdrawal', reason: 'WithdrawalHeld', ...(oldest === undefined ? {} : { lookAgainAt: oldest + LATELY_MS }) };
   }
 
   private massWithdrawal(policy: PolicyRecord): Withdrawal | undefined {
@@ -361,7 +370,9 @@ export class Permits {
     } else {
       this.inForce.set(uid, kept.hash);
     }
-    if (kept !== undefined && before !== kept.hash) {
+    // Approved; or no longer too many, because others of them have come back.
+    const eased = this.massWithdrawal(policy) === undefined && this.heldBack.delete(uid);
+    if (eased || (kept !== undefined && before !== kept.hash)) {
       for (const workload of this.leaving.get(uid)?.keys() ?? []) {
         this.options.ask(workload);
       }
@@ -455,7 +466,11 @@ export class Permits {
     } else {
       waiting.set(workload, refusal);
     }
-    this.waiting.set(policy, waiting);
+    if (waiting.size === 0) {
+      this.waiting.delete(policy);
+    } else {
+      this.waiting.set(policy, waiting);
+    }
   }
 }
 

@@ -49,7 +49,7 @@ export class Places {
   /** Undefined where there is a place; else why not, and it waits from now on. */
   waitsBecause(candidate: Candidate): string | undefined {
     const { me } = candidate;
-    const because = this.obstacle(candidate, this.rolling.values(), 0);
+    const because = this.obstacle(candidate, [...this.rolling.values()], 0);
     if (because === undefined) {
       this.waiting.delete(me.workload);
       this.roomMade(candidate.uid, me.workload);
@@ -108,7 +108,7 @@ export class Places {
     }
   }
 
-  private obstacle(candidate: Candidate, rolling: Iterable<Rolling>, asked: number): string | undefined {
+  private obstacle(candidate: Candidate, rolling: readonly Rolling[], asked: number): string | undefined {
     const { me, limits, uid } = candidate;
     if (limits.strategy === 'Immediate') {
       return undefined;
@@ -118,7 +118,7 @@ export class Places {
       return because === '' ? 'others of the policy go first' : because;
     }
     const first = this.makingRoom.get(uid);
-    if (first !== undefined && first !== me.workload && this.waiting.has(first)) {
+    if (first !== undefined && first !== me.workload && this.stillMakesRoom(first, rolling)) {
       return `${first} goes first: it waits for room for its replicas (maxPods)`;
     }
     const answer = mayRoll(me, rolling, limits, this.options.caps);
@@ -129,6 +129,16 @@ export class Places {
       this.makingRoom.set(uid, me.workload);
     }
     return answer.because;
+  }
+
+  /** Who waits for something else by now (its policy is halted, its namespace is at its cap) holds up nobody. */
+  private stillMakesRoom(workload: string, rolling: readonly Rolling[]): boolean {
+    const candidate = this.waiting.get(workload);
+    if (candidate === undefined || this.options.spotsOf(candidate).spots <= 0) {
+      return false;
+    }
+    const answer = mayRoll(candidate.me, rolling, candidate.limits, this.options.caps);
+    return answer.open || answer.for === 'Pods';
   }
 
   private roomMade(uid: string, workload: string): void {

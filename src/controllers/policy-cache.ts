@@ -23,6 +23,8 @@ export interface PolicyCacheOptions {
   readonly absentLookMs: number;
   /** The kinds of workloads that a policy may name. */
   readonly knownKinds: ReadonlySet<string>;
+  /** It is certain again, or from now on, which policies there are: what was not decided for want of that can be. */
+  readonly onSynced: () => void;
   readonly onPolicy: (name: string, before: PolicyRecord | undefined, after: PolicyRecord | undefined) => void;
 }
 
@@ -35,7 +37,7 @@ export class PolicyCache {
   private readonly namespaced: Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>;
   readonly store: { get(name: string): CachedPolicy | undefined; values(): IterableIterator<CachedPolicy>; readonly size: number };
 
-  constructor({ client, logger, metrics, absentLookMs, knownKinds, onPolicy }: PolicyCacheOptions) {
+  constructor({ client, logger, metrics, absentLookMs, knownKinds, onPolicy, onSynced }: PolicyCacheOptions) {
     const common = { client, logger, ...(metrics === undefined ? {} : { metrics }), timings: { absentMaxMs: absentLookMs } };
     const handlers = {
       onAdd: (name: string, cached: CachedPolicy) => { onPolicy(name, undefined, cached.record); },
@@ -45,6 +47,9 @@ export class PolicyCache {
     const onStateChange = (kind: string) => (state: ReflectorState): void => {
       if (state === 'Absent') {
         logger.warn(`the kind ${kind} is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`);
+      }
+      if (state === 'Synced') {
+        onSynced();
       }
     };
     this.cluster = new Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>({

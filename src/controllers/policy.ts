@@ -18,6 +18,8 @@ type Counts = Required<PolicyWorkloadCounts>;
 
 /** A policy that is deleted goes after this long at most; giving back goes on without it. */
 const FINALIZER_LIMIT_MS = 60_000;
+/** What waits to be given back is told when its turn comes; to ask thousands twice a second would starve everything else. */
+const ASK_AGAIN_MS = 5_000;
 /** While workloads are still looked at for the first time, a status would count what has not been seen. */
 const EVALUATION_POLL_MS = 200;
 const EVALUATION_LIMIT_MS = 5_000;
@@ -41,6 +43,8 @@ export interface PolicyControllerOptions {
 export class PolicyController {
   private readonly options: PolicyControllerOptions;
   private readonly waitingSince = new Map<string, number>();
+  /** By uid: when the workloads of a policy that is going were last looked at for its sake. */
+  private readonly askedAt = new Map<string, number>();
   private admissionAwaitedSince: number | undefined;
 
   constructor(options: PolicyControllerOptions) {
@@ -95,8 +99,12 @@ export class PolicyController {
     const deletedAt = Date.parse(cached.raw.metadata.deletionTimestamp ?? '');
     const overdue = this.options.now() - deletedAt >= FINALIZER_LIMIT_MS;
     if (left.length > 0 && !overdue && this.options.caches.writesHeldBecause() === undefined) {
-      for (const key of left) {
-        this.options.workloadQueue.add(key);
+      const { uid } = cached.record;
+      if (this.options.now() - (this.askedAt.get(uid) ?? -Infinity) >= ASK_AGAIN_MS) {
+        this.askedAt.set(uid, this.options.now());
+        for (const key of left) {
+          this.options.workloadQueue.add(key);
+        }
       }
       const { generation } = cached.record;
       await this.writeStatus(cached, [
@@ -105,6 +113,7 @@ export class PolicyController {
       ], signal);
       return requeueAfter(500);
     }
+    this.askedAt.delete(cached.record.uid);
     if (left.length > 0) {
       this.options.logger.warn('policy goes before all its workloads are given back; they are given back without it', { policy: cached.record.name, left: left.length });
     }

@@ -64,6 +64,15 @@ export class ProxyConfigController {
     }
   }
 
+  /** The workload is gone, and needs nothing any more. */
+  forget(workload: string): void {
+    for (const [id, { minimumDrains }] of this.needs) {
+      if (minimumDrains.delete(workload)) {
+        this.options.queue.add(id);
+      }
+    }
+  }
+
   /** The resource of a policy in a namespace, as it stands; or why there is none. */
   own(policy: PolicyRecord, namespace: string): OwnProxyConfig | undefined {
     const resources = this.options.caches.meshFacts().proxyConfigs ?? [];
@@ -97,6 +106,13 @@ export class ProxyConfigController {
     }
     if (caches.writesHeldBecause() !== undefined) {
       return requeueAfter(HELD_LOOK_MS);
+    }
+    if (caches.policies.state !== 'Synced') {
+      return requeueAfter(HELD_LOOK_MS);
+    }
+    // What it has given its workloads stays, as in their templates: pods that are made meanwhile need it.
+    if (policy !== undefined && !policy.deleting && !mayWrite(policy)) {
+      return done;
     }
     const name = nameOf(policyName);
     if (wanted === undefined) {

@@ -1,3 +1,4 @@
+import { EXEMPT_ANNOTATION } from '../api/names.ts';
 import type { ReasonCode } from '../api/reasons.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import type { WorkloadState } from '../drain/restore/state.ts';
@@ -187,10 +188,10 @@ export class Rollouts {
     }
   }
 
-  /** A PodDisruptionBudget has changed: those that wait for one in that namespace look again. */
-  budgetChanged(namespace: string): void {
+  /** A PodDisruptionBudget has changed: those that wait for one in that namespace (or in any) look again. */
+  budgetChanged(namespace: string | undefined): void {
     for (const key of this.waitingForBudget) {
-      if (key.split('/')[1] === namespace) {
+      if (namespace === undefined || key.split('/')[1] === namespace) {
         this.options.ask(key);
       }
     }
@@ -259,6 +260,10 @@ export class Rollouts {
     }
     const startedAt = state.adopted === true || !restartsPods(workload.rollout) ? undefined : secondsOf(state.at);
     const health = healthOf(workload, state);
+    if (health !== 'Whole' && this.isLeftAlone(workload, now)) {
+      this.stages.set(undefined, key, undefined);
+      return;
+    }
     const same = before !== undefined && before.health === health && before.restoring !== true && sameStart(before.startedAt, startedAt);
     const since = same ? before.since
       // What rolls when it is first seen rolls since our write, as far as anybody can tell.
@@ -267,6 +272,12 @@ export class Rollouts {
     this.stages.set(state.policy.uid, key, {
       workload: key, intent: state.intent, health, since, stuck: workload.rollout.stuck, ...(startedAt === undefined ? {} : { startedAt }),
     });
+  }
+
+  /** Exempt, or in a namespace that is being deleted: whether it ever gets well is no matter of its policy's any more, and nobody waits for it. */
+  private isLeftAlone(workload: Workload, now: number): boolean {
+    const { caches } = this.options;
+    return workload.annotations[EXEMPT_ANNOTATION] !== undefined || caches.namespace(workload.namespace).deleting === true || caches.exemptions.of(workload, now) !== undefined;
   }
 
   private settle(key: string, rolling: Rolling | undefined): void {
@@ -287,6 +298,9 @@ export class Rollouts {
     if (!rollout.rolling || !restartsPods(rollout)) {
       this.givingBack.delete(key);
       this.found.delete(key);
+      return undefined;
+    }
+    if (state !== undefined && this.isLeftAlone(workload, this.options.now() / 1000)) {
       return undefined;
     }
     if (isOurs(workload, state)) {

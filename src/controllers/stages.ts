@@ -70,7 +70,11 @@ export class Stages {
   set(uid: string | undefined, workload: string, member: Member | undefined): void {
     const before = this.policyOf.get(workload);
     if (before !== undefined && (before !== uid || member === undefined)) {
-      this.members.get(before)?.delete(workload);
+      const left = this.members.get(before);
+      left?.delete(workload);
+      if (left?.size === 0) {
+        this.members.delete(before);
+      }
       this.policyOf.delete(workload);
       this.review(before);
     }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { admissionArguments, CONFIGURATION_PATH, installAdmission, type ConfigurationObject } from '../support/admission.ts';
 import { startRecorder, type InjectorRecorder, type RecordedPod } from '../support/injector-recorder.ts';
-import { deployment, eventually, fixed, startScene, workloadPath, type KubeObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import { deployment, eventually, fixed, startScene, staysSo, workloadPath, type KubeObject, type Scene, type WorkloadObject } from '../support/scene.ts';
 
 jest.setTimeout(90_000);
 
@@ -241,6 +241,11 @@ describe('delivery: Admission', () => {
     await scene.rolledOut(namespace, 'web');
     await scene.compliant('change', 1);
     expect((await livePods(namespace)).map((pod) => [pod.spec.terminationGracePeriodSeconds, pod.metadata.labels?.[DELIVERED] !== undefined])).toEqual([[40, true]]);
+
+    // What was given back is not looked at again and again.
+    const looks = async (): Promise<number> => Number(/^controller_runtime_reconcile_total\{controller="workload",result="requeue_after"\} (\d+)$/m.exec(await scene.operator.metrics())?.[1] ?? '0');
+    await staysSo(() => 0, 1_000);
+    expect((await staysSo(looks, 4_000)).length).toBe(1);
 
     const mark = scene.mark();
     await scene.operator.stop();

@@ -186,6 +186,28 @@ describe('a mass withdrawal', () => {
     await scene.gone('mass');
   });
 
+  it('lets those go that are left once it is none any more', async () => {
+    const [first, second] = await Promise.all(['a', 'b'].map(async (name) => await scene.meshed(`fewer-${name}`, { fewer: 'yes' }))) as [string, string];
+    await create(first, 8);
+    await create(second, 8);
+    await scene.createPolicy('fewer', { ...fixed(''), match: { namespaceSelector: { matchLabels: { fewer: 'yes' } } } });
+    await scene.compliant('fewer', 16);
+    const label = async (namespace: string, value: string | null): Promise<void> => {
+      await scene.cluster.client.call('PATCH', `/api/v1/namespaces/${namespace}`, { contentType: 'application/merge-patch+json', body: { metadata: { labels: { fewer: value } } } });
+    };
+    const mark = scene.mark();
+    await Promise.all([label(first, null), label(second, null)]);
+    await waits('fewer', 'WithdrawalHeld', (message) => message.startsWith('16 of 16'));
+
+    // Eight of sixteen are no mass withdrawal, and nothing of theirs changes any more.
+    await label(first, 'yes');
+
+    await eventually(async () => await areReleased(second), 'the eight are given back');
+    expect(scene.writes({ since: mark, namespace: first })).toEqual([]);
+    await scene.deletePolicy('fewer');
+    await scene.gone('fewer');
+  });
+
   it('that comes in small portions is one all the same, and nothing happens where the edit is undone', async () => {
     const namespaces = await Promise.all(['a', 'b', 'c', 'd'].map(async (name) => await scene.meshed(`portion-${name}`, { portion: 'yes' })));
     for (const namespace of namespaces) {

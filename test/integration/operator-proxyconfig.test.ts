@@ -154,6 +154,48 @@ describe('environment: ProxyConfig', () => {
     expect(scene.everyWrite({ since: mark, namespace })).toEqual([]);
   });
 
+  it.each([['suspended', { suspend: true }], ['only audits', { enforcement: 'Audit' }]] as const)('neither writes nor takes away what a policy has made that is now %s, until it goes', async (how, spec) => {
+    const name = how.replace(' ', '-');
+    const namespace = await scene.meshed(name);
+    await scene.cluster.create(deployment(namespace, 'web'));
+    await scene.createPolicy(name, fixed(namespace, { drain }));
+    await scene.compliant(name, 1);
+    await scene.rolledOut(namespace, 'web');
+    await scene.patchPolicy(name, spec);
+    await scene.settled(name, () => true);
+    const mark = scene.mark();
+
+    await scene.operator.kill();
+    await scene.start();
+    await staysSo(() => 0, 1_500);
+    // Somebody's edit of it is not undone either.
+    await scene.cluster.client.call('PATCH', proxyConfigPath(namespace, `sidecar-drain-${name}`), {
+      contentType: 'application/merge-patch+json', body: { spec: { environmentVariables: { MINIMUM_DRAIN_DURATION: '26s' } } },
+    });
+    await staysSo(() => 0, 1_500);
+
+    expect(scene.everyWrite({ since: mark, namespace })).toEqual([]);
+    const resource = await scene.cluster.client.call<ProxyConfig>('GET', proxyConfigPath(namespace, `sidecar-drain-${name}`));
+    expect(resource.spec.environmentVariables['MINIMUM_DRAIN_DURATION']).toBe('26s');
+    await scene.deletePolicy(name);
+    await scene.gone(name);
+    await scene.cluster.waitForGone(proxyConfigPath(namespace, `sidecar-drain-${name}`));
+    await scene.untilWorkload(namespace, 'web', (workload) => markOf(workload) === undefined);
+  });
+
+  it('goes with the last workload that needs it', async () => {
+    const namespace = await scene.meshed('last');
+    await scene.cluster.create(deployment(namespace, 'web'));
+    await scene.createPolicy('last', fixed(namespace, { drain }));
+    await scene.compliant('last', 1);
+
+    await scene.cluster.client.call('DELETE', `/apis/apps/v1/namespaces/${namespace}/deployments/web`);
+
+    await scene.cluster.waitForGone(proxyConfigPath(namespace, 'sidecar-drain-last'));
+    await scene.deletePolicy('last');
+    await scene.gone('last');
+  });
+
   it('removes a resource whose policy went while the operator was down', async () => {
     const namespace = await scene.meshed('orphaned');
     await scene.cluster.create(deployment(namespace, 'web'));

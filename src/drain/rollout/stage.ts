@@ -98,10 +98,10 @@ export function stageOf(rules: StageRules, intent: string, members: Iterable<Mem
     // It has to be healthy for the whole of the soak, so that begins again.
     return halted(halt, { intent });
   }
-  return soak(rules, canaries, memory, tolerance, now);
+  return soak(rules, canaries, memory, now);
 }
 
-function soak(rules: StageRules, canaries: readonly Member[], memory: StageMemory, tolerance: Seconds, now: Seconds): Stage {
+function soak(rules: StageRules, canaries: readonly Member[], memory: StageMemory, now: Seconds): Stage {
   const whole = canaries.filter((member) => member.health === 'Whole').length;
   const blips = canaries.filter((member) => member.health === 'Unwell' || member.health === 'Busy').length;
   const healthySince = whole >= rules.canary ? memory.healthySince ?? now
@@ -122,7 +122,8 @@ function soak(rules: StageRules, canaries: readonly Member[], memory: StageMemor
   return {
     phase: 'Soaking', spots: 0, memory: { intent: memory.intent, healthySince },
     because: `the canaries have rolled out and are watched until ${new Date(over * 1000).toISOString()}`,
-    lookAt: Math.max(over, now + Math.min(1, tolerance)),
+    // Past that time only a canary that gets well, or does not in time, changes anything: its own change tells.
+    ...(now < over ? { lookAt: over } : {}),
   };
 }
 

@@ -56,6 +56,14 @@ describe('the soak', () => {
     expect(at([], over.memory, NOW + 501)).toMatchObject({ phase: 'Rolling' });
   });
 
+  it('is not looked at by the clock while it waits for a canary that rolls because of somebody else', () => {
+    const waiting = at([member('a'), member('b', { health: 'Busy' })], SOAKING, NOW + 600);
+
+    expect(waiting).toMatchObject({ phase: 'Soaking', spots: 0 });
+    expect(waiting.lookAt).toBeUndefined();
+    expect(at([member('a'), member('b')], waiting.memory, NOW + 700)).toMatchObject({ phase: 'Rolling' });
+  });
+
   it('begins anew with a changed wish', () => {
     expect(stageOf(RULES, 'changed', [member('a'), member('b')], SOAKED, NOW)).toMatchObject({ phase: 'Canary', spots: 2, memory: { intent: 'changed' } });
   });

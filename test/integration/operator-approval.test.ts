@@ -198,6 +198,7 @@ describe('a mass withdrawal', () => {
     const mark = scene.mark();
     await Promise.all([label(first, null), label(second, null)]);
     await waits('fewer', 'WithdrawalHeld', (message) => message.startsWith('16 of 16'));
+    expect(await staysSo(() => scene.writes({ since: mark }).length, 3_500)).toEqual([0]);
 
     // Eight of sixteen are no mass withdrawal, and nothing of theirs changes any more.
     await label(first, 'yes');

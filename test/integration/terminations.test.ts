@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { holdTerminationLabel } from '../support/control-plane/pods.ts';
-import { eventually, fixed, startScene, type Scene } from '../support/scene.ts';
+import { eventually, fixed, type KubeObject, startScene, type Scene } from '../support/scene.ts';
 import { cli } from '../unit/cli/support.ts';
 
 let scene: Scene;
@@ -44,7 +44,7 @@ async function ends(name: string, { server, proxy, after }: End, grace = 30, hoo
       containers: [{ name: 'server', image: 'registry.example/server:1' }, { name: 'istio-proxy', image: 'docker.io/istio/proxyv2:1.30.3' }],
     },
   });
-  await scene.cluster.waitFor<{ metadata: object; status?: { phase?: string } } & never>(path, (pod: { status?: { phase?: string } }) => pod.status?.phase === 'Running');
+  await scene.cluster.waitFor<KubeObject & { status?: { phase?: string } }>(path, (pod) => pod.status?.phase === 'Running');
   await client.call('DELETE', path);
   const { metadata } = await client.call<{ metadata: { deletionTimestamp: string } }>('GET', path);
   const deleted = Date.parse(metadata.deletionTimestamp) - grace * 1000;

@@ -28,7 +28,8 @@ function withoutLimit(workload: Workload): Workload {
   if (workload.limit === undefined || workload.limit.reason === 'TemplateElsewhere') {
     return workload;
   }
-  const { limit: _, ...rest } = workload;
+  const rest = { ...workload };
+  Reflect.deleteProperty(rest, 'limit');
   return rest;
 }
 

@@ -113,11 +113,14 @@ async function applyFile(cluster: ControlPlane, file: string, command: readonly 
   await cluster.kubectlOk([...command, '-f', join(projectRoot(), 'demo/manifests', file)]);
 }
 
+/** The kinds of its manifests. */
+const KINDS: readonly string[] = ['Deployment', 'StatefulSet', 'DaemonSet'];
+
 /** Every workload of the demo, as the engine sees it. */
 async function look(cluster: ControlPlane): Promise<Map<string, Seen>> {
   const mesh = meshFacts();
   const seen = new Map<string, Seen>();
-  for (const adapter of WORKLOAD_KINDS) {
+  for (const adapter of WORKLOAD_KINDS.filter(({ kind }) => KINDS.includes(kind))) {
     const list = JSON.parse(await cluster.kubectlOk(['get', adapter.plural, '-A', '-o', 'json', '--show-managed-fields'])) as { items: (RawObject & { spec: { template: unknown } })[] };
     for (const raw of list.items) {
       const workload = projectWorkload(raw, adapter);
@@ -180,7 +183,7 @@ async function converge(cluster: ControlPlane): Promise<PolicyRecord[]> {
       last = text;
     }
     const done = policies.length === 3 && policies.every(({ metadata, status }) =>
-      status?.observedGeneration === metadata.generation && status?.conditions?.some((condition) => condition.type === 'Reconciling' && condition.status === 'False') === true);
+      status?.observedGeneration === metadata.generation && status?.conditions?.some((condition) => condition.type === 'Reconciling' && condition.reason === 'Settled') === true);
     if (done) {
       return policies.map(readPolicy);
     }

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parse } from 'yaml';
 import { projectRoot } from '../support/control-plane/index.ts';
-import { findPrometheus, freePort, type PrometheusPrograms, type RunningPrometheus, startPrometheus } from '../support/prometheus.ts';
+import { freePort } from '../support/control-plane/processes.ts';
+import { findPrometheus, type PrometheusPrograms, type RunningPrometheus, startPrometheus } from '../support/prometheus.ts';
 import { deployment, eventually, fixed, policyPath, type PolicyObject, type Scene, startScene } from '../support/scene.ts';
 
 jest.setTimeout(180_000);

@@ -1,10 +1,10 @@
 // The admission webhook of an operator that runs beside the API server, reached by URL; everything else is as
 // config/with-webhook installs it.
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { Cluster, KubeObject } from './cluster.ts';
 import { projectRoot } from './control-plane/index.ts';
+import { freePort } from './control-plane/processes.ts';
 
 export const CONFIGURATION = '00-sidecar-drain-operator';
 export const CONFIGURATION_PATH = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${CONFIGURATION}`;
@@ -52,15 +52,4 @@ export async function failedOpen(cluster: Cluster): Promise<number> {
   const { body } = await cluster.client.raw<string>('GET', '/metrics');
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return [...text.matchAll(/^apiserver_admission_webhook_fail_open_count\{[^}]*sidecardrain\.io[^}]*\} (\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => { resolve(typeof address === 'object' && address !== null ? address.port : 0); });
-    });
-  });
 }

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cluster } from './cluster.ts';
 import { projectRoot } from './control-plane/index.ts';
+import { freePort } from './control-plane/processes.ts';
 
 export const OPERATOR_NAMESPACE = 'sidecar-drain-system';
 export const OPERATOR_ACCOUNT = { namespace: OPERATOR_NAMESPACE, name: 'sidecar-drain-operator' };
@@ -137,16 +138,4 @@ async function ready(handle: OperatorHandle): Promise<void> {
   }
   await handle.kill();
   throw new Error(`the operator did not become ready:\n${handle.lines.map((line) => JSON.stringify(line)).join('\n')}\n${handle.output()}`);
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => { resolve(typeof address === 'object' && address !== null ? address.port : 0); });
-    });
-  });
 }

@@ -1,10 +1,10 @@
 // Prometheus and promtool: those of the machine, else Debian's package, fetched by apt and unpacked without being installed.
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheRoot } from './control-plane/paths.ts';
+import { freePort } from './control-plane/processes.ts';
 
 const run = promisify(execFile);
 
@@ -90,15 +90,4 @@ export async function startPrometheus(program: string, folder: string, target: s
       await ended;
     },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', () => { resolve(); }); });
-  const address = server.address();
-  await new Promise((resolve) => { server.close(resolve); });
-  if (address === null || typeof address === 'string') {
-    throw new Error('no free port');
-  }
-  return address.port;
 }

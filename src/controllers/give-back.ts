@@ -1,11 +1,12 @@
-import { EXEMPT_ANNOTATION, FIELD_MANAGER } from '../api/names.ts';
+import { FIELD_MANAGER } from '../api/names.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import type { Assessment } from '../drain/plan/assess.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import { planRestore } from '../drain/restore/restore.ts';
 import type { WorkloadState } from '../drain/restore/state.ts';
+import { isExempt } from '../drain/selection/exemptions.ts';
 import type { RawObject } from '../drain/template/index.ts';
-import { isApiError, type EventRecorder, type KubeClient, type Logger, type Resource } from '../kube/index.ts';
+import { patchInSteps, type EventRecorder, type KubeClient, type Logger, type Resource } from '../kube/index.ts';
 import { done, type Outcome } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -123,8 +124,8 @@ export class GiveBack {
     const going = caches.policies.store.get(remembered.policy.name)?.record;
     const wanted = going !== undefined && going.uid === remembered.policy.uid ? going.spec.onDelete : remembered.onDelete;
     // Who exempts a workload wants it left alone: it keeps its values, and no pod restarts.
-    const isExempt = workload.annotations[EXEMPT_ANNOTATION] !== undefined || caches.exemptions.of(workload, this.options.now() / 1000) !== undefined;
-    const state: WorkloadState = { ...remembered, onDelete: isExempt ? 'Orphan' : wanted };
+    const exempt = isExempt(workload, caches.exemptions.of(workload, this.options.now() / 1000));
+    const state: WorkloadState = { ...remembered, onDelete: exempt ? 'Orphan' : wanted };
     const candidate: Candidate = {
       me: { workload: key, policy: state.policy.name, namespace: workload.namespace, pods: workload.rollout.replicas },
       // As long as the policy is there it says how; what it has written remembers the rest.
@@ -178,23 +179,10 @@ export class GiveBack {
 
   /** Values first, then ownership: two patches at most, and a crash between them is found again by the state annotation. */
   private async restore(resource: Resource, workload: Workload, state: WorkloadState, signal: AbortSignal): Promise<RawObject | undefined> {
-    const { client } = this.options;
-    let live = await client.find<RawObject>(resource, workload, { signal });
-    for (let last = false, patched = 0; live !== undefined && !last;) {
-      const step = planRestore(live, state, state.onDelete, this.options.caches.placeOf(workload.kind));
-      try {
-        live = await client.jsonPatch<RawObject>(resource, workload, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never', signal });
-        last = step.last;
-        patched += 1;
-      } catch (error) {
-        // The Deployment controller answers the first patch within milliseconds. The pods restart by now, so this goes on.
-        if (patched === 0 || patched >= RESTORE_TRIES || !isApiError(error) || !error.isConflict) {
-          throw error;
-        }
-        patched += 1;
-        live = await client.find<RawObject>(resource, workload, { signal });
-      }
-    }
-    return live;
+    const { client, caches } = this.options;
+    return await patchInSteps<RawObject>(client, resource, workload, (live) => planRestore(live, state, state.onDelete, caches.placeOf(workload.kind)), {
+      // The pods restart once the first patch is taken, so what conflicts after that goes on.
+      fieldManager: FIELD_MANAGER, tries: RESTORE_TRIES, retryFirst: false, signal,
+    });
   }
 }

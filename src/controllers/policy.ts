@@ -3,6 +3,7 @@ import { condition, setCondition, type NewCondition } from '../api/conditions.ts
 import type { Condition, PolicyWorkloadCounts, SidecarDrainPolicyStatus } from '../api/policy.ts';
 import { policyObject, type PolicyRecord } from '../drain/plan/policies.ts';
 import { workloadKey } from '../drain/model/workload.ts';
+import { stateOf } from '../drain/restore/state.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { AdmissionSide } from './admission-side.ts';
@@ -12,7 +13,6 @@ import type { Ledger } from './ledger.ts';
 import type { Permits, Waits } from './permits.ts';
 import type { Rollouts } from './rollouts.ts';
 import { haltConditions, rolloutStatus, stageDueAt } from './rollout-status.ts';
-import { stateOf } from './workload-record.ts';
 
 type Counts = Required<PolicyWorkloadCounts>;
 

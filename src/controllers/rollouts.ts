@@ -1,7 +1,7 @@
-import { EXEMPT_ANNOTATION } from '../api/names.ts';
 import type { ReasonCode } from '../api/reasons.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
-import type { WorkloadState } from '../drain/restore/state.ts';
+import { stateOf, type WorkloadState } from '../drain/restore/state.ts';
+import { isExempt } from '../drain/selection/exemptions.ts';
 import { UNKNOWN_POLICY, type OperatorCaps, type Rolling } from '../drain/rollout/gate.ts';
 import { budgetObstacle, ownObstacle, restartsPods, type Obstacle } from '../drain/rollout/obstacle.ts';
 import type { Halt, Member, Stage } from '../drain/rollout/stage.ts';
@@ -9,7 +9,6 @@ import type { Caches } from './caches.ts';
 import { isAtLeast, type OwnWrite, type Written } from './own-writes.ts';
 import { Places, type Candidate, type Spots } from './places.ts';
 import { DEFAULT_RULES, Stages } from './stages.ts';
-import { stateOf } from './workload-record.ts';
 
 export interface RolloutsOptions {
   readonly caches: Caches;
@@ -277,7 +276,7 @@ export class Rollouts {
   /** Exempt, or in a namespace that is being deleted: whether it ever gets well is no matter of its policy's any more, and nobody waits for it. */
   private isLeftAlone(workload: Workload, now: number): boolean {
     const { caches } = this.options;
-    return workload.annotations[EXEMPT_ANNOTATION] !== undefined || caches.namespace(workload.namespace).deleting === true || caches.exemptions.of(workload, now) !== undefined;
+    return caches.namespace(workload.namespace).deleting === true || isExempt(workload, caches.exemptions.of(workload, now));
   }
 
   private settle(key: string, rolling: Rolling | undefined): void {

@@ -1,16 +1,9 @@
-import { STATE_ANNOTATION } from '../api/names.ts';
 import type { Workload } from '../drain/model/workload.ts';
 import { restartLimitOf } from '../drain/admit/delivery.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
-import { decodeState, type WorkloadState } from '../drain/restore/state.ts';
+import type { WorkloadState } from '../drain/restore/state.ts';
 import { NO_LIMITS, type RolloutLimits } from '../drain/rollout/gate.ts';
 import type { EventSubject } from '../kube/index.ts';
-
-export function stateOf(workload: Workload): WorkloadState | undefined {
-  const text = workload.annotations[STATE_ANNOTATION];
-  const decoded = text === undefined ? undefined : decodeState(text);
-  return decoded?.ok === true ? decoded.state : undefined;
-}
 
 /** Where a policy says nothing, as a workload that outlives its policy does. */
 const DEFAULT_WAVES = { maxPerNamespace: 1, maxPods: 50 };

@@ -4,7 +4,7 @@ import { assess, type Assessment } from '../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../drain/plan/decide.ts';
 import { intentKey } from '../drain/plan/intent.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
-import type { WorkloadState } from '../drain/restore/state.ts';
+import { stateOf, type WorkloadState } from '../drain/restore/state.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps, Rolling } from '../drain/rollout/gate.ts';
 import type { Stage } from '../drain/rollout/stage.ts';
@@ -19,7 +19,7 @@ import type { OperatorMetrics } from './metrics.ts';
 import type { Candidate } from './places.ts';
 import { Rollouts } from './rollouts.ts';
 import { Undone } from './undone.ts';
-import { limitsOf, stateOf, subjectOf } from './workload-record.ts';
+import { limitsOf, subjectOf } from './workload-record.ts';
 import { WorkloadWriter } from './workload-writer.ts';
 
 /** A timer holds 24 days at most; a look a day costs nothing. */

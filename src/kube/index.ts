@@ -3,6 +3,7 @@
 //   config     which cluster, and who we are
 //   transport  requests: pooled, with deadlines, retries, a limit of writes
 //   client     the verbs: get, list, create, apply, patches, replace, delete
+//   steps      several patches of one object, each planned on the newest of it
 //   reflector  a local picture of one collection, kept up by list and watch
 //   events     Kubernetes Events
 //   lease      leader election
@@ -30,6 +31,8 @@ export { defineResource, itemPath, keyOf, listPath, objectKey, splitKey, withQue
 export type { Resource, ResourceNames } from './resources.ts';
 export { backoffMs, defaultRetryPolicy } from './retry.ts';
 export type { RetryMode, RetryPolicy } from './retry.ts';
+export { patchInSteps } from './steps.ts';
+export type { StepOptions } from './steps.ts';
 export { RecordStore } from './store.ts';
 export type { StoreHandlers } from './store.ts';
 export { Transport } from './transport.ts';

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FIELD_MANAGER, FINALIZER, GROUP, OFF_SWITCH_CONFIG_MAP, STATE_ANNOTATION, VERSION } from '../../api/names.ts';
 import type { DrainExemption, NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../../api/policy.ts';
 import { EXEMPTION_KIND, EXEMPTION_PLURAL, NAMESPACED_POLICY_KIND, NAMESPACED_POLICY_PLURAL, POLICY_KIND, POLICY_PLURAL } from '../../api/policy.ts';
-import { EXEMPT_ANNOTATION, FIELD_MANAGER, FINALIZER, GROUP, OFF_SWITCH_CONFIG_MAP, STATE_ANNOTATION, VERSION } from '../../api/names.ts';
 import type { ManagedField } from '../../drain/model/workload.ts';
 import { policyOfOwnProxyConfig } from '../../drain/plan/own-proxyconfig.ts';
 import { planRestore } from '../../drain/restore/restore.ts';
 import { decodeState, type WorkloadState } from '../../drain/restore/state.ts';
 import { restartsPods } from '../../drain/rollout/obstacle.ts';
-import { exemptionOf, readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
+import { exemptionOf, isExempt, readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import { projectWorkload, type RawObject, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import { defineResource, isApiError, type KubeClient, type Resource } from '../../kube/index.ts';
 
@@ -117,10 +117,10 @@ function heldOf(
   raw: RawObject, state: WorkloadState, adapter: WorkloadKindAdapter, wishes: ReadonlyMap<string, 'Restore' | 'Orphan'>, exempt: readonly ExemptionRecord[], { orphan, now }: LookOptions,
 ): Held {
   const workload = projectWorkload(raw, adapter);
-  const isExempt = workload.annotations[EXEMPT_ANNOTATION] !== undefined || exemptionOf(workload, exempt, now / 1000) !== undefined;
+  const leftAlone = isExempt(workload, exemptionOf(workload, exempt, now / 1000));
   const wish = wishes.get(`${state.policy.name} ${state.policy.uid}`);
-  const how = orphan || isExempt ? 'Orphan' : wish ?? state.onDelete;
-  const because = orphan ? '--orphan' : isExempt ? 'it is exempt: its values stay' : undefined;
+  const how = orphan || leftAlone ? 'Orphan' : wish ?? state.onDelete;
+  const because = orphan ? '--orphan' : leftAlone ? 'it is exempt: its values stay' : undefined;
   const step = planRestore(raw, state, how, adapter);
   return {
     key: `${adapter.kind}/${workload.namespace}/${workload.name}`, adapter, resource: resourceOf(adapter), namespace: workload.namespace, name: workload.name,

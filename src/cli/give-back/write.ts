@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FIELD_MANAGER, FINALIZER } from '../../api/names.ts';
 import { planRestore } from '../../drain/restore/restore.ts';
 import type { RawObject } from '../../drain/template/index.ts';
-import { errorText, isApiError, type KubeClient } from '../../kube/index.ts';
+import { errorText, isApiError, patchInSteps, type KubeClient } from '../../kube/index.ts';
 import { proxyConfigResource, type Held, type HeldPolicy, type OwnResource } from './look.ts';
 
 /** Patches of one giving back: its controllers answer the first within milliseconds, and the second has to be planned again. */
@@ -55,20 +55,13 @@ export async function giveBackAll(client: KubeClient, held: readonly Held[], lim
 
 /** Values first, then ownership: two patches at most; ended between them, the next run goes on. */
 async function giveBack(client: KubeClient, { resource, adapter, namespace, name, state, how }: Held): Promise<void> {
-  let live = await client.find<RawObject>(resource, { namespace, name });
-  for (let last = false, tries = 0; live !== undefined && !last; tries += 1) {
-    const step = planRestore(live, state, how, adapter);
-    try {
-      live = await client.jsonPatch<RawObject>(resource, { namespace, name }, step.patch, { fieldManager: FIELD_MANAGER, retry: 'never' });
-      last = step.last;
-    } catch (error) {
-      if (isApiError(error) && error.isNotFound) {
-        return;
-      }
-      if (tries >= TRIES || !isApiError(error) || !error.isConflict) {
-        throw error;
-      }
-      live = await client.find<RawObject>(resource, { namespace, name });
+  try {
+    await patchInSteps<RawObject>(client, resource, { namespace, name }, (live) => planRestore(live, state, how, adapter), {
+      fieldManager: FIELD_MANAGER, tries: TRIES, retryFirst: true,
+    });
+  } catch (error) {
+    if (!(isApiError(error) && error.isNotFound)) {
+      throw error;
     }
   }
 }

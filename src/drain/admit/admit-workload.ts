@@ -5,7 +5,7 @@ import { assess, type AssessInput } from '../plan/assess.ts';
 import { intentKey } from '../plan/intent.ts';
 import type { PolicyRecord } from '../plan/policies.ts';
 import type { JsonPatchOperation } from '../restore/json-patch.ts';
-import { decodeState, nextState, templateBefore, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
+import { nextState, stateOf, templateBefore, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
 import { applyToTemplate, buildApply, type ManagedValues } from '../template/apply.ts';
 import type { WorkloadKindAdapter } from '../template/kinds.ts';
 import { projectWorkload } from '../template/project.ts';
@@ -54,7 +54,7 @@ export function admitWorkload(input: AdmitWorkloadInput): Admitted {
   const projected = projectWorkload(object, adapter, { namespace });
   const old = oldObject === undefined ? undefined : projectWorkload(oldObject, adapter, { namespace });
   const workload = withOldState(projected, old);
-  const state = stateIn(workload);
+  const state = stateOf(workload);
   if (oldObject !== undefined && old !== undefined && state !== undefined && isTakenOutByHand(object, oldObject, workload, old, state)) {
     return NOTHING_ADMITTED;
   }
@@ -89,12 +89,6 @@ function withOldState(workload: Workload, old: Workload | undefined): Workload {
   return text === undefined || workload.annotations[STATE_ANNOTATION] !== undefined
     ? workload
     : { ...workload, annotations: { ...workload.annotations, [STATE_ANNOTATION]: text } };
-}
-
-function stateIn(workload: Workload): WorkloadState | undefined {
-  const text = workload.annotations[STATE_ANNOTATION];
-  const decoded = text === undefined ? undefined : decodeState(text);
-  return decoded?.ok === true ? decoded.state : undefined;
 }
 
 /** The names under which kubectl writes for a person who undoes a rollout or edits an object. */

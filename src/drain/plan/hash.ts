@@ -1,9 +1,8 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
-import { STATE_ANNOTATION } from '../../api/names.ts';
 import type { Decision } from '../model/decision.ts';
 import type { ManagedField, Workload } from '../model/workload.ts';
 import { workloadKey } from '../model/workload.ts';
-import { decodeState, templateBefore } from '../restore/state.ts';
+import { stateOf, templateBefore } from '../restore/state.ts';
 import { canonical } from '../template/raw.ts';
 import { changesBetween } from './values.ts';
 
@@ -32,9 +31,8 @@ type Line = readonly [field: ManagedField, before: string | null, after: string 
 
 function planLines(workload: Workload, { outcome, changes }: Decision): Line[] {
   const { template } = workload;
-  const text = workload.annotations[STATE_ANNOTATION];
-  const decoded = text === undefined ? undefined : decodeState(text);
-  const written = decoded?.ok === true ? changesBetween(templateBefore(template, decoded.state), template, NO_REASONS) : [];
+  const state = stateOf(workload);
+  const written = state === undefined ? [] : changesBetween(templateBefore(template, state), template, NO_REASONS);
   // A conflict or a limit: nothing will be written, so there is no plan to approve.
   const wanted = outcome === 'Pending' || outcome === 'NonCompliant' ? changes : [];
   const fields = new Map<ManagedField, { before: string | undefined; after: string | undefined }>();

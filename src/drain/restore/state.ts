@@ -1,6 +1,6 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { Container, LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
-import { PROXY_CONTAINER } from '../../api/names.ts';
+import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import { MANAGED_FIELDS } from '../model/workload.ts';
 import type { ManagedField, TemplateGap, Workload } from '../model/workload.ts';
 import type { ProxyConfigEdits } from '../template/annotation-edit.ts';
@@ -92,6 +92,13 @@ export function decodeState(text: string): DecodedState {
   }
   const wrong = problemOf(raw);
   return wrong === undefined ? { ok: true, state: raw as unknown as WorkloadState } : { ok: false, why: wrong };
+}
+
+/** What a workload remembers of us; undefined where it carries nothing, or nothing that can be read. */
+export function stateOf({ annotations }: Pick<Workload, 'annotations'>): WorkloadState | undefined {
+  const text = annotations[STATE_ANNOTATION];
+  const decoded = text === undefined ? undefined : decodeState(text);
+  return decoded?.ok === true ? decoded.state : undefined;
 }
 
 function problemOf(raw: Readonly<Record<string, unknown>>): string | undefined {

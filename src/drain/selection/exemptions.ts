@@ -1,3 +1,4 @@
+import { EXEMPT_ANNOTATION } from '../../api/names.ts';
 import type { DrainExemption } from '../../api/policy.ts';
 import type { Seconds, Workload } from '../model/workload.ts';
 import { selectorAt, namesAt, type PolicyProblem } from './match.ts';
@@ -61,6 +62,11 @@ export function exemptionOf(workload: Workload, exemptions: Iterable<ExemptionRe
     }
   }
   return found;
+}
+
+/** Whether a workload is to be left alone: by its annotation, or by the exemption that holds for it. */
+export function isExempt({ annotations }: Workload, exemption: ActiveExemption | undefined): boolean {
+  return annotations[EXEMPT_ANNOTATION] !== undefined || exemption !== undefined;
 }
 
 function lastsLonger(left: ExemptionRecord, right: ExemptionRecord): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Caches } from '../../../src/controllers/caches.ts';
 import { Rollouts } from '../../../src/controllers/rollouts.ts';
-import { stateOf } from '../../../src/controllers/workload-record.ts';
+import { stateOf } from '../../../src/drain/restore/state.ts';
 import { EXEMPT_ANNOTATION, STATE_ANNOTATION } from '../../../src/api/names.ts';
 import { workloadKey, type Workload } from '../../../src/drain/model/workload.ts';
 import { intentKey } from '../../../src/drain/plan/intent.ts';

@@ -11,7 +11,13 @@ import { admissionArguments, configuration, failedOpen, installAdmission } from 
 import { installCrds } from '../test/support/crds.ts';
 import { installMesh } from '../test/support/mesh.ts';
 import { installPermissions, startOperator, type OperatorHandle } from '../test/support/operator.ts';
-import { ApiError, Client, projectRoot, startControlPlane, type ControlPlane } from '../test/support/control-plane/index.ts';
+import {
+  ApiError,
+  Client,
+  projectRoot,
+  startControlPlane,
+  type ControlPlane,
+} from '../test/support/control-plane/index.ts';
 import { deployment, fixed, policy, type WorkloadObject } from '../test/support/scene.ts';
 import { memoryOf, processorSecondsOf, round } from './measure.ts';
 
@@ -51,7 +57,11 @@ function wholeNumber(variable: string, otherwise: number): number {
 }
 
 function settings(): Settings {
-  return { rate: wholeNumber('BENCH_RATE', 50), seconds: wholeNumber('BENCH_SECONDS', 60), turn: wholeNumber('BENCH_TURN', 10) };
+  return {
+    rate: wholeNumber('BENCH_RATE', 50),
+    seconds: wholeNumber('BENCH_SECONDS', 60),
+    turn: wholeNumber('BENCH_TURN', 10),
+  };
 }
 
 async function create(client: Client, side: Side, index: number): Promise<void> {
@@ -77,7 +87,9 @@ async function turn(client: Client, side: Side, { rate, turn: seconds }: Setting
   for (let index = 0; index < rate * seconds; index++) {
     const wait = start + (index * 1000) / rate - performance.now();
     if (wait > 0) {
-      await new Promise((resolve) => { setTimeout(resolve, wait); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, wait);
+      });
     }
     side.started += 1;
     under.push(create(client, side, side.started));
@@ -87,14 +99,20 @@ async function turn(client: Client, side: Side, { rate, turn: seconds }: Setting
 
 function percentiles(milliseconds: readonly number[]): { p50: number; p99: number; max: number } {
   const sorted = [...milliseconds].sort((a, b) => a - b);
-  const at = (part: number): number => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? NaN, 2);
+  const at = (part: number): number =>
+    round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? NaN, 2);
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
 /** Milliseconds that the operator itself took for an answer, on average, from its own histogram. */
 async function ownMilliseconds(operator: OperatorHandle): Promise<number> {
   const text = await operator.metrics();
-  const value = (what: string): number => Number(new RegExp(`^sidecar_drain_admission_duration_seconds_${what}\\{kind="Deployment"\\} (\\S+)`, 'm').exec(text)?.[1] ?? NaN);
+  const value = (what: string): number =>
+    Number(
+      new RegExp(`^sidecar_drain_admission_duration_seconds_${what}\\{kind="Deployment"\\} (\\S+)`, 'm').exec(
+        text,
+      )?.[1] ?? NaN,
+    );
   return round((value('sum') / value('count')) * 1000, 2);
 }
 
@@ -104,7 +122,11 @@ async function prepared(plane: ControlPlane): Promise<{ operator: OperatorHandle
   await installPermissions(plane);
   await installAdmission(plane);
   const side = async (namespace: string): Promise<Side> => {
-    await plane.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: { 'istio-injection': 'enabled' } } });
+    await plane.create({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: namespace, labels: { 'istio-injection': 'enabled' } },
+    });
     return { namespace, milliseconds: [], started: 0, failed: 0, withSettings: 0 };
   };
   const [through, beside] = [await side('through'), await side('beside')];
@@ -112,14 +134,20 @@ async function prepared(plane: ControlPlane): Promise<{ operator: OperatorHandle
   const { args } = await admissionArguments();
   const operator = await startOperator(plane, { args });
   for (const deadline = Date.now() + 30_000; ;) {
-    const probe = await plane.client.call<WorkloadObject>('POST', `/apis/apps/v1/namespaces/${through.namespace}/deployments?dryRun=All`, { body: deployment(through.namespace, 'probe', { grace: GRACE }) });
+    const probe = await plane.client.call<WorkloadObject>(
+      'POST',
+      `/apis/apps/v1/namespaces/${through.namespace}/deployments?dryRun=All`,
+      { body: deployment(through.namespace, 'probe', { grace: GRACE }) },
+    );
     if (probe.spec.template.spec.terminationGracePeriodSeconds > GRACE) {
       return { operator, through, beside };
     }
     if (Date.now() > deadline) {
       throw new Error(`the webhook does not answer: ${JSON.stringify((await configuration(plane)).webhooks)}`);
     }
-    await new Promise((resolve) => { setTimeout(resolve, 100); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 100);
+    });
   }
 }
 
@@ -141,14 +169,28 @@ async function main(): Promise<void> {
       await turn(client, beside, chosen);
       await turn(client, through, chosen);
     }
-    const passedOver = await failedOpen(plane) - before;
+    const passedOver = (await failedOpen(plane)) - before;
     const [withWebhook, without] = [percentiles(through.milliseconds), percentiles(beside.milliseconds)];
     const results = {
-      node: process.version, processors: availableParallelism(), loadBefore: round(load, 2), ...chosen,
+      node: process.version,
+      processors: availableParallelism(),
+      loadBefore: round(load, 2),
+      ...chosen,
       created: { through: through.milliseconds.length, beside: beside.milliseconds.length },
-      failed: { through: through.failed, beside: beside.failed }, passedOver, withSettings: through.withSettings,
-      milliseconds: { through: withWebhook, beside: without, addedP50: round(withWebhook.p50 - without.p50, 2), addedP99: round(withWebhook.p99 - without.p99, 2) },
-      operator: { meanMilliseconds: await ownMilliseconds(operator), processorSeconds: round((processorSecondsOf(operator.pid) ?? NaN) - processorBefore, 2), memory: memoryOf(operator.pid) },
+      failed: { through: through.failed, beside: beside.failed },
+      passedOver,
+      withSettings: through.withSettings,
+      milliseconds: {
+        through: withWebhook,
+        beside: without,
+        addedP50: round(withWebhook.p50 - without.p50, 2),
+        addedP99: round(withWebhook.p99 - without.p99, 2),
+      },
+      operator: {
+        meanMilliseconds: await ownMilliseconds(operator),
+        processorSeconds: round((processorSecondsOf(operator.pid) ?? NaN) - processorBefore, 2),
+        memory: memoryOf(operator.pid),
+      },
     };
     await operator.stop();
     await client.close();
@@ -158,7 +200,9 @@ async function main(): Promise<void> {
     console.log(JSON.stringify(results, undefined, 2));
     const total = chosen.rate * chosen.seconds;
     if (through.failed + beside.failed + passedOver > 0 || through.withSettings !== total) {
-      console.error(`not every creation went well: ${through.failed + beside.failed} failed, ${passedOver} passed the webhook over, ${through.withSettings} of ${total} got their settings`);
+      console.error(
+        `not every creation went well: ${through.failed + beside.failed} failed, ${passedOver} passed the webhook over, ${through.withSettings} of ${total} got their settings`,
+      );
       process.exitCode = 1;
     }
   } finally {

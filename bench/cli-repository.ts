@@ -22,7 +22,17 @@ export function writeRepository(folder: string, files: number, documents: number
       const number = file * perFile + index;
       const slot = number % 5;
       workloads += slot < 2 ? 1 : 0;
-      parts.push(slot === 0 ? deployment(number) : slot === 1 ? statefulSet(number) : slot === 2 ? service(number) : slot === 3 ? configMap(number) : account(number));
+      parts.push(
+        slot === 0
+          ? deployment(number)
+          : slot === 1
+            ? statefulSet(number)
+            : slot === 2
+              ? service(number)
+              : slot === 3
+                ? configMap(number)
+                : account(number),
+      );
     }
     const text = parts.join('---\n');
     bytes += Buffer.byteLength(text);
@@ -47,17 +57,23 @@ metadata:
 
 function podTemplate(number: number): string {
   const grace = number % 3 === 0 ? '      terminationGracePeriodSeconds: 5\n' : '';
-  const annotation = number % 4 === 0 ? `        proxy.istio.io/config: |
+  const annotation =
+    number % 4 === 0
+      ? `        proxy.istio.io/config: |
           # drains long enough for reports
           terminationDrainDuration: ${10 + (number % 50)}s
           proxyMetadata:
             ISTIO_META_DNS_CAPTURE: "true"
-` : '';
-  const hook = number % 6 === 0 ? `        lifecycle:
+`
+      : '';
+  const hook =
+    number % 6 === 0
+      ? `        lifecycle:
           preStop:
             exec:
               command: ["sh", "-c", "sleep ${5 + (number % 10)}"]
-` : '';
+`
+      : '';
   return `  template:
     metadata:
       labels:
@@ -145,7 +161,9 @@ function service(number: number): string {
 }
 
 function configMap(number: number): string {
-  const lines = Array.from({ length: 12 }, (_, index) => `    feature.${index}.enabled = ${index % 2 === 0}`).join('\n');
+  const lines = Array.from({ length: 12 }, (_, index) => `    feature.${index}.enabled = ${index % 2 === 0}`).join(
+    '\n',
+  );
   return `${header(number, 'ConfigMap', 'v1')}data:
   application.properties: |
     # generated

@@ -44,7 +44,10 @@ function spread(values: readonly number[]): { min: number; median: number; max: 
   return { min: sorted[0]!, median: sorted[Math.floor(sorted.length / 2)]!, max: sorted.at(-1)! };
 }
 
-function rounded(value: { min: number; median: number; max: number }, digits: number): { min: number; median: number; max: number } {
+function rounded(
+  value: { min: number; median: number; max: number },
+  digits: number,
+): { min: number; median: number; max: number } {
   const round = (number: number): number => Number(number.toFixed(digits));
   return { min: round(value.min), median: round(value.median), max: round(value.max) };
 }
@@ -58,14 +61,27 @@ try {
   const parse: Run[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     parse.push(run(['--require', preload, '--input-type=module', '-e', BARE_PARSE, folder], [0]));
-    lint.push(run(['--require', preload, 'dist/main.js', 'lint', '-f', folder, '-o', 'json', '--output-file', '/dev/null'], [0, 1]));
-    console.log(`round ${round + 1}: parse ${parse[round]!.seconds.toFixed(2)} s, lint ${lint[round]!.seconds.toFixed(2)} s, ${lint[round]!.peakMiB.toFixed(0)} MiB`);
+    lint.push(
+      run(
+        ['--require', preload, 'dist/main.js', 'lint', '-f', folder, '-o', 'json', '--output-file', '/dev/null'],
+        [0, 1],
+      ),
+    );
+    console.log(
+      `round ${round + 1}: parse ${parse[round]!.seconds.toFixed(2)} s, lint ${lint[round]!.seconds.toFixed(2)} s, ${lint[round]!.peakMiB.toFixed(0)} MiB`,
+    );
   }
   rmSync(preload);
   const results = {
     what: 'sidecar-drain lint beside the bare parse of the same bytes by the yaml package (parseAllDocuments)',
-    repository, rounds: ROUNDS,
-    machine: { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30) },
+    repository,
+    rounds: ROUNDS,
+    machine: {
+      node: process.version,
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      memoryGiB: Math.round(totalmem() / 2 ** 30),
+    },
     parseSeconds: rounded(spread(parse.map((each) => each.seconds)), 3),
     lintSeconds: rounded(spread(lint.map((each) => each.seconds)), 3),
     ratio: rounded(spread(lint.map((each, index) => each.seconds / parse[index]!.seconds)), 3),

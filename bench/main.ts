@@ -60,7 +60,8 @@ async function auditedWrites(count: number): Promise<{ workloads: number; writes
     const operator = await startOperator(plane);
     const mark = plane.audit.mark();
     await createPolicy(plane);
-    const written = (): Map<string, number> => plane.audit.writesPerObject({ since: mark, user: OPERATOR_ACCOUNT, resource: 'deployments' });
+    const written = (): Map<string, number> =>
+      plane.audit.writesPerObject({ since: mark, user: OPERATOR_ACCOUNT, resource: 'deployments' });
     for (const deadline = Date.now() + 120_000; written().size < count && Date.now() < deadline;) {
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
@@ -96,12 +97,16 @@ async function measure({ count, rounds, fleet, nodeFlags }: Settings): Promise<R
       for (const side of round % 2 === 1 ? ['operator', 'writer'] : ['writer', 'operator']) {
         const result = side === 'operator' ? await operatorRound(bench) : await writerRound(bench);
         (side === 'operator' ? operatorRounds : writerRounds).push(result);
-        say(`round ${round}: ${side === 'operator' ? 'operator   ' : 'bare writer'} ${result.seconds.toFixed(2)} s, first after ${result.firstSeconds.toFixed(2)} s, ${Math.round(count / result.seconds)} a second`);
+        say(
+          `round ${round}: ${side === 'operator' ? 'operator   ' : 'bare writer'} ${result.seconds.toFixed(2)} s, first after ${result.firstSeconds.toFixed(2)} s, ${Math.round(count / result.seconds)} a second`,
+        );
       }
     }
     if (fleet > 0) {
       await deleteFleet(plane, namespaces);
-      atRest = await restarts({ ...bench, count: fleet }, 3, (text) => { say(`at rest: ${text}`); });
+      atRest = await restarts({ ...bench, count: fleet }, 3, (text) => {
+        say(`at rest: ${text}`);
+      });
     }
   } finally {
     await plane.stop();
@@ -109,8 +114,16 @@ async function measure({ count, rounds, fleet, nodeFlags }: Settings): Promise<R
   const audited = Math.min(count, 200);
   say(`counting writes of ${audited} Deployments one by one, by the audit log`);
   return {
-    node: process.version, processors: availableParallelism(), connections: CONNECTIONS, writesInFlight: WRITES_IN_FLIGHT,
-    workloads: count, fleet, operatorRounds, writerRounds, atRest, audited: await auditedWrites(audited),
+    node: process.version,
+    processors: availableParallelism(),
+    connections: CONNECTIONS,
+    writesInFlight: WRITES_IN_FLIGHT,
+    workloads: count,
+    fleet,
+    operatorRounds,
+    writerRounds,
+    atRest,
+    audited: await auditedWrites(audited),
   };
 }
 

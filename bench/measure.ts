@@ -10,7 +10,8 @@ export interface Spread {
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
-  const median = sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  const median =
+    sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
   return { min: sorted[0] ?? 0, median: median ?? 0, max: sorted.at(-1) ?? 0 };
 }
 
@@ -26,7 +27,8 @@ export function round(value: number, digits = 3): number {
 /** Megabytes (10^6 bytes) of memory that the process has held at most so far, and holds now. Linux only. */
 export function memoryOf(pid: number): { peakMb: number; nowMb: number } | undefined {
   const status = readProc(`/proc/${pid}/status`);
-  const kilobytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status ?? '')?.[1] ?? NaN);
+  const kilobytes = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status ?? '')?.[1] ?? NaN);
   const megabytes = (field: string): number => round((kilobytes(field) * 1024) / 1e6, 1);
   return status === undefined ? undefined : { peakMb: megabytes('VmHWM'), nowMb: megabytes('VmRSS') };
 }

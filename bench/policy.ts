@@ -16,7 +16,9 @@ export const POLICY_NAME = 'bench';
 const POLICY_PATH = `/apis/${GROUP}/${VERSION}/sidecardrainpolicies`;
 
 const manifest = {
-  apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy', metadata: { name: POLICY_NAME },
+  apiVersion: `${GROUP}/${VERSION}`,
+  kind: 'SidecarDrainPolicy',
+  metadata: { name: POLICY_NAME },
   spec: {
     enforcement: 'Enforce',
     match: { namespaceSelector: { matchLabels: FLEET_LABEL } },
@@ -26,24 +28,36 @@ const manifest = {
 };
 
 export async function createPolicy(plane: ControlPlane): Promise<SidecarDrainPolicy> {
-  return await plane.client.call<SidecarDrainPolicy & { metadata: { name: string } }>('POST', POLICY_PATH, { body: manifest });
+  return await plane.client.call<SidecarDrainPolicy & { metadata: { name: string } }>('POST', POLICY_PATH, {
+    body: manifest,
+  });
 }
 
 /** Takes the policy away without giving anything back; no operator may run. */
 export async function dropPolicy(plane: ControlPlane): Promise<void> {
   const path = `${POLICY_PATH}/${POLICY_NAME}`;
-  await plane.client.call('PATCH', path, { contentType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } });
+  await plane.client.call('PATCH', path, {
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { finalizers: null } },
+  });
   await plane.client.raw('DELETE', path);
   await plane.waitForGone(path);
 }
 
 export async function readPolicyStatus(plane: ControlPlane): Promise<SidecarDrainPolicy['status']> {
-  return (await plane.client.call<SidecarDrainPolicy & { metadata: { name: string } }>('GET', `${POLICY_PATH}/${POLICY_NAME}`)).status;
+  return (
+    await plane.client.call<SidecarDrainPolicy & { metadata: { name: string } }>('GET', `${POLICY_PATH}/${POLICY_NAME}`)
+  ).status;
 }
 
 /** As installMesh() leaves it with native sidecars off: the form in which most has to be written. */
 const mesh: MeshFacts = {
-  istio: 'Present', rootNamespace: 'istio-system', revisions: [{ name: 'default', version: '1.30.3' }], webhooks: [], proxyConfigs: [], nodes: {},
+  istio: 'Present',
+  rootNamespace: 'istio-system',
+  revisions: [{ name: 'default', version: '1.30.3' }],
+  webhooks: [],
+  proxyConfigs: [],
+  nodes: {},
   stated: { injected: true, nativeSidecars: 'false' },
 };
 
@@ -59,22 +73,40 @@ function wantedOf(raw: FleetDeployment): Wanted {
     throw new Error('Deployments are not known');
   }
   const workload = projectWorkload(raw, adapter);
-  const policy = readPolicy({ ...manifest, metadata: { name: POLICY_NAME, uid: '00000000-0000-4000-8000-000000000000', generation: 1 } } as unknown as SidecarDrainPolicy);
-  const assessment = assess({ workload, namespace: { name: workload.namespace, labels: FLEET_LABEL }, mesh, policies: [policy] });
+  const policy = readPolicy({
+    ...manifest,
+    metadata: { name: POLICY_NAME, uid: '00000000-0000-4000-8000-000000000000', generation: 1 },
+  } as unknown as SidecarDrainPolicy);
+  const assessment = assess({
+    workload,
+    namespace: { name: workload.namespace, labels: FLEET_LABEL },
+    mesh,
+    policies: [policy],
+  });
   const values = assessment.governing?.decision.write;
   if (values === undefined) {
-    throw new Error(`nothing is to be written for ${workload.namespace}/${workload.name}: ${assessment.governing?.decision.message ?? 'no policy governs'}`);
+    throw new Error(
+      `nothing is to be written for ${workload.namespace}/${workload.name}: ${assessment.governing?.decision.message ?? 'no policy governs'}`,
+    );
   }
   return { workload, policy, values };
 }
 
 /** The server-side apply that the operator sends for each Deployment as it stands now. */
-export async function patchesFor(plane: ControlPlane, namespaces: readonly string[]): Promise<{ path: string; body: string }[]> {
+export async function patchesFor(
+  plane: ControlPlane,
+  namespaces: readonly string[],
+): Promise<{ path: string; body: string }[]> {
   const patches: { path: string; body: string }[] = [];
   for await (const raw of readFleet(plane, namespaces)) {
     const { workload, policy, values } = wantedOf(raw);
     const state = nextState({
-      workload, values, policy: { name: policy.name, uid: policy.uid }, intent: intentKey(policy.intent), onDelete: policy.spec.onDelete, at: new Date().toISOString(),
+      workload,
+      values,
+      policy: { name: policy.name, uid: policy.uid },
+      intent: intentKey(policy.intent),
+      onDelete: policy.spec.onDelete,
+      at: new Date().toISOString(),
     });
     patches.push({
       path: `${collectionIn(workload.namespace)}/${workload.name}?fieldManager=${FIELD_MANAGER}&force=true`,
@@ -85,14 +117,20 @@ export async function patchesFor(plane: ControlPlane, namespaces: readonly strin
 }
 
 /** Deployments whose pod template does not keep the policy's promise as the operator would have written it. */
-export async function countNotWritten(plane: ControlPlane, namespaces: readonly string[]): Promise<{ total: number; notWritten: number }> {
+export async function countNotWritten(
+  plane: ControlPlane,
+  namespaces: readonly string[],
+): Promise<{ total: number; notWritten: number }> {
   let total = 0;
   let notWritten = 0;
   for await (const raw of readFleet(plane, namespaces)) {
     total += 1;
     const { metadata, spec } = raw.spec.template;
     const config = metadata.annotations?.['proxy.istio.io/config'] ?? '';
-    const kept = spec.terminationGracePeriodSeconds === 130 && config.includes('EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true"') && config.includes('MINIMUM_DRAIN_DURATION: 25s');
+    const kept =
+      spec.terminationGracePeriodSeconds === 130 &&
+      config.includes('EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true"') &&
+      config.includes('MINIMUM_DRAIN_DURATION: 25s');
     notWritten += kept && raw.metadata.annotations?.['sidecardrain.io/state'] !== undefined ? 0 : 1;
   }
   return { total, notWritten };

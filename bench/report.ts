@@ -36,24 +36,38 @@ export function printReport(results: Results): unknown {
     operatorProcessorMsPerWorkload: perWorkload(operatorRounds, workloads),
     writerProcessorMsPerWorkload: perWorkload(writerRounds, workloads),
     operatorPeakMb: memory(operatorRounds.map((one) => one.peakMb)),
-    atRest: atRest.length === 0 ? undefined : {
-      workloads: fleet,
-      syncSeconds: rounded(spreadOf(atRest.map((one) => one.syncSeconds))),
-      checkSeconds: rounded(spreadOf(atRest.map((one) => one.checkSeconds))),
-      writes: rounded(spreadOf(atRest.map((one) => one.patches))),
-      peakMb: memory(atRest.map((one) => one.peakMb)),
-      restMb: memory(atRest.map((one) => one.restMb)),
-    },
+    atRest:
+      atRest.length === 0
+        ? undefined
+        : {
+            workloads: fleet,
+            syncSeconds: rounded(spreadOf(atRest.map((one) => one.syncSeconds))),
+            checkSeconds: rounded(spreadOf(atRest.map((one) => one.checkSeconds))),
+            writes: rounded(spreadOf(atRest.map((one) => one.patches))),
+            peakMb: memory(atRest.map((one) => one.peakMb)),
+            restMb: memory(atRest.map((one) => one.restMb)),
+          },
   };
   const aims: Aim[] = [
     aim('ratio operator : bare writer (median)', '<= 1.10', summary.ratio.median, (value) => value <= 1.1),
     aim('writes per workload', '1', summary.writesPerWorkload.max, (value) => value === 1),
-    ...(summary.operatorPeakMb === undefined ? [] : [aim(`peak memory at ${workloads}, MB`, '<= 120', summary.operatorPeakMb.max, (value) => value <= 120)]),
-    ...(summary.atRest === undefined ? [] : [
-      aim(`writes at rest, ${fleet} workloads`, '0', summary.atRest.writes.max, (value) => value === 0),
-      aim('seconds from synced caches to all checked (median)', '<= 1.5', summary.atRest.checkSeconds.median, (value) => value <= 1.5),
-      ...(summary.atRest.peakMb === undefined ? [] : [aim(`peak memory at ${fleet}, MB`, '<= 150', summary.atRest.peakMb.max, (value) => value <= 150)]),
-    ]),
+    ...(summary.operatorPeakMb === undefined
+      ? []
+      : [aim(`peak memory at ${workloads}, MB`, '<= 120', summary.operatorPeakMb.max, (value) => value <= 120)]),
+    ...(summary.atRest === undefined
+      ? []
+      : [
+          aim(`writes at rest, ${fleet} workloads`, '0', summary.atRest.writes.max, (value) => value === 0),
+          aim(
+            'seconds from synced caches to all checked (median)',
+            '<= 1.5',
+            summary.atRest.checkSeconds.median,
+            (value) => value <= 1.5,
+          ),
+          ...(summary.atRest.peakMb === undefined
+            ? []
+            : [aim(`peak memory at ${fleet}, MB`, '<= 150', summary.atRest.peakMb.max, (value) => value <= 150)]),
+        ]),
   ];
   print(results, summary, aims);
   return { ...results, summary, aims };
@@ -83,15 +97,33 @@ interface Summary {
   readonly operatorProcessorMsPerWorkload: Spread | undefined;
   readonly writerProcessorMsPerWorkload: Spread | undefined;
   readonly operatorPeakMb: Spread | undefined;
-  readonly atRest: { readonly syncSeconds: Spread; readonly checkSeconds: Spread; readonly writes: Spread; readonly peakMb: Spread | undefined; readonly restMb: Spread | undefined } | undefined;
+  readonly atRest:
+    | {
+        readonly syncSeconds: Spread;
+        readonly checkSeconds: Spread;
+        readonly writes: Spread;
+        readonly peakMb: Spread | undefined;
+        readonly restMb: Spread | undefined;
+      }
+    | undefined;
 }
 
 function print(results: Results, summary: Summary, aims: readonly Aim[]): void {
-  const lines: string[] = ['', `${results.workloads} Deployments become compliant, ${results.operatorRounds.length} rounds, ${results.writesInFlight} writes in flight, Node.js ${results.node}, ${results.processors} processors`, ''];
+  const lines: string[] = [
+    '',
+    `${results.workloads} Deployments become compliant, ${results.operatorRounds.length} rounds, ${results.writesInFlight} writes in flight, Node.js ${results.node}, ${results.processors} processors`,
+    '',
+  ];
   const row = (what: string, spread: Spread | undefined): void => {
-    lines.push(spread === undefined ? `  ${what.padEnd(46)} not known here` : `  ${what.padEnd(46)}${[spread.min, spread.median, spread.max].map((value) => String(round(value)).padStart(10)).join('')}`);
+    lines.push(
+      spread === undefined
+        ? `  ${what.padEnd(46)} not known here`
+        : `  ${what.padEnd(46)}${[spread.min, spread.median, spread.max].map((value) => String(round(value)).padStart(10)).join('')}`,
+    );
   };
-  const head = (text: string): void => { lines.push(`  ${text.padEnd(46)}${['min', 'median', 'max'].map((word) => word.padStart(10)).join('')}`); };
+  const head = (text: string): void => {
+    lines.push(`  ${text.padEnd(46)}${['min', 'median', 'max'].map((word) => word.padStart(10)).join('')}`);
+  };
   head('');
   row('operator, s', summary.operatorSeconds);
   row('bare writer, s', summary.writerSeconds);
@@ -103,7 +135,11 @@ function print(results: Results, summary: Summary, aims: readonly Aim[]): void {
   row('bare writer: processor time per workload, ms', summary.writerProcessorMsPerWorkload);
   row('operator: peak memory, MB', summary.operatorPeakMb);
   if (summary.atRest !== undefined) {
-    lines.push('', `${results.fleet} Deployments that are compliant already, ${results.atRest.length} starts of the operator`, '');
+    lines.push(
+      '',
+      `${results.fleet} Deployments that are compliant already, ${results.atRest.length} starts of the operator`,
+      '',
+    );
     head('');
     row('start to caches synced, s', summary.atRest.syncSeconds);
     row('caches synced to all checked, s', summary.atRest.checkSeconds);
@@ -111,7 +147,11 @@ function print(results: Results, summary: Summary, aims: readonly Aim[]): void {
     row('peak memory, MB', summary.atRest.peakMb);
     row('memory at rest, MB', summary.atRest.restMb);
   }
-  lines.push('', `Audit log: ${results.audited.workloads} Deployments, each written ${results.audited.writesPerWorkload.join(' or ')} time(s)`, '');
+  lines.push(
+    '',
+    `Audit log: ${results.audited.workloads} Deployments, each written ${results.audited.writesPerWorkload.join(' or ')} time(s)`,
+    '',
+  );
   for (const { what, aim: wanted, value, met } of aims) {
     lines.push(`  ${met ? 'met   ' : 'MISSED'}  ${what}: ${round(value)}, aim ${wanted}`);
   }

@@ -2,7 +2,16 @@
 // little memory, and write nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startOperator, type OperatorHandle } from '../test/support/operator.ts';
-import { collectionIn, createFleet, deleteFleet, deployment, inParallel, places, readFleet, type FleetDeployment } from './fleet.ts';
+import {
+  collectionIn,
+  createFleet,
+  deleteFleet,
+  deployment,
+  inParallel,
+  places,
+  readFleet,
+  type FleetDeployment,
+} from './fleet.ts';
 import { memoryOf } from './measure.ts';
 import { createPolicy, dropPolicy, readPolicyStatus } from './policy.ts';
 import { countPatches, metric, type Bench } from './rounds.ts';
@@ -70,15 +79,36 @@ async function createCompliantFleet(bench: Bench): Promise<void> {
       spec: { ...own.spec, template: { ...template, metadata: { ...template.metadata, labels: own.metadata.labels } } },
     };
     await plane.client.call('POST', collectionIn(namespace), { body: copy });
-    await plane.client.call('PATCH', `${collectionIn(namespace)}/${name}/status`, { contentType: 'application/merge-patch+json', body: { status: ROLLED_OUT } });
+    await plane.client.call('PATCH', `${collectionIn(namespace)}/${name}/status`, {
+      contentType: 'application/merge-patch+json',
+      body: { status: ROLLED_OUT },
+    });
   });
 }
 
 const ROLLED_OUT = {
-  observedGeneration: 1, replicas: 3, updatedReplicas: 3, readyReplicas: 3, availableReplicas: 3,
+  observedGeneration: 1,
+  replicas: 3,
+  updatedReplicas: 3,
+  readyReplicas: 3,
+  availableReplicas: 3,
   conditions: [
-    { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable', message: 'Deployment has minimum availability.', lastTransitionTime: '2026-01-01T00:00:00Z', lastUpdateTime: '2026-01-01T00:00:00Z' },
-    { type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable', message: 'ReplicaSet "service-7d9c5b8f6" has successfully progressed.', lastTransitionTime: '2026-01-01T00:00:00Z', lastUpdateTime: '2026-01-01T00:00:00Z' },
+    {
+      type: 'Available',
+      status: 'True',
+      reason: 'MinimumReplicasAvailable',
+      message: 'Deployment has minimum availability.',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+      lastUpdateTime: '2026-01-01T00:00:00Z',
+    },
+    {
+      type: 'Progressing',
+      status: 'True',
+      reason: 'NewReplicaSetAvailable',
+      message: 'ReplicaSet "service-7d9c5b8f6" has successfully progressed.',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+      lastUpdateTime: '2026-01-01T00:00:00Z',
+    },
   ],
 };
 
@@ -95,9 +125,17 @@ async function restart(bench: Bench): Promise<Restart> {
     const patches = (await countPatches(plane)) - before;
     const status = await readPolicyStatus(plane);
     if (status?.workloads?.compliant !== count) {
-      throw new Error(`${status?.workloads?.compliant ?? 0} of ${count} Deployments count as compliant; the policy's status is ${JSON.stringify(status?.workloads)}`);
+      throw new Error(
+        `${status?.workloads?.compliant ?? 0} of ${count} Deployments count as compliant; the policy's status is ${JSON.stringify(status?.workloads)}`,
+      );
     }
-    return { syncSeconds: (syncedAt - started) / 1000, checkSeconds: (checkedAt - syncedAt) / 1000, patches, peakMb: memory?.peakMb, restMb: memory?.nowMb };
+    return {
+      syncSeconds: (syncedAt - started) / 1000,
+      checkSeconds: (checkedAt - syncedAt) / 1000,
+      patches,
+      peakMb: memory?.peakMb,
+      restMb: memory?.nowMb,
+    };
   } finally {
     await operator.stop();
   }
@@ -111,7 +149,12 @@ async function untilSynced(operator: OperatorHandle): Promise<number> {
     }
     await sleep(10);
   }
-  throw new Error(`the caches were not synced in time:\n${operator.lines.slice(-5).map((line) => JSON.stringify(line)).join('\n')}\n${operator.output()}`);
+  throw new Error(
+    `the caches were not synced in time:\n${operator.lines
+      .slice(-5)
+      .map((line) => JSON.stringify(line))
+      .join('\n')}\n${operator.output()}`,
+  );
 }
 
 /** By the operator's metrics: as many reconciles as there are workloads, and an empty queue. */

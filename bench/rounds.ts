@@ -62,8 +62,14 @@ export async function writerRound(bench: Bench): Promise<Round> {
   const jobFile = join(plane.folder, 'writer-job.json');
   try {
     const job: WriterJob = {
-      url: plane.url, ca: plane.caData, token: await plane.tokenFor(OPERATOR_ACCOUNT), connections: CONNECTIONS, inFlight: WRITES_IN_FLIGHT,
-      contentType: 'application/apply-patch+yaml', accept: metadataOnlyAccept, patches: await patchesFor(plane, namespaces),
+      url: plane.url,
+      ca: plane.caData,
+      token: await plane.tokenFor(OPERATOR_ACCOUNT),
+      connections: CONNECTIONS,
+      inFlight: WRITES_IN_FLIGHT,
+      contentType: 'application/apply-patch+yaml',
+      accept: metadataOnlyAccept,
+      patches: await patchesFor(plane, namespaces),
     };
     await writeFile(jobFile, JSON.stringify(job), { mode: 0o600 });
     const before = await countPatches(plane);
@@ -82,13 +88,22 @@ export async function writerRound(bench: Bench): Promise<Round> {
 
 /** Server-side applies and other patches of Deployments, refused ones included. */
 export async function countPatches(plane: ControlPlane): Promise<number> {
-  return await plane.apiServerRequestCount({ verb: ['APPLY', 'PATCH', 'PUT'], group: 'apps', resource: 'deployments', subresource: '' });
+  return await plane.apiServerRequestCount({
+    verb: ['APPLY', 'PATCH', 'PUT'],
+    group: 'apps',
+    resource: 'deployments',
+    subresource: '',
+  });
 }
 
 const WRITTEN = 'workload brought under its policy';
 
 /** The operator's log says when each write was answered, in milliseconds of the same clock. */
-async function untilWritten(operator: OperatorHandle, count: number, started: number): Promise<{ seconds: number; firstSeconds: number }> {
+async function untilWritten(
+  operator: OperatorHandle,
+  count: number,
+  started: number,
+): Promise<{ seconds: number; firstSeconds: number }> {
   let seen = 0;
   let written = 0;
   let first: number | undefined;
@@ -104,7 +119,12 @@ async function untilWritten(operator: OperatorHandle, count: number, started: nu
       }
     }
     if (Date.now() > deadline) {
-      throw new Error(`only ${written} of ${count} Deployments were written in time; the last log lines:\n${operator.lines.slice(-5).map((line) => JSON.stringify(line)).join('\n')}\n${operator.output()}`);
+      throw new Error(
+        `only ${written} of ${count} Deployments were written in time; the last log lines:\n${operator.lines
+          .slice(-5)
+          .map((line) => JSON.stringify(line))
+          .join('\n')}\n${operator.output()}`,
+      );
     }
     await sleep(20);
   }

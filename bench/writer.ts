@@ -33,7 +33,9 @@ export async function runWriterProcess(jobFile: string): Promise<WriterResult> {
   }
   const child = spawn(process.execPath, [program, WRITER_ARGUMENT, jobFile], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
-  child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString(); });
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -66,7 +68,10 @@ export async function write(jobFile: string): Promise<void> {
   const { user, system } = process.cpuUsage(processor);
   await pool.close();
   const result: WriterResult = {
-    seconds: (ended - started) / 1000, firstSeconds: ((firstAt ?? ended) - started) / 1000, processorSeconds: (user + system) / 1e6, statuses,
+    seconds: (ended - started) / 1000,
+    firstSeconds: ((firstAt ?? ended) - started) / 1000,
+    processorSeconds: (user + system) / 1e6,
+    statuses,
   };
   process.stdout.write(JSON.stringify(result));
 }

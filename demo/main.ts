@@ -5,7 +5,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SidecarDrainPolicy } from '../src/api/policy.ts';
 import {
-  assembleMesh, readInjectorWebhooks, readIstioConfigMap, readIstiod, type RawConfigMap, type RawDeployment, type RawWebhookConfiguration,
+  assembleMesh,
+  readInjectorWebhooks,
+  readIstioConfigMap,
+  readIstiod,
+  type RawConfigMap,
+  type RawDeployment,
+  type RawWebhookConfiguration,
 } from '../src/drain/mesh/facts.ts';
 import { effectiveSettings } from '../src/drain/mesh/settings.ts';
 import type { MeshFacts, NamespaceFacts } from '../src/drain/model/mesh.ts';
@@ -21,7 +27,12 @@ import { survivalOf } from '../src/drain/timeline/verdict.ts';
 import { projectRoot, startControlPlane, type ControlPlane } from '../test/support/control-plane/index.ts';
 import { installCrds } from '../test/support/crds.ts';
 import { installMesh, meshManifests, type MeshOptions } from '../test/support/mesh.ts';
-import { installPermissions, OPERATOR_NAMESPACE, startOperator, type OperatorHandle } from '../test/support/operator.ts';
+import {
+  installPermissions,
+  OPERATOR_NAMESPACE,
+  startOperator,
+  type OperatorHandle,
+} from '../test/support/operator.ts';
 import { EXPECTATIONS } from './expectations.ts';
 import { table } from './table.ts';
 
@@ -87,11 +98,22 @@ async function play(cluster: ControlPlane): Promise<OperatorHandle> {
   const after = await look(cluster);
 
   report(before, after, policies);
-  const writes = [...cluster.audit.writesPerObject({ since: mark, user: { namespace: OPERATOR_NAMESPACE, name: 'sidecar-drain-operator' }, subresource: '', succeeded: true })]
-    .filter(([object]) => object.startsWith('deployments ') || object.startsWith('statefulsets '));
+  const writes = [
+    ...cluster.audit.writesPerObject({
+      since: mark,
+      user: { namespace: OPERATOR_NAMESPACE, name: 'sidecar-drain-operator' },
+      subresource: '',
+      succeeded: true,
+    }),
+  ].filter(([object]) => object.startsWith('deployments ') || object.startsWith('statefulsets '));
   say(`${writes.length} workloads written, ${Math.max(0, ...writes.map(([, count]) => count))} write each at most`);
   if (writes.some(([, count]) => count > 1)) {
-    problems.push(`written more than once: ${writes.filter(([, count]) => count > 1).map(([object]) => object).join(', ')}`);
+    problems.push(
+      `written more than once: ${writes
+        .filter(([, count]) => count > 1)
+        .map(([object]) => object)
+        .join(', ')}`,
+    );
   }
   expectEach(after, policies);
   draw(before, after);
@@ -121,11 +143,18 @@ async function look(cluster: ControlPlane): Promise<Map<string, Seen>> {
   const mesh = meshFacts();
   const seen = new Map<string, Seen>();
   for (const adapter of WORKLOAD_KINDS.filter(({ kind }) => KINDS.includes(kind))) {
-    const list = JSON.parse(await cluster.kubectlOk(['get', adapter.plural, '-A', '-o', 'json', '--show-managed-fields'])) as { items: (RawObject & { spec: { template: unknown } })[] };
+    const list = JSON.parse(
+      await cluster.kubectlOk(['get', adapter.plural, '-A', '-o', 'json', '--show-managed-fields']),
+    ) as { items: (RawObject & { spec: { template: unknown } })[] };
     for (const raw of list.items) {
       const workload = projectWorkload(raw, adapter);
       if (NAMESPACES.includes(workload.namespace)) {
-        const settings = effectiveSettings({ template: workload.template, workloadAnnotations: workload.annotations, namespace: namespaceFacts(workload.namespace), mesh });
+        const settings = effectiveSettings({
+          template: workload.template,
+          workloadAnnotations: workload.annotations,
+          namespace: namespaceFacts(workload.namespace),
+          mesh,
+        });
         seen.set(workloadKey(workload), { workload, settings, raw: JSON.stringify(raw.spec.template) });
       }
     }
@@ -146,11 +175,18 @@ function namespaceFacts(name: string): NamespaceFacts {
 
 /** The mesh facts of the objects that the demo has installed, read by the operator's own readers. */
 function meshFacts(): MeshFacts {
-  const objects = meshManifests(MESH).split('\n---\n').map((text) => JSON.parse(text) as RawConfigMap & RawDeployment & RawWebhookConfiguration & { kind: string });
+  const objects = meshManifests(MESH)
+    .split('\n---\n')
+    .map((text) => JSON.parse(text) as RawConfigMap & RawDeployment & RawWebhookConfiguration & { kind: string });
   return assembleMesh({
-    configMaps: objects.filter((object) => object.kind === 'ConfigMap').map((object) => readIstioConfigMap(object)).filter((record) => record !== undefined),
+    configMaps: objects
+      .filter((object) => object.kind === 'ConfigMap')
+      .map((object) => readIstioConfigMap(object))
+      .filter((record) => record !== undefined),
     istiods: objects.filter((object) => object.kind === 'Deployment').map((object) => readIstiod(object)),
-    webhooks: objects.filter((object) => object.kind === 'MutatingWebhookConfiguration').flatMap((object) => readInjectorWebhooks(object)),
+    webhooks: objects
+      .filter((object) => object.kind === 'MutatingWebhookConfiguration')
+      .flatMap((object) => readInjectorWebhooks(object)),
     proxyConfigs: [],
     kubeletMinorByNode: new Map(),
     stated: {},
@@ -182,8 +218,15 @@ async function converge(cluster: ControlPlane): Promise<PolicyRecord[]> {
       say(text);
       last = text;
     }
-    const done = policies.length === 3 && policies.every(({ metadata, status }) =>
-      status?.observedGeneration === metadata.generation && status?.conditions?.some((condition) => condition.type === 'Reconciling' && condition.reason === 'Settled') === true);
+    const done =
+      policies.length === 3 &&
+      policies.every(
+        ({ metadata, status }) =>
+          status?.observedGeneration === metadata.generation &&
+          status?.conditions?.some(
+            (condition) => condition.type === 'Reconciling' && condition.reason === 'Settled',
+          ) === true,
+      );
     if (done) {
       return policies.map(readPolicy);
     }
@@ -207,10 +250,20 @@ async function givenBack(cluster: ControlPlane): Promise<void> {
 
 /** Why a workload is as it is, by the same function that the operator asks. */
 function assessed(seen: Seen, policies: readonly PolicyRecord[]): ReturnType<typeof assess> {
-  return assess({ workload: seen.workload, namespace: namespaceFacts(seen.workload.namespace), mesh: meshFacts(), policies, operatorNamespace: OPERATOR_NAMESPACE });
+  return assess({
+    workload: seen.workload,
+    namespace: namespaceFacts(seen.workload.namespace),
+    mesh: meshFacts(),
+    policies,
+    operatorNamespace: OPERATOR_NAMESPACE,
+  });
 }
 
-function report(before: ReadonlyMap<string, Seen>, after: ReadonlyMap<string, Seen>, policies: readonly PolicyRecord[]): void {
+function report(
+  before: ReadonlyMap<string, Seen>,
+  after: ReadonlyMap<string, Seen>,
+  policies: readonly PolicyRecord[],
+): void {
   const rows = [...after].map(([key, seen]) => {
     const old = before.get(key);
     const wish = old === undefined ? undefined : assessed(old, policies).governing;
@@ -225,8 +278,12 @@ function report(before: ReadonlyMap<string, Seen>, after: ReadonlyMap<string, Se
       (changed ? wish?.decision.message : now?.decision.message) ?? '',
     ];
   });
-  console.log(`\n${table(['workload', 'policy', 'grace', 'survives', 'state', 'why'], rows, process.stdout.columns ?? 120)}\n`);
-  console.log('grace: terminationGracePeriodSeconds. survives: the longest that a request in flight can go on, in seconds after\nthe pod is deleted. Both before and after.\n');
+  console.log(
+    `\n${table(['workload', 'policy', 'grace', 'survives', 'state', 'why'], rows, process.stdout.columns ?? 120)}\n`,
+  );
+  console.log(
+    'grace: terminationGracePeriodSeconds. survives: the longest that a request in flight can go on, in seconds after\nthe pod is deleted. Both before and after.\n',
+  );
 }
 
 function survives(seen: Seen | undefined): string {
@@ -254,13 +311,19 @@ function expectEach(after: ReadonlyMap<string, Seen>, policies: readonly PolicyR
     const outcome = expected.leftAlone ?? 'Compliant';
     const found = governing?.decision.reason ?? governing?.decision.outcome;
     if (found !== outcome) {
-      problems.push(`${expected.workload}: expected ${outcome}, it is ${found ?? 'not governed'} (${governing?.decision.message ?? ''})`);
+      problems.push(
+        `${expected.workload}: expected ${outcome}, it is ${found ?? 'not governed'} (${governing?.decision.message ?? ''})`,
+      );
     }
     if (governing?.policy.name !== expected.policy) {
-      problems.push(`${expected.workload}: expected policy ${expected.policy ?? 'none'}, it is ${governing?.policy.name ?? 'none'}`);
+      problems.push(
+        `${expected.workload}: expected policy ${expected.policy ?? 'none'}, it is ${governing?.policy.name ?? 'none'}`,
+      );
     }
     if (seen.settings.gracePeriod.value !== expected.grace) {
-      problems.push(`${expected.workload}: expected a grace period of ${expected.grace} s, it is ${seen.settings.gracePeriod.value}`);
+      problems.push(
+        `${expected.workload}: expected a grace period of ${expected.grace} s, it is ${seen.settings.gracePeriod.value}`,
+      );
     }
     const annotation = seen.workload.template.metadata?.annotations?.['proxy.istio.io/config'] ?? '';
     for (const part of expected.config ?? []) {
@@ -274,20 +337,27 @@ function expectEach(after: ReadonlyMap<string, Seen>, policies: readonly PolicyR
 function draw(before: ReadonlyMap<string, Seen>, after: ReadonlyMap<string, Seen>): void {
   const key = 'Deployment/payments/checkout';
   const scenario = { ...DEFAULT_SCENARIO, longestRequest: 20 };
-  const panels = [['before', before], ['after', after]] as const;
+  const panels = [
+    ['before', before],
+    ['after', after],
+  ] as const;
   console.log(`\nWhat happens to a request of 20 s when a pod of ${key} is deleted:\n`);
-  console.log(drawText(
-    panels.flatMap(([heading, all]) => {
-      const seen = all.get(key);
-      return seen === undefined ? [] : [{ heading, timeline: timelineOf(seen.settings, scenario) }];
-    }),
-    { width: Math.min(process.stdout.columns ?? 100, 120), unicode: true, color: false },
-  ));
+  console.log(
+    drawText(
+      panels.flatMap(([heading, all]) => {
+        const seen = all.get(key);
+        return seen === undefined ? [] : [{ heading, timeline: timelineOf(seen.settings, scenario) }];
+      }),
+      { width: Math.min(process.stdout.columns ?? 100, 120), unicode: true, color: false },
+    ),
+  );
   console.log('');
 }
 
 async function keep(cluster: ControlPlane): Promise<void> {
-  console.log(`\nThe control plane goes on until Ctrl-C:\n  export KUBECONFIG=${cluster.kubeconfigPath}\n${await readFile(join(projectRoot(), 'demo/README.md'), 'utf8').catch(() => '')}`);
+  console.log(
+    `\nThe control plane goes on until Ctrl-C:\n  export KUBECONFIG=${cluster.kubeconfigPath}\n${await readFile(join(projectRoot(), 'demo/README.md'), 'utf8').catch(() => '')}`,
+  );
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);

@@ -3,9 +3,15 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const fixed = widths.slice(0, -1).reduce((sum, each) => sum + each + 2, 0);
   const last = Math.max(30, width - fixed);
-  const line = (cells: readonly string[]): string[] => wrap(cells[cells.length - 1] ?? '', last).map((text, index) =>
-    [...cells.slice(0, -1).map((cell, column) => (index === 0 ? cell : '').padEnd(widths[column] ?? 0)), text].join('  ').trimEnd());
-  const rule = widths.map((each, column) => '-'.repeat(column === widths.length - 1 ? Math.min(each, last) : each)).join('  ');
+  const line = (cells: readonly string[]): string[] =>
+    wrap(cells[cells.length - 1] ?? '', last).map((text, index) =>
+      [...cells.slice(0, -1).map((cell, column) => (index === 0 ? cell : '').padEnd(widths[column] ?? 0)), text]
+        .join('  ')
+        .trimEnd(),
+    );
+  const rule = widths
+    .map((each, column) => '-'.repeat(column === widths.length - 1 ? Math.min(each, last) : each))
+    .join('  ');
   return [...line(head), rule, ...rows.flatMap(line)].join('\n');
 }
 

@@ -18,7 +18,9 @@ for (const [name, text] of Object.entries(await bundlePrograms(root))) {
 await writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nCOPY server.mjs load.mjs /e2e/\nUSER 1000\n`);
 const built = spawnSync('docker', ['build', '-t', image, folder], { stdio: 'inherit' });
 if (built.status === 0) {
-  console.log(`built ${image}. Bring it to the nodes, then: E2E_IMAGE=${image} E2E_IMAGE_PULL_POLICY=Never E2E_PROGRAMS=image make e2e`);
+  console.log(
+    `built ${image}. Bring it to the nodes, then: E2E_IMAGE=${image} E2E_IMAGE_PULL_POLICY=Never E2E_PROGRAMS=image make e2e`,
+  );
 } else {
   console.error(`docker could not build ${image}; everything that a builder needs is in ${folder}`);
 }

@@ -15,7 +15,11 @@ export interface Checks {
 export interface Evidence {
   readonly application: Application;
   readonly timing: Timing;
-  readonly seen: readonly { readonly termination: SeenTermination; readonly settings: EffectiveSettings; readonly restarts: number }[];
+  readonly seen: readonly {
+    readonly termination: SeenTermination;
+    readonly settings: EffectiveSettings;
+    readonly restarts: number;
+  }[];
   /** Those that were sent until the old pods were gone. */
   readonly requests: readonly LoadRequest[];
   readonly watchBreaks: readonly string[];
@@ -31,15 +35,29 @@ export function judge(checks: Checks, scenario: ScenarioName, form: Form, eviden
 
 function judgeRequests(checks: Checks, scenario: ScenarioName, { requests, seen }: Evidence): void {
   const lost = requests.filter(({ survived }) => survived !== true);
-  const bare = seen.filter(({ termination }) => inFlightAtDeletion(termination).length === 0).map(({ termination }) => termination.pod);
+  const bare = seen
+    .filter(({ termination }) => inFlightAtDeletion(termination).length === 0)
+    .map(({ termination }) => termination.pod);
   const inFlight = seen.reduce((sum, { termination }) => sum + inFlightAtDeletion(termination).length, 0);
   const numbers = `${requests.length} requests, ${inFlight} in flight when their pod was deleted, ${lost.length} lost`;
   const more = lost.map(({ id, error }) => `${id}: ${error ?? 'lost'}`);
   const title = scenario === 'default' ? 'without a policy requests are lost' : 'no request is lost';
   if (seen.length === 0 || bare.length > 0) {
-    checks.add(title, 'Void', `${numbers}; nothing was in flight in ${bare.join(', ') || 'any pod'}, so that nothing could be lost`, more);
+    checks.add(
+      title,
+      'Void',
+      `${numbers}; nothing was in flight in ${bare.join(', ') || 'any pod'}, so that nothing could be lost`,
+      more,
+    );
   } else if (scenario === 'default') {
-    checks.add(title, lost.length > 0 ? 'Passed' : 'Void', lost.length > 0 ? `${numbers}${example(more)}` : `${numbers}: with this mesh the policies have nothing to prove. Longer requests (E2E_HOLD) may`, more);
+    checks.add(
+      title,
+      lost.length > 0 ? 'Passed' : 'Void',
+      lost.length > 0
+        ? `${numbers}${example(more)}`
+        : `${numbers}: with this mesh the policies have nothing to prove. Longer requests (E2E_HOLD) may`,
+      more,
+    );
   } else {
     checks.add(title, lost.length === 0 ? 'Passed' : 'Failed', `${numbers}${example(more)}`, more);
   }
@@ -51,7 +69,8 @@ function example(lines: readonly string[]): string {
 
 function judgeLateCalls(checks: Checks, scenario: ScenarioName, form: Form, { seen }: Evidence): void {
   const expected = lateCallsExpected(scenario, form);
-  const title = expected === 'Work' ? 'late calls of the application work' : 'late calls of the application are refused';
+  const title =
+    expected === 'Work' ? 'late calls of the application work' : 'late calls of the application are refused';
   const logs = seen.map(({ termination }) => termination.lateCalls);
   const calls = logs.flatMap((each) => each ?? []);
   const failed = calls.filter(({ ok }) => !ok).length;
@@ -64,10 +83,18 @@ function judgeLateCalls(checks: Checks, scenario: ScenarioName, form: Form, { se
   checks.add(title, asExpected ? 'Passed' : scenario === 'default' ? 'Void' : 'Failed', numbers);
 }
 
-function judgeForecast(checks: Checks, { application, watchBreaks }: Evidence, { termination, settings, restarts }: Evidence['seen'][number]): void {
+function judgeForecast(
+  checks: Checks,
+  { application, watchBreaks }: Evidence,
+  { termination, settings, restarts }: Evidence['seen'][number],
+): void {
   const title = `forecast of ${termination.pod}`;
   if (Number.isNaN(termination.deletedAt)) {
-    checks.add(title, 'Void', `its deletion was not seen${watchBreaks.length > 0 ? ` (the watch broke: ${watchBreaks.join('; ')})` : ''}`);
+    checks.add(
+      title,
+      'Void',
+      `its deletion was not seen${watchBreaks.length > 0 ? ` (the watch broke: ${watchBreaks.join('; ')})` : ''}`,
+    );
     return;
   }
   const comparison = compareTermination(termination, settings, application);

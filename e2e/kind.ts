@@ -28,30 +28,41 @@ export async function missingTools(): Promise<string[]> {
   } else if (docker.code !== 0) {
     missing.push('a running Docker daemon');
   }
-  if (await output('kind', ['version']) === undefined) {
+  if ((await output('kind', ['version'])) === undefined) {
     missing.push('kind');
   }
-  if (await output('helm', ['version', '--short']) === undefined) {
+  if ((await output('helm', ['version', '--short'])) === undefined) {
     missing.push('Helm');
   }
   return missing;
 }
 
-export async function createKindCluster(options: Options, root: string, signal: AbortSignal, say: (text: string) => void): Promise<KindCluster> {
+export async function createKindCluster(
+  options: Options,
+  root: string,
+  signal: AbortSignal,
+  say: (text: string) => void,
+): Promise<KindCluster> {
   const missing = await missingTools();
   if (missing.length > 0) {
-    throw new LackingError(`there is no cluster to test on: E2E_KUBECONFIG is not set, and to create one with kind this machine lacks ${missing.join(', ')}.`);
+    throw new LackingError(
+      `there is no cluster to test on: E2E_KUBECONFIG is not set, and to create one with kind this machine lacks ${missing.join(', ')}.`,
+    );
   }
   const { clusterName: name, nodeImage, istioVersion, istioCharts } = options.kind;
   const clusters = await output('kind', ['get', 'clusters']);
   if (clusters?.text.split('\n').includes(name) === true) {
-    throw new LackingError(`there is a kind cluster ${name} already. Delete it (kind delete cluster --name ${name}), or use it: kind get kubeconfig --name ${name} > FILE, then E2E_KUBECONFIG=FILE.`);
+    throw new LackingError(
+      `there is a kind cluster ${name} already. Delete it (kind delete cluster --name ${name}), or use it: kind get kubeconfig --name ${name} > FILE, then E2E_KUBECONFIG=FILE.`,
+    );
   }
   const folder = await mkdtemp(join(tmpdir(), 'sidecar-drain-e2e-'));
   const kubeconfig = join(folder, 'kubeconfig');
   const remove = async (): Promise<void> => {
     if (options.keep) {
-      say(`E2E_KEEP: the cluster stays. export E2E_KUBECONFIG=${kubeconfig}; kind delete cluster --name ${name} removes it.`);
+      say(
+        `E2E_KEEP: the cluster stays. export E2E_KUBECONFIG=${kubeconfig}; kind delete cluster --name ${name} removes it.`,
+      );
       return;
     }
     await run('kind', ['delete', 'cluster', '--name', name], AbortSignal.timeout(180_000));
@@ -59,16 +70,51 @@ export async function createKindCluster(options: Options, root: string, signal: 
   };
   try {
     say(`creating the kind cluster ${name}`);
-    await run('kind', ['create', 'cluster', '--name', name, '--kubeconfig', kubeconfig, '--wait', '180s', ...(nodeImage === undefined ? [] : ['--image', nodeImage])], signal);
+    await run(
+      'kind',
+      [
+        'create',
+        'cluster',
+        '--name',
+        name,
+        '--kubeconfig',
+        kubeconfig,
+        '--wait',
+        '180s',
+        ...(nodeImage === undefined ? [] : ['--image', nodeImage]),
+      ],
+      signal,
+    );
     say('building the image');
     await run('docker', ['build', '-t', IMAGE, root], signal);
     await run('kind', ['load', 'docker-image', IMAGE, '--name', name], signal);
     say(`installing Istio ${istioVersion}`);
-    for (const [release, chart] of [['istio-base', 'base'], ['istiod', 'istiod']] as const) {
-      await run('helm', [
-        'upgrade', '--install', release, chart, '--repo', istioCharts, '--version', istioVersion, '--namespace', 'istio-system', '--create-namespace',
-        '--kubeconfig', kubeconfig, '--wait', '--timeout', '5m',
-      ], signal);
+    for (const [release, chart] of [
+      ['istio-base', 'base'],
+      ['istiod', 'istiod'],
+    ] as const) {
+      await run(
+        'helm',
+        [
+          'upgrade',
+          '--install',
+          release,
+          chart,
+          '--repo',
+          istioCharts,
+          '--version',
+          istioVersion,
+          '--namespace',
+          'istio-system',
+          '--create-namespace',
+          '--kubeconfig',
+          kubeconfig,
+          '--wait',
+          '--timeout',
+          '5m',
+        ],
+        signal,
+      );
     }
   } catch (error) {
     await remove().catch(() => undefined);
@@ -76,11 +122,14 @@ export async function createKindCluster(options: Options, root: string, signal: 
   }
   const chosen = process.env.E2E_IMAGE !== undefined;
   return {
-    kubeconfig, delete: remove,
+    kubeconfig,
+    delete: remove,
     options: {
       ...options,
       operator: process.env.E2E_OPERATOR === undefined ? { how: 'image', image: IMAGE } : options.operator,
-      image: chosen ? options.image : { ...options.image, reference: IMAGE, node: NODE_IN_IMAGE, runAsUser: DISTROLESS_USER },
+      image: chosen
+        ? options.image
+        : { ...options.image, reference: IMAGE, node: NODE_IN_IMAGE, runAsUser: DISTROLESS_USER },
     },
   };
 }
@@ -90,9 +139,15 @@ function output(command: string, args: readonly string[]): Promise<{ code: numbe
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: 20_000 });
     let text = '';
-    child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString('utf8'); });
-    child.on('error', () => { resolve(undefined); });
-    child.on('close', (code) => { resolve({ code: code ?? 1, text }); });
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+    });
+    child.on('error', () => {
+      resolve(undefined);
+    });
+    child.on('close', (code) => {
+      resolve({ code: code ?? 1, text });
+    });
   });
 }
 

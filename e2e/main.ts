@@ -24,13 +24,19 @@ function interruption(timeoutSeconds: number): AbortSignal {
     process.on(name, () => {
       if (first === undefined) {
         first = Date.now();
-        controller.abort(new E2eError(`interrupted by ${name}; cleaning up. Once more ends at once, and leaves the rest to the next run`));
+        controller.abort(
+          new E2eError(
+            `interrupted by ${name}; cleaning up. Once more ends at once, and leaves the rest to the next run`,
+          ),
+        );
       } else if (Date.now() - first > SECOND_SIGNAL_MS) {
         process.exit(130);
       }
     });
   }
-  setTimeout(() => { controller.abort(new TimeUpError(`not done within ${timeoutSeconds} s (E2E_TIMEOUT)`)); }, timeoutSeconds * 1000).unref();
+  setTimeout(() => {
+    controller.abort(new TimeUpError(`not done within ${timeoutSeconds} s (E2E_TIMEOUT)`));
+  }, timeoutSeconds * 1000).unref();
   return controller.signal;
 }
 
@@ -63,7 +69,12 @@ async function main(): Promise<number> {
 }
 
 process.exitCode = await main().catch((error: unknown) => {
-  if (error instanceof LackingError || error instanceof OptionsError || error instanceof KubeConfigError || error instanceof ConnectionError) {
+  if (
+    error instanceof LackingError ||
+    error instanceof OptionsError ||
+    error instanceof KubeConfigError ||
+    error instanceof ConnectionError
+  ) {
     console.error(`cannot run: ${error.message}`);
     return 2;
   }

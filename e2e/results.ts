@@ -33,15 +33,29 @@ export function exitCodeOf({ checks, interrupted }: Pick<RunResults, 'checks' | 
   if (interrupted) {
     return 130;
   }
-  return checks.length > 0 && checks.every(({ verdict }) => verdict === 'Passed' || verdict === 'Skipped') && checks.some(({ verdict }) => verdict === 'Passed') ? 0 : 1;
+  return checks.length > 0 &&
+    checks.every(({ verdict }) => verdict === 'Passed' || verdict === 'Skipped') &&
+    checks.some(({ verdict }) => verdict === 'Passed')
+    ? 0
+    : 1;
 }
 
-const WORDS: Readonly<Record<Verdict, string>> = { Passed: 'ok', Failed: 'FAILED', Void: 'PROVES NOTHING', Skipped: 'skipped' };
+const WORDS: Readonly<Record<Verdict, string>> = {
+  Passed: 'ok',
+  Failed: 'FAILED',
+  Void: 'PROVES NOTHING',
+  Skipped: 'skipped',
+};
 
 export function resultsTable({ checks }: Pick<RunResults, 'checks'>, width: number): string {
   const count = (verdict: Verdict): number => checks.filter((check) => check.verdict === verdict).length;
   const rows = checks.map((check) => [check.scenario, check.form, check.check, WORDS[check.verdict], check.detail]);
-  const parts = [`${count('Passed')} passed`, `${count('Failed')} failed`, ...(count('Void') > 0 ? [`${count('Void')} proved nothing`] : []), ...(count('Skipped') > 0 ? [`${count('Skipped')} skipped`] : [])];
+  const parts = [
+    `${count('Passed')} passed`,
+    `${count('Failed')} failed`,
+    ...(count('Void') > 0 ? [`${count('Void')} proved nothing`] : []),
+    ...(count('Skipped') > 0 ? [`${count('Skipped')} skipped`] : []),
+  ];
   return `${table(['policy', 'sidecar', 'check', 'result', 'what was seen'], rows, width)}\n\n${parts.join(', ')}\n`;
 }
 
@@ -55,12 +69,15 @@ export function resultsJunit({ checks, run }: Pick<RunResults, 'checks' | 'run'>
     const name = `${check.scenario}/${check.form}`;
     suites.set(name, [...(suites.get(name) ?? []), check]);
   }
-  const number = (list: readonly Check[], ...verdicts: Verdict[]): number => list.filter(({ verdict }) => verdicts.includes(verdict)).length;
-  const xml = [...suites].map(([name, list]) => [
-    `  <testsuite name="${escaped(name)}" tests="${list.length}" failures="${number(list, 'Failed', 'Void')}" errors="0" skipped="${number(list, 'Skipped')}">`,
-    ...list.map((check) => caseXml(name, check)),
-    '  </testsuite>',
-  ].join('\n'));
+  const number = (list: readonly Check[], ...verdicts: Verdict[]): number =>
+    list.filter(({ verdict }) => verdicts.includes(verdict)).length;
+  const xml = [...suites].map(([name, list]) =>
+    [
+      `  <testsuite name="${escaped(name)}" tests="${list.length}" failures="${number(list, 'Failed', 'Void')}" errors="0" skipped="${number(list, 'Skipped')}">`,
+      ...list.map((check) => caseXml(name, check)),
+      '  </testsuite>',
+    ].join('\n'),
+  );
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="sidecar-drain e2e ${escaped(run)}" tests="${checks.length}" failures="${number(checks, 'Failed', 'Void')}" errors="0">\n${xml.join('\n')}\n</testsuites>\n`;
 }
 

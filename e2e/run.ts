@@ -35,7 +35,9 @@ export async function runSuite({ cluster, options, root, signal, say }: RunParts
   const results: Results = { checks: [], terminations: [], cluster: {} };
 
   const facts = await look(cluster, options);
-  say(`Kubernetes ${facts.kubernetes}, ${facts.nodes} usable ${facts.nodes === 1 ? 'node' : 'nodes'}, at ${cluster.server}`);
+  say(
+    `Kubernetes ${facts.kubernetes}, ${facts.nodes} usable ${facts.nodes === 1 ? 'node' : 'nodes'}, at ${cluster.server}`,
+  );
   await cleanUpLeftovers(cluster, options.takeOver, say, signal);
 
   const control = `sidecar-drain-e2e-${run}`;
@@ -43,32 +45,66 @@ export async function runSuite({ cluster, options, root, signal, say }: RunParts
   let heart: NodeJS.Timeout | undefined;
   try {
     await cluster.client.create(NAMESPACES, namespaceObject(control, run, options.injectionLabels));
-    heart = setInterval(() => { void beat(cluster, control); }, HEARTBEAT_EVERY_MS);
+    heart = setInterval(() => {
+      void beat(cluster, control);
+    }, HEARTBEAT_EVERY_MS);
     const { forms, notes } = await formsOfMesh(cluster, options, control);
     say(notes.join('; '));
     const wanted = scenariosOf(options, forms);
     if (options.operator.how !== 'installed') {
       const made = await installCrds({ cluster, root, run, signal });
-      say(made.length > 0 ? `installed ${made.join(', ')}` : 'the custom resource definitions are there already, and stay');
+      say(
+        made.length > 0
+          ? `installed ${made.join(', ')}`
+          : 'the custom resource definitions are there already, and stay',
+      );
     }
-    operator = await startOperator({ cluster, options, root, run, namespace: control, logFile: join(folder, 'operator.log'), signal });
+    operator = await startOperator({
+      cluster,
+      options,
+      root,
+      run,
+      namespace: control,
+      logFile: join(folder, 'operator.log'),
+      signal,
+    });
     say(`operator: ${operator.describe}`);
     const { mesh, gaps } = await meshOf(cluster);
     for (const gap of gaps) {
       say(`the engine could not read everything: ${gap}`);
     }
-    results.cluster = { kubernetes: facts.kubernetes, istio: mesh.revisions.map(({ name, version }) => `${name} ${version ?? 'unknown'}`).join(', '), sidecars: notes.join('; '), image: options.image.reference };
+    results.cluster = {
+      kubernetes: facts.kubernetes,
+      istio: mesh.revisions.map(({ name, version }) => `${name} ${version ?? 'unknown'}`).join(', '),
+      sidecars: notes.join('; '),
+      image: options.image.reference,
+    };
     say(`Istio: ${results.cluster.istio ?? ''}`);
     const programs = await bundlePrograms(root);
     for (const { scenario, form } of wanted) {
       const title = `${scenario}/${form.form}`;
-      const tell = (text: string): void => { say(`${title}: ${text}`); };
+      const tell = (text: string): void => {
+        say(`${title}: ${text}`);
+      };
       const checks = checksOf(results, scenario, form, tell);
       const running = operator;
       try {
         await playScenario({
-          cluster, facts, mesh, options, run, scenario, form, programs, checks, signal, say: tell,
-          lint: (namespace) => lintCodes(root, cluster, namespace, signal), operatorRuns: () => { running.check(); },
+          cluster,
+          facts,
+          mesh,
+          options,
+          run,
+          scenario,
+          form,
+          programs,
+          checks,
+          signal,
+          say: tell,
+          lint: (namespace) => lintCodes(root, cluster, namespace, signal),
+          operatorRuns: () => {
+            running.check();
+          },
         });
       } catch (error) {
         if (signal.aborted) {
@@ -85,23 +121,41 @@ export async function runSuite({ cluster, options, root, signal, say }: RunParts
     say(reasonOf(signal).message);
   } finally {
     clearInterval(heart);
-    const stopOperator = async (): Promise<void> => { await operator?.stop(); };
+    const stopOperator = async (): Promise<void> => {
+      await operator?.stop();
+    };
     if (options.keep) {
-      say(`E2E_KEEP: everything of run ${run} stays but the operator's process. The next run, or \`kubectl delete ns,sdp -l e2e.sidecardrain.io/run=${run}\`, removes it.`);
+      say(
+        `E2E_KEEP: everything of run ${run} stays but the operator's process. The next run, or \`kubectl delete ns,sdp -l e2e.sidecardrain.io/run=${run}\`, removes it.`,
+      );
       await (options.operator.how === 'outside' ? stopOperator() : Promise.resolve());
     } else {
       say('cleaning up');
-      await cleanUpRun(cluster, run, { operatorRuns: operator !== undefined, say, signal: AbortSignal.timeout(CLEAN_UP_LIMIT_MS), stopOperator });
+      await cleanUpRun(cluster, run, {
+        operatorRuns: operator !== undefined,
+        say,
+        signal: AbortSignal.timeout(CLEAN_UP_LIMIT_MS),
+        stopOperator,
+      });
     }
   }
   const timeUp = signal.reason instanceof TimeUpError ? signal.reason : undefined;
   if (timeUp !== undefined) {
-    results.checks.push({ scenario: 'all', form: 'all', check: 'it ends in time', verdict: 'Failed', detail: timeUp.message, seconds: options.timeoutSeconds });
+    results.checks.push({
+      scenario: 'all',
+      form: 'all',
+      check: 'it ends in time',
+      verdict: 'Failed',
+      detail: timeUp.message,
+      seconds: options.timeoutSeconds,
+    });
   }
   const outcome: RunResults = { run, startedAt, interrupted: signal.aborted && timeUp === undefined, ...results };
   await writeFile(join(folder, 'results.json'), resultsJson(outcome));
   await writeFile(join(folder, 'junit.xml'), resultsJunit(outcome));
-  process.stdout.write(`\n${resultsTable(outcome, process.stdout.columns ?? 140)}\nresults: ${join(options.results, 'results.json')}, ${join(options.results, 'junit.xml')}\n`);
+  process.stdout.write(
+    `\n${resultsTable(outcome, process.stdout.columns ?? 140)}\nresults: ${join(options.results, 'results.json')}, ${join(options.results, 'junit.xml')}\n`,
+  );
   return exitCodeOf(outcome);
 }
 
@@ -115,20 +169,39 @@ function checksOf(results: Results, scenario: ScenarioName, form: FormChoice, sa
   const started = Date.now();
   return {
     add: (check, verdict, detail, more) => {
-      results.checks.push({ scenario, form: form.form, check, verdict, detail, seconds: (Date.now() - started) / 1000, ...(more === undefined || more.length === 0 ? {} : { more }) });
+      results.checks.push({
+        scenario,
+        form: form.form,
+        check,
+        verdict,
+        detail,
+        seconds: (Date.now() - started) / 1000,
+        ...(more === undefined || more.length === 0 ? {} : { more }),
+      });
       say(`${verdict === 'Passed' ? 'ok' : verdict.toUpperCase()}: ${check}: ${detail}`);
     },
-    termination: (record) => { results.terminations.push({ scenario, form: form.form, ...(record as object) }); },
+    termination: (record) => {
+      results.terminations.push({ scenario, form: form.form, ...(record as object) });
+    },
   };
 }
 
 function scenariosOf(options: Options, forms: readonly FormChoice[]): { scenario: ScenarioName; form: FormChoice }[] {
-  const wanted = forms.flatMap((form) => SCENARIO_NAMES.map((scenario) => ({ scenario, form })))
-    .filter(({ scenario, form }) => options.only.length === 0 || options.only.some((each) => each.scenario === scenario && (each.form ?? form.form) === form.form));
+  const wanted = forms
+    .flatMap((form) => SCENARIO_NAMES.map((scenario) => ({ scenario, form })))
+    .filter(
+      ({ scenario, form }) =>
+        options.only.length === 0 ||
+        options.only.some((each) => each.scenario === scenario && (each.form ?? form.form) === form.form),
+    );
   if (wanted.length === 0) {
-    throw new LackingError(`E2E_ONLY selects nothing here: this mesh gives ${forms.map(({ form }) => form).join(' and ')} sidecars`);
+    throw new LackingError(
+      `E2E_ONLY selects nothing here: this mesh gives ${forms.map(({ form }) => form).join(' and ')} sidecars`,
+    );
   }
-  const problems = [...new Set(wanted.flatMap(({ form }) => timingProblems(form.form, timingOf(form.form, options.timing))))];
+  const problems = [
+    ...new Set(wanted.flatMap(({ form }) => timingProblems(form.form, timingOf(form.form, options.timing)))),
+  ];
   if (problems.length > 0) {
     throw new OptionsError(problems.join('\n'));
   }
@@ -137,21 +210,39 @@ function scenariosOf(options: Options, forms: readonly FormChoice[]): { scenario
 
 /** A sign of life for other runs; that one is missed does no harm. */
 async function beat(cluster: Cluster, namespace: string): Promise<void> {
-  await cluster.client.mergePatch(NAMESPACES, { name: namespace }, { metadata: { annotations: { [HEARTBEAT_ANNOTATION]: new Date().toISOString() } } }).catch(() => undefined);
+  await cluster.client
+    .mergePatch(
+      NAMESPACES,
+      { name: namespace },
+      { metadata: { annotations: { [HEARTBEAT_ANNOTATION]: new Date().toISOString() } } },
+    )
+    .catch(() => undefined);
 }
 
 /** The codes of the findings that the program itself reports, as a user would see them. */
 function lintCodes(root: string, cluster: Cluster, namespace: string, signal: AbortSignal): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const args = [
-      join(root, 'dist/main.js'), 'lint', '--cluster', '--kubeconfig', cluster.kubeconfig, ...(cluster.context === undefined ? [] : ['--context', cluster.context]),
-      '-n', namespace, '--output', 'json',
+      join(root, 'dist/main.js'),
+      'lint',
+      '--cluster',
+      '--kubeconfig',
+      cluster.kubeconfig,
+      ...(cluster.context === undefined ? [] : ['--context', cluster.context]),
+      '-n',
+      namespace,
+      '--output',
+      'json',
     ];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], signal });
     let output = '';
     let errors = '';
-    child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString('utf8'); });
-    child.stderr.on('data', (chunk: Buffer) => { errors += chunk.toString('utf8'); });
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString('utf8');
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      errors += chunk.toString('utf8');
+    });
     child.on('error', reject);
     child.on('close', (code) => {
       try {

@@ -5,8 +5,20 @@ import type { MeshFacts } from '../src/drain/model/mesh.ts';
 import type { EffectiveSettings } from '../src/drain/model/settings.ts';
 import type { PodTemplate } from '../src/api/kubernetes.ts';
 import {
-  CONFIG_MAPS, DEPLOYMENTS, defineVirtualServices, deleteQuietly, E2eError, NAMESPACES, PODS, POLICIES, REPLICA_SETS, SERVICES, until,
-  type Cluster, type DeploymentObject, type KubeObject,
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  defineVirtualServices,
+  deleteQuietly,
+  E2eError,
+  NAMESPACES,
+  PODS,
+  POLICIES,
+  REPLICA_SETS,
+  SERVICES,
+  until,
+  type Cluster,
+  type DeploymentObject,
+  type KubeObject,
 } from './cluster/api.ts';
 import { LogFollower } from './cluster/logs.ts';
 import { podTrouble } from './cluster/trouble.ts';
@@ -17,7 +29,21 @@ import { lateCalls, loadRequests, requestsOfPod, type LoadRequest, type ProgramL
 import type { SeenTermination } from './observe/forecast.ts';
 import type { PodStory, RawPod } from './observe/pods.ts';
 import {
-  FIELD_MANAGER, loadName, loadObject, namespaceObject, noRetriesObject, PEER, peerObject, podOptionsOf, policyObject, PORT, programsObject, RESTARTED_AT, SERVER, serverObject, serviceObject,
+  FIELD_MANAGER,
+  loadName,
+  loadObject,
+  namespaceObject,
+  noRetriesObject,
+  PEER,
+  peerObject,
+  podOptionsOf,
+  policyObject,
+  PORT,
+  programsObject,
+  RESTARTED_AT,
+  SERVER,
+  serverObject,
+  serviceObject,
   type PodOptions,
 } from './plan/objects.ts';
 import type { Options } from './plan/options.ts';
@@ -84,8 +110,13 @@ class Scene {
     judge(checks, scenario, form.form, evidence);
     if (scenario === 'adaptive' && form.form === 'classic') {
       const codes = await lint(this.namespace);
-      checks.add('the uncovered calls are said', codes.includes('OutboundNotCovered') ? 'Passed' : 'Failed',
-        codes.includes('OutboundNotCovered') ? 'lint reports OutboundNotCovered' : `lint does not report OutboundNotCovered (it reports ${codes.join(', ') || 'nothing'})`);
+      checks.add(
+        'the uncovered calls are said',
+        codes.includes('OutboundNotCovered') ? 'Passed' : 'Failed',
+        codes.includes('OutboundNotCovered')
+          ? 'lint reports OutboundNotCovered'
+          : `lint does not report OutboundNotCovered (it reports ${codes.join(', ') || 'nothing'})`,
+      );
     }
     if (drain !== undefined) {
       say('deleting the policy');
@@ -102,25 +133,48 @@ class Scene {
   }
 
   private async deploy(): Promise<void> {
-    const { cluster: { client }, options, programs, run, facts, say } = this.parts;
+    const {
+      cluster: { client },
+      options,
+      programs,
+      run,
+      facts,
+      say,
+    } = this.parts;
     const { namespace, pod, timing } = this;
     say(`deploying into ${namespace}`);
     await client.create(NAMESPACES, namespaceObject(namespace, run, options.injectionLabels));
     if (options.image.programs === 'configmap') {
       await client.create(CONFIG_MAPS, programsObject(namespace, programs), namespace);
     }
-    const peer = await client.create<KubeObject & { spec: { clusterIP: string } }>(SERVICES, serviceObject(PEER, namespace), namespace);
+    const peer = await client.create<KubeObject & { spec: { clusterIP: string } }>(
+      SERVICES,
+      serviceObject(PEER, namespace),
+      namespace,
+    );
     await client.create(SERVICES, serviceObject(SERVER, namespace), namespace);
     if (facts.virtualServices !== undefined) {
-      await client.create(defineVirtualServices(facts.virtualServices), noRetriesObject(facts.virtualServices, namespace), namespace);
+      await client.create(
+        defineVirtualServices(facts.virtualServices),
+        noRetriesObject(facts.virtualServices, namespace),
+        namespace,
+      );
     }
     this.watch = new PodWatch(this.parts.cluster, namespace);
     await client.create(DEPLOYMENTS, peerObject(namespace, pod), namespace, { fieldManager: FIELD_MANAGER });
     // In pods without a service proxy behind them only the peer's own address works, so that has to be known first.
     const peerAddress = options.addressing === 'podip' ? await this.addressOfPeer() : peer.spec.clusterIP;
-    await client.create(DEPLOYMENTS, serverObject(namespace, pod, {
-      replicas: options.replicas, timing, peerUrl: url(peerAddress), sleepAction: facts.kubernetesMinor >= 30,
-    }), namespace, { fieldManager: FIELD_MANAGER });
+    await client.create(
+      DEPLOYMENTS,
+      serverObject(namespace, pod, {
+        replicas: options.replicas,
+        timing,
+        peerUrl: url(peerAddress),
+        sleepAction: facts.kubernetesMinor >= 30,
+      }),
+      namespace,
+      { fieldManager: FIELD_MANAGER },
+    );
     await this.rolledOut(PEER);
     await this.rolledOut(SERVER);
   }
@@ -135,24 +189,45 @@ class Scene {
   }
 
   private async underPolicy(drain: object): Promise<void> {
-    const { cluster: { client }, run, say, options, signal, operatorRuns, checks } = this.parts;
+    const {
+      cluster: { client },
+      run,
+      say,
+      options,
+      signal,
+      operatorRuns,
+      checks,
+    } = this.parts;
     say(`policy ${JSON.stringify(drain)}`);
     await client.create(POLICIES, policyObject(this.policy, run, this.namespace, drain));
     interface Policy extends KubeObject {
-      readonly status?: { readonly observedGeneration?: number; readonly workloads?: Readonly<Record<string, number>>; readonly attention?: readonly { reason: string; message: string }[] };
+      readonly status?: {
+        readonly observedGeneration?: number;
+        readonly workloads?: Readonly<Record<string, number>>;
+        readonly attention?: readonly { reason: string; message: string }[];
+      };
     }
     const read = (): Promise<Policy> => client.get<Policy>(POLICIES, { name: this.policy });
-    await until(async () => {
-      operatorRuns();
-      const { metadata, status } = await read();
-      return status?.observedGeneration === metadata.generation && status?.workloads?.matched === 1 && status.workloads.compliant === 1 ? true : undefined;
-    }, {
-      seconds: options.readyTimeoutSeconds + this.longest() + SLACK_SECONDS, signal, what: 'the workload is compliant',
-      instead: async () => {
-        const { status } = await read();
-        return `the policy says ${JSON.stringify(status?.workloads ?? {})} ${(status?.attention ?? []).map(({ reason, message }) => `${reason}: ${message}`).join('; ')}`;
+    await until(
+      async () => {
+        operatorRuns();
+        const { metadata, status } = await read();
+        return status?.observedGeneration === metadata.generation &&
+          status?.workloads?.matched === 1 &&
+          status.workloads.compliant === 1
+          ? true
+          : undefined;
       },
-    });
+      {
+        seconds: options.readyTimeoutSeconds + this.longest() + SLACK_SECONDS,
+        signal,
+        what: 'the workload is compliant',
+        instead: async () => {
+          const { status } = await read();
+          return `the policy says ${JSON.stringify(status?.workloads ?? {})} ${(status?.attention ?? []).map(({ reason, message }) => `${reason}: ${message}`).join('; ')}`;
+        },
+      },
+    );
     await this.rolledOut(SERVER);
     checks.add('the workload becomes compliant', 'Passed', await this.written());
   }
@@ -162,70 +237,146 @@ class Scene {
     const { spec } = await this.deployment();
     const template = spec.template as PodTemplate;
     const config = template.metadata?.annotations?.['proxy.istio.io/config'];
-    return [`grace period ${template.spec.terminationGracePeriodSeconds ?? 30} s`, ...(config === undefined ? [] : [config.trim().replace(/\s*\n\s*/g, ' ')])].join(', ');
+    return [
+      `grace period ${template.spec.terminationGracePeriodSeconds ?? 30} s`,
+      ...(config === undefined ? [] : [config.trim().replace(/\s*\n\s*/g, ' ')]),
+    ].join(', ');
   }
 
   private async restartUnderLoad(): Promise<Evidence> {
-    const { cluster: { client }, options, say, signal } = this.parts;
+    const {
+      cluster: { client },
+      options,
+      say,
+      signal,
+    } = this.parts;
     const old = await this.currentPods();
     const servers = new Map(old.map(({ name }) => [name, this.follow(name, SERVER)]));
     await this.startLoad(old);
     say(`restarting ${old.map(({ name }) => name).join(', ')} under load`);
-    await client.mergePatch(DEPLOYMENTS, { name: SERVER, namespace: this.namespace },
-      { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: new Date().toISOString() } } } } }, { fieldManager: FIELD_MANAGER });
-    const going = (): PodStory[] => (this.watch?.pods(SERVER) ?? []).filter(({ uid }) => old.some((each) => each.uid === uid));
-    await until(() => {
-      this.parts.operatorRuns();
-      return going().every(({ goneAt }) => goneAt !== undefined) ? true : undefined;
-    }, {
-      seconds: options.readyTimeoutSeconds + this.longest() + SLACK_SECONDS, signal, what: 'the old pods are gone',
-      instead: () => this.troubles(),
-    });
+    await client.mergePatch(
+      DEPLOYMENTS,
+      { name: SERVER, namespace: this.namespace },
+      { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: new Date().toISOString() } } } } },
+      { fieldManager: FIELD_MANAGER },
+    );
+    const going = (): PodStory[] =>
+      (this.watch?.pods(SERVER) ?? []).filter(({ uid }) => old.some((each) => each.uid === uid));
+    await until(
+      () => {
+        this.parts.operatorRuns();
+        return going().every(({ goneAt }) => goneAt !== undefined) ? true : undefined;
+      },
+      {
+        seconds: options.readyTimeoutSeconds + this.longest() + SLACK_SECONDS,
+        signal,
+        what: 'the old pods are gone',
+        instead: () => this.troubles(),
+      },
+    );
     await this.rolledOut(SERVER);
     const lastGone = Date.now();
     const requests = (): LoadRequest[] => this.loads.flatMap((load) => loadRequests(load.lines()));
-    await until(() => requests().every(({ sentAt, endedAt }) => sentAt > lastGone || endedAt !== undefined) ? true : undefined, {
-      seconds: this.timing.hold + 40, signal, what: 'every request of the load has ended',
-      instead: () => this.loads.map(({ trouble }) => trouble).filter((text) => text !== undefined).join('; '),
-    });
+    await until(
+      () => (requests().every(({ sentAt, endedAt }) => sentAt > lastGone || endedAt !== undefined) ? true : undefined),
+      {
+        seconds: this.timing.hold + 40,
+        signal,
+        what: 'every request of the load has ended',
+        instead: () =>
+          this.loads
+            .map(({ trouble }) => trouble)
+            .filter((text) => text !== undefined)
+            .join('; '),
+      },
+    );
     const logs = new Map([...servers].map(([name, follower]) => [name, follower.lines()]));
-    return await this.evidence(going(), logs, requests().filter(({ sentAt }) => sentAt <= lastGone));
+    return await this.evidence(
+      going(),
+      logs,
+      requests().filter(({ sentAt }) => sentAt <= lastGone),
+    );
   }
 
   private async startLoad(old: readonly PodStory[]): Promise<void> {
-    const { cluster: { client }, options, signal } = this.parts;
-    const service = await client.get<KubeObject & { spec: { clusterIP: string } }>(SERVICES, { name: SERVER, namespace: this.namespace });
-    const addresses = old.flatMap(({ last }) => last.status?.podIP === undefined ? [] : [url(last.status.podIP)]).join(',');
-    const targets = { service: url(service.spec.clusterIP), podip: addresses, auto: `${url(service.spec.clusterIP)} ${addresses}` }[options.addressing];
+    const {
+      cluster: { client },
+      options,
+      signal,
+    } = this.parts;
+    const service = await client.get<KubeObject & { spec: { clusterIP: string } }>(SERVICES, {
+      name: SERVER,
+      namespace: this.namespace,
+    });
+    const addresses = old
+      .flatMap(({ last }) => (last.status?.podIP === undefined ? [] : [url(last.status.podIP)]))
+      .join(',');
+    const targets = {
+      service: url(service.spec.clusterIP),
+      podip: addresses,
+      auto: `${url(service.spec.clusterIP)} ${addresses}`,
+    }[options.addressing];
     for (const client_ of options.clients) {
-      const load = loadObject(this.namespace, this.pod, { client: client_, targets, timing: this.timing, limitSeconds: 3600 });
+      const load = loadObject(this.namespace, this.pod, {
+        client: client_,
+        targets,
+        timing: this.timing,
+        limitSeconds: 3600,
+      });
       await client.create(PODS, load, this.namespace);
       this.loads.push(this.follow(loadName(client_), 'load'));
     }
     const enough = Math.max(2, Math.ceil(2 / this.timing.interval));
-    await until(() => {
-      for (const load of this.loads) {
-        const lost = load.lines().find(({ event }) => event === 'unreachable');
-        if (lost !== undefined) {
-          throw new E2eError(`the load generator ${load.pod} cannot reach the server (tried ${targets}): ${String(lost.last)}. E2E_ADDRESSING chooses how it tries.`);
+    await until(
+      () => {
+        for (const load of this.loads) {
+          const lost = load.lines().find(({ event }) => event === 'unreachable');
+          if (lost !== undefined) {
+            throw new E2eError(
+              `the load generator ${load.pod} cannot reach the server (tried ${targets}): ${String(lost.last)}. E2E_ADDRESSING chooses how it tries.`,
+            );
+          }
         }
-      }
-      const busy = this.followers.filter(({ pod }) => old.some(({ name }) => name === pod)).every((server) => server.lines().filter(({ event }) => event === 'request').length >= enough);
-      return busy && this.loads.every((load) => load.lines().some(({ event }) => event === 'start')) ? true : undefined;
-    }, {
-      seconds: options.readyTimeoutSeconds, signal, what: 'every server has long requests in flight',
-      instead: async () => [await this.troubles(), ...this.followers.map((follower) => `${follower.pod}: ${follower.trouble ?? `${follower.lines().length} lines`}`)].join('; '),
-    });
+        const busy = this.followers
+          .filter(({ pod }) => old.some(({ name }) => name === pod))
+          .every((server) => server.lines().filter(({ event }) => event === 'request').length >= enough);
+        return busy && this.loads.every((load) => load.lines().some(({ event }) => event === 'start'))
+          ? true
+          : undefined;
+      },
+      {
+        seconds: options.readyTimeoutSeconds,
+        signal,
+        what: 'every server has long requests in flight',
+        instead: async () =>
+          [
+            await this.troubles(),
+            ...this.followers.map(
+              (follower) => `${follower.pod}: ${follower.trouble ?? `${follower.lines().length} lines`}`,
+            ),
+          ].join('; '),
+      },
+    );
   }
 
-  private async evidence(stories: readonly PodStory[], logs: ReadonlyMap<string, readonly ProgramLine[]>, requests: readonly LoadRequest[]): Promise<Evidence> {
+  private async evidence(
+    stories: readonly PodStory[],
+    logs: ReadonlyMap<string, readonly ProgramLine[]>,
+    requests: readonly LoadRequest[],
+  ): Promise<Evidence> {
     const application = applicationOf(this.timing);
-    const seen = await Promise.all(stories.map(async (story) => ({
-      termination: terminationOf(story, logs, requests), settings: await this.settingsOf(story), restarts: story.restarts,
-    })));
+    const seen = await Promise.all(
+      stories.map(async (story) => ({
+        termination: terminationOf(story, logs, requests),
+        settings: await this.settingsOf(story),
+        restarts: story.restarts,
+      })),
+    );
     const direct = requests.filter((request) => this.sentStraightToPod(request, stories));
     return {
-      application, seen, timing: this.timing,
+      application,
+      seen,
+      timing: this.timing,
       // Who sends to an address that is going cannot be helped; what had been received by then can.
       requests: requests.filter((request) => !direct.includes(request)),
       watchBreaks: this.watch?.breaks ?? [],
@@ -234,38 +385,62 @@ class Scene {
 
   /** Clients outside the mesh that use pod addresses go on sending to a pod that is gone. */
   private sentStraightToPod(request: LoadRequest, stories: readonly PodStory[]): boolean {
-    const story = stories.find(({ last }) => last.status?.podIP !== undefined && request.url === url(last.status.podIP));
+    const story = stories.find(
+      ({ last }) => last.status?.podIP !== undefined && request.url === url(last.status.podIP),
+    );
     return request.id.startsWith('plain-') && story?.deletedAt !== undefined && request.sentAt > story.deletedAt;
   }
 
   /** The settings of one pod: those of the template that it was made from, seen by the engine. */
   private async settingsOf({ replicaSet }: PodStory): Promise<EffectiveSettings> {
-    const { cluster: { client }, mesh, options } = this.parts;
-    const { spec } = await client.get<KubeObject & { spec: { template: PodTemplate } }>(REPLICA_SETS, { name: replicaSet ?? '', namespace: this.namespace });
+    const {
+      cluster: { client },
+      mesh,
+      options,
+    } = this.parts;
+    const { spec } = await client.get<KubeObject & { spec: { template: PodTemplate } }>(REPLICA_SETS, {
+      name: replicaSet ?? '',
+      namespace: this.namespace,
+    });
     return effectiveSettings({
-      template: spec.template, mesh,
-      namespace: { name: this.namespace, labels: { ...options.injectionLabels, 'kubernetes.io/metadata.name': this.namespace } },
+      template: spec.template,
+      mesh,
+      namespace: {
+        name: this.namespace,
+        labels: { ...options.injectionLabels, 'kubernetes.io/metadata.name': this.namespace },
+      },
     });
   }
 
   private async restored(before: DeploymentObject): Promise<void> {
-    const { cluster: { client }, checks, signal } = this.parts;
+    const {
+      cluster: { client },
+      checks,
+      signal,
+    } = this.parts;
     await deleteQuietly(client, POLICIES, this.policy);
     let now = await this.deployment();
     const same = (): boolean => JSON.stringify(now.spec.template) === JSON.stringify(withoutRestart(before, now));
     try {
-      await until(async () => {
-        now = await this.deployment();
-        const policy = await client.find(POLICIES, { name: this.policy });
-        return policy === undefined && same() ? true : undefined;
-      }, { seconds: 90, signal, what: 'the policy is gone and the template is what it was' });
+      await until(
+        async () => {
+          now = await this.deployment();
+          const policy = await client.find(POLICIES, { name: this.policy });
+          return policy === undefined && same() ? true : undefined;
+        },
+        { seconds: 90, signal, what: 'the policy is gone and the template is what it was' },
+      );
       checks.add('deletion gives back', 'Passed', 'the pod template is byte for byte what it was');
     } catch (error) {
       if (signal.aborted) {
         throw error;
       }
-      checks.add('deletion gives back', 'Failed', same() ? 'the template is what it was, but the policy is still there' : 'the pod template is not what it was',
-        [`before: ${JSON.stringify(withoutRestart(before, now))}`, `after: ${JSON.stringify(now.spec.template)}`]);
+      checks.add(
+        'deletion gives back',
+        'Failed',
+        same() ? 'the template is what it was, but the policy is still there' : 'the pod template is not what it was',
+        [`before: ${JSON.stringify(withoutRestart(before, now))}`, `after: ${JSON.stringify(now.spec.template)}`],
+      );
     }
   }
 
@@ -286,31 +461,61 @@ class Scene {
   private async currentPods(): Promise<PodStory[]> {
     const { signal, options } = this.parts;
     const forgotten = ({ goneAt, heardOfDeletionAt }: PodStory): boolean =>
-      goneAt !== undefined || (heardOfDeletionAt !== undefined && Date.now() - heardOfDeletionAt > this.timing.preStop * 1000);
-    return await until(() => {
-      const all = this.watch?.pods(SERVER) ?? [];
-      const pods = all.filter(({ deletedAt, goneAt }) => deletedAt === undefined && goneAt === undefined);
-      const others = all.filter((pod) => !pods.includes(pod));
-      return pods.length === options.replicas && new Set(pods.map(({ replicaSet }) => replicaSet)).size === 1 && others.every(forgotten) ? pods : undefined;
-    }, { seconds: this.timing.preStop + 30, signal, what: `exactly ${options.replicas} pods of the present template are there` });
+      goneAt !== undefined ||
+      (heardOfDeletionAt !== undefined && Date.now() - heardOfDeletionAt > this.timing.preStop * 1000);
+    return await until(
+      () => {
+        const all = this.watch?.pods(SERVER) ?? [];
+        const pods = all.filter(({ deletedAt, goneAt }) => deletedAt === undefined && goneAt === undefined);
+        const others = all.filter((pod) => !pods.includes(pod));
+        return pods.length === options.replicas &&
+          new Set(pods.map(({ replicaSet }) => replicaSet)).size === 1 &&
+          others.every(forgotten)
+          ? pods
+          : undefined;
+      },
+      {
+        seconds: this.timing.preStop + 30,
+        signal,
+        what: `exactly ${options.replicas} pods of the present template are there`,
+      },
+    );
   }
 
   private async rolledOut(name: string): Promise<void> {
     const { options, signal } = this.parts;
     const started = Date.now();
-    await until(async () => {
-      const { metadata, spec, status } = await this.deployment(name);
-      const wanted = spec.replicas ?? 1;
-      if (status?.observedGeneration === metadata.generation && status?.updatedReplicas === wanted && status.availableReplicas === wanted && status.replicas === wanted) {
-        return true;
-      }
-      // An image that is not there will not come: no use in waiting for the whole time.
-      const stuck = Date.now() - started > 20_000 ? (await this.pods()).map((pod) => podTrouble(pod)).find((text) => text?.includes('waits for image') === true) : undefined;
-      if (stuck !== undefined) {
-        throw new E2eError(stuck);
-      }
-      return undefined;
-    }, { seconds: options.readyTimeoutSeconds, signal, what: `Deployment ${name} has rolled out`, instead: () => this.troubles() });
+    await until(
+      async () => {
+        const { metadata, spec, status } = await this.deployment(name);
+        const wanted = spec.replicas ?? 1;
+        if (
+          status?.observedGeneration === metadata.generation &&
+          status?.updatedReplicas === wanted &&
+          status.availableReplicas === wanted &&
+          status.replicas === wanted
+        ) {
+          return true;
+        }
+        // An image that is not there will not come: no use in waiting for the whole time.
+        const stuck =
+          Date.now() - started > 20_000
+            ? (await this.pods())
+                .map((pod) => podTrouble(pod))
+                .find((text) => text?.includes('waits for image') === true)
+            : undefined;
+        if (stuck !== undefined) {
+          throw new E2eError(stuck);
+        }
+        return undefined;
+      },
+      {
+        seconds: options.readyTimeoutSeconds,
+        signal,
+        what: `Deployment ${name} has rolled out`,
+        instead: () => this.troubles(),
+      },
+    );
   }
 
   private async pods(): Promise<RawPod[]> {
@@ -319,9 +524,15 @@ class Scene {
 
   private async troubles(): Promise<string> {
     const pods = await this.pods();
-    const { items } = await this.parts.cluster.client.list<KubeObject & { status?: { conditions?: { type: string; status: string; message?: string }[] } }>(REPLICA_SETS, { namespace: this.namespace });
+    const { items } = await this.parts.cluster.client.list<
+      KubeObject & { status?: { conditions?: { type: string; status: string; message?: string }[] } }
+    >(REPLICA_SETS, { namespace: this.namespace });
     // Where pods are refused only the ReplicaSet says so.
-    const refused = items.flatMap(({ status }) => (status?.conditions ?? []).filter(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True').map(({ message }) => `pods are refused: ${message ?? ''}`));
+    const refused = items.flatMap(({ status }) =>
+      (status?.conditions ?? [])
+        .filter(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True')
+        .map(({ message }) => `pods are refused: ${message ?? ''}`),
+    );
     return [...refused, ...pods.map((pod) => podTrouble(pod)).filter((text) => text !== undefined)].join('; ');
   }
 
@@ -331,12 +542,22 @@ class Scene {
   }
 }
 
-function terminationOf(story: PodStory, logs: ReadonlyMap<string, readonly ProgramLine[]>, requests: readonly LoadRequest[]): SeenTermination {
+function terminationOf(
+  story: PodStory,
+  logs: ReadonlyMap<string, readonly ProgramLine[]>,
+  requests: readonly LoadRequest[],
+): SeenTermination {
   const calls = lateCalls(logs.get(story.name) ?? []);
   const { goneAt, heardOfDeletionAt } = story;
   return {
-    pod: story.name, proxy: story.proxy, deletedAt: story.deletedAt ?? Number.NaN, gracePeriodSeconds: story.gracePeriodSeconds ?? Number.NaN, ends: story.ends,
-    ...(goneAt === undefined || Number.isNaN(goneAt) || heardOfDeletionAt === undefined ? {} : { goneAfterSeconds: (goneAt - heardOfDeletionAt) / 1000 }),
+    pod: story.name,
+    proxy: story.proxy,
+    deletedAt: story.deletedAt ?? Number.NaN,
+    gracePeriodSeconds: story.gracePeriodSeconds ?? Number.NaN,
+    ends: story.ends,
+    ...(goneAt === undefined || Number.isNaN(goneAt) || heardOfDeletionAt === undefined
+      ? {}
+      : { goneAfterSeconds: (goneAt - heardOfDeletionAt) / 1000 }),
     requests: requestsOfPod(story.name, logs, requests),
     ...(calls === undefined ? {} : { lateCalls: calls }),
   };
@@ -344,7 +565,9 @@ function terminationOf(story: PodStory, logs: ReadonlyMap<string, readonly Progr
 
 /** The template of before, with the restart that the suite itself has asked for since. */
 function withoutRestart(before: DeploymentObject, now: DeploymentObject): unknown {
-  const template = JSON.parse(JSON.stringify(before.spec.template)) as { metadata?: { annotations?: Record<string, string> } };
+  const template = JSON.parse(JSON.stringify(before.spec.template)) as {
+    metadata?: { annotations?: Record<string, string> };
+  };
   const restartedAt = now.spec.template.metadata?.annotations?.[RESTARTED_AT];
   if (template.metadata?.annotations !== undefined && restartedAt !== undefined) {
     template.metadata.annotations[RESTARTED_AT] = restartedAt;

@@ -12,7 +12,12 @@ const withoutUnusedModels = {
       if (args.pluginData === 'seen' || !args.importer.includes('/@kubernetes/client-node/')) {
         return undefined;
       }
-      const found = await resolve(args.path, { importer: args.importer, resolveDir: args.resolveDir, kind: args.kind, pluginData: 'seen' });
+      const found = await resolve(args.path, {
+        importer: args.importer,
+        resolveDir: args.resolveDir,
+        kind: args.kind,
+        pluginData: 'seen',
+      });
       return found.path.includes('/@kubernetes/client-node/') ? { ...found, sideEffects: false } : undefined;
     });
   },

@@ -2,10 +2,15 @@
 // to run on the Node.js that is too old.
 import { readFileSync } from 'node:fs';
 
-const needed = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).engines.node.replace('>=', '');
+const needed = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).engines.node.replace(
+  '>=',
+  '',
+);
 const [needMajor, needMinor] = needed.split('.').map(Number);
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < needMajor || (major === needMajor && minor < needMinor)) {
-  console.error(`Node.js ${needed} or newer is needed, this is ${process.versions.node} (${process.execPath}): install one from https://nodejs.org/`);
+  console.error(
+    `Node.js ${needed} or newer is needed, this is ${process.versions.node} (${process.execPath}): install one from https://nodejs.org/`,
+  );
   process.exit(1);
 }

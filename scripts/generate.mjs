@@ -18,12 +18,25 @@ import { permissions } from './generate/permissions.mjs';
 import { root } from './generate/root.mjs';
 import { termination } from './generate/termination.mjs';
 
-export const generators = [namespacedPolicy, apiTypes, apiSchema, apiReference, chart, cli, licences, metricsPage, monitoring, olm, permissions, termination];
+export const generators = [
+  namespacedPolicy,
+  apiTypes,
+  apiSchema,
+  apiReference,
+  chart,
+  cli,
+  licences,
+  metricsPage,
+  monitoring,
+  olm,
+  permissions,
+  termination,
+];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */
 export async function differing(folder = root, outputs = undefined) {
   const paths = [];
-  for (const [path, content] of outputs ?? await allOutputs()) {
+  for (const [path, content] of outputs ?? (await allOutputs())) {
     const present = await readFile(join(folder, path), 'utf8').catch(() => undefined);
     if (present !== content) {
       paths.push(path);

@@ -11,8 +11,25 @@ import { launchBrowser } from '../test/support/browser.ts';
 const folder = mkdtempSync(join(tmpdir(), 'sidecar-drain-report-'));
 const file = join(folder, 'report.html');
 await runCli(
-  ['lint', 'docs/examples/termination', '--istio-version', '1.30.3', '--native-sidecars', 'false', '--proxy-image', 'with-shell', '-o', 'html', '--output-file', file],
-  { program: 'sidecar-drain', commands: cliCommands(), io: { stdin: Readable.from([]), stdout: process.stdout, stderr: process.stderr, env: {} } },
+  [
+    'lint',
+    'docs/examples/termination',
+    '--istio-version',
+    '1.30.3',
+    '--native-sidecars',
+    'false',
+    '--proxy-image',
+    'with-shell',
+    '-o',
+    'html',
+    '--output-file',
+    file,
+  ],
+  {
+    program: 'sidecar-drain',
+    commands: cliCommands(),
+    io: { stdin: Readable.from([]), stdout: process.stdout, stderr: process.stderr, env: {} },
+  },
 );
 mkdirSync('docs/images/report', { recursive: true });
 const browser = await launchBrowser();

@@ -27,7 +27,11 @@ await build({
   define: { __VERSION__: JSON.stringify(version) },
   logLevel: 'warning',
 });
-const child = spawn(process.execPath, ['--enable-source-maps', ...(process.env.RUN_TS_NODE_FLAGS?.split(' ') ?? []), outfile, ...rest], { stdio: 'inherit' });
+const child = spawn(
+  process.execPath,
+  ['--enable-source-maps', ...(process.env.RUN_TS_NODE_FLAGS?.split(' ') ?? []), outfile, ...rest],
+  { stdio: 'inherit' },
+);
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => child.kill(signal));
 }

@@ -19,8 +19,17 @@ const jest = (project) => {
     name: `${project} tests`,
     report,
     command: process.execPath,
-    args: ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning', join(root, 'node_modules/jest/bin/jest.js'),
-      '--selectProjects', project, `--maxWorkers=${workers[project]}`, '--testTimeout=30000', '--json', `--outputFile=${report}`],
+    args: [
+      '--experimental-vm-modules',
+      '--no-warnings=ExperimentalWarning',
+      join(root, 'node_modules/jest/bin/jest.js'),
+      '--selectProjects',
+      project,
+      `--maxWorkers=${workers[project]}`,
+      '--testTimeout=30000',
+      '--json',
+      `--outputFile=${report}`,
+    ],
   };
 };
 const npm = (name, script) => ({ name, command: 'npm', args: ['run', '--silent', script] });
@@ -32,7 +41,11 @@ const steps = [
   npm('lint', 'lint'),
   npm('build', 'build'),
   jest('unit'),
-  { name: 'control plane', command: process.execPath, args: ['scripts/run-ts.mjs', 'scripts/control-plane.ts', 'binaries'] },
+  {
+    name: 'control plane',
+    command: process.execPath,
+    args: ['scripts/run-ts.mjs', 'scripts/control-plane.ts', 'binaries'],
+  },
   jest('integration'),
 ];
 
@@ -44,7 +57,11 @@ function count(step, status) {
     const report = JSON.parse(readFileSync(step.report, 'utf8'));
     // A file that cannot even be loaded has no failed tests: jest counts it apart.
     const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
-    return { passed: report.numPassedTests, failed: status === 0 ? failed : Math.max(1, failed), skipped: report.numPendingTests };
+    return {
+      passed: report.numPassedTests,
+      failed: status === 0 ? failed : Math.max(1, failed),
+      skipped: report.numPendingTests,
+    };
   } catch {
     return { passed: 0, failed: 1 };
   }
@@ -59,11 +76,16 @@ for (const step of steps) {
   }
   const started = Date.now();
   // Jest's --json goes to the file; what it would print to standard output is the same again.
-  const { status } = spawnSync(step.command, step.args, { cwd: root, stdio: ['ignore', step.report === undefined ? 'inherit' : 'ignore', 'inherit'] });
+  const { status } = spawnSync(step.command, step.args, {
+    cwd: root,
+    stdio: ['ignore', step.report === undefined ? 'inherit' : 'ignore', 'inherit'],
+  });
   const { passed, failed, skipped } = count(step, status);
   total.passed += passed;
   total.failed += failed;
-  lines.push(`${failed === 0 ? 'ok    ' : 'FAILED'} ${step.name}: ${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  lines.push(
+    `${failed === 0 ? 'ok    ' : 'FAILED'} ${step.name}: ${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''} (${((Date.now() - started) / 1000).toFixed(1)} s)`,
+  );
   if (failed > 0 && step.needed) {
     break;
   }

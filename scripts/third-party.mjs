@@ -4,7 +4,18 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Licences that may be passed on in an Apache-2.0 work with no more than their text. */
-const ALLOWED = new Set(['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', 'Unlicense', 'BlueOak-1.0.0', 'CC0-1.0', 'Python-2.0']);
+const ALLOWED = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'ISC',
+  'MIT',
+  'Unlicense',
+  'BlueOak-1.0.0',
+  'CC0-1.0',
+  'Python-2.0',
+]);
 
 /** [{name, version, licence, text}] in the order of their names. A licence that is not allowed, or that has no text, is an error. */
 export async function bundledPackages(metafile, root) {
@@ -23,9 +34,19 @@ export async function bundledPackages(metafile, root) {
 
 async function describe(folder) {
   const { name, version, license, licenses } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
-  const licence = typeof license === 'string' ? license : license?.type ?? licenses?.map(({ type }) => type).join(' OR ') ?? 'unknown';
-  if (!licence.replace(/[()]/g, '').split(' OR ').some((one) => ALLOWED.has(one))) {
-    throw new Error(`${name} ${version} has the licence ${licence}, which is not on the list in scripts/third-party.mjs`);
+  const licence =
+    typeof license === 'string'
+      ? license
+      : (license?.type ?? licenses?.map(({ type }) => type).join(' OR ') ?? 'unknown');
+  if (
+    !licence
+      .replace(/[()]/g, '')
+      .split(' OR ')
+      .some((one) => ALLOWED.has(one))
+  ) {
+    throw new Error(
+      `${name} ${version} has the licence ${licence}, which is not on the list in scripts/third-party.mjs`,
+    );
   }
   const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
@@ -39,5 +60,13 @@ function compare(a, b) {
 /** The texts that have to go with the bundle. */
 export function licenceTexts(packages) {
   const head = 'This program contains the following packages, each under its own licence.\n';
-  return head + packages.map(({ name, version, licence, text }) => `\n${'='.repeat(78)}\n${name} ${version} (${licence})\n\n${text === '' ? `No text stands in the package; its package.json says ${licence}.` : text}\n`).join('');
+  return (
+    head +
+    packages
+      .map(
+        ({ name, version, licence, text }) =>
+          `\n${'='.repeat(78)}\n${name} ${version} (${licence})\n\n${text === '' ? `No text stands in the package; its package.json says ${licence}.` : text}\n`,
+      )
+      .join('')
+  );
 }

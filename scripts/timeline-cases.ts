@@ -47,7 +47,7 @@ function readCases(file: string): TerminationCase[] | string {
   }
   const cases: unknown = Array.isArray(parsed) ? parsed : (parsed as { cases?: unknown } | null)?.cases;
   return Array.isArray(cases) && cases.length > 0
-    ? cases as TerminationCase[]
+    ? (cases as TerminationCase[])
     : `${file}: expected an object with a non-empty list "cases"`;
 }
 

@@ -33,9 +33,15 @@ const SERVICE_PORT = 443;
 /** Until every API server and kube-proxy knows that this replica is going. */
 const DRAIN_IN_CLUSTER_MS = 5_000;
 
-export function makeAdmission(settings: AdmissionSettings, { client, logger, metrics, operator, handler }: AdmissionSurroundings): Admission {
+export function makeAdmission(
+  settings: AdmissionSettings,
+  { client, logger, metrics, operator, handler }: AdmissionSurroundings,
+): Admission {
   return new Admission({
-    client, logger, handler, registry: metrics.registry,
+    client,
+    logger,
+    handler,
+    registry: metrics.registry,
     address: settings.address,
     ...(settings.certificateFolder === undefined ? {} : { certificateFolder: settings.certificateFolder }),
     certificateLifetimeMs: settings.certificateLifetimeSeconds * 1000,
@@ -44,13 +50,20 @@ export function makeAdmission(settings: AdmissionSettings, { client, logger, met
     // In a container the process is always the first one, so a restarted container finds its own entry again.
     instance: `${hostname()}-${process.pid}`,
     drainMs: settings.inCluster ? DRAIN_IN_CLUSTER_MS : 0,
-    onState: () => { operator().admissionChanged(); },
+    onState: () => {
+      operator().admissionChanged();
+    },
     sources: {
       isSynced: () => operator().isSynced,
       isLeading: () => operator().isLeading,
       policies: () => operator().caches.policyRecords(),
       kinds: () => settings.kinds,
-      excludedNamespaces: () => [...SYSTEM_NAMESPACES, ...settings.istioNamespaces, operator().caches.meshFacts().rootNamespace, settings.namespace],
+      excludedNamespaces: () => [
+        ...SYSTEM_NAMESPACES,
+        ...settings.istioNamespaces,
+        operator().caches.meshFacts().rootNamespace,
+        settings.namespace,
+      ],
     },
   });
 }

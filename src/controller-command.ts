@@ -7,8 +7,27 @@ import { parseGoDuration } from './drain/duration.ts';
 import { kindTable, type KindTable } from './drain/template/index.ts';
 import { DEFAULT_CAPS } from './drain/rollout/gate.ts';
 import { DEFAULT_PATIENCE } from './drain/rollout/patience.ts';
-import { isApiError, KubeClient, KubeConfigError, loadClusterConfig, oneLine, errorText, Transport } from './kube/index.ts';
-import { BindError, createLogger, favourMemory, HealthServer, Lifecycle, logFormats, logLevels, Metrics, type LogFormat, type LogLevel } from './runtime/index.ts';
+import {
+  isApiError,
+  KubeClient,
+  KubeConfigError,
+  loadClusterConfig,
+  oneLine,
+  errorText,
+  Transport,
+} from './kube/index.ts';
+import {
+  BindError,
+  createLogger,
+  favourMemory,
+  HealthServer,
+  Lifecycle,
+  logFormats,
+  logLevels,
+  Metrics,
+  type LogFormat,
+  type LogLevel,
+} from './runtime/index.ts';
 
 declare const __VERSION__: string;
 
@@ -18,37 +37,219 @@ const DEFAULT_ADMISSION_SERVICE = 'sidecar-drain-operator-admission';
 const DAY_SECONDS = 24 * 3600;
 
 const flags = [
-  { name: 'kubeconfig', type: 'string', value: 'FILE', description: 'Kubeconfig of the cluster. Without it: $KUBECONFIG, the pod\'s own service account, or ~/.kube/config.' },
+  {
+    name: 'kubeconfig',
+    type: 'string',
+    value: 'FILE',
+    description:
+      "Kubeconfig of the cluster. Without it: $KUBECONFIG, the pod's own service account, or ~/.kube/config.",
+  },
   { name: 'context', type: 'string', value: 'NAME', description: 'Context of the kubeconfig.' },
-  { name: 'namespace', type: 'string', value: 'NAME', description: 'The operator\'s own namespace: its lease and its off switch are there. Default: $POD_NAMESPACE, else sidecar-drain-system.' },
-  { name: 'istio-namespace', type: 'string', value: 'NAME', multiple: true, default: 'istio-system', description: 'Where istiod and its ConfigMaps are. Repeat it for several control planes.' },
-  { name: 'istio-version', type: 'string', value: 'VERSION', description: 'States the version of Istio where istiod cannot be seen (managed meshes).' },
-  { name: 'native-sidecars', type: 'string', value: 'true|false|auto', choices: ['true', 'false', 'auto'], description: 'States ENABLE_NATIVE_SIDECARS of istiod where it cannot be seen.' },
-  { name: 'proxy-image', type: 'string', value: 'with-shell|distroless', choices: ['with-shell', 'distroless'], description: 'States whether the proxy image has a shell, where it cannot be known.' },
-  { name: 'assume-injected', type: 'string', value: 'true|false', choices: ['true', 'false'], description: 'States that selected workloads are injected (or not) where the injector\'s webhooks cannot be read.' },
-  { name: 'leader-elect', type: 'boolean', description: 'Take part in leader election by Lease. Default: on in a pod, off with --kubeconfig.' },
+  {
+    name: 'namespace',
+    type: 'string',
+    value: 'NAME',
+    description:
+      "The operator's own namespace: its lease and its off switch are there. Default: $POD_NAMESPACE, else sidecar-drain-system.",
+  },
+  {
+    name: 'istio-namespace',
+    type: 'string',
+    value: 'NAME',
+    multiple: true,
+    default: 'istio-system',
+    description: 'Where istiod and its ConfigMaps are. Repeat it for several control planes.',
+  },
+  {
+    name: 'istio-version',
+    type: 'string',
+    value: 'VERSION',
+    description: 'States the version of Istio where istiod cannot be seen (managed meshes).',
+  },
+  {
+    name: 'native-sidecars',
+    type: 'string',
+    value: 'true|false|auto',
+    choices: ['true', 'false', 'auto'],
+    description: 'States ENABLE_NATIVE_SIDECARS of istiod where it cannot be seen.',
+  },
+  {
+    name: 'proxy-image',
+    type: 'string',
+    value: 'with-shell|distroless',
+    choices: ['with-shell', 'distroless'],
+    description: 'States whether the proxy image has a shell, where it cannot be known.',
+  },
+  {
+    name: 'assume-injected',
+    type: 'string',
+    value: 'true|false',
+    choices: ['true', 'false'],
+    description: "States that selected workloads are injected (or not) where the injector's webhooks cannot be read.",
+  },
+  {
+    name: 'leader-elect',
+    type: 'boolean',
+    description: 'Take part in leader election by Lease. Default: on in a pod, off with --kubeconfig.',
+  },
   { name: 'no-leader-elect', type: 'boolean', description: 'Take no part in leader election.' },
-  { name: 'leader-elect-lease-name', type: 'string', value: 'NAME', default: DEFAULT_LEASE, description: 'Name of the Lease.' },
-  { name: 'max-rolling-workloads', type: 'string', value: 'N', default: String(DEFAULT_CAPS.workloads), description: 'Workloads that may roll out at once under strategy Waves, across all policies.' },
-  { name: 'max-rolling-per-namespace', type: 'string', value: 'N', default: String(DEFAULT_CAPS.perNamespace), description: 'Workloads of one namespace that may roll out at once under strategy Waves.' },
-  { name: 'foreign-change-wait', type: 'string', value: 'DURATION', default: '30m', description: 'How long a workload is left as it is after somebody else has undone our values, for example by a rollout undo in an incident.' },
-  { name: 'fight-distance', type: 'string', value: 'DURATION', default: '1h', description: 'How long a workload is left alone after the second revert in a row; each further one doubles it, up to 24h.' },
-  { name: 'unbounded-tenants', type: 'boolean', description: 'Let a NamespacedSidecarDrainPolicy govern also where no SidecarDrainPolicy with enforcement: Enforce selects the workload: nothing bounds it then.' },
-  { name: 'reports', type: 'string', value: 'auto|off', choices: ['auto', 'off'], default: 'auto', description: 'Report violations as PolicyReport (wgpolicyk8s.io) and Report (openreports.io), each where its kind is installed. off also removes the reports that were written before.' },
-  { name: 'observe-terminations', type: 'string', value: 'on|off', choices: ['on', 'off'], default: 'on', description: 'Watch the pods of the mesh and count how those of governed workloads end (sidecar_drain_terminations_total).' },
-  { name: 'admission', type: 'string', value: 'on|off', choices: ['on', 'off'], default: 'off', description: 'Serve the admission webhook. Its MutatingWebhookConfiguration, Service and permissions come with config/webhook or the chart.' },
-  { name: 'admission-bind-address', type: 'string', value: 'HOST:PORT', default: ':9443', description: 'Where the admission webhook is served, over HTTPS.' },
-  { name: 'admission-cert-dir', type: 'string', value: 'FOLDER', description: 'Folder with tls.crt and tls.key (and ca.crt) for the admission webhook, as cert-manager\'s Secrets are mounted; looked at again every 5 s. Without it each replica makes its own, in memory, and enters its authority in the webhook configuration.' },
-  { name: 'admission-cert-lifetime', type: 'string', value: 'DURATION', default: '24h', description: 'How long certificates of its own are good; they are renewed after two thirds of it.' },
-  { name: 'admission-service-name', type: 'string', value: 'NAME', default: DEFAULT_ADMISSION_SERVICE, description: 'The Service, in the operator\'s own namespace, by which the API server reaches the webhook.' },
-  { name: 'admission-url', type: 'string', value: 'URL', description: 'How the API server reaches the webhook of an operator outside the cluster, for example https://10.0.0.5:9443. Replaces the Service.' },
-  { name: 'workload-kind', type: 'string', value: 'GROUP/VERSION/PLURAL:KIND=PATH', multiple: true, description: 'A kind of a custom resource by the path of its pod template, for example apps.example.com/v1/gameservers:GameServer=spec.template. Policies may then name it in match.kinds; the operator needs the permissions get, list, watch and patch for it.' },
-  { name: 'max-concurrent-reconciles', type: 'string', value: 'N', default: '16', description: 'Workloads that are worked on at once.' },
-  { name: 'kube-api-connections', type: 'string', value: 'N', default: '8', description: 'Connections to the API server; watches have their own.' },
-  { name: 'metrics-bind-address', type: 'string', value: 'HOST:PORT', default: ':8080', description: 'Where /metrics is served; 0 for nowhere.' },
-  { name: 'health-probe-bind-address', type: 'string', value: 'HOST:PORT', default: ':8081', description: 'Where /healthz and /readyz are served; 0 for nowhere.' },
-  { name: 'log-level', type: 'string', value: 'LEVEL', choices: logLevels, default: 'info', description: 'error, warn, info or debug.' },
-  { name: 'log-format', type: 'string', value: 'FORMAT', choices: logFormats, default: 'auto', description: 'json, text, or auto: text on a terminal, json elsewhere.' },
+  {
+    name: 'leader-elect-lease-name',
+    type: 'string',
+    value: 'NAME',
+    default: DEFAULT_LEASE,
+    description: 'Name of the Lease.',
+  },
+  {
+    name: 'max-rolling-workloads',
+    type: 'string',
+    value: 'N',
+    default: String(DEFAULT_CAPS.workloads),
+    description: 'Workloads that may roll out at once under strategy Waves, across all policies.',
+  },
+  {
+    name: 'max-rolling-per-namespace',
+    type: 'string',
+    value: 'N',
+    default: String(DEFAULT_CAPS.perNamespace),
+    description: 'Workloads of one namespace that may roll out at once under strategy Waves.',
+  },
+  {
+    name: 'foreign-change-wait',
+    type: 'string',
+    value: 'DURATION',
+    default: '30m',
+    description:
+      'How long a workload is left as it is after somebody else has undone our values, for example by a rollout undo in an incident.',
+  },
+  {
+    name: 'fight-distance',
+    type: 'string',
+    value: 'DURATION',
+    default: '1h',
+    description:
+      'How long a workload is left alone after the second revert in a row; each further one doubles it, up to 24h.',
+  },
+  {
+    name: 'unbounded-tenants',
+    type: 'boolean',
+    description:
+      'Let a NamespacedSidecarDrainPolicy govern also where no SidecarDrainPolicy with enforcement: Enforce selects the workload: nothing bounds it then.',
+  },
+  {
+    name: 'reports',
+    type: 'string',
+    value: 'auto|off',
+    choices: ['auto', 'off'],
+    default: 'auto',
+    description:
+      'Report violations as PolicyReport (wgpolicyk8s.io) and Report (openreports.io), each where its kind is installed. off also removes the reports that were written before.',
+  },
+  {
+    name: 'observe-terminations',
+    type: 'string',
+    value: 'on|off',
+    choices: ['on', 'off'],
+    default: 'on',
+    description:
+      'Watch the pods of the mesh and count how those of governed workloads end (sidecar_drain_terminations_total).',
+  },
+  {
+    name: 'admission',
+    type: 'string',
+    value: 'on|off',
+    choices: ['on', 'off'],
+    default: 'off',
+    description:
+      'Serve the admission webhook. Its MutatingWebhookConfiguration, Service and permissions come with config/webhook or the chart.',
+  },
+  {
+    name: 'admission-bind-address',
+    type: 'string',
+    value: 'HOST:PORT',
+    default: ':9443',
+    description: 'Where the admission webhook is served, over HTTPS.',
+  },
+  {
+    name: 'admission-cert-dir',
+    type: 'string',
+    value: 'FOLDER',
+    description:
+      "Folder with tls.crt and tls.key (and ca.crt) for the admission webhook, as cert-manager's Secrets are mounted; looked at again every 5 s. Without it each replica makes its own, in memory, and enters its authority in the webhook configuration.",
+  },
+  {
+    name: 'admission-cert-lifetime',
+    type: 'string',
+    value: 'DURATION',
+    default: '24h',
+    description: 'How long certificates of its own are good; they are renewed after two thirds of it.',
+  },
+  {
+    name: 'admission-service-name',
+    type: 'string',
+    value: 'NAME',
+    default: DEFAULT_ADMISSION_SERVICE,
+    description: "The Service, in the operator's own namespace, by which the API server reaches the webhook.",
+  },
+  {
+    name: 'admission-url',
+    type: 'string',
+    value: 'URL',
+    description:
+      'How the API server reaches the webhook of an operator outside the cluster, for example https://10.0.0.5:9443. Replaces the Service.',
+  },
+  {
+    name: 'workload-kind',
+    type: 'string',
+    value: 'GROUP/VERSION/PLURAL:KIND=PATH',
+    multiple: true,
+    description:
+      'A kind of a custom resource by the path of its pod template, for example apps.example.com/v1/gameservers:GameServer=spec.template. Policies may then name it in match.kinds; the operator needs the permissions get, list, watch and patch for it.',
+  },
+  {
+    name: 'max-concurrent-reconciles',
+    type: 'string',
+    value: 'N',
+    default: '16',
+    description: 'Workloads that are worked on at once.',
+  },
+  {
+    name: 'kube-api-connections',
+    type: 'string',
+    value: 'N',
+    default: '8',
+    description: 'Connections to the API server; watches have their own.',
+  },
+  {
+    name: 'metrics-bind-address',
+    type: 'string',
+    value: 'HOST:PORT',
+    default: ':8080',
+    description: 'Where /metrics is served; 0 for nowhere.',
+  },
+  {
+    name: 'health-probe-bind-address',
+    type: 'string',
+    value: 'HOST:PORT',
+    default: ':8081',
+    description: 'Where /healthz and /readyz are served; 0 for nowhere.',
+  },
+  {
+    name: 'log-level',
+    type: 'string',
+    value: 'LEVEL',
+    choices: logLevels,
+    default: 'info',
+    description: 'error, warn, info or debug.',
+  },
+  {
+    name: 'log-format',
+    type: 'string',
+    value: 'FORMAT',
+    choices: logFormats,
+    default: 'auto',
+    description: 'json, text, or auto: text on a terminal, json elsewhere.',
+  },
 ] as const satisfies readonly Flag[];
 
 type FlagName = (typeof flags)[number]['name'];
@@ -66,12 +267,17 @@ function variableOf(flag: FlagName): string {
 export const controllerCommand: Command = {
   name: 'controller',
   summary: 'Run the operator: keep workloads to the SidecarDrainPolicies of a cluster',
-  description: 'Watches SidecarDrainPolicies and the workloads that they select, and keeps those to them. Runs in a pod, or anywhere with --kubeconfig.',
+  description:
+    'Watches SidecarDrainPolicies and the workloads that they select, and keeps those to them. Runs in a pod, or anywhere with --kubeconfig.',
   flags,
   environment: [
     { name: 'KUBECONFIG', description: 'Kubeconfig, where --kubeconfig is not given.' },
-    { name: 'POD_NAMESPACE', description: 'The operator\'s own namespace, where --namespace is not given.' },
-    { name: `${PREFIX}*`, description: 'Every flag has a variable, for example SIDECAR_DRAIN_LOG_LEVEL for --log-level. A flag that is given wins.' },
+    { name: 'POD_NAMESPACE', description: "The operator's own namespace, where --namespace is not given." },
+    {
+      name: `${PREFIX}*`,
+      description:
+        'Every flag has a variable, for example SIDECAR_DRAIN_LOG_LEVEL for --log-level. A flag that is given wins.',
+    },
   ],
   exitCodes: [
     { code: EXIT_OK, meaning: 'stopped in order after a signal' },
@@ -86,18 +292,26 @@ async function runController(invocation: Invocation): Promise<number> {
   favourMemory();
   const setting = settingsOf(invocation);
   const logger = createLogger({
-    level: (setting.text('log-level') ?? 'info') as LogLevel, format: (setting.text('log-format') ?? 'auto') as LogFormat, stream: invocation.io.stderr,
+    level: (setting.text('log-level') ?? 'info') as LogLevel,
+    format: (setting.text('log-format') ?? 'auto') as LogFormat,
+    stream: invocation.io.stderr,
     batchMs: LOG_BATCH_MS,
   });
   const kubeconfig = setting.text('kubeconfig');
-  const config = await loadClusterConfig({ file: kubeconfig, context: setting.text('context') }).catch((error: unknown) => {
-    throw error instanceof KubeConfigError ? new CliError(error.message) : error;
-  });
+  const config = await loadClusterConfig({ file: kubeconfig, context: setting.text('context') }).catch(
+    (error: unknown) => {
+      throw error instanceof KubeConfigError ? new CliError(error.message) : error;
+    },
+  );
   const metrics = new Metrics();
   const host = new URL(config.server).host;
   const transport = new Transport({
-    config, userAgent: `sidecar-drain-operator/${__VERSION__}`, connections: setting.count('kube-api-connections', 8), logger,
-    onRequest: metrics.requestObserver(host), onRetry: metrics.retryObserver(host),
+    config,
+    userAgent: `sidecar-drain-operator/${__VERSION__}`,
+    connections: setting.count('kube-api-connections', 8),
+    logger,
+    onRequest: metrics.requestObserver(host),
+    onRetry: metrics.retryObserver(host),
   });
   const client = new KubeClient(transport);
   const life = new Lifecycle({ logger });
@@ -111,19 +325,42 @@ async function runController(invocation: Invocation): Promise<number> {
   const namespace = setting.text('namespace') ?? invocation.io.env.POD_NAMESPACE ?? DEFAULT_NAMESPACE;
   const istioNamespaces = setting.texts('istio-namespace', ['istio-system']);
   const kinds = kindsOf(setting);
-  const admission = setting.text('admission') !== 'on' ? undefined : makeAdmission({
-    namespace, istioNamespaces, kinds: kinds.all, inCluster: kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined,
-    address: setting.text('admission-bind-address') ?? ':9443',
-    certificateFolder: setting.text('admission-cert-dir'),
-    certificateLifetimeSeconds: setting.seconds('admission-cert-lifetime', DAY_SECONDS),
-    serviceName: setting.text('admission-service-name') ?? DEFAULT_ADMISSION_SERVICE,
-    url: webhookUrl(setting.text('admission-url')),
-  }, { client, logger, metrics, operator: () => operator, handler: createAdmissionHandler({ picture: () => operator.admissionPicture, now: Date.now }) });
+  const admission =
+    setting.text('admission') !== 'on'
+      ? undefined
+      : makeAdmission(
+          {
+            namespace,
+            istioNamespaces,
+            kinds: kinds.all,
+            inCluster: kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined,
+            address: setting.text('admission-bind-address') ?? ':9443',
+            certificateFolder: setting.text('admission-cert-dir'),
+            certificateLifetimeSeconds: setting.seconds('admission-cert-lifetime', DAY_SECONDS),
+            serviceName: setting.text('admission-service-name') ?? DEFAULT_ADMISSION_SERVICE,
+            url: webhookUrl(setting.text('admission-url')),
+          },
+          {
+            client,
+            logger,
+            metrics,
+            operator: () => operator,
+            handler: createAdmissionHandler({ picture: () => operator.admissionPicture, now: Date.now }),
+          },
+        );
   const operator: Operator = new Operator({
-    client, logger, metrics, namespace, istioNamespaces, kinds,
+    client,
+    logger,
+    metrics,
+    namespace,
+    istioNamespaces,
+    kinds,
     ...(admission === undefined ? {} : { admission }),
     stated: statedFacts(setting),
-    caps: { workloads: setting.count('max-rolling-workloads', DEFAULT_CAPS.workloads), perNamespace: setting.count('max-rolling-per-namespace', DEFAULT_CAPS.perNamespace) },
+    caps: {
+      workloads: setting.count('max-rolling-workloads', DEFAULT_CAPS.workloads),
+      perNamespace: setting.count('max-rolling-per-namespace', DEFAULT_CAPS.perNamespace),
+    },
     patience: {
       ...DEFAULT_PATIENCE,
       afterForeignChange: setting.seconds('foreign-change-wait', DEFAULT_PATIENCE.afterForeignChange),
@@ -133,7 +370,10 @@ async function runController(invocation: Invocation): Promise<number> {
     unboundedTenants: setting.flag('unbounded-tenants'),
     observeTerminations: setting.text('observe-terminations') !== 'off',
     reports: setting.text('reports') === 'off' ? 'off' : 'auto',
-    leaderElection: !setting.flag('no-leader-elect') && (setting.flag('leader-elect') || (kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined)),
+    leaderElection:
+      !setting.flag('no-leader-elect') &&
+      (setting.flag('leader-elect') ||
+        (kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined)),
     leaseName: setting.text('leader-elect-lease-name') ?? DEFAULT_LEASE,
     onLost: () => {
       lost = true;
@@ -141,10 +381,20 @@ async function runController(invocation: Invocation): Promise<number> {
       void life.stopAndExit(1, 'the lease is lost');
     },
   });
-  const health = new HealthServer({ address: setting.text('health-probe-bind-address') ?? ':8081', flag: '--health-probe-bind-address', logger });
+  const health = new HealthServer({
+    address: setting.text('health-probe-bind-address') ?? ':8081',
+    flag: '--health-probe-bind-address',
+    logger,
+  });
   health.addReadiness('caches', () => operator.notReadyBecause());
   health.addReadiness('admission', () => admission?.notReadyBecause());
-  const metricsServer = new HealthServer({ address: setting.text('metrics-bind-address') ?? ':8080', flag: '--metrics-bind-address', health: false, metrics, logger });
+  const metricsServer = new HealthServer({
+    address: setting.text('metrics-bind-address') ?? ':8080',
+    flag: '--metrics-bind-address',
+    health: false,
+    metrics,
+    logger,
+  });
 
   life.install();
   life.onStop('connections', () => transport.close());
@@ -165,14 +415,21 @@ async function runController(invocation: Invocation): Promise<number> {
     throw new CliError(`the admission webhook cannot be served: ${oneLine(errorText(error))}`);
   }
   // Side by side: the webhook answers from what the caches held until the last API server has gone elsewhere, while the lease is given back at once.
-  life.onStop('controllers', async () => { await Promise.all([operator.stop(), admission?.stop()]); });
-  logger.info('starting', { version: __VERSION__, server: config.server, context: config.context });
-  operator.start().then(() => { life.running(); }, (error: unknown) => {
-    if (!life.signal.aborted) {
-      logger.error('cannot start', { error });
-      void life.stopAndExit(1, 'start failed');
-    }
+  life.onStop('controllers', async () => {
+    await Promise.all([operator.stop(), admission?.stop()]);
   });
+  logger.info('starting', { version: __VERSION__, server: config.server, context: config.context });
+  operator.start().then(
+    () => {
+      life.running();
+    },
+    (error: unknown) => {
+      if (!life.signal.aborted) {
+        logger.error('cannot start', { error });
+        void life.stopAndExit(1, 'start failed');
+      }
+    },
+  );
   return await ended;
 
   /** One early request: a wrong address or credential ends with one clear line instead of retries for ever. */
@@ -184,7 +441,9 @@ async function runController(invocation: Invocation): Promise<number> {
         return;
       }
       await life.stop(EXIT_CANNOT, 'the API server does not answer');
-      throw new CliError(`the API server ${server} does not answer as expected: ${oneLine(errorText(error))}; check the kubeconfig and that the cluster is up`);
+      throw new CliError(
+        `the API server ${server} does not answer as expected: ${oneLine(errorText(error))}; check the kubeconfig and that the cluster is up`,
+      );
     }
   }
 }

@@ -6,7 +6,9 @@ import { runCli } from './cli/run.ts';
 /** As kubectl names its plugins: `kubectl-sidecar_drain` is called as `kubectl sidecar-drain`. */
 function programName(path: string | undefined): string {
   const name = basename(path ?? '').replace(/\.(js|mjs|cmd|exe)$/, '');
-  return name.startsWith('kubectl-') ? `kubectl ${name.slice('kubectl-'.length).replaceAll('_', '-')}` : 'sidecar-drain';
+  return name.startsWith('kubectl-')
+    ? `kubectl ${name.slice('kubectl-'.length).replaceAll('_', '-')}`
+    : 'sidecar-drain';
 }
 
 /** The operator and the Kubernetes client are most of the program: the commands that work on files start without them. */
@@ -34,6 +36,8 @@ try {
     io: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env },
   });
 } catch (error) {
-  process.stderr.write(`sidecar-drain: this is a bug: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+  process.stderr.write(
+    `sidecar-drain: this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exitCode = EXIT_CANNOT;
 }

@@ -1,6 +1,13 @@
 import { GROUP, VERSION } from '../../src/api/names.ts';
 import { POLICY_PLURAL } from '../../src/api/policy.ts';
-import { defineResource, isApiError, KubeClient, loadClusterConfig, Transport, type Resource } from '../../src/kube/index.ts';
+import {
+  defineResource,
+  isApiError,
+  KubeClient,
+  loadClusterConfig,
+  Transport,
+  type Resource,
+} from '../../src/kube/index.ts';
 
 function resource(group: string, version: string, plural: string, kind: string, namespaced: boolean): Resource {
   return defineResource({ group, version, plural, kind, namespaced });
@@ -15,12 +22,36 @@ export const SERVICES = resource('', 'v1', 'services', 'Service', true);
 export const SERVICE_ACCOUNTS = resource('', 'v1', 'serviceaccounts', 'ServiceAccount', true);
 export const DEPLOYMENTS = resource('apps', 'v1', 'deployments', 'Deployment', true);
 export const REPLICA_SETS = resource('apps', 'v1', 'replicasets', 'ReplicaSet', true);
-export const CRDS = resource('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false);
+export const CRDS = resource(
+  'apiextensions.k8s.io',
+  'v1',
+  'customresourcedefinitions',
+  'CustomResourceDefinition',
+  false,
+);
 export const POLICIES = resource(GROUP, VERSION, POLICY_PLURAL, 'SidecarDrainPolicy', false);
-export const NAMESPACED_POLICIES = resource(GROUP, VERSION, 'namespacedsidecardrainpolicies', 'NamespacedSidecarDrainPolicy', true);
-export const INJECTORS = resource('admissionregistration.k8s.io', 'v1', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false);
+export const NAMESPACED_POLICIES = resource(
+  GROUP,
+  VERSION,
+  'namespacedsidecardrainpolicies',
+  'NamespacedSidecarDrainPolicy',
+  true,
+);
+export const INJECTORS = resource(
+  'admissionregistration.k8s.io',
+  'v1',
+  'mutatingwebhookconfigurations',
+  'MutatingWebhookConfiguration',
+  false,
+);
 export const CLUSTER_ROLES = resource('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
-export const CLUSTER_ROLE_BINDINGS = resource('rbac.authorization.k8s.io', 'v1', 'clusterrolebindings', 'ClusterRoleBinding', false);
+export const CLUSTER_ROLE_BINDINGS = resource(
+  'rbac.authorization.k8s.io',
+  'v1',
+  'clusterrolebindings',
+  'ClusterRoleBinding',
+  false,
+);
 export const ROLES = resource('rbac.authorization.k8s.io', 'v1', 'roles', 'Role', true);
 export const ROLE_BINDINGS = resource('rbac.authorization.k8s.io', 'v1', 'rolebindings', 'RoleBinding', true);
 
@@ -41,8 +72,19 @@ export interface KubeObject {
 }
 
 export interface DeploymentObject extends KubeObject {
-  readonly spec: { readonly replicas?: number; readonly template: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> }; readonly spec: object } };
-  readonly status?: { readonly observedGeneration?: number; readonly replicas?: number; readonly updatedReplicas?: number; readonly availableReplicas?: number };
+  readonly spec: {
+    readonly replicas?: number;
+    readonly template: {
+      readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
+      readonly spec: object;
+    };
+  };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly replicas?: number;
+    readonly updatedReplicas?: number;
+    readonly availableReplicas?: number;
+  };
 }
 
 /** The suite's cluster: a client, and the file that another process would need. */
@@ -59,7 +101,10 @@ export async function connect(kubeconfig: string, context?: string): Promise<Clu
   const config = await loadClusterConfig({ file: kubeconfig, ...(context === undefined ? {} : { context }) });
   const transport = new Transport({ config, userAgent: 'sidecar-drain-e2e' });
   return {
-    client: new KubeClient(transport), transport, server: config.server, kubeconfig,
+    client: new KubeClient(transport),
+    transport,
+    server: config.server,
+    kubeconfig,
     ...(context === undefined ? {} : { context }),
     close: () => transport.close(),
   };
@@ -113,7 +158,10 @@ export interface WaitOptions {
 }
 
 /** Looks until `look` gives something. A failed look is forgiven, because API servers are restarted too; the last is told. */
-export async function until<T>(look: () => Promise<T | undefined> | T | undefined, { seconds, signal, what, everyMs = 500, instead }: WaitOptions): Promise<T> {
+export async function until<T>(
+  look: () => Promise<T | undefined> | T | undefined,
+  { seconds, signal, what, everyMs = 500, instead }: WaitOptions,
+): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   let trouble = '';
   for (;;) {
@@ -131,7 +179,9 @@ export async function until<T>(look: () => Promise<T | undefined> | T | undefine
     }
     if (Date.now() > deadline) {
       const seen = await Promise.resolve(instead?.()).catch(() => undefined);
-      throw new E2eError(`did not happen within ${seconds} s: ${what}${trouble}${seen === undefined || seen === '' ? '' : `; ${seen}`}`);
+      throw new E2eError(
+        `did not happen within ${seconds} s: ${what}${trouble}${seen === undefined || seen === '' ? '' : `; ${seen}`}`,
+      );
     }
     await pause(everyMs, signal);
   }
@@ -140,7 +190,11 @@ export async function until<T>(look: () => Promise<T | undefined> | T | undefine
 /** What was deleted may be gone already, or may be going. */
 export async function deleteQuietly(client: KubeClient, of: Resource, name: string, namespace?: string): Promise<void> {
   try {
-    await client.delete(of, { name, ...(namespace === undefined ? {} : { namespace }) }, { propagationPolicy: 'Background' });
+    await client.delete(
+      of,
+      { name, ...(namespace === undefined ? {} : { namespace }) },
+      { propagationPolicy: 'Background' },
+    );
   } catch (error) {
     if (!isApiError(error) || (!error.isNotFound && !error.isConflict)) {
       throw error;
@@ -155,7 +209,11 @@ export function defineVirtualServices(apiVersion: string): Resource {
 }
 
 /** A kind that is not installed has no objects. */
-export async function listOrNone(cluster: Cluster, of: Resource, query: { labelSelector?: string; namespace?: string } = {}): Promise<KubeObject[]> {
+export async function listOrNone(
+  cluster: Cluster,
+  of: Resource,
+  query: { labelSelector?: string; namespace?: string } = {},
+): Promise<KubeObject[]> {
   try {
     return (await cluster.client.list<KubeObject>(of, query)).items;
   } catch (error) {

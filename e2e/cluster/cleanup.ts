@@ -4,7 +4,22 @@
 import { isApiError, type Resource } from '../../src/kube/index.ts';
 import { HEARTBEAT_ANNOTATION, RUN_LABEL } from '../plan/objects.ts';
 import {
-  CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CRDS, deleteQuietly, LackingError, listOrNone, NAMESPACED_POLICIES, NAMESPACES, pause, PODS, POLICIES, ROLE_BINDINGS, ROLES, until, type Cluster, type KubeObject,
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  CRDS,
+  deleteQuietly,
+  LackingError,
+  listOrNone,
+  NAMESPACED_POLICIES,
+  NAMESPACES,
+  pause,
+  PODS,
+  POLICIES,
+  ROLE_BINDINGS,
+  ROLES,
+  until,
+  type Cluster,
+  type KubeObject,
 } from './api.ts';
 
 /** Longer than an operator takes to give up its finalizer. */
@@ -17,18 +32,28 @@ const HEARTBEAT_STALE_MS = 90_000;
 type Say = (text: string) => void;
 
 /** Runs that left something behind and are not alive any more; one that is alive is left alone, and this one cannot start. */
-export async function cleanUpLeftovers(cluster: Cluster, takeOver: boolean, say: Say, signal: AbortSignal): Promise<void> {
+export async function cleanUpLeftovers(
+  cluster: Cluster,
+  takeOver: boolean,
+  say: Say,
+  signal: AbortSignal,
+): Promise<void> {
   const runs = new Map<string, number>();
   for (const resource of [NAMESPACES, POLICIES, CRDS, CLUSTER_ROLES]) {
     for (const { metadata } of await labelledObjects(cluster, resource)) {
       const run = metadata.labels?.[RUN_LABEL] ?? '';
       const beat = Date.parse(metadata.annotations?.[HEARTBEAT_ANNOTATION] ?? '');
-      runs.set(run, Math.max(runs.get(run) ?? 0, Number.isNaN(beat) || metadata.deletionTimestamp !== undefined ? 0 : beat));
+      runs.set(
+        run,
+        Math.max(runs.get(run) ?? 0, Number.isNaN(beat) || metadata.deletionTimestamp !== undefined ? 0 : beat),
+      );
     }
   }
   const alive = [...runs].filter(([, beat]) => Date.now() - beat < HEARTBEAT_STALE_MS).map(([run]) => run);
   if (alive.length > 0 && !takeOver) {
-    throw new LackingError(`another run of this suite is under way in the cluster (${alive.join(', ')}): it gave a sign of life less than ${HEARTBEAT_STALE_MS / 1000} s ago. Wait, or say E2E_TAKE_OVER=1 if it is dead.`);
+    throw new LackingError(
+      `another run of this suite is under way in the cluster (${alive.join(', ')}): it gave a sign of life less than ${HEARTBEAT_STALE_MS / 1000} s ago. Wait, or say E2E_TAKE_OVER=1 if it is dead.`,
+    );
   }
   for (const run of runs.keys()) {
     say(`run ${run} has left something behind: cleaning up`);
@@ -46,7 +71,11 @@ export interface CleanUpOptions {
 }
 
 /** Goes on after a failure, so that one object that cannot be removed does not keep the others; says what is left. */
-export async function cleanUpRun(cluster: Cluster, run: string, { operatorRuns, say, signal, stopOperator }: CleanUpOptions): Promise<string[]> {
+export async function cleanUpRun(
+  cluster: Cluster,
+  run: string,
+  { operatorRuns, say, signal, stopOperator }: CleanUpOptions,
+): Promise<string[]> {
   const left: string[] = [];
   const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
     try {
@@ -56,8 +85,12 @@ export async function cleanUpRun(cluster: Cluster, run: string, { operatorRuns, 
     }
   };
   const mine = (resource: Resource): Promise<KubeObject[]> => labelledObjects(cluster, resource, run);
-  await attempt('policies', async () => { await deletePolicies(cluster, run, operatorRuns, signal); });
-  await attempt('operator', async () => { await stopOperator?.(); });
+  await attempt('policies', async () => {
+    await deletePolicies(cluster, run, operatorRuns, signal);
+  });
+  await attempt('operator', async () => {
+    await stopOperator?.();
+  });
   await attempt('namespaces', async () => {
     const names = (await mine(NAMESPACES)).map(({ metadata }) => metadata.name);
     for (const name of names) {
@@ -66,11 +99,16 @@ export async function cleanUpRun(cluster: Cluster, run: string, { operatorRuns, 
     // Nobody needs their graceful end any more, and it takes long.
     for (const name of names) {
       for (const { metadata } of await listOrNone(cluster, PODS, { namespace: name })) {
-        await cluster.client.delete(PODS, { name: metadata.name, namespace: name }, { gracePeriodSeconds: 1 }).catch(() => undefined);
+        await cluster.client
+          .delete(PODS, { name: metadata.name, namespace: name }, { gracePeriodSeconds: 1 })
+          .catch(() => undefined);
       }
     }
-    await until(async () => (await mine(NAMESPACES)).length === 0 ? true : undefined, {
-      seconds: NAMESPACE_GONE_SECONDS, signal, what: `the namespaces of run ${run} are gone`, everyMs: 1000,
+    await until(async () => ((await mine(NAMESPACES)).length === 0 ? true : undefined), {
+      seconds: NAMESPACE_GONE_SECONDS,
+      signal,
+      what: `the namespaces of run ${run} are gone`,
+      everyMs: 1000,
     });
   });
   for (const resource of [CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES]) {
@@ -80,14 +118,21 @@ export async function cleanUpRun(cluster: Cluster, run: string, { operatorRuns, 
       }
     });
   }
-  await attempt('custom resource definitions', async () => { await deleteCrds(cluster, run, say, signal); });
+  await attempt('custom resource definitions', async () => {
+    await deleteCrds(cluster, run, say, signal);
+  });
   for (const problem of left) {
     say(`not cleaned up: ${problem}`);
   }
   return left;
 }
 
-async function deletePolicies(cluster: Cluster, run: string, operatorRuns: boolean, signal: AbortSignal): Promise<void> {
+async function deletePolicies(
+  cluster: Cluster,
+  run: string,
+  operatorRuns: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const policies = await labelledObjects(cluster, POLICIES, run);
   for (const { metadata } of policies) {
     await deleteQuietly(cluster.client, POLICIES, metadata.name);
@@ -99,11 +144,13 @@ async function deletePolicies(cluster: Cluster, run: string, operatorRuns: boole
     }
   }
   for (const { metadata } of await labelledObjects(cluster, POLICIES, run)) {
-    await cluster.client.mergePatch(POLICIES, { name: metadata.name }, { metadata: { finalizers: null } }).catch((error: unknown) => {
-      if (!isApiError(error) || !error.isNotFound) {
-        throw error;
-      }
-    });
+    await cluster.client
+      .mergePatch(POLICIES, { name: metadata.name }, { metadata: { finalizers: null } })
+      .catch((error: unknown) => {
+        if (!isApiError(error) || !error.isNotFound) {
+          throw error;
+        }
+      });
   }
 }
 
@@ -120,8 +167,10 @@ async function deleteCrds(cluster: Cluster, run: string, say: Say, signal: Abort
   for (const { metadata } of mine) {
     await deleteQuietly(cluster.client, CRDS, metadata.name);
   }
-  await until(async () => (await labelledObjects(cluster, CRDS, run)).length === 0 ? true : undefined, {
-    seconds: CRD_GONE_SECONDS, signal, what: 'the custom resource definitions are gone',
+  await until(async () => ((await labelledObjects(cluster, CRDS, run)).length === 0 ? true : undefined), {
+    seconds: CRD_GONE_SECONDS,
+    signal,
+    what: 'the custom resource definitions are gone',
   });
 }
 

@@ -16,7 +16,12 @@ export class LogFollower {
   private readonly running: Promise<void>;
   trouble: string | undefined;
 
-  constructor(private readonly cluster: Cluster, readonly namespace: string, readonly pod: string, private readonly container: string) {
+  constructor(
+    private readonly cluster: Cluster,
+    readonly namespace: string,
+    readonly pod: string,
+    private readonly container: string,
+  ) {
     this.running = this.run();
   }
 
@@ -31,7 +36,10 @@ export class LogFollower {
 
   private async run(): Promise<void> {
     const { signal } = this.stopping;
-    const path = withQuery(itemPath(PODS, this.pod, this.namespace, 'log'), { container: this.container, follow: true });
+    const path = withQuery(itemPath(PODS, this.pod, this.namespace, 'log'), {
+      container: this.container,
+      follow: true,
+    });
     while (!signal.aborted) {
       const splitter = new LineSplitter((line) => {
         for (const each of parseLines(line)) {
@@ -40,8 +48,23 @@ export class LogFollower {
       }, MAX_LINE_BYTES);
       try {
         await this.cluster.transport.stream(
-          { path, accept: '*/*', verb: 'get', resource: 'pods/log', namespace: this.namespace, name: this.pod, headersTimeoutMs: 15_000, idleTimeoutMs: 600_000, signal },
-          { onOpen: () => undefined, onChunk: (chunk) => { splitter.write(chunk); } },
+          {
+            path,
+            accept: '*/*',
+            verb: 'get',
+            resource: 'pods/log',
+            namespace: this.namespace,
+            name: this.pod,
+            headersTimeoutMs: 15_000,
+            idleTimeoutMs: 600_000,
+            signal,
+          },
+          {
+            onOpen: () => undefined,
+            onChunk: (chunk) => {
+              splitter.write(chunk);
+            },
+          },
         );
         this.trouble = undefined;
       } catch (error) {

@@ -11,8 +11,22 @@ import { isApiError } from '../../src/kube/index.ts';
 import { RUN_LABEL } from '../plan/objects.ts';
 import type { Options } from '../plan/options.ts';
 import {
-  CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CRDS, DEPLOYMENTS, E2eError, LackingError, NAMESPACES, pause, PODS, ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS, until,
-  type Cluster, type DeploymentObject, type KubeObject,
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  CRDS,
+  DEPLOYMENTS,
+  E2eError,
+  LackingError,
+  NAMESPACES,
+  pause,
+  PODS,
+  ROLE_BINDINGS,
+  ROLES,
+  SERVICE_ACCOUNTS,
+  until,
+  type Cluster,
+  type DeploymentObject,
+  type KubeObject,
 } from './api.ts';
 import { podTrouble } from './trouble.ts';
 import type { RawPod } from '../observe/pods.ts';
@@ -37,24 +51,41 @@ export interface OperatorParts {
 }
 
 /** The CRDs that are not there yet; they carry the run's label, so that only those are removed again. */
-export async function installCrds({ cluster, root, run, signal }: Pick<OperatorParts, 'cluster' | 'root' | 'run' | 'signal'>): Promise<string[]> {
+export async function installCrds({
+  cluster,
+  root,
+  run,
+  signal,
+}: Pick<OperatorParts, 'cluster' | 'root' | 'run' | 'signal'>): Promise<string[]> {
   const folder = join(root, 'crds');
   const made: string[] = [];
   for (const file of (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort()) {
     for (const crd of await readObjects(join(folder, file))) {
       const { name } = crd.metadata;
-      const there = await until(async () => {
-        const found = await cluster.client.find<KubeObject>(CRDS, { name });
-        return found?.metadata.deletionTimestamp === undefined ? { found } : undefined;
-      }, { seconds: 60, signal, what: `custom resource definition ${name}, which is being deleted, is gone` });
+      const there = await until(
+        async () => {
+          const found = await cluster.client.find<KubeObject>(CRDS, { name });
+          return found?.metadata.deletionTimestamp === undefined ? { found } : undefined;
+        },
+        { seconds: 60, signal, what: `custom resource definition ${name}, which is being deleted, is gone` },
+      );
       if (there.found === undefined) {
         await cluster.client.create(CRDS, labelled(crd, run));
         made.push(name);
       }
-      await until(async () => {
-        const { status } = await cluster.client.get<KubeObject & { status?: { conditions?: { type: string; status: string }[] } }>(CRDS, { name });
-        return status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') === true ? true : undefined;
-      }, { seconds: 60, signal, what: `custom resource definition ${name} is established` });
+      await until(
+        async () => {
+          const { status } = await cluster.client.get<
+            KubeObject & { status?: { conditions?: { type: string; status: string }[] } }
+          >(CRDS, { name });
+          return status?.conditions?.some(
+            (condition) => condition.type === 'Established' && condition.status === 'True',
+          ) === true
+            ? true
+            : undefined;
+        },
+        { seconds: 60, signal, what: `custom resource definition ${name} is established` },
+      );
     }
   }
   return made;
@@ -67,7 +98,11 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
     case 'image':
       return await startInCluster(parts, parts.options.operator.image);
     case 'installed':
-      return { describe: 'the one that is installed in the cluster', check: () => undefined, stop: () => Promise.resolve() };
+      return {
+        describe: 'the one that is installed in the cluster',
+        check: () => undefined,
+        stop: () => Promise.resolve(),
+      };
   }
 }
 
@@ -93,13 +128,30 @@ async function startOutside({ cluster, options, root, namespace, logFile, signal
   }
   const health = await freePort();
   const args = [
-    program, 'controller', '--kubeconfig', cluster.kubeconfig, ...(cluster.context === undefined ? [] : ['--context', cluster.context]),
-    '--namespace', namespace, '--istio-namespace', options.istioNamespace, '--no-leader-elect', '--log-format', 'json',
-    '--metrics-bind-address', '0', '--health-probe-bind-address', `127.0.0.1:${health}`,
+    program,
+    'controller',
+    '--kubeconfig',
+    cluster.kubeconfig,
+    ...(cluster.context === undefined ? [] : ['--context', cluster.context]),
+    '--namespace',
+    namespace,
+    '--istio-namespace',
+    options.istioNamespace,
+    '--no-leader-elect',
+    '--log-format',
+    'json',
+    '--metrics-bind-address',
+    '0',
+    '--health-probe-bind-address',
+    `127.0.0.1:${health}`,
   ];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SIDECAR_DRAIN_')));
   const log = createWriteStream(logFile);
-  const child = spawn(process.execPath, ['-e', SUPERVISOR, '--', ...args], { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env });
+  const child = spawn(process.execPath, ['-e', SUPERVISOR, '--', ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+    env,
+  });
   const tail = keepTail(child, log);
   let exited: number | undefined;
   const exit = new Promise<void>((resolve) => {
@@ -123,11 +175,14 @@ async function startOutside({ cluster, options, root, namespace, logFile, signal
     },
   };
   try {
-    await until(async () => {
-      operator.check();
-      const answer = await fetch(`http://127.0.0.1:${health}/readyz`).catch(() => undefined);
-      return answer?.ok === true ? true : undefined;
-    }, { seconds: 60, signal, what: 'the operator is ready', instead: () => `it said last:\n${tail()}` });
+    await until(
+      async () => {
+        operator.check();
+        const answer = await fetch(`http://127.0.0.1:${health}/readyz`).catch(() => undefined);
+        return answer?.ok === true ? true : undefined;
+      },
+      { seconds: 60, signal, what: 'the operator is ready', instead: () => `it said last:\n${tail()}` },
+    );
     return operator;
   } catch (error) {
     await operator.stop();
@@ -147,16 +202,29 @@ function keepTail(child: ChildProcess, log: WriteStream): () => string {
 }
 
 const KINDS: Readonly<Record<string, Resource>> = {
-  Namespace: NAMESPACES, ServiceAccount: SERVICE_ACCOUNTS, ClusterRole: CLUSTER_ROLES, ClusterRoleBinding: CLUSTER_ROLE_BINDINGS, Role: ROLES, RoleBinding: ROLE_BINDINGS,
+  Namespace: NAMESPACES,
+  ServiceAccount: SERVICE_ACCOUNTS,
+  ClusterRole: CLUSTER_ROLES,
+  ClusterRoleBinding: CLUSTER_ROLE_BINDINGS,
+  Role: ROLES,
+  RoleBinding: ROLE_BINDINGS,
   Deployment: DEPLOYMENTS,
 };
 const OPERATOR = { namespace: 'sidecar-drain-system', name: 'sidecar-drain-operator' };
 
-async function startInCluster({ cluster, options, root, run, signal }: OperatorParts, image: string): Promise<Operator> {
+async function startInCluster(
+  { cluster, options, root, run, signal }: OperatorParts,
+  image: string,
+): Promise<Operator> {
   const made: { resource: Resource; name: string; namespace?: string }[] = [];
   const stop = async (): Promise<void> => {
     for (const { resource, name, namespace } of [...made].reverse()) {
-      await cluster.client.delete(resource, { name, ...(namespace === undefined ? {} : { namespace }) }, { propagationPolicy: 'Background' })
+      await cluster.client
+        .delete(
+          resource,
+          { name, ...(namespace === undefined ? {} : { namespace }) },
+          { propagationPolicy: 'Background' },
+        )
         .catch((error: unknown) => {
           if (!isApiError(error) || !error.isNotFound) {
             throw error;
@@ -172,22 +240,32 @@ async function startInCluster({ cluster, options, root, run, signal }: OperatorP
       }
       const { name, namespace } = object.metadata;
       const ref = { name, ...(namespace === undefined ? {} : { namespace }) };
-      if (await cluster.client.find(resource, ref) !== undefined) {
-        throw new LackingError(`${String(object.kind)} ${name} is there already: the operator seems to be installed. Say E2E_OPERATOR=installed to test that one.`);
+      if ((await cluster.client.find(resource, ref)) !== undefined) {
+        throw new LackingError(
+          `${String(object.kind)} ${name} is there already: the operator seems to be installed. Say E2E_OPERATOR=installed to test that one.`,
+        );
       }
       await cluster.client.create(resource, labelled(object, run), namespace);
       made.push({ resource, ...ref });
     }
-    await until(async () => {
-      const { status } = await cluster.client.get<DeploymentObject>(DEPLOYMENTS, OPERATOR);
-      return (status?.availableReplicas ?? 0) > 0 ? true : undefined;
-    }, {
-      seconds: options.readyTimeoutSeconds, signal, what: `the operator runs in ${OPERATOR.namespace} with image ${image}`,
-      instead: async () => {
-        const { items } = await cluster.client.list<RawPod>(PODS, { namespace: OPERATOR.namespace });
-        return items.map((pod) => podTrouble(pod)).filter((text) => text !== undefined).join('; ');
+    await until(
+      async () => {
+        const { status } = await cluster.client.get<DeploymentObject>(DEPLOYMENTS, OPERATOR);
+        return (status?.availableReplicas ?? 0) > 0 ? true : undefined;
       },
-    });
+      {
+        seconds: options.readyTimeoutSeconds,
+        signal,
+        what: `the operator runs in ${OPERATOR.namespace} with image ${image}`,
+        instead: async () => {
+          const { items } = await cluster.client.list<RawPod>(PODS, { namespace: OPERATOR.namespace });
+          return items
+            .map((pod) => podTrouble(pod))
+            .filter((text) => text !== undefined)
+            .join('; ');
+        },
+      },
+    );
     return { describe: `image ${image} in ${OPERATOR.namespace}`, check: () => undefined, stop };
   } catch (error) {
     await stop().catch(() => undefined);
@@ -198,25 +276,44 @@ async function startInCluster({ cluster, options, root, run, signal }: OperatorP
 /** config/default without its network policy, with the given image; Istio's namespace may have another name. */
 async function operatorObjects(root: string, options: Options, image: string): Promise<KubeObject[]> {
   const files = [
-    'default/namespace.yaml', 'rbac/service_account.yaml', 'rbac/role.yaml', 'rbac/role_binding.yaml', 'rbac/operator_namespace_role.yaml',
-    'rbac/operator_namespace_role_binding.yaml', 'istio-access/role.yaml', 'istio-access/role_binding.yaml', 'manager/manager.yaml',
+    'default/namespace.yaml',
+    'rbac/service_account.yaml',
+    'rbac/role.yaml',
+    'rbac/role_binding.yaml',
+    'rbac/operator_namespace_role.yaml',
+    'rbac/operator_namespace_role_binding.yaml',
+    'istio-access/role.yaml',
+    'istio-access/role_binding.yaml',
+    'manager/manager.yaml',
   ];
   const objects = (await Promise.all(files.map((file) => readObjects(join(root, 'config', file))))).flat();
   return objects.map((object) => {
     if (object.kind === 'Deployment') {
-      const { spec } = object as unknown as { spec: { template: { spec: { containers: Record<string, unknown>[]; nodeSelector?: unknown; tolerations?: unknown } } } };
+      const { spec } = object as unknown as {
+        spec: {
+          template: { spec: { containers: Record<string, unknown>[]; nodeSelector?: unknown; tolerations?: unknown } };
+        };
+      };
       const [container] = spec.template.spec.containers;
       Object.assign(container ?? {}, { image, imagePullPolicy: options.image.pullPolicy });
       (container?.args as string[]).push('--istio-namespace', options.istioNamespace);
-      Object.assign(spec.template.spec, options.nodeSelector === undefined ? {} : { nodeSelector: options.nodeSelector }, options.tolerateAll ? { tolerations: [{ operator: 'Exists' }] } : {});
+      Object.assign(
+        spec.template.spec,
+        options.nodeSelector === undefined ? {} : { nodeSelector: options.nodeSelector },
+        options.tolerateAll ? { tolerations: [{ operator: 'Exists' }] } : {},
+      );
       return object;
     }
-    return object.metadata.namespace === 'istio-system' ? { ...object, metadata: { ...object.metadata, namespace: options.istioNamespace } } : object;
+    return object.metadata.namespace === 'istio-system'
+      ? { ...object, metadata: { ...object.metadata, namespace: options.istioNamespace } }
+      : object;
   });
 }
 
 async function readObjects(file: string): Promise<KubeObject[]> {
-  return parseAllDocuments(await readFile(file, 'utf8')).map((document) => document.toJS() as KubeObject | null).filter((object) => object !== null);
+  return parseAllDocuments(await readFile(file, 'utf8'))
+    .map((document) => document.toJS() as KubeObject | null)
+    .filter((object) => object !== null);
 }
 
 function labelled(object: KubeObject, run: string): KubeObject {
@@ -229,7 +326,9 @@ function freePort(): Promise<number> {
     server.on('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => { resolve(typeof address === 'object' && address !== null ? address.port : 0); });
+      server.close(() => {
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
     });
   });
 }

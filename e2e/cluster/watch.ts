@@ -11,7 +11,10 @@ export class PodWatch {
   /** Watches that broke: times of what happened meanwhile are less exact. */
   readonly breaks: string[] = [];
 
-  constructor(private readonly cluster: Cluster, private readonly namespace: string) {
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly namespace: string,
+  ) {
     this.running = this.run();
   }
 
@@ -28,19 +31,38 @@ export class PodWatch {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        const { items, resourceVersion } = await this.cluster.client.list<RawPod>(PODS, { namespace: this.namespace, signal });
+        const { items, resourceVersion } = await this.cluster.client.list<RawPod>(PODS, {
+          namespace: this.namespace,
+          signal,
+        });
         const now = Date.now();
         this.recorder.missed(new Set(items.map(({ metadata }) => metadata.uid ?? metadata.name)));
         for (const pod of items) {
           this.recorder.event('ADDED', pod, now);
         }
-        await watch(this.cluster.transport, {
-          resource: PODS, namespace: this.namespace, metadataOnly: false, resourceVersion, sendInitialEvents: false,
-          timeoutSeconds: 1800, idleTimeoutMs: 150_000, headersTimeoutMs: 15_000, maxLineBytes: 4_000_000,
-        }, {
-          onOpen: () => undefined, onBytes: () => undefined, onBookmark: () => undefined,
-          onObject: (type, object) => { this.recorder.event(type, object as RawPod, Date.now()); },
-        }, signal);
+        await watch(
+          this.cluster.transport,
+          {
+            resource: PODS,
+            namespace: this.namespace,
+            metadataOnly: false,
+            resourceVersion,
+            sendInitialEvents: false,
+            timeoutSeconds: 1800,
+            idleTimeoutMs: 150_000,
+            headersTimeoutMs: 15_000,
+            maxLineBytes: 4_000_000,
+          },
+          {
+            onOpen: () => undefined,
+            onBytes: () => undefined,
+            onBookmark: () => undefined,
+            onObject: (type, object) => {
+              this.recorder.event(type, object as RawPod, Date.now());
+            },
+          },
+          signal,
+        );
       } catch (error) {
         if (signal.aborted) {
           return;

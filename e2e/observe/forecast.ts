@@ -41,14 +41,24 @@ export interface Comparison {
   /** In words; empty where all agrees. */
   readonly differences: readonly string[];
   /** How much was compared: a comparison of nothing agrees too. */
-  readonly compared: { readonly requests: number; readonly inFlight: number; readonly codes: number; readonly times: number; readonly calls: number };
+  readonly compared: {
+    readonly requests: number;
+    readonly inFlight: number;
+    readonly codes: number;
+    readonly times: number;
+    readonly calls: number;
+  };
   /** Requests that ended too close to the cut to be judged. */
   readonly closeCalls: readonly string[];
   /** What could not be seen. */
   readonly missing: readonly string[];
 }
 
-export function compareTermination(seen: SeenTermination, settings: EffectiveSettings, application: Application): Comparison {
+export function compareTermination(
+  seen: SeenTermination,
+  settings: EffectiveSettings,
+  application: Application,
+): Comparison {
   const forecast = forecastOf(seen, settings, application, 0);
   const early = forecastOf(seen, settings, application, CLOSE_CALL_SECONDS);
   const later = forecastOf(seen, settings, application, -CLOSE_CALL_SECONDS);
@@ -68,7 +78,9 @@ export function compareTermination(seen: SeenTermination, settings: EffectiveSet
     differences.push(`proxy: forecast ${kind}, the pod's is ${seen.proxy}`);
   }
   for (const request of relevantRequests(seen)) {
-    const outcomes = [forecast, early, later].map((each) => each.requests.find(({ id }) => id === request.id)?.survived === true);
+    const outcomes = [forecast, early, later].map(
+      (each) => each.requests.find(({ id }) => id === request.id)?.survived === true,
+    );
     if (outcomes.some((outcome) => outcome !== outcomes[0])) {
       closeCalls.push(request.id);
       continue;
@@ -79,20 +91,26 @@ export function compareTermination(seen: SeenTermination, settings: EffectiveSet
     }
     if (outcomes[0] !== request.survived) {
       const lostAt = forecast.requests.find(({ id }) => id === request.id)?.at;
-      differences.push(request.survived
-        ? `request ${request.id}: forecast lost${lostAt === undefined ? '' : ` at ${inSeconds(lostAt)}`}, it survived`
-        : `request ${request.id}: forecast survived, it was lost${request.error === undefined ? '' : ` (${request.error})`}`);
+      differences.push(
+        request.survived
+          ? `request ${request.id}: forecast lost${lostAt === undefined ? '' : ` at ${inSeconds(lostAt)}`}, it survived`
+          : `request ${request.id}: forecast survived, it was lost${request.error === undefined ? '' : ` (${request.error})`}`,
+      );
     }
   }
   for (const expected of [...forecast.apps, ...(forecast.proxy === undefined ? [] : [forecast.proxy])]) {
-    const end = seen.ends.find(({ container, role }) => role === expected.role && (role === 'Proxy' || container === expected.name));
+    const end = seen.ends.find(
+      ({ container, role }) => role === expected.role && (role === 'Proxy' || container === expected.name),
+    );
     if (end === undefined) {
       missing.push(`how container ${expected.name} ended`);
       continue;
     }
     compared.codes++;
     if (end.exitCode !== expected.exitCode) {
-      differences.push(`exit code of ${expected.name}: forecast ${expected.exitCode}, it was ${end.exitCode}${end.reason === undefined ? '' : ` (${end.reason})`}`);
+      differences.push(
+        `exit code of ${expected.name}: forecast ${expected.exitCode}, it was ${end.exitCode}${end.reason === undefined ? '' : ` (${end.reason})`}`,
+      );
     }
     // The status cuts the time to its whole second, so that the middle of that second is the best guess.
     time(`end of ${expected.name}`, (end.finishedAt - seen.deletedAt) / 1000 + 0.5, expected.exitAt);
@@ -116,9 +134,15 @@ export function inFlightAtDeletion(seen: SeenTermination): SeenRequest[] {
   return relevantRequests(seen).filter(({ startedAt }) => startedAt < seen.deletedAt);
 }
 
-function forecastOf(seen: SeenTermination, settings: EffectiveSettings, application: Application, shiftSeconds: number): Termination {
+function forecastOf(
+  seen: SeenTermination,
+  settings: EffectiveSettings,
+  application: Application,
+  shiftSeconds: number,
+): Termination {
   return simulateTermination({
-    settings, application,
+    settings,
+    application,
     deletedWithGracePeriod: seen.gracePeriodSeconds,
     requests: relevantRequests(seen).map(({ id, startedAt, seconds }) => {
       const begun = (startedAt - seen.deletedAt) / 1000;

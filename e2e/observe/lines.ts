@@ -54,8 +54,16 @@ export function loadRequests(lines: readonly ProgramLine[]): LoadRequest[] {
     } else if (line.event === 'end' && before !== undefined) {
       const pod = text(line.pod);
       requests.set(id, {
-        ...before, endedAt: Date.parse(line.at), survived: line.ok === true,
-        ...(line.ok === true ? {} : { error: [typeof line.status === 'number' ? String(line.status) : undefined, text(line.error)].filter((part) => part !== undefined).join(' ') }),
+        ...before,
+        endedAt: Date.parse(line.at),
+        survived: line.ok === true,
+        ...(line.ok === true
+          ? {}
+          : {
+              error: [typeof line.status === 'number' ? String(line.status) : undefined, text(line.error)]
+                .filter((part) => part !== undefined)
+                .join(' '),
+            }),
         ...(pod === undefined ? {} : { pod }),
       });
     }
@@ -64,7 +72,11 @@ export function loadRequests(lines: readonly ProgramLine[]): LoadRequest[] {
 }
 
 /** Requests that one pod worked on, by its own log. A request that a proxy has sent twice belongs to the pod that got it last. */
-export function requestsOfPod(pod: string, logs: ReadonlyMap<string, readonly ProgramLine[]>, requests: readonly LoadRequest[]): SeenRequest[] {
+export function requestsOfPod(
+  pod: string,
+  logs: ReadonlyMap<string, readonly ProgramLine[]>,
+  requests: readonly LoadRequest[],
+): SeenRequest[] {
   const received = new Map<string, { pod: string; at: number }>();
   for (const [server, lines] of logs) {
     for (const line of lines) {
@@ -81,10 +93,17 @@ export function requestsOfPod(pod: string, logs: ReadonlyMap<string, readonly Pr
   return requests.flatMap((request): SeenRequest[] => {
     const arrival = received.get(request.id);
     const server = arrival?.pod ?? request.pod;
-    return server !== pod || request.survived === undefined ? [] : [{
-      id: request.id, startedAt: arrival?.at ?? request.sentAt, seconds: request.seconds, survived: request.survived,
-      ...(request.error === undefined ? {} : { error: request.error }),
-    }];
+    return server !== pod || request.survived === undefined
+      ? []
+      : [
+          {
+            id: request.id,
+            startedAt: arrival?.at ?? request.sentAt,
+            seconds: request.seconds,
+            survived: request.survived,
+            ...(request.error === undefined ? {} : { error: request.error }),
+          },
+        ];
   });
 }
 
@@ -93,7 +112,9 @@ export function lateCalls(lines: readonly ProgramLine[]): { at: number; ok: bool
   if (!lines.some(({ event }) => event === 'sigterm')) {
     return undefined;
   }
-  return lines.filter(({ event }) => event === 'late-call').map((line) => ({ at: Date.parse(text(line.calledAt) ?? line.at), ok: line.ok === true }));
+  return lines
+    .filter(({ event }) => event === 'late-call')
+    .map((line) => ({ at: Date.parse(text(line.calledAt) ?? line.at), ok: line.ok === true }));
 }
 
 function text(value: unknown): string | undefined {

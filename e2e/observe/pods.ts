@@ -1,6 +1,12 @@
 // Collects what a watch of pods says of their terminations. Pure but for the clock that comes with each event.
 import {
-  deletionOfPod, endsOfPod, mergeEnds, proxyOfPod, restartsOfPod, type RawPod, type SeenEnd,
+  deletionOfPod,
+  endsOfPod,
+  mergeEnds,
+  proxyOfPod,
+  restartsOfPod,
+  type RawPod,
+  type SeenEnd,
 } from '../../src/drain/observe/index.ts';
 
 export { proxyOfPod, type RawPod };
@@ -30,7 +36,9 @@ export class PodRecorder {
     const deletion = deletionOf(pod, before, now);
     const replicaSet = pod.metadata.ownerReferences?.find(({ kind }) => kind === 'ReplicaSet')?.name;
     this.stories.set(uid, {
-      name: pod.metadata.name, uid, proxy: proxyOfPod(pod),
+      name: pod.metadata.name,
+      uid,
+      proxy: proxyOfPod(pod),
       ...(replicaSet === undefined ? {} : { replicaSet }),
       ...deletion,
       ...(type === 'DELETED' ? { goneAt: now } : before?.goneAt === undefined ? {} : { goneAt: before.goneAt }),
@@ -54,12 +62,18 @@ export class PodRecorder {
   }
 }
 
-function deletionOf(pod: RawPod, before: PodStory | undefined, now: number): Pick<PodStory, 'deletedAt' | 'gracePeriodSeconds' | 'heardOfDeletionAt'> {
+function deletionOf(
+  pod: RawPod,
+  before: PodStory | undefined,
+  now: number,
+): Pick<PodStory, 'deletedAt' | 'gracePeriodSeconds' | 'heardOfDeletionAt'> {
   if (before?.deletedAt !== undefined) {
     // The kubelet's own last delete, with a grace period of 0, moves the time stamp: the first one counts.
     const { deletedAt, gracePeriodSeconds, heardOfDeletionAt } = before;
     return {
-      deletedAt, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }), ...(heardOfDeletionAt === undefined ? {} : { heardOfDeletionAt }),
+      deletedAt,
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+      ...(heardOfDeletionAt === undefined ? {} : { heardOfDeletionAt }),
     };
   }
   const deletion = deletionOfPod(pod, now);

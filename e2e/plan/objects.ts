@@ -27,21 +27,36 @@ export interface PodOptions {
   readonly nativeSidecar?: boolean;
 }
 
-export function podOptionsOf(options: Pick<Options, 'image' | 'nodeSelector' | 'tolerateAll'>, nativeSidecar: boolean | undefined): PodOptions {
+export function podOptionsOf(
+  options: Pick<Options, 'image' | 'nodeSelector' | 'tolerateAll'>,
+  nativeSidecar: boolean | undefined,
+): PodOptions {
   const { image, nodeSelector, tolerateAll } = options;
-  return { image, tolerateAll, ...(nodeSelector === undefined ? {} : { nodeSelector }), ...(nativeSidecar === undefined ? {} : { nativeSidecar }) };
+  return {
+    image,
+    tolerateAll,
+    ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(nativeSidecar === undefined ? {} : { nativeSidecar }),
+  };
 }
 
 export function namespaceObject(name: string, run: string, labels: Readonly<Record<string, string>>): KubeObject {
   return {
-    apiVersion: 'v1', kind: 'Namespace',
-    metadata: { name, labels: { [RUN_LABEL]: run, ...PRIVILEGED, ...labels }, annotations: { [HEARTBEAT_ANNOTATION]: new Date().toISOString() } },
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name,
+      labels: { [RUN_LABEL]: run, ...PRIVILEGED, ...labels },
+      annotations: { [HEARTBEAT_ANNOTATION]: new Date().toISOString() },
+    },
   };
 }
 
 export function programsObject(namespace: string, programs: Readonly<Record<string, string>>): KubeObject {
   return {
-    apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: PROGRAMS, namespace },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: PROGRAMS, namespace },
     data: Object.fromEntries(Object.entries(programs).map(([name, text]) => [`${name}.mjs`, text])),
   };
 }
@@ -53,7 +68,9 @@ export function serviceHost(name: string, namespace: string): string {
 
 export function serviceObject(name: string, namespace: string): KubeObject {
   return {
-    apiVersion: 'v1', kind: 'Service', metadata: { name, namespace, labels: { app: name } },
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace, labels: { app: name } },
     // The port of the service is that of the pods: a sidecar then finds the route by the Host header whatever the address.
     spec: { selector: { app: name }, ports: [{ name: 'http', port: PORT, targetPort: PORT, appProtocol: 'http' }] },
   };
@@ -62,8 +79,13 @@ export function serviceObject(name: string, namespace: string): KubeObject {
 /** Without it a sidecar may try a lost request again elsewhere, and the loss would not show. */
 export function noRetriesObject(apiVersion: string, namespace: string): KubeObject {
   return {
-    apiVersion, kind: 'VirtualService', metadata: { name: SERVER, namespace },
-    spec: { hosts: [SERVER], http: [{ retries: { attempts: 0 }, route: [{ destination: { host: SERVER, port: { number: PORT } } }] }] },
+    apiVersion,
+    kind: 'VirtualService',
+    metadata: { name: SERVER, namespace },
+    spec: {
+      hosts: [SERVER],
+      http: [{ retries: { attempts: 0 }, route: [{ destination: { host: SERVER, port: { number: PORT } } }] }],
+    },
   };
 }
 
@@ -75,16 +97,24 @@ export interface ServerOptions {
   readonly sleepAction: boolean;
 }
 
-export function serverObject(namespace: string, pod: PodOptions, { replicas, timing, peerUrl, sleepAction }: ServerOptions): KubeObject {
+export function serverObject(
+  namespace: string,
+  pod: PodOptions,
+  { replicas, timing, peerUrl, sleepAction }: ServerOptions,
+): KubeObject {
   const env = [
-    { name: 'LATE_CALLS_SECONDS', value: String(timing.lateCalls) }, { name: 'LATE_CALLS_URL', value: `${peerUrl}/ok` },
+    { name: 'LATE_CALLS_SECONDS', value: String(timing.lateCalls) },
+    { name: 'LATE_CALLS_URL', value: `${peerUrl}/ok` },
     { name: 'LATE_CALLS_HOST', value: serviceHost(PEER, namespace) },
   ];
   const preStop = sleepAction
     ? { sleep: { seconds: timing.preStop } }
     : { exec: { command: [pod.image.node, '-e', `setTimeout(() => {}, ${timing.preStop * 1000})`] } };
   return deployment(SERVER, namespace, {
-    replicas, pod, env, lifecycle: { preStop },
+    replicas,
+    pod,
+    env,
+    lifecycle: { preStop },
     annotations: {
       // There from the start, so that a restart changes a value and adds no key.
       [RESTARTED_AT]: 'never',
@@ -105,11 +135,18 @@ interface DeploymentParts {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-function deployment(name: string, namespace: string, { replicas, pod, env, lifecycle, annotations }: DeploymentParts): KubeObject {
+function deployment(
+  name: string,
+  namespace: string,
+  { replicas, pod, env, lifecycle, annotations }: DeploymentParts,
+): KubeObject {
   return {
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace, labels: { app: name } },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace, labels: { app: name } },
     spec: {
-      replicas, selector: { matchLabels: { app: name } },
+      replicas,
+      selector: { matchLabels: { app: name } },
       // All new pods at once, and no old one before they are ready.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '100%', maxUnavailable: 0 } },
       template: {
@@ -117,12 +154,24 @@ function deployment(name: string, namespace: string, { replicas, pod, env, lifec
         // No grace period: the API server's own 30 s is what most workloads have.
         spec: {
           ...podSpec(pod),
-          containers: [{
-            ...container(SERVER, 'server', pod.image), ports: [{ name: 'http', containerPort: PORT }],
-            env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }, { name: 'PORT', value: String(PORT) }, ...env],
-            readinessProbe: { httpGet: { path: '/ok', port: PORT }, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 30 },
-            ...(lifecycle === undefined ? {} : { lifecycle }),
-          }],
+          containers: [
+            {
+              ...container(SERVER, 'server', pod.image),
+              ports: [{ name: 'http', containerPort: PORT }],
+              env: [
+                { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+                { name: 'PORT', value: String(PORT) },
+                ...env,
+              ],
+              readinessProbe: {
+                httpGet: { path: '/ok', port: PORT },
+                periodSeconds: 1,
+                timeoutSeconds: 3,
+                failureThreshold: 30,
+              },
+              ...(lifecycle === undefined ? {} : { lifecycle }),
+            },
+          ],
         },
       },
     },
@@ -141,24 +190,38 @@ export function loadName(client: 'mesh' | 'plain'): string {
   return `load-${client}`;
 }
 
-export function loadObject(namespace: string, pod: PodOptions, { client, targets, timing, limitSeconds }: LoadOptions): KubeObject {
+export function loadObject(
+  namespace: string,
+  pod: PodOptions,
+  { client, targets, timing, limitSeconds }: LoadOptions,
+): KubeObject {
   const name = loadName(client);
   return {
-    apiVersion: 'v1', kind: 'Pod',
+    apiVersion: 'v1',
+    kind: 'Pod',
     metadata: {
-      name, namespace, labels: { app: name, ...(client === 'plain' ? { 'sidecar.istio.io/inject': 'false' } : {}) },
+      name,
+      namespace,
+      labels: { app: name, ...(client === 'plain' ? { 'sidecar.istio.io/inject': 'false' } : {}) },
       annotations: podAnnotations(pod),
     },
     spec: {
-      ...podSpec(pod), restartPolicy: 'Never', terminationGracePeriodSeconds: 1,
-      containers: [{
-        ...container('load', 'load', pod.image),
-        env: [
-          { name: 'LOAD_NAME', value: client }, { name: 'TARGETS', value: targets }, { name: 'HOST', value: serviceHost(SERVER, namespace) },
-          { name: 'HOLD_SECONDS', value: String(timing.hold) }, { name: 'INTERVAL_MS', value: String(timing.interval * 1000) },
-          { name: 'LOAD_SECONDS', value: String(limitSeconds) },
-        ],
-      }],
+      ...podSpec(pod),
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 1,
+      containers: [
+        {
+          ...container('load', 'load', pod.image),
+          env: [
+            { name: 'LOAD_NAME', value: client },
+            { name: 'TARGETS', value: targets },
+            { name: 'HOST', value: serviceHost(SERVER, namespace) },
+            { name: 'HOLD_SECONDS', value: String(timing.hold) },
+            { name: 'INTERVAL_MS', value: String(timing.interval * 1000) },
+            { name: 'LOAD_SECONDS', value: String(limitSeconds) },
+          ],
+        },
+      ],
     },
   };
 }
@@ -166,27 +229,41 @@ export function loadObject(namespace: string, pod: PodOptions, { client, targets
 /** For a dry run: what would the injector make of it? */
 export function probeObject(namespace: string, pod: PodOptions): KubeObject {
   return {
-    apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe', namespace, labels: { app: 'probe' }, annotations: podAnnotations(pod) },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'probe', namespace, labels: { app: 'probe' }, annotations: podAnnotations(pod) },
     spec: { ...podSpec(pod), containers: [container(SERVER, 'server', pod.image)] },
   };
 }
 
 export function policyObject(name: string, run: string, namespace: string, drain: object): KubeObject {
   return {
-    apiVersion: 'sidecardrain.io/v1alpha1', kind: 'SidecarDrainPolicy', metadata: { name, labels: { [RUN_LABEL]: run } },
+    apiVersion: 'sidecardrain.io/v1alpha1',
+    kind: 'SidecarDrainPolicy',
+    metadata: { name, labels: { [RUN_LABEL]: run } },
     spec: {
       enforcement: 'Enforce',
       match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } }, names: [SERVER] },
-      drain, rollout: { strategy: 'Immediate' },
+      drain,
+      rollout: { strategy: 'Immediate' },
     },
   };
 }
 
 function container(name: string, program: string, image: ImageChoice): Record<string, unknown> {
   return {
-    name, image: image.reference, imagePullPolicy: image.pullPolicy, command: [image.node, `/e2e/${program}.mjs`],
+    name,
+    image: image.reference,
+    imagePullPolicy: image.pullPolicy,
+    command: [image.node, `/e2e/${program}.mjs`],
     resources: { requests: { cpu: '10m', memory: '48Mi' } },
-    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, runAsNonRoot: true, runAsUser: image.runAsUser, seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      runAsNonRoot: true,
+      runAsUser: image.runAsUser,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
     ...(image.programs === 'image' ? {} : { volumeMounts: [{ name: PROGRAMS, mountPath: '/e2e', readOnly: true }] }),
   };
 }
@@ -196,7 +273,8 @@ function podSpec({ image, nodeSelector, tolerateAll }: PodOptions): Record<strin
     ...(nodeSelector === undefined ? {} : { nodeSelector }),
     ...(tolerateAll ? { tolerations: [{ operator: 'Exists' }] } : {}),
     // Tokens and variables of every service are of no use here.
-    automountServiceAccountToken: false, enableServiceLinks: false,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
     ...(image.programs === 'image' ? {} : { volumes: [{ name: PROGRAMS, configMap: { name: PROGRAMS } }] }),
   };
 }

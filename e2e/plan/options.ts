@@ -31,9 +31,7 @@ export interface Selection {
 }
 
 export type OperatorChoice =
-  | { readonly how: 'outside' }
-  | { readonly how: 'installed' }
-  | { readonly how: 'image'; readonly image: string };
+  { readonly how: 'outside' } | { readonly how: 'installed' } | { readonly how: 'image'; readonly image: string };
 
 export interface ImageChoice {
   readonly reference: string;
@@ -69,7 +67,10 @@ export function readOptions(env: Environment): Options {
   const options: Options = {
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(context === undefined ? {} : { context }),
-    only: read.list('E2E_ONLY').map((each) => selectionOf(each, read)).filter((each) => each !== undefined),
+    only: read
+      .list('E2E_ONLY')
+      .map((each) => selectionOf(each, read))
+      .filter((each) => each !== undefined),
     forms: formsOf(read),
     keep: read.flag('E2E_KEEP'),
     takeOver: read.flag('E2E_TAKE_OVER'),
@@ -109,7 +110,9 @@ export function readOptions(env: Environment): Options {
 function selectionOf(text: string, read: Reader): Selection | undefined {
   const [scenario = '', form] = text.split('/');
   if (!isScenario(scenario) || (form !== undefined && form !== 'classic' && form !== 'native')) {
-    read.problems.push(`E2E_ONLY: "${text}" is none of ${SCENARIO_NAMES.join(', ')}, with /classic or /native behind it if only that is wanted`);
+    read.problems.push(
+      `E2E_ONLY: "${text}" is none of ${SCENARIO_NAMES.join(', ')}, with /classic or /native behind it if only that is wanted`,
+    );
     return undefined;
   }
   return { scenario, ...(form === undefined ? {} : { form }) };
@@ -143,17 +146,25 @@ function operatorOf(read: Reader): OperatorChoice {
   }
   const image = /^image[ :=](.+)$/.exec(text)?.[1] ?? (text === 'image' ? read.text('E2E_OPERATOR_IMAGE') : undefined);
   if (image === undefined) {
-    read.problems.push(`E2E_OPERATOR: "${text}" must be outside, installed, or image with the reference in E2E_OPERATOR_IMAGE`);
+    read.problems.push(
+      `E2E_OPERATOR: "${text}" must be outside, installed, or image with the reference in E2E_OPERATOR_IMAGE`,
+    );
     return { how: 'outside' };
   }
   return { how: 'image', image: image.trim() };
 }
 
 function timingOf(read: Reader): Partial<Timing> {
-  const entries = ([
-    ['preStop', 'E2E_PRE_STOP'], ['hold', 'E2E_HOLD'], ['lateCalls', 'E2E_LATE_CALLS'], ['duration', 'E2E_DURATION'], ['maxWait', 'E2E_MAX_WAIT'],
-    ['interval', 'E2E_INTERVAL'],
-  ] as const).flatMap(([key, variable]) => {
+  const entries = (
+    [
+      ['preStop', 'E2E_PRE_STOP'],
+      ['hold', 'E2E_HOLD'],
+      ['lateCalls', 'E2E_LATE_CALLS'],
+      ['duration', 'E2E_DURATION'],
+      ['maxWait', 'E2E_MAX_WAIT'],
+      ['interval', 'E2E_INTERVAL'],
+    ] as const
+  ).flatMap(([key, variable]) => {
     const seconds = read.seconds(variable);
     return seconds === undefined ? [] : [[key, seconds] as const];
   });
@@ -173,7 +184,10 @@ class Reader {
   }
 
   list(name: string): string[] {
-    return (this.text(name) ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
+    return (this.text(name) ?? '')
+      .split(',')
+      .map((each) => each.trim())
+      .filter((each) => each !== '');
   }
 
   flag(name: string): boolean {

@@ -39,7 +39,12 @@ export function timingOf(form: Form, changes: Partial<Timing>): Timing {
 
 /** How the server behaves, in the engine's words. */
 export function applicationOf(timing: Timing): Application {
-  return { onSigterm: 'CloseListenerFinishInFlight', runsOnAfterSigterm: timing.lateCalls, callsOutEverySecond: 'NewConnection', idleKeepAliveClient: false };
+  return {
+    onSigterm: 'CloseListenerFinishInFlight',
+    runsOnAfterSigterm: timing.lateCalls,
+    callsOutEverySecond: 'NewConnection',
+    idleKeepAliveClient: false,
+  };
 }
 
 /** The drain of the scenario's policy; undefined where there is none. */
@@ -69,16 +74,22 @@ export function lateCallsExpected(scenario: ScenarioName, form: Form): 'Work' | 
 export function timingProblems(form: Form, timing: Timing): string[] {
   const problems: string[] = [];
   if (timing.duration < timing.hold || timing.maxWait < timing.hold) {
-    problems.push(`E2E_DURATION and E2E_MAX_WAIT must not be shorter than E2E_HOLD (${timing.hold}s): the policies would promise less than the requests need`);
+    problems.push(
+      `E2E_DURATION and E2E_MAX_WAIT must not be shorter than E2E_HOLD (${timing.hold}s): the policies would promise less than the requests need`,
+    );
   }
   if (timing.maxWait < timing.duration) {
     problems.push('E2E_MAX_WAIT must not be shorter than E2E_DURATION');
   }
   if (timing.lateCalls >= timing.duration) {
-    problems.push(`E2E_LATE_CALLS (${timing.lateCalls}s) must be shorter than E2E_DURATION: later ones are not promised`);
+    problems.push(
+      `E2E_LATE_CALLS (${timing.lateCalls}s) must be shorter than E2E_DURATION: later ones are not promised`,
+    );
   }
   if (form === 'classic' && timing.lateCalls + timing.preStop <= timing.hold + 2) {
-    problems.push('E2E_LATE_CALLS and E2E_PRE_STOP together must be more than 2s longer than E2E_HOLD, or no late call comes after the last request');
+    problems.push(
+      'E2E_LATE_CALLS and E2E_PRE_STOP together must be more than 2s longer than E2E_HOLD, or no late call comes after the last request',
+    );
   }
   return problems;
 }

@@ -10,7 +10,13 @@ export async function bundlePrograms(root: string): Promise<Record<ProgramName, 
 
 async function bundle(root: string, name: ProgramName): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [`${root}/e2e/programs/${name}.ts`], bundle: true, platform: 'node', target: 'node18', format: 'esm', write: false, logLevel: 'silent',
+    entryPoints: [`${root}/e2e/programs/${name}.ts`],
+    bundle: true,
+    platform: 'node',
+    target: 'node18',
+    format: 'esm',
+    write: false,
+    logLevel: 'silent',
   });
   const file = outputFiles[0];
   if (file === undefined) {

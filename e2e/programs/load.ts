@@ -40,16 +40,25 @@ function get(url: string, timeout: number): Promise<Outcome> {
       status = response.statusCode ?? 0;
       let body = '';
       response.setEncoding('utf8');
-      response.on('data', (chunk: string) => { body += chunk; });
+      response.on('data', (chunk: string) => {
+        body += chunk;
+      });
       response.on('error', failed);
       response.on('end', () => {
         const pod = podOf(body);
         // An answer that was cut short ends too, but not completely.
         const ok = status === 200 && response.complete && pod !== undefined;
-        resolve({ ok, status: status ?? 0, ...(pod === undefined ? {} : { pod }), ...(ok ? {} : { error: body.trim().slice(0, 200) || 'the answer is incomplete' }) });
+        resolve({
+          ok,
+          status: status ?? 0,
+          ...(pod === undefined ? {} : { pod }),
+          ...(ok ? {} : { error: body.trim().slice(0, 200) || 'the answer is incomplete' }),
+        });
       });
     });
-    outgoing.setTimeout(timeout, () => { outgoing.destroy(new Error(`no answer within ${timeout / 1000} s`)); });
+    outgoing.setTimeout(timeout, () => {
+      outgoing.destroy(new Error(`no answer within ${timeout / 1000} s`));
+    });
     outgoing.on('error', failed);
     outgoing.end();
   });
@@ -65,7 +74,10 @@ function podOf(body: string): string | undefined {
 }
 
 async function findTarget(): Promise<string[] | undefined> {
-  const candidates = (process.env.TARGETS ?? '').split(' ').filter((each) => each !== '').map((each) => each.split(','));
+  const candidates = (process.env.TARGETS ?? '')
+    .split(' ')
+    .filter((each) => each !== '')
+    .map((each) => each.split(','));
   const deadline = Date.now() + FIND_LIMIT_MS;
   let last = 'no target was given';
   // A sidecar that is still starting refuses everything, so all are tried again and again.
@@ -77,7 +89,9 @@ async function findTarget(): Promise<string[] | undefined> {
       }
       last = `${candidate[0] ?? ''}: ${outcome.status ?? ''} ${outcome.error ?? ''}`;
     }
-    await new Promise((resolve) => { setTimeout(resolve, 500); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 500);
+    });
   }
   tell('unreachable', { last });
   return undefined;
@@ -93,7 +107,9 @@ async function one(url: string, id: string): Promise<void> {
 }
 
 let stopping = false;
-process.on('SIGTERM', () => { stopping = true; });
+process.on('SIGTERM', () => {
+  stopping = true;
+});
 
 async function main(): Promise<number> {
   const target = await findTarget();
@@ -104,13 +120,19 @@ async function main(): Promise<number> {
   const until = Date.now() + limit;
   for (let count = 1; !stopping && Date.now() < until; count++) {
     void one(target[count % target.length] ?? '', `${name}-${count}`);
-    await new Promise((resolve) => { setTimeout(resolve, interval); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, interval);
+    });
   }
   while (open > 0) {
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
   }
   tell('done', {});
   return 0;
 }
 
-void main().then((code) => { process.exit(code); });
+void main().then((code) => {
+  process.exit(code);
+});

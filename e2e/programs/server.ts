@@ -21,7 +21,11 @@ const pod = process.env.POD_NAME ?? 'local';
 const port = Number(process.env.PORT ?? '8080');
 let inFlight = 0;
 let ending = false;
-let late: LateCalls | undefined = lateCallsOf(process.env.LATE_CALLS_SECONDS, process.env.LATE_CALLS_URL, process.env.LATE_CALLS_HOST);
+let late: LateCalls | undefined = lateCallsOf(
+  process.env.LATE_CALLS_SECONDS,
+  process.env.LATE_CALLS_URL,
+  process.env.LATE_CALLS_HOST,
+);
 let lateCallsDone = false;
 
 let sequence = 0;
@@ -30,7 +34,11 @@ function tell(event: string, fields: Record<string, unknown> = {}): void {
   writeSync(1, `${JSON.stringify({ n: ++sequence, at: new Date().toISOString(), pod, event, ...fields })}\n`);
 }
 
-function lateCallsOf(seconds: string | null | undefined, url: string | null | undefined, host: string | null | undefined): LateCalls | undefined {
+function lateCallsOf(
+  seconds: string | null | undefined,
+  url: string | null | undefined,
+  host: string | null | undefined,
+): LateCalls | undefined {
   const length = Number(seconds ?? '');
   return url === undefined || url === null || url === '' || !(length > 0)
     ? undefined
@@ -51,7 +59,11 @@ function serve(incoming: IncomingMessage, response: ServerResponse): void {
       return;
     case '/late-call':
       late = lateCallsOf(query.get('seconds'), query.get('url'), query.get('host'));
-      answer(response, late === undefined ? 400 : 200, late === undefined ? { error: 'seconds and url are needed' } : { armed: true });
+      answer(
+        response,
+        late === undefined ? 400 : 200,
+        late === undefined ? { error: 'seconds and url are needed' } : { armed: true },
+      );
       return;
     case '/hold':
       hold(response, query.get('id') ?? '', Number(query.get('seconds') ?? '10'));
@@ -85,13 +97,25 @@ function hold(response: ServerResponse, id: string, seconds: number): void {
 function callPeer({ url, host }: LateCalls): Promise<{ ok: boolean; status?: number; error?: string }> {
   return new Promise((resolve) => {
     // A connection of its own for each call: pooled ones would stay open and hide that new ones are refused.
-    const outgoing = request(url, { agent: false, timeout: CALL_TIMEOUT_MS, headers: host === undefined ? {} : { host } }, (response) => {
-      response.resume();
-      response.on('error', (error) => { resolve({ ok: false, error: error.message }); });
-      response.on('end', () => { resolve({ ok: response.statusCode === 200, status: response.statusCode ?? 0 }); });
+    const outgoing = request(
+      url,
+      { agent: false, timeout: CALL_TIMEOUT_MS, headers: host === undefined ? {} : { host } },
+      (response) => {
+        response.resume();
+        response.on('error', (error) => {
+          resolve({ ok: false, error: error.message });
+        });
+        response.on('end', () => {
+          resolve({ ok: response.statusCode === 200, status: response.statusCode ?? 0 });
+        });
+      },
+    );
+    outgoing.on('timeout', () => {
+      outgoing.destroy(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`));
     });
-    outgoing.on('timeout', () => { outgoing.destroy(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`)); });
-    outgoing.on('error', (error) => { resolve({ ok: false, error: error.message }); });
+    outgoing.on('error', (error) => {
+      resolve({ ok: false, error: error.message });
+    });
     outgoing.end();
   });
 }
@@ -130,7 +154,9 @@ server.on('error', (error) => {
   tell('error', { message: error.message });
   process.exit(1);
 });
-server.listen(port, process.env.LISTEN_ADDRESS, () => { tell('listening', { port }); });
+server.listen(port, process.env.LISTEN_ADDRESS, () => {
+  tell('listening', { port });
+});
 
 process.on('SIGTERM', () => {
   if (ending) {

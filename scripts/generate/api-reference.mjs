@@ -17,7 +17,10 @@ export const apiReference = {
     // A type that several kinds or fields share is described once, where it stands first.
     const described = new Map();
     for (const [index, kind] of kinds.entries()) {
-      out.push('', ...page(kind, { prefix: index === 0 ? '' : `${kind.kind} `, described, names: typeNames[kind.kind] }));
+      out.push(
+        '',
+        ...page(kind, { prefix: index === 0 ? '' : `${kind.kind} `, described, names: typeNames[kind.kind] }),
+      );
     }
     return new Map([['docs/reference/api.md', `${out.join('\n')}\n`]]);
   },
@@ -32,7 +35,10 @@ function page({ kind, group, version, scope, plural, shortNames, schema, columns
     '',
     `\`apiVersion: ${group}/${version}\`, ${scope === 'Cluster' ? 'cluster-scoped' : 'namespaced'}, \`kubectl get ${plural}\`${shortNames.length === 0 ? '' : ` or \`kubectl get ${shortNames.join('`, `')}\``}.`,
   ];
-  const queue = [['spec', schema.properties.spec], ['status', schema.properties.status]];
+  const queue = [
+    ['spec', schema.properties.spec],
+    ['status', schema.properties.status],
+  ];
   while (queue.length > 0) {
     const [path, node] = queue.shift();
     const type = names[path] ?? path;
@@ -44,8 +50,17 @@ function page({ kind, group, version, scope, plural, shortNames, schema, columns
     out.push('', `### ${prefix}${heading(path)}`, '', ...object(path, node, context, inner));
     queue.unshift(...inner);
   }
-  out.push('', `### ${prefix}${prefix === '' ? 'Columns' : 'columns'}`, '', '| column | shows | |', '|---|---|---|',
-    ...columns.map((one) => `| ${one.name} | ${one.description ?? ''} | \`${one.jsonPath}\`${one.priority > 0 ? ', with `-o wide`' : ''} |`));
+  out.push(
+    '',
+    `### ${prefix}${prefix === '' ? 'Columns' : 'columns'}`,
+    '',
+    '| column | shows | |',
+    '|---|---|---|',
+    ...columns.map(
+      (one) =>
+        `| ${one.name} | ${one.description ?? ''} | \`${one.jsonPath}\`${one.priority > 0 ? ', with `-o wide`' : ''} |`,
+    ),
+  );
   return out;
 }
 
@@ -60,32 +75,50 @@ function object(path, node, context, inner) {
   const rules = [...rulesOf(node, '')];
   for (const [key, field] of Object.entries(node.properties)) {
     const child = `${path}.${key}`;
-    const target = field.items?.properties !== undefined ? [`${child}[]`, field.items] : field.properties !== undefined ? [child, field] : undefined;
+    const target =
+      field.items?.properties !== undefined
+        ? [`${child}[]`, field.items]
+        : field.properties !== undefined
+          ? [child, field]
+          : undefined;
     if (target !== undefined) {
       inner.push(target);
     }
     const required = (node.required ?? []).includes(key);
-    const described = paragraphs(field.description ?? '').filter((one) => one !== '').join('<br>');
+    const described = paragraphs(field.description ?? '')
+      .filter((one) => one !== '')
+      .join('<br>');
     const bounds = boundsOf(field);
-    out.push(`| \`${key}\` | ${typeOf(field, target, context)} | ${required ? '**required**' : defaultOf(field)} | ${escape([described, bounds].filter((one) => one !== '').join('<br>'))} |`);
+    out.push(
+      `| \`${key}\` | ${typeOf(field, target, context)} | ${required ? '**required**' : defaultOf(field)} | ${escape([described, bounds].filter((one) => one !== '').join('<br>'))} |`,
+    );
     if (target === undefined) {
       rules.push(...rulesOf(field, key));
     }
   }
   if (rules.length > 0) {
-    out.push('', 'Refused, with these messages:', '', '| field | message |', '|---|---|',
-      ...rules.map(({ field, message }) => `| ${field === '' ? '' : `\`${field}\``} | ${escape(message)} |`));
+    out.push(
+      '',
+      'Refused, with these messages:',
+      '',
+      '| field | message |',
+      '|---|---|',
+      ...rules.map(({ field, message }) => `| ${field === '' ? '' : `\`${field}\``} | ${escape(message)} |`),
+    );
   }
   return out;
 }
 
 function rulesOf(node, key) {
-  return (node['x-kubernetes-validations'] ?? []).filter((one) => !isDurationRule(one)).map(({ fieldPath = '', message }) => ({ field: `${key}${fieldPath}`.replace(/^\./, ''), message }));
+  return (node['x-kubernetes-validations'] ?? [])
+    .filter((one) => !isDurationRule(one))
+    .map(({ fieldPath = '', message }) => ({ field: `${key}${fieldPath}`.replace(/^\./, ''), message }));
 }
 
 function typeOf(field, target, context) {
   const { names, described } = context;
-  const link = () => `[${names[target[0]]}](#${described.get(names[target[0]]) ?? anchor(firstOf(target[0], names), context)})`;
+  const link = () =>
+    `[${names[target[0]]}](#${described.get(names[target[0]]) ?? anchor(firstOf(target[0], names), context)})`;
   if (field.type === 'array') {
     return target === undefined ? `list of ${typeOf(field.items, undefined, context)}` : `list of ${link()}`;
   }
@@ -147,7 +180,10 @@ function boundsOf(field) {
 }
 
 function paragraphs(text) {
-  return text.split('\n').filter((one) => one !== '').flatMap((one, index) => (index === 0 ? [one] : ['', one]));
+  return text
+    .split('\n')
+    .filter((one) => one !== '')
+    .flatMap((one, index) => (index === 0 ? [one] : ['', one]));
 }
 
 function escape(text) {

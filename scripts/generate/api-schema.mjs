@@ -3,10 +3,32 @@
 import { toTypeScript } from './cel.mjs';
 import { readKinds } from './crds.mjs';
 
-const KEPT = ['type', 'format', 'enum', 'default', 'required', 'minimum', 'maximum', 'minLength', 'maxLength', 'pattern',
-  'minItems', 'maxItems', 'maxProperties'];
-const KNOWN = new Set([...KEPT, 'description', 'properties', 'items', 'additionalProperties', 'x-kubernetes-list-type',
-  'x-kubernetes-list-map-keys', 'x-kubernetes-map-type', 'x-kubernetes-validations']);
+const KEPT = [
+  'type',
+  'format',
+  'enum',
+  'default',
+  'required',
+  'minimum',
+  'maximum',
+  'minLength',
+  'maxLength',
+  'pattern',
+  'minItems',
+  'maxItems',
+  'maxProperties',
+];
+const KNOWN = new Set([
+  ...KEPT,
+  'description',
+  'properties',
+  'items',
+  'additionalProperties',
+  'x-kubernetes-list-type',
+  'x-kubernetes-list-map-keys',
+  'x-kubernetes-map-type',
+  'x-kubernetes-validations',
+]);
 
 export const apiSchema = {
   name: 'api-schema',

@@ -72,8 +72,10 @@ function members(schema, path, name, context, defaulted) {
   const lines = [`export interface ${name} {`];
   for (const [key, field] of Object.entries(schema.properties)) {
     const child = path === '' ? key : `${path}.${key}`;
-    const always = (schema.required ?? []).includes(key) || ['apiVersion', 'kind', 'metadata'].includes(child)
-      || (defaulted && field.default !== undefined);
+    const always =
+      (schema.required ?? []).includes(key) ||
+      ['apiVersion', 'kind', 'metadata'].includes(child) ||
+      (defaulted && field.default !== undefined);
     if (field.description !== undefined) {
       lines.push(doc(field.description, '  '));
     }
@@ -85,9 +87,12 @@ function members(schema, path, name, context, defaulted) {
 
 function typeOf(schema, path, context, defaulted) {
   switch (path) {
-    case 'apiVersion': return `'${context.group}/${context.version}'`;
-    case 'kind': return `'${context.kind}'`;
-    case 'metadata': return 'ObjectMeta';
+    case 'apiVersion':
+      return `'${context.group}/${context.version}'`;
+    case 'kind':
+      return `'${context.kind}'`;
+    case 'metadata':
+      return 'ObjectMeta';
   }
   if (context.names[path] !== undefined) {
     const plain = declare(schema, path, context);
@@ -97,9 +102,12 @@ function typeOf(schema, path, context, defaulted) {
     return literals(schema.enum);
   }
   switch (schema.type) {
-    case 'string': return 'string';
-    case 'boolean': return 'boolean';
-    case 'integer': return 'number';
+    case 'string':
+      return 'string';
+    case 'boolean':
+      return 'boolean';
+    case 'integer':
+      return 'number';
     case 'array': {
       const item = typeOf(schema.items, `${path}[]`, context, false);
       return `readonly ${item.includes('|') ? `(${item})` : item}[]`;
@@ -126,7 +134,11 @@ function literals(values) {
 
 /** A doc comment; a line break in the text begins a paragraph. */
 function doc(text, indent) {
-  const paragraphs = text.replaceAll('*/', '* /').split('\n').filter((one) => one !== '').map((one) => wrap(one, 116 - indent.length));
+  const paragraphs = text
+    .replaceAll('*/', '* /')
+    .split('\n')
+    .filter((one) => one !== '')
+    .map((one) => wrap(one, 116 - indent.length));
   if (paragraphs.length === 1 && paragraphs[0].length === 1) {
     return `${indent}/** ${paragraphs[0][0]} */`;
   }

@@ -15,7 +15,15 @@ function tokens(source) {
       throw new Error(`CEL not understood at: ${source.slice(from, from + 40)}`);
     }
     const [, number, name, text, sign] = match;
-    found.push(number !== undefined ? { number } : name !== undefined ? { name } : text !== undefined ? { text: text.replace(/\\(['\\])/g, '$1') } : { sign });
+    found.push(
+      number !== undefined
+        ? { number }
+        : name !== undefined
+          ? { name }
+          : text !== undefined
+            ? { text: text.replace(/\\(['\\])/g, '$1') }
+            : { sign },
+    );
   }
   return found;
 }
@@ -78,9 +86,12 @@ export function toTypeScript(source) {
       fail(`${token.name} with other than one argument`);
     }
     switch (token.name) {
-      case 'has': return `(${argument} !== undefined)`;
-      case 'size': return `Object.keys(${argument}).length`;
-      case 'duration': return `parsePolicyDuration(${argument})`;
+      case 'has':
+        return `(${argument} !== undefined)`;
+      case 'size':
+        return `Object.keys(${argument}).length`;
+      case 'duration':
+        return `parsePolicyDuration(${argument})`;
     }
     return fail(`function ${token.name}`);
   }

@@ -22,7 +22,10 @@ async function rulesTemplate() {
   const parts = ['{{/* Generated from config/rbac and config/istio-access (npm run generate). */}}\n'];
   for (const [name, file] of Object.entries(roles)) {
     const [, rules] = (await readFile(join(root, file), 'utf8')).split(/^rules:\n/m);
-    const lines = rules.trimEnd().split('\n').map((line) => line.replace(/^ {2}/, ''));
+    const lines = rules
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.replace(/^ {2}/, ''));
     if (lines.some((line) => /^\w/.test(line))) {
       throw new Error(`${file}: rules are expected to be the last key, indented by two spaces`);
     }

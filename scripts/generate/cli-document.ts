@@ -12,7 +12,9 @@ function cell(text: string): string {
 }
 
 function table(heads: readonly [string, string], rows: readonly (readonly [string, string])[]): string[] {
-  return rows.length === 0 ? [] : [`| ${heads[0]} | ${heads[1]} |`, '|---|---|', ...rows.map(([left, right]) => `| ${left} | ${right} |`), ''];
+  return rows.length === 0
+    ? []
+    : [`| ${heads[0]} | ${heads[1]} |`, '|---|---|', ...rows.map(([left, right]) => `| ${left} | ${right} |`), ''];
 }
 
 function code(text: string): string {
@@ -21,24 +23,47 @@ function code(text: string): string {
 
 function section(command: Command): string[] {
   return [
-    `## ${command.name}`, '',
+    `## ${command.name}`,
+    '',
     ...command.description.split('\n').flatMap((paragraph) => [paragraph.replaceAll('<', '&lt;'), '']),
-    '```', usageOf(PROGRAM, command), '```', '',
-    ...table(['argument', ''], (command.positionals ?? []).map((one) => [code(one.name), cell(`${one.description}${one.choices === undefined ? '' : ` One of ${one.choices.join(', ')}.`}`)])),
-    ...table(['flag', ''], flagsOf(command).map((flag) => [code(flagColumn(flag)), cell(flagText(flag))])),
-    ...table(['environment variable', ''], (command.environment ?? []).map((one) => [code(one.name), cell(one.description)])),
-    ...table(['exit code', ''], (command.exitCodes ?? []).map((one) => [String(one.code), cell(one.meaning)])),
+    '```',
+    usageOf(PROGRAM, command),
+    '```',
+    '',
+    ...table(
+      ['argument', ''],
+      (command.positionals ?? []).map((one) => [
+        code(one.name),
+        cell(`${one.description}${one.choices === undefined ? '' : ` One of ${one.choices.join(', ')}.`}`),
+      ]),
+    ),
+    ...table(
+      ['flag', ''],
+      flagsOf(command).map((flag) => [code(flagColumn(flag)), cell(flagText(flag))]),
+    ),
+    ...table(
+      ['environment variable', ''],
+      (command.environment ?? []).map((one) => [code(one.name), cell(one.description)]),
+    ),
+    ...table(
+      ['exit code', ''],
+      (command.exitCodes ?? []).map((one) => [String(one.code), cell(one.meaning)]),
+    ),
     ...(command.examples ?? []).flatMap((one) => [one.text, '', '```sh', `${PROGRAM} ${one.arguments}`, '```', '']),
   ];
 }
 
 const commands = cliCommands([controllerCommand]);
 const page = [
-  '# The CLI', '',
-  '<!-- Generated from the definitions of the commands by npm run generate. Do not edit. -->', '',
+  '# The CLI',
+  '',
+  '<!-- Generated from the definitions of the commands by npm run generate. Do not edit. -->',
+  '',
   `One program: \`npx sidecar-drain-operator\`, the container image, or \`kubectl sidecar-drain\` (as \`kubectl-sidecar_drain\` on the PATH). \`${PROGRAM} COMMAND --help\` prints the same as this page.`,
-  'How to use it in CI: [Check pull requests](../how-to/ci.md). What the findings mean: [Findings](findings.md). The JSON of lint: [schema](lint-output.schema.json).', '',
-  ...commands.map((command) => `- [${command.name}](#${command.name}): ${command.summary}`), '',
+  'How to use it in CI: [Check pull requests](../how-to/ci.md). What the findings mean: [Findings](findings.md). The JSON of lint: [schema](lint-output.schema.json).',
+  '',
+  ...commands.map((command) => `- [${command.name}](#${command.name}): ${command.summary}`),
+  '',
   ...commands.flatMap(section),
 ];
 process.stdout.write(JSON.stringify({ 'docs/reference/cli.md': `${page.join('\n').trimEnd()}\n` }));

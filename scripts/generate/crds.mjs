@@ -9,8 +9,12 @@ import { root } from './root.mjs';
 export async function crdTexts() {
   const names = (await readdir(join(root, 'crds'))).filter((name) => name.endsWith('.yaml'));
   const all = [...new Set([...names, NAMESPACED_POLICY_FILE])].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
-  return await Promise.all(all.map(async (name) =>
-    [name, name === NAMESPACED_POLICY_FILE ? await namespacedPolicyCrd() : await readFile(join(root, 'crds', name), 'utf8')]));
+  return await Promise.all(
+    all.map(async (name) => [
+      name,
+      name === NAMESPACED_POLICY_FILE ? await namespacedPolicyCrd() : await readFile(join(root, 'crds', name), 'utf8'),
+    ]),
+  );
 }
 
 /** The reference begins with the kind that everybody needs. */
@@ -45,7 +49,7 @@ export async function readKinds() {
 export const typeNames = {
   SidecarDrainPolicy: {
     '': 'SidecarDrainPolicy',
-    'spec': 'SidecarDrainPolicySpec',
+    spec: 'SidecarDrainPolicySpec',
     'spec.enforcement': 'Enforcement',
     'spec.match': 'PolicyMatch',
     'spec.match.namespaceSelector': 'PolicySelector',
@@ -76,7 +80,7 @@ export const typeNames = {
     'spec.bounds': 'PolicyBounds',
     'spec.bounds.modes[]': 'DrainMode',
     'spec.bounds.strategies[]': 'DrainStrategy',
-    'status': 'SidecarDrainPolicyStatus',
+    status: 'SidecarDrainPolicyStatus',
     'status.conditions[]': 'Condition',
     'status.conditions[].status': 'ConditionStatus',
     'status.workloads': 'PolicyWorkloadCounts',
@@ -89,20 +93,23 @@ export const typeNames = {
 
 typeNames.NamespacedSidecarDrainPolicy = {
   // Every name of the cluster's kind that is left: the types are the same ones.
-  ...Object.fromEntries(Object.entries(typeNames.SidecarDrainPolicy)
-    .filter(([path]) => !CLUSTER_ONLY.some((gone) => path === `spec.${gone}` || path.startsWith(`spec.${gone}.`)))),
+  ...Object.fromEntries(
+    Object.entries(typeNames.SidecarDrainPolicy).filter(
+      ([path]) => !CLUSTER_ONLY.some((gone) => path === `spec.${gone}` || path.startsWith(`spec.${gone}.`)),
+    ),
+  ),
   '': 'NamespacedSidecarDrainPolicy',
-  'spec': 'NamespacedSidecarDrainPolicySpec',
+  spec: 'NamespacedSidecarDrainPolicySpec',
   'spec.match': 'NamespacedPolicyMatch',
 };
 
 typeNames.DrainExemption = {
   '': 'DrainExemption',
-  'spec': 'DrainExemptionSpec',
+  spec: 'DrainExemptionSpec',
   'spec.selector': 'ExemptionSelector',
   'spec.selector.workloadSelector': 'PolicySelector',
   'spec.selector.workloadSelector.matchExpressions[]': 'PolicySelectorRequirement',
-  'status': 'DrainExemptionStatus',
+  status: 'DrainExemptionStatus',
   'status.conditions[]': 'ExemptionCondition',
   'status.conditions[].status': 'ConditionStatus',
 };

@@ -10,7 +10,10 @@ export const licences = {
     const { metafile } = await build({ ...bundleOptions, absWorkingDir: root, metafile: true, write: false });
     const packages = await bundledPackages(metafile, root);
     const rows = packages.map(({ name, version, licence }) => `| ${name} | ${version} | ${licence} |`);
-    return new Map([['docs/reference/licences.md', `# Licences
+    return new Map([
+      [
+        'docs/reference/licences.md',
+        `# Licences
 
 <!-- Generated from the bundle (npm run generate). -->
 
@@ -21,6 +24,8 @@ be compatible breaks the build.
 | package | version | licence |
 |---|---|---|
 ${rows.join('\n')}
-`]]);
+`,
+      ],
+    ]);
   },
 };

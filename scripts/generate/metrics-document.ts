@@ -6,25 +6,57 @@ import { Metrics } from '../../src/runtime/metrics.ts';
 const none = (): [] => [];
 const metrics = new Metrics({ processMetrics: false });
 const common = new Set(metrics.registry.getMetricsAsArray().map(({ name }) => name));
-new OperatorMetrics(metrics.registry, { workloads: none, reasons: none, slacks: none, held: none, rolling: () => 0, waiting: () => 0, paused: () => false });
+new OperatorMetrics(metrics.registry, {
+  workloads: none,
+  reasons: none,
+  slacks: none,
+  held: none,
+  rolling: () => 0,
+  waiting: () => 0,
+  paused: () => false,
+});
 new AdmissionMetrics(metrics.registry, () => true);
 
-interface Described { readonly name: string; readonly help: string; readonly type: string; readonly labelNames?: readonly string[] }
-
-function table(entries: readonly Described[]): string[] {
-  return ['| metric | type | labels | |', '|---|---|---|---|',
-    ...entries.map(({ name, help, type, labelNames = [] }) => `| \`${name}\` | ${type} | ${labelNames.map((label) => `\`${label}\``).join(', ')} | ${help.replaceAll('|', '\\|')} |`), ''];
+interface Described {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames?: readonly string[];
 }
 
-const all = (metrics.registry.getMetricsAsArray() as unknown as Described[]).filter(({ labelNames }) => labelNames !== null).sort((a, b) => (a.name < b.name ? -1 : 1));
+function table(entries: readonly Described[]): string[] {
+  return [
+    '| metric | type | labels | |',
+    '|---|---|---|---|',
+    ...entries.map(
+      ({ name, help, type, labelNames = [] }) =>
+        `| \`${name}\` | ${type} | ${labelNames.map((label) => `\`${label}\``).join(', ')} | ${help.replaceAll('|', '\\|')} |`,
+    ),
+    '',
+  ];
+}
+
+const all = (metrics.registry.getMetricsAsArray() as unknown as Described[])
+  .filter(({ labelNames }) => labelNames !== null)
+  .sort((a, b) => (a.name < b.name ? -1 : 1));
 const page = [
-  '# Metrics', '',
-  '<!-- Generated from the metrics that the program registers (npm run generate). Do not edit. -->', '',
+  '# Metrics',
+  '',
+  '<!-- Generated from the metrics that the program registers (npm run generate). Do not edit. -->',
+  '',
   'Served on `/metrics` (`--metrics-bind-address`, port 8080). Labels are bounded: policies, states, reasons of a closed list, kinds; never workloads, namespaces or pods.',
-  'Alerts: [monitoring/alerts.yaml](../../monitoring/alerts.yaml) with [runbooks](../runbooks/README.md). Dashboard for Grafana: [monitoring/dashboard.json](../../monitoring/dashboard.json).', '',
-  '## Of this product', '', ...table(all.filter(({ name }) => !common.has(name))),
-  '## Under the names of controller-runtime and client-go', '', 'Dashboards that know these show this operator too.', '', ...table(all.filter(({ name }) => common.has(name))),
-  'Beside them those of the process (`process_*`, `nodejs_*`).', '',
+  'Alerts: [monitoring/alerts.yaml](../../monitoring/alerts.yaml) with [runbooks](../runbooks/README.md). Dashboard for Grafana: [monitoring/dashboard.json](../../monitoring/dashboard.json).',
+  '',
+  '## Of this product',
+  '',
+  ...table(all.filter(({ name }) => !common.has(name))),
+  '## Under the names of controller-runtime and client-go',
+  '',
+  'Dashboards that know these show this operator too.',
+  '',
+  ...table(all.filter(({ name }) => common.has(name))),
+  'Beside them those of the process (`process_*`, `nodejs_*`).',
+  '',
 ].join('\n');
 
 process.stdout.write(JSON.stringify({ 'docs/reference/metrics.md': page }));

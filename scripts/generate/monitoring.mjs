@@ -12,19 +12,27 @@ const YAML = { lineWidth: 0 };
 function withRunbooks({ groups }) {
   return groups.map((group) => ({
     ...group,
-    rules: group.rules.map((rule) => ({ ...rule, annotations: { ...rule.annotations, runbook: `${RUNBOOKS}#${rule.alert.toLowerCase()}` } })),
+    rules: group.rules.map((rule) => ({
+      ...rule,
+      annotations: { ...rule.annotations, runbook: `${RUNBOOKS}#${rule.alert.toLowerCase()}` },
+    })),
   }));
 }
 
 export const monitoring = {
   name: 'monitoring',
   async outputs() {
-    const groups = stringify({ groups: withRunbooks(parse(await readFile(join(root, 'monitoring/alerts.yaml'), 'utf8'))) }, YAML);
+    const groups = stringify(
+      { groups: withRunbooks(parse(await readFile(join(root, 'monitoring/alerts.yaml'), 'utf8'))) },
+      YAML,
+    );
     const indented = groups.replace(/^(?=.)/gm, '  ');
     const head = 'Generated from monitoring/alerts.yaml (npm run generate).';
     const text = `${JSON.stringify(dashboard(), null, 2)}\n`;
     return new Map([
-      ['config/prometheus/rules.yaml', `# ${head}
+      [
+        'config/prometheus/rules.yaml',
+        `# ${head}
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -33,8 +41,11 @@ metadata:
   labels:
     app.kubernetes.io/name: sidecar-drain-operator
 spec:
-${indented}`],
-      ['charts/sidecar-drain-operator/templates/prometheus-rule.yaml', `{{/* ${head} */}}
+${indented}`,
+      ],
+      [
+        'charts/sidecar-drain-operator/templates/prometheus-rule.yaml',
+        `{{/* ${head} */}}
 {{- if .Values.metrics.prometheusRule.enabled }}
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
@@ -49,7 +60,8 @@ metadata:
     {{- end }}
 spec:
 ${indented.replace(/\{\{.*?\}\}/g, (expression) => `{{ ${JSON.stringify(expression).replaceAll('\\"', '"').replace(/^"|"$/g, '`')} }}`)}{{- end }}
-`],
+`,
+      ],
       ['monitoring/dashboard.json', text],
       ['charts/sidecar-drain-operator/files/dashboard.json', text],
     ]);

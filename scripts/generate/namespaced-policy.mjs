@@ -17,8 +17,11 @@ export async function namespacedPolicyCrd() {
   crd.metadata.name = 'namespacedsidecardrainpolicies.sidecardrain.io';
   crd.spec.scope = 'Namespaced';
   Object.assign(crd.spec.names, {
-    kind: 'NamespacedSidecarDrainPolicy', listKind: 'NamespacedSidecarDrainPolicyList',
-    plural: 'namespacedsidecardrainpolicies', singular: 'namespacedsidecardrainpolicy', shortNames: ['nsdp'],
+    kind: 'NamespacedSidecarDrainPolicy',
+    listKind: 'NamespacedSidecarDrainPolicyList',
+    plural: 'namespacedsidecardrainpolicies',
+    singular: 'namespacedsidecardrainpolicy',
+    shortNames: ['nsdp'],
   });
   for (const version of crd.spec.versions) {
     editSchema(version.schema.openAPIV3Schema);
@@ -28,23 +31,27 @@ export async function namespacedPolicyCrd() {
 
 function editSchema(schema) {
   const { spec, kind } = schema.properties;
-  schema.description = 'NamespacedSidecarDrainPolicy is a SidecarDrainPolicy for the owners of one namespace: it selects workloads of its own namespace '
-    + 'and no others. Where the cluster\'s policy that would govern a workload says tenants: Allow, and within its bounds, '
-    + 'it governs instead of that one.';
+  schema.description =
+    'NamespacedSidecarDrainPolicy is a SidecarDrainPolicy for the owners of one namespace: it selects workloads of its own namespace ' +
+    "and no others. Where the cluster's policy that would govern a workload says tenants: Allow, and within its bounds, " +
+    'it governs instead of that one.';
   kind.description = 'NamespacedSidecarDrainPolicy';
   for (const path of CLUSTER_ONLY) {
     remove(spec, path.split('.'));
   }
   const { match, priority } = spec.properties;
-  match.description = 'Which workloads of this namespace the policy is for. All that is given must hold; without it, every one. Never touched, whatever this says: '
-    + 'workloads that another controller owns, and workloads with the annotation sidecardrain.io/exempt or a DrainExemption.';
+  match.description =
+    'Which workloads of this namespace the policy is for. All that is given must hold; without it, every one. Never touched, whatever this says: ' +
+    'workloads that another controller owns, and workloads with the annotation sidecardrain.io/exempt or a DrainExemption.';
   match.default = {};
   spec.required = spec.required.filter((field) => field !== 'match');
-  match.properties.workloadSelector.description = 'Labels of the workload\'s pod template (spec.template.metadata.labels, not those of the Deployment itself). '
-    + 'Without it, or with {}, every workload of the namespace.';
-  priority.description = 'Where several Enforce policies of this namespace select one workload, the highest priority governs it, alone; the others report Overridden. '
-    + 'With equal priority, a policy with names beats one with workloadSelector, which beats one with neither; then the name decides. '
-    + 'From -1000 to 1000, default 0.';
+  match.properties.workloadSelector.description =
+    "Labels of the workload's pod template (spec.template.metadata.labels, not those of the Deployment itself). " +
+    'Without it, or with {}, every workload of the namespace.';
+  priority.description =
+    'Where several Enforce policies of this namespace select one workload, the highest priority governs it, alone; the others report Overridden. ' +
+    'With equal priority, a policy with names beats one with workloadSelector, which beats one with neither; then the name decides. ' +
+    'From -1000 to 1000, default 0.';
 }
 
 function remove(node, [key, ...rest], path = [key]) {

@@ -32,8 +32,11 @@ async function owned() {
     const version = spec.versions.find((one) => one.storage);
     const words = spec.names.kind.replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
     return {
-      name: metadata.name, kind: spec.names.kind, version: version.name,
-      displayName: words, description: version.schema.openAPIV3Schema.description.trim(),
+      name: metadata.name,
+      kind: spec.names.kind,
+      version: version.name,
+      displayName: words,
+      description: version.schema.openAPIV3Schema.description.trim(),
     };
   });
 }
@@ -64,13 +67,18 @@ async function serviceVersion(version) {
       minKubeVersion: '1.29.0',
       keywords: ['istio', 'envoy', 'sidecar', 'drain', 'graceful shutdown'],
       provider: { name: NAME },
-      installModes: ['OwnNamespace', 'SingleNamespace', 'MultiNamespace', 'AllNamespaces'].map((type) => ({ type, supported: type === 'AllNamespaces' })),
+      installModes: ['OwnNamespace', 'SingleNamespace', 'MultiNamespace', 'AllNamespaces'].map((type) => ({
+        type,
+        supported: type === 'AllNamespaces',
+      })),
       customresourcedefinitions: { owned: await owned() },
       install: {
         strategy: 'deployment',
         spec: {
           clusterPermissions: [{ serviceAccountName: account, rules: (await read('config/rbac/role.yaml')).rules }],
-          permissions: [{ serviceAccountName: account, rules: (await read('config/rbac/operator_namespace_role.yaml')).rules }],
+          permissions: [
+            { serviceAccountName: account, rules: (await read('config/rbac/operator_namespace_role.yaml')).rules },
+          ],
           deployments: [{ name: deployment.metadata.name, label: deployment.metadata.labels, spec }],
         },
       },
@@ -95,7 +103,12 @@ export const olm = {
     const all = new Map([
       [`bundle/manifests/${NAME}.clusterserviceversion.yaml`, head + stringify(await serviceVersion(version), YAML)],
       ['bundle/metadata/annotations.yaml', head + stringify({ annotations: LABELS }, YAML)],
-      ['bundle/Dockerfile', `${head}# docker build -f bundle/Dockerfile bundle\nFROM scratch\n${Object.entries(LABELS).map(([key, value]) => `LABEL ${key}=${value}`).join('\n')}\nCOPY manifests /manifests/\nCOPY metadata /metadata/\n`],
+      [
+        'bundle/Dockerfile',
+        `${head}# docker build -f bundle/Dockerfile bundle\nFROM scratch\n${Object.entries(LABELS)
+          .map(([key, value]) => `LABEL ${key}=${value}`)
+          .join('\n')}\nCOPY manifests /manifests/\nCOPY metadata /metadata/\n`,
+      ],
     ]);
     for (const [name, text] of await crdTexts()) {
       all.set(`bundle/manifests/${name}`, text);

@@ -6,7 +6,16 @@ import { explainCommand } from '../../src/cli/explain/index.ts';
 import { runCli } from '../../src/cli/run.ts';
 
 const EXAMPLES = 'docs/examples/termination';
-const MESH = ['--assume', 'injected=true', '--istio-version', '1.30.3', '--proxy-image', 'with-shell', '--namespace-labels', 'istio-injection=enabled'];
+const MESH = [
+  '--assume',
+  'injected=true',
+  '--istio-version',
+  '1.30.3',
+  '--proxy-image',
+  'with-shell',
+  '--namespace-labels',
+  'istio-injection=enabled',
+];
 
 /** What is drawn: the manifest, and what is stated beside it. The page shows the same commands. */
 const PICTURES: Readonly<Record<string, readonly string[]>> = {
@@ -24,21 +33,28 @@ const PICTURES: Readonly<Record<string, readonly string[]>> = {
   'with-policy': ['--policy', `${EXAMPLES}/policy.yaml`],
 };
 const MANIFESTS: Readonly<Record<string, string>> = {
-  'exit-on-zero-idle': 'exit-on-zero', 'native-cut': 'native-default', 'with-policy': 'classic-default',
+  'exit-on-zero-idle': 'exit-on-zero',
+  'native-cut': 'native-default',
+  'with-policy': 'classic-default',
 };
 
 async function draw(name: string, flags: readonly string[]): Promise<string> {
   const printed: string[] = [];
   const complaints: string[] = [];
-  const into = (list: string[]): Writable => new Writable({
-    write(chunk: Buffer, _, done) {
-      list.push(chunk.toString());
-      done();
-    },
-  });
+  const into = (list: string[]): Writable =>
+    new Writable({
+      write(chunk: Buffer, _, done) {
+        list.push(chunk.toString());
+        done();
+      },
+    });
   const io: Io = { stdin: Readable.from([]), stdout: into(printed), stderr: into(complaints), env: {} };
   const manifest = `${EXAMPLES}/${MANIFESTS[name] ?? name}.yaml`;
-  const code = await runCli(['explain', 'deployment/checkout', '-f', manifest, ...flags, ...MESH, '-o', 'svg'], { program: 'sidecar-drain', commands: [explainCommand], io });
+  const code = await runCli(['explain', 'deployment/checkout', '-f', manifest, ...flags, ...MESH, '-o', 'svg'], {
+    program: 'sidecar-drain',
+    commands: [explainCommand],
+    io,
+  });
   if (code !== 0 || complaints.length > 0) {
     throw new Error(`explain of ${manifest} ended with ${code}: ${complaints.join('')}`);
   }
@@ -64,12 +80,23 @@ function findingsPage(): string {
     '',
     '| code | severity | what is the matter |',
     '| --- | --- | --- |',
-    ...reasons.map(([code, reason]) => `| [\`${code}\`](#${code.toLowerCase()}) | ${reason.severity} | ${cell(reason.sentence)} |`),
+    ...reasons.map(
+      ([code, reason]) => `| [\`${code}\`](#${code.toLowerCase()}) | ${reason.severity} | ${cell(reason.sentence)} |`,
+    ),
   ];
   for (const severity of ['error', 'warning', 'info'] as const) {
     lines.push('', `## ${TITLES[severity]}`, '', MEANINGS[severity]);
     for (const [code, reason] of reasons.filter(([, candidate]) => candidate.severity === severity)) {
-      lines.push('', `### ${code}`, '', reason.sentence, '', `**What to do.** ${reason.action}`, '', `**Known from.** ${sourceWords(reason.source)}`);
+      lines.push(
+        '',
+        `### ${code}`,
+        '',
+        reason.sentence,
+        '',
+        `**What to do.** ${reason.action}`,
+        '',
+        `**Known from.** ${sourceWords(reason.source)}`,
+      );
     }
   }
   return `${lines.join('\n')}\n`;

@@ -5,8 +5,10 @@ import { promisify } from 'node:util';
 import { root } from './root.mjs';
 
 export async function printedBy(script) {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'scripts', 'run-ts.mjs'), join(root, script)], {
-    cwd: root, maxBuffer: 64 * 1024 * 1024,
-  });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(root, 'scripts', 'run-ts.mjs'), join(root, script)],
+    { cwd: root, maxBuffer: 64 * 1024 * 1024 },
+  );
   return JSON.parse(stdout);
 }

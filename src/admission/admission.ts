@@ -64,21 +64,47 @@ export class Admission {
     this.clock = options.clock ?? systemClock;
     this.logger = options.logger ?? silentLogger;
     const { logger, clock } = this;
-    this.certificates = options.certificateFolder === undefined
-      ? new SelfManagedCertificates({ authority: authorityOf(options.instance), hosts: hostsOf(service, url), lifetimeMs: options.certificateLifetimeMs, logger, clock })
-      : new CertificateFiles(options.certificateFolder, { logger, clock });
-    const metrics = new AdmissionMetrics(options.registry, (kind) => kind === 'Pod' || sources.kinds().some((known) => known.kind === kind));
+    this.certificates =
+      options.certificateFolder === undefined
+        ? new SelfManagedCertificates({
+            authority: authorityOf(options.instance),
+            hosts: hostsOf(service, url),
+            lifetimeMs: options.certificateLifetimeMs,
+            logger,
+            clock,
+          })
+        : new CertificateFiles(options.certificateFolder, { logger, clock });
+    const metrics = new AdmissionMetrics(
+      options.registry,
+      (kind) => kind === 'Pod' || sources.kinds().some((known) => known.kind === kind),
+    );
     this.server = new AdmissionServer({
-      address: options.address, handler: options.handler, isReady: sources.isSynced, logger, clock,
-      observe: (kind, outcome, seconds) => { metrics.answered(kind, outcome, seconds); },
+      address: options.address,
+      handler: options.handler,
+      isReady: sources.isSynced,
+      logger,
+      clock,
+      observe: (kind, outcome, seconds) => {
+        metrics.answered(kind, outcome, seconds);
+      },
     });
-    const clientConfig: WebhookClientConfig = url === undefined
-      ? { service: { namespace: service.namespace, name: service.name, path: MUTATE_PATH, port: service.port } }
-      : { url: new URL(MUTATE_PATH, url).href };
+    const clientConfig: WebhookClientConfig =
+      url === undefined
+        ? { service: { namespace: service.namespace, name: service.name, path: MUTATE_PATH, port: service.port } }
+        : { url: new URL(MUTATE_PATH, url).href };
     this.configuration = new WebhookConfiguration({
-      client, trust: this.certificates, isLeading: sources.isLeading, logger, clock,
-      webhooks: () => webhooksFor(needsOf(sources.policies()), sources.kinds(), sources.excludedNamespaces(), clientConfig),
-      onState: (state) => { this.changeState(() => { this.configured = state; }); },
+      client,
+      trust: this.certificates,
+      isLeading: sources.isLeading,
+      logger,
+      clock,
+      webhooks: () =>
+        webhooksFor(needsOf(sources.policies()), sources.kinds(), sources.excludedNamespaces(), clientConfig),
+      onState: (state) => {
+        this.changeState(() => {
+          this.configured = state;
+        });
+      },
     });
   }
 
@@ -99,18 +125,29 @@ export class Admission {
    * configuration is missing nobody calls, and to wait for it would only keep the operator from its other work.
    */
   notReadyBecause(): string | undefined {
-    return this.trusted || this.configured?.kept === false ? undefined : 'the certificate of the admission webhook is not trusted yet';
+    return this.trusted || this.configured?.kept === false
+      ? undefined
+      : 'the certificate of the admission webhook is not trusted yet';
   }
 
   /** Listens. Rejects with BindError, or where the certificate cannot be read. */
   async start(): Promise<void> {
     await this.server.start(await this.certificates.first());
     this.configuration.start();
-    this.running = this.certificates.run({
-      use: (certificate: ServingCertificate) => { this.server.use(certificate); },
-      publish: () => this.configuration.look(),
-      onTrusted: () => { this.changeState(() => { this.trusted = true; }); },
-    }, this.abort.signal);
+    this.running = this.certificates.run(
+      {
+        use: (certificate: ServingCertificate) => {
+          this.server.use(certificate);
+        },
+        publish: () => this.configuration.look(),
+        onTrusted: () => {
+          this.changeState(() => {
+            this.trusted = true;
+          });
+        },
+      },
+      this.abort.signal,
+    );
   }
 
   /** Policies, leadership or the mesh have changed. */

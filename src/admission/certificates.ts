@@ -39,7 +39,10 @@ export class CertificateFiles implements Certificates {
   private content: FileContent | undefined;
   private said = '';
 
-  constructor(private readonly folder: string, options: { readonly logger?: Logger; readonly clock?: Clock } = {}) {
+  constructor(
+    private readonly folder: string,
+    options: { readonly logger?: Logger; readonly clock?: Clock } = {},
+  ) {
     this.logger = options.logger ?? silentLogger;
     this.clock = options.clock ?? systemClock;
   }
@@ -68,7 +71,10 @@ export class CertificateFiles implements Certificates {
     return { annotation: '', caBundle: injected && caBundle !== '' ? caBundle : own === '' ? caBundle : own };
   }
 
-  private async reload(use: (certificate: ServingCertificate) => void, publish: () => Promise<ConfigurationState>): Promise<void> {
+  private async reload(
+    use: (certificate: ServingCertificate) => void,
+    publish: () => Promise<ConfigurationState>,
+  ): Promise<void> {
     try {
       const found = await this.read();
       this.said = '';
@@ -87,7 +93,10 @@ export class CertificateFiles implements Certificates {
       const because = oneLine(errorText(error));
       if (because !== this.said) {
         this.said = because;
-        this.logger.warn('the certificate cannot be loaded; the one before is still served', { folder: this.folder, reason: because });
+        this.logger.warn('the certificate cannot be loaded; the one before is still served', {
+          folder: this.folder,
+          reason: because,
+        });
       }
     }
   }
@@ -176,7 +185,9 @@ export class SelfManagedCertificates implements Certificates {
       this.current = this.next;
       this.next = undefined;
       use(this.current);
-      this.logger.info('the certificate of the admission server was renewed', { goodUntil: new Date(this.current.notAfter).toISOString() });
+      this.logger.info('the certificate of the admission server was renewed', {
+        goodUntil: new Date(this.current.notAfter).toISOString(),
+      });
       await publish();
     }
   }

@@ -2,7 +2,19 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KubernetesObject } from '../api/kubernetes.ts';
 import { FIELD_MANAGER } from '../api/names.ts';
 import {
-  defineResource, errorText, isApiError, oneLine, Reflector, silentLogger, sleep, systemClock, type CallOptions, type Clock, type KubeClient, type Logger, type TimerHandle,
+  defineResource,
+  errorText,
+  isApiError,
+  oneLine,
+  Reflector,
+  silentLogger,
+  sleep,
+  systemClock,
+  type CallOptions,
+  type Clock,
+  type KubeClient,
+  type Logger,
+  type TimerHandle,
 } from '../kube/index.ts';
 import type { Webhook } from './webhooks.ts';
 
@@ -17,7 +29,11 @@ export const CA_ANNOTATION = 'sidecardrain.io/admission-ca';
 const CA_INJECTOR_ANNOTATION = /^cert-manager\.io\/inject-/;
 
 const configurations = defineResource({
-  group: 'admissionregistration.k8s.io', version: 'v1', plural: 'mutatingwebhookconfigurations', kind: 'MutatingWebhookConfiguration', namespaced: false,
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  plural: 'mutatingwebhookconfigurations',
+  kind: 'MutatingWebhookConfiguration',
+  namespaced: false,
 });
 
 /** Policies come in groups; the bundle of a replica comes with its start. */
@@ -88,10 +104,16 @@ export class WebhookConfiguration {
   constructor(private readonly options: WebhookConfigurationOptions) {
     this.logger = options.logger ?? silentLogger;
     this.clock = options.clock ?? systemClock;
-    const changed = (): void => { this.changed(); };
+    const changed = (): void => {
+      this.changed();
+    };
     this.watch = new Reflector<LiveConfiguration, LiveConfiguration>({
-      client: options.client, resource: configurations, fieldSelector: `metadata.name=${WEBHOOK_CONFIGURATION}`, logger: this.logger,
-      project: contentOf, equal: isDeepStrictEqual,
+      client: options.client,
+      resource: configurations,
+      fieldSelector: `metadata.name=${WEBHOOK_CONFIGURATION}`,
+      logger: this.logger,
+      project: contentOf,
+      equal: isDeepStrictEqual,
       handlers: { onAdd: changed, onUpdate: changed, onDelete: changed },
     });
   }
@@ -145,7 +167,9 @@ export class WebhookConfiguration {
       return;
     }
     this.clock.clearTimeout(this.timer);
-    this.timer = this.clock.setTimeout(() => { void this.look(); }, milliseconds);
+    this.timer = this.clock.setTimeout(() => {
+      void this.look();
+    }, milliseconds);
   }
 
   private async keep(call: CallOptions = { retry: 'idempotent' }): Promise<ConfigurationState> {
@@ -153,18 +177,33 @@ export class WebhookConfiguration {
     const { signal } = this.abort;
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const live = await client.find<LiveConfiguration>(configurations, { name: WEBHOOK_CONFIGURATION }, { ...call, signal });
+        const live = await client.find<LiveConfiguration>(
+          configurations,
+          { name: WEBHOOK_CONFIGURATION },
+          { ...call, signal },
+        );
         if (live === undefined) {
-          return { kept: false, because: `the MutatingWebhookConfiguration ${WEBHOOK_CONFIGURATION} is not there: apply config/webhook, or install the chart with admission on` };
+          return {
+            kept: false,
+            because: `the MutatingWebhookConfiguration ${WEBHOOK_CONFIGURATION} is not there: apply config/webhook, or install the chart with admission on`,
+          };
         }
         const patch = this.patchFor(live);
         if (patch === undefined) {
           return { kept: true };
         }
         try {
-          await client.mergePatch(configurations, { name: WEBHOOK_CONFIGURATION }, patch, { ...call, fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'never', signal });
+          await client.mergePatch(configurations, { name: WEBHOOK_CONFIGURATION }, patch, {
+            ...call,
+            fieldManager: FIELD_MANAGER,
+            metadataOnly: true,
+            retry: 'never',
+            signal,
+          });
           this.writes.push(this.clock.monotonic());
-          this.logger.info('the webhook configuration was written', { webhooks: (patch.webhooks as unknown[] | undefined)?.length });
+          this.logger.info('the webhook configuration was written', {
+            webhooks: (patch.webhooks as unknown[] | undefined)?.length,
+          });
           return { kept: true };
         } catch (error) {
           if (!(isApiError(error) && error.isConflict)) {
@@ -188,7 +227,7 @@ export class WebhookConfiguration {
     }
     const present = presentTrust(live);
     const wanted = trust.wanted(present);
-    const base = isLeading() ? this.options.webhooks() : live.webhooks ?? [];
+    const base = isLeading() ? this.options.webhooks() : (live.webhooks ?? []);
     const webhooks = base.map((webhook) => withBundle(webhook as Record<string, unknown>, wanted.caBundle));
     const annotates = wanted.annotation !== present.annotation;
     const lists = !isDeepStrictEqual(webhooks, live.webhooks ?? []);
@@ -221,7 +260,11 @@ function presentTrust({ metadata, webhooks = [] }: LiveConfiguration): PresentTr
 }
 
 function withBundle(webhook: Record<string, unknown>, bundle: string): Record<string, unknown> {
-  const clientConfig = { ...(webhook.clientConfig ?? {}) as Record<string, unknown> };
+  const clientConfig = { ...((webhook.clientConfig ?? {}) as Record<string, unknown>) };
   Reflect.deleteProperty(clientConfig, 'caBundle');
-  return { ...webhook, clientConfig: bundle === '' ? clientConfig : { ...clientConfig, caBundle: Buffer.from(bundle, 'utf8').toString('base64') } };
+  return {
+    ...webhook,
+    clientConfig:
+      bundle === '' ? clientConfig : { ...clientConfig, caBundle: Buffer.from(bundle, 'utf8').toString('base64') },
+  };
 }

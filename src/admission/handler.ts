@@ -40,27 +40,40 @@ export function createAdmissionHandler(options: AdmissionHandlerOptions): Admiss
   };
 }
 
-function workloadAnswer({ kind: { group, version, kind }, object, oldObject, namespace }: AdmissionRequest, { picture: look, now }: AdmissionHandlerOptions): AdmissionAnswer {
+function workloadAnswer(
+  { kind: { group, version, kind }, object, oldObject, namespace }: AdmissionRequest,
+  { picture: look, now }: AdmissionHandlerOptions,
+): AdmissionAnswer {
   const picture = look();
   const adapter = picture.adapterOf(kind, group === '' ? version : `${group}/${version}`);
   if (adapter === undefined || object === undefined) {
     return {};
   }
-  return answerOf(admitWorkload({
-    adapter, object, namespace, ...(oldObject === undefined ? {} : { oldObject }),
-    at: new Date(now()).toISOString(),
-    facts: (workload) => picture.factsFor(workload),
-  }));
+  return answerOf(
+    admitWorkload({
+      adapter,
+      object,
+      namespace,
+      ...(oldObject === undefined ? {} : { oldObject }),
+      at: new Date(now()).toISOString(),
+      facts: (workload) => picture.factsFor(workload),
+    }),
+  );
 }
 
-async function podAnswer({ object, operation, namespace }: AdmissionRequest, { picture: look }: AdmissionHandlerOptions): Promise<AdmissionAnswer> {
+async function podAnswer(
+  { object, operation, namespace }: AdmissionRequest,
+  { picture: look }: AdmissionHandlerOptions,
+): Promise<AdmissionAnswer> {
   const picture = look();
   const owner = object?.metadata === undefined ? undefined : ownerOfPod(object.metadata, namespace);
   if (operation !== 'CREATE' || object === undefined || owner === undefined || !picture.deliversToPods()) {
     return {};
   }
   const workload = await awaited(() => picture.workload(owner));
-  return workload === undefined ? {} : answerOf(admitPod({ pod: object, workload, facts: (each) => picture.factsFor(each) }));
+  return workload === undefined
+    ? {}
+    : answerOf(admitPod({ pod: object, workload, facts: (each) => picture.factsFor(each) }));
 }
 
 async function awaited<T>(look: () => T | undefined): Promise<T | undefined> {

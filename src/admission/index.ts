@@ -11,7 +11,13 @@ export { Admission } from './admission.ts';
 export type { AdmissionOptions, AdmissionSources, AdmissionState } from './admission.ts';
 export { CA_ANNOTATION, WEBHOOK_CONFIGURATION } from './configuration.ts';
 export type {
-  AdmissionAnswer, AdmissionHandler, AdmissionOperation, AdmissionRequest, AdmissionUser, GroupVersionKind, GroupVersionResource,
+  AdmissionAnswer,
+  AdmissionHandler,
+  AdmissionOperation,
+  AdmissionRequest,
+  AdmissionUser,
+  GroupVersionKind,
+  GroupVersionResource,
 } from './review.ts';
 export { createAdmissionHandler } from './handler.ts';
 export type { AdmissionPicture } from './handler.ts';

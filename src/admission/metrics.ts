@@ -14,13 +14,23 @@ export class AdmissionMetrics {
   private readonly requests: Counter;
   private readonly seconds: Histogram;
 
-  constructor(registry: Registry, private readonly isKnownKind: (kind: string) => boolean) {
+  constructor(
+    registry: Registry,
+    private readonly isKnownKind: (kind: string) => boolean,
+  ) {
     const registers = [registry];
     this.requests = new Counter({
-      name: 'sidecar_drain_admission_requests_total', help: 'Admission requests, by kind of object and what became of them.', labelNames: ['kind', 'outcome'], registers,
+      name: 'sidecar_drain_admission_requests_total',
+      help: 'Admission requests, by kind of object and what became of them.',
+      labelNames: ['kind', 'outcome'],
+      registers,
     });
     this.seconds = new Histogram({
-      name: 'sidecar_drain_admission_duration_seconds', help: 'From the whole request being read to its answer being ready.', labelNames: ['kind'], buckets: BUCKETS, registers,
+      name: 'sidecar_drain_admission_duration_seconds',
+      help: 'From the whole request being read to its answer being ready.',
+      labelNames: ['kind'],
+      buckets: BUCKETS,
+      registers,
     });
   }
 

@@ -30,14 +30,20 @@ function applyOne(root: Record<string, unknown>, operation: JsonPatchOperation):
     if (typeof child !== 'object' || child === null) {
       return 'its parent is not there';
     }
-    const copy = (Array.isArray(child) ? [...child as unknown[]] : { ...child }) as Record<string, unknown>;
+    const copy = (Array.isArray(child) ? [...(child as unknown[])] : { ...child }) as Record<string, unknown>;
     parent[key] = copy;
     parent = copy;
   }
-  return Array.isArray(parent) ? applyToArray(parent as unknown[], last, operation) : applyToRecord(parent, last, operation);
+  return Array.isArray(parent)
+    ? applyToArray(parent as unknown[], last, operation)
+    : applyToRecord(parent, last, operation);
 }
 
-function applyToRecord(record: Record<string, unknown>, key: string, operation: JsonPatchOperation): string | undefined {
+function applyToRecord(
+  record: Record<string, unknown>,
+  key: string,
+  operation: JsonPatchOperation,
+): string | undefined {
   if (operation.op !== 'add' && !Object.hasOwn(record, key)) {
     return 'there is nothing at this path';
   }
@@ -55,7 +61,8 @@ function applyToRecord(record: Record<string, unknown>, key: string, operation: 
 }
 
 function applyToArray(parent: unknown[], key: string, operation: JsonPatchOperation): string | undefined {
-  const index = key === '-' && operation.op === 'add' ? parent.length : /^(0|[1-9]\d*)$/.test(key) ? Number(key) : Number.NaN;
+  const index =
+    key === '-' && operation.op === 'add' ? parent.length : /^(0|[1-9]\d*)$/.test(key) ? Number(key) : Number.NaN;
   if (!(index < parent.length || (operation.op === 'add' && index === parent.length))) {
     return 'there is nothing at this path';
   }

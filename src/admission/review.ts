@@ -52,7 +52,8 @@ export interface AdmissionAnswer {
 /** A pod may have to wait a moment until its workload is known. */
 export type AdmissionHandler = (request: AdmissionRequest) => AdmissionAnswer | Promise<AdmissionAnswer>;
 
-export type ReadReview = { readonly ok: true; readonly request: AdmissionRequest } | { readonly ok: false; readonly because: string };
+export type ReadReview =
+  { readonly ok: true; readonly request: AdmissionRequest } | { readonly ok: false; readonly because: string };
 
 /** Reads what the API server sent. Only what could not even be answered is refused: no JSON, no v1 review, no uid. */
 export function readReview(text: string): ReadReview {
@@ -76,7 +77,11 @@ export function readReview(text: string): ReadReview {
     request: {
       uid: request.uid,
       kind: { group: textOf(kind.group), version: textOf(kind.version), kind: textOf(kind.kind) },
-      resource: { group: textOf(resource.group), version: textOf(resource.version), resource: textOf(resource.resource) },
+      resource: {
+        group: textOf(resource.group),
+        version: textOf(resource.version),
+        resource: textOf(resource.resource),
+      },
       operation: textOf(request.operation) as AdmissionOperation,
       namespace: textOf(request.namespace),
       name: textOf(request.name),
@@ -96,7 +101,9 @@ export function writeReview(uid: string, { patch = [], warnings = [] }: Admissio
     response: {
       uid,
       allowed: true,
-      ...(patch.length === 0 ? {} : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') }),
+      ...(patch.length === 0
+        ? {}
+        : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') }),
       ...(warnings.length === 0 ? {} : { warnings }),
     },
   });

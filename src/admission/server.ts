@@ -4,7 +4,13 @@ import { silentLogger, systemClock, type Clock, type Logger } from '../kube/inde
 import { bindError, BindError, parseAddress } from '../runtime/index.ts';
 import type { AdmissionOutcome } from './metrics.ts';
 import { patchProblem } from './patch.ts';
-import { readReview, writeReview, type AdmissionAnswer, type AdmissionHandler, type AdmissionRequest } from './review.ts';
+import {
+  readReview,
+  writeReview,
+  type AdmissionAnswer,
+  type AdmissionHandler,
+  type AdmissionRequest,
+} from './review.ts';
 
 export interface ServingCertificate {
   /** PEM, with whatever stands between it and the authority. */
@@ -62,23 +68,36 @@ export class AdmissionServer {
     if (target === undefined) {
       throw new BindError(`${flag} "${address}" is nowhere, and --admission is on. Write :9443 or 127.0.0.1:9443.`);
     }
-    const server = createServer({
-      ...certificate, minVersion: 'TLSv1.2', requestTimeout: REQUEST_DEADLINE_MS, headersTimeout: REQUEST_DEADLINE_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: 1_000,
-    }, (request, response) => {
-      this.serve(request, response).catch((error: unknown) => {
-        this.logger.debug('an admission request broke off', { error });
-        response.destroy();
-      });
-    });
+    const server = createServer(
+      {
+        ...certificate,
+        minVersion: 'TLSv1.2',
+        requestTimeout: REQUEST_DEADLINE_MS,
+        headersTimeout: REQUEST_DEADLINE_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        connectionsCheckingInterval: 1_000,
+      },
+      (request, response) => {
+        this.serve(request, response).catch((error: unknown) => {
+          this.logger.debug('an admission request broke off', { error });
+          response.destroy();
+        });
+      },
+    );
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => { reject(bindError(error, { address, flag })); });
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(bindError(error, { address, flag }));
+      });
       server.listen({ port: target.port, ...(target.host === undefined ? {} : { host: target.host }) }, resolve);
     });
     server.removeAllListeners('error');
-    server.on('error', (error) => { this.logger.error('the admission server failed', { error }); });
+    server.on('error', (error) => {
+      this.logger.error('the admission server failed', { error });
+    });
     // Port scanners and clients that do not trust us: theirs to know, unless somebody looks for the reason.
-    server.on('tlsClientError', (error) => { this.logger.debug('a TLS handshake with the admission server failed', { error }); });
+    server.on('tlsClientError', (error) => {
+      this.logger.debug('a TLS handshake with the admission server failed', { error });
+    });
     this.server = server;
     this.logger.info('serving', { address, port: this.port, endpoints: MUTATE_PATH });
   }
@@ -100,9 +119,13 @@ export class AdmissionServer {
     }
     this.server = undefined;
     await new Promise<void>((resolve) => {
-      server.close(() => { resolve(); });
+      server.close(() => {
+        resolve();
+      });
       server.closeIdleConnections();
-      setTimeout(() => { server.closeAllConnections(); }, 1_000).unref();
+      setTimeout(() => {
+        server.closeAllConnections();
+      }, 1_000).unref();
     });
   }
 
@@ -164,7 +187,11 @@ export class AdmissionServer {
     }
     this.loggedAt = now;
     this.logger.error(message, {
-      ...fields, kind: request.kind.kind, namespace: request.namespace, name: request.name, operation: request.operation,
+      ...fields,
+      kind: request.kind.kind,
+      namespace: request.namespace,
+      name: request.name,
+      operation: request.operation,
       note: `said at most once in ${LOG_EVERY_MS / 1000} s; sidecar_drain_admission_requests_total{outcome="failed"} counts them all`,
     });
   }
@@ -197,7 +224,10 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
 }
 
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {
-  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff' });
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    'x-content-type-options': 'nosniff',
+  });
   response.end(body);
 }
-

@@ -19,7 +19,14 @@ export interface WebhookKind {
 }
 
 export type WebhookClientConfig =
-  | { readonly service: { readonly namespace: string; readonly name: string; readonly path: string; readonly port: number } }
+  | {
+      readonly service: {
+        readonly namespace: string;
+        readonly name: string;
+        readonly path: string;
+        readonly port: number;
+      };
+    }
   | { readonly url: string };
 
 export interface WebhookRule {
@@ -59,7 +66,10 @@ const MATCH_CONDITIONS = {
     // Annotations and labels of the workload itself, and whatever its controller notes there, decide nothing.
     { name: 'spec-changes', expression: "request.operation != 'UPDATE' || object.spec != oldObject.spec" },
     // What the operator itself writes or gives back is decided already.
-    { name: 'not-written-by-us', expression: `!has(request.options) || !has(request.options.fieldManager) || request.options.fieldManager != '${FIELD_MANAGER}'` },
+    {
+      name: 'not-written-by-us',
+      expression: `!has(request.options) || !has(request.options.fieldManager) || request.options.fieldManager != '${FIELD_MANAGER}'`,
+    },
   ],
   pods: [
     // Istio's injector leaves these alone, so there is no proxy to drain.
@@ -71,21 +81,43 @@ const MATCH_CONDITIONS = {
  * The webhooks that the policies need: none where no policy needs any. Where selectors overlap, an object is asked about
  * more than once; the second answer finds nothing left to do.
  */
-export function webhooksFor(needs: Iterable<WebhookNeed>, kinds: readonly WebhookKind[], excluded: readonly string[], clientConfig: WebhookClientConfig): Webhook[] {
+export function webhooksFor(
+  needs: Iterable<WebhookNeed>,
+  kinds: readonly WebhookKind[],
+  excluded: readonly string[],
+  clientConfig: WebhookClientConfig,
+): Webhook[] {
   const all = [...needs];
   const workloads = all.filter((need) => need.delivery === 'PodTemplate');
   const pods = all.filter((need) => need.delivery === 'Admission').map((need) => ({ ...need, kinds: [] }));
   const entry = (family: keyof typeof MATCH_CONDITIONS, { key, expressions, kinds: named }: Group): Webhook[] => {
     const rules = family === 'pods' ? [POD_RULE] : rulesFor(kinds.filter((kind) => named.has(kind.kind)));
-    return rules.length === 0 ? [] : [{
-      name: `${family}-${digest(key)}.${NAME_SUFFIX}`,
-      clientConfig, rules,
-      failurePolicy: 'Ignore', matchPolicy: 'Equivalent', sideEffects: 'None', reinvocationPolicy: 'IfNeeded',
-      timeoutSeconds: TIMEOUT_SECONDS, admissionReviewVersions: ['v1'],
-      namespaceSelector: { matchExpressions: [...expressions, { key: NAMESPACE_NAME_LABEL, operator: 'NotIn', values: [...new Set(excluded)].sort() }] },
-      objectSelector: family === 'pods' ? { matchExpressions: [{ key: INJECT_KEY, operator: 'NotIn', values: ['false'] }] } : {},
-      matchConditions: MATCH_CONDITIONS[family],
-    }];
+    return rules.length === 0
+      ? []
+      : [
+          {
+            name: `${family}-${digest(key)}.${NAME_SUFFIX}`,
+            clientConfig,
+            rules,
+            failurePolicy: 'Ignore',
+            matchPolicy: 'Equivalent',
+            sideEffects: 'None',
+            reinvocationPolicy: 'IfNeeded',
+            timeoutSeconds: TIMEOUT_SECONDS,
+            admissionReviewVersions: ['v1'],
+            namespaceSelector: {
+              matchExpressions: [
+                ...expressions,
+                { key: NAMESPACE_NAME_LABEL, operator: 'NotIn', values: [...new Set(excluded)].sort() },
+              ],
+            },
+            objectSelector:
+              family === 'pods'
+                ? { matchExpressions: [{ key: INJECT_KEY, operator: 'NotIn', values: ['false'] }] }
+                : {},
+            matchConditions: MATCH_CONDITIONS[family],
+          },
+        ];
   };
   return [
     ...grouped(pods).flatMap((group) => entry('pods', group)),
@@ -93,17 +125,31 @@ export function webhooksFor(needs: Iterable<WebhookNeed>, kinds: readonly Webhoo
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-const POD_RULE: WebhookRule = { operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], scope: 'Namespaced' };
+const POD_RULE: WebhookRule = {
+  operations: ['CREATE'],
+  apiGroups: [''],
+  apiVersions: ['v1'],
+  resources: ['pods'],
+  scope: 'Namespaced',
+};
 
 function rulesFor(kinds: readonly WebhookKind[]): WebhookRule[] {
   const byVersion = new Map<string, string[]>();
   for (const { apiVersion, plural } of kinds) {
-    byVersion.set(apiVersion, [...byVersion.get(apiVersion) ?? [], plural]);
+    byVersion.set(apiVersion, [...(byVersion.get(apiVersion) ?? []), plural]);
   }
-  return [...byVersion].sort(([a], [b]) => (a < b ? -1 : 1)).map(([apiVersion, plurals]) => {
-    const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
-    return { operations: ['CREATE', 'UPDATE'], apiGroups: [group], apiVersions: [version], resources: [...new Set(plurals)].sort(), scope: 'Namespaced' };
-  });
+  return [...byVersion]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([apiVersion, plurals]) => {
+      const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+      return {
+        operations: ['CREATE', 'UPDATE'],
+        apiGroups: [group],
+        apiVersions: [version],
+        resources: [...new Set(plurals)].sort(),
+        scope: 'Namespaced',
+      };
+    });
 }
 
 interface Group {
@@ -126,22 +172,29 @@ function grouped(needs: readonly WebhookNeed[]): Group[] {
     const present = groups.get(key);
     groups.set(key, {
       key,
-      expressions: present === undefined || !key.startsWith('in ') ? expressions : [withValues(only, present.expressions[0]?.values ?? [])],
-      kinds: new Set([...present?.kinds ?? [], ...kinds]),
+      expressions:
+        present === undefined || !key.startsWith('in ')
+          ? expressions
+          : [withValues(only, present.expressions[0]?.values ?? [])],
+      kinds: new Set([...(present?.kinds ?? []), ...kinds]),
     });
   }
   return groups.size > MAX_SELECTORS ? [everywhere] : [...groups.values()];
 }
 
 function withValues(expression: LabelSelectorRequirement, more: readonly string[]): LabelSelectorRequirement {
-  return { ...expression, values: [...new Set([...expression.values ?? [], ...more])].sort() };
+  return { ...expression, values: [...new Set([...(expression.values ?? []), ...more])].sort() };
 }
 
 /** The same selector in one form whatever way it was written. */
 function normalized({ matchLabels = {}, matchExpressions = [] }: LabelSelector): LabelSelectorRequirement[] {
   const all: LabelSelectorRequirement[] = [
     ...Object.entries(matchLabels).map(([key, value]) => ({ key, operator: 'In' as const, values: [value] })),
-    ...matchExpressions.map(({ key, operator, values = [] }) => ({ key, operator, ...(values.length === 0 ? {} : { values: [...new Set(values)].sort() }) })),
+    ...matchExpressions.map(({ key, operator, values = [] }) => ({
+      key,
+      operator,
+      ...(values.length === 0 ? {} : { values: [...new Set(values)].sort() }),
+    })),
   ];
   const byText = new Map(all.map((expression) => [JSON.stringify(expression), expression]));
   return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, expression]) => expression);

@@ -1,4 +1,12 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  type KeyObject,
+} from 'node:crypto';
 import { isIP, isIPv6 } from 'node:net';
 
 /**
@@ -47,7 +55,11 @@ export function issueCertificate({ authority, hosts, now, lifetimeMs }: IssueOpt
   const server = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const issuer = commonName(authority);
   const ca = certificate({
-    issuer, subject: issuer, publicKey: signer.publicKey, signer: signer.privateKey, validity,
+    issuer,
+    subject: issuer,
+    publicKey: signer.publicKey,
+    signer: signer.privateKey,
+    validity,
     extensions: [
       extension(OID.basicConstraints, true, sequence(boolean(true), integer(Buffer.of(0)))),
       // keyCertSign
@@ -56,7 +68,11 @@ export function issueCertificate({ authority, hosts, now, lifetimeMs }: IssueOpt
     ],
   });
   const cert = certificate({
-    issuer, subject: commonName((hosts[0] ?? authority).slice(0, 64)), publicKey: server.publicKey, signer: signer.privateKey, validity,
+    issuer,
+    subject: commonName((hosts[0] ?? authority).slice(0, 64)),
+    publicKey: server.publicKey,
+    signer: signer.privateKey,
+    validity,
     extensions: [
       extension(OID.basicConstraints, true, sequence()),
       // digitalSignature
@@ -67,7 +83,8 @@ export function issueCertificate({ authority, hosts, now, lifetimeMs }: IssueOpt
     ],
   });
   return {
-    ca: pem(ca), cert: pem(cert),
+    ca: pem(ca),
+    cert: pem(cert),
     key: server.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     notAfter: Math.floor(validity.notAfter / 1000) * 1000,
   };
@@ -110,7 +127,10 @@ function certificate({ issuer, subject, publicKey, signer, validity, extensions 
 }
 
 function keyIdentifier(publicKey: KeyObject): Buffer {
-  return createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest().subarray(0, 20);
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest()
+    .subarray(0, 20);
 }
 
 function extension(id: readonly number[], critical: boolean, value: Buffer): Buffer {
@@ -130,7 +150,11 @@ function addressBytes(address: string): Buffer {
   const left = groups(head);
   const right = tail === undefined ? [] : groups(tail);
   const bytes = Buffer.alloc(16);
-  for (const [index, group] of [...left, ...Array.from({ length: 8 - left.length - right.length }, () => 0), ...right].entries()) {
+  for (const [index, group] of [
+    ...left,
+    ...Array.from({ length: 8 - left.length - right.length }, () => 0),
+    ...right,
+  ].entries()) {
     bytes.writeUInt16BE(group, index * 2);
   }
   return bytes;
@@ -188,7 +212,10 @@ function tagged(tag: number, content: Buffer): Buffer {
   if (content.length < 0x80) {
     return Buffer.concat([Buffer.of(tag, content.length), content]);
   }
-  const length = content.length < 0x100 ? Buffer.of(0x81, content.length) : Buffer.of(0x82, content.length >> 8, content.length & 0xff);
+  const length =
+    content.length < 0x100
+      ? Buffer.of(0x81, content.length)
+      : Buffer.of(0x82, content.length >> 8, content.length & 0xff);
   return Buffer.concat([Buffer.of(tag), length, content]);
 }
 

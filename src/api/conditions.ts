@@ -13,16 +13,23 @@ interface ReasonOfCondition {
   readonly sentence: string;
 }
 
-const EVALUATING = { status: 'Unknown', sentence: 'The policy has not been evaluated at this generation yet.' } as const;
+const EVALUATING = {
+  status: 'Unknown',
+  sentence: 'The policy has not been evaluated at this generation yet.',
+} as const;
 const FACTS_MISSING = {
   status: 'Unknown',
   sentence: 'Something that has to be known could not be read, so nothing is written and nothing is taken back.',
 } as const;
 const INVALID_SELECTOR = 'A label selector cannot be evaluated; nothing is written until it is corrected.';
-const INVALID_NAME_PATTERN = 'A pattern in match.names cannot be a workload\'s name; nothing is written until it is corrected.';
-const INVALID_WINDOW = 'A window of rollout.windows has a schedule or a time zone that does not exist; nothing is written until it is corrected.';
-const KIND_UNKNOWN = 'A kind in match.kinds is not known to the operator; nothing is written until it is corrected, or the kind configured (--workload-kind).';
-const INVALID_SPEC = 'The stored policy does not satisfy the schema of this version; nothing is written until it is corrected.';
+const INVALID_NAME_PATTERN =
+  "A pattern in match.names cannot be a workload's name; nothing is written until it is corrected.";
+const INVALID_WINDOW =
+  'A window of rollout.windows has a schedule or a time zone that does not exist; nothing is written until it is corrected.';
+const KIND_UNKNOWN =
+  'A kind in match.kinds is not known to the operator; nothing is written until it is corrected, or the kind configured (--workload-kind).';
+const INVALID_SPEC =
+  'The stored policy does not satisfy the schema of this version; nothing is written until it is corrected.';
 const PROXY_CONFIG_KIND_ABSENT =
   'The setting environment: ProxyConfig needs the kind ProxyConfig (networking.istio.io), which is not installed; looked at again when it is.';
 
@@ -43,10 +50,17 @@ export const CONDITION_REASONS = {
     NoMatchingWorkloads: { status: 'True', sentence: 'The policy is accepted and selects no workload at present.' },
     IstioAbsent: {
       status: 'True',
-      sentence: 'The policy is accepted; no sidecar injector is installed, so there is no proxy to drain. Looked at again when one appears.',
+      sentence:
+        'The policy is accepted; no sidecar injector is installed, so there is no proxy to drain. Looked at again when one appears.',
     },
-    Suspended: { status: 'True', sentence: 'The policy is accepted and evaluated; suspend is true, so it writes nothing.' },
-    Paused: { status: 'True', sentence: 'The policy is accepted and evaluated; the operator\'s off switch is on, so nothing is written.' },
+    Suspended: {
+      status: 'True',
+      sentence: 'The policy is accepted and evaluated; suspend is true, so it writes nothing.',
+    },
+    Paused: {
+      status: 'True',
+      sentence: "The policy is accepted and evaluated; the operator's off switch is on, so nothing is written.",
+    },
     Evaluating: EVALUATING,
     FactsMissing: FACTS_MISSING,
     InvalidSelector: { status: 'False', sentence: INVALID_SELECTOR },
@@ -63,10 +77,19 @@ export const CONDITION_REASONS = {
   Compliant: {
     AllCompliant: { status: 'True', sentence: 'The promise holds for every workload that the policy answers for.' },
     NoMatchingWorkloads: { status: 'True', sentence: 'The policy selects no workload at present.' },
-    WorkloadsNonCompliant: { status: 'False', sentence: 'The promise does not hold for every workload, and nothing is written to change that.' },
-    RolloutInProgress: { status: 'False', sentence: 'The promise does not hold everywhere yet: workloads are rolling out or waiting for their turn.' },
+    WorkloadsNonCompliant: {
+      status: 'False',
+      sentence: 'The promise does not hold for every workload, and nothing is written to change that.',
+    },
+    RolloutInProgress: {
+      status: 'False',
+      sentence: 'The promise does not hold everywhere yet: workloads are rolling out or waiting for their turn.',
+    },
     RolloutHalted: { status: 'False', sentence: ROLLOUT_HALTED },
-    AttentionNeeded: { status: 'False', sentence: 'The promise does not hold for workloads that somebody has to look at; status.attention names them.' },
+    AttentionNeeded: {
+      status: 'False',
+      sentence: 'The promise does not hold for workloads that somebody has to look at; status.attention names them.',
+    },
     Evaluating: EVALUATING,
     FactsMissing: FACTS_MISSING,
     Stalled: { status: 'Unknown', sentence: 'The policy cannot be evaluated; the condition Stalled says why.' },
@@ -76,11 +99,25 @@ export const CONDITION_REASONS = {
     // False, like waiting for a window or a person: tools that wait for a policy would else wait for the whole fleet. Compliant tells how far it is.
     RollingOut: { status: 'False', sentence: 'Workloads are being changed, a few at a time.' },
     Restoring: { status: 'True', sentence: 'Workloads are being given back what they had before.' },
-    WaitsForWindow: { status: 'False', sentence: 'Nothing is under way until the next window of rollout.windows opens.' },
+    WaitsForWindow: {
+      status: 'False',
+      sentence: 'Nothing is under way until the next window of rollout.windows opens.',
+    },
     ApprovalRequired: { status: 'False', sentence: 'Nothing is under way until somebody approves the plan.' },
-    ApprovalStale: { status: 'False', sentence: 'What the annotation sidecardrain.io/approved-plan approves is not the present plan, so nothing is written.' },
-    WithdrawalHeld: { status: 'False', sentence: 'Many workloads would be given back at once; nothing is given back until somebody approves it.' },
-    RidesAlong: { status: 'False', sentence: 'Nothing is under way; workloads get the settings with their own next rollout, or their pods when they are created.' },
+    ApprovalStale: {
+      status: 'False',
+      sentence:
+        'What the annotation sidecardrain.io/approved-plan approves is not the present plan, so nothing is written.',
+    },
+    WithdrawalHeld: {
+      status: 'False',
+      sentence: 'Many workloads would be given back at once; nothing is given back until somebody approves it.',
+    },
+    RidesAlong: {
+      status: 'False',
+      sentence:
+        'Nothing is under way; workloads get the settings with their own next rollout, or their pods when they are created.',
+    },
     Settled: { status: 'False', sentence: 'Nothing is under way.' },
   },
   Stalled: {
@@ -97,9 +134,19 @@ export const CONDITION_REASONS = {
     NotStalled: { status: 'False', sentence: 'Nothing is in the way.' },
   },
   Conflicted: {
-    FieldConflict: { status: 'True', sentence: 'At least one workload is left alone, because somebody else declares a field that would have to change.' },
-    ChangedBack: { status: 'True', sentence: 'At least one workload is left alone, because somebody else keeps changing it back.' },
-    LimitExceeded: { status: 'True', sentence: 'At least one workload is left alone, because it would need more than the policy allows.' },
+    FieldConflict: {
+      status: 'True',
+      sentence:
+        'At least one workload is left alone, because somebody else declares a field that would have to change.',
+    },
+    ChangedBack: {
+      status: 'True',
+      sentence: 'At least one workload is left alone, because somebody else keeps changing it back.',
+    },
+    LimitExceeded: {
+      status: 'True',
+      sentence: 'At least one workload is left alone, because it would need more than the policy allows.',
+    },
     NoConflict: { status: 'False', sentence: 'No workload is left alone because of a conflict.' },
   },
 } as const satisfies Record<ConditionType, Record<string, ReasonOfCondition>>;
@@ -111,7 +158,10 @@ export type NewCondition = Omit<Condition, 'lastTransitionTime'>;
 
 /** A condition whose status follows from its reason; the reason's own sentence stands in where no message is given. */
 export function condition<T extends ConditionType>(
-  type: T, reason: ConditionReason<T>, observedGeneration: number | undefined, message?: string,
+  type: T,
+  reason: ConditionReason<T>,
+  observedGeneration: number | undefined,
+  message?: string,
 ): NewCondition {
   const reasons: Record<string, ReasonOfCondition> = CONDITION_REASONS[type];
   const known = Object.hasOwn(reasons, reason) ? reasons[reason] : undefined;
@@ -137,10 +187,20 @@ export function setCondition(conditions: readonly Condition[], next: NewConditio
 }
 
 /** The same for any kind. @param types in the order in which they are shown */
-export function setConditionIn(types: readonly string[], conditions: readonly Condition[], next: NewCondition, now: string): readonly Condition[] {
+export function setConditionIn(
+  types: readonly string[],
+  conditions: readonly Condition[],
+  next: NewCondition,
+  now: string,
+): readonly Condition[] {
   const present = conditions.find((one) => one.type === next.type);
-  if (present !== undefined && present.status === next.status && present.reason === next.reason
-    && present.message === next.message && present.observedGeneration === next.observedGeneration) {
+  if (
+    present !== undefined &&
+    present.status === next.status &&
+    present.reason === next.reason &&
+    present.message === next.message &&
+    present.observedGeneration === next.observedGeneration
+  ) {
     return conditions;
   }
   const lastTransitionTime = present?.status === next.status ? present.lastTransitionTime : now;

@@ -42,5 +42,10 @@ export const DELIVERED_LABEL = 'sidecardrain.io/delivered';
 export const REVISION_LABEL = 'istio.io/rev';
 
 /** Namespaces that no policy ever touches, whatever it selects; Istio's root namespace joins them at run time. */
-export const SYSTEM_NAMESPACES: readonly string[] = ['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage'];
+export const SYSTEM_NAMESPACES: readonly string[] = [
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+  'local-path-storage',
+];
 export const DEFAULT_ROOT_NAMESPACE = 'istio-system';

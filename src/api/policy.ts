@@ -1,5 +1,9 @@
 import { GROUP, VERSION } from './names.ts';
-import { drainExemptionSchema, namespacedSidecarDrainPolicySchema, sidecarDrainPolicySchema } from './policy-schema.gen.ts';
+import {
+  drainExemptionSchema,
+  namespacedSidecarDrainPolicySchema,
+  sidecarDrainPolicySchema,
+} from './policy-schema.gen.ts';
 import type { DefaultedPolicyWaves, DefaultedSidecarDrainPolicySpec, SidecarDrainPolicySpec } from './policy.gen.ts';
 import type { Schema, SchemaProblem } from './schema.ts';
 import { fillDefaults, isRecord } from './schema.ts';
@@ -30,20 +34,22 @@ const wavesSchema = specSchema.properties?.rollout?.properties?.waves as Schema;
 export function withDefaults(spec: SidecarDrainPolicySpec): DefaultedSidecarDrainPolicySpec {
   const filled = fillDefaults(specSchema, spec) as DefaultedSidecarDrainPolicySpec;
   const { drain, rollout } = filled;
-  const strategy = drain.mode === 'Fixed' ? undefined : drain.strategy ?? 'Auto';
-  const hook = strategy === 'PreStopHook' ? drain.hook ?? 'EstablishedConnections' : undefined;
+  const strategy = drain.mode === 'Fixed' ? undefined : (drain.strategy ?? 'Auto');
+  const hook = strategy === 'PreStopHook' ? (drain.hook ?? 'EstablishedConnections') : undefined;
   return {
     ...filled,
     drain: { ...drain, ...(strategy === undefined ? {} : { strategy }), ...(hook === undefined ? {} : { hook }) },
-    rollout: rollout.strategy === 'Immediate'
-      ? rollout
-      : { ...rollout, waves: rollout.waves ?? fillDefaults(wavesSchema, {}) as DefaultedPolicyWaves },
+    rollout:
+      rollout.strategy === 'Immediate'
+        ? rollout
+        : { ...rollout, waves: rollout.waves ?? (fillDefaults(wavesSchema, {}) as DefaultedPolicyWaves) },
   };
 }
 
 const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const NAME_MESSAGE = 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \'-\' or \'.\', '
-  + 'and must start and end with an alphanumeric character';
+const NAME_MESSAGE =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', " +
+  'and must start and end with an alphanumeric character';
 
 /**
  * Everything for which the API server would refuse this manifest, with the same field paths and messages; empty when it would accept it.
@@ -79,12 +85,14 @@ const SCHEMAS = {
 } as const satisfies Record<string, Schema>;
 
 function nameProblems(metadata: unknown): readonly SchemaProblem[] {
-  const name = isRecord(metadata) ? metadata.name ?? '' : '';
+  const name = isRecord(metadata) ? (metadata.name ?? '') : '';
   if (name === '' && isRecord(metadata) && typeof metadata.generateName === 'string' && metadata.generateName !== '') {
     return [];
   }
   if (name === '') {
     return [{ path: 'metadata.name', message: 'Required value: name or generateName is required' }];
   }
-  return typeof name === 'string' && name.length <= 253 && NAME.test(name) ? [] : [{ path: 'metadata.name', message: NAME_MESSAGE }];
+  return typeof name === 'string' && name.length <= 253 && NAME.test(name)
+    ? []
+    : [{ path: 'metadata.name', message: NAME_MESSAGE }];
 }

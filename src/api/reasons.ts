@@ -20,26 +20,32 @@ const MEASURED = 'measured on Kubernetes 1.36 with Istio 1.29 (docs/termination.
 export const REASONS = {
   GraceTooShort: {
     severity: 'error',
-    sentence: 'The grace period ends before the proxy has drained, or before the application can finish: what is still in flight is killed with the pod.',
-    action: 'Raise terminationGracePeriodSeconds above preStop + drain (classic sidecar) or above the application\'s preStop + longest request (native sidecar).',
+    sentence:
+      'The grace period ends before the proxy has drained, or before the application can finish: what is still in flight is killed with the pod.',
+    action:
+      "Raise terminationGracePeriodSeconds above preStop + drain (classic sidecar) or above the application's preStop + longest request (native sidecar).",
     source: 'Kubernetes pod lifecycle: SIGKILL at the end of the grace period; ' + MEASURED,
   },
   DrainTooShort: {
     severity: 'error',
-    sentence: 'The proxy is gone before the application\'s preStop and its longest request are over.',
-    action: 'Raise terminationDrainDuration in the annotation proxy.istio.io/config of the pod template, or use EXIT_ON_ZERO_ACTIVE_CONNECTIONS.',
+    sentence: "The proxy is gone before the application's preStop and its longest request are over.",
+    action:
+      'Raise terminationDrainDuration in the annotation proxy.istio.io/config of the pod template, or use EXIT_ON_ZERO_ACTIVE_CONNECTIONS.',
     source: 'istio/istio pkg/envoy/agent.go; ' + MEASURED,
   },
   DrainNotAdaptive: {
     severity: 'warning',
-    sentence: 'Every pod lingers for its whole drain although nothing is in flight; the policy wants it to end when it is quiet.',
-    action: 'Use EXIT_ON_ZERO_ACTIVE_CONNECTIONS instead of a long terminationDrainDuration, or mode Fixed where the wait is wanted.',
+    sentence:
+      'Every pod lingers for its whole drain although nothing is in flight; the policy wants it to end when it is quiet.',
+    action:
+      'Use EXIT_ON_ZERO_ACTIVE_CONNECTIONS instead of a long terminationDrainDuration, or mode Fixed where the wait is wanted.',
     source: 'istio/istio#19564; ' + MEASURED,
   },
   DrainIgnored: {
     severity: 'warning',
     sentence: 'terminationDrainDuration is set, but something switches it off.',
-    action: 'With EXIT_ON_ZERO_ACTIVE_CONNECTIONS set MINIMUM_DRAIN_DURATION instead; after a hook\'s drain call give the wait to the hook.',
+    action:
+      "With EXIT_ON_ZERO_ACTIVE_CONNECTIONS set MINIMUM_DRAIN_DURATION instead; after a hook's drain call give the wait to the hook.",
     source: 'istio/istio#44690; ' + MEASURED,
   },
   InertOnNative: {
@@ -62,20 +68,25 @@ export const REASONS = {
   },
   OutboundNotCovered: {
     severity: 'info',
-    sentence: 'Once the last inbound connection is closed the proxy leaves, and later outbound calls of the application are refused.',
-    action: 'Use mode Combined (or raise MINIMUM_DRAIN_DURATION) where the application makes calls after its last request.',
+    sentence:
+      'Once the last inbound connection is closed the proxy leaves, and later outbound calls of the application are refused.',
+    action:
+      'Use mode Combined (or raise MINIMUM_DRAIN_DURATION) where the application makes calls after its last request.',
     source: MEASURED,
   },
   HookNeverEnds: {
     severity: 'error',
-    sentence: 'The preStop hook never ends by itself: every termination takes the whole grace period and ends in SIGKILL.',
+    sentence:
+      'The preStop hook never ends by itself: every termination takes the whole grace period and ends in SIGKILL.',
     action: 'Remove the hook, or wait for established connections on port 15006 with an upper bound.',
     source: MEASURED,
   },
   HookEndsAtOnce: {
     severity: 'error',
-    sentence: 'The preStop hook waits for something that is already true, so it ends at once although requests are in flight.',
-    action: 'Wait for established connections on port 15006, not for the application\'s listener or for stats that are not exported.',
+    sentence:
+      'The preStop hook waits for something that is already true, so it ends at once although requests are in flight.',
+    action:
+      "Wait for established connections on port 15006, not for the application's listener or for stats that are not exported.",
     source: MEASURED,
   },
   HookUnbounded: {
@@ -92,7 +103,8 @@ export const REASONS = {
   },
   HookDropsNativeDrain: {
     severity: 'warning',
-    sentence: 'The preStop hook replaces the drain call that Istio gives a native sidecar, so the SIGTERM path and terminationDrainDuration come back after the application has exited.',
+    sentence:
+      'The preStop hook replaces the drain call that Istio gives a native sidecar, so the SIGTERM path and terminationDrainDuration come back after the application has exited.',
     action: 'Remove the hook, or begin it with: pilot-agent request --debug-port=15020 POST drain.',
     source: MEASURED,
   },
@@ -110,20 +122,23 @@ export const REASONS = {
   },
   PostStartWithoutHold: {
     severity: 'warning',
-    sentence: 'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts does nothing useful: the application stands first and starts before the proxy is ready.',
+    sentence:
+      'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts does nothing useful: the application stands first and starts before the proxy is ready.',
     action: 'Set holdApplicationUntilProxyStarts: true and remove the postStart.',
     source: MEASURED,
   },
   StatsNotExported: {
     severity: 'error',
     sentence: 'The preStop hook reads Envoy stats that this proxy does not export: it sees nothing and ends at once.',
-    action: 'Add the annotation sidecar.istio.io/statsInclusionSuffixes: downstream_rq_active,downstream_cx_active to the pod template.',
+    action:
+      'Add the annotation sidecar.istio.io/statsInclusionSuffixes: downstream_rq_active,downstream_cx_active to the pod template.',
     source: MEASURED,
   },
   AnnotationMalformed: {
     severity: 'error',
     sentence: 'The annotation proxy.istio.io/config cannot be parsed: the injector refuses every pod of this template.',
-    action: 'Correct the annotation; durations are strings with a unit such as "60s", proxyMetadata values are strings such as "true".',
+    action:
+      'Correct the annotation; durations are strings with a unit such as "60s", proxyMetadata values are strings such as "true".',
     source: MEASURED,
   },
   AnnotationKeyUnknown: {
@@ -134,7 +149,8 @@ export const REASONS = {
   },
   AnnotationValueDangerous: {
     severity: 'error',
-    sentence: 'The annotation proxy.istio.io/config has a value that Istio accepts and that ends the proxy at once or means something else.',
+    sentence:
+      'The annotation proxy.istio.io/config has a value that Istio accepts and that ends the proxy at once or means something else.',
     action: 'Write a positive duration with a unit, for example "60s".',
     source: MEASURED,
   },
@@ -142,12 +158,13 @@ export const REASONS = {
     severity: 'warning',
     sentence: 'proxy.istio.io/config stands on the workload itself, where Istio does not read it.',
     action: 'Move it to spec.template.metadata.annotations.',
-    source: 'istio/istio pkg/kube/inject: the pod\'s annotations count',
+    source: "istio/istio pkg/kube/inject: the pod's annotations count",
   },
   EnvironmentValueIgnored: {
     severity: 'warning',
     sentence: 'A value cannot be parsed, so Istio (or this product) falls back to the default.',
-    action: 'Write "true" or "false" for EXIT_ON_ZERO_ACTIVE_CONNECTIONS and a duration with a unit for MINIMUM_DRAIN_DURATION.',
+    action:
+      'Write "true" or "false" for EXIT_ON_ZERO_ACTIVE_CONNECTIONS and a duration with a unit for MINIMUM_DRAIN_DURATION.',
     source: MEASURED,
   },
   ProxyConfigShadowed: {
@@ -170,7 +187,8 @@ export const REASONS = {
   },
   ImageAutoNotInjected: {
     severity: 'error',
-    sentence: 'The template has an istio-proxy container with image auto, but nothing will be injected: the pods stay in ImagePullBackOff.',
+    sentence:
+      'The template has an istio-proxy container with image auto, but nothing will be injected: the pods stay in ImagePullBackOff.',
     action: 'Remove the container, or have the namespace injected.',
     source: MEASURED,
   },
@@ -188,8 +206,9 @@ export const REASONS = {
   },
   GraceAboveMaximum: {
     severity: 'error',
-    sentence: 'The grace period that the promise needs is above the policy\'s gracePeriod.maximum, so nothing is written.',
-    action: 'Shorten the drain or the application\'s preStop, or raise gracePeriod.maximum.',
+    sentence:
+      "The grace period that the promise needs is above the policy's gracePeriod.maximum, so nothing is written.",
+    action: "Shorten the drain or the application's preStop, or raise gracePeriod.maximum.",
     source: 'this policy; cluster autoscaler --max-graceful-termination-sec is 600 s by default',
   },
   GraceMayNotChange: {
@@ -200,25 +219,29 @@ export const REASONS = {
   },
   LivenessKillSlowed: {
     severity: 'info',
-    sentence: 'A failing liveness or startup probe uses the pod\'s grace period too: with a longer one a hung pod is killed later.',
+    sentence:
+      "A failing liveness or startup probe uses the pod's grace period too: with a longer one a hung pod is killed later.",
     action: 'Set terminationGracePeriodSeconds on the probe itself.',
     source: 'Kubernetes: probe-level terminationGracePeriodSeconds',
   },
   GraceExceedsNodeBudget: {
     severity: 'warning',
-    sentence: 'Node drains and the cluster autoscaler may not wait that long: above 600 s pods are cut when a node goes.',
+    sentence:
+      'Node drains and the cluster autoscaler may not wait that long: above 600 s pods are cut when a node goes.',
     action: 'Keep the grace period at 10 minutes or below, or raise the node drain timeout.',
     source: 'cluster autoscaler --max-graceful-termination-sec, default 600',
   },
   DowntimePerDeploy: {
     severity: 'warning',
-    sentence: 'This workload is down while it restarts (Recreate, a single replica, or a DaemonSet), and a longer drain makes that longer.',
+    sentence:
+      'This workload is down while it restarts (Recreate, a single replica, or a DaemonSet), and a longer drain makes that longer.',
     action: 'Name it in match.names if it shall be changed all the same.',
     source: 'Kubernetes workload update strategies',
   },
   MeshDefaultWouldDo: {
     severity: 'info',
-    sentence: 'One line in meshConfig.defaultConfig would cover most of these workloads without any change of their templates.',
+    sentence:
+      'One line in meshConfig.defaultConfig would cover most of these workloads without any change of their templates.',
     action: 'Consider setting it mesh-wide.',
     source: 'Istio mesh config, defaultConfig',
   },
@@ -248,14 +271,16 @@ export const REASONS = {
   },
   TemplateNotRolled: {
     severity: 'warning',
-    sentence: 'Nothing replaces the pods of a ReplicaSet when its template changes, so the operator reports it and writes nothing.',
+    sentence:
+      'Nothing replaces the pods of a ReplicaSet when its template changes, so the operator reports it and writes nothing.',
     action: 'Set the values in its manifest and delete its pods one by one, or make it a Deployment.',
     source: 'Kubernetes ReplicaSet: the template is for new pods only',
   },
   TemplateImmutable: {
     severity: 'warning',
     sentence: 'The pod template of a Job cannot be changed, so the operator reports it and writes nothing.',
-    action: 'Set the values in the manifest that the next Job is made from (sidecar-drain render), or make it a CronJob.',
+    action:
+      'Set the values in the manifest that the next Job is made from (sidecar-drain render), or make it a CronJob.',
     source: 'Kubernetes API validation: the template of a Job is immutable',
   },
   TemplateElsewhere: {
@@ -266,37 +291,45 @@ export const REASONS = {
   },
   UpdatedInPlace: {
     severity: 'warning',
-    sentence: 'The change would be made in place: running pods would keep their old proxies, or the controller would refuse it; so nothing is written.',
-    action: 'Set updateStrategy.type: ReCreate for the CloneSet, or set the values together with a change that makes new pods.',
+    sentence:
+      'The change would be made in place: running pods would keep their old proxies, or the controller would refuse it; so nothing is written.',
+    action:
+      'Set updateStrategy.type: ReCreate for the CloneSet, or set the values together with a change that makes new pods.',
     source: 'OpenKruise CloneSet update strategies',
   },
   ContainersNotMergeable: {
     severity: 'warning',
-    sentence: 'In this kind the list of containers is one value to the API server: to write one container would replace all of them, so nothing is written.',
-    action: 'Use a strategy that needs no hook (Auto, ActiveConnections), or set the hook in the manifest (sidecar-drain render).',
+    sentence:
+      'In this kind the list of containers is one value to the API server: to write one container would replace all of them, so nothing is written.',
+    action:
+      'Use a strategy that needs no hook (Auto, ActiveConnections), or set the hook in the manifest (sidecar-drain render).',
     source: 'Kubernetes server-side apply: lists of custom resources are atomic unless their schema says otherwise',
   },
   RolloutNotVisible: {
     severity: 'info',
-    sentence: 'The status of this kind does not tell how a rollout goes: it counts as over once the template is written, and waves do not wait for it.',
+    sentence:
+      'The status of this kind does not tell how a rollout goes: it counts as over once the template is written, and waves do not wait for it.',
     action: 'Match few such workloads at once, or roll them out yourself.',
     source: 'the status of the object: neither updatedReplicas nor a condition Ready',
   },
   Exempt: {
     severity: 'info',
     sentence: 'The workload is exempt, by its annotation or by a DrainExemption, and left alone.',
-    action: 'Remove the annotation sidecardrain.io/exempt, or delete the DrainExemption that the message names, to have it governed.',
+    action:
+      'Remove the annotation sidecardrain.io/exempt, or delete the DrainExemption that the message names, to have it governed.',
     source: 'sidecardrain.io/exempt; DrainExemption',
   },
   OutsideBounds: {
     severity: 'warning',
-    sentence: 'A namespaced policy does not keep to the bounds of the cluster policy that would govern the workload, so it does not govern it.',
+    sentence:
+      'A namespaced policy does not keep to the bounds of the cluster policy that would govern the workload, so it does not govern it.',
     action: 'Change the field that the message names, or ask who owns the cluster policy for wider bounds.',
     source: 'spec.bounds of SidecarDrainPolicy',
   },
   NoClusterPolicy: {
     severity: 'warning',
-    sentence: 'A namespaced policy does not govern the workload, because no cluster policy that allows tenants selects it.',
+    sentence:
+      'A namespaced policy does not govern the workload, because no cluster policy that allows tenants selects it.',
     action: 'Ask for a SidecarDrainPolicy with enforcement: Enforce and tenants: Allow that selects the workload.',
     source: 'spec.tenants of SidecarDrainPolicy',
   },
@@ -314,55 +347,66 @@ export const REASONS = {
   },
   PromiseUnreachable: {
     severity: 'error',
-    sentence: 'No setting that the operator may write would keep the policy\'s promise here.',
+    sentence: "No setting that the operator may write would keep the policy's promise here.",
     action: 'See the message: usually a ProxyConfig with a selector, or a hook of the user, decides instead.',
     source: 'Istio precedence of proxy settings; ' + MEASURED,
   },
   ChangedByOthers: {
     severity: 'info',
-    sentence: 'Somebody else has changed the pod template since our write, so that the promise no longer holds; the operator waits before it writes again.',
+    sentence:
+      'Somebody else has changed the pod template since our write, so that the promise no longer holds; the operator waits before it writes again.',
     action: 'Nothing, if the change was meant to be short (an incident, a rollback); else see who changed it.',
     source: 'Kubernetes managedFields',
   },
   ChangedBack: {
     severity: 'warning',
-    sentence: 'Somebody else keeps changing our values back; the workload is left alone and looked at again with growing distance.',
+    sentence:
+      'Somebody else keeps changing our values back; the workload is left alone and looked at again with growing distance.',
     action: 'Change the values where that somebody keeps them (the manifest in Git), or exempt the workload.',
     source: 'Kubernetes managedFields',
   },
   WaitsForWindow: {
     severity: 'info',
-    sentence: 'None of the policy\'s windows is open, and the change would restart pods.',
+    sentence: "None of the policy's windows is open, and the change would restart pods.",
     action: 'Nothing; it is written when the next window opens. Change rollout.windows if that is too late.',
     source: 'this product',
   },
   ApprovalRequired: {
     severity: 'info',
-    sentence: 'The policy says approval: Required, and the plan for this workload is not among those that were approved.',
-    action: 'Look at the plan (sidecar-drain plan --cluster), then put status.planHash into the policy\'s annotation sidecardrain.io/approved-plan.',
+    sentence:
+      'The policy says approval: Required, and the plan for this workload is not among those that were approved.',
+    action:
+      "Look at the plan (sidecar-drain plan --cluster), then put status.planHash into the policy's annotation sidecardrain.io/approved-plan.",
     source: 'this product',
   },
   WithdrawalHeld: {
     severity: 'warning',
-    sentence: 'So many workloads would be given back at once, without the policy having been deleted, that nothing is given back until somebody approves it.',
-    action: 'Undo the edit of the selector or of the namespace\'s labels, or put the hash that the policy\'s condition tells into its annotation sidecardrain.io/approved-withdrawal.',
+    sentence:
+      'So many workloads would be given back at once, without the policy having been deleted, that nothing is given back until somebody approves it.',
+    action:
+      "Undo the edit of the selector or of the namespace's labels, or put the hash that the policy's condition tells into its annotation sidecardrain.io/approved-withdrawal.",
     source: 'this product',
   },
   WaitsForWorkload: {
     severity: 'info',
-    sentence: 'The workload is to be changed, and something about itself has to pass first: it is paused, partitioned or unhealthy, or a PodDisruptionBudget allows nothing.',
-    action: 'Nothing, if that passes by itself. Else unpause it, set its partition to 0, make it healthy, or change the PodDisruptionBudget.',
+    sentence:
+      'The workload is to be changed, and something about itself has to pass first: it is paused, partitioned or unhealthy, or a PodDisruptionBudget allows nothing.',
+    action:
+      'Nothing, if that passes by itself. Else unpause it, set its partition to 0, make it healthy, or change the PodDisruptionBudget.',
     source: 'status of the workload and of PodDisruptionBudgets',
   },
   RolloutStuck: {
     severity: 'error',
-    sentence: 'The workload was changed and does not become healthy; no other workload of its policy is changed meanwhile.',
-    action: 'Look at its pods. Make it healthy, correct the policy (this workload is then changed first), or exempt it.',
+    sentence:
+      'The workload was changed and does not become healthy; no other workload of its policy is changed meanwhile.',
+    action:
+      'Look at its pods. Make it healthy, correct the policy (this workload is then changed first), or exempt it.',
     source: 'status of the workload, spec.rollout.waves.progressDeadline',
   },
   StateDamaged: {
     severity: 'error',
-    sentence: 'The annotation sidecardrain.io/state cannot be read, so the values from before are not known and nothing is written.',
+    sentence:
+      'The annotation sidecardrain.io/state cannot be read, so the values from before are not known and nothing is written.',
     action: 'Restore the annotation from a backup, or remove it if the present values are right.',
     source: 'this product',
   },
@@ -384,7 +428,11 @@ export interface Finding {
 }
 
 /** Makes a finding; severity and action come from the list unless they are made more concrete. */
-export function finding(code: ReasonCode, message: string, extra: { path?: string; action?: string; severity?: Severity } = {}): Finding {
+export function finding(
+  code: ReasonCode,
+  message: string,
+  extra: { path?: string; action?: string; severity?: Severity } = {},
+): Finding {
   const reason = REASONS[code];
   return {
     code,

@@ -117,8 +117,9 @@ function listKey(schema: Schema): ((item: unknown) => string) | undefined {
     return (item) => JSON.stringify(item);
   }
   if (schema.listType === 'map') {
-    const keys = [...schema.listMapKeys ?? []].sort();
-    return (item) => JSON.stringify(Object.fromEntries(keys.map((key) => [key, isRecord(item) ? item[key] : undefined])));
+    const keys = [...(schema.listMapKeys ?? [])].sort();
+    return (item) =>
+      JSON.stringify(Object.fromEntries(keys.map((key) => [key, isRecord(item) ? item[key] : undefined])));
   }
   return undefined;
 }
@@ -141,7 +142,10 @@ function checkObject(schema: Schema, value: Readonly<Record<string, unknown>>, p
     if (child !== undefined) {
       checkShape(child, field, join(path, key), found);
     } else if (properties !== undefined) {
-      found.problems.push({ path: join(path, key), message: `unknown field "${join(path, key)}"${suggestion(key, Object.keys(properties))}` });
+      found.problems.push({
+        path: join(path, key),
+        message: `unknown field "${join(path, key)}"${suggestion(key, Object.keys(properties))}`,
+      });
     }
   }
 }

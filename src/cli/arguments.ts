@@ -21,11 +21,16 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
   const byName = new Map(flags.map((flag) => [flag.name, flag]));
   const { tokens } = parseArgs({
     args: [...args],
-    options: Object.fromEntries(flags.map((flag) => [flag.name, {
-      type: flag.type, multiple: true, ...(flag.short === undefined ? {} : { short: flag.short }),
-    }])),
+    options: Object.fromEntries(
+      flags.map((flag) => [
+        flag.name,
+        { type: flag.type, multiple: true, ...(flag.short === undefined ? {} : { short: flag.short }) },
+      ]),
+    ),
     // Strict mode throws messages of its own, without a suggestion.
-    strict: false, allowPositionals: true, tokens: true,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
   });
   const values = new Map<string, (string | boolean)[]>();
   const positionals: string[] = [];
@@ -70,14 +75,21 @@ function valueOf(flag: Flag, written: string, value: string | undefined, inline:
   }
   if (flag.choices !== undefined && !flag.choices.includes(value)) {
     const meant = nearest(value, flag.choices);
-    throw new UsageError(`${written} ${value}: must be one of ${flag.choices.join(', ')}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`);
+    throw new UsageError(
+      `${written} ${value}: must be one of ${flag.choices.join(', ')}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`,
+    );
   }
   return value;
 }
 
 function unknownFlag(written: string, flags: readonly Flag[]): string {
   const name = written.replace(/^-+/, '');
-  const meant = written.startsWith('--') ? nearest(name, flags.map((flag) => flag.name)) : undefined;
+  const meant = written.startsWith('--')
+    ? nearest(
+        name,
+        flags.map((flag) => flag.name),
+      )
+    : undefined;
   return `unknown flag ${written}${meant === undefined ? '' : `; did you mean --${meant}?`}`;
 }
 
@@ -85,9 +97,11 @@ function checkPositionals(command: Command, given: readonly string[]): void {
   const wanted = command.positionals ?? [];
   const surplus = wanted.at(-1)?.multiple === true ? undefined : given[wanted.length];
   if (surplus !== undefined) {
-    throw new UsageError(wanted.length === 0
-      ? `${command.name} takes no argument: ${surplus} (files are given with -f)`
-      : `too many arguments: ${surplus}`);
+    throw new UsageError(
+      wanted.length === 0
+        ? `${command.name} takes no argument: ${surplus} (files are given with -f)`
+        : `too many arguments: ${surplus}`,
+    );
   }
   for (const [index, positional] of wanted.entries()) {
     const value = given[index];

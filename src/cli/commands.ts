@@ -11,6 +11,16 @@ import { versionCommand } from './version/command.ts';
 
 /** Every command, in the order of the help; `others` are those of rooms that this one may not import. */
 export function cliCommands(others: readonly Command[] = []): readonly Command[] {
-  const commands = [lintCommand, planCommand, explainCommand, renderCommand, testCommand, verifyCommand, giveBackCommand, ...others, versionCommand];
+  const commands = [
+    lintCommand,
+    planCommand,
+    explainCommand,
+    renderCommand,
+    testCommand,
+    verifyCommand,
+    giveBackCommand,
+    ...others,
+    versionCommand,
+  ];
   return [...commands, completionCommand(commands)];
 }

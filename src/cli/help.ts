@@ -20,20 +20,32 @@ export function programHelp(program: string, commands: readonly Command[]): stri
 }
 
 export function commandHelp(program: string, command: Command): string {
-  const sections: string[] = [
-    wrap(command.description, WIDTH, '').join('\n'),
-    `usage: ${usageOf(program, command)}`,
-  ];
+  const sections: string[] = [wrap(command.description, WIDTH, '').join('\n'), `usage: ${usageOf(program, command)}`];
   const section = (title: string, rows: readonly (readonly [string, string])[]): void => {
     if (rows.length > 0) {
       sections.push([`${title}:`, ...table(rows)].join('\n'));
     }
   };
-  section('arguments', (command.positionals ?? []).map((one) => [one.name, withChoices(one.description, one.choices)]));
-  section('flags', flagsOf(command).map((flag) => [flagColumn(flag), flagText(flag)]));
-  section('environment variables', (command.environment ?? []).map((one) => [one.name, one.description]));
-  section('exit codes', (command.exitCodes ?? []).map((one) => [String(one.code), one.meaning]));
-  section('examples', (command.examples ?? []).map((one) => [`${program} ${one.arguments}`, one.text]));
+  section(
+    'arguments',
+    (command.positionals ?? []).map((one) => [one.name, withChoices(one.description, one.choices)]),
+  );
+  section(
+    'flags',
+    flagsOf(command).map((flag) => [flagColumn(flag), flagText(flag)]),
+  );
+  section(
+    'environment variables',
+    (command.environment ?? []).map((one) => [one.name, one.description]),
+  );
+  section(
+    'exit codes',
+    (command.exitCodes ?? []).map((one) => [String(one.code), one.meaning]),
+  );
+  section(
+    'examples',
+    (command.examples ?? []).map((one) => [`${program} ${one.arguments}`, one.text]),
+  );
   return `${sections.join('\n\n')}\n`;
 }
 

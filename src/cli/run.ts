@@ -16,12 +16,17 @@ export async function runCli(args: readonly string[], { program, commands, io }:
     (first === undefined ? io.stderr : io.stdout).write(programHelp(program, commands));
     return first === undefined ? EXIT_CANNOT : EXIT_OK;
   }
-  const wanted = first === 'help' ? rest[0] ?? '' : first === '--version' ? 'version' : first;
+  const wanted = first === 'help' ? (rest[0] ?? '') : first === '--version' ? 'version' : first;
   const command = commands.find((one) => one.name === wanted);
   if (command === undefined) {
-    const meant = nearest(wanted, commands.map((one) => one.name));
-    io.stderr.write(`${program}: unknown command ${wanted}${meant === undefined ? '' : `; did you mean ${meant}?`}\n`
-      + `The commands are: ${commands.map((one) => one.name).join(', ')}.\n`);
+    const meant = nearest(
+      wanted,
+      commands.map((one) => one.name),
+    );
+    io.stderr.write(
+      `${program}: unknown command ${wanted}${meant === undefined ? '' : `; did you mean ${meant}?`}\n` +
+        `The commands are: ${commands.map((one) => one.name).join(', ')}.\n`,
+    );
     return EXIT_CANNOT;
   }
   try {

@@ -38,8 +38,12 @@ export class AdmissionPicture {
     }
     const exemption = caches.exemptions.of(workload, now() / 1000);
     return {
-      namespace: caches.namespace(workload.namespace), mesh: caches.meshFacts(), policies: caches.policyRecords(workload.namespace),
-      operatorNamespace, unboundedTenants, ownProxyConfig,
+      namespace: caches.namespace(workload.namespace),
+      mesh: caches.meshFacts(),
+      policies: caches.policyRecords(workload.namespace),
+      operatorNamespace,
+      unboundedTenants,
+      ownProxyConfig,
       ...(exemption === undefined ? {} : { exemption }),
     };
   }

@@ -68,7 +68,12 @@ export class Approvals {
   }
 
   /** Undefined where it is kept; else why it cannot be. */
-  async keep(policy: ApprovalOf, kind: ApprovalKind, set: ApprovedSet, signal: AbortSignal): Promise<string | undefined> {
+  async keep(
+    policy: ApprovalOf,
+    kind: ApprovalKind,
+    set: ApprovedSet,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const shards = toShards(set.items, SHARD_BYTES);
     if (shards.length > MOST_SHARDS) {
       return `it has ${set.items.size} workloads, which is more than is kept (${MOST_SHARDS} ConfigMaps)`;
@@ -76,19 +81,37 @@ export class Approvals {
     const names = shards.map((_, part) => `approved-${kind}-${policy.uid}-${set.hash}-${part}`);
     for (const [part, text] of shards.entries()) {
       const { client, namespace } = this.options;
-      await client.apply(configMaps, { namespace, name: names[part] ?? '' }, {
-        apiVersion: 'v1', kind: 'ConfigMap',
-        metadata: {
-          name: names[part], namespace,
-          labels: { 'app.kubernetes.io/managed-by': FIELD_MANAGER, [APPROVAL_LABEL]: policy.uid, [KIND_LABEL]: kind },
-          ...(policy.owner === undefined ? {} : { ownerReferences: [{ ...policy.owner, name: policy.name, uid: policy.uid }] }),
+      await client.apply(
+        configMaps,
+        { namespace, name: names[part] ?? '' },
+        {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: {
+            name: names[part],
+            namespace,
+            labels: { 'app.kubernetes.io/managed-by': FIELD_MANAGER, [APPROVAL_LABEL]: policy.uid, [KIND_LABEL]: kind },
+            ...(policy.owner === undefined
+              ? {}
+              : { ownerReferences: [{ ...policy.owner, name: policy.name, uid: policy.uid }] }),
+          },
+          data: {
+            policy: policy.name,
+            hash: set.hash,
+            part: String(part),
+            parts: String(shards.length),
+            workloads: text,
+          },
         },
-        data: { policy: policy.name, hash: set.hash, part: String(part), parts: String(shards.length), workloads: text },
-      }, { fieldManager: FIELD_MANAGER, force: true, metadataOnly: true, retry: 'idempotent', signal });
+        { fieldManager: FIELD_MANAGER, force: true, metadataOnly: true, retry: 'idempotent', signal },
+      );
     }
     const before = this.sets.get(keyOf(policy.uid, kind));
     this.sets.set(keyOf(policy.uid, kind), { ...set, names });
-    await this.remove((before?.names ?? []).filter((name) => !names.includes(name)), signal);
+    await this.remove(
+      (before?.names ?? []).filter((name) => !names.includes(name)),
+      signal,
+    );
     return undefined;
   }
 
@@ -107,7 +130,7 @@ export class Approvals {
     for (const item of items) {
       const { labels = {} } = item.metadata ?? {};
       const key = `${labels[APPROVAL_LABEL] ?? ''}/${labels[KIND_LABEL] ?? ''}/${item.data?.hash ?? ''}`;
-      groups.set(key, [...groups.get(key) ?? [], item]);
+      groups.set(key, [...(groups.get(key) ?? []), item]);
     }
     const useless: string[] = [];
     for (const [key, shards] of groups) {
@@ -119,7 +142,11 @@ export class Approvals {
         useless.push(...names);
         continue;
       }
-      this.sets.set(`${uid}/${kind}`, { hash, names, items: fromShards(shards.map(({ data }) => data?.workloads ?? '')) });
+      this.sets.set(`${uid}/${kind}`, {
+        hash,
+        names,
+        items: fromShards(shards.map(({ data }) => data?.workloads ?? '')),
+      });
     }
     await this.remove(useless, signal);
   }
@@ -127,7 +154,11 @@ export class Approvals {
   private async remove(names: readonly string[], signal: AbortSignal): Promise<void> {
     for (const name of names) {
       try {
-        await this.options.client.delete(configMaps, { namespace: this.options.namespace, name }, { retry: 'idempotent', signal });
+        await this.options.client.delete(
+          configMaps,
+          { namespace: this.options.namespace, name },
+          { retry: 'idempotent', signal },
+        );
       } catch (error) {
         if (!(isApiError(error) && error.isNotFound)) {
           throw error;

@@ -13,7 +13,12 @@ export interface BudgetCacheOptions {
 
 interface RawBudget extends KubernetesObject {
   readonly spec?: { readonly selector?: LabelSelector };
-  readonly status?: { readonly observedGeneration?: number; readonly disruptionsAllowed?: number; readonly desiredHealthy?: number; readonly expectedPods?: number };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly disruptionsAllowed?: number;
+    readonly desiredHealthy?: number;
+    readonly expectedPods?: number;
+  };
 }
 
 const NONE: ReadonlyMap<string, Budget> = new Map();
@@ -31,14 +36,24 @@ export class BudgetCache {
       onBudget(budget.namespace);
     };
     this.reflector = new Reflector<RawBudget, Budget>({
-      client, logger, ...(metrics === undefined ? {} : { metrics }), resource: podDisruptionBudgets,
+      client,
+      logger,
+      ...(metrics === undefined ? {} : { metrics }),
+      resource: podDisruptionBudgets,
       project: readBudget,
       // The exact number of disruptions does not matter, and changes with every pod.
-      equal: (a, b) => a.observed === b.observed && (a.disruptionsAllowed > 0) === (b.disruptionsAllowed > 0)
-        && (a.desiredHealthy >= a.expectedPods) === (b.desiredHealthy >= b.expectedPods) && JSON.stringify(a.selector) === JSON.stringify(b.selector),
+      equal: (a, b) =>
+        a.observed === b.observed &&
+        a.disruptionsAllowed > 0 === b.disruptionsAllowed > 0 &&
+        a.desiredHealthy >= a.expectedPods === b.desiredHealthy >= b.expectedPods &&
+        JSON.stringify(a.selector) === JSON.stringify(b.selector),
       handlers: {
-        onAdd: (_key, budget) => { put(budget); },
-        onUpdate: (_key, budget) => { put(budget); },
+        onAdd: (_key, budget) => {
+          put(budget);
+        },
+        onUpdate: (_key, budget) => {
+          put(budget);
+        },
         onDelete: (_key, budget) => {
           const left = this.byNamespace.get(budget.namespace);
           left?.delete(budget.name);
@@ -49,7 +64,9 @@ export class BudgetCache {
         },
       },
       // Namespaces without any budget waited too.
-      onStateChange: () => { onBudget(undefined); },
+      onStateChange: () => {
+        onBudget(undefined);
+      },
     });
   }
 
@@ -60,7 +77,7 @@ export class BudgetCache {
   /** Why it is not known what budgets there are: then nothing may be restarted that waits for them. */
   lostBecause(): string | undefined {
     const { state, hasSynced, stateDetail } = this.reflector;
-    return state === 'Forbidden' || !hasSynced ? stateDetail ?? 'they have not been read yet' : undefined;
+    return state === 'Forbidden' || !hasSynced ? (stateDetail ?? 'they have not been read yet') : undefined;
   }
 }
 

@@ -1,15 +1,47 @@
 import { OFF_SWITCH_CONFIG_MAP } from '../api/names.ts';
 import type { KubernetesObject } from '../api/kubernetes.ts';
 import {
-  assembleMesh, isIstiod, readInjectorWebhooks, readIstioConfigMap, readIstiod, readKubeletMinor, readProxyConfig, INJECTOR_LABEL_SELECTOR,
-  type InjectorRecord, type IstiodRecord, type MeshConfigRecord, type RawConfigMap, type RawDeployment,
+  assembleMesh,
+  isIstiod,
+  readInjectorWebhooks,
+  readIstioConfigMap,
+  readIstiod,
+  readKubeletMinor,
+  readProxyConfig,
+  INJECTOR_LABEL_SELECTOR,
+  type InjectorRecord,
+  type IstiodRecord,
+  type MeshConfigRecord,
+  type RawConfigMap,
+  type RawDeployment,
 } from '../drain/mesh/facts.ts';
-import type { InjectorWebhook, MeshFacts, NamespaceFacts, ProxyConfigResource, StatedFacts } from '../drain/model/mesh.ts';
+import type {
+  InjectorWebhook,
+  MeshFacts,
+  NamespaceFacts,
+  ProxyConfigResource,
+  StatedFacts,
+} from '../drain/model/mesh.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import type { ExemptionRecord } from '../drain/selection/exemptions.ts';
-import { BUILT_IN_KINDS, projectWorkload, SPEC_TEMPLATE, type KindTable, type TemplatePlace, type WorkloadKindAdapter } from '../drain/template/index.ts';
-import { defineResource, Reflector, type KubeClient, type Logger, type ReflectorMetrics, type ReflectorState, type Resource } from '../kube/index.ts';
+import {
+  BUILT_IN_KINDS,
+  projectWorkload,
+  SPEC_TEMPLATE,
+  type KindTable,
+  type TemplatePlace,
+  type WorkloadKindAdapter,
+} from '../drain/template/index.ts';
+import {
+  defineResource,
+  Reflector,
+  type KubeClient,
+  type Logger,
+  type ReflectorMetrics,
+  type ReflectorState,
+  type Resource,
+} from '../kube/index.ts';
 import { ExemptionCache } from './exemptions.ts';
 import { BudgetCache } from './budgets.ts';
 import { KindWatches, type WatchedKind } from './kind-watches.ts';
@@ -72,8 +104,14 @@ export class Caches {
   constructor(options: CachesOptions) {
     this.options = options;
     const { client, logger, handlers } = options;
-    const common = { client, logger, ...(options.reflectorMetrics === undefined ? {} : { metrics: options.reflectorMetrics }) };
-    const meshChanged = (): void => { this.meshChanged(); };
+    const common = {
+      client,
+      logger,
+      ...(options.reflectorMetrics === undefined ? {} : { metrics: options.reflectorMetrics }),
+    };
+    const meshChanged = (): void => {
+      this.meshChanged();
+    };
     const onMesh = { onAdd: meshChanged, onUpdate: meshChanged, onDelete: meshChanged };
     const onStateChange = (state: ReflectorState, previous: ReflectorState): void => {
       if (state !== previous) {
@@ -81,52 +119,102 @@ export class Caches {
       }
     };
     const kinds = (options.kinds ?? BUILT_IN_KINDS).all;
-    this.policies = new PolicyCache({ ...common, absentLookMs: ABSENT_LOOK_MS, knownKinds: new Set(kinds.map(({ kind }) => kind)), onPolicy: handlers.onPolicy, onSynced: handlers.onPoliciesSynced });
-    this.exemptions = new ExemptionCache({ ...common, absentLookMs: ABSENT_LOOK_MS, onExemption: handlers.onExemption });
+    this.policies = new PolicyCache({
+      ...common,
+      absentLookMs: ABSENT_LOOK_MS,
+      knownKinds: new Set(kinds.map(({ kind }) => kind)),
+      onPolicy: handlers.onPolicy,
+      onSynced: handlers.onPoliciesSynced,
+    });
+    this.exemptions = new ExemptionCache({
+      ...common,
+      absentLookMs: ABSENT_LOOK_MS,
+      onExemption: handlers.onExemption,
+    });
     this.namespaces = new Reflector<KubernetesObject, NamespaceFacts>({
-      ...common, resource: namespaces, metadataOnly: true,
-      project: (raw) => ({ name: raw.metadata?.name ?? '', labels: raw.metadata?.labels ?? {}, deleting: raw.metadata?.deletionTimestamp !== undefined }),
+      ...common,
+      resource: namespaces,
+      metadataOnly: true,
+      project: (raw) => ({
+        name: raw.metadata?.name ?? '',
+        labels: raw.metadata?.labels ?? {},
+        deleting: raw.metadata?.deletionTimestamp !== undefined,
+      }),
       equal: (a, b) => a.deleting === b.deleting && sameLabels(a.labels ?? {}, b.labels ?? {}),
       handlers: { onAdd: handlers.onNamespace, onUpdate: handlers.onNamespace, onDelete: handlers.onNamespace },
     });
     this.nodes = new Reflector<KubernetesObject, { minor: number }>({
-      ...common, resource: nodes, onStateChange,
+      ...common,
+      resource: nodes,
+      onStateChange,
       project: (raw) => ({ minor: readKubeletMinor(raw as Parameters<typeof readKubeletMinor>[0]) ?? 0 }),
       equal: (a, b) => a.minor === b.minor,
       handlers: onMesh,
     });
     this.webhooks = new Reflector<KubernetesObject, readonly InjectorWebhook[]>({
-      ...common, resource: injectorWebhooks, labelSelector: INJECTOR_LABEL_SELECTOR, onStateChange,
+      ...common,
+      resource: injectorWebhooks,
+      labelSelector: INJECTOR_LABEL_SELECTOR,
+      onStateChange,
       project: (raw) => readInjectorWebhooks(raw),
       // istiod patches the CA bundle into it; that changes nothing for us.
       equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
       handlers: onMesh,
     });
-    this.istioConfigMaps = options.istioNamespaces.map((namespace) => new Reflector<KubernetesObject, MeshConfigRecord | InjectorRecord>({
-      ...common, resource: configMaps, namespace, onStateChange,
-      project: (raw) => readIstioConfigMap(raw),
-      equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
-      handlers: onMesh,
-    }));
+    this.istioConfigMaps = options.istioNamespaces.map(
+      (namespace) =>
+        new Reflector<KubernetesObject, MeshConfigRecord | InjectorRecord>({
+          ...common,
+          resource: configMaps,
+          namespace,
+          onStateChange,
+          project: (raw) => readIstioConfigMap(raw),
+          equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
+          handlers: onMesh,
+        }),
+    );
     this.proxyConfigs = new Reflector<KubernetesObject, ProxyConfigResource>({
-      ...common, resource: proxyConfigs, onStateChange, timings: { absentMaxMs: ABSENT_LOOK_MS },
+      ...common,
+      resource: proxyConfigs,
+      onStateChange,
+      timings: { absentMaxMs: ABSENT_LOOK_MS },
       project: (raw) => readProxyConfig(raw),
       equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
       handlers: {
-        onAdd: (_key, record) => { this.mesh = undefined; handlers.onProxyConfig(record); },
-        onUpdate: (_key, record) => { this.mesh = undefined; handlers.onProxyConfig(record); },
-        onDelete: (_key, last) => { this.mesh = undefined; handlers.onProxyConfig(last); },
+        onAdd: (_key, record) => {
+          this.mesh = undefined;
+          handlers.onProxyConfig(record);
+        },
+        onUpdate: (_key, record) => {
+          this.mesh = undefined;
+          handlers.onProxyConfig(record);
+        },
+        onDelete: (_key, last) => {
+          this.mesh = undefined;
+          handlers.onProxyConfig(last);
+        },
       },
     });
-    this.budgets = new BudgetCache({ client, logger, onBudget: handlers.onBudget, ...(options.reflectorMetrics === undefined ? {} : { metrics: options.reflectorMetrics }) });
+    this.budgets = new BudgetCache({
+      client,
+      logger,
+      onBudget: handlers.onBudget,
+      ...(options.reflectorMetrics === undefined ? {} : { metrics: options.reflectorMetrics }),
+    });
     this.offSwitch = new Reflector<KubernetesObject, { paused: boolean }>({
-      ...common, resource: configMaps, namespace: options.operatorNamespace, fieldSelector: `metadata.name=${OFF_SWITCH_CONFIG_MAP}`,
+      ...common,
+      resource: configMaps,
+      namespace: options.operatorNamespace,
+      fieldSelector: `metadata.name=${OFF_SWITCH_CONFIG_MAP}`,
       project: (raw) => ({ paused: (raw as RawConfigMap).data?.paused === 'true' }),
       handlers: { onAdd: handlers.onOffSwitch, onUpdate: handlers.onOffSwitch, onDelete: handlers.onOffSwitch },
-      onStateChange: () => { handlers.onOffSwitch(); },
+      onStateChange: () => {
+        handlers.onOffSwitch();
+      },
     });
     this.workloads = new KindWatches({
-      kinds, logger,
+      kinds,
+      logger,
       watch: (adapter, isCurrent) => this.workloadReflector(adapter, common, isCurrent),
       named: () => this.namedKinds(),
       ...(options.kindLingerMs === undefined ? {} : { lingerMs: options.kindLingerMs }),
@@ -166,20 +254,32 @@ export class Caches {
   }
 
   /** What keeps workloads of a kind that the policy names from being seen, for people. */
-  kindTroubles({ spec }: Pick<PolicyRecord, 'spec'>): { readonly forbidden: readonly string[]; readonly absent: readonly string[] } {
+  kindTroubles({ spec }: Pick<PolicyRecord, 'spec'>): {
+    readonly forbidden: readonly string[];
+    readonly absent: readonly string[];
+  } {
     const named = (spec.match?.kinds ?? []).flatMap((kind) => this.workloads.get(kind) ?? []);
-    const inState = (wanted: ReflectorState): WatchedKind[] => named.filter(({ reflector }) => reflector.state === wanted);
+    const inState = (wanted: ReflectorState): WatchedKind[] =>
+      named.filter(({ reflector }) => reflector.state === wanted);
     return {
       forbidden: inState('Forbidden').map(({ resource }) => `the operator may not list ${resource.fullName}`),
-      absent: inState('Absent').map(({ adapter }) => `the kind ${adapter.kind} (${adapter.apiVersion}) is not installed`),
+      absent: inState('Absent').map(
+        ({ adapter }) => `the kind ${adapter.kind} (${adapter.apiVersion}) is not installed`,
+      ),
     };
   }
 
   /** What is still waited for, and why, for people. */
   notSyncedBecause(): string | undefined {
     const optional = new Set<unknown>([...this.meshSources(), this.budgets.reflector]);
-    const waiting = this.all().filter((reflector) => !reflector.hasSynced && !(optional.has(reflector) && reflector.state === 'Forbidden'));
-    return waiting.length === 0 ? undefined : waiting.map((reflector) => reflector.stateDetail ?? `${reflector.resource.fullName} is not read yet`).join('; ');
+    const waiting = this.all().filter(
+      (reflector) => !reflector.hasSynced && !(optional.has(reflector) && reflector.state === 'Forbidden'),
+    );
+    return waiting.length === 0
+      ? undefined
+      : waiting
+          .map((reflector) => reflector.stateDetail ?? `${reflector.resource.fullName} is not read yet`)
+          .join('; ');
   }
 
   async stop(): Promise<void> {
@@ -255,7 +355,9 @@ export class Caches {
 
   /** Resources that could not be read, for people. */
   troubles(): string[] {
-    return this.all().filter((reflector) => reflector.state === 'Forbidden').map((reflector) => reflector.stateDetail ?? reflector.resource.fullName);
+    return this.all()
+      .filter((reflector) => reflector.state === 'Forbidden')
+      .map((reflector) => reflector.stateDetail ?? reflector.resource.fullName);
   }
 
   private meshSources(): unknown[] {
@@ -264,7 +366,15 @@ export class Caches {
 
   private all(): Reflector<never, unknown>[] {
     return [
-      ...this.policies.reflectors, this.exemptions.reflector, this.namespaces, this.nodes, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs, this.offSwitch, this.budgets.reflector,
+      ...this.policies.reflectors,
+      this.exemptions.reflector,
+      this.namespaces,
+      this.nodes,
+      this.webhooks,
+      ...this.istioConfigMaps,
+      this.proxyConfigs,
+      this.offSwitch,
+      this.budgets.reflector,
       ...[...this.workloads.all()].map(({ reflector }) => reflector),
     ] as unknown as Reflector<never, unknown>[];
   }
@@ -273,14 +383,23 @@ export class Caches {
     return new Set(this.policyRecords().flatMap((policy) => policy.spec.match?.kinds ?? []));
   }
 
-  private workloadReflector(adapter: WorkloadKindAdapter, common: { client: KubeClient; logger: Logger }, isCurrent: () => boolean): WatchedKind {
+  private workloadReflector(
+    adapter: WorkloadKindAdapter,
+    common: { client: KubeClient; logger: Logger },
+    isCurrent: () => boolean,
+  ): WatchedKind {
     const [group = '', version = ''] = adapter.apiVersion.split('/');
     const resource = defineResource({ group, version, plural: adapter.plural, kind: adapter.kind, namespaced: true });
     const { handlers } = this.options;
     const reflector = new Reflector<KubernetesObject, Workload>({
-      ...common, resource, ...(adapter.onDemand === true ? { timings: { absentMaxMs: ABSENT_LOOK_MS } } : {}),
+      ...common,
+      resource,
+      ...(adapter.onDemand === true ? { timings: { absentMaxMs: ABSENT_LOOK_MS } } : {}),
       project: (raw) => {
-        if (adapter.partsLeftOut === true && raw.metadata?.ownerReferences?.some((owner) => owner.controller === true) === true) {
+        if (
+          adapter.partsLeftOut === true &&
+          raw.metadata?.ownerReferences?.some((owner) => owner.controller === true) === true
+        ) {
           return undefined;
         }
         if (adapter.kind === 'Deployment' && isIstiod(raw)) {
@@ -302,7 +421,9 @@ export class Caches {
           this.index(record);
           handlers.onWorkload(workloadKey(record), initial);
         },
-        onUpdate: (_key, record, _previous, initial) => { handlers.onWorkload(workloadKey(record), initial); },
+        onUpdate: (_key, record, _previous, initial) => {
+          handlers.onWorkload(workloadKey(record), initial);
+        },
         onDelete: (_key, last) => {
           this.unindex(last);
           if (last.kind === 'Deployment' && this.istiods.delete(`${last.namespace}/${last.name}`)) {
@@ -351,10 +472,14 @@ export class Caches {
   }
 
   private assemble(): MeshFacts {
-    const kubelets = this.nodes.state === 'Forbidden' ? undefined : new Map([...this.nodes.store.entries()].map(([name, { minor }]) => [name, minor]));
-    const unknown = this.webhooks.state === 'Forbidden' || !this.webhooks.hasSynced
-      ? `the injector's webhooks: ${this.webhooks.stateDetail ?? 'not read yet'}`
-      : undefined;
+    const kubelets =
+      this.nodes.state === 'Forbidden'
+        ? undefined
+        : new Map([...this.nodes.store.entries()].map(([name, { minor }]) => [name, minor]));
+    const unknown =
+      this.webhooks.state === 'Forbidden' || !this.webhooks.hasSynced
+        ? `the injector's webhooks: ${this.webhooks.stateDetail ?? 'not read yet'}`
+        : undefined;
     return assembleMesh({
       configMaps: this.istioConfigMaps.flatMap((reflector) => [...reflector.store.values()]),
       istiods: [...this.istiods.values()],
@@ -370,8 +495,15 @@ export class Caches {
 
 /** Two states of a workload that lead to the same decision. Status traffic is most of a cluster's traffic. */
 function sameForUs(a: Workload, b: Workload): boolean {
-  return a.generation === b.generation && a.rollout === b.rollout && a.deleting === b.deleting && a.fields === b.fields
-    && sameLabels(a.annotations, b.annotations) && a.uid === b.uid && a.controllerOwner?.name === b.controllerOwner?.name;
+  return (
+    a.generation === b.generation &&
+    a.rollout === b.rollout &&
+    a.deleting === b.deleting &&
+    a.fields === b.fields &&
+    sameLabels(a.annotations, b.annotations) &&
+    a.uid === b.uid &&
+    a.controllerOwner?.name === b.controllerOwner?.name
+  );
 }
 
 function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {

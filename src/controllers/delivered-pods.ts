@@ -31,23 +31,34 @@ export class DeliveredPods {
   constructor({ client, logger, metrics, onChange, onStateChange }: DeliveredPodsOptions) {
     this.onChange = onChange;
     this.reflector = new Reflector<KubernetesObject, DeliveredPod>({
-      client, logger, resource: pods, metadataOnly: true, labelSelector: DELIVERED_LABEL, onStateChange,
+      client,
+      logger,
+      resource: pods,
+      metadataOnly: true,
+      labelSelector: DELIVERED_LABEL,
+      onStateChange,
       // What has ended is replaced, and stays as an object all the same.
       fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed',
       ...(metrics === undefined ? {} : { metrics }),
       project: ({ metadata = {} }) => {
         const owner = ownerOfPod(metadata, metadata.namespace ?? '');
         const wish = metadata.labels?.[DELIVERED_LABEL];
-        return owner === undefined || wish === undefined || metadata.deletionTimestamp !== undefined ? undefined : { owner, wish };
+        return owner === undefined || wish === undefined || metadata.deletionTimestamp !== undefined
+          ? undefined
+          : { owner, wish };
       },
       equal: (a, b) => a.owner === b.owner && a.wish === b.wish,
       handlers: {
-        onAdd: (_key, pod) => { this.count(pod, 1); },
+        onAdd: (_key, pod) => {
+          this.count(pod, 1);
+        },
         onUpdate: (_key, pod, previous) => {
           this.count(previous, -1);
           this.count(pod, 1);
         },
-        onDelete: (_key, last) => { this.count(last, -1); },
+        onDelete: (_key, last) => {
+          this.count(last, -1);
+        },
       },
     });
   }

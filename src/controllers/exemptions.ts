@@ -3,8 +3,21 @@ import type { KubernetesObject } from '../api/kubernetes.ts';
 import { FIELD_MANAGER } from '../api/names.ts';
 import type { DrainExemption, DrainExemptionStatus, ExemptionCondition } from '../api/policy.ts';
 import { workloadKey, type Seconds, type Workload } from '../drain/model/workload.ts';
-import { exemptionOf, exemptionText, isActive, readExemption, type ExemptionRecord } from '../drain/selection/exemptions.ts';
-import { isApiError, Reflector, type EventRecorder, type KubeClient, type Logger, type ReflectorMetrics } from '../kube/index.ts';
+import {
+  exemptionOf,
+  exemptionText,
+  isActive,
+  readExemption,
+  type ExemptionRecord,
+} from '../drain/selection/exemptions.ts';
+import {
+  isApiError,
+  Reflector,
+  type EventRecorder,
+  type KubeClient,
+  type Logger,
+  type ReflectorMetrics,
+} from '../kube/index.ts';
 import { done, requeueAfter, type Outcome } from '../runtime/index.ts';
 import { exemptions } from './resources.ts';
 
@@ -32,11 +45,17 @@ export class ExemptionCache {
 
   constructor({ client, logger, metrics, absentLookMs, onExemption }: ExemptionCacheOptions) {
     this.reflector = new Reflector<DrainExemption & KubernetesObject, CachedExemption>({
-      client, logger, resource: exemptions, timings: { absentMaxMs: absentLookMs }, ...(metrics === undefined ? {} : { metrics }),
+      client,
+      logger,
+      resource: exemptions,
+      timings: { absentMaxMs: absentLookMs },
+      ...(metrics === undefined ? {} : { metrics }),
       project: (raw) => ({ record: readExemption(raw), ...(raw.status === undefined ? {} : { status: raw.status }) }),
       onStateChange: (state) => {
         if (state === 'Absent') {
-          logger.warn(`the kind DrainExemption is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`);
+          logger.warn(
+            `the kind DrainExemption is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`,
+          );
         }
       },
       handlers: {
@@ -125,18 +144,33 @@ export class ExemptionController {
     return active ? requeueAfter(Math.min(LONGEST_WAIT_MS, Math.max(1, record.expiresAt * 1000 - now()))) : done;
   }
 
-  private async writeStatus({ record, status: before }: CachedExemption, news: readonly NewExemptionCondition[], matched: number, signal: AbortSignal): Promise<void> {
+  private async writeStatus(
+    { record, status: before }: CachedExemption,
+    news: readonly NewExemptionCondition[],
+    matched: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const time = new Date(this.options.now()).toISOString();
     const present = before?.conditions ?? [];
-    const conditions = news.reduce<readonly ExemptionCondition[]>((all, each) => setExemptionCondition(all, each, time), present);
+    const conditions = news.reduce<readonly ExemptionCondition[]>(
+      (all, each) => setExemptionCondition(all, each, time),
+      present,
+    );
     if (conditions === present && before?.matched === matched && before.observedGeneration === record.generation) {
       return;
     }
     const object = { namespace: record.namespace, name: record.name.slice(record.namespace.length + 1) };
     try {
-      await this.options.client.mergePatch(exemptions, object, {
-        apiVersion: exemptions.apiVersion, kind: exemptions.kind, status: { observedGeneration: record.generation, conditions, matched },
-      }, { subresource: 'status', fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal });
+      await this.options.client.mergePatch(
+        exemptions,
+        object,
+        {
+          apiVersion: exemptions.apiVersion,
+          kind: exemptions.kind,
+          status: { observedGeneration: record.generation, conditions, matched },
+        },
+        { subresource: 'status', fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal },
+      );
     } catch (error) {
       if (isApiError(error) && error.isNotFound) {
         return;
@@ -148,7 +182,9 @@ export class ExemptionController {
     if (next !== undefined && (old?.status !== next.status || old.reason !== next.reason)) {
       this.options.recorder.event(
         { apiVersion: exemptions.apiVersion, kind: exemptions.kind, ...object, uid: record.uid },
-        next.reason === 'Exempting' ? 'Normal' : 'Warning', next.reason, next.message,
+        next.reason === 'Exempting' ? 'Normal' : 'Warning',
+        next.reason,
+        next.message,
       );
     }
   }
@@ -157,11 +193,16 @@ export class ExemptionController {
 function conditionsOf(record: ExemptionRecord, active: boolean, matched: number): NewExemptionCondition[] {
   const { generation: at, stalled } = record;
   if (stalled !== undefined) {
-    return [exemptionCondition('Active', stalled.reason, at, stalled.message), exemptionCondition('Stalled', stalled.reason, at, stalled.message)];
+    return [
+      exemptionCondition('Active', stalled.reason, at, stalled.message),
+      exemptionCondition('Stalled', stalled.reason, at, stalled.message),
+    ];
   }
   return [
-    !active ? exemptionCondition('Active', 'Expired', at)
-      : matched === 0 ? exemptionCondition('Active', 'NoMatchingWorkloads', at)
+    !active
+      ? exemptionCondition('Active', 'Expired', at)
+      : matched === 0
+        ? exemptionCondition('Active', 'NoMatchingWorkloads', at)
         : exemptionCondition('Active', 'Exempting', at, `${matched} workload(s) left alone: ${exemptionText(record)}`),
     exemptionCondition('Stalled', 'NotStalled', at),
   ];

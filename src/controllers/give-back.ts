@@ -59,14 +59,21 @@ export class GiveBack {
   dueInMs(key: string): number | undefined {
     const notInjected = this.notInjectedSince.get(key);
     const superseded = this.supersededSince.get(key);
-    const due = superseded !== undefined ? superseded + ADMISSION_KNOWN_MS : notInjected === undefined ? undefined : notInjected + WITHDRAW_AFTER_MS;
+    const due =
+      superseded !== undefined
+        ? superseded + ADMISSION_KNOWN_MS
+        : notInjected === undefined
+          ? undefined
+          : notInjected + WITHDRAW_AFTER_MS;
     return due === undefined ? undefined : Math.max(1_000, due - this.options.now());
   }
 
   /** A stalled policy still governs what it has written: whom it means cannot be known until it is corrected. */
   heldByStalled(state: WorkloadState | undefined): string | undefined {
     const holder = this.holderOf(state);
-    return holder?.stalled === undefined ? undefined : `policy ${holder.name}, which governs it, is stalled: ${holder.stalled.reason}`;
+    return holder?.stalled === undefined
+      ? undefined
+      : `policy ${holder.name}, which governs it, is stalled: ${holder.stalled.reason}`;
   }
 
   /** Whether nobody governs the workload any more, as far as that can be known. */
@@ -92,7 +99,11 @@ export class GiveBack {
       return now() - since >= WITHDRAW_AFTER_MS;
     }
     this.notInjectedSince.delete(key);
-    if (caches.policies.state !== 'Synced' || caches.namespace(workload.namespace).labels === undefined || caches.namespace(workload.namespace).deleting === true) {
+    if (
+      caches.policies.state !== 'Synced' ||
+      caches.namespace(workload.namespace).labels === undefined ||
+      caches.namespace(workload.namespace).deleting === true
+    ) {
       return false;
     }
     if (this.isHeldByScope(state, assessment)) {
@@ -122,15 +133,20 @@ export class GiveBack {
     }
     // A policy that is just going says itself what it wants; afterwards the workload remembers it.
     const going = caches.policies.store.get(remembered.policy.name)?.record;
-    const wanted = going !== undefined && going.uid === remembered.policy.uid ? going.spec.onDelete : remembered.onDelete;
+    const wanted =
+      going !== undefined && going.uid === remembered.policy.uid ? going.spec.onDelete : remembered.onDelete;
     // Who exempts a workload wants it left alone: it keeps its values, and no pod restarts.
     const exempt = isExempt(workload, caches.exemptions.of(workload, this.options.now() / 1000));
     const state: WorkloadState = { ...remembered, onDelete: exempt ? 'Orphan' : wanted };
     const candidate: Candidate = {
       me: { workload: key, policy: state.policy.name, namespace: workload.namespace, pods: workload.rollout.replicas },
       // As long as the policy is there it says how; what it has written remembers the rest.
-      limits: going !== undefined && going.uid === remembered.policy.uid && going.compiled !== undefined ? limitsOf(going) : limitsOfState(state),
-      uid: state.policy.uid, restoring: true,
+      limits:
+        going !== undefined && going.uid === remembered.policy.uid && going.compiled !== undefined
+          ? limitsOf(going)
+          : limitsOfState(state),
+      uid: state.policy.uid,
+      restoring: true,
     };
     if (state.onDelete === 'Restore' && rollouts.mayStart(key, candidate, workload) !== undefined) {
       return done;
@@ -147,10 +163,19 @@ export class GiveBack {
       rollouts.noteWrite(key, live, candidate.me);
       this.options.permits.gaveBack(key, state);
       metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
-      this.options.logger.info('workload given back', { workload: key, policy: state.policy.name, how: state.onDelete });
-      this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainRestored', state.onDelete === 'Restore'
-        ? `Policy ${state.policy.name} no longer governs: the values from before it are back`
-        : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`);
+      this.options.logger.info('workload given back', {
+        workload: key,
+        policy: state.policy.name,
+        how: state.onDelete,
+      });
+      this.options.recorder.event(
+        subjectOf(workload),
+        'Normal',
+        'DrainRestored',
+        state.onDelete === 'Restore'
+          ? `Policy ${state.policy.name} no longer governs: the values from before it are back`
+          : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`,
+      );
     } catch (error) {
       rollouts.release(key);
       return this.options.writer.failed(workload, error);
@@ -167,8 +192,12 @@ export class GiveBack {
     if (policies.store.get(policy.name) === undefined) {
       return !policies.isGone(policy.name);
     }
-    return refused.some((each) => each.policy.uid === policy.uid && each.reason === 'NoClusterPolicy')
-      && policies.records().some((record) => record.namespace === undefined && record.compiled === undefined && !record.deleting);
+    return (
+      refused.some((each) => each.policy.uid === policy.uid && each.reason === 'NoClusterPolicy') &&
+      policies
+        .records()
+        .some((record) => record.namespace === undefined && record.compiled === undefined && !record.deleting)
+    );
   }
 
   /** The policy that has written the workload, as long as it lives. */
@@ -178,11 +207,25 @@ export class GiveBack {
   }
 
   /** Values first, then ownership: two patches at most, and a crash between them is found again by the state annotation. */
-  private async restore(resource: Resource, workload: Workload, state: WorkloadState, signal: AbortSignal): Promise<RawObject | undefined> {
+  private async restore(
+    resource: Resource,
+    workload: Workload,
+    state: WorkloadState,
+    signal: AbortSignal,
+  ): Promise<RawObject | undefined> {
     const { client, caches } = this.options;
-    return await patchInSteps<RawObject>(client, resource, workload, (live) => planRestore(live, state, state.onDelete, caches.placeOf(workload.kind)), {
-      // The pods restart once the first patch is taken, so what conflicts after that goes on.
-      fieldManager: FIELD_MANAGER, tries: RESTORE_TRIES, retryFirst: false, signal,
-    });
+    return await patchInSteps<RawObject>(
+      client,
+      resource,
+      workload,
+      (live) => planRestore(live, state, state.onDelete, caches.placeOf(workload.kind)),
+      {
+        // The pods restart once the first patch is taken, so what conflicts after that goes on.
+        fieldManager: FIELD_MANAGER,
+        tries: RESTORE_TRIES,
+        retryFirst: false,
+        signal,
+      },
+    );
   }
 }

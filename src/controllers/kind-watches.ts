@@ -95,7 +95,10 @@ export class KindWatches {
   }
 
   private reviewUnnamed(current: WatchedKind): void {
-    const { adapter: { kind, reportedOnly }, reflector } = current;
+    const {
+      adapter: { kind, reportedOnly },
+      reflector,
+    } = current;
     const written = reportedOnly !== true;
     // What may not be read at all has never been written either.
     const awaited = !reflector.hasSynced && reflector.state !== 'Forbidden';
@@ -104,7 +107,7 @@ export class KindWatches {
       this.laterReview(IN_USE_LOOK_MS);
       return;
     }
-    const linger = written && reflector.state === 'Synced' ? this.options.lingerMs ?? LINGER_MS : 0;
+    const linger = written && reflector.state === 'Synced' ? (this.options.lingerMs ?? LINGER_MS) : 0;
     const now = performance.now();
     const since = this.unneededSince.get(kind) ?? now;
     this.unneededSince.set(kind, since);
@@ -136,10 +139,13 @@ export class KindWatches {
     if (this.timer !== undefined) {
       return;
     }
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      this.review();
-    }, Math.max(50, milliseconds));
+    this.timer = setTimeout(
+      () => {
+        this.timer = undefined;
+        this.review();
+      },
+      Math.max(50, milliseconds),
+    );
     this.timer.unref();
   }
 }

@@ -85,7 +85,13 @@ export class Ledger {
     found.sort((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1));
     return found.slice(0, MOST_ATTENTION).map(({ key, entry }) => {
       const [kind = '', namespace = '', name = ''] = key.split('/');
-      return { namespace, kind, name, reason: entry.reason === '' ? entry.outcome : entry.reason, message: entry.message.slice(0, LONGEST_MESSAGE) };
+      return {
+        namespace,
+        kind,
+        name,
+        reason: entry.reason === '' ? entry.outcome : entry.reason,
+        message: entry.message.slice(0, LONGEST_MESSAGE),
+      };
     });
   }
 
@@ -147,7 +153,14 @@ export class Ledger {
   private set(policy: string, workload: string, entry: LedgerEntry | undefined): void {
     const entries = this.byPolicy.get(policy) ?? new Map<string, LedgerEntry>();
     const before = entries.get(workload);
-    if (before !== undefined && entry !== undefined && before.outcome === entry.outcome && before.reason === entry.reason && before.message === entry.message && before.slack === entry.slack) {
+    if (
+      before !== undefined &&
+      entry !== undefined &&
+      before.outcome === entry.outcome &&
+      before.reason === entry.reason &&
+      before.message === entry.message &&
+      before.slack === entry.slack
+    ) {
       return;
     }
     const counts = this.counts.get(policy) ?? {};
@@ -183,14 +196,28 @@ export function entriesOf(assessment: Assessment, held: string | undefined): Map
     const { outcome, reason, message } = governing.decision;
     // What is held back by the off switch is not on its way.
     const shown = outcome === 'Pending' && held !== undefined ? 'NonCompliant' : outcome;
-    entries.set(governing.policy.name, { outcome: shown, reason: reason ?? '', message: shown === outcome ? message : `${message} (held: ${held ?? ''})`, ...slackOf(governing.decision) });
+    entries.set(governing.policy.name, {
+      outcome: shown,
+      reason: reason ?? '',
+      message: shown === outcome ? message : `${message} (held: ${held ?? ''})`,
+      ...slackOf(governing.decision),
+    });
   }
   for (const { policy, decision } of assessment.audits) {
     const outcome = decision.outcome === 'Pending' ? 'NonCompliant' : decision.outcome;
-    entries.set(policy.name, { outcome, reason: decision.reason ?? '', message: decision.message, ...slackOf(decision) });
+    entries.set(policy.name, {
+      outcome,
+      reason: decision.reason ?? '',
+      message: decision.message,
+      ...slackOf(decision),
+    });
   }
   for (const { policy, by, forbidden } of assessment.overridden) {
-    entries.set(policy.name, { outcome: 'Overridden', reason: '', message: `policy ${by} governs${forbidden === true ? ' and says tenants: Forbid' : ''}` });
+    entries.set(policy.name, {
+      outcome: 'Overridden',
+      reason: '',
+      message: `policy ${by} governs${forbidden === true ? ' and says tenants: Forbid' : ''}`,
+    });
   }
   for (const { policy, reason, message } of assessment.refused) {
     const tried = entries.get(policy.name);
@@ -201,7 +228,10 @@ export function entriesOf(assessment: Assessment, held: string | undefined): Map
 
 /** The same, where the controller knows better how the governing policy's workload stands. */
 export function entriesWith(assessment: Assessment, policy: string, entry: LedgerEntry): Map<string, LedgerEntry> {
-  return entriesOf(assessment, undefined).set(policy, { ...entry, ...(assessment.governing === undefined ? {} : slackOf(assessment.governing.decision)) });
+  return entriesOf(assessment, undefined).set(policy, {
+    ...entry,
+    ...(assessment.governing === undefined ? {} : slackOf(assessment.governing.decision)),
+  });
 }
 
 function slackOf({ before, neededGrace }: Decision): { slack?: Seconds } {

@@ -26,11 +26,28 @@ export class OperatorMetrics {
 
   constructor(registry: Registry, gauges: OperatorGauges) {
     const registers = [registry];
-    this.writes = new Counter({ name: 'sidecar_drain_writes_total', help: 'Writes to workloads, by policy and kind of write.', labelNames: ['policy', 'write'], registers });
-    this.conflicts = new Counter({ name: 'sidecar_drain_write_conflicts_total', help: 'Writes refused because somebody else had written since the read.', registers });
-    this.decisions = new Counter({ name: 'sidecar_drain_decisions_total', help: 'Looks at workloads that a policy governs, by what was decided.', labelNames: ['outcome'], registers });
+    this.writes = new Counter({
+      name: 'sidecar_drain_writes_total',
+      help: 'Writes to workloads, by policy and kind of write.',
+      labelNames: ['policy', 'write'],
+      registers,
+    });
+    this.conflicts = new Counter({
+      name: 'sidecar_drain_write_conflicts_total',
+      help: 'Writes refused because somebody else had written since the read.',
+      registers,
+    });
+    this.decisions = new Counter({
+      name: 'sidecar_drain_decisions_total',
+      help: 'Looks at workloads that a policy governs, by what was decided.',
+      labelNames: ['outcome'],
+      registers,
+    });
     new Gauge({
-      name: 'sidecar_drain_workloads', help: 'Workloads by policy and state.', labelNames: ['policy', 'state'], registers,
+      name: 'sidecar_drain_workloads',
+      help: 'Workloads by policy and state.',
+      labelNames: ['policy', 'state'],
+      registers,
       collect() {
         this.reset();
         for (const [policy, state, count] of gauges.workloads()) {
@@ -39,7 +56,10 @@ export class OperatorMetrics {
       },
     });
     new Gauge({
-      name: 'sidecar_drain_workload_reasons', help: 'Workloads by policy and reason, for workloads that have one (docs/reference/findings.md).', labelNames: ['policy', 'reason'], registers,
+      name: 'sidecar_drain_workload_reasons',
+      help: 'Workloads by policy and reason, for workloads that have one (docs/reference/findings.md).',
+      labelNames: ['policy', 'reason'],
+      registers,
       collect() {
         this.reset();
         for (const [policy, reason, count] of gauges.reasons()) {
@@ -48,8 +68,10 @@ export class OperatorMetrics {
       },
     });
     new Histogram({
-      name: 'sidecar_drain_grace_slack_seconds', help: 'Grace period minus what the promise needs, margin included, for the workloads that are governed or audited now.',
-      buckets: SLACK_BUCKETS, registers,
+      name: 'sidecar_drain_grace_slack_seconds',
+      help: 'Grace period minus what the promise needs, margin included, for the workloads that are governed or audited now.',
+      buckets: SLACK_BUCKETS,
+      registers,
       collect() {
         // A picture of now and not a count over time: made anew for each scrape.
         this.reset();
@@ -58,10 +80,27 @@ export class OperatorMetrics {
         }
       },
     });
-    new Gauge({ name: 'sidecar_drain_rolling_workloads', help: 'Workloads that roll out because of a write of ours.', registers, collect() { this.set(gauges.rolling()); } });
-    new Gauge({ name: 'sidecar_drain_waiting_workloads', help: 'Workloads that wait for their turn.', registers, collect() { this.set(gauges.waiting()); } });
     new Gauge({
-      name: 'sidecar_drain_rollouts_held', help: '1 for each policy whose waves start nothing new, by reason: Halted or Soaking.', labelNames: ['policy', 'reason'], registers,
+      name: 'sidecar_drain_rolling_workloads',
+      help: 'Workloads that roll out because of a write of ours.',
+      registers,
+      collect() {
+        this.set(gauges.rolling());
+      },
+    });
+    new Gauge({
+      name: 'sidecar_drain_waiting_workloads',
+      help: 'Workloads that wait for their turn.',
+      registers,
+      collect() {
+        this.set(gauges.waiting());
+      },
+    });
+    new Gauge({
+      name: 'sidecar_drain_rollouts_held',
+      help: '1 for each policy whose waves start nothing new, by reason: Halted or Soaking.',
+      labelNames: ['policy', 'reason'],
+      registers,
       collect() {
         this.reset();
         for (const [policy, reason] of gauges.held()) {
@@ -69,7 +108,14 @@ export class OperatorMetrics {
         }
       },
     });
-    new Gauge({ name: 'sidecar_drain_paused', help: '1 while nothing may be written (off switch).', registers, collect() { this.set(gauges.paused() ? 1 : 0); } });
+    new Gauge({
+      name: 'sidecar_drain_paused',
+      help: '1 while nothing may be written (off switch).',
+      registers,
+      collect() {
+        this.set(gauges.paused() ? 1 : 0);
+      },
+    });
   }
 
   written(policy: string, write: 'apply' | 'adopt' | 'restore' | 'orphan' | 'proxyconfig'): void {

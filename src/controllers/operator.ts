@@ -105,8 +105,13 @@ export class Operator {
       this.reports.changed(workload);
     });
     this.caches = new Caches({
-      client, logger, stated: options.stated, istioNamespaces: options.istioNamespaces, operatorNamespace: options.namespace,
-      reflectorMetrics: metrics.reflectorMetrics, ...(options.kinds === undefined ? {} : { kinds: options.kinds }),
+      client,
+      logger,
+      stated: options.stated,
+      istioNamespaces: options.istioNamespaces,
+      operatorNamespace: options.namespace,
+      reflectorMetrics: metrics.reflectorMetrics,
+      ...(options.kinds === undefined ? {} : { kinds: options.kinds }),
       handlers: {
         // In a burst, whatever is not written yet goes before a second look at what has just been written.
         onWorkload: (key, initial) => {
@@ -123,7 +128,9 @@ export class Operator {
             this.addWorkloadsIn(namespace);
           }
         },
-        onPoliciesSynced: () => { this.addAllWorkloads(); },
+        onPoliciesSynced: () => {
+          this.addAllWorkloads();
+        },
         onPolicy: (name, before, after) => {
           this.policies.addAfter(name, STATUS_DELAY_MS);
           if (after === undefined) {
@@ -133,7 +140,11 @@ export class Operator {
             this.caches.reviewKinds();
           }
           // A status write of ours comes back as an update; only a changed wish, or a coming or going, concerns the workloads.
-          if (before?.generation !== after?.generation || before?.uid !== after?.uid || before?.deleting !== after?.deleting) {
+          if (
+            before?.generation !== after?.generation ||
+            before?.uid !== after?.uid ||
+            before?.deleting !== after?.deleting
+          ) {
             this.policiesChangedAt = now();
             this.tellRollouts(before, after);
             this.admission.changed();
@@ -151,9 +162,15 @@ export class Operator {
             }
           }
         },
-        onNamespace: (name) => { this.addWorkloadsIn(name); },
-        onBudget: (namespace) => { this.workloadController.rollouts.budgetChanged(namespace); },
-        onMesh: () => { this.meshChanged(); },
+        onNamespace: (name) => {
+          this.addWorkloadsIn(name);
+        },
+        onBudget: (namespace) => {
+          this.workloadController.rollouts.budgetChanged(namespace);
+        },
+        onMesh: () => {
+          this.meshChanged();
+        },
         onProxyConfig: (resource) => {
           const own = ownKeyOf(resource);
           if (own !== undefined) {
@@ -161,7 +178,10 @@ export class Operator {
           }
           // One of somebody else's that goes may have been what ours had to stay away from.
           for (const { record } of this.caches.policies.store.values()) {
-            if (record.intent.environment === 'ProxyConfig' && (record.namespace ?? resource.namespace) === resource.namespace) {
+            if (
+              record.intent.environment === 'ProxyConfig' &&
+              (record.namespace ?? resource.namespace) === resource.namespace
+            ) {
               this.proxyConfigs.add(keyOf(record.name, resource.namespace));
             }
           }
@@ -179,9 +199,18 @@ export class Operator {
       },
     });
     const { caches, ledger } = this;
-    this.terminations = options.observeTerminations !== true ? undefined : new Terminations({
-      client, logger, registry: metrics.registry, recorder: this.recorder, metrics: metrics.reflectorMetrics, workload: (key) => caches.workload(key), now,
-    });
+    this.terminations =
+      options.observeTerminations !== true
+        ? undefined
+        : new Terminations({
+            client,
+            logger,
+            registry: metrics.registry,
+            recorder: this.recorder,
+            metrics: metrics.reflectorMetrics,
+            workload: (key) => caches.workload(key),
+            now,
+          });
     const operatorMetrics: OperatorMetrics = new OperatorMetrics(metrics.registry, {
       *workloads() {
         for (const policy of ledger.policies()) {
@@ -200,46 +229,95 @@ export class Operator {
       paused: () => caches.writesHeldBecause() !== undefined,
     });
     const proxyConfigController = new ProxyConfigController({
-      client, caches, queue: this.proxyConfigs, workloadQueue: this.workloads, logger, metrics: operatorMetrics,
+      client,
+      caches,
+      queue: this.proxyConfigs,
+      workloadQueue: this.workloads,
+      logger,
+      metrics: operatorMetrics,
     });
     const permits = new Permits({
-      client, caches, operatorNamespace: options.namespace, logger, recorder: this.recorder, now,
-      ask: (key) => { this.workloads.add(key); },
-      onChange: (policy) => { this.policies.addAfter(policy, STATUS_DELAY_MS); },
+      client,
+      caches,
+      operatorNamespace: options.namespace,
+      logger,
+      recorder: this.recorder,
+      now,
+      ask: (key) => {
+        this.workloads.add(key);
+      },
+      onChange: (policy) => {
+        this.policies.addAfter(policy, STATUS_DELAY_MS);
+      },
     });
     const workloadController: WorkloadController = new WorkloadController({
-      client, caches, ledger, queue: this.workloads, recorder: this.recorder, logger, metrics: operatorMetrics,
-      caps: options.caps, patience: options.patience, permits,
-      policiesSettleInMs: () => Math.max(0, this.policiesChangedAt + POLICIES_SETTLE_MS - now()), operatorNamespace: options.namespace, now, unboundedTenants: options.unboundedTenants === true,
+      client,
+      caches,
+      ledger,
+      queue: this.workloads,
+      recorder: this.recorder,
+      logger,
+      metrics: operatorMetrics,
+      caps: options.caps,
+      patience: options.patience,
+      permits,
+      policiesSettleInMs: () => Math.max(0, this.policiesChangedAt + POLICIES_SETTLE_MS - now()),
+      operatorNamespace: options.namespace,
+      now,
+      unboundedTenants: options.unboundedTenants === true,
       ownProxyConfig: (policy, namespace) => proxyConfigController.own(policy, namespace),
       onDecision: (workload, assessment) => {
         operatorMetrics.decided(assessment);
         proxyConfigController.note(workload, assessment);
         this.terminations?.note(workloadKey(workload), assessment);
       },
-      onTurn: (policy) => { this.policies.addAfter(policy, STATUS_DELAY_MS); },
+      onTurn: (policy) => {
+        this.policies.addAfter(policy, STATUS_DELAY_MS);
+      },
       countDelivered: (workload, wish) => this.deliveredPods?.of(workload, wish),
       admissionServes: () => this.admission.state === 'Serving',
     });
-    this.deliveredPods = options.admission === undefined ? undefined : new DeliveredPods({
-      client, logger, metrics: metrics.reflectorMetrics,
-      onChange: (key) => {
-        if (this.leading) {
-          this.workloads.addAfter(key, STATUS_DELAY_MS);
-        }
-      },
-      onStateChange: () => { this.addAllWorkloads(); },
-    });
+    this.deliveredPods =
+      options.admission === undefined
+        ? undefined
+        : new DeliveredPods({
+            client,
+            logger,
+            metrics: metrics.reflectorMetrics,
+            onChange: (key) => {
+              if (this.leading) {
+                this.workloads.addAfter(key, STATUS_DELAY_MS);
+              }
+            },
+            onStateChange: () => {
+              this.addAllWorkloads();
+            },
+          });
     this.admissionPicture = new AdmissionPicture({
-      caches, operatorNamespace: options.namespace, unboundedTenants: options.unboundedTenants === true, now,
+      caches,
+      operatorNamespace: options.namespace,
+      unboundedTenants: options.unboundedTenants === true,
+      now,
       ownProxyConfig: (policy, namespace) => proxyConfigController.own(policy, namespace),
     });
     this.workloadController = workloadController;
     const policyController = new PolicyController({
-      client, caches, ledger, workloadQueue: this.workloads, recorder: this.recorder, logger, now, permits, rollouts: workloadController.rollouts, admission: () => this.admission,
+      client,
+      caches,
+      ledger,
+      workloadQueue: this.workloads,
+      recorder: this.recorder,
+      logger,
+      now,
+      permits,
+      rollouts: workloadController.rollouts,
+      admission: () => this.admission,
     });
     const exemptionController = new ExemptionController({
-      client, cache: caches.exemptions, recorder: this.recorder, now,
+      client,
+      cache: caches.exemptions,
+      recorder: this.recorder,
+      now,
       *workloadsIn(namespace) {
         for (const key of caches.workloadKeysIn(namespace)) {
           const workload = caches.workload(key);
@@ -248,15 +326,39 @@ export class Operator {
           }
         }
       },
-      look: (key) => { this.addWorkload(key, false); },
+      look: (key) => {
+        this.addWorkload(key, false);
+      },
     });
     this.reports = new ReportController({
-      client, caches, ledger, queue: this.reportQueue, workloadQueue: this.workloads, logger, metrics: metrics.reflectorMetrics, mode: options.reports ?? 'auto', now,
+      client,
+      caches,
+      ledger,
+      queue: this.reportQueue,
+      workloadQueue: this.workloads,
+      logger,
+      metrics: metrics.reflectorMetrics,
+      mode: options.reports ?? 'auto',
+      now,
     });
-    const controller = (name: string, queue: WorkQueue, concurrency: number, reconcile: (key: string, signal: AbortSignal) => ReturnType<WorkloadController['reconcile']>): Controller =>
-      new Controller({ name, queue, concurrency, reconcile, logger, observer: metrics.controllerObserver(name, concurrency) });
+    const controller = (
+      name: string,
+      queue: WorkQueue,
+      concurrency: number,
+      reconcile: (key: string, signal: AbortSignal) => ReturnType<WorkloadController['reconcile']>,
+    ): Controller =>
+      new Controller({
+        name,
+        queue,
+        concurrency,
+        reconcile,
+        logger,
+        observer: metrics.controllerObserver(name, concurrency),
+      });
     this.controllers.push(
-      controller('workload', this.workloads, options.concurrency, (key, signal) => workloadController.reconcile(key, signal)),
+      controller('workload', this.workloads, options.concurrency, (key, signal) =>
+        workloadController.reconcile(key, signal),
+      ),
       controller('policy', this.policies, 2, (key, signal) => policyController.reconcile(key, signal)),
       controller('exemption', this.exemptions, 1, (key, signal) => exemptionController.reconcile(key, signal)),
       controller('proxyconfig', this.proxyConfigs, 2, (key, signal) => proxyConfigController.reconcile(key, signal)),
@@ -270,7 +372,11 @@ export class Operator {
     this.caches.start();
     await Promise.all([this.caches.waitForSync(this.abort.signal), this.deliveredPods?.start(this.abort.signal)]);
     this.synced = true;
-    this.options.logger.info('caches are synced', { workloads: [...this.caches.workloadKeys()].length, policies: this.caches.policies.store.size, istio: this.caches.meshFacts().istio });
+    this.options.logger.info('caches are synced', {
+      workloads: [...this.caches.workloadKeys()].length,
+      policies: this.caches.policies.store.size,
+      istio: this.caches.meshFacts().istio,
+    });
     if (this.elector === undefined) {
       this.lead();
       return;
@@ -327,8 +433,14 @@ export class Operator {
   private makeElector(): LeaderElector {
     const { client, logger, namespace, leaseName } = this.options;
     return new LeaderElector({
-      client, namespace, name: leaseName, identity: `${hostname()}_${randomBytes(4).toString('hex')}`, logger,
-      onStartedLeading: () => { this.lead(); },
+      client,
+      namespace,
+      name: leaseName,
+      identity: `${hostname()}_${randomBytes(4).toString('hex')}`,
+      logger,
+      onStartedLeading: () => {
+        this.lead();
+      },
       onStoppedLeading: (graceful) => {
         this.leading = false;
         this.options.metrics.setLeader(leaseName, false);
@@ -400,7 +512,9 @@ export class Operator {
       for (const { record } of this.caches.policies.store.values()) {
         this.policies.addAfter(record.name, STATUS_DELAY_MS);
         if (record.intent.environment === 'ProxyConfig') {
-          for (const namespace of record.namespace === undefined ? this.caches.namespaces.store.keys() : [record.namespace]) {
+          for (const namespace of record.namespace === undefined
+            ? this.caches.namespaces.store.keys()
+            : [record.namespace]) {
             this.proxyConfigs.add(keyOf(record.name, namespace));
           }
         }

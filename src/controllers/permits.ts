@@ -1,4 +1,10 @@
-import { APPROVED_PLAN_ANNOTATION, APPROVED_WITHDRAWAL_ANNOTATION, GROUP, STATE_ANNOTATION, VERSION } from '../api/names.ts';
+import {
+  APPROVED_PLAN_ANNOTATION,
+  APPROVED_WITHDRAWAL_ANNOTATION,
+  GROUP,
+  STATE_ANNOTATION,
+  VERSION,
+} from '../api/names.ts';
 import type { ConditionReason } from '../api/conditions.ts';
 import type { ReasonCode } from '../api/reasons.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
@@ -132,11 +138,19 @@ export class Permits {
       return undefined;
     }
     const hash = this.plans.get(policy.name)?.get(workload) ?? '';
-    const why = notApproved(this.annotation(policy, APPROVED_PLAN_ANNOTATION), this.approvals.of(policy.uid, 'plan'), workload, hash);
+    const why = notApproved(
+      this.annotation(policy, APPROVED_PLAN_ANNOTATION),
+      this.approvals.of(policy.uid, 'plan'),
+      workload,
+      hash,
+    );
     if (why === undefined) {
       return undefined;
     }
-    const refusal: Refusal = { because: `waits for approval: ${NOT_APPROVED[why]} (the policy's condition Reconciling says how to approve)`, reason: 'ApprovalRequired' };
+    const refusal: Refusal = {
+      because: `waits for approval: ${NOT_APPROVED[why]} (the policy's condition Reconciling says how to approve)`,
+      reason: 'ApprovalRequired',
+    };
     this.setWaiting(policy.name, workload, refusal);
     return refusal;
   }
@@ -186,7 +200,13 @@ export class Permits {
   async gone(name: string, signal: AbortSignal): Promise<void> {
     this.plans.delete(name);
     this.waiting.delete(name);
-    for (const uid of new Set([...this.leaving.keys(), ...this.inForce.keys(), ...this.told.keys(), ...this.troubles.keys(), ...this.approvals.uids()])) {
+    for (const uid of new Set([
+      ...this.leaving.keys(),
+      ...this.inForce.keys(),
+      ...this.told.keys(),
+      ...this.troubles.keys(),
+      ...this.approvals.uids(),
+    ])) {
       if (!this.isAlive(uid)) {
         this.leaving.delete(uid);
         this.leavingSince.delete(uid);
@@ -209,7 +229,7 @@ export class Permits {
     if (withdrawal !== undefined) {
       found.push({ reason: 'WithdrawalHeld', message: this.withdrawalMessage(policy, withdrawal) });
     }
-    const waiting = [...this.waiting.get(policy.name)?.values() ?? []];
+    const waiting = [...(this.waiting.get(policy.name)?.values() ?? [])];
     const unapproved = waiting.filter(({ reason }) => reason === 'ApprovalRequired').length;
     if (unapproved > 0) {
       found.push(this.approvalWanted(policy, unapproved));
@@ -220,7 +240,9 @@ export class Permits {
     }
     const trouble = this.troubles.get(policy.uid);
     const messages = [...found.map(({ message }) => message), ...(trouble === undefined ? [] : [trouble])];
-    return found[0] === undefined ? undefined : { reason: found[0].reason, message: messages.join('; '), workloads: waiting.length };
+    return found[0] === undefined
+      ? undefined
+      : { reason: found[0].reason, message: messages.join('; '), workloads: waiting.length };
   }
 
   private approvalWanted(policy: PolicyRecord, workloads: number): { reason: Waits['reason']; message: string } {
@@ -229,15 +251,20 @@ export class Permits {
     const stale = annotation !== undefined && this.approvals.of(policy.uid, 'plan')?.hash !== annotation;
     const wanted = `${workloads} workload(s) wait for approval of plan ${hash}: ${approveCommand(policy.name, APPROVED_PLAN_ANNOTATION, hash)}`;
     return stale
-      ? { reason: 'ApprovalStale', message: `the annotation approves ${annotation}, which is not the present plan; ${wanted}` }
+      ? {
+          reason: 'ApprovalStale',
+          message: `the annotation approves ${annotation}, which is not the present plan; ${wanted}`,
+        }
       : { reason: 'ApprovalRequired', message: wanted };
   }
 
   private withdrawalMessage(policy: PolicyRecord, { hash, leaving, held }: Withdrawal): string {
     const some = [...leaving.keys()].sort().slice(0, 3).join(', ');
     const lately = this.latelyOf(policy.uid).length;
-    return `${leaving.size} of ${held} workload(s) would be given back (${some}${leaving.size > 3 ? ', ...' : ''})${lately > 0 ? `, ${lately} more were within the last hour` : ''}, `
-      + `and nothing is until somebody approves it: ${approveCommand(policy.name, APPROVED_WITHDRAWAL_ANNOTATION, hash)}`;
+    return (
+      `${leaving.size} of ${held} workload(s) would be given back (${some}${leaving.size > 3 ? ', ...' : ''})${lately > 0 ? `, ${lately} more were within the last hour` : ''}, ` +
+      `and nothing is until somebody approves it: ${approveCommand(policy.name, APPROVED_WITHDRAWAL_ANNOTATION, hash)}`
+    );
   }
 
   private closed(policy: PolicyRecord): Refusal | undefined {
@@ -248,14 +275,18 @@ export class Permits {
     let known = this.answers.get(policy);
     if (known === undefined || now >= known.until) {
       const answer = windowAt(policy.windows, now);
-      known = { answer, until: answer.open ? now + OPEN_FOR_MS : answer.opensAt ?? Infinity };
+      known = { answer, until: answer.open ? now + OPEN_FOR_MS : (answer.opensAt ?? Infinity) };
       this.answers.set(policy, known);
     }
     const { answer } = known;
     if (answer.open) {
       return undefined;
     }
-    return { because: `waits: ${windowMessage(answer)}`, reason: 'WaitsForWindow', ...(answer.opensAt === undefined ? {} : { lookAgainAt: answer.opensAt }) };
+    return {
+      because: `waits: ${windowMessage(answer)}`,
+      reason: 'WaitsForWindow',
+      ...(answer.opensAt === undefined ? {} : { lookAgainAt: answer.opensAt }),
+    };
   }
 
   private guarded(holder: PolicyRecord, key: string): Refusal | undefined {
@@ -264,7 +295,11 @@ export class Permits {
     }
     const still = (this.leavingSince.get(holder.uid) ?? 0) + SETTLE_MS;
     if (this.options.now() < still) {
-      return { because: 'waits: whether more workloads are to be given back', reason: 'WithdrawalHeld', lookAgainAt: still };
+      return {
+        because: 'waits: whether more workloads are to be given back',
+        reason: 'WithdrawalHeld',
+        lookAgainAt: still,
+      };
     }
     if (this.massWithdrawal(holder) === undefined) {
       return undefined;
@@ -272,7 +307,11 @@ export class Permits {
     this.heldBack.add(holder.uid);
     // What was given back lately counts for an hour, and nothing in the cluster tells when that is over.
     const [oldest] = this.latelyOf(holder.uid);
-    return { because: 'waits for approval of a mass withdrawal', reason: 'WithdrawalHeld', ...(oldest === undefined ? {} : { lookAgainAt: oldest + LATELY_MS }) };
+    return {
+      because: 'waits for approval of a mass withdrawal',
+      reason: 'WithdrawalHeld',
+      ...(oldest === undefined ? {} : { lookAgainAt: oldest + LATELY_MS }),
+    };
   }
 
   private massWithdrawal(policy: PolicyRecord): Withdrawal | undefined {
@@ -309,8 +348,12 @@ export class Permits {
       held++;
       const key = workloadKey(workload);
       const { labels, deleting } = caches.namespace(workload.namespace);
-      const gone = labels !== undefined && deleting !== true
-        && !governing.some(({ compiled }) => compiled !== undefined && matches(compiled, workload, labels, scope) === 'Match');
+      const gone =
+        labels !== undefined &&
+        deleting !== true &&
+        !governing.some(
+          ({ compiled }) => compiled !== undefined && matches(compiled, workload, labels, scope) === 'Match',
+        );
       const mark = stateMark(workload);
       if ((gone || due?.has(key) === true) && approved?.get(key) !== mark) {
         leaving.set(key, mark);
@@ -324,17 +367,32 @@ export class Permits {
   private isApprovedWithdrawal(uid: string, key: string): boolean {
     const kept = this.approvals.of(uid, 'withdrawal');
     const mark = this.leaving.get(uid)?.get(key);
-    return kept !== undefined && mark !== undefined && this.inForce.get(uid) === kept.hash && kept.items.get(key) === mark;
+    return (
+      kept !== undefined && mark !== undefined && this.inForce.get(uid) === kept.hash && kept.items.get(key) === mark
+    );
   }
 
   private async settlePlan(policy: PolicyRecord, raw: CachedPolicy['raw'], signal: AbortSignal): Promise<void> {
-    const wanted = policy.spec.rollout.approval === 'Required' ? raw.metadata.annotations?.[APPROVED_PLAN_ANNOTATION] : undefined;
+    const wanted =
+      policy.spec.rollout.approval === 'Required' ? raw.metadata.annotations?.[APPROVED_PLAN_ANNOTATION] : undefined;
     const kept = this.approvals.of(policy.uid, 'plan');
     if (wanted === undefined || wanted === '') {
       await this.approvals.drop(policy.uid, 'plan', signal);
     } else if (kept?.hash !== wanted && wanted === this.planHashOf(policy.name)) {
-      this.refuse(policy, await this.approvals.keep(approvalOf(policy), 'plan', { hash: wanted, items: new Map(this.plans.get(policy.name)) }, signal));
-      this.options.logger.info('plan approved', { policy: policy.name, plan: wanted, workloads: this.plans.get(policy.name)?.size ?? 0 });
+      this.refuse(
+        policy,
+        await this.approvals.keep(
+          approvalOf(policy),
+          'plan',
+          { hash: wanted, items: new Map(this.plans.get(policy.name)) },
+          signal,
+        ),
+      );
+      this.options.logger.info('plan approved', {
+        policy: policy.name,
+        plan: wanted,
+        workloads: this.plans.get(policy.name)?.size ?? 0,
+      });
     }
     // Whether it is newly kept, put back, or no longer asked for: those that waited are looked at again.
     for (const [workload, { reason }] of this.waiting.get(policy.name) ?? []) {
@@ -355,9 +413,16 @@ export class Permits {
       const withdrawal = this.massWithdrawal(policy);
       if (withdrawal?.hash === wanted) {
         // What an earlier approval has not carried out yet stays approved.
-        const items = new Map([...kept?.items ?? [], ...withdrawal.leaving]);
-        this.refuse(policy, await this.approvals.keep(approvalOf(policy), 'withdrawal', { hash: wanted, items }, signal));
-        this.options.logger.info('withdrawal approved', { policy: policy.name, withdrawal: wanted, workloads: withdrawal.leaving.size });
+        const items = new Map([...(kept?.items ?? []), ...withdrawal.leaving]);
+        this.refuse(
+          policy,
+          await this.approvals.keep(approvalOf(policy), 'withdrawal', { hash: wanted, items }, signal),
+        );
+        this.options.logger.info('withdrawal approved', {
+          policy: policy.name,
+          withdrawal: wanted,
+          workloads: withdrawal.leaving.size,
+        });
       } else if (kept !== undefined) {
         await this.approvals.drop(uid, 'withdrawal', signal);
       }
@@ -389,7 +454,8 @@ export class Permits {
   /** An event where something new waits for a person. */
   private tell(policy: PolicyRecord): void {
     const waits = this.waitsOf(policy);
-    const news = waits === undefined || waits.reason === 'WaitsForWindow' ? '' : `${waits.reason} ${this.planHashOf(policy.name)}`;
+    const news =
+      waits === undefined || waits.reason === 'WaitsForWindow' ? '' : `${waits.reason} ${this.planHashOf(policy.name)}`;
     if (news === (this.told.get(policy.uid) ?? '')) {
       return;
     }
@@ -397,8 +463,12 @@ export class Permits {
     if (waits === undefined || news === '') {
       return;
     }
-    this.options.recorder.event({ apiVersion: `${GROUP}/${VERSION}`, ...policyObject(policy), uid: policy.uid },
-      waits.reason === 'ApprovalRequired' ? 'Normal' : 'Warning', waits.reason, waits.message);
+    this.options.recorder.event(
+      { apiVersion: `${GROUP}/${VERSION}`, ...policyObject(policy), uid: policy.uid },
+      waits.reason === 'ApprovalRequired' ? 'Normal' : 'Warning',
+      waits.reason,
+      waits.message,
+    );
   }
 
   private livingHolder({ policy }: WorkloadState): PolicyRecord | undefined {
@@ -481,5 +551,9 @@ function stateMark(workload: Workload): string {
 
 function approvalOf({ name, uid, namespace }: PolicyRecord): ApprovalOf {
   // An object of one namespace cannot own one of another.
-  return { name, uid, ...(namespace === undefined ? { owner: { apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy' } } : {}) };
+  return {
+    name,
+    uid,
+    ...(namespace === undefined ? { owner: { apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy' } } : {}),
+  };
 }

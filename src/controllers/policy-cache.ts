@@ -2,7 +2,14 @@ import type { KubernetesObject } from '../api/kubernetes.ts';
 import type { NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../api/policy.ts';
 import { withKnownKinds } from '../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../drain/plan/policies.ts';
-import { Reflector, type KubeClient, type Logger, type ReflectorMetrics, type ReflectorState, type Resource } from '../kube/index.ts';
+import {
+  Reflector,
+  type KubeClient,
+  type Logger,
+  type ReflectorMetrics,
+  type ReflectorState,
+  type Resource,
+} from '../kube/index.ts';
 import { namespacedPolicies, policies } from './resources.ts';
 
 type RawPolicy = Pick<SidecarDrainPolicy, 'metadata' | 'status'>;
@@ -35,30 +42,63 @@ export interface PolicyCacheOptions {
 export class PolicyCache {
   private readonly cluster: Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>;
   private readonly namespaced: Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>;
-  readonly store: { get(name: string): CachedPolicy | undefined; values(): IterableIterator<CachedPolicy>; readonly size: number };
+  readonly store: {
+    get(name: string): CachedPolicy | undefined;
+    values(): IterableIterator<CachedPolicy>;
+    readonly size: number;
+  };
 
   constructor({ client, logger, metrics, absentLookMs, knownKinds, onPolicy, onSynced }: PolicyCacheOptions) {
-    const common = { client, logger, ...(metrics === undefined ? {} : { metrics }), timings: { absentMaxMs: absentLookMs } };
+    const common = {
+      client,
+      logger,
+      ...(metrics === undefined ? {} : { metrics }),
+      timings: { absentMaxMs: absentLookMs },
+    };
     const handlers = {
-      onAdd: (name: string, cached: CachedPolicy) => { onPolicy(name, undefined, cached.record); },
-      onUpdate: (name: string, cached: CachedPolicy, previous: CachedPolicy) => { onPolicy(name, previous.record, cached.record); },
-      onDelete: (name: string, last: CachedPolicy) => { onPolicy(name, last.record, undefined); },
+      onAdd: (name: string, cached: CachedPolicy) => {
+        onPolicy(name, undefined, cached.record);
+      },
+      onUpdate: (name: string, cached: CachedPolicy, previous: CachedPolicy) => {
+        onPolicy(name, previous.record, cached.record);
+      },
+      onDelete: (name: string, last: CachedPolicy) => {
+        onPolicy(name, last.record, undefined);
+      },
     };
-    const onStateChange = (kind: string) => (state: ReflectorState): void => {
-      if (state === 'Absent') {
-        logger.warn(`the kind ${kind} is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`);
-      }
-      if (state === 'Synced') {
-        onSynced();
-      }
-    };
+    const onStateChange =
+      (kind: string) =>
+      (state: ReflectorState): void => {
+        if (state === 'Absent') {
+          logger.warn(
+            `the kind ${kind} is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`,
+          );
+        }
+        if (state === 'Synced') {
+          onSynced();
+        }
+      };
     this.cluster = new Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>({
-      ...common, resource: policies, onStateChange: onStateChange(policies.kind), handlers,
-      project: (raw) => ({ record: withKnownKinds(readPolicy(raw), knownKinds), raw: withoutManagedFields(raw), resource: policies }),
+      ...common,
+      resource: policies,
+      onStateChange: onStateChange(policies.kind),
+      handlers,
+      project: (raw) => ({
+        record: withKnownKinds(readPolicy(raw), knownKinds),
+        raw: withoutManagedFields(raw),
+        resource: policies,
+      }),
     });
     this.namespaced = new Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>({
-      ...common, resource: namespacedPolicies, onStateChange: onStateChange(namespacedPolicies.kind), handlers,
-      project: (raw) => ({ record: withKnownKinds(readNamespacedPolicy(raw), knownKinds), raw: withoutManagedFields(raw), resource: namespacedPolicies }),
+      ...common,
+      resource: namespacedPolicies,
+      onStateChange: onStateChange(namespacedPolicies.kind),
+      handlers,
+      project: (raw) => ({
+        record: withKnownKinds(readNamespacedPolicy(raw), knownKinds),
+        raw: withoutManagedFields(raw),
+        resource: namespacedPolicies,
+      }),
     });
     const { cluster, namespaced } = this;
     this.store = {
@@ -79,12 +119,18 @@ export class PolicyCache {
 
   /** `Synced` only where it is certain which policies there are. That the namespaced kind is not installed is certain too. */
   get state(): ReflectorState {
-    return this.cluster.state === 'Synced' && this.namespaced.state !== 'Absent' ? this.namespaced.state : this.cluster.state;
+    return this.cluster.state === 'Synced' && this.namespaced.state !== 'Absent'
+      ? this.namespaced.state
+      : this.cluster.state;
   }
 
   /** Whether a policy that is not here does not exist: its kind may only have been taken away. */
   isGone(name: string): boolean {
-    return this.state === 'Synced' && this.store.get(name) === undefined && (!name.includes('/') || this.namespaced.state === 'Synced');
+    return (
+      this.state === 'Synced' &&
+      this.store.get(name) === undefined &&
+      (!name.includes('/') || this.namespaced.state === 'Synced')
+    );
   }
 
   /** All of the cluster's, and of namespaced ones those of one namespace, or all. */

@@ -107,29 +107,46 @@ export class PolicyController {
         }
       }
       const { generation } = cached.record;
-      await this.writeStatus(cached, [
-        condition('Ready', 'Terminating', generation),
-        condition('Reconciling', 'Restoring', generation, `${left.length} workload(s) still to be given back`),
-      ], signal);
+      await this.writeStatus(
+        cached,
+        [
+          condition('Ready', 'Terminating', generation),
+          condition('Reconciling', 'Restoring', generation, `${left.length} workload(s) still to be given back`),
+        ],
+        signal,
+      );
       return requeueAfter(500);
     }
     this.askedAt.delete(cached.record.uid);
     if (left.length > 0) {
-      this.options.logger.warn('policy goes before all its workloads are given back; they are given back without it', { policy: cached.record.name, left: left.length });
+      this.options.logger.warn('policy goes before all its workloads are given back; they are given back without it', {
+        policy: cached.record.name,
+        left: left.length,
+      });
     }
-    await this.setFinalizers(cached, (cached.raw.metadata.finalizers ?? []).filter((each) => each !== FINALIZER), signal);
+    await this.setFinalizers(
+      cached,
+      (cached.raw.metadata.finalizers ?? []).filter((each) => each !== FINALIZER),
+      signal,
+    );
     return done;
   }
 
   /** What the policy has written and nobody else governs: a workload that has another policy is not given back. */
   private heldWorkloads({ uid }: PolicyRecord): string[] {
-    const others = this.options.caches.policyRecords().filter((policy) => policy.uid !== uid && !policy.deleting && policy.spec.enforcement === 'Enforce');
+    const others = this.options.caches
+      .policyRecords()
+      .filter((policy) => policy.uid !== uid && !policy.deleting && policy.spec.enforcement === 'Enforce');
     const held: string[] = [];
     for (const workload of this.options.caches.allWorkloads()) {
       const key = workloadKey(workload);
       // What is going anyway is not given back, nor is it waited for: a finalizer would hold up the end of its namespace.
-      if (!workload.deleting && this.options.caches.namespace(workload.namespace).deleting !== true
-        && stateOf(workload)?.policy.uid === uid && !others.some(({ name }) => this.governs(name, key))) {
+      if (
+        !workload.deleting &&
+        this.options.caches.namespace(workload.namespace).deleting !== true &&
+        stateOf(workload)?.policy.uid === uid &&
+        !others.some(({ name }) => this.governs(name, key))
+      ) {
         held.push(key);
       }
     }
@@ -144,9 +161,12 @@ export class PolicyController {
   private async setFinalizers(cached: CachedPolicy, finalizers: readonly string[], signal: AbortSignal): Promise<void> {
     const { resourceVersion, uid } = cached.raw.metadata;
     try {
-      await this.options.client.mergePatch(cached.resource, policyObject(cached.record), { metadata: { finalizers, resourceVersion, uid } }, {
-        fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal,
-      });
+      await this.options.client.mergePatch(
+        cached.resource,
+        policyObject(cached.record),
+        { metadata: { finalizers, resourceVersion, uid } },
+        { fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal },
+      );
     } catch (error) {
       if (isApiError(error) && error.isNotFound) {
         return;
@@ -177,23 +197,39 @@ export class PolicyController {
     const held = caches.writesHeldBecause();
     const halt = haltConditions(this.options.rollouts.stages.stageOf(policy.uid), counts, at);
     return [
-      troubles.length > 0 && mesh.istio === 'Unknown' ? condition('Ready', 'FactsMissing', at, troubles.join('; '))
-        : mesh.istio === 'Absent' && mesh.stated.injected === undefined ? condition('Ready', 'IstioAbsent', at)
-          : kinds.forbidden.length > 0 ? condition('Ready', 'FactsMissing', at, kinds.forbidden.join('; '))
-          : counts.matched === 0 ? condition('Ready', 'NoMatchingWorkloads', at, installed)
-            : refusal !== undefined ? condition('Ready', refusal.reason, at, refusal.message)
-              : policy.spec.suspend ? condition('Ready', 'Suspended', at)
-                : held !== undefined ? condition('Ready', 'Paused', at, held)
-                  : condition('Ready', 'Evaluated', at, installed),
-      refusal !== undefined && counts.matched === counts.overridden ? condition('Compliant', 'Stalled', at) : halt?.compliant ?? compliance(counts, at),
-      halt !== undefined && counts.updating === 0 ? condition('Reconciling', 'Settled', at) : ridesAlong(policy, counts, at) ?? reconciling(counts, this.options.permits.waitsOf(policy), at),
-      refusal === undefined ? halt?.stalled ?? condition('Stalled', 'NotStalled', at) : condition('Stalled', refusal.reason, at, refusal.message),
+      troubles.length > 0 && mesh.istio === 'Unknown'
+        ? condition('Ready', 'FactsMissing', at, troubles.join('; '))
+        : mesh.istio === 'Absent' && mesh.stated.injected === undefined
+          ? condition('Ready', 'IstioAbsent', at)
+          : kinds.forbidden.length > 0
+            ? condition('Ready', 'FactsMissing', at, kinds.forbidden.join('; '))
+            : counts.matched === 0
+              ? condition('Ready', 'NoMatchingWorkloads', at, installed)
+              : refusal !== undefined
+                ? condition('Ready', refusal.reason, at, refusal.message)
+                : policy.spec.suspend
+                  ? condition('Ready', 'Suspended', at)
+                  : held !== undefined
+                    ? condition('Ready', 'Paused', at, held)
+                    : condition('Ready', 'Evaluated', at, installed),
+      refusal !== undefined && counts.matched === counts.overridden
+        ? condition('Compliant', 'Stalled', at)
+        : (halt?.compliant ?? compliance(counts, at)),
+      halt !== undefined && counts.updating === 0
+        ? condition('Reconciling', 'Settled', at)
+        : (ridesAlong(policy, counts, at) ?? reconciling(counts, this.options.permits.waitsOf(policy), at)),
+      refusal === undefined
+        ? (halt?.stalled ?? condition('Stalled', 'NotStalled', at))
+        : condition('Stalled', refusal.reason, at, refusal.message),
       conflict(counts, ledger, policy, at),
     ];
   }
 
   /** A namespaced policy that may not govern a workload that it selects. Where it may govern others it does. */
-  private refusalOf({ name, namespace }: PolicyRecord): { reason: 'OutsideBounds' | 'NoClusterPolicy'; message: string } | undefined {
+  private refusalOf({
+    name,
+    namespace,
+  }: PolicyRecord): { reason: 'OutsideBounds' | 'NoClusterPolicy'; message: string } | undefined {
     if (namespace === undefined) {
       return undefined;
     }
@@ -216,7 +252,21 @@ export class PolicyController {
     return this.options.now() - this.admissionAwaitedSince < ADMISSION_START_MS;
   }
 
-  private stalledBecause(policy: PolicyRecord): { reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec' | 'InvalidWindow' | 'KindUnknown' | 'ProxyConfigKindAbsent' | 'AdmissionRequired'; message?: string } | undefined {
+  private stalledBecause(
+    policy: PolicyRecord,
+  ):
+    | {
+        reason:
+          | 'InvalidSelector'
+          | 'InvalidNamePattern'
+          | 'InvalidSpec'
+          | 'InvalidWindow'
+          | 'KindUnknown'
+          | 'ProxyConfigKindAbsent'
+          | 'AdmissionRequired';
+        message?: string;
+      }
+    | undefined {
     if (policy.stalled !== undefined) {
       return policy.stalled;
     }
@@ -224,16 +274,27 @@ export class PolicyController {
       return { reason: 'ProxyConfigKindAbsent' };
     }
     const { state, detail } = this.options.admission();
-    return needsAdmission(policy) && state !== 'Serving' ? { reason: 'AdmissionRequired', message: admissionRequired(policy, detail) } : undefined;
+    return needsAdmission(policy) && state !== 'Serving'
+      ? { reason: 'AdmissionRequired', message: admissionRequired(policy, detail) }
+      : undefined;
   }
 
   private async writeStatus(cached: CachedPolicy, news: readonly NewCondition[], signal: AbortSignal): Promise<void> {
     const { ledger, now } = this.options;
     const before = cached.raw.status;
     const time = new Date(now()).toISOString();
-    const conditions = news.reduce<readonly Condition[]>((all, each) => setCondition(all, each, time), before?.conditions ?? []);
+    const conditions = news.reduce<readonly Condition[]>(
+      (all, each) => setCondition(all, each, time),
+      before?.conditions ?? [],
+    );
     const counts = ledger.countsOf(cached.record.name);
-    const rollout = rolloutStatus(cached.record, this.options.rollouts.stages.stageOf(cached.record.uid), counts, before?.rollout, now());
+    const rollout = rolloutStatus(
+      cached.record,
+      this.options.rollouts.stages.stageOf(cached.record.uid),
+      counts,
+      before?.rollout,
+      now(),
+    );
     const status: SidecarDrainPolicyStatus = {
       observedGeneration: cached.record.generation,
       planHash: this.options.permits.planHashOf(cached.record.name),
@@ -246,9 +307,17 @@ export class PolicyController {
       return;
     }
     try {
-      await this.options.client.mergePatch(cached.resource, policyObject(cached.record), { apiVersion: cached.resource.apiVersion, kind: cached.resource.kind, status: rollout === undefined ? { ...status, rollout: null } : { ...status, rollout: { ...ABSENT, ...rollout } } }, {
-        subresource: 'status', fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal,
-      });
+      await this.options.client.mergePatch(
+        cached.resource,
+        policyObject(cached.record),
+        {
+          apiVersion: cached.resource.apiVersion,
+          kind: cached.resource.kind,
+          status:
+            rollout === undefined ? { ...status, rollout: null } : { ...status, rollout: { ...ABSENT, ...rollout } },
+        },
+        { subresource: 'status', fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal },
+      );
     } catch (error) {
       if (!(isApiError(error) && error.isNotFound)) {
         throw error;
@@ -262,14 +331,20 @@ export class PolicyController {
   private tellTransitions(cached: CachedPolicy, before: readonly Condition[], news: readonly NewCondition[]): void {
     for (const next of news) {
       const old = before.find((each) => each.type === next.type);
-      const turned = old === undefined ? next.type === 'Ready' || (next.type === 'Stalled' && next.status === 'True') : old.status !== next.status;
+      const turned =
+        old === undefined
+          ? next.type === 'Ready' || (next.type === 'Stalled' && next.status === 'True')
+          : old.status !== next.status;
       if (!turned || next.type === 'Reconciling') {
         continue;
       }
-      const bad = next.type === 'Stalled' || next.type === 'Conflicted' ? next.status === 'True' : next.status === 'False';
+      const bad =
+        next.type === 'Stalled' || next.type === 'Conflicted' ? next.status === 'True' : next.status === 'False';
       this.options.recorder.event(
         { apiVersion: cached.resource.apiVersion, ...policyObject(cached.record), uid: cached.record.uid },
-        bad ? 'Warning' : 'Normal', next.reason, `${next.type} is ${next.status}: ${next.message}`,
+        bad ? 'Warning' : 'Normal',
+        next.reason,
+        `${next.type} is ${next.status}: ${next.message}`,
       );
     }
   }
@@ -279,7 +354,7 @@ export class PolicyController {
 const ABSENT = { healthySince: null, soaked: null, haltedBy: null };
 
 function earliest(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? a ?? b : Math.min(a, b);
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 function hasFinalizer(cached: CachedPolicy): boolean {
@@ -293,7 +368,9 @@ function reconciling(counts: Counts, waits: Waits | undefined, at: number): NewC
     const message = `${counts.updating} rolling out, ${counts.pending} waiting`;
     return condition('Reconciling', 'RollingOut', at, waits === undefined ? message : `${message}; ${waits.message}`);
   }
-  return waits === undefined ? condition('Reconciling', 'Settled', at) : condition('Reconciling', waits.reason, at, waits.message);
+  return waits === undefined
+    ? condition('Reconciling', 'Settled', at)
+    : condition('Reconciling', waits.reason, at, waits.message);
 }
 
 function compliance(counts: Counts, at: number): NewCondition {
@@ -302,29 +379,61 @@ function compliance(counts: Counts, at: number): NewCondition {
     return condition('Compliant', 'NoMatchingWorkloads', at);
   }
   if (counts.compliant === answered) {
-    return condition('Compliant', 'AllCompliant', at, `${counts.compliant} of ${counts.matched} workloads comply, ${counts.exempt} exempt, ${counts.overridden} overridden`);
+    return condition(
+      'Compliant',
+      'AllCompliant',
+      at,
+      `${counts.compliant} of ${counts.matched} workloads comply, ${counts.exempt} exempt, ${counts.overridden} overridden`,
+    );
   }
   const message = `${counts.compliant} of ${answered} workloads comply`;
   if (counts.failed + counts.conflicted > 0) {
-    return condition('Compliant', 'AttentionNeeded', at, `${message}; ${counts.failed} cannot be made compliant, ${counts.conflicted} conflict`);
+    return condition(
+      'Compliant',
+      'AttentionNeeded',
+      at,
+      `${message}; ${counts.failed} cannot be made compliant, ${counts.conflicted} conflict`,
+    );
   }
   if (counts.updating + counts.pending > 0) {
-    return condition('Compliant', 'RolloutInProgress', at, `${message}; ${counts.updating} rolling out, ${counts.pending} waiting`);
+    return condition(
+      'Compliant',
+      'RolloutInProgress',
+      at,
+      `${message}; ${counts.updating} rolling out, ${counts.pending} waiting`,
+    );
   }
   return counts.unknown > 0 && counts.nonCompliant === 0
     ? condition('Compliant', 'FactsMissing', at, `${message}; ${counts.unknown} unknown`)
-    : condition('Compliant', 'WorkloadsNonCompliant', at, `${message}; ${counts.nonCompliant} do not, and nothing is written`);
+    : condition(
+        'Compliant',
+        'WorkloadsNonCompliant',
+        at,
+        `${message}; ${counts.nonCompliant} do not, and nothing is written`,
+      );
 }
 
 function conflict(counts: Counts, ledger: Ledger, policy: PolicyRecord, at: number): NewCondition {
   const reasons = new Set(ledger.attentionOf(policy.name).map((each) => each.reason));
   if (counts.conflicted > 0 && reasons.has('ChangedBack') && !reasons.has('FieldConflict')) {
-    return condition('Conflicted', 'ChangedBack', at, `${counts.conflicted} workload(s): somebody else keeps changing our values back`);
+    return condition(
+      'Conflicted',
+      'ChangedBack',
+      at,
+      `${counts.conflicted} workload(s): somebody else keeps changing our values back`,
+    );
   }
   if (counts.conflicted > 0) {
-    return condition('Conflicted', 'FieldConflict', at, `${counts.conflicted} workload(s): somebody else declares a field that would have to change`);
+    return condition(
+      'Conflicted',
+      'FieldConflict',
+      at,
+      `${counts.conflicted} workload(s): somebody else declares a field that would have to change`,
+    );
   }
-  return reasons.has('GraceAboveMaximum') ? condition('Conflicted', 'LimitExceeded', at) : condition('Conflicted', 'NoConflict', at);
+  return reasons.has('GraceAboveMaximum')
+    ? condition('Conflicted', 'LimitExceeded', at)
+    : condition('Conflicted', 'NoConflict', at);
 }
 
 /** Key order must not make two equal statuses look different. */
@@ -333,7 +442,11 @@ function canonical(value: unknown): unknown {
     return value.map(canonical);
   }
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, canonical(inner)]));
+    return Object.fromEntries(
+      Object.entries(value)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, inner]) => [key, canonical(inner)]),
+    );
   }
   return value;
 }

@@ -47,7 +47,8 @@ export class ProxyConfigController {
     const key = workloadKey(workload);
     const { governing } = assessment;
     const wanted = governing?.decision.needsMinimumDrain;
-    const mine = governing === undefined || wanted === undefined ? undefined : keyOf(governing.policy.name, workload.namespace);
+    const mine =
+      governing === undefined || wanted === undefined ? undefined : keyOf(governing.policy.name, workload.namespace);
     for (const [id, needs] of this.needs) {
       if (id !== mine && needs.namespace === workload.namespace && needs.minimumDrains.delete(key)) {
         this.options.queue.add(id);
@@ -56,7 +57,11 @@ export class ProxyConfigController {
     if (governing === undefined || wanted === undefined || mine === undefined || !mayWrite(governing.policy)) {
       return;
     }
-    const needs = this.needs.get(mine) ?? { policy: governing.policy.name, namespace: workload.namespace, minimumDrains: new Map<string, Seconds>() };
+    const needs = this.needs.get(mine) ?? {
+      policy: governing.policy.name,
+      namespace: workload.namespace,
+      minimumDrains: new Map<string, Seconds>(),
+    };
     this.needs.set(mine, needs);
     if (needs.minimumDrains.get(key) !== wanted) {
       needs.minimumDrains.set(key, wanted);
@@ -99,7 +104,10 @@ export class ProxyConfigController {
     const [namespace, policyName] = [key.slice(0, slash), key.slice(slash + 1)];
     const policy = caches.policies.store.get(policyName)?.record;
     const needs = this.needs.get(key);
-    const wanted = needs === undefined || needs.minimumDrains.size === 0 || policy === undefined || policy.deleting ? undefined : Math.max(...needs.minimumDrains.values());
+    const wanted =
+      needs === undefined || needs.minimumDrains.size === 0 || policy === undefined || policy.deleting
+        ? undefined
+        : Math.max(...needs.minimumDrains.values());
     // Where the kind is not there, its coming brings every key again.
     if (caches.proxyConfigState() !== 'Synced') {
       return done;
@@ -133,10 +141,20 @@ export class ProxyConfigController {
     }
     const live = await client.find<OwnedObject>(proxyConfigs, { namespace, name }, { metadataOnly: true, signal });
     if (live !== undefined && !isOurs(live)) {
-      logger.warn('a ProxyConfig of somebody else has the name that ours would have: nothing is written', { namespace, name, policy: policyName });
+      logger.warn('a ProxyConfig of somebody else has the name that ours would have: nothing is written', {
+        namespace,
+        name,
+        policy: policyName,
+      });
       return done;
     }
-    await client.apply(proxyConfigs, { namespace, name }, resource, { fieldManager: FIELD_MANAGER, force: true, metadataOnly: true, retry: 'idempotent', signal });
+    await client.apply(proxyConfigs, { namespace, name }, resource, {
+      fieldManager: FIELD_MANAGER,
+      force: true,
+      metadataOnly: true,
+      retry: 'idempotent',
+      signal,
+    });
     metrics.written(policyName, 'proxyconfig');
     logger.info('ProxyConfig written', { namespace, name, policy: policyName, minimumDrainSeconds: wanted });
     return done;
@@ -154,7 +172,11 @@ export class ProxyConfigController {
     }
     try {
       const { uid } = live.metadata;
-      await client.delete(proxyConfigs, { namespace, name }, { signal, ...(uid === undefined ? {} : { preconditions: { uid } }) });
+      await client.delete(
+        proxyConfigs,
+        { namespace, name },
+        { signal, ...(uid === undefined ? {} : { preconditions: { uid } }) },
+      );
       logger.info('ProxyConfig removed: no workload needs it any more', { namespace, name });
     } catch (error) {
       if (!(isApiError(error) && (error.isNotFound || error.isConflict))) {
@@ -195,22 +217,39 @@ export function ownKeyOf({ name, namespace }: ProxyConfigResource): string | und
  * Only the oldest resource of a level counts in Istio. Beside another one ours would be dead, or would silence a later
  * one of the team's; so there must be none.
  */
-function rivalOf(policy: PolicyRecord, namespace: string, resources: readonly ProxyConfigResource[]): string | undefined {
+function rivalOf(
+  policy: PolicyRecord,
+  namespace: string,
+  resources: readonly ProxyConfigResource[],
+): string | undefined {
   const selector = policy.spec.match.workloadSelector;
   if ((selector?.matchExpressions?.length ?? 0) > 0) {
     return 'environment: ProxyConfig needs a workloadSelector of matchLabels only: a ProxyConfig knows no expressions';
   }
   const hasSelector = Object.keys(selector?.matchLabels ?? {}).length > 0;
-  const rival = resources.find((each) =>
-    each.namespace === namespace && each.name !== nameOf(policy.name) && (each.selector !== undefined) === hasSelector);
-  return rival === undefined ? undefined : `ProxyConfig ${rival.namespace}/${rival.name} stands at the same level, and only the oldest of a level counts; use environment: Annotation`;
+  const rival = resources.find(
+    (each) =>
+      each.namespace === namespace &&
+      each.name !== nameOf(policy.name) &&
+      (each.selector !== undefined) === hasSelector,
+  );
+  return rival === undefined
+    ? undefined
+    : `ProxyConfig ${rival.namespace}/${rival.name} stands at the same level, and only the oldest of a level counts; use environment: Annotation`;
 }
 
 interface DesiredProxyConfig {
-  readonly spec: { readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> }; readonly environmentVariables: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> };
+    readonly environmentVariables: Readonly<Record<string, string>>;
+  };
 }
 
-function desired(policy: PolicyRecord, namespace: string, minimumDrain: Seconds): DesiredProxyConfig & Record<string, unknown> {
+function desired(
+  policy: PolicyRecord,
+  namespace: string,
+  minimumDrain: Seconds,
+): DesiredProxyConfig & Record<string, unknown> {
   const labels = policy.spec.match.workloadSelector?.matchLabels ?? {};
   return {
     apiVersion: proxyConfigs.apiVersion,
@@ -218,12 +257,19 @@ function desired(policy: PolicyRecord, namespace: string, minimumDrain: Seconds)
     metadata: { namespace, name: nameOf(policy.name), labels: { [MANAGED_BY_LABEL]: FIELD_MANAGER } },
     spec: {
       ...(Object.keys(labels).length === 0 ? {} : { selector: { matchLabels: labels } }),
-      environmentVariables: { [EXIT_ON_ZERO_VARIABLE]: 'true', [MINIMUM_DRAIN_VARIABLE]: formatGoDuration(minimumDrain) },
+      environmentVariables: {
+        [EXIT_ON_ZERO_VARIABLE]: 'true',
+        [MINIMUM_DRAIN_VARIABLE]: formatGoDuration(minimumDrain),
+      },
     },
   };
 }
 
 function sameSpec(present: ProxyConfigResource, spec: DesiredProxyConfig['spec']): boolean {
-  const sorted = (map: Readonly<Record<string, string>> | undefined): string => JSON.stringify(Object.entries(map ?? {}).sort());
-  return sorted(present.environmentVariables) === sorted(spec.environmentVariables) && sorted(present.selector?.matchLabels) === sorted(spec.selector?.matchLabels);
+  const sorted = (map: Readonly<Record<string, string>> | undefined): string =>
+    JSON.stringify(Object.entries(map ?? {}).sort());
+  return (
+    sorted(present.environmentVariables) === sorted(spec.environmentVariables) &&
+    sorted(present.selector?.matchLabels) === sorted(spec.selector?.matchLabels)
+  );
 }

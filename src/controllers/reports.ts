@@ -1,7 +1,26 @@
 import type { KubernetesObject, OwnerReference } from '../api/kubernetes.ts';
 import { FIELD_MANAGER } from '../api/names.ts';
-import { MANAGED_BY_LABEL, readReport, reportNumber, reportObject, resultsOf, shardCountOf, shardsOf, type ReportRecord, type Shard, type WorkloadResults } from '../drain/report/index.ts';
-import { defineResource, isApiError, Reflector, type KubeClient, type Logger, type ReflectorMetrics, type Resource } from '../kube/index.ts';
+import {
+  MANAGED_BY_LABEL,
+  readReport,
+  reportNumber,
+  reportObject,
+  resultsOf,
+  shardCountOf,
+  shardsOf,
+  type ReportRecord,
+  type Shard,
+  type WorkloadResults,
+} from '../drain/report/index.ts';
+import {
+  defineResource,
+  isApiError,
+  Reflector,
+  type KubeClient,
+  type Logger,
+  type ReflectorMetrics,
+  type Resource,
+} from '../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../runtime/index.ts';
 import type { Caches } from './caches.ts';
 import type { Ledger } from './ledger.ts';
@@ -32,8 +51,26 @@ const CLEAN_UP = 'clean-up';
 const OWN = `${MANAGED_BY_LABEL}=${FIELD_MANAGER}`;
 
 const APIS: readonly { readonly resource: Resource; readonly source: boolean }[] = [
-  { resource: defineResource({ group: 'wgpolicyk8s.io', version: 'v1alpha2', plural: 'policyreports', kind: 'PolicyReport', namespaced: true }), source: false },
-  { resource: defineResource({ group: 'openreports.io', version: 'v1alpha1', plural: 'reports', kind: 'Report', namespaced: true }), source: true },
+  {
+    resource: defineResource({
+      group: 'wgpolicyk8s.io',
+      version: 'v1alpha2',
+      plural: 'policyreports',
+      kind: 'PolicyReport',
+      namespaced: true,
+    }),
+    source: false,
+  },
+  {
+    resource: defineResource({
+      group: 'openreports.io',
+      version: 'v1alpha1',
+      plural: 'reports',
+      kind: 'Report',
+      namespaced: true,
+    }),
+    source: true,
+  },
 ];
 
 interface Target {
@@ -89,10 +126,17 @@ export class ReportController {
     if (!this.isEvaluated()) {
       return requeueAfter(EVALUATION_POLL_MS);
     }
-    const present = Math.max(...targets.map(({ byNamespace }) => shardCountOf([...byNamespace.get(key)?.values() ?? []].map(({ name }) => reportNumber(name) ?? 0))));
+    const present = Math.max(
+      ...targets.map(({ byNamespace }) =>
+        shardCountOf([...(byNamespace.get(key)?.values() ?? [])].map(({ name }) => reportNumber(name) ?? 0)),
+      ),
+    );
     const { shards, leftOut } = shardsOf(this.resultsIn(key), present);
     if (leftOut > 0) {
-      this.options.logger.warn('a namespace has more violations than its reports can hold', { namespace: key, leftOut });
+      this.options.logger.warn('a namespace has more violations than its reports can hold', {
+        namespace: key,
+        leftOut,
+      });
     }
     for (const target of targets) {
       await this.write(target, key, shards, signal);
@@ -116,13 +160,22 @@ export class ReportController {
       this.look(record.namespace);
     };
     const reports = new Reflector<KubernetesObject, ReportRecord>({
-      client, logger, resource, labelSelector: OWN, timings: { absentMaxMs: ABSENT_LOOK_MS }, ...(metrics === undefined ? {} : { metrics }),
+      client,
+      logger,
+      resource,
+      labelSelector: OWN,
+      timings: { absentMaxMs: ABSENT_LOOK_MS },
+      ...(metrics === undefined ? {} : { metrics }),
       // The label alone does not make it ours.
       project: (raw) => (reportNumber(raw.metadata?.name ?? '') === undefined ? undefined : readReport(raw)),
       equal: (a, b) => a.uid === b.uid && a.fingerprint === b.fingerprint,
       handlers: {
-        onAdd: (_key, record) => { put(record); },
-        onUpdate: (_key, record) => { put(record); },
+        onAdd: (_key, record) => {
+          put(record);
+        },
+        onUpdate: (_key, record) => {
+          put(record);
+        },
         onDelete: (_key, { namespace, name }) => {
           const records = byNamespace.get(namespace);
           records?.delete(name);
@@ -139,7 +192,9 @@ export class ReportController {
             this.options.queue.addAfter(namespace, SETTLE_MS);
           }
         } else if (state === 'Absent' && previous !== 'Starting') {
-          logger.info('violations are no longer reported: the kind is not installed any more', { resource: resource.fullName });
+          logger.info('violations are no longer reported: the kind is not installed any more', {
+            resource: resource.fullName,
+          });
         }
       },
     });
@@ -148,8 +203,9 @@ export class ReportController {
 
   private isEvaluated(): boolean {
     const { caches, workloadQueue, now } = this.options;
-    this.evaluated ||= (workloadQueue.idle && !caches.policyRecords().some((policy) => caches.awaitsKinds(policy)))
-      || now() - this.startedAt > EVALUATION_LIMIT_MS;
+    this.evaluated ||=
+      (workloadQueue.idle && !caches.policyRecords().some((policy) => caches.awaitsKinds(policy))) ||
+      now() - this.startedAt > EVALUATION_LIMIT_MS;
     return this.evaluated;
   }
 
@@ -160,18 +216,37 @@ export class ReportController {
       const apiVersion = workload === undefined ? undefined : caches.resourceOf(workload.kind)?.apiVersion;
       if (workload !== undefined && apiVersion !== undefined) {
         const { kind, name, uid } = workload;
-        yield resultsOf({ apiVersion, kind, namespace, name, ...(uid === undefined ? {} : { uid }), entries: ledger.entriesOf(key) });
+        yield resultsOf({
+          apiVersion,
+          kind,
+          namespace,
+          name,
+          ...(uid === undefined ? {} : { uid }),
+          entries: ledger.entriesOf(key),
+        });
       }
     }
   }
 
-  private async write({ resource, source, byNamespace }: Target, namespace: string, shards: readonly Shard[], signal: AbortSignal): Promise<void> {
+  private async write(
+    { resource, source, byNamespace }: Target,
+    namespace: string,
+    shards: readonly Shard[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { client, logger, now } = this.options;
     // Both are taken now: what comes by the watch meanwhile is for the next look.
     const present = new Map(byNamespace.get(namespace));
     const times = new Map([...present.values()].flatMap((record) => [...record.times]));
     for (const shard of shards) {
-      const { name, body, fingerprint } = reportObject({ apiVersion: resource.apiVersion, kind: resource.kind, source }, namespace, shard, this.ownersOf(shard), times, now() / 1000);
+      const { name, body, fingerprint } = reportObject(
+        { apiVersion: resource.apiVersion, kind: resource.kind, source },
+        namespace,
+        shard,
+        this.ownersOf(shard),
+        times,
+        now() / 1000,
+      );
       const known = present.get(name);
       present.delete(name);
       if (known?.fingerprint === fingerprint) {
@@ -179,10 +254,20 @@ export class ReportController {
       }
       try {
         // By force only over what is known to be ours: under this name there may be somebody else's.
-        await client.apply(resource, { namespace, name }, body, { fieldManager: FIELD_MANAGER, force: known !== undefined, metadataOnly: true, retry: 'idempotent', signal });
+        await client.apply(resource, { namespace, name }, body, {
+          fieldManager: FIELD_MANAGER,
+          force: known !== undefined,
+          metadataOnly: true,
+          retry: 'idempotent',
+          signal,
+        });
       } catch (error) {
         if (isApiError(error) && error.isConflict && known === undefined) {
-          logger.warn('a report of somebody else has the name that ours would have: nothing is written', { resource: resource.fullName, namespace, name });
+          logger.warn('a report of somebody else has the name that ours would have: nothing is written', {
+            resource: resource.fullName,
+            namespace,
+            name,
+          });
           continue;
         }
         if (!isGoing(error)) {
@@ -203,14 +288,27 @@ export class ReportController {
   private ownersOf({ policies }: Shard): OwnerReference[] {
     return policies.flatMap((name) => {
       const cached = this.options.caches.policies.store.get(name);
-      return cached === undefined ? [] : [{ apiVersion: cached.resource.apiVersion, kind: cached.resource.kind, name: cached.raw.metadata.name ?? '', uid: cached.record.uid }];
+      return cached === undefined
+        ? []
+        : [
+            {
+              apiVersion: cached.resource.apiVersion,
+              kind: cached.resource.kind,
+              name: cached.raw.metadata.name ?? '',
+              uid: cached.record.uid,
+            },
+          ];
     });
   }
 
   private async cleanUp(signal: AbortSignal): Promise<Outcome> {
     for (const { resource } of APIS) {
       try {
-        const { items } = await this.options.client.list<KubernetesObject>(resource, { labelSelector: OWN, metadataOnly: true, signal });
+        const { items } = await this.options.client.list<KubernetesObject>(resource, {
+          labelSelector: OWN,
+          metadataOnly: true,
+          signal,
+        });
         for (const { metadata } of items) {
           const { namespace = '', name = '', uid = '' } = metadata ?? {};
           if (reportNumber(name) !== undefined) {
@@ -227,7 +325,11 @@ export class ReportController {
     return done;
   }
 
-  private async remove(resource: Resource, { namespace, name, uid }: { namespace: string; name: string; uid: string }, signal: AbortSignal): Promise<void> {
+  private async remove(
+    resource: Resource,
+    { namespace, name, uid }: { namespace: string; name: string; uid: string },
+    signal: AbortSignal,
+  ): Promise<void> {
     try {
       await this.options.client.delete(resource, { namespace, name }, { preconditions: { uid }, signal });
     } catch (error) {
@@ -240,5 +342,7 @@ export class ReportController {
 
 /** The kind, or the namespace, goes just now. */
 function isGoing(error: unknown): boolean {
-  return isApiError(error) && (error.isNotFound || error.causes.some(({ reason }) => reason === 'NamespaceTerminating'));
+  return (
+    isApiError(error) && (error.isNotFound || error.causes.some(({ reason }) => reason === 'NamespaceTerminating'))
+  );
 }

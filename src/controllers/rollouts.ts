@@ -39,14 +39,22 @@ export class Rollouts {
   private readonly places: Places;
   private readonly ownWrites = new Map<string, OwnWrite>();
   /** Given back and not yet rolled out: the state annotation that would tell is gone by then. */
-  private readonly givingBack = new Map<string, { readonly me: Rolling; readonly uid: string; readonly since: number }>();
+  private readonly givingBack = new Map<
+    string,
+    { readonly me: Rolling; readonly uid: string; readonly since: number }
+  >();
   /** Under way when leading began, and not known to be ours: until when it keeps its place, in milliseconds. */
   private readonly found = new Map<string, number>();
   private readonly waitingForBudget = new Set<string>();
 
   constructor(options: RolloutsOptions) {
     this.options = options;
-    this.stages = new Stages({ now: options.now, onTurn: (policy, before, after) => { this.turned(policy, before, after); } });
+    this.stages = new Stages({
+      now: options.now,
+      onTurn: (policy, before, after) => {
+        this.turned(policy, before, after);
+      },
+    });
     this.places = new Places({ caps: options.caps, ask: options.ask, spotsOf: (candidate) => this.spotsOf(candidate) });
   }
 
@@ -141,7 +149,14 @@ export class Rollouts {
     if (restartsPods(workload.rollout)) {
       const now = this.options.now() / 1000;
       this.places.take(candidate.me);
-      this.stages.set(candidate.uid, candidate.me.workload, { workload: candidate.me.workload, intent, startedAt: now, since: now, health: 'Rolling', stuck: false });
+      this.stages.set(candidate.uid, candidate.me.workload, {
+        workload: candidate.me.workload,
+        intent,
+        startedAt: now,
+        since: now,
+        health: 'Rolling',
+        stuck: false,
+      });
     }
   }
 
@@ -150,7 +165,14 @@ export class Rollouts {
       const now = this.options.now() / 1000;
       this.givingBack.set(me.workload, { me, uid, since: now });
       this.places.take(me);
-      this.stages.set(uid, me.workload, { workload: me.workload, intent: '', restoring: true, since: now, health: 'Rolling', stuck: false });
+      this.stages.set(uid, me.workload, {
+        workload: me.workload,
+        intent: '',
+        restoring: true,
+        since: now,
+        health: 'Rolling',
+        stuck: false,
+      });
     }
   }
 
@@ -212,9 +234,10 @@ export class Rollouts {
       return own;
     }
     const lost = caches.budgets.lostBecause();
-    const obstacle = lost === undefined
-      ? budgetObstacle(workload, caches.budgets.in(workload.namespace))
-      : { passing: false, because: `PodDisruptionBudgets cannot be looked at: ${lost}` };
+    const obstacle =
+      lost === undefined
+        ? budgetObstacle(workload, caches.budgets.in(workload.namespace))
+        : { passing: false, because: `PodDisruptionBudgets cannot be looked at: ${lost}` };
     if (obstacle !== undefined) {
       this.waitingForBudget.add(key);
     }
@@ -227,7 +250,9 @@ export class Rollouts {
     }
     if (restoring === true) {
       const halt = this.stages.haltOfRestoring(uid);
-      return halt === undefined ? { spots: Infinity, because: '' } : { spots: 0, because: `giving back is halted: ${halt.message}` };
+      return halt === undefined
+        ? { spots: Infinity, because: '' }
+        : { spots: 0, because: `giving back is halted: ${halt.message}` };
     }
     return this.stages.stageOf(uid) ?? { spots: Infinity, because: '' };
   }
@@ -249,7 +274,14 @@ export class Rollouts {
     const now = this.options.now() / 1000;
     const giving = this.givingBack.get(key);
     if (giving !== undefined && state === undefined) {
-      const member: Member = { workload: key, intent: '', restoring: true, since: giving.since, health: 'Rolling', stuck: workload.rollout.stuck };
+      const member: Member = {
+        workload: key,
+        intent: '',
+        restoring: true,
+        since: giving.since,
+        health: 'Rolling',
+        stuck: workload.rollout.stuck,
+      };
       this.stages.set(giving.uid, key, workload.rollout.rolling ? member : undefined);
       return;
     }
@@ -263,20 +295,33 @@ export class Rollouts {
       this.stages.set(undefined, key, undefined);
       return;
     }
-    const same = before !== undefined && before.health === health && before.restoring !== true && sameStart(before.startedAt, startedAt);
-    const since = same ? before.since
-      // What rolls when it is first seen rolls since our write, as far as anybody can tell.
-      : before === undefined && health === 'Rolling' ? startedAt ?? now
+    const same =
+      before !== undefined &&
+      before.health === health &&
+      before.restoring !== true &&
+      sameStart(before.startedAt, startedAt);
+    const since = same
+      ? before.since
+      : // What rolls when it is first seen rolls since our write, as far as anybody can tell.
+        before === undefined && health === 'Rolling'
+        ? (startedAt ?? now)
         : now;
     this.stages.set(state.policy.uid, key, {
-      workload: key, intent: state.intent, health, since, stuck: workload.rollout.stuck, ...(startedAt === undefined ? {} : { startedAt }),
+      workload: key,
+      intent: state.intent,
+      health,
+      since,
+      stuck: workload.rollout.stuck,
+      ...(startedAt === undefined ? {} : { startedAt }),
     });
   }
 
   /** Exempt, or in a namespace that is being deleted: whether it ever gets well is no matter of its policy's any more, and nobody waits for it. */
   private isLeftAlone(workload: Workload, now: number): boolean {
     const { caches } = this.options;
-    return caches.namespace(workload.namespace).deleting === true || isExempt(workload, caches.exemptions.of(workload, now));
+    return (
+      caches.namespace(workload.namespace).deleting === true || isExempt(workload, caches.exemptions.of(workload, now))
+    );
   }
 
   private settle(key: string, rolling: Rolling | undefined): void {
@@ -316,7 +361,12 @@ export class Rollouts {
 
 /** It rolls because of our write: nobody has changed its template since, and the values did not ride along with somebody else's. */
 function isOurs({ history, rollout }: Workload, state: WorkloadState | undefined): boolean {
-  return state !== undefined && state.adopted !== true && rollout.rolling && !((history?.changedAt ?? 0) > (history?.writtenAt ?? Infinity));
+  return (
+    state !== undefined &&
+    state.adopted !== true &&
+    rollout.rolling &&
+    !((history?.changedAt ?? 0) > (history?.writtenAt ?? Infinity))
+  );
 }
 
 function healthOf(workload: Workload, state: WorkloadState): Member['health'] {

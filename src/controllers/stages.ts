@@ -1,6 +1,15 @@
 import type { PolicyRolloutStatus } from '../api/policy.ts';
 import { parsePolicyDuration } from '../api/policy.ts';
-import { haltedBy, stageOf, toleranceOf, type Halt, type Member, type Stage, type StageMemory, type StageRules } from '../drain/rollout/stage.ts';
+import {
+  haltedBy,
+  stageOf,
+  toleranceOf,
+  type Halt,
+  type Member,
+  type Stage,
+  type StageMemory,
+  type StageRules,
+} from '../drain/rollout/stage.ts';
 import { intentKey } from '../drain/plan/intent.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 
@@ -40,9 +49,15 @@ export class Stages {
   /** The policy as it is now. What its status remembers counts where nothing is known yet: after a restart, a failover. */
   know(policy: PolicyRecord, status: PolicyRolloutStatus | undefined): void {
     const waves = policy.spec.rollout.strategy === 'Waves' ? policy.spec.rollout.waves : undefined;
-    const rules: StageRules | undefined = waves === undefined ? undefined : {
-      canary: waves.canary, soak: parsePolicyDuration(waves.soak), progressDeadline: parsePolicyDuration(waves.progressDeadline), maxConcurrent: waves.maxConcurrent,
-    };
+    const rules: StageRules | undefined =
+      waves === undefined
+        ? undefined
+        : {
+            canary: waves.canary,
+            soak: parsePolicyDuration(waves.soak),
+            progressDeadline: parsePolicyDuration(waves.progressDeadline),
+            maxConcurrent: waves.maxConcurrent,
+          };
     this.known.set(policy.uid, { name: policy.name, intent: intentKey(policy.intent), rules });
     if (status !== undefined && !this.memories.has(policy.uid)) {
       this.memories.set(policy.uid, memoryOf(status));
@@ -87,7 +102,12 @@ export class Stages {
     this.members.set(uid, ofPolicy);
     this.policyOf.set(workload, uid);
     // Time alone changes what these two mean.
-    if (known === undefined || !sameMember(known, member) || member.health === 'Rolling' || member.health === 'Unwell') {
+    if (
+      known === undefined ||
+      !sameMember(known, member) ||
+      member.health === 'Rolling' ||
+      member.health === 'Unwell'
+    ) {
       this.review(uid);
     }
   }
@@ -132,7 +152,12 @@ export class Stages {
       return undefined;
     }
     const rules = this.rulesOf(uid);
-    const patience = member.health === 'Rolling' ? rules.progressDeadline : member.health === 'Unwell' ? toleranceOf(rules) : undefined;
+    const patience =
+      member.health === 'Rolling'
+        ? rules.progressDeadline
+        : member.health === 'Unwell'
+          ? toleranceOf(rules)
+          : undefined;
     const left = patience === undefined ? 0 : (member.since + patience) * 1000 - this.options.now();
     return left > 0 ? left : undefined;
   }
@@ -155,17 +180,34 @@ export class Stages {
     }
     this.reviewedAt.set(uid, this.options.now());
     const before = this.stages.get(uid);
-    const after = stageOf(known.rules, known.intent, this.members.get(uid)?.values() ?? [], this.memories.get(uid), this.options.now() / 1000);
+    const after = stageOf(
+      known.rules,
+      known.intent,
+      this.members.get(uid)?.values() ?? [],
+      this.memories.get(uid),
+      this.options.now() / 1000,
+    );
     this.memories.set(uid, after.memory);
     this.stages.set(uid, after);
-    if (before?.phase !== after.phase || before.halt?.message !== after.halt?.message || before.memory.intent !== after.memory.intent || before.spots < after.spots) {
+    if (
+      before?.phase !== after.phase ||
+      before.halt?.message !== after.halt?.message ||
+      before.memory.intent !== after.memory.intent ||
+      before.spots < after.spots
+    ) {
       this.options.onTurn(known.name, before, after);
     }
   }
 }
 
 function sameMember(a: Member, b: Member): boolean {
-  return a.health === b.health && a.intent === b.intent && a.startedAt === b.startedAt && a.stuck === b.stuck && a.restoring === b.restoring;
+  return (
+    a.health === b.health &&
+    a.intent === b.intent &&
+    a.startedAt === b.startedAt &&
+    a.stuck === b.stuck &&
+    a.restoring === b.restoring
+  );
 }
 
 function memoryOf({ intent, healthySince, soaked }: PolicyRolloutStatus): StageMemory {

@@ -3,10 +3,25 @@ import type { KubernetesObject } from '../api/kubernetes.ts';
 import { ownerOfPod } from '../drain/admit/index.ts';
 import type { Workload } from '../drain/model/workload.ts';
 import {
-  endingOf, endingOfGone, judgeEnding, PodEvents, TERMINATION_OUTCOMES, tookSeconds, type PodEnding, type RawEvent, type RawPod,
+  endingOf,
+  endingOfGone,
+  judgeEnding,
+  PodEvents,
+  TERMINATION_OUTCOMES,
+  tookSeconds,
+  type PodEnding,
+  type RawEvent,
+  type RawPod,
 } from '../drain/observe/index.ts';
 import type { Assessment } from '../drain/plan/assess.ts';
-import { defineResource, Reflector, type EventRecorder, type KubeClient, type Logger, type ReflectorMetrics } from '../kube/index.ts';
+import {
+  defineResource,
+  Reflector,
+  type EventRecorder,
+  type KubeClient,
+  type Logger,
+  type ReflectorMetrics,
+} from '../kube/index.ts';
 import { pods } from './resources.ts';
 
 export interface TerminationsOptions {
@@ -59,15 +74,27 @@ export class Terminations {
     this.options = options;
     const { client, logger, registry } = options;
     const registers = [registry];
-    this.counter = new Counter({ name: 'sidecar_drain_terminations_total', help: 'Pods of governed workloads that have ended, by policy and outcome.', labelNames: ['policy', 'outcome'], registers });
+    this.counter = new Counter({
+      name: 'sidecar_drain_terminations_total',
+      help: 'Pods of governed workloads that have ended, by policy and outcome.',
+      labelNames: ['policy', 'outcome'],
+      registers,
+    });
     this.durations = new Histogram({
-      name: 'sidecar_drain_termination_duration_seconds', help: 'From the deletion of a pod of a governed workload to the end of its last container.', buckets: DURATION_BUCKETS, registers,
+      name: 'sidecar_drain_termination_duration_seconds',
+      help: 'From the deletion of a pod of a governed workload to the end of its last container.',
+      buckets: DURATION_BUCKETS,
+      registers,
     });
     const common = { client, logger, ...(options.metrics === undefined ? {} : { metrics: options.metrics }) };
     this.reflector = new Reflector<KubernetesObject, Kept>({
-      ...common, resource: pods, labelSelector: MESH_LABEL,
+      ...common,
+      resource: pods,
+      labelSelector: MESH_LABEL,
       project: (raw) => this.project(raw),
-      onGone: (raw, last) => { this.gone(raw, last); },
+      onGone: (raw, last) => {
+        this.gone(raw, last);
+      },
       handlers: {
         onDelete: (key, last) => {
           if (this.justGone === key) {
@@ -80,7 +107,9 @@ export class Terminations {
       },
     });
     this.hookEvents = new Reflector<KubernetesObject, never>({
-      ...common, resource: events, fieldSelector: 'reason=FailedPreStopHook,involvedObject.kind=Pod',
+      ...common,
+      resource: events,
+      fieldSelector: 'reason=FailedPreStopHook,involvedObject.kind=Pod',
       project: (raw) => {
         this.noteHook(raw);
         return undefined;
@@ -221,8 +250,12 @@ export class Terminations {
       return;
     }
     const { apiVersion, kind, name, uid, resourceVersion } = workload;
-    this.options.recorder.event({ apiVersion, kind, name, namespace, uid, resourceVersion }, 'Warning', 'PodKilled',
-      `Policy ${policy}: pod ${pod}: ${why}. sidecar-drain verify ${kind.toLowerCase()}/${name} -n ${namespace} says what follows.`);
+    this.options.recorder.event(
+      { apiVersion, kind, name, namespace, uid, resourceVersion },
+      'Warning',
+      'PodKilled',
+      `Policy ${policy}: pod ${pod}: ${why}. sidecar-drain verify ${kind.toLowerCase()}/${name} -n ${namespace} says what follows.`,
+    );
   }
 
   private noteHook(event: RawEvent): void {

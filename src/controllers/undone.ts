@@ -45,6 +45,11 @@ export class Undone {
     }
     const undoneSince = this.since.get(key) ?? now;
     this.since.set(key, undoneSince);
-    return { now, rules: this.rules, undoneSince, ...(wiped === undefined ? {} : { wiped: { writtenAt: wiped.at, reverts: wiped.reverts } }) };
+    return {
+      now,
+      rules: this.rules,
+      undoneSince,
+      ...(wiped === undefined ? {} : { wiped: { writtenAt: wiped.at, reverts: wiped.reverts } }),
+    };
   }
 }

@@ -19,11 +19,20 @@ export function limitsOfState({ maxConcurrent }: WorkloadState): RolloutLimits {
   return wavesOf(maxConcurrent, undefined);
 }
 
-function wavesOf(maxConcurrent: number | undefined, waves: { readonly maxPerNamespace: number; readonly maxPods: number } | undefined): RolloutLimits {
+function wavesOf(
+  maxConcurrent: number | undefined,
+  waves: { readonly maxPerNamespace: number; readonly maxPods: number } | undefined,
+): RolloutLimits {
   const { maxPerNamespace, maxPods } = waves ?? DEFAULT_WAVES;
   return maxConcurrent === undefined ? NO_LIMITS : { strategy: 'Waves', maxConcurrent, maxPerNamespace, maxPods };
 }
 
 export function subjectOf(workload: Workload): EventSubject {
-  return { apiVersion: workload.apiVersion, kind: workload.kind, name: workload.name, namespace: workload.namespace, uid: workload.uid };
+  return {
+    apiVersion: workload.apiVersion,
+    kind: workload.kind,
+    name: workload.name,
+    namespace: workload.namespace,
+    uid: workload.uid,
+  };
 }

@@ -29,7 +29,13 @@ export class WorkloadWriter {
   }
 
   async apply(
-    workload: Workload, state: WorkloadState | undefined, policy: PolicyRecord, values: ManagedValues, reverts: number | undefined, signal: AbortSignal, adopting = false,
+    workload: Workload,
+    state: WorkloadState | undefined,
+    policy: PolicyRecord,
+    values: ManagedValues,
+    reverts: number | undefined,
+    signal: AbortSignal,
+    adopting = false,
   ): Promise<Written> {
     const resource = this.options.caches.resourceOf(workload.kind);
     if (resource === undefined) {
@@ -41,7 +47,8 @@ export class WorkloadWriter {
     const at = adopting ? state?.at : new Date(this.options.now()).toISOString();
     const next = nextState({
       ...(state === undefined ? {} : { previous: state }),
-      workload, values,
+      workload,
+      values,
       policy: { name: policy.name, uid: policy.uid },
       intent,
       onDelete: policy.spec.onDelete,
@@ -54,7 +61,10 @@ export class WorkloadWriter {
       fieldManager: FIELD_MANAGER,
       // A default that the API server wrote counts as somebody's value there; what a person declared was found before
       // (conflicts), and the resourceVersion makes sure that nobody has declared anything since.
-      force: true, metadataOnly: true, retry: 'idempotent', signal,
+      force: true,
+      metadataOnly: true,
+      retry: 'idempotent',
+      signal,
     });
   }
 

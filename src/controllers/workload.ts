@@ -64,8 +64,21 @@ export class WorkloadController {
   constructor(options: WorkloadControllerOptions) {
     this.options = options;
     this.rollouts = new Rollouts({
-      caches: options.caches, caps: options.caps, now: options.now, onTurn: (policy, before, after) => { this.turned(policy, before, after); },
-      ask: (key) => { options.queue.add(key); }, askAfter: (key, ms) => { options.queue.addAfter(key, ms); }, echoed: (key) => { options.queue.defer(key); },
+      caches: options.caches,
+      caps: options.caps,
+      now: options.now,
+      onTurn: (policy, before, after) => {
+        this.turned(policy, before, after);
+      },
+      ask: (key) => {
+        options.queue.add(key);
+      },
+      askAfter: (key, ms) => {
+        options.queue.addAfter(key, ms);
+      },
+      echoed: (key) => {
+        options.queue.defer(key);
+      },
     });
     this.writer = new WorkloadWriter(options);
     this.undone = new Undone(options.patience, options.now);
@@ -127,12 +140,18 @@ export class WorkloadController {
       return held === undefined ? await this.enforce(workload, state, assessment, assessment.governing, signal) : done;
     }
     if (state !== undefined && decision?.adopt !== undefined && assessment.governing !== undefined) {
-      return held === undefined ? await this.adopt(workload, state, assessment.governing.policy, decision.adopt, signal) : done;
+      return held === undefined
+        ? await this.adopt(workload, state, assessment.governing.policy, decision.adopt, signal)
+        : done;
     }
     if (state !== undefined && due) {
       this.undone.forget(key);
       const refusal = held === undefined ? this.options.permits.mayGiveBack(workload, state) : undefined;
-      return held !== undefined ? done : refusal !== undefined ? this.refused(key, refusal) : await this.giveBack.run(workload, state, signal);
+      return held !== undefined
+        ? done
+        : refusal !== undefined
+          ? this.refused(key, refusal)
+          : await this.giveBack.run(workload, state, signal);
     }
     return this.laterLook(key, decision?.notBefore);
   }
@@ -142,7 +161,13 @@ export class WorkloadController {
     return this.options.caches.namespace(namespace).deleting === true ? 'its namespace is being deleted' : undefined;
   }
 
-  private async enforce(workload: Workload, state: WorkloadState | undefined, assessment: Assessment, governing: NonNullable<Assessment['governing']>, signal: AbortSignal): Promise<Outcome> {
+  private async enforce(
+    workload: Workload,
+    state: WorkloadState | undefined,
+    assessment: Assessment,
+    governing: NonNullable<Assessment['governing']>,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const { metrics } = this.options;
     const { policy, decision } = governing;
     const key = workloadKey(workload);
@@ -154,62 +179,110 @@ export class WorkloadController {
     const candidate: Candidate = { me: rollingOf(workload, policy), limits, uid: policy.uid };
     const settling = limits.strategy === 'Waves' ? this.options.policiesSettleInMs() : 0;
     if (settling > 0) {
-      this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Pending', reason: '', message: 'waits: policies have just changed' }));
+      this.options.ledger.record(
+        key,
+        entriesWith(assessment, policy.name, {
+          outcome: 'Pending',
+          reason: '',
+          message: 'waits: policies have just changed',
+        }),
+      );
       return requeueAfter(settling);
     }
     const refusal = this.options.permits.mayWrite(policy, key);
     if (refusal !== undefined) {
-      this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Pending', reason: refusal.reason, message: refusal.because }));
+      this.options.ledger.record(
+        key,
+        entriesWith(assessment, policy.name, { outcome: 'Pending', reason: refusal.reason, message: refusal.because }),
+      );
       return this.refused(key, refusal);
     }
     const wait = this.rollouts.mayStart(key, candidate, workload);
     if (wait !== undefined) {
-      this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Pending', reason: wait.reason, message: wait.because }));
+      this.options.ledger.record(
+        key,
+        entriesWith(assessment, policy.name, { outcome: 'Pending', reason: wait.reason, message: wait.because }),
+      );
       return done;
     }
     this.rollouts.start(candidate, workload, intentKey(policy.intent));
     try {
-      this.rollouts.noteWrite(key, await this.writer.apply(workload, state, policy, values, decision.reverts, signal), candidate.me);
+      this.rollouts.noteWrite(
+        key,
+        await this.writer.apply(workload, state, policy, values, decision.reverts, signal),
+        candidate.me,
+      );
       this.undone.wrote(key, decision.reverts);
     } catch (error) {
       this.rollouts.release(key);
       return this.writer.failed(workload, error, (message) => {
-        this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Failed', reason: '', message }));
+        this.options.ledger.record(
+          key,
+          entriesWith(assessment, policy.name, { outcome: 'Failed', reason: '', message }),
+        );
       });
     }
     metrics.written(policy.name, 'apply');
     const what = decision.changes.map((change) => change.why).join('; ');
-    this.options.logger.info('workload brought under its policy', { workload: key, policy: policy.name, changes: decision.changes.map((change) => change.path), why: what });
+    this.options.logger.info('workload brought under its policy', {
+      workload: key,
+      policy: policy.name,
+      changes: decision.changes.map((change) => change.path),
+      why: what,
+    });
     this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainApplied', `Policy ${policy.name}: ${what}`);
-    this.options.ledger.record(key, entriesWith(assessment, policy.name, { outcome: 'Updating', reason: '', message: 'written' }));
+    this.options.ledger.record(
+      key,
+      entriesWith(assessment, policy.name, { outcome: 'Updating', reason: '', message: 'written' }),
+    );
     return done;
   }
 
   /** The workload passes to another policy, or remembers an older wish of its own: the state is written, no pod restarts. */
-  private async adopt(workload: Workload, state: WorkloadState, policy: PolicyRecord, values: ManagedValues, signal: AbortSignal): Promise<Outcome> {
+  private async adopt(
+    workload: Workload,
+    state: WorkloadState,
+    policy: PolicyRecord,
+    values: ManagedValues,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const key = workloadKey(workload);
     const refusal = this.options.permits.mayAdopt(policy, key);
     if (refusal !== undefined) {
       return this.refused(key, refusal);
     }
     try {
-      this.rollouts.noteWrite(key, await this.writer.apply(workload, state, policy, values, state.reverts, signal, true), rollingOf(workload, policy));
+      this.rollouts.noteWrite(
+        key,
+        await this.writer.apply(workload, state, policy, values, state.reverts, signal, true),
+        rollingOf(workload, policy),
+      );
     } catch (error) {
       return this.writer.failed(workload, error);
     }
     this.options.metrics.written(policy.name, 'adopt');
-    this.options.logger.info('workload adopted by its policy, nothing to change', { workload: key, policy: policy.name, from: state.policy.name });
+    this.options.logger.info('workload adopted by its policy, nothing to change', {
+      workload: key,
+      policy: policy.name,
+      from: state.policy.name,
+    });
     return done;
   }
 
   /** It takes no place while it may not be written; where the time is known when it may, it is looked at again then. */
   private refused(key: string, { lookAgainAt }: Refusal): Outcome {
     this.rollouts.stopWaiting(key);
-    return lookAgainAt === undefined ? done : requeueAfter(Math.min(LONGEST_WAIT_MS, Math.max(0, lookAgainAt - this.options.now())));
+    return lookAgainAt === undefined
+      ? done
+      : requeueAfter(Math.min(LONGEST_WAIT_MS, Math.max(0, lookAgainAt - this.options.now())));
   }
 
   /** A workload that halts its policy is one that somebody has to look at, whatever is decided about it. */
-  private withHalt(key: string, entries: Map<string, LedgerEntry>, { governing }: Assessment): Map<string, LedgerEntry> {
+  private withHalt(
+    key: string,
+    entries: Map<string, LedgerEntry>,
+    { governing }: Assessment,
+  ): Map<string, LedgerEntry> {
     const halt = this.rollouts.haltOf(key);
     const outcome = governing?.decision.outcome;
     return halt !== undefined && governing !== undefined && (outcome === 'Updating' || outcome === 'Compliant')
@@ -223,10 +296,19 @@ export class WorkloadController {
     if (before?.phase === after.phase && before.halt?.message === after.halt?.message) {
       return;
     }
-    logger.info('the waves of a policy have come to another stage', { policy, stage: after.phase, ...(after.halt === undefined ? {} : { because: after.halt.message }) });
+    logger.info('the waves of a policy have come to another stage', {
+      policy,
+      stage: after.phase,
+      ...(after.halt === undefined ? {} : { because: after.halt.message }),
+    });
     const culprit = after.halt === undefined ? undefined : caches.workload(after.halt.workload);
     if (culprit !== undefined && after.halt !== undefined) {
-      recorder.event(subjectOf(culprit), 'Warning', 'RolloutHalted', `Policy ${policy} changes no other workload: ${after.halt.message}`);
+      recorder.event(
+        subjectOf(culprit),
+        'Warning',
+        'RolloutHalted',
+        `Policy ${policy} changes no other workload: ${after.halt.message}`,
+      );
     }
   }
 
@@ -242,11 +324,21 @@ export class WorkloadController {
   private warn(workload: Workload, assessment: Assessment): void {
     const decision = assessment.governing?.decision;
     if (decision !== undefined && (decision.outcome === 'Conflicted' || decision.outcome === 'Failed')) {
-      this.options.recorder.event(subjectOf(workload), 'Warning', decision.reason ?? decision.outcome, `Policy ${decision.policy ?? ''}: ${decision.message}`);
+      this.options.recorder.event(
+        subjectOf(workload),
+        'Warning',
+        decision.reason ?? decision.outcome,
+        `Policy ${decision.policy ?? ''}: ${decision.message}`,
+      );
     }
   }
 }
 
 function rollingOf(workload: Workload, policy: PolicyRecord): Rolling {
-  return { workload: workloadKey(workload), policy: policy.name, namespace: workload.namespace, pods: workload.rollout.replicas };
+  return {
+    workload: workloadKey(workload),
+    policy: policy.name,
+    namespace: workload.namespace,
+    pods: workload.rollout.replicas,
+  };
 }

@@ -5,14 +5,15 @@ import type { Seconds } from './model/workload.ts';
  * Go's `time.ParseDuration` and `strconv.ParseBool`, so that people can search for what they are told.
  */
 
-export type ParsedDuration = { readonly ok: true; readonly seconds: Seconds } | { readonly ok: false; readonly why: string };
+export type ParsedDuration =
+  { readonly ok: true; readonly seconds: Seconds } | { readonly ok: false; readonly why: string };
 
 const NANOSECONDS: Readonly<Record<string, bigint>> = {
   ns: 1n,
   us: 1_000n,
   // U+00B5 micro sign and U+03BC Greek letter mu: Go takes both.
-  'µs': 1_000n,
-  'μs': 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
   ms: 1_000_000n,
   s: 1_000_000_000n,
   m: 60_000_000_000n,
@@ -89,7 +90,9 @@ export function formatGoDuration(seconds: Seconds): string {
     }
   }
   if (nanoseconds > 0n) {
-    const fraction = String(nanoseconds % 1_000_000_000n).padStart(9, '0').replace(/0+$/, '');
+    const fraction = String(nanoseconds % 1_000_000_000n)
+      .padStart(9, '0')
+      .replace(/0+$/, '');
     text += `${nanoseconds / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`}s`;
   }
   return text;

@@ -22,9 +22,9 @@ export function onAbort(signal: AbortSignal, end: () => void): AbortWatch {
 
 export function offAbort(watch: AbortWatch): void {
   const { watches, place } = watch;
-  if (watches[place] !== watch) return;
+  if (watches[place] !== watch) {return;}
   const last = watches.pop();
-  if (last === undefined || last === watch) return;
+  if (last === undefined || last === watch) {return;}
   watches[place] = last;
   last.place = place;
 }
@@ -32,8 +32,12 @@ export function offAbort(watch: AbortWatch): void {
 function watchesOf(signal: AbortSignal): AbortWatch[] {
   const watches: AbortWatch[] = [];
   watched.set(signal, watches);
-  signal.addEventListener('abort', () => {
-    for (const { end } of watches.splice(0)) end();
-  }, { once: true });
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const { end } of watches.splice(0)) {end();}
+    },
+    { once: true },
+  );
   return watches;
 }

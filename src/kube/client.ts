@@ -94,7 +94,7 @@ export class KubeClient {
     try {
       return await this.get<T>(resource, ref, options);
     } catch (error) {
-      if (isApiError(error) && error.isNotFound) return undefined;
+      if (isApiError(error) && error.isNotFound) {return undefined;}
       throw error;
     }
   }
@@ -104,7 +104,7 @@ export class KubeClient {
     const items: T[] = [];
     let resourceVersion = '';
     for await (const page of this.pages<T>(resource, options)) {
-      for (const item of page.items) items.push(item);
+      for (const item of page.items) {items.push(item);}
       resourceVersion = page.resourceVersion;
     }
     return { items, resourceVersion };
@@ -141,18 +141,40 @@ export class KubeClient {
   }
 
   create<T>(resource: Resource, object: unknown, namespace?: string, options: WriteOptions = {}): Promise<T> {
-    return this.write<T>('POST', 'create', resource, { name: '', namespace }, object, json, options,
-      listPath(resource, namespace));
+    return this.write<T>(
+      'POST',
+      'create',
+      resource,
+      { name: '', namespace },
+      object,
+      json,
+      options,
+      listPath(resource, namespace),
+    );
   }
 
   /** Server-side apply. `object` holds apiVersion, kind, metadata.name and the fields that this manager wants. */
   apply<T>(resource: Resource, ref: ObjectRef, object: unknown, options: ApplyOptions): Promise<T> {
     // JSON is YAML; the server takes applies under this type only.
-    return this.write<T>('PATCH', 'patch', resource, ref, object, 'application/apply-patch+yaml', options,
-      undefined, options.force === true);
+    return this.write<T>(
+      'PATCH',
+      'patch',
+      resource,
+      ref,
+      object,
+      'application/apply-patch+yaml',
+      options,
+      undefined,
+      options.force === true,
+    );
   }
 
-  jsonPatch<T>(resource: Resource, ref: ObjectRef, operations: readonly JsonPatchOperation[], options: WriteOptions = {}): Promise<T> {
+  jsonPatch<T>(
+    resource: Resource,
+    ref: ObjectRef,
+    operations: readonly JsonPatchOperation[],
+    options: WriteOptions = {},
+  ): Promise<T> {
     return this.write<T>('PATCH', 'patch', resource, ref, operations, 'application/json-patch+json', options);
   }
 
@@ -185,8 +207,15 @@ export class KubeClient {
   }
 
   private write<T>(
-    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', verb: string, resource: Resource, ref: ObjectRef, body: unknown,
-    contentType: string, options: WriteOptions, path?: string, force = false,
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    verb: string,
+    resource: Resource,
+    ref: ObjectRef,
+    body: unknown,
+    contentType: string,
+    options: WriteOptions,
+    path?: string,
+    force = false,
   ): Promise<T> {
     let target = path ?? itemPath(resource, ref.name, ref.namespace, options.subresource);
     let separator = '?';
@@ -198,7 +227,7 @@ export class KubeClient {
       target += `${separator}force=true`;
       separator = '&';
     }
-    if (options.dryRun === true) target += `${separator}dryRun=All`;
+    if (options.dryRun === true) {target += `${separator}dryRun=All`;}
     return this.transport.request<T>({
       method,
       path: target,
@@ -219,8 +248,12 @@ export class KubeClient {
 
 const json = 'application/json';
 
-function purpose(verb: string, resource: Resource, ref: ObjectRef, options: CallOptions):
-{ verb: string; resource: string; namespace: string | undefined; name: string | undefined } {
+function purpose(
+  verb: string,
+  resource: Resource,
+  ref: ObjectRef,
+  options: CallOptions,
+): { verb: string; resource: string; namespace: string | undefined; name: string | undefined } {
   return {
     verb,
     resource: options.subresource === undefined ? resource.fullName : `${resource.fullName}/${options.subresource}`,

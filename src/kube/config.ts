@@ -51,9 +51,7 @@ export interface LoadConfigOptions {
 // A service account's token file is replaced by the kubelet long before it expires; client-go reads it once a minute.
 const rotatingMaxAgeMs = 30_000;
 
-type Source =
-  | { kind: 'files'; files: string[]; label: string }
-  | { kind: 'pod'; root: string; label: string };
+type Source = { kind: 'files'; files: string[]; label: string } | { kind: 'pod'; root: string; label: string };
 
 export async function loadClusterConfig(options: LoadConfigOptions = {}): Promise<ClusterConfig> {
   const source = await findSource(options);
@@ -62,10 +60,12 @@ export async function loadClusterConfig(options: LoadConfigOptions = {}): Promis
   const context = first.getContextObject(first.getCurrentContext());
   const cluster = first.getCurrentCluster();
   const user = first.getCurrentUser();
-  if (context === null || cluster === null) throw noContext(first, source, options.context);
+  if (context === null || cluster === null) {throw noContext(first, source, options.context);}
   if (user === null && context.user) {
-    throw new KubeConfigError('KUBECONFIG_INVALID',
-      `${source.label}: context "${context.name}" names the user "${context.user}", which is not in the file. Add it under users, or take another context.`);
+    throw new KubeConfigError(
+      'KUBECONFIG_INVALID',
+      `${source.label}: context "${context.name}" names the user "${context.user}", which is not in the file. Add it under users, or take another context.`,
+    );
   }
   checkServer(cluster.server, source);
 
@@ -73,7 +73,7 @@ export async function loadClusterConfig(options: LoadConfigOptions = {}): Promis
   let kubeConfig = first;
   const credentials = async (fresh = false): Promise<Credentials> => {
     // client-node caches what plugins say until it expires; only a new KubeConfig forgets it.
-    if (fresh) kubeConfig = await load();
+    if (fresh) {kubeConfig = await load();}
     return readCredentials(kubeConfig, source);
   };
   // Wrong credentials show at once, with the name of the file, and not as the first failed request.
@@ -101,41 +101,56 @@ async function findSource(options: LoadConfigOptions): Promise<Source> {
   if (listed.length > 0) {
     const present: string[] = [];
     for (const file of listed) {
-      if (await exists(file)) present.push(file);
+      if (await exists(file)) {present.push(file);}
     }
     // kubectl skips missing files of the list; that none is there is a mistake.
-    if (present.length === 0) await mustRead(listed[0] ?? '', 'the environment variable KUBECONFIG');
+    if (present.length === 0) {await mustRead(listed[0] ?? '', 'the environment variable KUBECONFIG');}
     return { kind: 'files', files: present, label: `KUBECONFIG=${present.join(delimiter)}` };
   }
   const root = options.podRoot ?? '';
-  if (env.KUBERNETES_SERVICE_HOST && await exists(`${root}${serviceAccountRoot}/token`)) {
+  if (env.KUBERNETES_SERVICE_HOST && (await exists(`${root}${serviceAccountRoot}/token`))) {
     return { kind: 'pod', root, label: `service account of this pod (${root}${serviceAccountRoot})` };
   }
   const home = options.home ?? env.HOME ?? homedir();
   const standard = join(home, '.kube', 'config');
-  if (await exists(standard)) return { kind: 'files', files: [standard], label: standard };
-  throw new KubeConfigError('KUBECONFIG_NOT_FOUND',
-    `No cluster is configured: there is no --kubeconfig flag, no KUBECONFIG variable, no service account of a pod, and no file ${standard}. Name a kubeconfig file with --kubeconfig FILE.`);
+  if (await exists(standard)) {return { kind: 'files', files: [standard], label: standard };}
+  throw new KubeConfigError(
+    'KUBECONFIG_NOT_FOUND',
+    `No cluster is configured: there is no --kubeconfig flag, no KUBECONFIG variable, no service account of a pod, and no file ${standard}. Name a kubeconfig file with --kubeconfig FILE.`,
+  );
 }
 
 async function exists(file: string): Promise<boolean> {
-  return access(file).then(() => true, () => false);
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function mustRead(file: string, origin: string): Promise<void> {
   try {
     if ((await stat(file)).isDirectory()) {
-      throw new KubeConfigError('KUBECONFIG_UNREADABLE', `${file} (from ${origin}) is a folder. Name the kubeconfig file in it.`);
+      throw new KubeConfigError(
+        'KUBECONFIG_UNREADABLE',
+        `${file} (from ${origin}) is a folder. Name the kubeconfig file in it.`,
+      );
     }
     await readFile(file);
   } catch (error) {
-    if (error instanceof KubeConfigError) throw error;
+    if (error instanceof KubeConfigError) {throw error;}
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') {
-      throw new KubeConfigError('KUBECONFIG_NOT_FOUND', `There is no file ${file} (from ${origin}). Check the path.`, error);
+      throw new KubeConfigError(
+        'KUBECONFIG_NOT_FOUND',
+        `There is no file ${file} (from ${origin}). Check the path.`,
+        error,
+      );
     }
-    throw new KubeConfigError('KUBECONFIG_UNREADABLE',
-      `Cannot read ${file} (from ${origin}): ${errorText(error)}. Check its owner and mode; this process runs as user ${process.getuid?.() ?? '?'}.`, error);
+    throw new KubeConfigError(
+      'KUBECONFIG_UNREADABLE',
+      `Cannot read ${file} (from ${origin}): ${errorText(error)}. Check its owner and mode; this process runs as user ${process.getuid?.() ?? '?'}.`,
+      error,
+    );
   }
 }
 
@@ -151,17 +166,20 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
     const part = new KubeConfig();
     try {
       const text = await readFile(file, 'utf8');
-      if (text.trim() === '') throw new Error('the file is empty');
+      if (text.trim() === '') {throw new Error('the file is empty');}
       part.loadFromString(text);
       part.makePathsAbsolute(dirname(file));
     } catch (error) {
-      throw new KubeConfigError('KUBECONFIG_INVALID',
-        `${file} is not a valid kubeconfig: ${shorten(oneLine(errorText(error)))}. Check it with: kubectl config view --kubeconfig ${file}`, error);
+      throw new KubeConfigError(
+        'KUBECONFIG_INVALID',
+        `${file} is not a valid kubeconfig: ${shorten(oneLine(errorText(error)))}. Check it with: kubectl config view --kubeconfig ${file}`,
+        error,
+      );
     }
     merge(kubeConfig, part);
   }
   if (contextName !== undefined && contextName !== '') {
-    if (kubeConfig.getContextObject(contextName) === null) throw noContext(kubeConfig, source, contextName);
+    if (kubeConfig.getContextObject(contextName) === null) {throw noContext(kubeConfig, source, contextName);}
     kubeConfig.setCurrentContext(contextName);
   }
   return kubeConfig;
@@ -169,10 +187,16 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
 
 // client-node's own merge refuses files that name the same cluster twice; kubectl lets the first win.
 function merge(into: KubeConfig, part: KubeConfig): void {
-  into.clusters = [...into.clusters, ...part.clusters.filter((one) => !into.clusters.some((other) => other.name === one.name))];
+  into.clusters = [
+    ...into.clusters,
+    ...part.clusters.filter((one) => !into.clusters.some((other) => other.name === one.name)),
+  ];
   into.users = [...into.users, ...part.users.filter((one) => !into.users.some((other) => other.name === one.name))];
-  into.contexts = [...into.contexts, ...part.contexts.filter((one) => !into.contexts.some((other) => other.name === one.name))];
-  if (!into.currentContext && part.currentContext) into.setCurrentContext(part.currentContext);
+  into.contexts = [
+    ...into.contexts,
+    ...part.contexts.filter((one) => !into.contexts.some((other) => other.name === one.name)),
+  ];
+  if (!into.currentContext && part.currentContext) {into.setCurrentContext(part.currentContext);}
 }
 
 function noContext(kubeConfig: KubeConfig, source: Source, wanted: string | undefined): KubeConfigError {
@@ -180,14 +204,22 @@ function noContext(kubeConfig: KubeConfig, source: Source, wanted: string | unde
   const known = names.length === 0 ? 'It has no contexts.' : `It has: ${names.join(', ')}.`;
   const current = wanted ?? kubeConfig.getCurrentContext();
   if (!current) {
-    return new KubeConfigError('KUBECONFIG_NO_CONTEXT', `${source.label} has no current-context. ${known} Choose one with --context NAME.`);
+    return new KubeConfigError(
+      'KUBECONFIG_NO_CONTEXT',
+      `${source.label} has no current-context. ${known} Choose one with --context NAME.`,
+    );
   }
   const context = kubeConfig.getContextObject(current);
   if (context !== null) {
-    return new KubeConfigError('KUBECONFIG_INVALID',
-      `${source.label}: context "${current}" names the cluster "${context.cluster}", which is not in the file. Add it under clusters, or take another context.`);
+    return new KubeConfigError(
+      'KUBECONFIG_INVALID',
+      `${source.label}: context "${current}" names the cluster "${context.cluster}", which is not in the file. Add it under clusters, or take another context.`,
+    );
   }
-  return new KubeConfigError('KUBECONFIG_NO_CONTEXT', `${source.label} has no context "${current}". ${known} Choose one with --context NAME.`);
+  return new KubeConfigError(
+    'KUBECONFIG_NO_CONTEXT',
+    `${source.label} has no context "${current}". ${known} Choose one with --context NAME.`,
+  );
 }
 
 function checkServer(server: string, source: Source): void {
@@ -195,30 +227,39 @@ function checkServer(server: string, source: Source): void {
   try {
     url = new URL(server);
   } catch (error) {
-    throw new KubeConfigError('KUBECONFIG_INVALID',
-      `${source.label}: the server "${server}" is not an address. It should look like https://10.0.0.1:6443.`, error);
+    throw new KubeConfigError(
+      'KUBECONFIG_INVALID',
+      `${source.label}: the server "${server}" is not an address. It should look like https://10.0.0.1:6443.`,
+      error,
+    );
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new KubeConfigError('KUBECONFIG_INVALID', `${source.label}: the server "${server}" must start with https:// (or http://).`);
+    throw new KubeConfigError(
+      'KUBECONFIG_INVALID',
+      `${source.label}: the server "${server}" must start with https:// (or http://).`,
+    );
   }
 }
 
 async function readCredentials(kubeConfig: KubeConfig, source: Source): Promise<Credentials> {
   const cluster = kubeConfig.getCurrentCluster();
   // client-node refuses plain http unless TLS verification is off; kubectl (and `kubectl proxy`) know no such rule.
-  if (cluster?.server.startsWith('http:') === true) (cluster as { skipTLSVerify: boolean }).skipTLSVerify = true;
+  if (cluster?.server.startsWith('http:') === true) {(cluster as { skipTLSVerify: boolean }).skipTLSVerify = true;}
   const options: HttpsOptions = {};
   try {
     await kubeConfig.applyToHTTPSOptions(options);
   } catch (error) {
-    throw new KubeConfigError('KUBECONFIG_CREDENTIALS',
-      `${source.label}: cannot get the credentials of context "${kubeConfig.getCurrentContext()}": ${shorten(errorText(error))}. Run its login command, or check the files and the plugin that its user names.`, error);
+    throw new KubeConfigError(
+      'KUBECONFIG_CREDENTIALS',
+      `${source.label}: cannot get the credentials of context "${kubeConfig.getCurrentContext()}": ${shorten(errorText(error))}. Run its login command, or check the files and the plugin that its user names.`,
+      error,
+    );
   }
   const headers: string[] = [];
   for (const [name, value] of Object.entries(options.headers ?? {})) {
-    if (value !== undefined) headers.push(name.toLowerCase(), String(value).trim());
+    if (value !== undefined) {headers.push(name.toLowerCase(), String(value).trim());}
   }
-  if (options.auth) headers.push('authorization', `Basic ${Buffer.from(options.auth).toString('base64')}`);
+  if (options.auth) {headers.push('authorization', `Basic ${Buffer.from(options.auth).toString('base64')}`);}
   return { headers, ca: toBuffer(options.ca), cert: toBuffer(options.cert), key: toBuffer(options.key) };
 }
 
@@ -231,7 +272,7 @@ interface HttpsOptions {
 }
 
 function toBuffer(value: Buffer | string | undefined): Buffer | undefined {
-  if (value === undefined) return undefined;
+  if (value === undefined) {return undefined;}
   return typeof value === 'string' ? Buffer.from(value) : value;
 }
 

@@ -48,9 +48,12 @@ export class Connection {
 
   /** A promise only when there is something to wait for: this is on the path of every request. */
   ready(): Promise<void> | undefined {
-    if (this.closed) return Promise.reject(new ConnectionError('KUBE_UNREACHABLE', 'The connection to the API server is closed.', false));
+    if (this.closed)
+      {return Promise.reject(
+        new ConnectionError('KUBE_UNREACHABLE', 'The connection to the API server is closed.', false),
+      );}
     const maxAge = this.options.config.credentialsMaxAgeMs;
-    if (this.pools !== undefined && (maxAge === 0 || performance.now() - this.loadedAt < maxAge)) return undefined;
+    if (this.pools !== undefined && (maxAge === 0 || performance.now() - this.loadedAt < maxAge)) {return undefined;}
     return this.refresh(false);
   }
 
@@ -63,7 +66,7 @@ export class Connection {
   }
 
   pool(kind: keyof Pools): Dispatcher {
-    if (this.pools === undefined) throw new ConnectionError('KUBE_UNREACHABLE', 'Not connected yet.', false);
+    if (this.pools === undefined) {throw new ConnectionError('KUBE_UNREACHABLE', 'Not connected yet.', false);}
     return this.pools[kind];
   }
 
@@ -71,9 +74,9 @@ export class Connection {
   headers(accept: string, contentType: string | undefined): string[] {
     const key = contentType === undefined ? accept : `${accept}\n${contentType}`;
     const known = this.headerSets.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {return known;}
     const headers = ['user-agent', this.options.userAgent, 'accept', accept, ...(this.credentials?.headers ?? [])];
-    if (contentType !== undefined) headers.push('content-type', contentType);
+    if (contentType !== undefined) {headers.push('content-type', contentType);}
     this.headerSets.set(key, headers);
     return headers;
   }
@@ -82,7 +85,7 @@ export class Connection {
     this.closed = true;
     const pools = this.pools;
     this.pools = undefined;
-    if (pools === undefined) return;
+    if (pools === undefined) {return;}
     const reason = new ConnectionError('KUBE_UNREACHABLE', 'The connection to the API server was closed.', true);
     await Promise.all([pools.requests.destroy(reason), pools.streams.destroy(reason)]);
   }
@@ -101,19 +104,26 @@ export class Connection {
     } catch (error) {
       if (this.credentials !== undefined && !fresh) {
         // The old ones may still be good; if they are not, the API server says so with a 401.
-        this.options.logger.warn('cannot renew the credentials of the API server, going on with the old ones', { error });
+        this.options.logger.warn('cannot renew the credentials of the API server, going on with the old ones', {
+          error,
+        });
         this.loadedAt = performance.now();
         return;
       }
-      if (error instanceof KubeConfigError) throw new ConnectionError('KUBE_CREDENTIALS', error.message, false, error);
-      throw new ConnectionError('KUBE_CREDENTIALS', `Cannot get credentials for the API server: ${oneLine(errorText(error))}`, false, error);
+      if (error instanceof KubeConfigError) {throw new ConnectionError('KUBE_CREDENTIALS', error.message, false, error);}
+      throw new ConnectionError(
+        'KUBE_CREDENTIALS',
+        `Cannot get credentials for the API server: ${oneLine(errorText(error))}`,
+        false,
+        error,
+      );
     }
     const previous = this.credentials;
     this.credentials = next;
     this.generation += 1;
     this.loadedAt = performance.now();
     this.headerSets = new Map();
-    if (this.pools !== undefined && previous !== undefined && sameTls(previous, next)) return;
+    if (this.pools !== undefined && previous !== undefined && sameTls(previous, next)) {return;}
     const old = this.pools;
     this.pools = this.build(next);
     if (old !== undefined) {
@@ -140,7 +150,11 @@ export class Connection {
     const make = (connections: number | null): Dispatcher => {
       if (config.proxyUrl !== undefined) {
         if (!/^https?:/.test(config.proxyUrl)) {
-          throw new ConnectionError('KUBE_UNREACHABLE', `The proxy-url "${config.proxyUrl}" of the kubeconfig is not supported: use an http:// or https:// proxy.`, false);
+          throw new ConnectionError(
+            'KUBE_UNREACHABLE',
+            `The proxy-url "${config.proxyUrl}" of the kubeconfig is not supported: use an http:// or https:// proxy.`,
+            false,
+          );
         }
         return new ProxyAgent({ ...common, uri: config.proxyUrl, requestTls: tls, connections });
       }
@@ -159,6 +173,6 @@ function sameTls(a: Credentials, b: Credentials): boolean {
 }
 
 function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
+  if (a === undefined || b === undefined) {return a === b;}
   return a.equals(b);
 }

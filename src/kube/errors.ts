@@ -63,8 +63,9 @@ export class ApiError extends Error {
     this.details = body?.details;
     this.serverMessage = serverMessage;
     this.purpose = purpose;
-    this.retryAfterMs = retryAfterMs
-      ?? (body?.details?.retryAfterSeconds === undefined ? undefined : body.details.retryAfterSeconds * 1000);
+    this.retryAfterMs =
+      retryAfterMs ??
+      (body?.details?.retryAfterSeconds === undefined ? undefined : body.details.retryAfterSeconds * 1000);
   }
 
   get isNotFound(): boolean {
@@ -113,8 +114,10 @@ export class ApiError extends Error {
 
   /** The same request may succeed later. Whether it may be *sent* again is for the caller to know. */
   get retryable(): boolean {
-    if (this.isSchemaError) return false;
-    return this.status === 429 || this.status === 500 || this.status === 502 || this.status === 503 || this.status === 504;
+    if (this.isSchemaError) {return false;}
+    return (
+      this.status === 429 || this.status === 500 || this.status === 502 || this.status === 503 || this.status === 504
+    );
   }
 }
 
@@ -122,8 +125,10 @@ function messageFor(status: number, serverMessage: string, purpose: RequestPurpo
   const what = `${purpose.verb} ${purpose.resource}${where(purpose)}`;
   switch (status) {
     case 401:
-      return `${what}: the API server does not accept our credentials (401): ${serverMessage}. `
-        + 'Renew the token or client certificate of this kubeconfig, or log in again.';
+      return (
+        `${what}: the API server does not accept our credentials (401): ${serverMessage}. ` +
+        'Renew the token or client certificate of this kubeconfig, or log in again.'
+      );
     case 403:
       return `${what}: forbidden (403): ${serverMessage}. ${grant(purpose)}`;
     default:
@@ -132,8 +137,11 @@ function messageFor(status: number, serverMessage: string, purpose: RequestPurpo
 }
 
 function where(purpose: RequestPurpose): string {
-  const name = purpose.name === undefined ? '' : ` ${purpose.namespace === undefined ? '' : `${purpose.namespace}/`}${purpose.name}`;
-  if (name !== '') return name;
+  const name =
+    purpose.name === undefined
+      ? ''
+      : ` ${purpose.namespace === undefined ? '' : `${purpose.namespace}/`}${purpose.name}`;
+  if (name !== '') {return name;}
   return purpose.namespace === undefined ? '' : ` in namespace ${purpose.namespace}`;
 }
 
@@ -151,12 +159,7 @@ function grant(purpose: RequestPurpose): string {
 }
 
 export type ConnectionErrorCode =
-  | 'KUBE_UNREACHABLE'
-  | 'KUBE_TIMEOUT'
-  | 'KUBE_STREAM_BROKEN'
-  | 'KUBE_TLS'
-  | 'KUBE_BAD_ANSWER'
-  | 'KUBE_CREDENTIALS';
+  'KUBE_UNREACHABLE' | 'KUBE_TIMEOUT' | 'KUBE_STREAM_BROKEN' | 'KUBE_TLS' | 'KUBE_BAD_ANSWER' | 'KUBE_CREDENTIALS';
 
 /** No answer or a torn one. `sent` tells whether the server may have seen the request. */
 export class ConnectionError extends Error {

@@ -33,12 +33,14 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     signal: AbortSignal | undefined,
     protected readonly what: string,
   ) {
-    if (signal === undefined) return;
+    if (signal === undefined) {return;}
     if (signal.aborted) {
       this.cancel(abortReason(signal));
       return;
     }
-    this.abortWatch = onAbort(signal, () => { this.cancel(abortReason(signal)); });
+    this.abortWatch = onAbort(signal, () => {
+      this.cancel(abortReason(signal));
+    });
   }
 
   protected abstract onStart(): void;
@@ -46,14 +48,20 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   protected abstract onEnd(): T;
 
   startTimer(milliseconds: number, message: string): void {
-    if (this.settled) return;
+    if (this.settled) {return;}
     this.timer = setTimeout(() => {
-      this.cancel(new ConnectionError('KUBE_TIMEOUT', `${this.what}: ${message} within ${milliseconds} ms.`, this.controller !== undefined));
+      this.cancel(
+        new ConnectionError(
+          'KUBE_TIMEOUT',
+          `${this.what}: ${message} within ${milliseconds} ms.`,
+          this.controller !== undefined,
+        ),
+      );
     }, milliseconds);
   }
 
   protected stopTimer(): void {
-    if (this.timer === undefined) return;
+    if (this.timer === undefined) {return;}
     clearTimeout(this.timer);
     this.timer = undefined;
   }
@@ -71,23 +79,27 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
-    if (this.settled) controller.abort(this.failure ?? new Error('cancelled'));
+    if (this.settled) {controller.abort(this.failure ?? new Error('cancelled'));}
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
-    if (status < 200) return;
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) {return;}
     this.status = status;
     const retryAfter = headers['retry-after'];
-    if (typeof retryAfter === 'string') this.retryAfter = retryAfter;
+    if (typeof retryAfter === 'string') {this.retryAfter = retryAfter;}
     this.onStart();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.settled) this.onChunk(chunk);
+    if (!this.settled) {this.onChunk(chunk);}
   }
 
   onResponseEnd(): void {
-    if (this.settled) return;
+    if (this.settled) {return;}
     let value: T;
     try {
       value = this.onEnd();
@@ -104,19 +116,19 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   }
 
   protected collect(chunk: Buffer, limit: number): void {
-    if (this.bytes >= limit) return;
+    if (this.bytes >= limit) {return;}
     this.chunks.push(chunk);
     this.bytes += chunk.length;
   }
 
   protected text(): string {
     const [first] = this.chunks;
-    if (first === undefined) return '';
+    if (first === undefined) {return '';}
     return this.chunks.length === 1 ? first.toString('utf8') : Buffer.concat(this.chunks, this.bytes).toString('utf8');
   }
 
   protected fail(error: unknown): void {
-    if (this.settled) return;
+    if (this.settled) {return;}
     this.finish();
     this.reject(error);
   }
@@ -124,7 +136,7 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   private finish(): void {
     this.settled = true;
     this.stopTimer();
-    if (this.abortWatch !== undefined) offAbort(this.abortWatch);
+    if (this.abortWatch !== undefined) {offAbort(this.abortWatch);}
   }
 }
 
@@ -154,7 +166,7 @@ class Streamed extends Exchange<Answer | undefined> {
 
   protected onStart(): void {
     this.stopTimer();
-    if (this.status < 300) this.sink?.onOpen();
+    if (this.status < 300) {this.sink?.onOpen();}
   }
 
   protected onChunk(chunk: Buffer): void {
@@ -184,11 +196,15 @@ export interface WireRequest {
 
 /** The whole answer, or an error, within `timeoutMs` (the wait for a free connection counts). */
 export function exchange(
-  pool: Dispatcher, wire: WireRequest, what: string, timeoutMs: number, signal: AbortSignal | undefined,
+  pool: Dispatcher,
+  wire: WireRequest,
+  what: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const handler = new Collected(resolve, reject, signal, what);
-    if (handler.done) return;
+    if (handler.done) {return;}
     handler.startTimer(timeoutMs, 'no complete answer');
     pool.dispatch({ ...wire, body: wire.body ?? null, headersTimeout: 0, bodyTimeout: 0 }, handler);
   });
@@ -196,12 +212,16 @@ export function exchange(
 
 /** The body goes to the sink piece by piece. The result is an answer only when the server refused. */
 export function exchangeStream(
-  pool: Dispatcher, wire: WireRequest, what: string, timeouts: { headersMs: number; idleMs: number },
-  sink: StreamSink, signal: AbortSignal | undefined,
+  pool: Dispatcher,
+  wire: WireRequest,
+  what: string,
+  timeouts: { headersMs: number; idleMs: number },
+  sink: StreamSink,
+  signal: AbortSignal | undefined,
 ): Promise<Answer | undefined> {
   return new Promise((resolve, reject) => {
     const handler = new Streamed(resolve, reject, signal, what);
-    if (handler.done) return;
+    if (handler.done) {return;}
     handler.sink = sink;
     handler.startTimer(timeouts.headersMs, 'no answer');
     // undici's bodyTimeout is the watchdog: it runs out when no byte came for that long.
@@ -220,8 +240,12 @@ function connectionError(error: Error, what: string, sent: boolean, started: boo
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const text = errorText(error);
   if (tlsCodes.test(code) && !sent) {
-    return new ConnectionError('KUBE_TLS',
-      `${what}: the certificate of the API server is not accepted (${code}): ${text}. Check the certificate authority and the server name of this kubeconfig.`, false, error);
+    return new ConnectionError(
+      'KUBE_TLS',
+      `${what}: the certificate of the API server is not accepted (${code}): ${text}. Check the certificate authority and the server name of this kubeconfig.`,
+      false,
+      error,
+    );
   }
   if (code === 'UND_ERR_BODY_TIMEOUT') {
     return new ConnectionError('KUBE_TIMEOUT', `${what}: the stream was silent for too long.`, true, error);
@@ -229,7 +253,13 @@ function connectionError(error: Error, what: string, sent: boolean, started: boo
   if (code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new ConnectionError('KUBE_TIMEOUT', `${what}: cannot connect to the API server: ${text}.`, false, error);
   }
-  if (started) return new ConnectionError('KUBE_STREAM_BROKEN', `${what}: the answer broke off: ${text}.`, true, error);
-  return new ConnectionError('KUBE_UNREACHABLE',
-    sent ? `${what}: the connection broke before the answer: ${text}.` : `${what}: cannot reach the API server: ${text}.`, sent, error);
+  if (started) {return new ConnectionError('KUBE_STREAM_BROKEN', `${what}: the answer broke off: ${text}.`, true, error);}
+  return new ConnectionError(
+    'KUBE_UNREACHABLE',
+    sent
+      ? `${what}: the connection broke before the answer: ${text}.`
+      : `${what}: cannot reach the API server: ${text}.`,
+    sent,
+    error,
+  );
 }

@@ -14,7 +14,14 @@ export { loadClusterConfig } from './config.ts';
 export type { ClusterConfig, Credentials, LoadConfigOptions } from './config.ts';
 export { KubeClient, metadataListAccept, metadataOnlyAccept, pageSize } from './client.ts';
 export type {
-  ApplyOptions, CallOptions, DeleteOptions, JsonPatchOperation, ListOptions, ObjectRef, Page, WriteOptions,
+  ApplyOptions,
+  CallOptions,
+  DeleteOptions,
+  JsonPatchOperation,
+  ListOptions,
+  ObjectRef,
+  Page,
+  WriteOptions,
 } from './client.ts';
 export { ApiError, ConnectionError, errorText, isApiError, KubeConfigError, oneLine } from './errors.ts';
 export type { ConnectionErrorCode, KubeConfigErrorCode, RequestPurpose, Status, StatusCause } from './errors.ts';
@@ -26,7 +33,13 @@ export { silentLogger, sleep, systemClock } from './ports.ts';
 export type { Clock, LogFields, Logger, TimerHandle } from './ports.ts';
 export { Reflector } from './reflector.ts';
 export { defaultReflectorTimings } from './reflector-options.ts';
-export type { ReflectorMetrics, ReflectorOptions, ReflectorState, ReflectorTimings, RelistReason } from './reflector-options.ts';
+export type {
+  ReflectorMetrics,
+  ReflectorOptions,
+  ReflectorState,
+  ReflectorTimings,
+  RelistReason,
+} from './reflector-options.ts';
 export { defineResource, itemPath, keyOf, listPath, objectKey, splitKey, withQuery } from './resources.ts';
 export type { Resource, ResourceNames } from './resources.ts';
 export { backoffMs, defaultRetryPolicy } from './retry.ts';

@@ -90,7 +90,13 @@ export class Reflector<Raw extends KubernetesObject, T> {
       signal?.throwIfAborted();
       await new Promise<void>((resolve) => {
         this.waiters.push(resolve);
-        signal?.addEventListener('abort', () => { resolve(); }, { once: true });
+        signal?.addEventListener(
+          'abort',
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
       });
     }
   }
@@ -123,7 +129,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
           next = await this.follow();
         }
       } catch (error) {
-        if (this.stopped) return;
+        if (this.stopped) {return;}
         next = await this.recover(error);
       }
     }
@@ -147,8 +153,8 @@ export class Reflector<Raw extends KubernetesObject, T> {
           }
           // Before the end of the initial events a server may already send changes.
           const key = this.keyOf(raw);
-          if (type === 'DELETED') refill.delete(key);
-          else refill.put(key, this.projected(raw, key));
+          if (type === 'DELETED') {refill.delete(key);}
+          else {refill.put(key, this.projected(raw, key));}
         },
         onEnd: () => {
           complete = true;
@@ -159,7 +165,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
         },
       });
     } catch (error) {
-      if (complete || this.stopped) throw error;
+      if (complete || this.stopped) {throw error;}
       if (isApiError(error) && (error.status === 400 || error.status === 422)) {
         this.logger.info('the API server does not stream lists, reading pages instead', { error });
         this.watchListRefused = true;
@@ -168,7 +174,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
       this.watchListFailures += isTorn(error) || (error as { code?: string }).code === 'KUBE_TIMEOUT' ? 1 : 0;
       throw error;
     }
-    if (complete) return { step: 'watch' };
+    if (complete) {return { step: 'watch' };}
     // Ended before it was whole: a server that ignored the parameters, or one that is going down.
     this.watchListFailures += 1;
     return { step: 'list', reason: 'recovered' };
@@ -200,7 +206,11 @@ export class Reflector<Raw extends KubernetesObject, T> {
   }
 
   private async follow(): Promise<Next> {
-    await this.openWatch(false, { onObject: (type, raw) => { this.take(type, raw); } });
+    await this.openWatch(false, {
+      onObject: (type, raw) => {
+        this.take(type, raw);
+      },
+    });
     return { step: 'watch' };
   }
 
@@ -211,44 +221,51 @@ export class Reflector<Raw extends KubernetesObject, T> {
     const { timings } = this;
     const started = this.clock.monotonic();
     let fruitful = false;
-    await watch(this.options.client.transport, {
-      resource: this.resource,
-      namespace: this.options.namespace,
-      labelSelector: this.options.labelSelector,
-      fieldSelector: this.options.fieldSelector,
-      metadataOnly: this.options.metadataOnly === true,
-      resourceVersion: sendInitialEvents ? undefined : this.resourceVersion,
-      sendInitialEvents,
-      timeoutSeconds: Math.round(timings.watchMinSeconds + this.random() * (timings.watchMaxSeconds - timings.watchMinSeconds)),
-      idleTimeoutMs: timings.idleTimeoutMs,
-      headersTimeoutMs: timings.headersTimeoutMs,
-      maxLineBytes: this.options.maxLineBytes ?? 16 * 1024 * 1024,
-    }, {
-      onOpen: () => {
-        if (!sendInitialEvents && this.currentState !== 'Synced') this.confirmSoon();
+    await watch(
+      this.options.client.transport,
+      {
+        resource: this.resource,
+        namespace: this.options.namespace,
+        labelSelector: this.options.labelSelector,
+        fieldSelector: this.options.fieldSelector,
+        metadataOnly: this.options.metadataOnly === true,
+        resourceVersion: sendInitialEvents ? undefined : this.resourceVersion,
+        sendInitialEvents,
+        timeoutSeconds: Math.round(
+          timings.watchMinSeconds + this.random() * (timings.watchMaxSeconds - timings.watchMinSeconds),
+        ),
+        idleTimeoutMs: timings.idleTimeoutMs,
+        headersTimeoutMs: timings.headersTimeoutMs,
+        maxLineBytes: this.options.maxLineBytes ?? 16 * 1024 * 1024,
       },
-      onBytes: () => {
-        this.lastSync = this.clock.now();
+      {
+        onOpen: () => {
+          if (!sendInitialEvents && this.currentState !== 'Synced') {this.confirmSoon();}
+        },
+        onBytes: () => {
+          this.lastSync = this.clock.now();
+        },
+        onObject: (type, object) => {
+          fruitful = true;
+          this.failures = 0;
+          const raw = object as Raw;
+          sink.onObject(type, raw);
+          this.remember(raw.metadata?.resourceVersion);
+          if (this.following && this.currentState !== 'Synced') {this.setSynced();}
+        },
+        onBookmark: (resourceVersion, initialEventsEnd) => {
+          fruitful = true;
+          this.failures = 0;
+          if (initialEventsEnd) {sink.onEnd?.();}
+          this.remember(resourceVersion);
+          if (this.following && this.currentState !== 'Synced') {this.setSynced();}
+        },
       },
-      onObject: (type, object) => {
-        fruitful = true;
-        this.failures = 0;
-        const raw = object as Raw;
-        sink.onObject(type, raw);
-        this.remember(raw.metadata?.resourceVersion);
-        if (this.following && this.currentState !== 'Synced') this.setSynced();
-      },
-      onBookmark: (resourceVersion, initialEventsEnd) => {
-        fruitful = true;
-        this.failures = 0;
-        if (initialEventsEnd) sink.onEnd?.();
-        this.remember(resourceVersion);
-        if (this.following && this.currentState !== 'Synced') this.setSynced();
-      },
-    }, this.stopping.signal);
+      this.stopping.signal,
+    );
     this.dropConfirmation();
     // A server that accepts watches only to end them at once must not be asked in a tight loop.
-    if (!fruitful && this.clock.monotonic() - started < 1_000) await this.pause(this.nextBackoff());
+    if (!fruitful && this.clock.monotonic() - started < 1_000) {await this.pause(this.nextBackoff());}
   }
 
   // A watch that was opened again may say in its first line that its version is too old; a quiet collection says nothing
@@ -266,7 +283,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
   }
 
   private remember(resourceVersion: string | undefined): void {
-    if (resourceVersion !== undefined && resourceVersion !== '') this.resourceVersion = resourceVersion;
+    if (resourceVersion !== undefined && resourceVersion !== '') {this.resourceVersion = resourceVersion;}
   }
 
   private take(type: 'ADDED' | 'MODIFIED' | 'DELETED', raw: Raw): void {
@@ -276,8 +293,8 @@ export class Reflector<Raw extends KubernetesObject, T> {
       return;
     }
     const record = this.projected(raw, key);
-    if (record === undefined) this.store.remove(key);
-    else this.store.put(key, record, false);
+    if (record === undefined) {this.store.remove(key);}
+    else {this.store.put(key, record, false);}
   }
 
   private keyOf(raw: Raw): string {
@@ -307,14 +324,14 @@ export class Reflector<Raw extends KubernetesObject, T> {
         await this.pause(this.random() * this.timings.relistJitterMs);
         return relist('expired');
       }
-      if (error.isNotFound) return this.absent(error);
+      if (error.isNotFound) {return this.absent(error);}
       if (error.isForbidden) {
         this.setState('Forbidden', error.message);
         await this.pause(this.timings.forbiddenMs * (0.9 + 0.2 * this.random()));
         return again;
       }
     }
-    if (isTorn(error)) this.options.metrics?.onTornStream?.(this.resource.fullName);
+    if (isTorn(error)) {this.options.metrics?.onTornStream?.(this.resource.fullName);}
     this.options.metrics?.onWatchError?.(this.resource.fullName);
     this.setState(this.synced ? 'Disconnected' : 'Starting', error instanceof Error ? error.message : String(error));
     const delayMs = this.nextBackoff(error instanceof ApiError ? error.retryAfterMs : undefined);
@@ -326,7 +343,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
   private async absent(error: ApiError): Promise<Next> {
     const now = this.clock.monotonic();
     if (this.currentState !== 'Absent') {
-      if (this.absentSince === 0) this.absentSince = now;
+      if (this.absentSince === 0) {this.absentSince = now;}
       if (this.currentState !== 'Starting' && now - this.absentSince < this.timings.absentConfirmMs) {
         // A control plane that is starting, or one of several that lags, may answer 404 for a moment.
         await this.pause(this.timings.absentConfirmMs);
@@ -334,7 +351,10 @@ export class Reflector<Raw extends KubernetesObject, T> {
       }
       this.store.clear();
       this.following = false;
-      this.setState('Absent', `${this.resource.fullName} (${this.resource.apiVersion}) is not known to the API server: ${error.serverMessage.trim()}`);
+      this.setState(
+        'Absent',
+        `${this.resource.fullName} (${this.resource.apiVersion}) is not known to the API server: ${error.serverMessage.trim()}`,
+      );
       this.markSynced();
     }
     this.absentLooks += 1;
@@ -344,12 +364,15 @@ export class Reflector<Raw extends KubernetesObject, T> {
 
   private nextBackoff(askedMs = 0): number {
     this.failures += 1;
-    return Math.max(askedMs, backoffMs(this.failures, this.timings.backoffBaseMs, this.timings.backoffMaxMs, this.random));
+    return Math.max(
+      askedMs,
+      backoffMs(this.failures, this.timings.backoffBaseMs, this.timings.backoffMaxMs, this.random),
+    );
   }
 
   private async pause(milliseconds: number): Promise<void> {
     this.wake = new AbortController();
-    if (this.stopped) return;
+    if (this.stopped) {return;}
     await sleep(this.clock, milliseconds, this.wake.signal);
   }
 
@@ -370,17 +393,17 @@ export class Reflector<Raw extends KubernetesObject, T> {
   private wakeWaiters(): void {
     const waiters = this.waiters;
     this.waiters = [];
-    for (const waiter of waiters) waiter();
+    for (const waiter of waiters) {waiter();}
   }
 
   private setState(state: ReflectorState, detail: string | undefined): void {
     this.detail = detail;
     const previous = this.currentState;
-    if (previous === state) return;
+    if (previous === state) {return;}
     this.currentState = state;
     this.wakeWaiters();
-    if (state === 'Forbidden') this.logger.warn('the API server forbids the watch', { detail });
-    else this.logger.debug('the state of the watch changed', { state, previous, detail });
+    if (state === 'Forbidden') {this.logger.warn('the API server forbids the watch', { detail });}
+    else {this.logger.debug('the state of the watch changed', { state, previous, detail });}
     try {
       this.options.onStateChange?.(state, previous, detail);
     } catch (error) {

@@ -15,7 +15,11 @@ export interface StepOptions extends Pick<WriteOptions, 'fieldManager' | 'signal
  * @returns the object after the last step; undefined where it is not there
  */
 export async function patchInSteps<T>(
-  client: KubeClient, resource: Resource, ref: ObjectRef, plan: (live: T) => { readonly patch: readonly JsonPatchOperation[]; readonly last: boolean }, options: StepOptions,
+  client: KubeClient,
+  resource: Resource,
+  ref: ObjectRef,
+  plan: (live: T) => { readonly patch: readonly JsonPatchOperation[]; readonly last: boolean },
+  options: StepOptions,
 ): Promise<T | undefined> {
   const { tries, retryFirst, fieldManager } = options;
   const call = options.signal === undefined ? {} : { signal: options.signal };

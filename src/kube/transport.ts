@@ -120,8 +120,8 @@ export class Transport {
   /** The parsed JSON of the answer; undefined when it has no body. */
   request<T>(request: ApiRequest): Promise<T> {
     // One signal ends hundreds of writes that wait; Node would call its eleventh listener a leak.
-    if (request.signal !== undefined) setMaxListeners(0, request.signal);
-    if (request.method === 'GET' || request.urgent === true) return this.send(request, parse) as Promise<T>;
+    if (request.signal !== undefined) {setMaxListeners(0, request.signal);}
+    if (request.method === 'GET' || request.urgent === true) {return this.send(request, parse) as Promise<T>;}
     return this.inTurn(request, () => this.send(request, parse) as Promise<T>);
   }
 
@@ -140,24 +140,36 @@ export class Transport {
     const started = this.clock.monotonic();
     let observed = false;
     const observe = (code: string) => {
-      if (observed) return;
+      if (observed) {return;}
       observed = true;
       this.observe(request, 'GET', code, started);
     };
     const wire = this.wire('GET', request.path, this.connection.headers(request.accept ?? json, undefined), undefined);
     let refusal: Answer | undefined;
     try {
-      refusal = await exchangeStream(this.connection.pool('streams'), wire, purposeText(request),
+      refusal = await exchangeStream(
+        this.connection.pool('streams'),
+        wire,
+        purposeText(request),
         { headersMs: request.headersTimeoutMs, idleMs: request.idleTimeoutMs },
-        { onOpen: () => { observe('200'); sink.onOpen(); }, onChunk: (chunk) => { sink.onChunk(chunk); } },
-        request.signal);
+        {
+          onOpen: () => {
+            observe('200');
+            sink.onOpen();
+          },
+          onChunk: (chunk) => {
+            sink.onChunk(chunk);
+          },
+        },
+        request.signal,
+      );
     } catch (error) {
       observe('<error>');
       throw error;
     }
-    if (refusal === undefined) return;
+    if (refusal === undefined) {return;}
     observe(String(refusal.status));
-    if (refusal.status === 401) await this.connection.renew(generation);
+    if (refusal.status === 401) {await this.connection.renew(generation);}
     throw this.apiError(refusal, request);
   }
 
@@ -170,14 +182,18 @@ export class Transport {
   private inTurn<T>(request: ApiRequest, work: () => Promise<T>): Promise<T> {
     const { signal } = request;
     const options = request.priority === undefined ? {} : { priority: request.priority };
-    if (signal === undefined) return this.writes.add(work, options);
-    if (signal.aborted) return Promise.reject(abortReason(signal));
+    if (signal === undefined) {return this.writes.add(work, options);}
+    if (signal.aborted) {return Promise.reject(abortReason(signal));}
     return new Promise((resolve, reject) => {
-      const watch = onAbort(signal, () => { reject(abortReason(signal)); });
-      this.writes.add(() => {
-        offAbort(watch);
-        return signal.aborted ? Promise.reject(abortReason(signal)) : work();
-      }, options).then(resolve, reject);
+      const watch = onAbort(signal, () => {
+        reject(abortReason(signal));
+      });
+      this.writes
+        .add(() => {
+          offAbort(watch);
+          return signal.aborted ? Promise.reject(abortReason(signal)) : work();
+        }, options)
+        .then(resolve, reject);
     });
   }
 
@@ -189,7 +205,7 @@ export class Transport {
       let generation = 0;
       try {
         const waiting = this.connection.ready();
-        if (waiting !== undefined) await waiting;
+        if (waiting !== undefined) {await waiting;}
         generation = this.connection.generation;
         return read(await this.attempt(request), request);
       } catch (caught) {
@@ -201,39 +217,62 @@ export class Transport {
         await this.connection.renew(generation);
         continue;
       }
-      if (request.once === true || failures >= this.policy.attempts || !mayRetry(error, mode)) throw error;
+      if (request.once === true || failures >= this.policy.attempts || !mayRetry(error, mode)) {throw error;}
       const delayMs = retryDelayMs(error, failures, this.policy, this.random);
       this.options.onRetry?.(request, error, delayMs);
-      this.logger.debug('request to the API server is tried again', { error, delayMs: Math.round(delayMs), attempt: failures });
+      this.logger.debug('request to the API server is tried again', {
+        error,
+        delayMs: Math.round(delayMs),
+        attempt: failures,
+      });
       await sleep(this.clock, delayMs, request.signal);
-      if (isAborted(request.signal)) throw abortReason(request.signal);
+      if (isAborted(request.signal)) {throw abortReason(request.signal);}
     }
   }
 
   private async attempt(request: ApiRequest): Promise<Answer> {
     const started = this.clock.monotonic();
-    const wire = this.wire(request.method, request.path,
-      this.connection.headers(request.accept ?? json, request.contentType), request.body);
+    const wire = this.wire(
+      request.method,
+      request.path,
+      this.connection.headers(request.accept ?? json, request.contentType),
+      request.body,
+    );
     let answer: Answer;
     try {
-      answer = await exchange(this.connection.pool(request.urgent === true ? 'streams' : 'requests'), wire,
-        purposeText(request), request.timeoutMs ?? this.options.timeoutMs ?? defaultTimeoutMs, request.signal);
+      answer = await exchange(
+        this.connection.pool(request.urgent === true ? 'streams' : 'requests'),
+        wire,
+        purposeText(request),
+        request.timeoutMs ?? this.options.timeoutMs ?? defaultTimeoutMs,
+        request.signal,
+      );
     } catch (error) {
       this.observe(request, request.method, '<error>', started);
       throw error;
     }
     this.observe(request, request.method, String(answer.status), started);
-    if (answer.status >= 300) throw this.apiError(answer, request);
+    if (answer.status >= 300) {throw this.apiError(answer, request);}
     return answer;
   }
 
-  private wire(method: WireRequest['method'], path: string, headers: string[], body: string | Buffer | undefined): WireRequest {
+  private wire(
+    method: WireRequest['method'],
+    path: string,
+    headers: string[],
+    body: string | Buffer | undefined,
+  ): WireRequest {
     return { origin: this.connection.origin, path: this.connection.basePath + path, method, headers, body };
   }
 
   private apiError(answer: Answer, request: RequestPurpose): ApiError {
-    return new ApiError(answer.status, statusOf(answer.body), answer.body, purposeOf(request),
-      parseRetryAfter(answer.retryAfter, this.clock.now()));
+    return new ApiError(
+      answer.status,
+      statusOf(answer.body),
+      answer.body,
+      purposeOf(request),
+      parseRetryAfter(answer.retryAfter, this.clock.now()),
+    );
   }
 
   private observe(request: RequestPurpose, method: string, code: string, started: number): void {
@@ -252,17 +291,21 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 }
 
 function parse(answer: Answer, request: ApiRequest): unknown {
-  if (answer.body === '') return undefined;
+  if (answer.body === '') {return undefined;}
   try {
     return JSON.parse(answer.body) as unknown;
   } catch (error) {
-    throw new ConnectionError('KUBE_BAD_ANSWER',
-      `${purposeText(request)}: the answer is not JSON: ${answer.body.slice(0, 80)}. Is this address a Kubernetes API server?`, true, error);
+    throw new ConnectionError(
+      'KUBE_BAD_ANSWER',
+      `${purposeText(request)}: the answer is not JSON: ${answer.body.slice(0, 80)}. Is this address a Kubernetes API server?`,
+      true,
+      error,
+    );
   }
 }
 
 function statusOf(body: string): Status | undefined {
-  if (!body.startsWith('{')) return undefined;
+  if (!body.startsWith('{')) {return undefined;}
   try {
     const parsed = JSON.parse(body) as Status;
     return parsed.kind === 'Status' || parsed.message !== undefined ? parsed : undefined;

@@ -47,7 +47,12 @@ interface WatchEvent {
 const initialEventsEnd = 'k8s.io/initial-events-end';
 
 /** Resolves when the server ends the watch as agreed; rejects in every other case. */
-export async function watch(transport: Transport, query: WatchQuery, sink: WatchSink, signal: AbortSignal): Promise<void> {
+export async function watch(
+  transport: Transport,
+  query: WatchQuery,
+  sink: WatchSink,
+  signal: AbortSignal,
+): Promise<void> {
   const path = withQuery(listPath(query.resource, query.namespace), {
     watch: true,
     allowWatchBookmarks: true,
@@ -81,20 +86,25 @@ export async function watch(transport: Transport, query: WatchQuery, sink: Watch
     }
   }, query.maxLineBytes);
 
-  await transport.stream({
-    path,
-    accept: query.metadataOnly ? metadataOnlyAccept : undefined,
-    ...purpose,
-    headersTimeoutMs: query.headersTimeoutMs,
-    idleTimeoutMs: query.idleTimeoutMs,
-    signal,
-  }, {
-    onOpen: () => { sink.onOpen(); },
-    onChunk: (chunk) => {
-      sink.onBytes();
-      lines.write(chunk);
+  await transport.stream(
+    {
+      path,
+      accept: query.metadataOnly ? metadataOnlyAccept : undefined,
+      ...purpose,
+      headersTimeoutMs: query.headersTimeoutMs,
+      idleTimeoutMs: query.idleTimeoutMs,
+      signal,
     },
-  });
+    {
+      onOpen: () => {
+        sink.onOpen();
+      },
+      onChunk: (chunk) => {
+        sink.onBytes();
+        lines.write(chunk);
+      },
+    },
+  );
   if (lines.pending > 0) {
     throw new TornStreamError(`The watch ended in the middle of a line, after ${lines.pending} bytes of it.`);
   }
@@ -110,6 +120,9 @@ function parseLine(line: string): WatchEvent {
 
 /** Where the stream itself is bad, as opposed to the server's saying no. */
 export function isTorn(error: unknown): boolean {
-  return error instanceof TornStreamError || error instanceof LineTooLongError
-    || (error instanceof ConnectionError && error.code === 'KUBE_STREAM_BROKEN');
+  return (
+    error instanceof TornStreamError ||
+    error instanceof LineTooLongError ||
+    (error instanceof ConnectionError && error.code === 'KUBE_STREAM_BROKEN')
+  );
 }

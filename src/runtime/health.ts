@@ -55,40 +55,55 @@ export class HealthServer {
 
   async start(): Promise<void> {
     const target = parseAddress(this.options.address, this.options.flag);
-    if (target === undefined) return;
+    if (target === undefined) {return;}
     const server = createServer((request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         this.logger.error('a request to the health server failed', { error, path: request.url });
-        if (!response.headersSent) send(response, 500, 'text/plain', 'internal error\n');
-        else response.destroy();
+        if (!response.headersSent) {send(response, 500, 'text/plain', 'internal error\n');}
+        else {response.destroy();}
       });
     });
     // Slow clients must not hold sockets of a process that has better things to do.
     server.headersTimeout = 10_000;
     server.requestTimeout = 20_000;
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => { reject(bindError(error, this.options)); });
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(bindError(error, this.options));
+      });
       server.listen({ port: target.port, ...(target.host === undefined ? {} : { host: target.host }) }, resolve);
     });
     server.removeAllListeners('error');
-    server.on('error', (error) => { this.logger.error('the health server failed', { error }); });
+    server.on('error', (error) => {
+      this.logger.error('the health server failed', { error });
+    });
     this.server = server;
-    this.logger.info('serving', { address: this.options.address, port: this.port, endpoints: this.endpoints().join(' ') });
+    this.logger.info('serving', {
+      address: this.options.address,
+      port: this.port,
+      endpoints: this.endpoints().join(' '),
+    });
   }
 
   async stop(): Promise<void> {
     const { server } = this;
-    if (server === undefined) return;
+    if (server === undefined) {return;}
     this.server = undefined;
     await new Promise<void>((resolve) => {
-      server.close(() => { resolve(); });
+      server.close(() => {
+        resolve();
+      });
       // A scrape in flight may end; nothing may hold the process for longer.
-      setTimeout(() => { server.closeAllConnections(); }, 500).unref();
+      setTimeout(() => {
+        server.closeAllConnections();
+      }, 500).unref();
     });
   }
 
   private endpoints(): string[] {
-    return [...(this.options.health === false ? [] : ['/healthz', '/readyz']), ...(this.options.metrics === undefined ? [] : ['/metrics'])];
+    return [
+      ...(this.options.health === false ? [] : ['/healthz', '/readyz']),
+      ...(this.options.metrics === undefined ? [] : ['/metrics']),
+    ];
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -99,8 +114,12 @@ export class HealthServer {
     }
     const path = url.pathname.replace(/\/+$/, '');
     if (this.options.health !== false) {
-      for (const [prefix, checks] of [['/healthz', this.live], ['/livez', this.live], ['/readyz', this.ready]] as const) {
-        if (path !== prefix && !path.startsWith(`${prefix}/`)) continue;
+      for (const [prefix, checks] of [
+        ['/healthz', this.live],
+        ['/livez', this.live],
+        ['/readyz', this.ready],
+      ] as const) {
+        if (path !== prefix && !path.startsWith(`${prefix}/`)) {continue;}
         await answerChecks(response, checks, prefix.slice(1), path.slice(prefix.length + 1), url.searchParams);
         return;
       }
@@ -114,7 +133,11 @@ export class HealthServer {
 }
 
 async function answerChecks(
-  response: ServerResponse, checks: ReadonlyMap<string, HealthCheck>, endpoint: string, only: string, query: URLSearchParams,
+  response: ServerResponse,
+  checks: ReadonlyMap<string, HealthCheck>,
+  endpoint: string,
+  only: string,
+  query: URLSearchParams,
 ): Promise<void> {
   const excluded = new Set(query.getAll('exclude'));
   const chosen = [...checks].filter(([name]) => (only === '' || name === only) && !excluded.has(name));
@@ -126,7 +149,7 @@ async function answerChecks(
   let healthy = true;
   for (const [name, check] of chosen) {
     const reason = await run(check);
-    if (reason !== undefined) healthy = false;
+    if (reason !== undefined) {healthy = false;}
     lines.push(reason === undefined ? `[+]${name} ok` : `[-]${name} failed: ${reason}`);
   }
   if (healthy && !query.has('verbose')) {
@@ -148,7 +171,10 @@ async function run(check: HealthCheck): Promise<string | undefined> {
 
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {
   response.writeHead(status, {
-    'content-type': contentType.startsWith('text/plain') && !contentType.includes('charset') ? `${contentType}; charset=utf-8` : contentType,
+    'content-type':
+      contentType.startsWith('text/plain') && !contentType.includes('charset')
+        ? `${contentType}; charset=utf-8`
+        : contentType,
     'content-length': Buffer.byteLength(body),
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
@@ -158,26 +184,39 @@ function send(response: ServerResponse, status: number, contentType: string, bod
 
 export function parseAddress(address: string, flag: string): HostPort | undefined {
   const text = address.trim();
-  if (text === '' || text === '0') return undefined;
+  if (text === '' || text === '0') {return undefined;}
   const match = /^(?:\[([^\]]+)\]|([^:]*))?:(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new BindError(`${flag} "${address}" is not an address. Write :8081, 127.0.0.1:8081 or [::1]:8081, or 0 for none.`);
+    throw new BindError(
+      `${flag} "${address}" is not an address. Write :8081, 127.0.0.1:8081 or [::1]:8081, or 0 for none.`,
+    );
   }
   return { host: match[1] ?? (match[2] === '' ? undefined : match[2]), port };
 }
 
 /** What is wrong with an address that could not be listened on, with what to do. */
-export function bindError(error: NodeJS.ErrnoException, options: { readonly address: string; readonly flag: string }): BindError {
+export function bindError(
+  error: NodeJS.ErrnoException,
+  options: { readonly address: string; readonly flag: string },
+): BindError {
   const what = `Cannot listen on ${options.address} (${options.flag})`;
   switch (error.code) {
     case 'EADDRINUSE':
-      return new BindError(`${what}: the port is in use by another process. Choose another one with ${options.flag}, or 0 for none.`, { cause: error });
+      return new BindError(
+        `${what}: the port is in use by another process. Choose another one with ${options.flag}, or 0 for none.`,
+        { cause: error },
+      );
     case 'EACCES':
-      return new BindError(`${what}: this user may not. Ports below 1024 need privileges; choose a higher one with ${options.flag}.`, { cause: error });
+      return new BindError(
+        `${what}: this user may not. Ports below 1024 need privileges; choose a higher one with ${options.flag}.`,
+        { cause: error },
+      );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return new BindError(`${what}: this machine has no such address. Leave the host out to listen on all of them.`, { cause: error });
+      return new BindError(`${what}: this machine has no such address. Leave the host out to listen on all of them.`, {
+        cause: error,
+      });
     default:
       return new BindError(`${what}: ${error.message}`, { cause: error });
   }

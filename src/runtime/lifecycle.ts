@@ -70,18 +70,25 @@ export class Lifecycle {
   }
 
   running(): void {
-    if (this.currentState === 'Starting') this.currentState = 'Running';
+    if (this.currentState === 'Starting') {this.currentState = 'Running';}
   }
 
   /** Signals and uncaught errors, from here on, are this object's business. */
   install(): void {
-    for (const signal of signals) this.listen(signal, () => { this.onSignal(signal); });
-    this.listen('unhandledRejection', (error) => { this.onFatal('a promise was rejected and nobody caught it', error); });
-    this.listen('uncaughtException', (error) => { this.onFatal('an error was thrown and nobody caught it', error); });
+    for (const signal of signals)
+      {this.listen(signal, () => {
+        this.onSignal(signal);
+      });}
+    this.listen('unhandledRejection', (error) => {
+      this.onFatal('a promise was rejected and nobody caught it', error);
+    });
+    this.listen('uncaughtException', (error) => {
+      this.onFatal('an error was thrown and nobody caught it', error);
+    });
   }
 
   uninstall(): void {
-    for (const [event, listener] of this.listeners.splice(0)) this.process.off(event, listener);
+    for (const [event, listener] of this.listeners.splice(0)) {this.process.off(event, listener);}
   }
 
   /** Stops everything in order and ends the process. Further calls wait for the first. */
@@ -93,7 +100,9 @@ export class Lifecycle {
   stop(code: number, reason: string): Promise<number> {
     if (this.stopped === undefined) {
       let settle: (exitCode: number) => void = () => undefined;
-      this.stopped = new Promise((resolve) => { settle = resolve; });
+      this.stopped = new Promise((resolve) => {
+        settle = resolve;
+      });
       // Only now: what listens to the signal may ask to stop, too, and must then find this stop and not begin its own.
       void this.stopAll(code, reason).then(settle);
     }
@@ -108,7 +117,7 @@ export class Lifecycle {
     let result = code;
     for (let step = this.steps.pop(); step !== undefined; step = this.steps.pop()) {
       const leftMs = deadline - this.clock.monotonic();
-      if (leftMs <= 0 || !await this.runStep(step, leftMs)) result = code === 0 ? 1 : code;
+      if (leftMs <= 0 || !(await this.runStep(step, leftMs))) {result = code === 0 ? 1 : code;}
     }
     this.currentState = 'Stopped';
     this.logger.info('stopped', { exitCode: result });
@@ -129,7 +138,7 @@ export class Lifecycle {
     })();
     const outcome = await Promise.race([ended, late.then(() => 'late' as const)]);
     timeout.abort();
-    if (outcome !== 'late') return outcome;
+    if (outcome !== 'late') {return outcome;}
     this.logger.error('a part did not stop in time', { part: step.name, deadlineMs: this.deadlineMs });
     return false;
   }
@@ -146,7 +155,7 @@ export class Lifecycle {
 
   private onFatal(message: string, error: unknown): void {
     this.logger.error(message, { error: error instanceof Error ? error : new Error(String(error)) });
-    if (this.currentState === 'Stopping') return;
+    if (this.currentState === 'Stopping') {return;}
     void this.stopAndExit(1, 'an unexpected error');
   }
 

@@ -33,7 +33,9 @@ export class LineWriter extends winston.transports.Stream {
     this.batchMs = batchMs;
     if (batchMs > 0) {
       // Pipes, files and terminals are written synchronously on POSIX, so the last lines are out before the process is gone.
-      process.on('exit', () => { this.flush(); });
+      process.on('exit', () => {
+        this.flush();
+      });
     }
   }
 
@@ -43,7 +45,9 @@ export class LineWriter extends winston.transports.Stream {
     if (this.batchMs === 0 || level === 'error' || level === 'warn' || this.waiting.length >= MOST_WAITING) {
       this.flush();
     } else {
-      this.timer ??= setTimeout(() => { this.flush(); }, this.batchMs).unref();
+      this.timer ??= setTimeout(() => {
+        this.flush();
+      }, this.batchMs).unref();
     }
     next();
   }

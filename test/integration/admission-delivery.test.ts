@@ -1,8 +1,23 @@
 // What the admission webhook puts into workloads and pods on a real API server, with every way in which manifests get there.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { admissionArguments, CONFIGURATION_PATH, installAdmission, type ConfigurationObject } from '../support/admission.ts';
+import {
+  admissionArguments,
+  CONFIGURATION_PATH,
+  installAdmission,
+  type ConfigurationObject,
+} from '../support/admission.ts';
 import { startRecorder, type InjectorRecorder, type RecordedPod } from '../support/injector-recorder.ts';
-import { deployment, eventually, fixed, startScene, staysSo, workloadPath, type KubeObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  startScene,
+  staysSo,
+  workloadPath,
+  type KubeObject,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(90_000);
 
@@ -35,27 +50,49 @@ function toPods(namespace: string): Record<string, unknown> {
 
 /** Waits until the API server asks the webhook about this namespace: it learns of a configuration with a delay of its own. */
 async function asked(namespace: string, resource: string, label = namespace): Promise<void> {
-  await scene.cluster.waitFor<ConfigurationObject>(CONFIGURATION_PATH, ({ webhooks = [] }) => webhooks.some(({ rules, namespaceSelector, clientConfig }) =>
-    clientConfig.caBundle !== undefined && rules.some(({ resources }) => resources.includes(resource))
-    && namespaceSelector.matchExpressions.some(({ operator, values }) => operator === 'In' && values?.includes(label) === true)));
+  await scene.cluster.waitFor<ConfigurationObject>(CONFIGURATION_PATH, ({ webhooks = [] }) =>
+    webhooks.some(
+      ({ rules, namespaceSelector, clientConfig }) =>
+        clientConfig.caBundle !== undefined &&
+        rules.some(({ resources }) => resources.includes(resource)) &&
+        namespaceSelector.matchExpressions.some(
+          ({ operator, values }) => operator === 'In' && values?.includes(label) === true,
+        ),
+    ),
+  );
   const before = await requests();
-  const probe = resource === 'pods'
-    ? { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe', namespace }, spec: { containers: [{ name: 'probe', image: 'probe:1' }] } }
-    : deployment(namespace, 'probe', { ownAnnotations: { 'sidecardrain.io/exempt': 'probe' }, replicas: 0 });
-  const path = await scene.cluster.pathOf({ apiVersion: resource === 'pods' ? 'v1' : 'apps/v1', kind: resource === 'pods' ? 'Pod' : 'Deployment', metadata: { namespace } });
+  const probe =
+    resource === 'pods'
+      ? {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { name: 'probe', namespace },
+          spec: { containers: [{ name: 'probe', image: 'probe:1' }] },
+        }
+      : deployment(namespace, 'probe', { ownAnnotations: { 'sidecardrain.io/exempt': 'probe' }, replicas: 0 });
+  const path = await scene.cluster.pathOf({
+    apiVersion: resource === 'pods' ? 'v1' : 'apps/v1',
+    kind: resource === 'pods' ? 'Pod' : 'Deployment',
+    metadata: { namespace },
+  });
   await eventually(async () => {
     await scene.cluster.client.raw('POST', `${path}?dryRun=All`, { body: probe });
-    return await requests() > before;
+    return (await requests()) > before;
   }, `the webhook is asked about ${resource} of ${namespace}`);
 }
 
 async function requests(): Promise<number> {
-  const lines = (await scene.operator.metrics()).split('\n').filter((line) => line.startsWith('sidecar_drain_admission_requests_total{'));
+  const lines = (await scene.operator.metrics())
+    .split('\n')
+    .filter((line) => line.startsWith('sidecar_drain_admission_requests_total{'));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
 async function replicaSets(namespace: string, name: string): Promise<readonly WorkloadObject[]> {
-  const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/replicasets?labelSelector=app=${name}`);
+  const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>(
+    'GET',
+    `/apis/apps/v1/namespaces/${namespace}/replicasets?labelSelector=app=${name}`,
+  );
   return items;
 }
 
@@ -64,11 +101,15 @@ function graceOf({ spec }: WorkloadObject): number {
 }
 
 function without(object: WorkloadObject): unknown {
-  const annotations = Object.entries(object.metadata.annotations ?? {}).filter(([key]) => key !== 'deployment.kubernetes.io/revision');
+  const annotations = Object.entries(object.metadata.annotations ?? {}).filter(
+    ([key]) => key !== 'deployment.kubernetes.io/revision',
+  );
   return { annotations, spec: object.spec };
 }
 
-const image = (text: string): object => ({ containers: [{ name: 'app', image: text, ports: [{ containerPort: 8080 }] }] });
+const image = (text: string): object => ({
+  containers: [{ name: 'app', image: text, ports: [{ containerPort: 8080 }] }],
+});
 
 interface Way {
   readonly how: string;
@@ -76,73 +117,112 @@ interface Way {
 }
 
 const ways: readonly Way[] = [
-  { how: 'kubectl apply', put: async (namespace, text) => await scene.cluster.kubectlApply(JSON.stringify(deployment(namespace, 'web', image(text)))) },
-  { how: 'kubectl apply --server-side', put: async (namespace, text) => await scene.cluster.kubectlOk(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(deployment(namespace, 'web', image(text))) }) },
   {
-    how: 'a three-way patch, as Helm sends',
-    put: async (namespace, text, first) => first
-      ? await scene.cluster.client.call('POST', `/apis/apps/v1/namespaces/${namespace}/deployments?fieldManager=helm`, { body: deployment(namespace, 'web', image(text)) })
-      : await scene.cluster.client.call('PATCH', `${workloadPath(namespace, 'web')}?fieldManager=helm`, {
-        contentType: 'application/strategic-merge-patch+json', body: { spec: { template: { spec: { containers: [{ name: 'app', image: text }] } } } },
+    how: 'kubectl apply',
+    put: async (namespace, text) =>
+      await scene.cluster.kubectlApply(JSON.stringify(deployment(namespace, 'web', image(text)))),
+  },
+  {
+    how: 'kubectl apply --server-side',
+    put: async (namespace, text) =>
+      await scene.cluster.kubectlOk(['apply', '--server-side', '-f', '-'], {
+        input: JSON.stringify(deployment(namespace, 'web', image(text))),
       }),
   },
   {
+    how: 'a three-way patch, as Helm sends',
+    put: async (namespace, text, first) =>
+      first
+        ? await scene.cluster.client.call(
+            'POST',
+            `/apis/apps/v1/namespaces/${namespace}/deployments?fieldManager=helm`,
+            { body: deployment(namespace, 'web', image(text)) },
+          )
+        : await scene.cluster.client.call('PATCH', `${workloadPath(namespace, 'web')}?fieldManager=helm`, {
+            contentType: 'application/strategic-merge-patch+json',
+            body: { spec: { template: { spec: { containers: [{ name: 'app', image: text }] } } } },
+          }),
+  },
+  {
     how: 'PUT of the whole manifest',
-    put: async (namespace, text, first) => first
-      ? await scene.cluster.create(deployment(namespace, 'web', image(text)))
-      : await scene.cluster.client.call('PUT', `${workloadPath(namespace, 'web')}?fieldManager=deployer`, { body: deployment(namespace, 'web', image(text)) }),
+    put: async (namespace, text, first) =>
+      first
+        ? await scene.cluster.create(deployment(namespace, 'web', image(text)))
+        : await scene.cluster.client.call('PUT', `${workloadPath(namespace, 'web')}?fieldManager=deployer`, {
+            body: deployment(namespace, 'web', image(text)),
+          }),
   },
 ];
 
 /** One policy for all of them: namespaces come under it, and go, by their label. */
 async function label(namespace: string, value: string | null): Promise<void> {
-  await scene.cluster.client.call('PATCH', `/api/v1/namespaces/${namespace}`, { contentType: 'application/merge-patch+json', body: { metadata: { labels: { ride: value } } } });
+  await scene.cluster.client.call('PATCH', `/api/v1/namespaces/${namespace}`, {
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { labels: { ride: value } } },
+  });
 }
 
 describe('an application', () => {
   beforeAll(async () => {
-    await scene.createPolicy('ride', { ...riding('any'), match: { namespaceSelector: { matchLabels: { ride: 'along' } } } });
+    await scene.createPolicy('ride', {
+      ...riding('any'),
+      match: { namespaceSelector: { matchLabels: { ride: 'along' } } },
+    });
   });
-  afterAll(async () => { await scene.deletePolicy('ride'); });
-
-  it.each(ways)('deployed by $how restarts for nobody but itself, has the settings from its next rollout on, and gets back what it had', async ({ put }) => {
-    const namespace = await scene.meshed('ride');
-    await put(namespace, 'app:1', true);
-    await scene.rolledOut(namespace, 'web');
-    const mark = scene.mark();
-    await label(namespace, 'along');
-    const waiting = await scene.settled('ride', ({ workloads }) => workloads?.pending === 1);
-    await asked(namespace, 'deployments', 'along');
-
-    expect(await replicaSets(namespace, 'web')).toHaveLength(1);
-    expect(scene.writes({ since: mark, namespace })).toEqual([]);
-    expect(waiting.status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Ready', status: 'True' }), expect.objectContaining({ type: 'Reconciling', status: 'False', reason: 'RidesAlong' }),
-    ]));
-
-    await put(namespace, 'app:2', false);
-    await scene.rolledOut(namespace, 'web');
-    await scene.compliant('ride', 1);
-    const deployed = await scene.workload(namespace, 'web');
-
-    expect(graceOf(deployed)).toBe(40);
-    expect(deployed.spec.template.metadata?.annotations?.[CONFIG]).toContain('terminationDrainDuration: 35s');
-    expect((await replicaSets(namespace, 'web')).map(graceOf).sort()).toEqual([30, 40]);
-
-    // The same again changes nothing, whatever it leaves out.
-    await put(namespace, 'app:2', false);
-    expect(await replicaSets(namespace, 'web')).toHaveLength(2);
-    expect(graceOf(await scene.workload(namespace, 'web'))).toBe(40);
-    expect(scene.writes({ since: mark, namespace })).toEqual([]);
-
-    await label(namespace, null);
-    const back = await scene.untilWorkload(namespace, 'web', ({ metadata }) => metadata.annotations?.[STATE] === undefined);
-    const untouched = await scene.meshed('plain');
-    await put(untouched, 'app:1', true);
-    await put(untouched, 'app:2', false);
-    const never = await scene.workload(untouched, 'web');
-    expect(JSON.stringify(without(back)).replaceAll(namespace, '')).toBe(JSON.stringify(without(never)).replaceAll(untouched, ''));
+  afterAll(async () => {
+    await scene.deletePolicy('ride');
   });
+
+  it.each(ways)(
+    'deployed by $how restarts for nobody but itself, has the settings from its next rollout on, and gets back what it had',
+    async ({ put }) => {
+      const namespace = await scene.meshed('ride');
+      await put(namespace, 'app:1', true);
+      await scene.rolledOut(namespace, 'web');
+      const mark = scene.mark();
+      await label(namespace, 'along');
+      const waiting = await scene.settled('ride', ({ workloads }) => workloads?.pending === 1);
+      await asked(namespace, 'deployments', 'along');
+
+      expect(await replicaSets(namespace, 'web')).toHaveLength(1);
+      expect(scene.writes({ since: mark, namespace })).toEqual([]);
+      expect(waiting.status?.conditions).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ type: 'Ready', status: 'True' }),
+          expect.objectContaining({ type: 'Reconciling', status: 'False', reason: 'RidesAlong' }),
+        ]),
+      );
+
+      await put(namespace, 'app:2', false);
+      await scene.rolledOut(namespace, 'web');
+      await scene.compliant('ride', 1);
+      const deployed = await scene.workload(namespace, 'web');
+
+      expect(graceOf(deployed)).toBe(40);
+      expect(deployed.spec.template.metadata?.annotations?.[CONFIG]).toContain('terminationDrainDuration: 35s');
+      expect((await replicaSets(namespace, 'web')).map(graceOf).sort()).toEqual([30, 40]);
+
+      // The same again changes nothing, whatever it leaves out.
+      await put(namespace, 'app:2', false);
+      expect(await replicaSets(namespace, 'web')).toHaveLength(2);
+      expect(graceOf(await scene.workload(namespace, 'web'))).toBe(40);
+      expect(scene.writes({ since: mark, namespace })).toEqual([]);
+
+      await label(namespace, null);
+      const back = await scene.untilWorkload(
+        namespace,
+        'web',
+        ({ metadata }) => metadata.annotations?.[STATE] === undefined,
+      );
+      const untouched = await scene.meshed('plain');
+      await put(untouched, 'app:1', true);
+      await put(untouched, 'app:2', false);
+      const never = await scene.workload(untouched, 'web');
+      expect(JSON.stringify(without(back)).replaceAll(namespace, '')).toBe(
+        JSON.stringify(without(never)).replaceAll(untouched, ''),
+      );
+    },
+  );
 });
 
 describe('a workload on its way in', () => {
@@ -165,9 +245,13 @@ describe('a workload on its way in', () => {
     await scene.createPolicy('told', riding(namespace));
     await asked(namespace, 'deployments');
 
-    const { stderr } = await scene.cluster.kubectl(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(deployment(namespace, 'web', { grace: 10 })) });
+    const { stderr } = await scene.cluster.kubectl(['apply', '--server-side', '-f', '-'], {
+      input: JSON.stringify(deployment(namespace, 'web', { grace: 10 })),
+    });
 
-    expect(stderr).toMatch(/Warning: SidecarDrainPolicy told is not kept \(FieldConflict\): .*terminationGracePeriodSeconds is declared by kubectl; wanted is 40/);
+    expect(stderr).toMatch(
+      /Warning: SidecarDrainPolicy told is not kept \(FieldConflict\): .*terminationGracePeriodSeconds is declared by kubectl; wanted is 40/,
+    );
     expect(graceOf(await scene.workload(namespace, 'web'))).toBe(10);
   });
 
@@ -177,7 +261,12 @@ describe('a workload on its way in', () => {
     await scene.rolledOut(namespace, 'web');
     await scene.createPolicy('undo', riding(namespace));
     await asked(namespace, 'deployments');
-    await scene.patchWorkload(namespace, 'web', { spec: { template: { metadata: { labels: { version: '2' } } } } }, 'deployer');
+    await scene.patchWorkload(
+      namespace,
+      'web',
+      { spec: { template: { metadata: { labels: { version: '2' } } } } },
+      'deployer',
+    );
     await scene.rolledOut(namespace, 'web');
     const between = graceOf(await scene.workload(namespace, 'web'));
 
@@ -190,13 +279,22 @@ describe('a workload on its way in', () => {
 });
 
 describe('delivery: Admission', () => {
-  const recordedIn = (namespace: string): readonly RecordedPod[] => recorder.pods.filter((pod) => pod.metadata.namespace === namespace);
+  const recordedIn = (namespace: string): readonly RecordedPod[] =>
+    recorder.pods.filter((pod) => pod.metadata.namespace === namespace);
   const livePods = async (namespace: string): Promise<readonly (KubeObject & RecordedPod)[]> =>
-    (await scene.cluster.client.call<{ items: (KubeObject & RecordedPod)[] }>('GET', `/api/v1/namespaces/${namespace}/pods`)).items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+    (
+      await scene.cluster.client.call<{ items: (KubeObject & RecordedPod)[] }>(
+        'GET',
+        `/api/v1/namespaces/${namespace}/pods`,
+      )
+    ).items.filter((pod) => pod.metadata.deletionTimestamp === undefined);
 
   it('gives each pod its settings before the injector sees it, and changes and restarts no workload', async () => {
     const namespace = await scene.meshed('pods');
-    await scene.cluster.apply(deployment(namespace, 'old', { replicas: 2, annotations: { [CONFIG]: 'concurrency: 2\n' } }), { fieldManager: 'flux' });
+    await scene.cluster.apply(
+      deployment(namespace, 'old', { replicas: 2, annotations: { [CONFIG]: 'concurrency: 2\n' } }),
+      { fieldManager: 'flux' },
+    );
     await scene.rolledOut(namespace, 'old');
     const mark = scene.mark();
     await scene.createPolicy('pods', toPods(namespace));
@@ -211,21 +309,38 @@ describe('delivery: Admission', () => {
     expect(given?.metadata.annotations?.[CONFIG]).toContain('terminationDrainDuration: 35s');
     expect(given?.metadata.labels?.[DELIVERED]).toMatch(/^[0-9a-f]{8}$/);
     const unchanged = await scene.workload(namespace, 'new');
-    expect([graceOf(unchanged), unchanged.spec.template.metadata?.annotations, unchanged.metadata.annotations?.[STATE]]).toEqual([30, undefined, undefined]);
-    expect(older.status?.conditions).toEqual(expect.arrayContaining([expect.objectContaining({ type: 'Reconciling', status: 'False', reason: 'RidesAlong' })]));
+    expect([
+      graceOf(unchanged),
+      unchanged.spec.template.metadata?.annotations,
+      unchanged.metadata.annotations?.[STATE],
+    ]).toEqual([30, undefined, undefined]);
+    expect(older.status?.conditions).toEqual(
+      expect.arrayContaining([expect.objectContaining({ type: 'Reconciling', status: 'False', reason: 'RidesAlong' })]),
+    );
 
     // One pod goes for a reason of its own; then the other.
     for (const left of [1, 0]) {
-      const [pod] = (await livePods(namespace)).filter(({ metadata }) => metadata.labels?.app === 'old' && metadata.labels[DELIVERED] === undefined);
-      await scene.cluster.client.call('DELETE', `/api/v1/namespaces/${namespace}/pods/${pod?.metadata.name ?? ''}?gracePeriodSeconds=0`);
+      const [pod] = (await livePods(namespace)).filter(
+        ({ metadata }) => metadata.labels?.app === 'old' && metadata.labels[DELIVERED] === undefined,
+      );
+      await scene.cluster.client.call(
+        'DELETE',
+        `/api/v1/namespaces/${namespace}/pods/${pod?.metadata.name ?? ''}?gracePeriodSeconds=0`,
+      );
       await scene.settled('pods', ({ workloads }) => workloads?.pending === (left === 0 ? 0 : 1));
     }
     await scene.compliant('pods', 2);
 
-    const merged = recordedIn(namespace).filter((pod) => pod.metadata.generateName?.startsWith('old-') === true && pod.metadata.labels?.[DELIVERED] !== undefined);
-    expect(merged.map((pod) => pod.metadata.annotations?.[CONFIG])).toEqual(Array.from({ length: 2 }, () => 'concurrency: 2\nterminationDrainDuration: 35s\n'));
+    const merged = recordedIn(namespace).filter(
+      (pod) => pod.metadata.generateName?.startsWith('old-') === true && pod.metadata.labels?.[DELIVERED] !== undefined,
+    );
+    expect(merged.map((pod) => pod.metadata.annotations?.[CONFIG])).toEqual(
+      Array.from({ length: 2 }, () => 'concurrency: 2\nterminationDrainDuration: 35s\n'),
+    );
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
-    expect([(await replicaSets(namespace, 'old')).length, (await replicaSets(namespace, 'new')).length]).toEqual([1, 1]);
+    expect([(await replicaSets(namespace, 'old')).length, (await replicaSets(namespace, 'new')).length]).toEqual([
+      1, 1,
+    ]);
   });
 
   it('gives back what stands in templates when a policy changes to it, and survives a restart of the operator without a write', async () => {
@@ -235,22 +350,42 @@ describe('delivery: Admission', () => {
     await scene.compliant('change', 1);
     expect(graceOf(await scene.workload(namespace, 'web'))).toBe(40);
 
-    await scene.cluster.client.call('PATCH', '/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies/change', { contentType: 'application/merge-patch+json', body: { spec: { delivery: 'Admission', rollout: null } } });
+    await scene.cluster.client.call('PATCH', '/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies/change', {
+      contentType: 'application/merge-patch+json',
+      body: { spec: { delivery: 'Admission', rollout: null } },
+    });
     await asked(namespace, 'pods');
-    await scene.untilWorkload(namespace, 'web', (object) => graceOf(object) === 30 && object.metadata.annotations?.[STATE] === undefined);
+    await scene.untilWorkload(
+      namespace,
+      'web',
+      (object) => graceOf(object) === 30 && object.metadata.annotations?.[STATE] === undefined,
+    );
     await scene.rolledOut(namespace, 'web');
     await scene.compliant('change', 1);
-    expect((await livePods(namespace)).map((pod) => [pod.spec.terminationGracePeriodSeconds, pod.metadata.labels?.[DELIVERED] !== undefined])).toEqual([[40, true]]);
+    expect(
+      (await livePods(namespace)).map((pod) => [
+        pod.spec.terminationGracePeriodSeconds,
+        pod.metadata.labels?.[DELIVERED] !== undefined,
+      ]),
+    ).toEqual([[40, true]]);
 
     // What was given back is not looked at again and again.
-    const looks = async (): Promise<number> => Number(/^controller_runtime_reconcile_total\{controller="workload",result="requeue_after"\} (\d+)$/m.exec(await scene.operator.metrics())?.[1] ?? '0');
+    const looks = async (): Promise<number> =>
+      Number(
+        /^controller_runtime_reconcile_total\{controller="workload",result="requeue_after"\} (\d+)$/m.exec(
+          await scene.operator.metrics(),
+        )?.[1] ?? '0',
+      );
     await staysSo(() => 0, 1_000);
     expect((await staysSo(looks, 4_000)).length).toBe(1);
 
     const mark = scene.mark();
     await scene.operator.stop();
     await scene.start({ args });
-    await eventually(() => scene.operator.lines.some(({ message }) => message.includes('caches are synced')), 'the operator is back');
+    await eventually(
+      () => scene.operator.lines.some(({ message }) => message.includes('caches are synced')),
+      'the operator is back',
+    );
     await scene.patchPolicy('change', { priority: 1 });
     await scene.compliant('change', 1);
     expect(scene.writes({ since: mark })).toEqual([]);
@@ -258,7 +393,10 @@ describe('delivery: Admission', () => {
 });
 
 describe('without the webhook', () => {
-  it.each([['rollout.strategy: OnNextRollout', riding], ['delivery: Admission', toPods]] as const)('%s is stalled, with what to do', async (field, spec) => {
+  it.each([
+    ['rollout.strategy: OnNextRollout', riding],
+    ['delivery: Admission', toPods],
+  ] as const)('%s is stalled, with what to do', async (field, spec) => {
     const name = field.includes('delivery') ? 'off-pods' : 'off-ride';
     const namespace = await scene.meshed('off');
     await scene.operator.stop();
@@ -267,12 +405,23 @@ describe('without the webhook', () => {
     const mark = scene.mark();
 
     await scene.createPolicy(name, spec(namespace));
-    const { status } = await scene.settled(name, ({ conditions }) => conditions?.some(({ type, status: is }) => type === 'Stalled' && is === 'True') === true);
+    const { status } = await scene.settled(
+      name,
+      ({ conditions }) => conditions?.some(({ type, status: is }) => type === 'Stalled' && is === 'True') === true,
+    );
 
-    expect(status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Stalled', reason: 'AdmissionRequired', message: expect.stringMatching(new RegExp(`^${field} works through the admission webhook, which does not serve .*--admission on`)) }),
-      expect.objectContaining({ type: 'Ready', status: 'False', reason: 'AdmissionRequired' }),
-    ]));
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          type: 'Stalled',
+          reason: 'AdmissionRequired',
+          message: expect.stringMatching(
+            new RegExp(`^${field} works through the admission webhook, which does not serve .*--admission on`),
+          ),
+        }),
+        expect.objectContaining({ type: 'Ready', status: 'False', reason: 'AdmissionRequired' }),
+      ]),
+    );
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
   });
 });

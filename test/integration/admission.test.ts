@@ -2,9 +2,26 @@
 // that its certificates are replaced while it serves, and that its configuration follows the policies.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { bundleAuthorities } from '../../src/admission/bundle.ts';
-import { admissionArguments, caBundle, configuration, CONFIGURATION_PATH, failedOpen, installAdmission, type ConfigurationObject } from '../support/admission.ts';
+import {
+  admissionArguments,
+  caBundle,
+  configuration,
+  CONFIGURATION_PATH,
+  failedOpen,
+  installAdmission,
+  type ConfigurationObject,
+} from '../support/admission.ts';
 import { startOperator, type OperatorHandle } from '../support/operator.ts';
-import { deployment, eventually, fixed, podTemplate, startScene, staysSo, workloadPath, type Scene } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  podTemplate,
+  startScene,
+  staysSo,
+  workloadPath,
+  type Scene,
+} from '../support/scene.ts';
 
 jest.setTimeout(120_000);
 
@@ -14,13 +31,25 @@ beforeAll(async () => {
   scene = await startScene({ operator: false });
   await installAdmission(scene.cluster);
 });
-afterAll(async () => { await scene.stop(); });
+afterAll(async () => {
+  await scene.stop();
+});
 afterEach(async () => {
   await Promise.all(started.splice(0).map((operator) => operator.kill()));
   // A killed one leaves its authority behind until that expires.
   await empty();
-  for (const { metadata: { name } } of (await scene.cluster.client.call<{ items: { metadata: { name: string } }[] }>('GET', '/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies')).items) {
-    await scene.cluster.client.raw('PATCH', `/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies/${name}`, { contentType: 'application/merge-patch+json', body: { metadata: { finalizers: null } } });
+  for (const {
+    metadata: { name },
+  } of (
+    await scene.cluster.client.call<{ items: { metadata: { name: string } }[] }>(
+      'GET',
+      '/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies',
+    )
+  ).items) {
+    await scene.cluster.client.raw('PATCH', `/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies/${name}`, {
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { finalizers: null } },
+    });
     await scene.cluster.client.raw('DELETE', `/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies/${name}`);
   }
 });
@@ -33,11 +62,16 @@ async function operator(more: readonly string[] = []): Promise<OperatorHandle> {
 }
 
 async function empty(): Promise<void> {
-  await scene.cluster.client.call('PATCH', CONFIGURATION_PATH, { contentType: 'application/merge-patch+json', body: { metadata: { annotations: null }, webhooks: null } });
+  await scene.cluster.client.call('PATCH', CONFIGURATION_PATH, {
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { annotations: null }, webhooks: null },
+  });
 }
 
 /** The webhooks once they are as expected. */
-async function webhooks(accept: (object: ConfigurationObject) => boolean): Promise<NonNullable<ConfigurationObject['webhooks']>> {
+async function webhooks(
+  accept: (object: ConfigurationObject) => boolean,
+): Promise<NonNullable<ConfigurationObject['webhooks']>> {
   return (await scene.cluster.waitFor<ConfigurationObject>(CONFIGURATION_PATH, accept)).webhooks ?? [];
 }
 
@@ -45,7 +79,9 @@ const some = (object: ConfigurationObject): boolean => (object.webhooks ?? []).l
 const none = (object: ConfigurationObject): boolean => (object.webhooks ?? []).length === 0;
 
 async function requests(handle: OperatorHandle, kind: string): Promise<number> {
-  const lines = (await handle.metrics()).split('\n').filter((line) => line.startsWith(`sidecar_drain_admission_requests_total{kind="${kind}"`));
+  const lines = (await handle.metrics())
+    .split('\n')
+    .filter((line) => line.startsWith(`sidecar_drain_admission_requests_total{kind="${kind}"`));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
@@ -75,12 +111,29 @@ describe('the webhook configuration', () => {
     const afterwards = await webhooks(none);
 
     expect(others).toEqual([]);
-    expect(entry).toMatchObject({ failurePolicy: 'Ignore', sideEffects: 'None', matchPolicy: 'Equivalent', reinvocationPolicy: 'IfNeeded' });
+    expect(entry).toMatchObject({
+      failurePolicy: 'Ignore',
+      sideEffects: 'None',
+      matchPolicy: 'Equivalent',
+      reinvocationPolicy: 'IfNeeded',
+    });
     expect(entry?.timeoutSeconds).toBeLessThanOrEqual(3);
-    expect(entry?.rules).toEqual([{ operations: ['CREATE', 'UPDATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments', 'statefulsets'], scope: 'Namespaced' }]);
+    expect(entry?.rules).toEqual([
+      {
+        operations: ['CREATE', 'UPDATE'],
+        apiGroups: ['apps'],
+        apiVersions: ['v1'],
+        resources: ['deployments', 'statefulsets'],
+        scope: 'Namespaced',
+      },
+    ]);
     expect(entry?.namespaceSelector.matchExpressions).toEqual([
       { key: 'kubernetes.io/metadata.name', operator: 'In', values: [namespace] },
-      { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: expect.arrayContaining(['kube-system', 'istio-system', 'sidecar-drain-system']) },
+      {
+        key: 'kubernetes.io/metadata.name',
+        operator: 'NotIn',
+        values: expect.arrayContaining(['kube-system', 'istio-system', 'sidecar-drain-system']),
+      },
     ]);
     expect(again?.rules[0]?.resources).toEqual(['statefulsets']);
     expect([inAudit, afterwards]).toEqual([[], []]);
@@ -134,7 +187,7 @@ describe('whoever creates something', () => {
     expect([ofDeployment, ofPod].filter((milliseconds) => milliseconds >= 5_000)).toEqual([]);
   });
 
-  it('is asked about again by a stranger\'s change of the spec, not by one of labels or by the operator\'s own write', async () => {
+  it("is asked about again by a stranger's change of the spec, not by one of labels or by the operator's own write", async () => {
     const namespace = await scene.meshed('asked');
     await scene.cluster.create(deployment(namespace, 'web'));
     const handle = await operator();
@@ -148,7 +201,7 @@ describe('whoever creates something', () => {
     // The API server learns of the new webhooks a moment after they are stored.
     await eventually(async () => {
       await scene.patchWorkload(namespace, 'web', { spec: { minReadySeconds: Date.now() % 7 } });
-      return await requests(handle, 'Deployment') > 0;
+      return (await requests(handle, 'Deployment')) > 0;
     }, 'the webhook was asked');
 
     expect([afterOwnWrite, afterLabel]).toEqual([0, 0]);
@@ -158,14 +211,21 @@ describe('whoever creates something', () => {
     const namespace = await scene.meshed('rotate');
     // Replaced after 8 s.
     const handle = await operator(['--admission-cert-lifetime', '12s']);
-    await scene.createPolicy('rotate', fixed(namespace, { match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } }, names: ['nobody'] } }));
+    await scene.createPolicy(
+      'rotate',
+      fixed(namespace, {
+        match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } }, names: ['nobody'] },
+      }),
+    );
     const [first] = await webhooks(some);
     const create = async (index: number): Promise<void> => {
-      await scene.cluster.client.call('POST', `${workloadPath(namespace, '').replace(/\/$/, '')}?dryRun=All`, { body: deployment(namespace, `web-${index}`) });
+      await scene.cluster.client.call('POST', `${workloadPath(namespace, '').replace(/\/$/, '')}?dryRun=All`, {
+        body: deployment(namespace, `web-${index}`),
+      });
     };
     await eventually(async () => {
       await create(0);
-      return await requests(handle, 'Deployment') > 0;
+      return (await requests(handle, 'Deployment')) > 0;
     }, 'the API server knows the webhook');
     const failedBefore = await failedOpen(scene.cluster);
     const askedBefore = await requests(handle, 'Deployment');
@@ -176,13 +236,15 @@ describe('whoever creates something', () => {
     while (renewals() < 2 && Date.now() < until) {
       created += 1;
       await create(created);
-      await new Promise((resolve) => { setTimeout(resolve, 20); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20);
+      });
     }
     const [last] = (await configuration(scene.cluster)).webhooks ?? [];
 
     expect(renewals()).toBe(2);
     expect(caBundle(last)).not.toContain(caBundle(first).trim());
     expect(await failedOpen(scene.cluster)).toBe(failedBefore);
-    expect(await requests(handle, 'Deployment') - askedBefore).toBe(created);
+    expect((await requests(handle, 'Deployment')) - askedBefore).toBe(created);
   });
 });

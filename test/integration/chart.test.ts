@@ -20,7 +20,9 @@ const namespace = 'sidecar-drain-system';
 let helmPath: string;
 let plane: ControlPlane;
 
-interface Rendered extends KubeObject { spec: { replicas?: number; [field: string]: unknown } }
+interface Rendered extends KubeObject {
+  spec: { replicas?: number; [field: string]: unknown };
+}
 
 function helm(args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
@@ -32,7 +34,16 @@ function helm(args: string[]): Promise<{ code: number; stdout: string; stderr: s
 }
 
 async function template(args: string[], release = 'sidecar-drain-operator', into = namespace): Promise<string> {
-  const { code, stdout, stderr } = await helm(['template', release, chart, '--namespace', into, '--kube-version', '1.36.0', ...args]);
+  const { code, stdout, stderr } = await helm([
+    'template',
+    release,
+    chart,
+    '--namespace',
+    into,
+    '--kube-version',
+    '1.36.0',
+    ...args,
+  ]);
   if (code !== 0) {
     throw new Error(stderr);
   }
@@ -40,7 +51,9 @@ async function template(args: string[], release = 'sidecar-drain-operator', into
 }
 
 function objectsOf(text: string): Rendered[] {
-  return parseAllDocuments(text).map((one) => one.toJS() as Rendered | null).filter((one) => one !== null);
+  return parseAllDocuments(text)
+    .map((one) => one.toJS() as Rendered | null)
+    .filter((one) => one !== null);
 }
 
 function identity(object: KubeObject): string {
@@ -49,23 +62,44 @@ function identity(object: KubeObject): string {
 
 /** Labels that say only which tool installed the object; and a default that only one of the two writes. */
 function normalised(objects: Rendered[]): Record<string, unknown> {
-  const tool = ['helm.sh/chart', 'app.kubernetes.io/managed-by', 'app.kubernetes.io/instance', 'app.kubernetes.io/version', 'app.kubernetes.io/part-of'];
-  return Object.fromEntries(objects.map((original) => {
-    const object = structuredClone(original);
-    const labels = Object.fromEntries(Object.entries(object.metadata.labels ?? {}).filter(([key]) => !tool.includes(key)));
-    object.metadata.labels = labels;
-    return [identity(object), JSON.parse(JSON.stringify(object).replace(',"imagePullPolicy":"IfNotPresent"', '')) as unknown];
-  }));
+  const tool = [
+    'helm.sh/chart',
+    'app.kubernetes.io/managed-by',
+    'app.kubernetes.io/instance',
+    'app.kubernetes.io/version',
+    'app.kubernetes.io/part-of',
+  ];
+  return Object.fromEntries(
+    objects.map((original) => {
+      const object = structuredClone(original);
+      const labels = Object.fromEntries(
+        Object.entries(object.metadata.labels ?? {}).filter(([key]) => !tool.includes(key)),
+      );
+      object.metadata.labels = labels;
+      return [
+        identity(object),
+        JSON.parse(JSON.stringify(object).replace(',"imagePullPolicy":"IfNotPresent"', '')) as unknown,
+      ];
+    }),
+  );
 }
 
 beforeAll(async () => {
   [{ helm: helmPath }, plane] = await Promise.all([findBinaries(['helm']), startControlPlane({ audit: false })]);
 });
-afterAll(async () => { await plane?.stop(); });
+afterAll(async () => {
+  await plane?.stop();
+});
 
 describe('the chart', () => {
-  it.each([['defaults', []], ['everything', ['-f', join(golden, 'everything.values.yaml')]]])('renders the golden file of %s', async (name, args) => {
-    const text = (await template(args)).split(/^(?=---$)/m).filter((part) => !part.includes('kind: CustomResourceDefinition')).join('');
+  it.each([
+    ['defaults', []],
+    ['everything', ['-f', join(golden, 'everything.values.yaml')]],
+  ])('renders the golden file of %s', async (name, args) => {
+    const text = (await template(args))
+      .split(/^(?=---$)/m)
+      .filter((part) => !part.includes('kind: CustomResourceDefinition'))
+      .join('');
     const file = join(golden, `${name}.yaml`);
     if (process.env.UPDATE_GOLDEN === '1') {
       await writeFile(file, text);
@@ -85,13 +119,14 @@ describe('the chart', () => {
     ['a digest without its algorithm', 'image.digest=abc', 'digest'],
     ['no Istio namespace', 'istioNamespaces=null', 'istioNamespaces'],
     ['an Istio namespace that cannot exist', 'istioNamespaces={Istio_System}', 'istioNamespaces'],
-    ['its own namespace as Istio\'s', `istioNamespaces={${namespace}}`, 'give it a namespace of its own'],
+    ["its own namespace as Istio's", `istioNamespaces={${namespace}}`, 'give it a namespace of its own'],
   ])('refuses %s', async (_, set, message) => {
     await expect(template(['--set', set])).rejects.toThrow(message);
   });
 
   it('has the objects of config/with-prometheus when it is given the same settings', async () => {
-    const settings = 'replicaCount=1,crds.keep=false,podDisruptionBudget.enabled=false,topologySpreadConstraints=null,metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true';
+    const settings =
+      'replicaCount=1,crds.keep=false,podDisruptionBudget.enabled=false,topologySpreadConstraints=null,metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true';
     const ours = objectsOf(await template(['--set', settings]));
     const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/with-prometheus')]));
 
@@ -104,16 +139,28 @@ describe('the chart', () => {
     const ours = objectsOf(await template(['--set', settings]));
     const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/with-webhook')]));
 
-    expect(normalised(ours)).toEqual(normalised(theirs.filter((one) => one.kind !== 'Namespace' && one.kind !== 'PodDisruptionBudget')));
+    expect(normalised(ours)).toEqual(
+      normalised(theirs.filter((one) => one.kind !== 'Namespace' && one.kind !== 'PodDisruptionBudget')),
+    );
   });
 
   it('has the version of the package, and a table of every value', async () => {
     const about = parse(await readFile(join(chart, 'Chart.yaml'), 'utf8')) as { version: string; appVersion: string };
     const { version } = JSON.parse(await readFile(join(projectRoot(), 'package.json'), 'utf8')) as { version: string };
-    const table = new Map([...(await readFile(join(chart, 'README.md'), 'utf8')).matchAll(/^\| `([\w.]+)` \| `(.*?)` \|/gm)].map(([, path, text]) => [path!, JSON.parse(text!) as unknown]));
+    const table = new Map(
+      [...(await readFile(join(chart, 'README.md'), 'utf8')).matchAll(/^\| `([\w.]+)` \| `(.*?)` \|/gm)].map(
+        ([, path, text]) => [path!, JSON.parse(text!) as unknown],
+      ),
+    );
     const leaves = new Map<string, unknown>();
     const walk = (value: unknown, path: string): void => {
-      if (table.has(path) || typeof value !== 'object' || value === null || Array.isArray(value) || Object.keys(value).length === 0) {
+      if (
+        table.has(path) ||
+        typeof value !== 'object' ||
+        value === null ||
+        Array.isArray(value) ||
+        Object.keys(value).length === 0
+      ) {
         leaves.set(path, value);
         return;
       }
@@ -134,9 +181,26 @@ describe('helm install', () => {
 
   beforeAll(async () => {
     await installMesh(plane, { nativeSidecars: 'false' });
-    await plane.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: own, labels: {
-      'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/warn': 'restricted' } } });
-    installed = await helm(['install', 'drain', chart, '--namespace', own, '--wait', '--timeout', '60s', '--set', 'logFormat=json,logLevel=debug']);
+    await plane.create({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name: own,
+        labels: { 'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/warn': 'restricted' },
+      },
+    });
+    installed = await helm([
+      'install',
+      'drain',
+      chart,
+      '--namespace',
+      own,
+      '--wait',
+      '--timeout',
+      '60s',
+      '--set',
+      'logFormat=json,logLevel=debug',
+    ]);
   });
 
   it('is taken by the API server, with two pods under the restricted profile', async () => {
@@ -149,7 +213,9 @@ describe('helm install', () => {
   it('is taken by server-side apply as well', async () => {
     const text = await template(['--set', 'fullnameOverride=again'], 'drain', own);
 
-    const answer = await plane.kubectl(['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-f', '-'], { input: text });
+    const answer = await plane.kubectl(['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-f', '-'], {
+      input: text,
+    });
 
     expect(answer).toMatchObject({ code: 0, stderr: '' });
   });
@@ -160,11 +226,29 @@ describe('helm install', () => {
 
   it('is taken away by helm uninstall, but for the definition of policies', async () => {
     const answer = await helm(['uninstall', 'drain', '--namespace', own, '--wait', '--timeout', '60s']);
-    const left = await plane.kubectlOk(['get', 'clusterroles,clusterrolebindings,roles,rolebindings', '-A', '-o', 'name']);
+    const left = await plane.kubectlOk([
+      'get',
+      'clusterroles,clusterrolebindings,roles,rolebindings',
+      '-A',
+      '-o',
+      'name',
+    ]);
 
     expect(answer.code).toBe(0);
     expect(left.split('\n').filter((line) => line.includes('sidecar-drain'))).toEqual([]);
-    await eventually(async () => (await plane.client.raw('GET', `/apis/apps/v1/namespaces/${own}/deployments/drain-sidecar-drain-operator`)).status === 404, 'the Deployment is gone');
-    expect((await plane.client.raw('GET', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sidecardrainpolicies.sidecardrain.io')).status).toBe(200);
+    await eventually(
+      async () =>
+        (await plane.client.raw('GET', `/apis/apps/v1/namespaces/${own}/deployments/drain-sidecar-drain-operator`))
+          .status === 404,
+      'the Deployment is gone',
+    );
+    expect(
+      (
+        await plane.client.raw(
+          'GET',
+          '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sidecardrainpolicies.sidecardrain.io',
+        )
+      ).status,
+    ).toBe(200);
   });
 });

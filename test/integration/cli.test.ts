@@ -18,15 +18,36 @@ describe('the CLI beside a cluster', () => {
   it('lints what runs there, and writes nothing', async () => {
     const namespace = await cluster.namespace('cli-lint');
     await cluster.kubectlApply(deployment({ selector: true, name: 'checkout', namespace, grace: 5 }));
-    await cluster.kubectlApply(deployment({ selector: true, name: 'cart', namespace, grace: 60, config: 'terminationDrainDuration: 30s' }));
+    await cluster.kubectlApply(
+      deployment({ selector: true, name: 'cart', namespace, grace: 60, config: 'terminationDrainDuration: 30s' }),
+    );
     const mark = cluster.audit.mark();
 
-    const { code, out } = await cli(['lint', ...clusterFlags(), '-n', namespace, '--assume', 'injected=true', '--native-sidecars', 'false', '-o', 'json']);
+    const { code, out } = await cli([
+      'lint',
+      ...clusterFlags(),
+      '-n',
+      namespace,
+      '--assume',
+      'injected=true',
+      '--native-sidecars',
+      'false',
+      '-o',
+      'json',
+    ]);
 
-    const { findings, summary } = JSON.parse(out) as { findings: { code: string; file?: string; workload: { name: string; namespace: string } }[]; summary: Record<string, number> };
+    const { findings, summary } = JSON.parse(out) as {
+      findings: { code: string; file?: string; workload: { name: string; namespace: string } }[];
+      summary: Record<string, number>;
+    };
     expect(code).toBe(1);
-    expect(findings.map((finding) => [finding.code, finding.workload.name])).toEqual([['GraceTooShort', 'checkout'], ['DrainTooShort', 'checkout']]);
-    expect(findings.every((finding) => finding.file === undefined && finding.workload.namespace === namespace)).toBe(true);
+    expect(findings.map((finding) => [finding.code, finding.workload.name])).toEqual([
+      ['GraceTooShort', 'checkout'],
+      ['DrainTooShort', 'checkout'],
+    ]);
+    expect(findings.every((finding) => finding.file === undefined && finding.workload.namespace === namespace)).toBe(
+      true,
+    );
     expect(summary).toMatchObject({ workloads: 2 });
     expect(cluster.audit.writes({ since: mark, user: 'admin', namespace })).toEqual([]);
   });
@@ -35,12 +56,28 @@ describe('the CLI beside a cluster', () => {
     const namespace = await cluster.namespace('cli-facts', { drain: 'managed' });
     const folder = folderWith({
       'w.yaml': deployment({ name: 'a', namespace }),
-      'p.yaml': policy('cli-facts', 'mode: Fixed, duration: 30s').replace('namespaceSelector: {}', `namespaceSelector: {matchLabels: {drain: managed, kubernetes.io/metadata.name: ${namespace}}}`),
+      'p.yaml': policy('cli-facts', 'mode: Fixed, duration: 30s').replace(
+        'namespaceSelector: {}',
+        `namespaceSelector: {matchLabels: {drain: managed, kubernetes.io/metadata.name: ${namespace}}}`,
+      ),
     });
 
-    const { out } = await cli(['plan', folder, ...clusterFlags(), '--assume', 'injected=true', '--native-sidecars', 'false', '-o', 'json']);
+    const { out } = await cli([
+      'plan',
+      folder,
+      ...clusterFlags(),
+      '--assume',
+      'injected=true',
+      '--native-sidecars',
+      'false',
+      '-o',
+      'json',
+    ]);
 
-    const { workloads, totals } = JSON.parse(out) as { workloads: { outcome: string; workload: { name: string } }[]; totals: Record<string, number> };
+    const { workloads, totals } = JSON.parse(out) as {
+      workloads: { outcome: string; workload: { name: string } }[];
+      totals: Record<string, number>;
+    };
     expect(workloads.map((one) => [one.workload.name, one.outcome])).toEqual([['a', 'Pending']]);
     expect(totals['workloads']).toBe(1);
   });
@@ -48,12 +85,34 @@ describe('the CLI beside a cluster', () => {
   it('says what it may not read, and goes on', async () => {
     const namespace = await cluster.namespace('cli-rights');
     await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'reader', namespace } });
-    await cluster.create({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'reader', namespace }, rules: [{ apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets'], verbs: ['list'] }] });
-    await cluster.create({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'reader', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' }, subjects: [{ kind: 'ServiceAccount', name: 'reader', namespace }] });
+    await cluster.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'reader', namespace },
+      rules: [{ apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets'], verbs: ['list'] }],
+    });
+    await cluster.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'reader', namespace },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' },
+      subjects: [{ kind: 'ServiceAccount', name: 'reader', namespace }],
+    });
     await cluster.kubectlApply(deployment({ selector: true, name: 'checkout', namespace, grace: 5 }));
     const kubeconfig = await cluster.kubeconfigFor({ namespace, name: 'reader' });
 
-    const { code, out } = await cli(['lint', '--cluster', '--kubeconfig', kubeconfig, '-n', namespace, '--assume', 'injected=true', '--native-sidecars', 'false']);
+    const { code, out } = await cli([
+      'lint',
+      '--cluster',
+      '--kubeconfig',
+      kubeconfig,
+      '-n',
+      namespace,
+      '--assume',
+      'injected=true',
+      '--native-sidecars',
+      'false',
+    ]);
 
     expect(code).toBe(1);
     expect(out).toMatch(/not known: nodes may not be listed/);
@@ -69,11 +128,15 @@ describe('the CLI beside a cluster', () => {
 
   it('render -o vap: the API server accepts the policy, and it warns about what breaks the promise', async () => {
     const namespace = await cluster.namespace('cli-vap');
-    const selecting = policy('vap-test', 'mode: Fixed, duration: 30s').replace('namespaceSelector: {}', `namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ${namespace}}}, names: ["app-*"], workloadSelector: {matchExpressions: [{key: app, operator: Exists}, {key: app, operator: NotIn, values: [app-other]}]}`);
+    const selecting = policy('vap-test', 'mode: Fixed, duration: 30s').replace(
+      'namespaceSelector: {}',
+      `namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ${namespace}}}, names: ["app-*"], workloadSelector: {matchExpressions: [{key: app, operator: Exists}, {key: app, operator: NotIn, values: [app-other]}]}`,
+    );
     const { out } = await cli(['render', '-p', join(folderWith({ 'p.yaml': selecting }), 'p.yaml'), '-o', 'vap']);
     await cluster.kubectlOk(['apply', '-f', '-'], { input: out });
 
-    const dryRun = async (yaml: string): Promise<string> => (await cluster.kubectl(['apply', '--dry-run=server', '-f', '-'], { input: yaml })).stderr;
+    const dryRun = async (yaml: string): Promise<string> =>
+      (await cluster.kubectl(['apply', '--dry-run=server', '-f', '-'], { input: yaml })).stderr;
     let short = '';
     // The policy takes a moment to be enforced.
     for (let attempt = 0; attempt < 60 && !short.includes('vap-test'); attempt++) {
@@ -83,11 +146,22 @@ describe('the CLI beside a cluster', () => {
 
     expect(short).toContain('terminationGracePeriodSeconds is 30, policy vap-test needs at least 40');
     expect(await dryRun(deployment({ selector: true, name: 'app-2', namespace, grace: 40 }))).not.toContain('vap-test');
-    expect(await dryRun(deployment({ selector: true, name: 'app-3', namespace, grace: 40 }).replace('image: example/server:1', 'lifecycle: {preStop: {sleep: {seconds: 10}}}\n        image: example/server:1')))
-      .toContain('a preStop sleep and 35 seconds');
+    expect(
+      await dryRun(
+        deployment({ selector: true, name: 'app-3', namespace, grace: 40 }).replace(
+          'image: example/server:1',
+          'lifecycle: {preStop: {sleep: {seconds: 10}}}\n        image: example/server:1',
+        ),
+      ),
+    ).toContain('a preStop sleep and 35 seconds');
     for (const left of [
-      deployment({ selector: true, name: 'other', namespace }), deployment({ selector: true, name: 'app-other', namespace }), deployment({ selector: true, name: 'app-4', namespace, annotations: { 'sidecardrain.io/exempt': 'x' } }),
-      deployment({ selector: true, name: 'app-5', namespace }).replace('labels: {app: app-5}', 'labels: {app: app-5, sidecar.istio.io/inject: "false"}'),
+      deployment({ selector: true, name: 'other', namespace }),
+      deployment({ selector: true, name: 'app-other', namespace }),
+      deployment({ selector: true, name: 'app-4', namespace, annotations: { 'sidecardrain.io/exempt': 'x' } }),
+      deployment({ selector: true, name: 'app-5', namespace }).replace(
+        'labels: {app: app-5}',
+        'labels: {app: app-5, sidecar.istio.io/inject: "false"}',
+      ),
     ]) {
       expect(await dryRun(left)).not.toContain('vap-test');
     }
@@ -96,16 +170,28 @@ describe('the CLI beside a cluster', () => {
   it('render -o kustomize: kubectl builds it, and the result is clean', async () => {
     const files = {
       'p.yaml': policy('kustomize', 'mode: Combined, duration: 10s, maxWait: 60s, strategy: PreStopHook'),
-      'base/kustomization.yaml': 'resources: [w.yaml]\n', 'base/w.yaml': `${deployment({ name: 'a', grace: 5 })}---\n${deployment({ name: 'b', namespace: 'shop', config: 'drainDuration: 60s' })}`,
+      'base/kustomization.yaml': 'resources: [w.yaml]\n',
+      'base/w.yaml': `${deployment({ name: 'a', grace: 5 })}---\n${deployment({ name: 'b', namespace: 'shop', config: 'drainDuration: 60s' })}`,
       'kustomization.yaml': 'resources: [base]\ncomponents: [drain]\n',
     };
     const folder = folderWith({ ...files, 'drain/kustomization.yaml': '' });
     const facts = ['--native-sidecars', 'false', '--proxy-image', 'with-shell'];
-    const component = await cli(['render', join(folder, 'base'), '-p', join(folder, 'p.yaml'), ...facts, '-o', 'kustomize']);
+    const component = await cli([
+      'render',
+      join(folder, 'base'),
+      '-p',
+      join(folder, 'p.yaml'),
+      ...facts,
+      '-o',
+      'kustomize',
+    ]);
     const overlay = folderWith({ ...files, 'drain/kustomization.yaml': component.out });
 
     const built = await cluster.kubectlOk(['kustomize', overlay]);
-    const { code, out } = await cli(['lint', '-f', '-', '-f', join(overlay, 'p.yaml'), ...facts, '--fail-on', 'warning'], { stdin: built });
+    const { code, out } = await cli(
+      ['lint', '-f', '-', '-f', join(overlay, 'p.yaml'), ...facts, '--fail-on', 'warning'],
+      { stdin: built },
+    );
 
     expect([code, out.match(/ error | warning /g)]).toEqual([0, null]);
     expect(built.match(/name: istio-proxy/g)).toHaveLength(2);

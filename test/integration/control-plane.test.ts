@@ -20,7 +20,12 @@ interface List {
   items: (KubeObject & { spec: { nodeName?: string }; status: Record<string, unknown> })[];
 }
 
-function workload(kind: string, namespace: string, name: string, more: { labels?: Record<string, string>; podSpec?: object; spec?: object } = {}): object {
+function workload(
+  kind: string,
+  namespace: string,
+  name: string,
+  more: { labels?: Record<string, string>; podSpec?: object; spec?: object } = {},
+): object {
   return {
     apiVersion: 'apps/v1',
     kind,
@@ -40,15 +45,20 @@ function workload(kind: string, namespace: string, name: string, more: { labels?
 
 function processesWith(text: string): string[] {
   if (!existsSync('/proc/self/cmdline')) {
-    return execFileSync('ps', ['-axww', '-o', 'args='], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(text));
+    return execFileSync('ps', ['-axww', '-o', 'args='], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line.includes(text));
   }
-  return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).map((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-    } catch {
-      return '';
-    }
-  }).filter((line) => line.includes(text));
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return '';
+      }
+    })
+    .filter((line) => line.includes(text));
 }
 
 describe('the shared control plane', () => {
@@ -59,22 +69,36 @@ describe('the shared control plane', () => {
   });
 
   it('is a Kubernetes that kubectl accepts', async () => {
-    const versions = JSON.parse(await cluster.kubectlOk(['version', '-o', 'json'])) as Record<string, { gitVersion: string }>;
+    const versions = JSON.parse(await cluster.kubectlOk(['version', '-o', 'json'])) as Record<
+      string,
+      { gitVersion: string }
+    >;
 
     expect(versions.serverVersion!.gitVersion).toMatch(/^v1\.\d+\.\d+$/);
     expect(versions.clientVersion!.gitVersion).toMatch(/^v1\.\d+\.\d+$/);
   });
 
   it('tells server-side apply, client-side apply and create apart', async () => {
-    const map = (name: string): { apiVersion: string; kind: string; metadata: { name: string; namespace: string }; data: object } =>
-      ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { key: 'value' } });
+    const map = (
+      name: string,
+    ): { apiVersion: string; kind: string; metadata: { name: string; namespace: string }; data: object } => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace },
+      data: { key: 'value' },
+    });
 
     await cluster.apply(map('applied'), { fieldManager: 'flux' });
     await cluster.create(map('created'));
     await cluster.kubectlApply(JSON.stringify(map('client-side')));
 
     const list = await cluster.client.call<List>('GET', `/api/v1/namespaces/${namespace}/configmaps`);
-    const managers = new Map(list.items.map(({ metadata }) => [metadata.name, metadata.managedFields as { manager: string; operation: string }[]]));
+    const managers = new Map(
+      list.items.map(({ metadata }) => [
+        metadata.name,
+        metadata.managedFields as { manager: string; operation: string }[],
+      ]),
+    );
     expect(managers.get('applied')).toMatchObject([{ manager: 'flux', operation: 'Apply' }]);
     expect(managers.get('created')).toMatchObject([{ operation: 'Update' }]);
     expect(managers.get('client-side')).toMatchObject([{ manager: 'kubectl-client-side-apply', operation: 'Update' }]);
@@ -108,8 +132,14 @@ describe('the shared control plane', () => {
     ];
     await cluster.create(workload('Deployment', namespace, 'native', { podSpec: { initContainers } }));
 
-    await cluster.waitFor<Workload>(`/apis/apps/v1/namespaces/${namespace}/deployments/native`, ({ status }) => status?.readyReplicas === 2);
-    const { items } = await cluster.client.call<List>('GET', `/api/v1/namespaces/${namespace}/pods?labelSelector=app%3Dnative`);
+    await cluster.waitFor<Workload>(
+      `/apis/apps/v1/namespaces/${namespace}/deployments/native`,
+      ({ status }) => status?.readyReplicas === 2,
+    );
+    const { items } = await cluster.client.call<List>(
+      'GET',
+      `/api/v1/namespaces/${namespace}/pods?labelSelector=app%3Dnative`,
+    );
 
     expect(items[0]!.status.initContainerStatuses).toMatchObject([
       { name: 'setup', state: { terminated: { exitCode: 0 } } },
@@ -122,7 +152,10 @@ describe('the shared control plane', () => {
     await cluster.create(workload('Deployment', namespace, 'stuck', { labels: { [neverReadyLabel]: 'true' } }));
     // A second Deployment that is made later and becomes ready proves that there was time for the first.
     await cluster.create(workload('Deployment', namespace, 'fluent'));
-    await cluster.waitFor<Workload>(`/apis/apps/v1/namespaces/${namespace}/deployments/fluent`, ({ status }) => status?.readyReplicas === 2);
+    await cluster.waitFor<Workload>(
+      `/apis/apps/v1/namespaces/${namespace}/deployments/fluent`,
+      ({ status }) => status?.readyReplicas === 2,
+    );
 
     const stuck = await cluster.waitFor<Workload>(path, ({ status }) => status?.replicas === 2);
     expect(stuck.status?.readyReplicas ?? 0).toBe(0);
@@ -133,7 +166,8 @@ describe('the shared control plane', () => {
 
   it('holds a labelled pod in Terminating', async () => {
     await cluster.create({
-      apiVersion: 'v1', kind: 'Pod',
+      apiVersion: 'v1',
+      kind: 'Pod',
       metadata: { name: 'lingers', namespace, labels: { [holdTerminationLabel]: 'true' } },
       spec: { containers: [{ name: 'app', image: 'registry.example/app:1' }] },
     });
@@ -154,8 +188,24 @@ describe('the shared control plane', () => {
     const kubeconfig = await cluster.kubeconfigFor({ namespace, name: 'confined' });
 
     const before = await cluster.kubectl(['get', 'deployments', '-n', namespace], { kubeconfig });
-    await cluster.kubectlOk(['create', 'role', 'reader', '-n', namespace, '--verb=get,list', '--resource=deployments.apps']);
-    await cluster.kubectlOk(['create', 'rolebinding', 'reader', '-n', namespace, '--role=reader', `--serviceaccount=${namespace}:confined`]);
+    await cluster.kubectlOk([
+      'create',
+      'role',
+      'reader',
+      '-n',
+      namespace,
+      '--verb=get,list',
+      '--resource=deployments.apps',
+    ]);
+    await cluster.kubectlOk([
+      'create',
+      'rolebinding',
+      'reader',
+      '-n',
+      namespace,
+      '--role=reader',
+      `--serviceaccount=${namespace}:confined`,
+    ]);
     let after = before;
     for (let attempt = 0; attempt < 40 && after.code !== 0; attempt += 1) {
       // The authorizer sees a new binding a moment later.
@@ -166,18 +216,31 @@ describe('the shared control plane', () => {
 
     expect(before).toMatchObject({ code: 1, stderr: expect.stringContaining('(Forbidden)') });
     expect(after.code).toBe(0);
-    expect(elsewhere.stderr).toContain(`"system:serviceaccount:${namespace}:confined" cannot list resource "deployments"`);
+    expect(elsewhere.stderr).toContain(
+      `"system:serviceaccount:${namespace}:confined" cannot list resource "deployments"`,
+    );
   });
 
   it('counts writes by who made them, and leaves dry runs and refusals apart', async () => {
     await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'writer', namespace } });
-    await cluster.kubectlOk(['create', 'rolebinding', 'writer', '-n', namespace, '--clusterrole=edit', `--serviceaccount=${namespace}:writer`]);
+    await cluster.kubectlOk([
+      'create',
+      'rolebinding',
+      'writer',
+      '-n',
+      namespace,
+      '--clusterrole=edit',
+      `--serviceaccount=${namespace}:writer`,
+    ]);
     await cluster.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'counted', namespace } });
     const token = await cluster.tokenFor({ namespace, name: 'writer' });
     const path = `/api/v1/namespaces/${namespace}/configmaps/counted`;
-    const patch = (value: string, query = '') => cluster.client.raw('PATCH', path + query, {
-      token, contentType: 'application/merge-patch+json', body: { data: { value } },
-    });
+    const patch = (value: string, query = '') =>
+      cluster.client.raw('PATCH', path + query, {
+        token,
+        contentType: 'application/merge-patch+json',
+        body: { data: { value } },
+      });
     let first = await patch('0');
     for (let attempt = 0; attempt < 40 && first.status === 403; attempt += 1) {
       await sleep(50);
@@ -189,24 +252,43 @@ describe('the shared control plane', () => {
     await patch('1');
     await patch('2');
     await patch('3', '?dryRun=All');
-    await cluster.client.raw('PATCH', `${path}-other`, { token, contentType: 'application/merge-patch+json', body: {} });
+    await cluster.client.raw('PATCH', `${path}-other`, {
+      token,
+      contentType: 'application/merge-patch+json',
+      body: {},
+    });
 
-    const written = cluster.audit.writesPerObject({ since: mark, user: { namespace, name: 'writer' }, succeeded: true });
+    const written = cluster.audit.writesPerObject({
+      since: mark,
+      user: { namespace, name: 'writer' },
+      succeeded: true,
+    });
     expect([...written]).toEqual([[`configmaps ${namespace}/counted`, 2]]);
     expect(cluster.audit.writes({ since: mark, user: { namespace, name: 'writer' }, succeeded: false })).toMatchObject([
       { name: 'counted', dryRun: true, code: 200 },
       { name: 'counted-other', dryRun: false, code: 404 },
     ]);
     // The server's own metric, which cannot tell users apart, has them all.
-    expect(await cluster.apiServerRequestCount({ verb: 'PATCH', resource: 'configmaps' })).toBeGreaterThanOrEqual(before + 4);
+    expect(await cluster.apiServerRequestCount({ verb: 'PATCH', resource: 'configmaps' })).toBeGreaterThanOrEqual(
+      before + 4,
+    );
   });
 
   it('enforces the restricted pod security profile where a namespace asks for it', async () => {
     const restricted = await cluster.namespace('restricted', { 'pod-security.kubernetes.io/enforce': 'restricted' });
 
-    const { status, body } = await cluster.client.raw<{ message: string }>('POST', `/api/v1/namespaces/${restricted}/pods`, {
-      body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'root' }, spec: { containers: [{ name: 'app', image: 'app' }] } },
-    });
+    const { status, body } = await cluster.client.raw<{ message: string }>(
+      'POST',
+      `/api/v1/namespaces/${restricted}/pods`,
+      {
+        body: {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { name: 'root' },
+          spec: { containers: [{ name: 'app', image: 'app' }] },
+        },
+      },
+    );
 
     expect(status).toBe(403);
     expect(body.message).toContain('violates PodSecurity "restricted:latest"');
@@ -237,7 +319,10 @@ describe('a control plane of its own', () => {
     const after = await plane.client.call<Workload>('GET', path);
     expect(after.metadata.uid).toBe(before.metadata.uid);
     // Controllers and pods move on as well.
-    await plane.client.call('PATCH', path, { contentType: 'application/merge-patch+json', body: { spec: { replicas: 3 } } });
+    await plane.client.call('PATCH', path, {
+      contentType: 'application/merge-patch+json',
+      body: { spec: { replicas: 3 } },
+    });
     await plane.waitFor<Workload>(path, ({ status }) => status?.readyReplicas === 3, 60_000);
   });
 
@@ -256,13 +341,24 @@ describe('when things go wrong', () => {
     const script = join(projectRoot(), '.cache', 'run-ts', `owner-${process.pid}-${signal}.ts`);
     await mkdir(dirname(script), { recursive: true });
     const bundle = script.replace(/ts$/, 'mjs');
-    await writeFile(script, `
+    await writeFile(
+      script,
+      `
       import { startControlPlane } from ${JSON.stringify(join(projectRoot(), 'test/support/control-plane/index.ts'))};
       const plane = await startControlPlane({ controllerManager: false });
       process.stdout.write(plane.folder + '\\n');
       setInterval(() => undefined, 1000);
-    `);
-    await build({ entryPoints: [script], outfile: bundle, bundle: true, packages: 'external', platform: 'node', format: 'esm', logLevel: 'warning' });
+    `,
+    );
+    await build({
+      entryPoints: [script],
+      outfile: bundle,
+      bundle: true,
+      packages: 'external',
+      platform: 'node',
+      format: 'esm',
+      logLevel: 'warning',
+    });
     const owner = spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'] });
     const folder = await new Promise<string>((resolve, reject) => {
       owner.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
@@ -286,6 +382,8 @@ describe('when things go wrong', () => {
   it('says which program failed, how, and what it said last', async () => {
     const start = startControlPlane({ controllerManager: false, apiServerFlags: ['--no-such-flag'] });
 
-    await expect(start).rejects.toThrow(/^kube-apiserver ended with exit code 1\. Its last lines:\n[^]*unknown flag: --no-such-flag/);
+    await expect(start).rejects.toThrow(
+      /^kube-apiserver ended with exit code 1\. Its last lines:\n[^]*unknown flag: --no-such-flag/,
+    );
   });
 });

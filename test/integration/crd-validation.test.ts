@@ -28,9 +28,13 @@ async function askServer(body: unknown): Promise<Verdict> {
     return { accepted: true, problems: [], spec: answer.spec };
   }
   // Unknown fields end strict decoding before anything else is looked at; they come as one message without causes.
-  const unknown = [...(answer.message ?? '').matchAll(/unknown field "([^"]+)"/g)].map(([message, field = '']) => ({ path: field, message }));
+  const unknown = [...(answer.message ?? '').matchAll(/unknown field "([^"]+)"/g)].map(([message, field = '']) => ({
+    path: field,
+    message,
+  }));
   // The server's remark that it stopped there has no field.
-  const causes = (answer.details?.causes ?? []).filter(({ field }) => field !== '<nil>')
+  const causes = (answer.details?.causes ?? [])
+    .filter(({ field }) => field !== '<nil>')
     .map(({ field = '', message = '' }) => ({ path: field, message }));
   return { accepted: false, problems: [...unknown, ...causes] };
 }
@@ -44,28 +48,33 @@ beforeAll(async () => {
 });
 
 describe('the API server and validatePolicy', () => {
-  it.each(policyCases.map((one) => [one.title, one] as const))('say the same of %s', async (_, { spec, problems = [] }) => {
-    const policy = policyOf(spec);
+  it.each(policyCases.map((one) => [one.title, one] as const))(
+    'say the same of %s',
+    async (_, { spec, problems = [] }) => {
+      const policy = policyOf(spec);
 
-    const server = await askServer(policy);
-    const ours = validatePolicy(policy);
+      const server = await askServer(policy);
+      const ours = validatePolicy(policy);
 
-    expect(server.accepted).toBe(problems.length === 0);
-    expect(ours).toHaveLength(problems.length);
-    expect(sorted(server.problems)).toEqual(sorted(problems.map(([where]) => ({ path: where }))));
-    expect(sorted(ours)).toEqual(sorted(server.problems));
-    for (const [where, message] of problems) {
-      const said = server.problems.filter((one) => one.path === where).map((one) => one.message);
-      const saidHere = ours.filter((one) => one.path === where).map((one) => one.message);
-      expect(said).toContainEqual(expect.stringContaining(message));
-      expect(saidHere).toContainEqual(expect.stringContaining(message));
-    }
-    // What we say in full is part of what the server says, which puts the value in front.
-    for (const { path: where, message } of ours) {
-      const core = message.replace(/, did you mean .*/, '');
-      expect(server.problems.filter((one) => one.path === where).map((one) => one.message)).toContainEqual(expect.stringContaining(core));
-    }
-  });
+      expect(server.accepted).toBe(problems.length === 0);
+      expect(ours).toHaveLength(problems.length);
+      expect(sorted(server.problems)).toEqual(sorted(problems.map(([where]) => ({ path: where }))));
+      expect(sorted(ours)).toEqual(sorted(server.problems));
+      for (const [where, message] of problems) {
+        const said = server.problems.filter((one) => one.path === where).map((one) => one.message);
+        const saidHere = ours.filter((one) => one.path === where).map((one) => one.message);
+        expect(said).toContainEqual(expect.stringContaining(message));
+        expect(saidHere).toContainEqual(expect.stringContaining(message));
+      }
+      // What we say in full is part of what the server says, which puts the value in front.
+      for (const { path: where, message } of ours) {
+        const core = message.replace(/, did you mean .*/, '');
+        expect(server.problems.filter((one) => one.path === where).map((one) => one.message)).toContainEqual(
+          expect.stringContaining(core),
+        );
+      }
+    },
+  );
 
   it.each(policyCases.filter((one) => one.problems === undefined).map((one) => [one.title, one.spec] as const))(
     'fill in the same defaults for %s',

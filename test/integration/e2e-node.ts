@@ -15,14 +15,19 @@ import { ApiError, type Cluster, type KubeObject, nodeManifest } from '../suppor
 
 interface PodObject extends KubeObject {
   spec: {
-    nodeName?: string; terminationGracePeriodSeconds: number;
-    containers: ContainerObject[]; initContainers?: ContainerObject[];
+    nodeName?: string;
+    terminationGracePeriodSeconds: number;
+    containers: ContainerObject[];
+    initContainers?: ContainerObject[];
   };
   status?: { phase?: string };
 }
 
 interface ContainerObject {
-  name: string; image: string; command?: string[]; restartPolicy?: string;
+  name: string;
+  image: string;
+  command?: string[];
+  restartPolicy?: string;
   env?: { name: string; value?: string }[];
   lifecycle?: { preStop?: { sleep?: { seconds: number } } };
 }
@@ -87,7 +92,11 @@ class RunningPod {
   /** A second delete may shorten the grace period. */
   readonly hurry = new AbortController();
 
-  constructor(readonly pod: PodObject, readonly ip: string, readonly appIp: string) {}
+  constructor(
+    readonly pod: PodObject,
+    readonly ip: string,
+    readonly appIp: string,
+  ) {}
 
   get app(): string | undefined {
     return this.pod.metadata.labels?.app;
@@ -116,20 +125,37 @@ export class E2eNode {
   private nextAddress = 1;
   private turn = 0;
 
-  constructor(private readonly cluster: Cluster, private readonly block: number) {}
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly block: number,
+  ) {}
 
   async start(): Promise<void> {
     const folder = join(this.cluster.folder, 'certificates');
     const tls = { key: readFileSync(join(folder, 'apiserver.key')), cert: readFileSync(join(folder, 'apiserver.crt')) };
-    this.kubelet = createTlsServer(tls, (incoming, response) => { this.serveLogs(incoming, response); });
-    this.injector = createTlsServer(tls, (incoming, response) => { inject(incoming, response); });
+    this.kubelet = createTlsServer(tls, (incoming, response) => {
+      this.serveLogs(incoming, response);
+    });
+    this.injector = createTlsServer(tls, (incoming, response) => {
+      inject(incoming, response);
+    });
     const kubeletPort = await listening(this.kubelet);
     const injectorPort = await listening(this.injector);
     const node = nodeManifest(NODE);
     await this.cluster.client.call('POST', '/api/v1/nodes', {
-      body: { ...node, status: { ...node.status as object, addresses: [{ type: 'InternalIP', address: '127.0.0.1' }], daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } } } },
+      body: {
+        ...node,
+        status: {
+          ...(node.status as object),
+          addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+          daemonEndpoints: { kubeletEndpoint: { Port: kubeletPort } },
+        },
+      },
     });
-    await this.cluster.client.call('PATCH', `/api/v1/nodes/${NODE}`, { contentType: 'application/merge-patch+json', body: { spec: { taints: null } } });
+    await this.cluster.client.call('PATCH', `/api/v1/nodes/${NODE}`, {
+      contentType: 'application/merge-patch+json',
+      body: { spec: { taints: null } },
+    });
     await this.injectWith(`https://127.0.0.1:${injectorPort}/inject`, tls.cert.toString('base64'));
     this.running = this.run();
   }
@@ -142,7 +168,9 @@ export class E2eNode {
       inbound?.cut();
       outbound?.cut();
     }
-    this.services.forEach((service) => { service.cut(); });
+    this.services.forEach((service) => {
+      service.cut();
+    });
     for (const server of [this.kubelet, this.injector]) {
       server?.closeAllConnections();
       server?.close();
@@ -153,7 +181,12 @@ export class E2eNode {
   private async injectWith(url: string, caBundle: string): Promise<void> {
     const path = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/istio-sidecar-injector';
     const configuration = await this.cluster.client.call<KubeObject & { webhooks: object[] }>('GET', path);
-    const webhooks = configuration.webhooks.map((webhook) => ({ ...webhook, clientConfig: { url, caBundle }, failurePolicy: 'Fail', timeoutSeconds: 5 }));
+    const webhooks = configuration.webhooks.map((webhook) => ({
+      ...webhook,
+      clientConfig: { url, caBundle },
+      failurePolicy: 'Fail',
+      timeoutSeconds: 5,
+    }));
     await this.cluster.client.call('PUT', path, { body: { ...configuration, webhooks } });
   }
 
@@ -163,7 +196,10 @@ export class E2eNode {
 
   /** What a client's sidecar or kube-proxy does: the pods in turn, but those that are going. */
   private nextServer(namespace: string | undefined): { host: string; port: number } | undefined {
-    const servers = [...this.pods.values()].filter(({ app, ending, inbound, pod }) => pod.metadata.namespace === namespace && app === 'server' && !ending && inbound !== undefined);
+    const servers = [...this.pods.values()].filter(
+      ({ app, ending, inbound, pod }) =>
+        pod.metadata.namespace === namespace && app === 'server' && !ending && inbound !== undefined,
+    );
     const next = servers[this.turn++ % Math.max(1, servers.length)];
     return next === undefined ? undefined : { host: next.ip, port: PORT };
   }
@@ -172,9 +208,18 @@ export class E2eNode {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        const list = await this.cluster.client.call<{ metadata: { resourceVersion: string }; items: PodObject[] }>('GET', '/api/v1/pods', { signal });
-        list.items.forEach((pod) => { this.look(pod); });
-        for await (const { type, object } of this.cluster.client.watch(`/api/v1/pods?watch=1&resourceVersion=${list.metadata.resourceVersion}`, signal)) {
+        const list = await this.cluster.client.call<{ metadata: { resourceVersion: string }; items: PodObject[] }>(
+          'GET',
+          '/api/v1/pods',
+          { signal },
+        );
+        list.items.forEach((pod) => {
+          this.look(pod);
+        });
+        for await (const { type, object } of this.cluster.client.watch(
+          `/api/v1/pods?watch=1&resourceVersion=${list.metadata.resourceVersion}`,
+          signal,
+        )) {
           if (type === 'ADDED' || type === 'MODIFIED') {
             this.look(object as PodObject);
           }
@@ -195,7 +240,12 @@ export class E2eNode {
     if (known === undefined && this.finished.has(pod.metadata.uid ?? '')) {
       return;
     }
-    const step = known === undefined ? this.begin(pod) : pod.metadata.deletionTimestamp !== undefined && !known.ending ? this.end(known, pod) : undefined;
+    const step =
+      known === undefined
+        ? this.begin(pod)
+        : pod.metadata.deletionTimestamp !== undefined && !known.ending
+          ? this.end(known, pod)
+          : undefined;
     step?.catch((error: unknown) => {
       // A pod that was deleted before it had begun, by a run that was cut short.
       if (!this.stopping.signal.aborted && !(error instanceof ApiError && error.status === 404)) {
@@ -208,9 +258,16 @@ export class E2eNode {
     const { name, namespace, uid } = pod.metadata;
     const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
     if (pod.spec.nodeName === undefined) {
-      await this.cluster.client.call('POST', `${path}/binding`, {
-        body: { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { apiVersion: 'v1', kind: 'Node', name: NODE } },
-      }).catch(() => undefined);
+      await this.cluster.client
+        .call('POST', `${path}/binding`, {
+          body: {
+            apiVersion: 'v1',
+            kind: 'Binding',
+            metadata: { name, namespace, uid },
+            target: { apiVersion: 'v1', kind: 'Node', name: NODE },
+          },
+        })
+        .catch(() => undefined);
       return;
     }
     const number = this.nextAddress++;
@@ -222,7 +279,9 @@ export class E2eNode {
       running.inbound = new Relay(() => ({ host: running.appIp, port: PORT }));
       await running.inbound.listen(running.ip, PORT);
       running.outbound = new Relay(() => {
-        const peer = [...this.pods.values()].find(({ app, pod: other }) => app === 'peer' && other.metadata.namespace === namespace);
+        const peer = [...this.pods.values()].find(
+          ({ app, pod: other }) => app === 'peer' && other.metadata.namespace === namespace,
+        );
         return peer === undefined ? undefined : { host: peer.ip, port: PORT };
       });
       await running.outbound.listen(running.ip, OUTBOUND_PORT);
@@ -231,10 +290,16 @@ export class E2eNode {
   }
 
   private async startProgram(running: RunningPod): Promise<void> {
-    const { metadata: { name, namespace }, spec } = running.pod;
+    const {
+      metadata: { name, namespace },
+      spec,
+    } = running.pod;
     const container = spec.containers.find((each) => each.name !== PROXY);
     const program = container?.command?.[1]?.split('/').at(-1) ?? '';
-    const { data } = await this.cluster.client.call<{ data: Record<string, string> }>('GET', `/api/v1/namespaces/${namespace}/configmaps/programs`);
+    const { data } = await this.cluster.client.call<{ data: Record<string, string> }>(
+      'GET',
+      `/api/v1/namespaces/${namespace}/configmaps/programs`,
+    );
     // A folder for each pod: a program that another one is just writing would be read empty.
     const folder = join(this.cluster.folder, 'e2e', namespace ?? '', name);
     await mkdir(folder, { recursive: true });
@@ -249,17 +314,30 @@ export class E2eNode {
     const child = spawn(process.execPath, [file], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
-        ...env, LISTEN_ADDRESS: running.appIp,
+        ...env,
+        LISTEN_ADDRESS: running.appIp,
         // What iptables do in a pod: calls out go through the sidecar, whatever their address.
         ...(env.LATE_CALLS_URL === undefined ? {} : { LATE_CALLS_URL: `http://${running.ip}:${OUTBOUND_PORT}/ok` }),
         ...(env.TARGETS === undefined ? {} : { TARGETS: `http://${running.ip}:${OUTBOUND_PORT}` }),
       },
     });
     running.child = child;
-    const started = new Promise<void>((resolve) => { child.stdout.once('data', () => { resolve(); }); });
-    child.stdout.on('data', (chunk: Buffer) => { running.write(chunk.toString('utf8')); });
-    child.stderr.on('data', (chunk: Buffer) => { running.write(chunk.toString('utf8')); });
-    running.exited = new Promise((resolve) => { child.once('close', (code, signal) => { resolve(signal === 'SIGKILL' ? 137 : code ?? 143); }); });
+    const started = new Promise<void>((resolve) => {
+      child.stdout.once('data', () => {
+        resolve();
+      });
+    });
+    child.stdout.on('data', (chunk: Buffer) => {
+      running.write(chunk.toString('utf8'));
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      running.write(chunk.toString('utf8'));
+    });
+    running.exited = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        resolve(signal === 'SIGKILL' ? 137 : (code ?? 143));
+      });
+    });
     await Promise.race([started, running.exited, sleep(5000, undefined, { ref: false })]);
   }
 
@@ -269,8 +347,11 @@ export class E2eNode {
     const grace = Number(deleted.metadata.deletionGracePeriodSeconds ?? 30);
     const container = running.pod.spec.containers.find(({ name }) => name !== PROXY);
     const left = (): number => Math.max(0, grace * 1000 - (Date.now() - began));
-    const pause = (milliseconds: number): Promise<void> => sleep(Math.min(left(), milliseconds), undefined, { signal: running.hurry.signal }).catch(() => undefined);
-    const kill = setTimeout(() => { running.child?.kill('SIGKILL'); }, grace * 1000);
+    const pause = (milliseconds: number): Promise<void> =>
+      sleep(Math.min(left(), milliseconds), undefined, { signal: running.hurry.signal }).catch(() => undefined);
+    const kill = setTimeout(() => {
+      running.child?.kill('SIGKILL');
+    }, grace * 1000);
     const application = (async () => {
       await pause((container?.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000);
       running.child?.kill('SIGTERM');
@@ -286,12 +367,21 @@ export class E2eNode {
     const { name, namespace, uid } = running.pod.metadata;
     await this.status(running, 'Succeeded', proxyOf(running.pod) !== 'None');
     await pause(1000);
-    await this.cluster.client.call('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}`, { body: { gracePeriodSeconds: 0, preconditions: { uid } } }).catch(() => undefined);
+    await this.cluster.client
+      .call('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}`, {
+        body: { gracePeriodSeconds: 0, preconditions: { uid } },
+      })
+      .catch(() => undefined);
     this.finished.add(uid ?? '');
     this.pods.delete(uid ?? '');
   }
 
-  private async endProxy(running: RunningPod, application: Promise<void>, left: () => number, pause: (milliseconds: number) => Promise<void>): Promise<void> {
+  private async endProxy(
+    running: RunningPod,
+    application: Promise<void>,
+    left: () => number,
+    pause: (milliseconds: number) => Promise<void>,
+  ): Promise<void> {
     const form = proxyOf(running.pod);
     if (form === 'None') {
       return;
@@ -303,7 +393,10 @@ export class E2eNode {
       const text = (running.pod.metadata.annotations ?? {})['proxy.istio.io/config'] ?? '{}';
       const config = parse(text) as { terminationDrainDuration?: string; proxyMetadata?: Record<string, string> };
       const adaptive = config.proxyMetadata?.EXIT_ON_ZERO_ACTIVE_CONNECTIONS === 'true';
-      const floor = Number.parseInt((adaptive ? config.proxyMetadata?.MINIMUM_DRAIN_DURATION : config.terminationDrainDuration) ?? '5', 10);
+      const floor = Number.parseInt(
+        (adaptive ? config.proxyMetadata?.MINIMUM_DRAIN_DURATION : config.terminationDrainDuration) ?? '5',
+        10,
+      );
       await pause(floor * 1000);
       do {
         await pause(adaptive ? 1000 : 0);
@@ -316,24 +409,44 @@ export class E2eNode {
   }
 
   private async status(running: RunningPod, phase: string, proxied: boolean): Promise<void> {
-    const { metadata: { name, namespace }, spec } = running.pod;
+    const {
+      metadata: { name, namespace },
+      spec,
+    } = running.pod;
     const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     const statusOf = (container: ContainerObject): object => {
       const end = running.ends.get(container.name);
       return {
-        name: container.name, image: container.image, imageID: '', restartCount: 0, ready: phase === 'Running', started: phase === 'Running',
-        state: end === undefined ? { running: { startedAt: now } } : { terminated: { ...end, reason: end.exitCode === 0 ? 'Completed' : 'Error', startedAt: now } },
+        name: container.name,
+        image: container.image,
+        imageID: '',
+        restartCount: 0,
+        ready: phase === 'Running',
+        started: phase === 'Running',
+        state:
+          end === undefined
+            ? { running: { startedAt: now } }
+            : { terminated: { ...end, reason: end.exitCode === 0 ? 'Completed' : 'Error', startedAt: now } },
       };
     };
-    const condition = (type: string): object => ({ type, status: phase === 'Running' ? 'True' : 'False', lastTransitionTime: now });
+    const condition = (type: string): object => ({
+      type,
+      status: phase === 'Running' ? 'True' : 'False',
+      lastTransitionTime: now,
+    });
     await this.cluster.client.call('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, {
       contentType: 'application/merge-patch+json',
       body: {
         status: {
-          phase, podIP: running.ip, podIPs: [{ ip: running.ip }], hostIP: '127.0.0.1',
+          phase,
+          podIP: running.ip,
+          podIPs: [{ ip: running.ip }],
+          hostIP: '127.0.0.1',
           conditions: ['Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(condition),
           containerStatuses: spec.containers.map(statusOf),
-          ...(proxied && spec.initContainers !== undefined ? { initContainerStatuses: spec.initContainers.map(statusOf) } : {}),
+          ...(proxied && spec.initContainers !== undefined
+            ? { initContainerStatuses: spec.initContainers.map(statusOf) }
+            : {}),
         },
       },
     });
@@ -343,7 +456,9 @@ export class E2eNode {
   private serveLogs(incoming: IncomingMessage, response: ServerResponse): void {
     const url = new URL(incoming.url ?? '/', 'https://node');
     const [, , namespace, name] = url.pathname.split('/');
-    const running = [...this.pods.values()].find(({ pod }) => pod.metadata.namespace === namespace && pod.metadata.name === name);
+    const running = [...this.pods.values()].find(
+      ({ pod }) => pod.metadata.namespace === namespace && pod.metadata.name === name,
+    );
     if (running === undefined) {
       response.writeHead(404).end();
       return;
@@ -355,7 +470,9 @@ export class E2eNode {
       return;
     }
     running.readers.add(response);
-    response.on('close', () => { running.readers.delete(response); });
+    response.on('close', () => {
+      running.readers.delete(response);
+    });
   }
 }
 
@@ -369,24 +486,43 @@ function proxyOf(pod: PodObject): 'Classic' | 'Native' | 'None' {
 function inject(incoming: IncomingMessage, response: ServerResponse): void {
   let body = '';
   incoming.setEncoding('utf8');
-  incoming.on('data', (chunk: string) => { body += chunk; });
+  incoming.on('data', (chunk: string) => {
+    body += chunk;
+  });
   incoming.on('end', () => {
     const { request } = JSON.parse(body) as { request: { uid: string; object: PodObject } };
     const native = request.object.metadata.annotations?.['sidecar.istio.io/nativeSidecar'] === 'true';
-    const proxy = { name: PROXY, image: 'docker.io/istio/proxyv2:1.30.3', ...(native ? { restartPolicy: 'Always' } : {}) };
+    const proxy = {
+      name: PROXY,
+      image: 'docker.io/istio/proxyv2:1.30.3',
+      ...(native ? { restartPolicy: 'Always' } : {}),
+    };
     const list = native ? 'initContainers' : 'containers';
     const path = `/spec/${list}`;
-    const patch = request.object.spec[list] === undefined ? [{ op: 'add', path, value: [proxy] }] : [{ op: 'add', path: `${path}/-`, value: proxy }];
+    const patch =
+      request.object.spec[list] === undefined
+        ? [{ op: 'add', path, value: [proxy] }]
+        : [{ op: 'add', path: `${path}/-`, value: proxy }];
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({
-      apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview',
-      response: { uid: request.uid, allowed: true, patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') },
-    }));
+    response.end(
+      JSON.stringify({
+        apiVersion: 'admission.k8s.io/v1',
+        kind: 'AdmissionReview',
+        response: {
+          uid: request.uid,
+          allowed: true,
+          patchType: 'JSONPatch',
+          patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
+        },
+      }),
+    );
   });
 }
 
 async function listening(server: TlsServer): Promise<number> {
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
 }

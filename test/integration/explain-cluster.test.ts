@@ -12,12 +12,20 @@ interface Output {
 
 function deployment(namespace: string): Record<string, unknown> {
   return {
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'checkout', namespace },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'checkout', namespace },
     spec: {
       selector: { matchLabels: { app: 'checkout' } },
       template: {
-        metadata: { labels: { app: 'checkout' }, annotations: { 'proxy.istio.io/config': 'terminationDrainDuration: 12s' } },
-        spec: { terminationGracePeriodSeconds: 20, containers: [{ name: 'checkout', image: 'registry.example.com/checkout:1' }] },
+        metadata: {
+          labels: { app: 'checkout' },
+          annotations: { 'proxy.istio.io/config': 'terminationDrainDuration: 12s' },
+        },
+        spec: {
+          terminationGracePeriodSeconds: 20,
+          containers: [{ name: 'checkout', image: 'registry.example.com/checkout:1' }],
+        },
       },
     },
   };
@@ -28,8 +36,18 @@ describe('explain --cluster', () => {
     const namespace = await cluster.namespace('explain');
     await cluster.create(deployment(namespace));
     const mark = cluster.audit.mark();
-    const live = await runExplain(['deployment/checkout', '-n', namespace, '--cluster', '--kubeconfig', cluster.kubeconfigPath, ...FACTS]);
-    const file = await runExplain(['deployment/checkout', '-f', '-', ...FACTS], { stdin: JSON.stringify(deployment(namespace)) });
+    const live = await runExplain([
+      'deployment/checkout',
+      '-n',
+      namespace,
+      '--cluster',
+      '--kubeconfig',
+      cluster.kubeconfigPath,
+      ...FACTS,
+    ]);
+    const file = await runExplain(['deployment/checkout', '-f', '-', ...FACTS], {
+      stdin: JSON.stringify(deployment(namespace)),
+    });
 
     expect(live).toMatchObject({ code: 0, err: '' });
     const [seen, written] = [JSON.parse(live.out), JSON.parse(file.out)] as [Output, Output];
@@ -42,7 +60,15 @@ describe('explain --cluster', () => {
 
   it('says so in one line when the workload is not there', async () => {
     const namespace = await cluster.namespace('explain');
-    const { code, err } = await runExplain(['deployment/absent', '-n', namespace, '--cluster', '--kubeconfig', cluster.kubeconfigPath, ...FACTS]);
+    const { code, err } = await runExplain([
+      'deployment/absent',
+      '-n',
+      namespace,
+      '--cluster',
+      '--kubeconfig',
+      cluster.kubeconfigPath,
+      ...FACTS,
+    ]);
 
     expect(code).toBe(2);
     expect(err.trim().split('\n')).toHaveLength(1);

@@ -37,23 +37,55 @@ interface Manifest {
 let scene: Scene;
 let helm: string;
 beforeAll(async () => {
-  [{ helm }, scene] = await Promise.all([findBinaries(['helm']) as Promise<{ helm: string }>, startScene({ mesh: { nativeSidecars: 'false' } })]);
+  [{ helm }, scene] = await Promise.all([
+    findBinaries(['helm']) as Promise<{ helm: string }>,
+    startScene({ mesh: { nativeSidecars: 'false' } }),
+  ]);
 });
-afterAll(async () => { await scene.stop(); });
+afterAll(async () => {
+  await scene.stop();
+});
 
 function simulated(options: ToolOptions): Tool['deploy'] {
-  return async (manifest) => { await new GitOpsTool(scene.cluster, options, manifest).sync(); };
+  return async (manifest) => {
+    await new GitOpsTool(scene.cluster, options, manifest).sync();
+  };
 }
 
 const tools: readonly Tool[] = [
-  { tool: 'kubectl apply', owner: 'kubectl-client-side-apply', deploy: async (manifest) => await scene.cluster.kubectlApply(JSON.stringify(manifest)) },
-  { tool: 'kubectl apply --server-side', owner: 'kubectl', deploy: async (manifest) => await scene.cluster.kubectlOk(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(manifest) }) },
+  {
+    tool: 'kubectl apply',
+    owner: 'kubectl-client-side-apply',
+    deploy: async (manifest) => await scene.cluster.kubectlApply(JSON.stringify(manifest)),
+  },
+  {
+    tool: 'kubectl apply --server-side',
+    owner: 'kubectl',
+    deploy: async (manifest) =>
+      await scene.cluster.kubectlOk(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(manifest) }),
+  },
   { tool: 'Helm 3', owner: 'helm', deploy: helmUpgrade },
   { tool: 'Helm 4', owner: 'helm', deploy: simulated({ manager: 'helm', how: 'ServerSideApply' }) },
-  { tool: 'Argo CD', owner: 'argocd-controller', deploy: simulated({ manager: 'argocd-controller', how: 'ClientSideApply' }) },
-  { tool: 'Argo CD with ServerSideApply', owner: 'argocd-controller', deploy: simulated({ manager: 'argocd-controller', how: 'ServerSideApply' }) },
-  { tool: 'Flux Kustomization', owner: 'kustomize-controller', deploy: simulated({ manager: 'kustomize-controller', how: 'ServerSideApply' }) },
-  { tool: 'Flux HelmRelease', owner: 'helm-controller', deploy: simulated({ manager: 'helm-controller', how: 'Update' }) },
+  {
+    tool: 'Argo CD',
+    owner: 'argocd-controller',
+    deploy: simulated({ manager: 'argocd-controller', how: 'ClientSideApply' }),
+  },
+  {
+    tool: 'Argo CD with ServerSideApply',
+    owner: 'argocd-controller',
+    deploy: simulated({ manager: 'argocd-controller', how: 'ServerSideApply' }),
+  },
+  {
+    tool: 'Flux Kustomization',
+    owner: 'kustomize-controller',
+    deploy: simulated({ manager: 'kustomize-controller', how: 'ServerSideApply' }),
+  },
+  {
+    tool: 'Flux HelmRelease',
+    owner: 'helm-controller',
+    deploy: simulated({ manager: 'helm-controller', how: 'Update' }),
+  },
 ];
 
 /** A chart of one object, installed and upgraded by the real program. */
@@ -63,37 +95,76 @@ async function helmUpgrade(manifest: Manifest): Promise<void> {
   await mkdir(join(chart, 'templates'), { recursive: true });
   await writeFile(join(chart, 'Chart.yaml'), `apiVersion: v2\nname: ${name}\nversion: 1.0.0\n`);
   await writeFile(join(chart, 'templates', 'deployment.yaml'), JSON.stringify(manifest));
-  await promisify(execFile)(helm, ['upgrade', '--install', name, chart, '--namespace', namespace], { env: { ...process.env, KUBECONFIG: scene.cluster.kubeconfigPath, HOME: scene.cluster.folder } });
+  await promisify(execFile)(helm, ['upgrade', '--install', name, chart, '--namespace', namespace], {
+    env: { ...process.env, KUBECONFIG: scene.cluster.kubeconfigPath, HOME: scene.cluster.folder },
+  });
 }
 
 function manifestOf(namespace: string, declares: Declares, image = 'registry.example/app:1'): Manifest {
   return deployment(namespace, declares, {
     containers: [{ name: 'app', image }],
-    ...(declares === 'grace' ? { grace: 5 } : {}), ...(declares === 'config' ? { annotations: { [CONFIG]: '# the platform team\nconcurrency: 2\n' } } : {}),
+    ...(declares === 'grace' ? { grace: 5 } : {}),
+    ...(declares === 'config' ? { annotations: { [CONFIG]: '# the platform team\nconcurrency: 2\n' } } : {}),
   }) as Manifest;
 }
 
 interface PlannedJson {
-  readonly workloads: readonly { readonly workload: { readonly name: string }; readonly conflicts: readonly { readonly path: string; readonly owners: readonly string[]; readonly wanted: string }[] }[];
+  readonly workloads: readonly {
+    readonly workload: { readonly name: string };
+    readonly conflicts: readonly {
+      readonly path: string;
+      readonly owners: readonly string[];
+      readonly wanted: string;
+    }[];
+  }[];
 }
 
 describe.each(tools)('$tool', ({ tool, owner, deploy }) => {
-  const name = `by-${tool.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replace(/-$/, '')}`;
+  const name = `by-${tool
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replace(/-$/, '')}`;
 
   it('keeps what it declares, and is told the edit; what it does not declare is enforced, and stays so over its next deploy', async () => {
     const namespace = await scene.meshed('tool');
-    await Promise.all(DECLARES.map(async (declares) => { await deploy(manifestOf(namespace, declares)); }));
+    await Promise.all(
+      DECLARES.map(async (declares) => {
+        await deploy(manifestOf(namespace, declares));
+      }),
+    );
     await scene.createPolicy(name, fixed(namespace));
-    const isSettled = ({ workloads }: NonNullable<PolicyObject['status']>): boolean => workloads?.compliant === 1 && workloads.conflicted === 2;
+    const isSettled = ({ workloads }: NonNullable<PolicyObject['status']>): boolean =>
+      workloads?.compliant === 1 && workloads.conflicted === 2;
     const { status } = await scene.settled(name, isSettled);
 
     // The finding names field and owner, and says what to write there.
     expect(status?.attention).toEqual([
-      expect.objectContaining({ name: 'config', reason: 'FieldConflict', message: expect.stringContaining(`${CONFIG_PATH} is declared by ${owner}; wanted is # the platform team\nconcurrency: 2\nterminationDrainDuration: 35s`) }),
-      expect.objectContaining({ name: 'grace', reason: 'FieldConflict', message: expect.stringContaining(`${GRACE_PATH} is declared by ${owner}; wanted is 40`) }),
+      expect.objectContaining({
+        name: 'config',
+        reason: 'FieldConflict',
+        message: expect.stringContaining(
+          `${CONFIG_PATH} is declared by ${owner}; wanted is # the platform team\nconcurrency: 2\nterminationDrainDuration: 35s`,
+        ),
+      }),
+      expect.objectContaining({
+        name: 'grace',
+        reason: 'FieldConflict',
+        message: expect.stringContaining(`${GRACE_PATH} is declared by ${owner}; wanted is 40`),
+      }),
     ]);
-    const { stdout } = await runProgram(['plan', '--cluster', '-n', namespace, '-o', 'json', '--kubeconfig', scene.cluster.kubeconfigPath]);
-    const conflicts = Object.fromEntries((JSON.parse(stdout) as PlannedJson).workloads.map(({ workload, conflicts: found }) => [workload.name, found]));
+    const { stdout } = await runProgram([
+      'plan',
+      '--cluster',
+      '-n',
+      namespace,
+      '-o',
+      'json',
+      '--kubeconfig',
+      scene.cluster.kubeconfigPath,
+    ]);
+    const conflicts = Object.fromEntries(
+      (JSON.parse(stdout) as PlannedJson).workloads.map(({ workload, conflicts: found }) => [workload.name, found]),
+    );
     expect(conflicts).toEqual({
       nothing: [],
       grace: [expect.objectContaining({ path: GRACE_PATH, owners: [owner], wanted: '40' })],
@@ -102,17 +173,33 @@ describe.each(tools)('$tool', ({ tool, owner, deploy }) => {
     expect(parse(conflicts['config']?.[0]?.wanted ?? '')).toEqual({ concurrency: 2, terminationDrainDuration: '35s' });
 
     // The next deploy, with a new image: nothing of it concerns us, and nothing is undone.
-    await Promise.all(DECLARES.map(async (declares) => { await scene.rolledOut(namespace, declares); }));
+    await Promise.all(
+      DECLARES.map(async (declares) => {
+        await scene.rolledOut(namespace, declares);
+      }),
+    );
     const mark = scene.mark();
-    await Promise.all(DECLARES.map(async (declares) => { await deploy(manifestOf(namespace, declares, 'registry.example/app:2')); }));
+    await Promise.all(
+      DECLARES.map(async (declares) => {
+        await deploy(manifestOf(namespace, declares, 'registry.example/app:2'));
+      }),
+    );
     await scene.rolledOut(namespace, 'nothing');
     await scene.settled(name, isSettled);
     const bare = await scene.workload(namespace, 'nothing');
-    expect([bare.spec.template.spec.containers[0]?.image, bare.spec.template.spec.terminationGracePeriodSeconds]).toEqual(['registry.example/app:2', 40]);
+    expect([
+      bare.spec.template.spec.containers[0]?.image,
+      bare.spec.template.spec.terminationGracePeriodSeconds,
+    ]).toEqual(['registry.example/app:2', 40]);
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
 
     // The edit is made in the repository: that ends the conflict, and the field stays theirs.
-    await deploy(deployment(namespace, 'grace', { grace: 40, containers: [{ name: 'app', image: 'registry.example/app:2' }] }) as Manifest);
+    await deploy(
+      deployment(namespace, 'grace', {
+        grace: 40,
+        containers: [{ name: 'app', image: 'registry.example/app:2' }],
+      }) as Manifest,
+    );
     await scene.settled(name, ({ workloads }) => workloads?.compliant === 2 && workloads.conflicted === 1);
     await scene.deletePolicy(name);
     await scene.gone(name);

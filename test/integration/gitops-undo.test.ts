@@ -11,19 +11,32 @@ const CONFIG = 'proxy.istio.io/config';
 const HOOK = { mode: 'Combined', duration: '20s', maxWait: '60s', strategy: 'PreStopHook', hook: 'ActiveRequests' };
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--foreign-change-wait', '1s'] } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--foreign-change-wait', '1s'] } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 /** What of an object is a user's, as text: order counts. */
 function bytes({ metadata, spec }: WorkloadObject): string {
-  const annotations = Object.entries(metadata.annotations ?? {}).filter(([key]) => key !== 'deployment.kubernetes.io/revision');
+  const annotations = Object.entries(metadata.annotations ?? {}).filter(
+    ([key]) => key !== 'deployment.kubernetes.io/revision',
+  );
   return JSON.stringify({ labels: metadata.labels, annotations, spec });
 }
 
 /** Who owns what of the object, without the time, which moves with everything. */
 function ownership({ metadata }: WorkloadObject): unknown {
-  const entries = metadata['managedFields'] as { manager: string; operation: string; subresource?: string; fieldsV1: unknown }[];
-  return entries.filter(({ subresource }) => subresource === undefined).map(({ manager, operation, fieldsV1 }) => ({ manager, operation, fieldsV1 }));
+  const entries = metadata['managedFields'] as {
+    manager: string;
+    operation: string;
+    subresource?: string;
+    fieldsV1: unknown;
+  }[];
+  return entries
+    .filter(({ subresource }) => subresource === undefined)
+    .map(({ manager, operation, fieldsV1 }) => ({ manager, operation, fieldsV1 }));
 }
 
 /** The policy is spelled out: a merge patch would keep what the other mode must not have. */
@@ -34,19 +47,34 @@ async function edit(name: string, spec: Record<string, unknown>): Promise<void> 
   await scene.compliant(name, 1);
 }
 
-async function made(namespace: string): Promise<{ tool: GitOpsTool; before: WorkloadObject; manifest: (image: string) => object }> {
-  const manifest = (image: string): object => deployment(namespace, 'web', {
-    annotations: { team: 'shop', 'z-last': 'kept' }, ownAnnotations: { 'example.com/owner': 'shop' },
-    containers: [{ name: 'app', image, lifecycle: { preStop: { sleep: { seconds: 3 } } } }, { name: 'logs', image: 'registry.example/logs:1' }],
-  });
-  const tool = new GitOpsTool(scene.cluster, { manager: 'kustomize-controller', how: 'ServerSideApply' }, manifest('registry.example/app:1'));
+async function made(
+  namespace: string,
+): Promise<{ tool: GitOpsTool; before: WorkloadObject; manifest: (image: string) => object }> {
+  const manifest = (image: string): object =>
+    deployment(namespace, 'web', {
+      annotations: { team: 'shop', 'z-last': 'kept' },
+      ownAnnotations: { 'example.com/owner': 'shop' },
+      containers: [
+        { name: 'app', image, lifecycle: { preStop: { sleep: { seconds: 3 } } } },
+        { name: 'logs', image: 'registry.example/logs:1' },
+      ],
+    });
+  const tool = new GitOpsTool(
+    scene.cluster,
+    { manager: 'kustomize-controller', how: 'ServerSideApply' },
+    manifest('registry.example/app:1'),
+  );
   await tool.sync();
   await scene.rolledOut(namespace, 'web');
   return { tool, before: await scene.workload(namespace, 'web'), manifest };
 }
 
 async function backTo(namespace: string, wanted: WorkloadObject): Promise<void> {
-  const after = await scene.untilWorkload(namespace, 'web', ({ metadata }) => metadata.annotations?.[STATE] === undefined);
+  const after = await scene.untilWorkload(
+    namespace,
+    'web',
+    ({ metadata }) => metadata.annotations?.[STATE] === undefined,
+  );
   expect(bytes(after)).toBe(bytes(wanted));
   expect(ownership(after)).toEqual(ownership(wanted));
 }
@@ -58,7 +86,10 @@ describe('one policy', () => {
     await scene.createPolicy('all', fixed(namespace, { drain: HOOK }));
     await scene.compliant('all', 1);
     const held = await scene.workload(namespace, 'web');
-    expect([held.spec.template.spec.containers.length, Object.hasOwn(held.spec.template.metadata?.annotations ?? {}, CONFIG)]).toEqual([3, true]);
+    expect([
+      held.spec.template.spec.containers.length,
+      Object.hasOwn(held.spec.template.metadata?.annotations ?? {}, CONFIG),
+    ]).toEqual([3, true]);
 
     await scene.rolledOut(namespace, 'web');
     await edit('all', { drain: { mode: 'Adaptive', maxWait: '90s' } });
@@ -89,17 +120,27 @@ describe('one policy', () => {
     await scene.compliant('env', 1);
     await scene.rolledOut(namespace, 'web');
     await edit('env', { drain: { ...drain, environment: 'Annotation' } });
-    await scene.untilWorkload(namespace, 'web', ({ spec }) => spec.template.metadata?.annotations?.[CONFIG]?.includes('EXIT_ON_ZERO') === true);
+    await scene.untilWorkload(
+      namespace,
+      'web',
+      ({ spec }) => spec.template.metadata?.annotations?.[CONFIG]?.includes('EXIT_ON_ZERO') === true,
+    );
     await scene.rolledOut(namespace, 'web');
     await edit('env', { drain: { ...drain, environment: 'ProxyConfig' } });
-    await scene.untilWorkload(namespace, 'web', ({ spec }) => spec.template.metadata?.annotations?.['sidecardrain.io/proxy-config'] !== undefined);
+    await scene.untilWorkload(
+      namespace,
+      'web',
+      ({ spec }) => spec.template.metadata?.annotations?.['sidecardrain.io/proxy-config'] !== undefined,
+    );
     await scene.rolledOut(namespace, 'web');
 
     await scene.deletePolicy('env');
     await scene.gone('env');
 
     await backTo(namespace, before);
-    await scene.cluster.waitForGone(`/apis/networking.istio.io/v1beta1/namespaces/${namespace}/proxyconfigs/sidecar-drain-env`);
+    await scene.cluster.waitForGone(
+      `/apis/networking.istio.io/v1beta1/namespaces/${namespace}/proxyconfigs/sidecar-drain-env`,
+    );
   });
 });
 
@@ -112,7 +153,10 @@ describe('two policies', () => {
     await scene.rolledOut(namespace, 'web');
     const underA = await scene.workload(namespace, 'web');
 
-    await scene.createPolicy('turns-b', fixed(namespace, { priority: 20, onDelete: 'Orphan', drain: { mode: 'Fixed', duration: '50s' } }));
+    await scene.createPolicy(
+      'turns-b',
+      fixed(namespace, { priority: 20, onDelete: 'Orphan', drain: { mode: 'Fixed', duration: '50s' } }),
+    );
     await scene.compliant('turns-b', 1);
     await scene.rolledOut(namespace, 'web');
     expect((await scene.workload(namespace, 'web')).spec.template.spec.containers).toHaveLength(2);
@@ -140,14 +184,35 @@ describe('two policies', () => {
     await scene.deletePolicy('orphan');
     await scene.gone('orphan');
 
-    const after = await scene.untilWorkload(namespace, 'web', ({ metadata }) => metadata.annotations?.[STATE] === undefined);
+    const after = await scene.untilWorkload(
+      namespace,
+      'web',
+      ({ metadata }) => metadata.annotations?.[STATE] === undefined,
+    );
     expect(after.spec.template).toEqual(held.spec.template);
     expect(ownership(after)).toEqual(ownership(before));
     // The values outlive the next deploy, and whoever states them then meets no conflict.
     await tool.sync(manifest('registry.example/app:2'));
     const deployed = await scene.workload(namespace, 'web');
-    expect(deployed.spec.template.spec.terminationGracePeriodSeconds).toBe(held.spec.template.spec.terminationGracePeriodSeconds);
-    await scene.cluster.apply({ ...manifest('registry.example/app:2'), spec: { ...(manifest('registry.example/app:2') as { spec: object }).spec, template: { ...(manifest('registry.example/app:2') as WorkloadObject).spec.template, spec: { ...(manifest('registry.example/app:2') as WorkloadObject).spec.template.spec, terminationGracePeriodSeconds: 33 } } } }, { fieldManager: 'kustomize-controller', force: false });
+    expect(deployed.spec.template.spec.terminationGracePeriodSeconds).toBe(
+      held.spec.template.spec.terminationGracePeriodSeconds,
+    );
+    await scene.cluster.apply(
+      {
+        ...manifest('registry.example/app:2'),
+        spec: {
+          ...(manifest('registry.example/app:2') as { spec: object }).spec,
+          template: {
+            ...(manifest('registry.example/app:2') as WorkloadObject).spec.template,
+            spec: {
+              ...(manifest('registry.example/app:2') as WorkloadObject).spec.template.spec,
+              terminationGracePeriodSeconds: 33,
+            },
+          },
+        },
+      },
+      { fieldManager: 'kustomize-controller', force: false },
+    );
     expect((await scene.workload(namespace, 'web')).spec.template.spec.terminationGracePeriodSeconds).toBe(33);
   });
 });

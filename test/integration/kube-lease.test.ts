@@ -5,12 +5,24 @@ import { startControlPlane, useCluster } from '../support/cluster.ts';
 import type { Cluster } from '../support/cluster.ts';
 
 jest.setTimeout(90_000);
-const leases = defineResource({ group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease', namespaced: true });
+const leases = defineResource({
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+  kind: 'Lease',
+  namespaced: true,
+});
 const timings = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 300 };
 const cleanups: (() => Promise<void>)[] = [];
 
 interface Lease {
-  spec: { holderIdentity: string; leaseTransitions: number; renewTime: string; acquireTime: string; leaseDurationSeconds: number };
+  spec: {
+    holderIdentity: string;
+    leaseTransitions: number;
+    renewTime: string;
+    acquireTime: string;
+    leaseDurationSeconds: number;
+  };
 }
 
 interface Candidate {
@@ -21,31 +33,55 @@ interface Candidate {
 }
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
+  for (const cleanup of cleanups.splice(0)) {await cleanup();}
 });
 
-async function candidate(cluster: Cluster, namespace: string, identity: string, log: string[], options: Partial<LeaderElectorOptions> = {}): Promise<Candidate> {
-  const transport = new Transport({ config: await loadClusterConfig({ file: cluster.kubeconfigPath }), userAgent: 'test' });
+async function candidate(
+  cluster: Cluster,
+  namespace: string,
+  identity: string,
+  log: string[],
+  options: Partial<LeaderElectorOptions> = {},
+): Promise<Candidate> {
+  const transport = new Transport({
+    config: await loadClusterConfig({ file: cluster.kubeconfigPath }),
+    userAgent: 'test',
+  });
   const history: string[] = [];
   const elector = new LeaderElector({
-    client: new KubeClient(transport), namespace, name: 'operator', identity, timings,
+    client: new KubeClient(transport),
+    namespace,
+    name: 'operator',
+    identity,
+    timings,
     onStartedLeading: (lost) => {
       log.push(`${identity} leads`);
-      lost.addEventListener('abort', () => { log.push(`${identity} lost`); });
+      lost.addEventListener('abort', () => {
+        log.push(`${identity} lost`);
+      });
     },
-    onStoppedLeading: (graceful) => { log.push(`${identity} stopped ${graceful ? 'gracefully' : 'because it had to'}`); },
-    onNewLeader: (leader) => { history.push(leader); },
+    onStoppedLeading: (graceful) => {
+      log.push(`${identity} stopped ${graceful ? 'gracefully' : 'because it had to'}`);
+    },
+    onNewLeader: (leader) => {
+      history.push(leader);
+    },
     ...options,
   });
-  cleanups.push(() => elector.stop(), () => transport.close());
+  cleanups.push(
+    () => elector.stop(),
+    () => transport.close(),
+  );
   return { elector, client: new KubeClient(transport), history, transport };
 }
 
 async function eventually(check: () => boolean, what: string, timeoutMs = 20_000): Promise<number> {
   const started = performance.now();
   while (!check()) {
-    if (performance.now() > started + timeoutMs) throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => { setTimeout(resolve, 10); });
+    if (performance.now() > started + timeoutMs) {throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);}
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10);
+    });
   }
   return performance.now() - started;
 }
@@ -63,10 +99,17 @@ describe('leader election', () => {
     b.elector.start();
     await eventually(() => b.elector.leader === 'a', 'b knows the leader');
     // Longer than the lease: it is renewed.
-    await new Promise((resolve) => { setTimeout(resolve, 3_500); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 3_500);
+    });
     expect([a.elector.isLeader, b.elector.isLeader]).toEqual([true, false]);
     const held = await a.client.get<Lease>(leases, { name: 'operator', namespace: ns });
-    expect(held.spec).toMatchObject({ holderIdentity: 'a', leaseTransitions: 0, leaseDurationSeconds: 3, renewTime: expect.stringMatching(/\.\d{6}Z$/) });
+    expect(held.spec).toMatchObject({
+      holderIdentity: 'a',
+      leaseTransitions: 0,
+      leaseDurationSeconds: 3,
+      renewTime: expect.stringMatching(/\.\d{6}Z$/),
+    });
     expect(held.spec.renewTime > held.spec.acquireTime).toBe(true);
 
     await a.elector.stop();
@@ -107,15 +150,30 @@ describe('leader election', () => {
     const ns = await cluster.namespace('lease');
     const log: string[] = [];
     const a = await candidate(cluster, ns, 'a', log);
-    await a.client.create(leases, {
-      apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'operator' },
-      spec: { holderIdentity: 'someone', leaseDurationSeconds: 3, acquireTime: '2020-01-01T00:00:00.000000Z', renewTime: '2020-01-01T00:00:00.000000Z', leaseTransitions: 4 },
-    }, ns);
+    await a.client.create(
+      leases,
+      {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: 'operator' },
+        spec: {
+          holderIdentity: 'someone',
+          leaseDurationSeconds: 3,
+          acquireTime: '2020-01-01T00:00:00.000000Z',
+          renewTime: '2020-01-01T00:00:00.000000Z',
+          leaseTransitions: 4,
+        },
+      },
+      ns,
+    );
     a.elector.start();
     const tookMs = await eventually(() => a.elector.isLeader, 'a leads');
 
     expect(tookMs).toBeGreaterThanOrEqual(2_900);
-    expect((await a.client.get<Lease>(leases, { name: 'operator', namespace: ns })).spec).toMatchObject({ holderIdentity: 'a', leaseTransitions: 5 });
+    expect((await a.client.get<Lease>(leases, { name: 'operator', namespace: ns })).spec).toMatchObject({
+      holderIdentity: 'a',
+      leaseTransitions: 5,
+    });
   });
 
   it('stops at once when somebody else has written his name there, and competes again', async () => {
@@ -124,7 +182,11 @@ describe('leader election', () => {
     const a = await candidate(cluster, ns, 'a', log);
     a.elector.start();
     await eventually(() => a.elector.isLeader, 'a leads');
-    await a.client.mergePatch(leases, { name: 'operator', namespace: ns }, { spec: { holderIdentity: 'thief', leaseDurationSeconds: 1 } });
+    await a.client.mergePatch(
+      leases,
+      { name: 'operator', namespace: ns },
+      { spec: { holderIdentity: 'thief', leaseDurationSeconds: 1 } },
+    );
     await eventually(() => log.includes('a stopped because it had to'), 'a stops');
     await eventually(() => log.filter((entry) => entry === 'a leads').length === 2, 'a leads again');
 
@@ -137,9 +199,18 @@ describe('leader election', () => {
     const a = await candidate(cluster, ns, 'a', log);
     a.elector.start();
     await eventually(() => a.elector.isLeader, 'a leads');
-    const before = await a.client.mergePatch<Lease>(leases, { name: 'operator', namespace: ns }, { metadata: { labels: { team: 'x' } } });
-    await new Promise((resolve) => { setTimeout(resolve, 1_000); });
-    const after = await a.client.get<Lease & { metadata: { labels: unknown } }>(leases, { name: 'operator', namespace: ns });
+    const before = await a.client.mergePatch<Lease>(
+      leases,
+      { name: 'operator', namespace: ns },
+      { metadata: { labels: { team: 'x' } } },
+    );
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1_000);
+    });
+    const after = await a.client.get<Lease & { metadata: { labels: unknown } }>(leases, {
+      name: 'operator',
+      namespace: ns,
+    });
 
     expect(log).toEqual(['a leads']);
     expect(after.spec.renewTime > before.spec.renewTime).toBe(true);
@@ -150,10 +221,20 @@ describe('leader election', () => {
     const ns = await cluster.namespace('lease');
     const warnings: string[] = [];
     const log: string[] = [];
-    const transport = new Transport({ config: await loadClusterConfig({ file: await cluster.kubeconfigFor({ namespace: ns, name: 'default' }) }), userAgent: 'test' });
+    const transport = new Transport({
+      config: await loadClusterConfig({ file: await cluster.kubeconfigFor({ namespace: ns, name: 'default' }) }),
+      userAgent: 'test',
+    });
     cleanups.push(() => transport.close());
-    const logger = { debug: () => undefined, info: () => undefined, error: () => undefined, child: () => logger,
-      warn: (_message: string, fields?: Readonly<Record<string, unknown>>) => { warnings.push((fields?.error as Error).message); } };
+    const logger = {
+      debug: () => undefined,
+      info: () => undefined,
+      error: () => undefined,
+      child: () => logger,
+      warn: (_message: string, fields?: Readonly<Record<string, unknown>>) => {
+        warnings.push((fields?.error as Error).message);
+      },
+    };
     const a = await candidate(cluster, ns, 'a', log, { client: new KubeClient(transport), logger });
     a.elector.start();
     await eventually(() => warnings.length >= 2, 'it says so again');
@@ -169,12 +250,20 @@ describe('a restart of the API server', () => {
     try {
       const ns = await plane.namespace('lease', {}, { controllerManager: false });
       const log: string[] = [];
-      const a = await candidate(plane, ns, 'a', log, { timings: { leaseDurationMs: 45_000, renewDeadlineMs: 40_000, retryPeriodMs: 300 } });
+      const a = await candidate(plane, ns, 'a', log, {
+        timings: { leaseDurationMs: 45_000, renewDeadlineMs: 40_000, retryPeriodMs: 300 },
+      });
       a.elector.start();
       await eventually(() => a.elector.isLeader, 'a leads');
       await plane.restartApiServer();
-      const before = await plane.waitFor<Lease>(`/apis/coordination.k8s.io/v1/namespaces/${ns}/leases/operator`, () => true);
-      await plane.waitFor<Lease>(`/apis/coordination.k8s.io/v1/namespaces/${ns}/leases/operator`, (lease) => lease.spec.renewTime > before.spec.renewTime);
+      const before = await plane.waitFor<Lease>(
+        `/apis/coordination.k8s.io/v1/namespaces/${ns}/leases/operator`,
+        () => true,
+      );
+      await plane.waitFor<Lease>(
+        `/apis/coordination.k8s.io/v1/namespaces/${ns}/leases/operator`,
+        (lease) => lease.spec.renewTime > before.spec.renewTime,
+      );
 
       expect(a.elector.isLeader).toBe(true);
       expect(log).toEqual(['a leads']);

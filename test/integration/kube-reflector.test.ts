@@ -7,8 +7,20 @@ import type { KubernetesObject } from '../../src/api/kubernetes.ts';
 import { startControlPlane, useCluster } from '../support/cluster.ts';
 import type { Cluster, ControlPlane } from '../support/cluster.ts';
 
-const configMaps = defineResource({ group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true });
-const gadgets = defineResource({ group: 'reflector.test', version: 'v1', plural: 'gadgets', kind: 'Gadget', namespaced: true });
+const configMaps = defineResource({
+  group: '',
+  version: 'v1',
+  plural: 'configmaps',
+  kind: 'ConfigMap',
+  namespaced: true,
+});
+const gadgets = defineResource({
+  group: 'reflector.test',
+  version: 'v1',
+  plural: 'gadgets',
+  kind: 'Gadget',
+  namespaced: true,
+});
 jest.setTimeout(90_000);
 const timings = { backoffBaseMs: 200, backoffMaxMs: 1_000, absentMaxMs: 500, forbiddenMs: 500, relistJitterMs: 50 };
 
@@ -27,47 +39,78 @@ interface Followed {
 const cleanups: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const cleanup of cleanups.splice(0).reverse()) {await cleanup();}
 });
 
 async function configOf(cluster: Cluster, kubeconfig = cluster.kubeconfigPath): Promise<ClusterConfig> {
   return loadClusterConfig({ file: kubeconfig });
 }
 
-function follow(config: ClusterConfig, resource: Resource, options: Partial<ReflectorOptions<ConfigMap, string>> = {}): Followed {
+function follow(
+  config: ClusterConfig,
+  resource: Resource,
+  options: Partial<ReflectorOptions<ConfigMap, string>> = {},
+): Followed {
   const transport = new Transport({ config, userAgent: 'sidecar-drain-operator/test' });
-  const followed: Omit<Followed, 'reflector'> = { client: new KubeClient(transport), changes: [], states: [], relists: [] };
+  const followed: Omit<Followed, 'reflector'> = {
+    client: new KubeClient(transport),
+    changes: [],
+    states: [],
+    relists: [],
+  };
   const name = (key: string) => key.slice(key.indexOf('/') + 1);
   const reflector = new Reflector<ConfigMap, string>({
     client: followed.client,
     resource,
     project: (raw) => raw.data?.value ?? '',
     handlers: {
-      onAdd: (key, value, initial) => { followed.changes.push(`+${name(key)}=${value}${initial ? '*' : ''}`); },
-      onUpdate: (key, value) => { followed.changes.push(`~${name(key)}=${value}`); },
-      onDelete: (key) => { followed.changes.push(`-${name(key)}`); },
+      onAdd: (key, value, initial) => {
+        followed.changes.push(`+${name(key)}=${value}${initial ? '*' : ''}`);
+      },
+      onUpdate: (key, value) => {
+        followed.changes.push(`~${name(key)}=${value}`);
+      },
+      onDelete: (key) => {
+        followed.changes.push(`-${name(key)}`);
+      },
     },
     equal: (a, b) => a === b,
-    onStateChange: (state) => { followed.states.push(state); },
-    metrics: { onRelist: (_resource, reason) => { followed.relists.push(reason); } },
+    onStateChange: (state) => {
+      followed.states.push(state);
+    },
+    metrics: {
+      onRelist: (_resource, reason) => {
+        followed.relists.push(reason);
+      },
+    },
     timings,
     ...options,
   });
   reflector.start();
-  cleanups.push(() => transport.close(), () => reflector.stop());
+  cleanups.push(
+    () => transport.close(),
+    () => reflector.stop(),
+  );
   return { ...followed, reflector };
 }
 
 async function eventually(check: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
   const until = performance.now() + timeoutMs;
   while (!check()) {
-    if (performance.now() > until) throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    if (performance.now() > until) {throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);}
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
   }
 }
 
 function map(name: string, namespace: string, value: string): object {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace, labels: { own: 'yes' } }, data: { value } };
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace, labels: { own: 'yes' } },
+    data: { value },
+  };
 }
 
 /** A road to the API server that can be closed. */
@@ -84,20 +127,36 @@ async function road(config: ClusterConfig): Promise<{ config: ClusterConfig; clo
     for (const one of [socket, upstream]) {
       sockets.add(one);
       one.on('error', () => undefined);
-      one.on('close', () => { socket.destroy(); upstream.destroy(); sockets.delete(one); });
+      one.on('close', () => {
+        socket.destroy();
+        upstream.destroy();
+        sockets.delete(one);
+      });
     }
     socket.pipe(upstream).pipe(socket);
   });
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const close = () => {
     closed = true;
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {socket.destroy();}
   };
-  cleanups.push(() => new Promise<void>((resolve) => { close(); server.close(() => { resolve(); }); }));
+  cleanups.push(
+    () =>
+      new Promise<void>((resolve) => {
+        close();
+        server.close(() => {
+          resolve();
+        });
+      }),
+  );
   return {
     config: { ...config, server: `https://127.0.0.1:${(server.address() as AddressInfo).port}` },
     close,
-    open: () => { closed = false; },
+    open: () => {
+      closed = false;
+    },
   };
 }
 
@@ -107,7 +166,10 @@ describe('on the shared control plane', () => {
   it('lists, then follows creations, changes and deletions', async () => {
     const ns = await cluster.namespace('follow');
     await cluster.create(map('one', ns, '1'));
-    const { reflector, client, changes } = follow(await configOf(cluster), configMaps, { namespace: ns, labelSelector: 'own=yes' });
+    const { reflector, client, changes } = follow(await configOf(cluster), configMaps, {
+      namespace: ns,
+      labelSelector: 'own=yes',
+    });
     await reflector.waitForSync();
     expect([...reflector.store.entries()]).toEqual([[`${ns}/one`, '1']]);
 
@@ -126,7 +188,10 @@ describe('on the shared control plane', () => {
   it('an object that no longer matches the selector is gone', async () => {
     const ns = await cluster.namespace('selector');
     await cluster.create(map('one', ns, '1'));
-    const { reflector, client, changes } = follow(await configOf(cluster), configMaps, { namespace: ns, labelSelector: 'own=yes' });
+    const { reflector, client, changes } = follow(await configOf(cluster), configMaps, {
+      namespace: ns,
+      labelSelector: 'own=yes',
+    });
     await reflector.waitForSync();
     await client.mergePatch(configMaps, { name: 'one', namespace: ns }, { metadata: { labels: { own: 'no' } } });
     await eventually(() => reflector.store.size === 0, 'it leaves the store');
@@ -139,7 +204,9 @@ describe('on the shared control plane', () => {
     await cluster.create(map('other', ns, '1'));
     const raws: ConfigMap[] = [];
     const { reflector } = follow(await configOf(cluster), configMaps, {
-      namespace: ns, fieldSelector: 'metadata.name=one', metadataOnly: true,
+      namespace: ns,
+      fieldSelector: 'metadata.name=one',
+      metadataOnly: true,
       project: (raw) => {
         raws.push(raw);
         return raw.kind ?? '';
@@ -161,16 +228,29 @@ describe('on the shared control plane', () => {
 
   it('finds a kind whose CRD comes later, and empties its store when the CRD goes', async () => {
     const ns = await cluster.namespace('gadgets');
-    const { reflector, states, changes } = follow(await configOf(cluster), gadgets, { project: (raw) => raw.metadata?.name });
+    const { reflector, states, changes } = follow(await configOf(cluster), gadgets, {
+      project: (raw) => raw.metadata?.name,
+    });
     await reflector.waitForSync();
     expect([reflector.state, reflector.store.size]).toEqual(['Absent', 0]);
     expect(reflector.stateDetail).toContain('gadgets.reflector.test');
 
     const crd = {
-      apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'gadgets.reflector.test' },
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'gadgets.reflector.test' },
       spec: {
-        group: 'reflector.test', scope: 'Namespaced', names: { plural: 'gadgets', singular: 'gadget', kind: 'Gadget', listKind: 'GadgetList' },
-        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }],
+        group: 'reflector.test',
+        scope: 'Namespaced',
+        names: { plural: 'gadgets', singular: 'gadget', kind: 'Gadget', listKind: 'GadgetList' },
+        versions: [
+          {
+            name: 'v1',
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+          },
+        ],
       },
     };
     await cluster.create(crd);
@@ -194,15 +274,28 @@ describe('on the shared control plane', () => {
     const ns = await cluster.namespace('forbidden');
     await cluster.create(map('one', ns, '1'));
     const account = { namespace: ns, name: 'default' };
-    const { reflector } = follow(await configOf(cluster, await cluster.kubeconfigFor(account)), configMaps, { namespace: ns, labelSelector: 'own=yes' });
+    const { reflector } = follow(await configOf(cluster, await cluster.kubeconfigFor(account)), configMaps, {
+      namespace: ns,
+      labelSelector: 'own=yes',
+    });
     await eventually(() => reflector.state === 'Forbidden', 'the refusal');
     expect(reflector.hasSynced).toBe(false);
-    expect(reflector.stateDetail).toMatch(/cannot watch resource "configmaps".*apiGroups: \[""\], resources: \["configmaps"\], verbs: \["watch"\]/);
+    expect(reflector.stateDetail).toMatch(
+      /cannot watch resource "configmaps".*apiGroups: \[""\], resources: \["configmaps"\], verbs: \["watch"\]/,
+    );
 
-    await cluster.create({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'read', namespace: ns }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch'] }] });
     await cluster.create({
-      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'read', namespace: ns },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'read' }, subjects: [{ kind: 'ServiceAccount', ...account }],
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'read', namespace: ns },
+      rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch'] }],
+    });
+    await cluster.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'read', namespace: ns },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'read' },
+      subjects: [{ kind: 'ServiceAccount', ...account }],
     });
     await eventually(() => reflector.state === 'Synced', 'the permission');
     expect(reflector.store.get(`${ns}/one`)).toBe('1');
@@ -213,8 +306,16 @@ describe('on the shared control plane', () => {
     const transport = new Transport({ config: await configOf(cluster), userAgent: 'test' });
     cleanups.push(() => transport.close());
     const client = new KubeClient(transport);
-    await Promise.all(Array.from({ length: 2_000 }, (_, index) => client.create(configMaps, map(`m-${index}`, ns, 'x'.repeat(500)), ns, { metadataOnly: true })));
-    const { reflector } = follow(await configOf(cluster), configMaps, { namespace: ns, labelSelector: 'own=yes', project: (raw) => raw.metadata?.name });
+    await Promise.all(
+      Array.from({ length: 2_000 }, (_, index) =>
+        client.create(configMaps, map(`m-${index}`, ns, 'x'.repeat(500)), ns, { metadataOnly: true }),
+      ),
+    );
+    const { reflector } = follow(await configOf(cluster), configMaps, {
+      namespace: ns,
+      labelSelector: 'own=yes',
+      project: (raw) => raw.metadata?.name,
+    });
     await reflector.waitForSync();
 
     expect(reflector.store.size).toBe(2_000);
@@ -226,15 +327,21 @@ describe('through faults', () => {
 
   beforeAll(async () => {
     // Without its cache for ConfigMaps the API server watches etcd itself: only so does a compaction become visible.
-    plane = await startControlPlane({ controllerManager: false, audit: false,
-      apiServerFlags: ['--etcd-compaction-interval=1s', '--watch-cache-sizes=configmaps#0'] });
+    plane = await startControlPlane({
+      controllerManager: false,
+      audit: false,
+      apiServerFlags: ['--etcd-compaction-interval=1s', '--watch-cache-sizes=configmaps#0'],
+    });
   }, 120_000);
   afterAll(() => plane.stop());
 
   it('goes on after the API server was killed and started again', async () => {
     const ns = await plane.namespace('restart', {}, { controllerManager: false });
     await plane.create(map('one', ns, '1'));
-    const { reflector, states, changes } = follow(await configOf(plane), configMaps, { namespace: ns, labelSelector: 'own=yes' });
+    const { reflector, states, changes } = follow(await configOf(plane), configMaps, {
+      namespace: ns,
+      labelSelector: 'own=yes',
+    });
     await reflector.waitForSync();
 
     await plane.stopApiServer();
@@ -259,10 +366,15 @@ describe('through faults', () => {
 
     way.close();
     await eventually(() => reflector.state === 'Disconnected', 'the loss is noticed');
-    await plane.client.call('DELETE', await plane.pathOf({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'deleted', namespace: ns } }));
+    await plane.client.call(
+      'DELETE',
+      await plane.pathOf({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'deleted', namespace: ns } }),
+    );
     await plane.create(map('created', ns, '1'));
     // The server compacts what was the present one interval ago.
-    await new Promise((resolve) => { setTimeout(resolve, 4_000); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 4_000);
+    });
     way.open();
     await eventually(() => reflector.state === 'Synced', 'a new list after the 410');
 

@@ -21,17 +21,29 @@ const user = root ? { uid: 65532, gid: 65532 } : {};
 let plane: ControlPlane;
 let folder: string;
 
-interface Program { readonly program: string; readonly flags: readonly string[] }
+interface Program {
+  readonly program: string;
+  readonly flags: readonly string[];
+}
 
 /** The program in a folder that the other user can read. */
 async function prepared(version: string): Promise<Program> {
   const program = join(folder, `node-${version}`);
   const source = await nodeProgram(version);
-  await link(source, program).catch(async () => { await copyFile(source, program); });
+  await link(source, program).catch(async () => {
+    await copyFile(source, program);
+  });
   await chmod(program, 0o755);
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const stable = major > 22 || (major === 22 && minor >= 13);
-  return { program, flags: [stable ? '--permission' : '--experimental-permission', '--allow-fs-read=*', ...(major >= 25 ? ['--allow-net'] : [])] };
+  return {
+    program,
+    flags: [
+      stable ? '--permission' : '--experimental-permission',
+      '--allow-fs-read=*',
+      ...(major >= 25 ? ['--allow-net'] : []),
+    ],
+  };
 }
 
 beforeAll(async () => {
@@ -45,7 +57,10 @@ beforeAll(async () => {
   plane = await startControlPlane({ audit: false });
   await installMesh(plane, { nativeSidecars: 'false' });
   await plane.kubectlOk(['apply', '-k', join(projectRoot(), 'config/default')]);
-  await plane.waitFor(`/apis/apps/v1/namespaces/${namespace}/deployments/sidecar-drain-operator`, (object) => (object.status as { availableReplicas?: number } | undefined)?.availableReplicas === 1);
+  await plane.waitFor(
+    `/apis/apps/v1/namespaces/${namespace}/deployments/sidecar-drain-operator`,
+    (object) => (object.status as { availableReplicas?: number } | undefined)?.availableReplicas === 1,
+  );
 });
 afterAll(async () => {
   await plane?.stop();
@@ -54,7 +69,9 @@ afterAll(async () => {
 
 describe.each(NODE_VERSIONS)('under Node.js %s', (version) => {
   let node: Program;
-  beforeAll(async () => { node = await prepared(version); });
+  beforeAll(async () => {
+    node = await prepared(version);
+  });
 
   it('the program says its version and judges a file', async () => {
     const manifest = join(folder, `${version}.yaml`);
@@ -65,13 +82,19 @@ describe.each(NODE_VERSIONS)('under Node.js %s', (version) => {
     const said = await run(node.program, [...node.flags, main, 'version'], user);
     const linted = await run(node.program, [...node.flags, main, 'lint', '-f', manifest, '--output', 'json'], user);
 
-    const { version: ours } = JSON.parse(await readFile(join(projectRoot(), 'package.json'), 'utf8')) as { version: string };
+    const { version: ours } = JSON.parse(await readFile(join(projectRoot(), 'package.json'), 'utf8')) as {
+      version: string;
+    };
     expect(said.stdout).toContain(ours);
     expect(JSON.parse(linted.stdout)).toMatchObject({ summary: { workloads: 1 } });
   });
 
   it('may not write a file', async () => {
-    const attempt = run(node.program, [...node.flags, '-e', `require('fs').writeFileSync('${join(folder, 'x')}', '')`], user);
+    const attempt = run(
+      node.program,
+      [...node.flags, '-e', `require('fs').writeFileSync('${join(folder, 'x')}', '')`],
+      user,
+    );
 
     await expect(attempt).rejects.toThrow(/ERR_ACCESS_DENIED/);
   });
@@ -80,7 +103,12 @@ describe.each(NODE_VERSIONS)('under Node.js %s', (version) => {
     const kubeconfig = join(folder, `kubeconfig-${version}`);
     await copyFile(await plane.kubeconfigFor({ namespace, name: 'sidecar-drain-operator' }), kubeconfig);
     await chmod(kubeconfig, 0o644);
-    const options: DeployedOptions = { node, entry: join(folder, 'main.js'), kubeconfig, ...(root ? { user: 65532 } : {}) };
+    const options: DeployedOptions = {
+      node,
+      entry: join(folder, 'main.js'),
+      kubeconfig,
+      ...(root ? { user: 65532 } : {}),
+    };
 
     expect(await converge(plane, namespace, options)).toEqual(CONVERGED);
   });

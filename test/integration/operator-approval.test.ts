@@ -6,7 +6,17 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { projectRoot } from '../support/control-plane/index.ts';
 import { OPERATOR_NAMESPACE } from '../support/operator.ts';
-import { deployment, eventually, fixed, policyPath, startScene, staysSo, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  policyPath,
+  startScene,
+  staysSo,
+  type PolicyObject,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(120_000);
 
@@ -15,8 +25,12 @@ const WITHDRAWAL = 'sidecardrain.io/approved-withdrawal';
 const REQUIRED = { rollout: { strategy: 'Immediate', approval: 'Required' } };
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 type Status = NonNullable<PolicyObject['status']> & { readonly planHash?: string };
 
@@ -25,13 +39,17 @@ function reconciling(status: Status | undefined): { reason: string; message: str
 }
 
 async function waits(name: string, reason: string, accept: (message: string) => boolean = () => true): Promise<Status> {
-  const { status } = await scene.settled(name, (seen) => reconciling(seen)?.reason === reason && accept(reconciling(seen)?.message ?? ''));
+  const { status } = await scene.settled(
+    name,
+    (seen) => reconciling(seen)?.reason === reason && accept(reconciling(seen)?.message ?? ''),
+  );
   return status as Status;
 }
 
 async function annotate(name: string, annotation: string, value: string | null): Promise<void> {
   await scene.cluster.client.call('PATCH', policyPath(name), {
-    contentType: 'application/merge-patch+json', body: { metadata: { annotations: { [annotation]: value } } },
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { annotations: { [annotation]: value } } },
   });
 }
 
@@ -44,19 +62,31 @@ async function runAdvice(message: string): Promise<void> {
   await scene.cluster.kubectlOk(command.split(' '));
 }
 
-async function kept(): Promise<{ metadata: { name: string; ownerReferences?: readonly { name: string }[] }; data: Record<string, string> }[]> {
-  const { items } = await scene.cluster.client.call<{ items: [] }>('GET', `/api/v1/namespaces/${OPERATOR_NAMESPACE}/configmaps?labelSelector=sidecardrain.io/approval-of`);
+async function kept(): Promise<
+  { metadata: { name: string; ownerReferences?: readonly { name: string }[] }; data: Record<string, string> }[]
+> {
+  const { items } = await scene.cluster.client.call<{ items: [] }>(
+    'GET',
+    `/api/v1/namespaces/${OPERATOR_NAMESPACE}/configmaps?labelSelector=sidecardrain.io/approval-of`,
+  );
   return items;
 }
 
 async function create(namespace: string, count: number, prefix = 'web'): Promise<string[]> {
   const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
-  await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { replicas: 0 }))));
+  await Promise.all(
+    names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { replicas: 0 }))),
+  );
   return names;
 }
 
 async function pause(paused: boolean): Promise<void> {
-  await scene.cluster.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'sidecar-drain-operator', namespace: OPERATOR_NAMESPACE }, data: { paused: String(paused) } });
+  await scene.cluster.apply({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'sidecar-drain-operator', namespace: OPERATOR_NAMESPACE },
+    data: { paused: String(paused) },
+  });
 }
 
 function graceOf(workload: WorkloadObject): number {
@@ -64,15 +94,25 @@ function graceOf(workload: WorkloadObject): number {
 }
 
 async function graces(namespace: string): Promise<Record<string, number>> {
-  const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
+  const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>(
+    'GET',
+    `/apis/apps/v1/namespaces/${namespace}/deployments`,
+  );
   return Object.fromEntries(items.map((item) => [item.metadata.name, graceOf(item)]));
 }
 
 /** Values and ownership: giving back may take two patches. */
 async function areReleased(namespace: string): Promise<boolean> {
-  const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
-  return items.every((item) => graceOf(item) === 30 && item.metadata.annotations?.['sidecardrain.io/state'] === undefined
-    && !JSON.stringify(item.metadata.managedFields).includes('"manager":"sidecar-drain-operator"'));
+  const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>(
+    'GET',
+    `/apis/apps/v1/namespaces/${namespace}/deployments`,
+  );
+  return items.every(
+    (item) =>
+      graceOf(item) === 30 &&
+      item.metadata.annotations?.['sidecardrain.io/state'] === undefined &&
+      !JSON.stringify(item.metadata.managedFields).includes('"manager":"sidecar-drain-operator"'),
+  );
 }
 
 describe('a plan that needs approval', () => {
@@ -82,7 +122,9 @@ describe('a plan that needs approval', () => {
     const mark = scene.mark();
 
     await scene.createPolicy('approve', fixed(namespace, REQUIRED));
-    const { planHash = '' } = await waits('approve', 'ApprovalRequired', (message) => message.startsWith('3 workload(s)'));
+    const { planHash = '' } = await waits('approve', 'ApprovalRequired', (message) =>
+      message.startsWith('3 workload(s)'),
+    );
     expect(planHash).toMatch(/^[0-9a-f]{16}$/);
     await annotate('approve', PLAN, '0123456789abcdef');
     const stale = await waits('approve', 'ApprovalStale');
@@ -90,7 +132,15 @@ describe('a plan that needs approval', () => {
     expect(await staysSo(() => scene.writes({ since: mark }).length, 1_500)).toEqual([0]);
 
     // The same objects have the same name on the command line.
-    const { stdout } = await promisify(execFile)(process.execPath, [join(projectRoot(), 'dist/main.js'), 'plan', '--cluster', '--kubeconfig', scene.cluster.kubeconfigPath, '-o', 'json']);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      join(projectRoot(), 'dist/main.js'),
+      'plan',
+      '--cluster',
+      '--kubeconfig',
+      scene.cluster.kubeconfigPath,
+      '-o',
+      'json',
+    ]);
     const plan = JSON.parse(stdout) as { policies: { name: string; planHash: string }[] };
     expect(plan.policies.find(({ name }) => name === 'approve')?.planHash).toBe(planHash);
 
@@ -98,7 +148,9 @@ describe('a plan that needs approval', () => {
     const { status } = await scene.compliant('approve', 3);
     expect((status as Status).planHash).toBe(planHash);
     expect(scene.writes({ since: mark, namespace })).toHaveLength(3);
-    expect(await kept()).toEqual([expect.objectContaining({ data: expect.objectContaining({ policy: 'approve', hash: planHash }) })]);
+    expect(await kept()).toEqual([
+      expect.objectContaining({ data: expect.objectContaining({ policy: 'approve', hash: planHash }) }),
+    ]);
   });
 
   it('holds for what was approved: a later workload waits, also after a restart of the operator, until the approval is renewed', async () => {
@@ -136,18 +188,32 @@ describe('a plan that needs approval', () => {
     await create(namespace, 3);
     await pause(true);
     await scene.createPolicy('changed', fixed(namespace, REQUIRED));
-    const { status } = await scene.settled('changed', ({ workloads, conditions }) => workloads?.matched === 3 && conditions?.[0]?.reason === 'Paused');
+    const { status } = await scene.settled(
+      'changed',
+      ({ workloads, conditions }) => workloads?.matched === 3 && conditions?.[0]?.reason === 'Paused',
+    );
     await annotate('changed', PLAN, (status as Status).planHash ?? '');
     await eventually(async () => (await kept()).some(({ data }) => data.policy === 'changed'), 'the approval is kept');
     // Its application takes longer to end now: the grace period that it needs is another one.
-    await scene.patchWorkload(namespace, 'web-1', { spec: { template: { spec: { containers: [
-      { name: 'app', image: 'registry.example/app:1', lifecycle: { preStop: { sleep: { seconds: 15 } } } }] } } } });
+    await scene.patchWorkload(namespace, 'web-1', {
+      spec: {
+        template: {
+          spec: {
+            containers: [
+              { name: 'app', image: 'registry.example/app:1', lifecycle: { preStop: { sleep: { seconds: 15 } } } },
+            ],
+          },
+        },
+      },
+    });
     const mark = scene.mark();
 
     await pause(false);
     const waiting = await waits('changed', 'ApprovalRequired', (message) => message.startsWith('1 workload(s)'));
 
-    expect(new Set(scene.writes({ since: mark, namespace }).map(({ name }) => name))).toEqual(new Set(['web-0', 'web-2']));
+    expect(new Set(scene.writes({ since: mark, namespace }).map(({ name }) => name))).toEqual(
+      new Set(['web-0', 'web-2']),
+    );
     expect(await graces(namespace)).toEqual({ 'web-0': 40, 'web-1': 30, 'web-2': 40 });
     await runAdvice(reconciling(waiting)?.message ?? '');
     await scene.compliant('changed', 3);
@@ -180,20 +246,31 @@ describe('a mass withdrawal', () => {
     expect(await staysSo(() => scene.writes({ since: mark }).length, 3_000)).toEqual([0]);
 
     await runAdvice(reconciling(held)?.message ?? '');
-    await eventually(async () => Object.values(await graces(namespace)).every((grace) => grace === 30), 'all are given back');
+    await eventually(
+      async () => Object.values(await graces(namespace)).every((grace) => grace === 30),
+      'all are given back',
+    );
     await waits('mass', 'Settled');
     await scene.deletePolicy('mass');
     await scene.gone('mass');
   });
 
   it('lets those go that are left once it is none any more', async () => {
-    const [first, second] = await Promise.all(['a', 'b'].map(async (name) => await scene.meshed(`fewer-${name}`, { fewer: 'yes' }))) as [string, string];
+    const [first, second] = (await Promise.all(
+      ['a', 'b'].map(async (name) => await scene.meshed(`fewer-${name}`, { fewer: 'yes' })),
+    )) as [string, string];
     await create(first, 8);
     await create(second, 8);
-    await scene.createPolicy('fewer', { ...fixed(''), match: { namespaceSelector: { matchLabels: { fewer: 'yes' } } } });
+    await scene.createPolicy('fewer', {
+      ...fixed(''),
+      match: { namespaceSelector: { matchLabels: { fewer: 'yes' } } },
+    });
     await scene.compliant('fewer', 16);
     const label = async (namespace: string, value: string | null): Promise<void> => {
-      await scene.cluster.client.call('PATCH', `/api/v1/namespaces/${namespace}`, { contentType: 'application/merge-patch+json', body: { metadata: { labels: { fewer: value } } } });
+      await scene.cluster.client.call('PATCH', `/api/v1/namespaces/${namespace}`, {
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { labels: { fewer: value } } },
+      });
     };
     const mark = scene.mark();
     await Promise.all([label(first, null), label(second, null)]);
@@ -210,15 +287,23 @@ describe('a mass withdrawal', () => {
   });
 
   it('that comes in small portions is one all the same, and nothing happens where the edit is undone', async () => {
-    const namespaces = await Promise.all(['a', 'b', 'c', 'd'].map(async (name) => await scene.meshed(`portion-${name}`, { portion: 'yes' })));
+    const namespaces = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(async (name) => await scene.meshed(`portion-${name}`, { portion: 'yes' })),
+    );
     for (const namespace of namespaces) {
       await create(namespace, 5);
     }
-    await scene.createPolicy('portion', { ...fixed(''), match: { namespaceSelector: { matchLabels: { portion: 'yes' } } } });
+    await scene.createPolicy('portion', {
+      ...fixed(''),
+      match: { namespaceSelector: { matchLabels: { portion: 'yes' } } },
+    });
     await scene.compliant('portion', 20);
     const [first = '', second = ''] = namespaces;
     const label = async (namespace: string, value: string | null): Promise<void> => {
-      await scene.cluster.client.call('PATCH', `/api/v1/namespaces/${namespace}`, { contentType: 'application/merge-patch+json', body: { metadata: { labels: { portion: value } } } });
+      await scene.cluster.client.call('PATCH', `/api/v1/namespaces/${namespace}`, {
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { labels: { portion: value } } },
+      });
     };
 
     await label(first, null);

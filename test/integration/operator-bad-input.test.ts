@@ -6,13 +6,26 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { installCrds } from '../support/crds.ts';
 import { installMesh } from '../support/mesh.ts';
 import { startOperator, type OperatorHandle } from '../support/operator.ts';
-import { deployment, eventually, fixed, inNamespace, startScene, staysSo, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  inNamespace,
+  startScene,
+  staysSo,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(120_000);
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: false, crds: false, operator: false }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: false, crds: false, operator: false });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 const CONFIG = 'proxy.istio.io/config';
 
@@ -54,10 +67,17 @@ describe('where it cannot even start', () => {
 
   it('ends with one line where nobody answers at the address', async () => {
     const file = join(scene.cluster.folder, 'wrong-address');
-    await writeFile(file, JSON.stringify({
-      apiVersion: 'v1', kind: 'Config', 'current-context': 'a', clusters: [{ name: 'a', cluster: { server: 'https://127.0.0.1:1' } }],
-      users: [{ name: 'a', user: { token: 'none' } }], contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
-    }));
+    await writeFile(
+      file,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        'current-context': 'a',
+        clusters: [{ name: 'a', cluster: { server: 'https://127.0.0.1:1' } }],
+        users: [{ name: 'a', user: { token: 'none' } }],
+        contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+      }),
+    );
     const operator = await startOperator(scene.cluster, { kubeconfig: file, wait: false });
 
     const { code, output } = await ended(operator);
@@ -69,11 +89,17 @@ describe('where it cannot even start', () => {
 
   it('ends with one line where a flag makes no sense, or an address is taken', async () => {
     const silly = await startOperator(scene.cluster, { args: ['--max-rolling-workloads', 'many'], wait: false });
-    expect(await ended(silly)).toEqual({ code: 2, output: expect.stringContaining('--max-rolling-workloads must be a whole number') });
+    expect(await ended(silly)).toEqual({
+      code: 2,
+      output: expect.stringContaining('--max-rolling-workloads must be a whole number'),
+    });
 
     const first = await startOperator(scene.cluster, { wait: false });
     await eventually(() => first.lines.some(({ message }) => message === 'starting'), 'the first one is up');
-    const second = await startOperator(scene.cluster, { args: ['--metrics-bind-address', `127.0.0.1:${first.metricsPort}`], wait: false });
+    const second = await startOperator(scene.cluster, {
+      args: ['--metrics-bind-address', `127.0.0.1:${first.metricsPort}`],
+      wait: false,
+    });
     const { code, output } = await ended(second);
     expect(code).toBe(2);
     expect(output).toContain('--metrics-bind-address');
@@ -85,8 +111,13 @@ describe('where it cannot even start', () => {
 describe('where something is not installed yet', () => {
   it('says so in one line while its own kind is missing, and goes on when it is there', async () => {
     const operator = await scene.start();
-    await eventually(() => operator.lines.some(({ message }) => message.includes('the kind SidecarDrainPolicy is not installed')), 'it says what is missing');
-    expect(operator.lines.filter(({ message }) => message.includes('the kind SidecarDrainPolicy is not installed'))).toHaveLength(1);
+    await eventually(
+      () => operator.lines.some(({ message }) => message.includes('the kind SidecarDrainPolicy is not installed')),
+      'it says what is missing',
+    );
+    expect(
+      operator.lines.filter(({ message }) => message.includes('the kind SidecarDrainPolicy is not installed')),
+    ).toHaveLength(1);
 
     await installCrds(scene.cluster);
     await scene.createPolicy('early', fixed('nowhere'));
@@ -114,16 +145,26 @@ describe('where something is not installed yet', () => {
 });
 
 describe('a policy that only the domain can refuse', () => {
-  const refused: { what: string; name: string; match: (namespace: string) => object; reason: string; says: string }[] = [
-    {
-      what: 'a selector with a key that is none', name: 'bad-selector', reason: 'InvalidSelector', says: 'spec.match.workloadSelector',
-      match: (namespace) => ({ namespaceSelector: inNamespace(namespace), workloadSelector: { matchLabels: { 'a//b': 'c' } } }),
-    },
-    {
-      what: 'a name pattern that no name can have', name: 'bad-pattern', reason: 'InvalidNamePattern', says: 'spec.match.names[0]',
-      match: (namespace) => ({ namespaceSelector: inNamespace(namespace), names: ['Web_*'] }),
-    },
-  ];
+  const refused: { what: string; name: string; match: (namespace: string) => object; reason: string; says: string }[] =
+    [
+      {
+        what: 'a selector with a key that is none',
+        name: 'bad-selector',
+        reason: 'InvalidSelector',
+        says: 'spec.match.workloadSelector',
+        match: (namespace) => ({
+          namespaceSelector: inNamespace(namespace),
+          workloadSelector: { matchLabels: { 'a//b': 'c' } },
+        }),
+      },
+      {
+        what: 'a name pattern that no name can have',
+        name: 'bad-pattern',
+        reason: 'InvalidNamePattern',
+        says: 'spec.match.names[0]',
+        match: (namespace) => ({ namespaceSelector: inNamespace(namespace), names: ['Web_*'] }),
+      },
+    ];
 
   it.each(refused)('$what: Stalled with a reason, and nothing is written', async ({ name, match, reason, says }) => {
     const namespace = await scene.meshed('stalled');
@@ -131,14 +172,23 @@ describe('a policy that only the domain can refuse', () => {
     const mark = scene.mark();
 
     await scene.createPolicy(name, fixed(namespace, { match: match(namespace) }));
-    const { status } = await scene.settled(name, ({ conditions }) => conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') === true);
+    const { status } = await scene.settled(
+      name,
+      ({ conditions }) =>
+        conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') === true,
+    );
 
-    expect(status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Ready', status: 'False', reason }),
-      expect.objectContaining({ type: 'Stalled', status: 'True', reason, message: expect.stringContaining(says) }),
-    ]));
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: 'Ready', status: 'False', reason }),
+        expect.objectContaining({ type: 'Stalled', status: 'True', reason, message: expect.stringContaining(says) }),
+      ]),
+    );
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
-    await eventually(async () => (await scene.events('default')).some((event) => event.reason === reason && event.type === 'Warning'), 'an Event says so');
+    await eventually(
+      async () => (await scene.events('default')).some((event) => event.reason === reason && event.type === 'Warning'),
+      'an Event says so',
+    );
 
     await scene.patchPolicy(name, { match: { workloadSelector: null, names: null } });
     await scene.compliant(name, 1);
@@ -154,7 +204,10 @@ describe('a policy that only the domain can refuse', () => {
     const mark = scene.mark();
 
     await scene.patchPolicy('holding', { match: { names: ['Web_*'] } });
-    await scene.settled('holding', ({ conditions }) => conditions?.some(({ type, status }) => type === 'Stalled' && status === 'True') === true);
+    await scene.settled(
+      'holding',
+      ({ conditions }) => conditions?.some(({ type, status }) => type === 'Stalled' && status === 'True') === true,
+    );
     expect(await staysSo(() => scene.writes({ since: mark, namespace }).length, 2_000)).toEqual([0]);
 
     await scene.deletePolicy('holding');
@@ -166,10 +219,12 @@ describe('a policy that only the domain can refuse', () => {
   it('is Ready where it matches nothing yet', async () => {
     await scene.createPolicy('nothing', fixed('nowhere'));
     const { status } = await scene.settled('nothing', () => true);
-    expect(status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Ready', status: 'True', reason: 'NoMatchingWorkloads' }),
-      expect.objectContaining({ type: 'Stalled', status: 'False' }),
-    ]));
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: 'Ready', status: 'True', reason: 'NoMatchingWorkloads' }),
+        expect.objectContaining({ type: 'Stalled', status: 'False' }),
+      ]),
+    );
   });
 });
 
@@ -184,24 +239,46 @@ describe('a workload that cannot be made compliant', () => {
     await scene.createPolicy('malformed', fixed(namespace, { conflicts: 'Force' }));
     const { status } = await scene.settled('malformed', ({ workloads }) => workloads?.failed === 1);
 
-    expect(status?.attention).toEqual([expect.objectContaining({ name: 'web', reason: 'AnnotationMalformed', message: expect.stringContaining('proxy.istio.io/config is malformed (Flow sequence') })]);
+    expect(status?.attention).toEqual([
+      expect.objectContaining({
+        name: 'web',
+        reason: 'AnnotationMalformed',
+        message: expect.stringContaining('proxy.istio.io/config is malformed (Flow sequence'),
+      }),
+    ]);
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
     expect((await scene.workload(namespace, 'web')).spec.template.metadata?.annotations?.[CONFIG]).toBe(TORN);
 
-    await scene.patchWorkload(namespace, 'web', { spec: { template: { metadata: { annotations: { [CONFIG]: 'concurrency: 2\n' } } } } });
+    await scene.patchWorkload(namespace, 'web', {
+      spec: { template: { metadata: { annotations: { [CONFIG]: 'concurrency: 2\n' } } } },
+    });
     await scene.compliant('malformed', 1);
   });
 
   it('is left whole where it would need more than the maximum of the policy', async () => {
     const namespace = await scene.meshed('maximum');
-    await scene.cluster.create(deployment(namespace, 'web', { grace: 55, containers: [{ name: 'app', image: 'registry.example/app:1', lifecycle: { preStop: { sleep: { seconds: 50 } } } }] }));
+    await scene.cluster.create(
+      deployment(namespace, 'web', {
+        grace: 55,
+        containers: [
+          { name: 'app', image: 'registry.example/app:1', lifecycle: { preStop: { sleep: { seconds: 50 } } } },
+        ],
+      }),
+    );
     const mark = scene.mark();
 
     await scene.createPolicy('maximum', fixed(namespace, { gracePeriod: { maximum: '60s' } }));
     const { status } = await scene.settled('maximum', ({ workloads }) => workloads?.failed === 1);
 
-    expect(status?.attention?.[0]).toMatchObject({ reason: 'GraceAboveMaximum', message: expect.stringContaining('85') });
-    expect(status?.conditions).toEqual(expect.arrayContaining([expect.objectContaining({ type: 'Conflicted', status: 'True', reason: 'LimitExceeded' })]));
+    expect(status?.attention?.[0]).toMatchObject({
+      reason: 'GraceAboveMaximum',
+      message: expect.stringContaining('85'),
+    });
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: 'Conflicted', status: 'True', reason: 'LimitExceeded' }),
+      ]),
+    );
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
   });
 
@@ -224,7 +301,13 @@ describe('a permission that is missing', () => {
     await scene.takePermission('deployments');
     const operator = await scene.start({ wait: false });
 
-    await eventually(() => operator.lines.some(({ message, resource }) => message === 'the API server forbids the watch' && resource === 'deployments.apps'), 'it says what is missing');
+    await eventually(
+      () =>
+        operator.lines.some(
+          ({ message, resource }) => message === 'the API server forbids the watch' && resource === 'deployments.apps',
+        ),
+      'it says what is missing',
+    );
     const line = operator.lines.find(({ resource }) => resource === 'deployments.apps');
     expect(line).toMatchObject({ level: 'warn', detail: expect.stringContaining('resources: ["deployments"]') });
     expect(await ready(operator)).toContain('deployments');
@@ -240,7 +323,10 @@ describe('a permission that is missing', () => {
 
     await scene.createPolicy('nostatus', fixed(namespace));
     await scene.untilWorkload(namespace, 'web', (workload) => graceOf(workload) === 40);
-    await eventually(() => operator.lines.some((line) => JSON.stringify(line).includes('sidecardrainpolicies/status')), 'it says what is missing');
+    await eventually(
+      () => operator.lines.some((line) => JSON.stringify(line).includes('sidecardrainpolicies/status')),
+      'it says what is missing',
+    );
 
     await scene.restorePermissions();
     await scene.compliant('nostatus', 1, 60_000);
@@ -248,14 +334,27 @@ describe('a permission that is missing', () => {
 
   it('to write workloads: each is reported with the rule that is missing, nothing hangs', async () => {
     await scene.operator.stop();
-    await scene.cluster.kubectlOk(['patch', 'clusterrole', 'sidecar-drain-operator', '--type=json', '-p', JSON.stringify(await withoutPatchOfWorkloads())]);
+    await scene.cluster.kubectlOk([
+      'patch',
+      'clusterrole',
+      'sidecar-drain-operator',
+      '--type=json',
+      '-p',
+      JSON.stringify(await withoutPatchOfWorkloads()),
+    ]);
     const namespace = await scene.meshed('readonly');
     await scene.cluster.create(deployment(namespace, 'web'));
     await scene.start();
 
     await scene.createPolicy('readonly', fixed(namespace));
 
-    await eventually(async () => (await scene.events(namespace)).some(({ reason, message }) => reason === 'DrainWriteRefused' && message.includes('verbs: ["patch"]')), 'an Event says what is missing');
+    await eventually(
+      async () =>
+        (await scene.events(namespace)).some(
+          ({ reason, message }) => reason === 'DrainWriteRefused' && message.includes('verbs: ["patch"]'),
+        ),
+      'an Event says what is missing',
+    );
     const { status } = await scene.settled('readonly', ({ workloads }) => workloads?.failed === 1);
     expect(status?.attention?.[0]?.message).toContain('patch');
     await scene.restorePermissions();
@@ -263,7 +362,10 @@ describe('a permission that is missing', () => {
 });
 
 async function withoutPatchOfWorkloads(): Promise<object[]> {
-  const role = await scene.cluster.client.call<{ rules: { apiGroups: string[]; verbs: string[] }[] }>('GET', '/apis/rbac.authorization.k8s.io/v1/clusterroles/sidecar-drain-operator');
+  const role = await scene.cluster.client.call<{ rules: { apiGroups: string[]; verbs: string[] }[] }>(
+    'GET',
+    '/apis/rbac.authorization.k8s.io/v1/clusterroles/sidecar-drain-operator',
+  );
   const index = role.rules.findIndex(({ apiGroups }) => apiGroups.includes('apps'));
   return [{ op: 'replace', path: `/rules/${index}/verbs`, value: ['get', 'list', 'watch'] }];
 }

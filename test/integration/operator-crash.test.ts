@@ -5,8 +5,15 @@ import { deployment, eventually, fixed, startScene, type Scene, type WorkloadObj
 jest.setTimeout(180_000);
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--max-concurrent-reconciles', '4'] } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({
+    mesh: { nativeSidecars: 'false' },
+    operator: { args: ['--max-concurrent-reconciles', '4'] },
+  });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 const WORKLOADS = 200;
 
@@ -17,8 +24,12 @@ let mark = 0;
 async function inTheMiddle(prefix: string): Promise<void> {
   namespace = await scene.meshed(prefix);
   for (let start = 0; start < WORKLOADS; start += 20) {
-    await Promise.all(Array.from({ length: 20 }, async (_, index) =>
-      await scene.cluster.create(deployment(namespace, `web-${start + index}`, { replicas: 0 }))));
+    await Promise.all(
+      Array.from(
+        { length: 20 },
+        async (_, index) => await scene.cluster.create(deployment(namespace, `web-${start + index}`, { replicas: 0 })),
+      ),
+    );
   }
   mark = scene.mark();
   await scene.createPolicy(prefix, fixed(namespace));
@@ -26,7 +37,12 @@ async function inTheMiddle(prefix: string): Promise<void> {
 }
 
 async function deployments(): Promise<WorkloadObject[]> {
-  return (await scene.cluster.client.call<{ items: WorkloadObject[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`)).items;
+  return (
+    await scene.cluster.client.call<{ items: WorkloadObject[] }>(
+      'GET',
+      `/apis/apps/v1/namespaces/${namespace}/deployments`,
+    )
+  ).items;
 }
 
 async function graces(): Promise<number[]> {
@@ -36,7 +52,9 @@ async function graces(): Promise<number[]> {
 async function expectOneWriteEach(): Promise<void> {
   expect(new Set(await graces())).toEqual(new Set([40]));
   // The audit log of a killed API server may lack its last lines; the generation of an object counts for ever.
-  expect((await deployments()).filter(({ metadata }) => metadata.generation !== 2).map(({ metadata }) => metadata.name)).toEqual([]);
+  expect(
+    (await deployments()).filter(({ metadata }) => metadata.generation !== 2).map(({ metadata }) => metadata.name),
+  ).toEqual([]);
   const perObject = new Map<string, number>();
   for (const { name } of scene.writes({ since: mark, namespace })) {
     perObject.set(name, (perObject.get(name) ?? 0) + 1);
@@ -76,7 +94,9 @@ describe('in the middle of 200 workloads', () => {
   it('giving back goes on after the operator was killed in the middle of it', async () => {
     namespace = await scene.meshed('back');
     const names = Array.from({ length: 60 }, (_, index) => `web-${index}`);
-    await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { replicas: 0 }))));
+    await Promise.all(
+      names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { replicas: 0 }))),
+    );
     await scene.createPolicy('back', fixed(namespace));
     await scene.compliant('back', names.length);
     mark = scene.mark();
@@ -88,6 +108,8 @@ describe('in the middle of 200 workloads', () => {
 
     await scene.gone('back', 75_000);
     await eventually(async () => (await graces()).every((grace) => grace === 30), 'all are given back');
-    expect((await deployments()).filter(({ metadata }) => metadata.annotations?.['sidecardrain.io/state'] !== undefined)).toEqual([]);
+    expect(
+      (await deployments()).filter(({ metadata }) => metadata.annotations?.['sidecardrain.io/state'] !== undefined),
+    ).toEqual([]);
   });
 });

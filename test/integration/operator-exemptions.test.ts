@@ -1,31 +1,61 @@
 // Exempted workloads are left alone until a stated time; then they are the policies' again, although nothing in the cluster changes.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { deployment, fixed, startScene, type Condition, type KubeObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  fixed,
+  startScene,
+  type Condition,
+  type KubeObject,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(90_000);
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 interface Exemption extends KubeObject {
-  readonly status?: { readonly matched?: number; readonly observedGeneration?: number; readonly conditions?: readonly Condition[] };
+  readonly status?: {
+    readonly matched?: number;
+    readonly observedGeneration?: number;
+    readonly conditions?: readonly Condition[];
+  };
 }
 
 const FAR = '2099-01-01T00:00:00Z';
 const graceOf = ({ spec }: WorkloadObject): number => spec.template.spec.terminationGracePeriodSeconds;
-const pathOf = (namespace: string, name: string): string => `/apis/sidecardrain.io/v1alpha1/namespaces/${namespace}/drainexemptions/${name}`;
+const pathOf = (namespace: string, name: string): string =>
+  `/apis/sidecardrain.io/v1alpha1/namespaces/${namespace}/drainexemptions/${name}`;
 
 async function exempt(namespace: string, name: string, spec: Record<string, unknown> = {}): Promise<void> {
   await scene.cluster.create({
-    apiVersion: 'sidecardrain.io/v1alpha1', kind: 'DrainExemption', metadata: { namespace, name },
-    spec: { selector: { names: ['legacy'] }, reason: 'it is replaced in spring', owner: 'team-checkout', expires: FAR, ...spec },
+    apiVersion: 'sidecardrain.io/v1alpha1',
+    kind: 'DrainExemption',
+    metadata: { namespace, name },
+    spec: {
+      selector: { names: ['legacy'] },
+      reason: 'it is replaced in spring',
+      owner: 'team-checkout',
+      expires: FAR,
+      ...spec,
+    },
   });
 }
 
 async function active(namespace: string, name: string, reason: string, timeoutMs = 15_000): Promise<Exemption> {
-  return await scene.cluster.waitFor<Exemption>(pathOf(namespace, name), ({ metadata, status }) =>
-    status?.observedGeneration === metadata.generation && status?.conditions?.find(({ type }) => type === 'Active')?.reason === reason, timeoutMs);
+  return await scene.cluster.waitFor<Exemption>(
+    pathOf(namespace, name),
+    ({ metadata, status }) =>
+      status?.observedGeneration === metadata.generation &&
+      status?.conditions?.find(({ type }) => type === 'Active')?.reason === reason,
+    timeoutMs,
+  );
 }
 
 describe('an exemption', () => {
@@ -41,7 +71,9 @@ describe('an exemption', () => {
     const holding = await active(namespace, 'spring', 'Exempting');
     expect(Date.now()).toBeLessThan(ends);
     expect(holding.status).toMatchObject({ matched: 1 });
-    expect(holding.status?.conditions?.[0]?.message).toContain('it is replaced in spring (DrainExemption ' + `${namespace}/spring, owner team-checkout, until `);
+    expect(holding.status?.conditions?.[0]?.message).toContain(
+      'it is replaced in spring (DrainExemption ' + `${namespace}/spring, owner team-checkout, until `,
+    );
     expect(scene.writes({ namespace, name: 'legacy' })).toEqual([]);
 
     await scene.compliant('ends', 2);
@@ -76,7 +108,10 @@ describe('an exemption', () => {
     const namespace = await scene.meshed('deleted');
     await exempt(namespace, 'old', { expires: '2020-01-01T00:00:00Z' });
     await active(namespace, 'old', 'Expired');
-    await scene.cluster.client.call('PATCH', pathOf(namespace, 'old'), { contentType: 'application/merge-patch+json', body: { spec: { expires: FAR } } });
+    await scene.cluster.client.call('PATCH', pathOf(namespace, 'old'), {
+      contentType: 'application/merge-patch+json',
+      body: { spec: { expires: FAR } },
+    });
     await scene.createPolicy('deleted', fixed(namespace));
     await scene.cluster.create(deployment(namespace, 'legacy'));
     await scene.settled('deleted', ({ workloads }) => workloads?.exempt === 1);
@@ -102,6 +137,9 @@ describe('an exemption', () => {
 
     const { status } = await active(namespace, 'wrong', 'InvalidNamePattern');
 
-    expect(status?.conditions?.map(({ type, status: is }) => [type, is])).toEqual([['Active', 'False'], ['Stalled', 'True']]);
+    expect(status?.conditions?.map(({ type, status: is }) => [type, is])).toEqual([
+      ['Active', 'False'],
+      ['Stalled', 'True'],
+    ]);
   });
 });

@@ -3,14 +3,26 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parse } from 'yaml';
 import { nodeManifest } from '../support/control-plane/index.ts';
 import { installMesh } from '../support/mesh.ts';
-import { deployment, fixed, podTemplate, startScene, workloadPath, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  fixed,
+  podTemplate,
+  startScene,
+  workloadPath,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(90_000);
 
 let scene: Scene;
 // A foreign change is waited out for a moment here, and for half an hour where nobody says otherwise.
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--foreign-change-wait', '2s'] } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--foreign-change-wait', '2s'] } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 const SOON_MS = 15_000;
 
@@ -20,15 +32,23 @@ function graceOf(workload: WorkloadObject): number {
 
 function drainOf(workload: WorkloadObject): unknown {
   const text = workload.spec.template.metadata?.annotations?.['proxy.istio.io/config'];
-  return text === undefined ? undefined : (parse(text) as { terminationDrainDuration?: unknown }).terminationDrainDuration;
+  return text === undefined
+    ? undefined
+    : (parse(text) as { terminationDrainDuration?: unknown }).terminationDrainDuration;
 }
 
 describe('what a policy selects', () => {
   it('follows the labels of a namespace, both ways', async () => {
     const namespace = await scene.meshed('labelled');
     await scene.cluster.create(deployment(namespace, 'web'));
-    await scene.createPolicy('labelled', fixed(namespace, { match: { namespaceSelector: { matchLabels: { team: 'labelled' } } } }));
-    await scene.settled('labelled', ({ workloads, conditions }) => workloads?.matched === 0 && conditions?.[0]?.reason === 'NoMatchingWorkloads');
+    await scene.createPolicy(
+      'labelled',
+      fixed(namespace, { match: { namespaceSelector: { matchLabels: { team: 'labelled' } } } }),
+    );
+    await scene.settled(
+      'labelled',
+      ({ workloads, conditions }) => workloads?.matched === 0 && conditions?.[0]?.reason === 'NoMatchingWorkloads',
+    );
 
     await scene.cluster.kubectlOk(['label', 'namespace', namespace, 'team=labelled']);
     await scene.compliant('labelled', 1, SOON_MS);
@@ -36,16 +56,27 @@ describe('what a policy selects', () => {
 
     await scene.rolledOut(namespace, 'web');
     await scene.cluster.kubectlOk(['label', 'namespace', namespace, 'team-']);
-    await scene.untilWorkload(namespace, 'web', (workload) => graceOf(workload) === 30 && drainOf(workload) === undefined, SOON_MS);
+    await scene.untilWorkload(
+      namespace,
+      'web',
+      (workload) => graceOf(workload) === 30 && drainOf(workload) === undefined,
+      SOON_MS,
+    );
     await scene.settled('labelled', ({ workloads }) => workloads?.matched === 0, SOON_MS);
   });
 
   it('follows the labels of a pod template', async () => {
     const namespace = await scene.meshed('tier');
     await scene.cluster.create(deployment(namespace, 'web', { labels: { tier: 'web' } }));
-    await scene.createPolicy('tier', fixed(namespace, {
-      match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } }, workloadSelector: { matchLabels: { tier: 'api' } } },
-    }));
+    await scene.createPolicy(
+      'tier',
+      fixed(namespace, {
+        match: {
+          namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+          workloadSelector: { matchLabels: { tier: 'api' } },
+        },
+      }),
+    );
     await scene.settled('tier', ({ workloads }) => workloads?.matched === 0);
 
     await scene.patchWorkload(namespace, 'web', { spec: { template: { metadata: { labels: { tier: 'api' } } } } });
@@ -61,11 +92,20 @@ describe('what a policy selects', () => {
 
     await scene.cluster.create(deployment(namespace, 'web'));
     await scene.cluster.create({
-      apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { namespace, name: 'db' },
-      spec: { replicas: 2, serviceName: 'db', selector: { matchLabels: { app: 'db' } }, template: podTemplate('db', {}) },
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { namespace, name: 'db' },
+      spec: {
+        replicas: 2,
+        serviceName: 'db',
+        selector: { matchLabels: { app: 'db' } },
+        template: podTemplate('db', {}),
+      },
     });
     await scene.cluster.create({
-      apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { namespace, name: 'agent' },
+      apiVersion: 'apps/v1',
+      kind: 'DaemonSet',
+      metadata: { namespace, name: 'agent' },
       spec: { selector: { matchLabels: { app: 'agent' } }, template: podTemplate('agent', {}) },
     });
 
@@ -74,7 +114,9 @@ describe('what a policy selects', () => {
     // A DaemonSet is down on a node while it restarts there: nobody asked for that.
     expect(graceOf(await scene.workload(namespace, 'agent', 'daemonsets'))).toBe(30);
 
-    await scene.patchPolicy('kinds', { match: { kinds: ['Deployment', 'StatefulSet', 'DaemonSet'], names: ['web', 'db', 'agent'] } });
+    await scene.patchPolicy('kinds', {
+      match: { kinds: ['Deployment', 'StatefulSet', 'DaemonSet'], names: ['web', 'db', 'agent'] },
+    });
     await scene.compliant('kinds', 3, SOON_MS);
     expect(graceOf(await scene.workload(namespace, 'agent', 'daemonsets'))).toBe(40);
 
@@ -84,12 +126,26 @@ describe('what a policy selects', () => {
 
   it('leaves alone what is not injected, exempt, owned by a controller, or down while it restarts', async () => {
     const namespace = await scene.meshed('alone');
-    const owner = await scene.cluster.create<{ metadata: { uid: string } }>({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name: 'owner' } });
+    const owner = await scene.cluster.create<{ metadata: { uid: string } }>({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace, name: 'owner' },
+    });
     await scene.cluster.create(deployment(namespace, 'plain', { labels: { 'sidecar.istio.io/inject': 'false' } }));
-    await scene.cluster.create(deployment(namespace, 'exempt', { ownAnnotations: { 'sidecardrain.io/exempt': 'batch, may be cut' } }));
+    await scene.cluster.create(
+      deployment(namespace, 'exempt', { ownAnnotations: { 'sidecardrain.io/exempt': 'batch, may be cut' } }),
+    );
     await scene.cluster.create(deployment(namespace, 'recreated', { spec: { strategy: { type: 'Recreate' } } }));
     const owned = deployment(namespace, 'owned') as { metadata: object };
-    await scene.cluster.create({ ...owned, metadata: { ...owned.metadata, ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid, controller: true }] } });
+    await scene.cluster.create({
+      ...owned,
+      metadata: {
+        ...owned.metadata,
+        ownerReferences: [
+          { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.metadata.uid, controller: true },
+        ],
+      },
+    });
     const mark = scene.mark();
 
     await scene.createPolicy('alone', fixed(namespace));
@@ -109,13 +165,23 @@ describe('what a policy wants', () => {
     const mark = scene.mark();
 
     await scene.patchPolicy('edited', { drain: { duration: '90s' } });
-    await scene.untilWorkload(namespace, 'web', (workload) => graceOf(workload) === 100 && drainOf(workload) === '1m35s', SOON_MS);
+    await scene.untilWorkload(
+      namespace,
+      'web',
+      (workload) => graceOf(workload) === 100 && drainOf(workload) === '1m35s',
+      SOON_MS,
+    );
     await scene.compliant('edited', 1);
     expect(scene.writes({ since: mark, namespace })).toHaveLength(1);
 
     // A shorter wish brings our own raise down again, never below the original.
     await scene.patchPolicy('edited', { drain: { duration: '10s' } });
-    await scene.untilWorkload(namespace, 'web', (workload) => graceOf(workload) === 30 && drainOf(workload) === '15s', SOON_MS);
+    await scene.untilWorkload(
+      namespace,
+      'web',
+      (workload) => graceOf(workload) === 30 && drainOf(workload) === '15s',
+      SOON_MS,
+    );
     await scene.compliant('edited', 1);
     expect(scene.writes({ since: mark, namespace })).toHaveLength(2);
   });
@@ -127,7 +193,9 @@ describe('what a policy wants', () => {
     await scene.compliant('edit', 1);
     await scene.rolledOut(namespace, 'web');
 
-    await scene.patchWorkload(namespace, 'web', { spec: { template: { metadata: { annotations: { 'proxy.istio.io/config': null } } } } });
+    await scene.patchWorkload(namespace, 'web', {
+      spec: { template: { metadata: { annotations: { 'proxy.istio.io/config': null } } } },
+    });
 
     await scene.settled('edit', ({ workloads }) => workloads?.compliant === 0, SOON_MS);
     await scene.untilWorkload(namespace, 'web', (workload) => drainOf(workload) === '35s', SOON_MS);
@@ -140,7 +208,16 @@ describe('what a policy wants', () => {
     await scene.createPolicy('fight', fixed(namespace, { conflicts: 'Force' }));
     await scene.compliant('fight', 1);
     const revert = async (): Promise<void> => {
-      await scene.patchWorkload(namespace, 'web', { spec: { template: { metadata: { annotations: { 'proxy.istio.io/config': 'terminationDrainDuration: 5s' } } } } }, 'argocd-controller');
+      await scene.patchWorkload(
+        namespace,
+        'web',
+        {
+          spec: {
+            template: { metadata: { annotations: { 'proxy.istio.io/config': 'terminationDrainDuration: 5s' } } },
+          },
+        },
+        'argocd-controller',
+      );
     };
 
     await revert();
@@ -148,8 +225,16 @@ describe('what a policy wants', () => {
     await revert();
     const { status } = await scene.settled('fight', ({ workloads }) => workloads?.conflicted === 1, SOON_MS);
 
-    expect(status?.attention).toEqual([expect.objectContaining({ name: 'web', reason: 'ChangedBack', message: expect.stringContaining('argocd-controller') })]);
-    expect(status?.conditions).toEqual(expect.arrayContaining([expect.objectContaining({ type: 'Conflicted', status: 'True', reason: 'ChangedBack' })]));
+    expect(status?.attention).toEqual([
+      expect.objectContaining({
+        name: 'web',
+        reason: 'ChangedBack',
+        message: expect.stringContaining('argocd-controller'),
+      }),
+    ]);
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([expect.objectContaining({ type: 'Conflicted', status: 'True', reason: 'ChangedBack' })]),
+    );
     expect(drainOf(await scene.workload(namespace, 'web'))).toBe('5s');
   });
 
@@ -159,14 +244,23 @@ describe('what a policy wants', () => {
     await scene.createPolicy('prune', fixed(namespace));
     await scene.compliant('prune', 1);
     const prune = async (): Promise<void> => {
-      await scene.patchWorkload(namespace, 'web', { spec: { template: { metadata: { annotations: { 'proxy.istio.io/config': null } } } } }, 'argocd-controller');
+      await scene.patchWorkload(
+        namespace,
+        'web',
+        { spec: { template: { metadata: { annotations: { 'proxy.istio.io/config': null } } } } },
+        'argocd-controller',
+      );
     };
 
     await prune();
     await scene.untilWorkload(namespace, 'web', (workload) => drainOf(workload) === '35s', SOON_MS);
     await prune();
 
-    await scene.settled('prune', ({ workloads, attention }) => workloads?.conflicted === 1 && attention?.[0]?.reason === 'ChangedBack', SOON_MS);
+    await scene.settled(
+      'prune',
+      ({ workloads, attention }) => workloads?.conflicted === 1 && attention?.[0]?.reason === 'ChangedBack',
+      SOON_MS,
+    );
     expect(drainOf(await scene.workload(namespace, 'web'))).toBeUndefined();
   });
 
@@ -177,7 +271,9 @@ describe('what a policy wants', () => {
     await scene.compliant('raise', 1);
     const mark = scene.mark();
 
-    await scene.patchWorkload(namespace, 'web', { spec: { template: { spec: { terminationGracePeriodSeconds: 300 } } } });
+    await scene.patchWorkload(namespace, 'web', {
+      spec: { template: { spec: { terminationGracePeriodSeconds: 300 } } },
+    });
     await scene.rolledOut(namespace, 'web');
     await scene.compliant('raise', 1);
 
@@ -193,7 +289,10 @@ describe('what the mesh says', () => {
     await scene.createPolicy('meshconfig', fixed(namespace, { enforcement: 'Audit' }));
     await scene.settled('meshconfig', ({ workloads }) => workloads?.nonCompliant === 1);
 
-    await installMesh(scene.cluster, { nativeSidecars: 'false', meshConfig: 'defaultConfig:\n  terminationDrainDuration: 60s\nrootNamespace: istio-system\n' });
+    await installMesh(scene.cluster, {
+      nativeSidecars: 'false',
+      meshConfig: 'defaultConfig:\n  terminationDrainDuration: 60s\nrootNamespace: istio-system\n',
+    });
     await scene.compliant('meshconfig', 1, SOON_MS);
 
     await installMesh(scene.cluster, { nativeSidecars: 'false' });

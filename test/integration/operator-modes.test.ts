@@ -8,8 +8,12 @@ import { deployment, fixed, inNamespace, startScene, type Scene, type WorkloadOb
 jest.setTimeout(90_000);
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 const CONFIG = 'proxy.istio.io/config';
 
@@ -30,7 +34,7 @@ function shapeOf(workload: WorkloadObject): Shape {
   return {
     grace: spec.terminationGracePeriodSeconds,
     config: text === undefined ? null : parse(text),
-    hook: proxy === undefined ? null : proxy.lifecycle?.preStop?.exec?.command[2]?.split('\n')[0] ?? '',
+    hook: proxy === undefined ? null : (proxy.lifecycle?.preStop?.exec?.command[2]?.split('\n')[0] ?? ''),
     ...(Object.keys(others).length === 0 ? {} : { others }),
   };
 }
@@ -44,7 +48,9 @@ interface Row {
   readonly expected: Shape;
 }
 
-const PRE_STOP_OF_20_S = [{ name: 'app', image: 'registry.example/app:1', lifecycle: { preStop: { sleep: { seconds: 20 } } } }];
+const PRE_STOP_OF_20_S = [
+  { name: 'app', image: 'registry.example/app:1', lifecycle: { preStop: { sleep: { seconds: 20 } } } },
+];
 const adaptive = { mode: 'Adaptive', maxWait: '60s' };
 const combined = { mode: 'Combined', duration: '20s', maxWait: '60s' };
 const followed = { mode: 'Fixed', duration: '60s', drainDuration: 'Follow' };
@@ -54,50 +60,138 @@ const exitOnZero = { proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true' } 
 const exitOnZeroAfter25 = { proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '25s' } };
 
 const classic: Row[] = [
-  { what: 'Fixed', drain: { mode: 'Fixed', duration: '30s' }, expected: { grace: 40, config: { terminationDrainDuration: '35s' }, hook: null } },
-  { what: 'Fixed beside a preStop of 20 s', drain: { mode: 'Fixed', duration: '30s' }, containers: PRE_STOP_OF_20_S, expected: { grace: 55, config: { terminationDrainDuration: '50s' }, hook: null } },
-  { what: 'Fixed, keeping other keys of the annotation', drain: { mode: 'Fixed', duration: '30s' }, annotations: { [CONFIG]: '# ours\nconcurrency: 2\n' }, expected: { grace: 40, config: { concurrency: 2, terminationDrainDuration: '35s' }, hook: null } },
-  { what: 'Fixed, drainDuration Follow', drain: followed, expected: { grace: 70, config: { terminationDrainDuration: '1m5s', drainDuration: '1m5s' }, hook: null } },
-  { what: 'Fixed, hold', drain: { mode: 'Fixed', duration: '30s' }, proxy: { holdApplicationUntilProxyStarts: 'Enabled' }, expected: { grace: 40, config: { terminationDrainDuration: '35s', holdApplicationUntilProxyStarts: true }, hook: null } },
-  { what: 'Fixed, form Native', drain: { mode: 'Fixed', duration: '30s' }, proxy: { form: 'Native' }, expected: { grace: 40, config: null, hook: null, others: { 'sidecar.istio.io/nativeSidecar': 'true' } } },
+  {
+    what: 'Fixed',
+    drain: { mode: 'Fixed', duration: '30s' },
+    expected: { grace: 40, config: { terminationDrainDuration: '35s' }, hook: null },
+  },
+  {
+    what: 'Fixed beside a preStop of 20 s',
+    drain: { mode: 'Fixed', duration: '30s' },
+    containers: PRE_STOP_OF_20_S,
+    expected: { grace: 55, config: { terminationDrainDuration: '50s' }, hook: null },
+  },
+  {
+    what: 'Fixed, keeping other keys of the annotation',
+    drain: { mode: 'Fixed', duration: '30s' },
+    annotations: { [CONFIG]: '# ours\nconcurrency: 2\n' },
+    expected: { grace: 40, config: { concurrency: 2, terminationDrainDuration: '35s' }, hook: null },
+  },
+  {
+    what: 'Fixed, drainDuration Follow',
+    drain: followed,
+    expected: { grace: 70, config: { terminationDrainDuration: '1m5s', drainDuration: '1m5s' }, hook: null },
+  },
+  {
+    what: 'Fixed, hold',
+    drain: { mode: 'Fixed', duration: '30s' },
+    proxy: { holdApplicationUntilProxyStarts: 'Enabled' },
+    expected: {
+      grace: 40,
+      config: { terminationDrainDuration: '35s', holdApplicationUntilProxyStarts: true },
+      hook: null,
+    },
+  },
+  {
+    what: 'Fixed, form Native',
+    drain: { mode: 'Fixed', duration: '30s' },
+    proxy: { form: 'Native' },
+    expected: { grace: 40, config: null, hook: null, others: { 'sidecar.istio.io/nativeSidecar': 'true' } },
+  },
   { what: 'Adaptive', drain: adaptive, expected: { grace: 70, config: exitOnZero, hook: null } },
-  { what: 'Adaptive, ActiveConnections', drain: { ...adaptive, strategy: 'ActiveConnections' }, expected: { grace: 70, config: exitOnZero, hook: null } },
-  { what: 'Adaptive, PreStopHook with ActiveRequests', drain: requestsHook, expected: { grace: 70, config: null, hook: '# sidecardrain.io hook 1: ActiveRequests, at least 5s, at most 65s', others: { 'sidecar.istio.io/statsInclusionSuffixes': 'downstream_rq_active' } } },
+  {
+    what: 'Adaptive, ActiveConnections',
+    drain: { ...adaptive, strategy: 'ActiveConnections' },
+    expected: { grace: 70, config: exitOnZero, hook: null },
+  },
+  {
+    what: 'Adaptive, PreStopHook with ActiveRequests',
+    drain: requestsHook,
+    expected: {
+      grace: 70,
+      config: null,
+      hook: '# sidecardrain.io hook 1: ActiveRequests, at least 5s, at most 65s',
+      others: { 'sidecar.istio.io/statsInclusionSuffixes': 'downstream_rq_active' },
+    },
+  },
   { what: 'Combined', drain: combined, expected: { grace: 70, config: exitOnZeroAfter25, hook: null } },
-  { what: 'Combined, PreStopHook with EstablishedConnections', drain: establishedHook, expected: { grace: 90, config: { terminationDrainDuration: '25s' }, hook: '# sidecardrain.io hook 1: EstablishedConnections, at least 25s, at most 65s' } },
+  {
+    what: 'Combined, PreStopHook with EstablishedConnections',
+    drain: establishedHook,
+    expected: {
+      grace: 90,
+      config: { terminationDrainDuration: '25s' },
+      hook: '# sidecardrain.io hook 1: EstablishedConnections, at least 25s, at most 65s',
+    },
+  },
 ];
 const native: Row[] = [
   { what: 'Fixed', drain: { mode: 'Fixed', duration: '30s' }, expected: { grace: 40, config: null, hook: null } },
-  { what: 'Fixed beside a preStop of 20 s', drain: { mode: 'Fixed', duration: '30s' }, containers: PRE_STOP_OF_20_S, expected: { grace: 55, config: null, hook: null } },
+  {
+    what: 'Fixed beside a preStop of 20 s',
+    drain: { mode: 'Fixed', duration: '30s' },
+    containers: PRE_STOP_OF_20_S,
+    expected: { grace: 55, config: null, hook: null },
+  },
   { what: 'Adaptive', drain: adaptive, expected: { grace: 70, config: null, hook: null } },
   { what: 'Combined', drain: combined, expected: { grace: 70, config: null, hook: null } },
-  { what: 'Combined, PreStopHook: never a hook', drain: establishedHook, expected: { grace: 70, config: null, hook: null } },
-  { what: 'a grace period that is long enough', drain: { mode: 'Fixed', duration: '10s' }, expected: { grace: 30, config: null, hook: null } },
+  {
+    what: 'Combined, PreStopHook: never a hook',
+    drain: establishedHook,
+    expected: { grace: 70, config: null, hook: null },
+  },
+  {
+    what: 'a grace period that is long enough',
+    drain: { mode: 'Fixed', duration: '10s' },
+    expected: { grace: 30, config: null, hook: null },
+  },
 ];
 const unknown: Row[] = [
-  { what: 'Fixed', drain: { mode: 'Fixed', duration: '30s' }, expected: { grace: 40, config: { terminationDrainDuration: '35s' }, hook: null } },
+  {
+    what: 'Fixed',
+    drain: { mode: 'Fixed', duration: '30s' },
+    expected: { grace: 40, config: { terminationDrainDuration: '35s' }, hook: null },
+  },
   { what: 'Combined', drain: combined, expected: { grace: 70, config: exitOnZeroAfter25, hook: null } },
-  { what: 'Combined, PreStopHook: never a hook', drain: establishedHook, expected: { grace: 70, config: exitOnZeroAfter25, hook: null } },
+  {
+    what: 'Combined, PreStopHook: never a hook',
+    drain: establishedHook,
+    expected: { grace: 70, config: exitOnZeroAfter25, hook: null },
+  },
 ];
 
 /** One workload per row, each under a policy of its own, all at once. */
-async function become(prefix: string, rows: readonly Row[]): Promise<{ namespace: string; shapes: Map<string, Shape>; restarts: number[] }> {
+async function become(
+  prefix: string,
+  rows: readonly Row[],
+): Promise<{ namespace: string; shapes: Map<string, Shape>; restarts: number[] }> {
   const namespace = await scene.meshed(prefix);
   const names = rows.map((_row, index) => `${prefix}-${index}`);
-  await Promise.all(rows.map(async (row, index) => {
-    const name = names[index] ?? '';
-    await scene.cluster.create(deployment(namespace, name, {
-      ...(row.containers === undefined ? {} : { containers: row.containers }),
-      ...(row.annotations === undefined ? {} : { annotations: row.annotations }),
-    }));
-    // The annotation that stands there was declared by whoever created the workload.
-    await scene.createPolicy(name, {
-      enforcement: 'Enforce', conflicts: row.annotations === undefined ? 'Report' : 'Force',
-      match: { namespaceSelector: inNamespace(namespace), workloadSelector: { matchLabels: { app: name } } },
-      drain: row.drain, ...(row.proxy === undefined ? {} : { proxy: row.proxy }), rollout: { strategy: 'Immediate' },
-    });
-  }));
-  await Promise.all(names.map(async (name) => { await scene.compliant(name, 1); }));
+  await Promise.all(
+    rows.map(async (row, index) => {
+      const name = names[index] ?? '';
+      await scene.cluster.create(
+        deployment(namespace, name, {
+          ...(row.containers === undefined ? {} : { containers: row.containers }),
+          ...(row.annotations === undefined ? {} : { annotations: row.annotations }),
+        }),
+      );
+      // The annotation that stands there was declared by whoever created the workload.
+      await scene.createPolicy(name, {
+        enforcement: 'Enforce',
+        conflicts: row.annotations === undefined ? 'Report' : 'Force',
+        match: { namespaceSelector: inNamespace(namespace), workloadSelector: { matchLabels: { app: name } } },
+        drain: row.drain,
+        ...(row.proxy === undefined ? {} : { proxy: row.proxy }),
+        rollout: { strategy: 'Immediate' },
+      });
+    }),
+  );
+  await Promise.all(
+    names.map(async (name) => {
+      await scene.compliant(name, 1);
+    }),
+  );
   const objects = await Promise.all(names.map(async (name) => await scene.workload(namespace, name)));
   return {
     namespace,
@@ -112,10 +206,12 @@ function expectedOf(rows: readonly Row[]): Map<string, Shape> {
 
 /** Nothing of a policy may be left in the way of what the next part of the mesh does. */
 async function forget(prefix: string, rows: readonly Row[]): Promise<void> {
-  await Promise.all(rows.map(async (_row, index) => {
-    await scene.deletePolicy(`${prefix}-${index}`);
-    await scene.gone(`${prefix}-${index}`);
-  }));
+  await Promise.all(
+    rows.map(async (_row, index) => {
+      await scene.deletePolicy(`${prefix}-${index}`);
+      await scene.gone(`${prefix}-${index}`);
+    }),
+  );
 }
 
 describe('a classic sidecar', () => {
@@ -167,7 +263,11 @@ describe('a classic sidecar', () => {
     await scene.createPolicy('old', fixed(namespace, { drain: adaptive }));
     await scene.compliant('old', 1);
 
-    expect(shapeOf(await scene.workload(namespace, 'web'))).toEqual({ grace: 70, config: { terminationDrainDuration: '1m5s' }, hook: null });
+    expect(shapeOf(await scene.workload(namespace, 'web'))).toEqual({
+      grace: 70,
+      config: { terminationDrainDuration: '1m5s' },
+      hook: null,
+    });
     await scene.deletePolicy('old');
     await scene.gone('old');
   });
@@ -223,10 +323,19 @@ describe('a sidecar of unknown form', () => {
     await scene.createPolicy('dark', fixed(namespace));
     const { status } = await scene.settled('dark', ({ workloads }) => workloads?.unknown === 1);
 
-    expect(status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Ready', status: 'Unknown', reason: 'FactsMissing', message: expect.stringContaining('mutatingwebhookconfigurations') }),
-    ]));
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          type: 'Ready',
+          status: 'Unknown',
+          reason: 'FactsMissing',
+          message: expect.stringContaining('mutatingwebhookconfigurations'),
+        }),
+      ]),
+    );
     expect(scene.writes({ since: mark })).toEqual([]);
-    expect(scene.operator.lines.filter((line) => line.level === 'warn').map((line) => line.message)).toContain('the API server forbids the watch');
+    expect(scene.operator.lines.filter((line) => line.level === 'warn').map((line) => line.message)).toContain(
+      'the API server forbids the watch',
+    );
   });
 });

@@ -5,8 +5,12 @@ import { deployment, fixed, startScene, workloadPath, type Scene, type WorkloadO
 jest.setTimeout(90_000);
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--foreign-change-wait', '1s'] } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--foreign-change-wait', '1s'] } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 const CONFIG = 'proxy.istio.io/config';
 
@@ -21,15 +25,27 @@ function revisionOf(workload: WorkloadObject): string | undefined {
 
 type Maker = (manifest: object) => Promise<unknown>;
 const makers: { how: string; owner: string; make: Maker }[] = [
-  { how: 'client-side kubectl apply', owner: 'kubectl-client-side-apply', make: async (manifest) => await scene.cluster.kubectlApply(JSON.stringify(manifest)) },
-  { how: 'server-side apply', owner: 'flux', make: async (manifest) => await scene.cluster.apply(manifest, { fieldManager: 'flux' }) },
-  { how: 'a plain create', owner: 'control-plane-support', make: async (manifest) => await scene.cluster.create(manifest) },
+  {
+    how: 'client-side kubectl apply',
+    owner: 'kubectl-client-side-apply',
+    make: async (manifest) => await scene.cluster.kubectlApply(JSON.stringify(manifest)),
+  },
+  {
+    how: 'server-side apply',
+    owner: 'flux',
+    make: async (manifest) => await scene.cluster.apply(manifest, { fieldManager: 'flux' }),
+  },
+  {
+    how: 'a plain create',
+    owner: 'control-plane-support',
+    make: async (manifest) => await scene.cluster.create(manifest),
+  },
 ];
 
 describe.each(makers)('a Deployment made by $how', ({ owner, make }) => {
   const slug = owner.slice(0, 5);
 
-  it('is enforced: its defaulted grace period is nobody\'s', async () => {
+  it("is enforced: its defaulted grace period is nobody's", async () => {
     const namespace = await scene.meshed('default');
     await make(deployment(namespace, 'web'));
 
@@ -49,19 +65,29 @@ describe.each(makers)('a Deployment made by $how', ({ owner, make }) => {
     await scene.createPolicy(name, fixed(namespace));
     const { status } = await scene.settled(name, ({ workloads }) => workloads?.conflicted === 1);
 
-    expect(status?.attention).toEqual([{
-      namespace, kind: 'Deployment', name: 'web', reason: 'FieldConflict',
-      message: expect.stringContaining(`spec.template.spec.terminationGracePeriodSeconds is declared by ${owner}`),
-    }]);
-    expect(status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Ready', status: 'True' }),
-      expect.objectContaining({ type: 'Compliant', status: 'False', reason: 'AttentionNeeded' }),
-      expect.objectContaining({ type: 'Conflicted', status: 'True', reason: 'FieldConflict' }),
-    ]));
+    expect(status?.attention).toEqual([
+      {
+        namespace,
+        kind: 'Deployment',
+        name: 'web',
+        reason: 'FieldConflict',
+        message: expect.stringContaining(`spec.template.spec.terminationGracePeriodSeconds is declared by ${owner}`),
+      },
+    ]);
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: 'Ready', status: 'True' }),
+        expect.objectContaining({ type: 'Compliant', status: 'False', reason: 'AttentionNeeded' }),
+        expect.objectContaining({ type: 'Conflicted', status: 'True', reason: 'FieldConflict' }),
+      ]),
+    );
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
     expect((await scene.workload(namespace, 'web')).metadata.generation).toBe(before.metadata.generation);
     await scene.cluster.waitFor(`/api/v1/namespaces/${namespace}/events`, (list) =>
-      (list as unknown as { items: { reason: string; message: string }[] }).items.some(({ reason, message }) => reason === 'FieldConflict' && message.includes(owner)));
+      (list as unknown as { items: { reason: string; message: string }[] }).items.some(
+        ({ reason, message }) => reason === 'FieldConflict' && message.includes(owner),
+      ),
+    );
 
     // Force takes it; what the policy takes it gives back.
     await scene.patchPolicy(name, { conflicts: 'Force' });
@@ -82,7 +108,9 @@ describe.each(makers)('a Deployment made by $how', ({ owner, make }) => {
     await scene.compliant(`longer-${slug}`, 1);
     const workload = await scene.workload(namespace, 'web');
     expect(graceOf(workload)).toBe(120);
-    expect(workload.spec.template.metadata?.annotations).toEqual({ [CONFIG]: expect.stringContaining('terminationDrainDuration: 35s') });
+    expect(workload.spec.template.metadata?.annotations).toEqual({
+      [CONFIG]: expect.stringContaining('terminationDrainDuration: 35s'),
+    });
   });
 
   it('keeps an annotation that it declares, whichever key would be needed', async () => {
@@ -103,15 +131,26 @@ describe('two writers at once', () => {
   it('leaves a grace period that a user raises while the operator writes', async () => {
     const namespace = await scene.meshed('race');
     const names = Array.from({ length: 12 }, (_, index) => `web-${index}`);
-    await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { grace: 5, replicas: 0 }))));
+    await Promise.all(
+      names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { grace: 5, replicas: 0 }))),
+    );
     const watched = watchGrace(namespace);
     // Each raise is one more chance to fall between the operator's read and its forced write.
-    const raises = Promise.all(names.map(async (name, index) => {
-      for (let round = 0; round < 6; round += 1) {
-        await new Promise((resolve) => { setTimeout(resolve, 10 + 7 * index); });
-        await scene.patchWorkload(namespace, name, { spec: { template: { spec: { terminationGracePeriodSeconds: 200 + round } } } }, 'user');
-      }
-    }));
+    const raises = Promise.all(
+      names.map(async (name, index) => {
+        for (let round = 0; round < 6; round += 1) {
+          await new Promise((resolve) => {
+            setTimeout(resolve, 10 + 7 * index);
+          });
+          await scene.patchWorkload(
+            namespace,
+            name,
+            { spec: { template: { spec: { terminationGracePeriodSeconds: 200 + round } } } },
+            'user',
+          );
+        }
+      }),
+    );
 
     await scene.createPolicy('race', fixed(namespace, { conflicts: 'Force' }));
     await raises;
@@ -131,13 +170,25 @@ describe('two writers at once', () => {
   it('refuses its own write on a stale read, and then goes by what is there', async () => {
     const namespace = await scene.meshed('stale');
     const names = Array.from({ length: 8 }, (_, index) => `web-${index}`);
-    await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { grace: 5, replicas: 0 }))));
+    await Promise.all(
+      names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { grace: 5, replicas: 0 }))),
+    );
     await scene.createPolicy('stale', fixed(namespace, { conflicts: 'Force', enforcement: 'Audit' }));
     await scene.settled('stale', ({ workloads }) => workloads?.nonCompliant === names.length);
     // A process that stands still has a cache that is old; what it sends first when it goes on is about the old objects.
     process.kill(scene.operator.pid, 'SIGSTOP');
     await scene.patchPolicy('stale', { enforcement: 'Enforce' });
-    await Promise.all(names.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { template: { spec: { terminationGracePeriodSeconds: 240 } } } }, 'user')));
+    await Promise.all(
+      names.map(
+        async (name) =>
+          await scene.patchWorkload(
+            namespace,
+            name,
+            { spec: { template: { spec: { terminationGracePeriodSeconds: 240 } } } },
+            'user',
+          ),
+      ),
+    );
     process.kill(scene.operator.pid, 'SIGCONT');
 
     await scene.compliant('stale', names.length);
@@ -194,7 +245,11 @@ describe('two writers at once', () => {
     // And from then on the wishes of the second one hold.
     await scene.deletePolicy('same-b');
     await scene.gone('same-b');
-    await scene.untilWorkload(namespace, 'web', (workload) => workload.metadata.annotations?.['sidecardrain.io/state'] === undefined);
+    await scene.untilWorkload(
+      namespace,
+      'web',
+      (workload) => workload.metadata.annotations?.['sidecardrain.io/state'] === undefined,
+    );
     await scene.rolledOut(namespace, 'web');
     const after = await scene.workload(namespace, 'web');
     expect([graceOf(after), revisionOf(after)]).toEqual([40, revision]);
@@ -207,9 +262,12 @@ function watchGrace(namespace: string): { stop(): Promise<Map<string, number[]>>
   const seen = new Map<string, number[]>();
   const running = (async () => {
     try {
-      for await (const { object } of scene.cluster.client.watch(`${workloadPath(namespace, '').replace(/\/$/, '')}?watch=1`, abort.signal)) {
+      for await (const { object } of scene.cluster.client.watch(
+        `${workloadPath(namespace, '').replace(/\/$/, '')}?watch=1`,
+        abort.signal,
+      )) {
         const { metadata, spec } = object as WorkloadObject;
-        seen.set(metadata.name, [...seen.get(metadata.name) ?? [], spec.template.spec.terminationGracePeriodSeconds]);
+        seen.set(metadata.name, [...(seen.get(metadata.name) ?? []), spec.template.spec.terminationGracePeriodSeconds]);
       }
     } catch {
       // Ended by us.
@@ -217,7 +275,9 @@ function watchGrace(namespace: string): { stop(): Promise<Map<string, number[]>>
   })();
   return {
     async stop() {
-      await new Promise((resolve) => { setTimeout(resolve, 300); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 300);
+      });
       abort.abort();
       await running;
       return seen;

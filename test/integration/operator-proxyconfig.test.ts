@@ -2,13 +2,26 @@
 // resource does nothing for pods that are older than it.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { installMesh, installProxyConfigCrd } from '../support/mesh.ts';
-import { deployment, fixed, inNamespace, startScene, staysSo, type KubeObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  fixed,
+  inNamespace,
+  startScene,
+  staysSo,
+  type KubeObject,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(90_000);
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false', proxyConfigCrd: false } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false', proxyConfigCrd: false } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 const MARK = 'sidecardrain.io/proxy-config';
 const drain = { mode: 'Combined', duration: '20s', maxWait: '60s', environment: 'ProxyConfig' };
@@ -30,7 +43,12 @@ function revisionOf({ metadata }: Pick<WorkloadObject, 'metadata'>): number {
 }
 
 async function team(namespace: string, name: string, more: object = {}): Promise<void> {
-  await scene.cluster.create({ apiVersion: 'networking.istio.io/v1beta1', kind: 'ProxyConfig', metadata: { namespace, name }, spec: { environmentVariables: { TEAM: 'shop' }, ...more } });
+  await scene.cluster.create({
+    apiVersion: 'networking.istio.io/v1beta1',
+    kind: 'ProxyConfig',
+    metadata: { namespace, name },
+    spec: { environmentVariables: { TEAM: 'shop' }, ...more },
+  });
 }
 
 describe('environment: ProxyConfig', () => {
@@ -40,15 +58,25 @@ describe('environment: ProxyConfig', () => {
     const mark = scene.mark();
 
     await scene.createPolicy('absent', fixed(namespace, { drain }));
-    const { status } = await scene.settled('absent', ({ conditions }) => conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') === true);
+    const { status } = await scene.settled(
+      'absent',
+      ({ conditions }) =>
+        conditions?.some(({ type, status: value }) => type === 'Stalled' && value === 'True') === true,
+    );
 
-    expect(status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Ready', status: 'False', reason: 'ProxyConfigKindAbsent' }),
-      expect.objectContaining({ type: 'Stalled', status: 'True', reason: 'ProxyConfigKindAbsent' }),
-    ]));
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: 'Ready', status: 'False', reason: 'ProxyConfigKindAbsent' }),
+        expect.objectContaining({ type: 'Stalled', status: 'True', reason: 'ProxyConfigKindAbsent' }),
+      ]),
+    );
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
     // That is no error to be tried again and again.
-    expect(scene.operator.lines.filter(({ message, ...rest }) => /fail|broke/.test(message) && /proxyconfig/i.test(JSON.stringify(rest)))).toEqual([]);
+    expect(
+      scene.operator.lines.filter(
+        ({ message, ...rest }) => /fail|broke/.test(message) && /proxyconfig/i.test(JSON.stringify(rest)),
+      ),
+    ).toEqual([]);
 
     await installProxyConfigCrd(scene.cluster);
     await scene.compliant('absent', 1);
@@ -63,8 +91,13 @@ describe('environment: ProxyConfig', () => {
     await scene.createPolicy('both', fixed(namespace, { drain }));
     await scene.compliant('both', 2);
 
-    const resource = await scene.cluster.client.call<ProxyConfig>('GET', proxyConfigPath(namespace, 'sidecar-drain-both'));
-    expect(resource.spec).toEqual({ environmentVariables: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '25s' } });
+    const resource = await scene.cluster.client.call<ProxyConfig>(
+      'GET',
+      proxyConfigPath(namespace, 'sidecar-drain-both'),
+    );
+    expect(resource.spec).toEqual({
+      environmentVariables: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '25s' },
+    });
     const web = await scene.workload(namespace, 'web');
     expect(web.spec.template.metadata?.annotations).toEqual({ [MARK]: expect.stringContaining('sidecar-drain-both') });
     expect(web.spec.template.spec.terminationGracePeriodSeconds).toBe(70);
@@ -82,13 +115,28 @@ describe('environment: ProxyConfig', () => {
   it('selects by the labels of the policy, and follows an edit with one restart per workload', async () => {
     const namespace = await scene.meshed('labels');
     await scene.cluster.create(deployment(namespace, 'web', { labels: { tier: 'web' } }));
-    await scene.createPolicy('labels', fixed(namespace, { drain, match: { namespaceSelector: inNamespace(namespace), workloadSelector: { matchLabels: { tier: 'web' } } } }));
+    await scene.createPolicy(
+      'labels',
+      fixed(namespace, {
+        drain,
+        match: { namespaceSelector: inNamespace(namespace), workloadSelector: { matchLabels: { tier: 'web' } } },
+      }),
+    );
     await scene.compliant('labels', 1);
-    expect((await scene.cluster.client.call<ProxyConfig>('GET', proxyConfigPath(namespace, 'sidecar-drain-labels'))).spec.selector).toEqual({ matchLabels: { tier: 'web' } });
+    expect(
+      (await scene.cluster.client.call<ProxyConfig>('GET', proxyConfigPath(namespace, 'sidecar-drain-labels'))).spec
+        .selector,
+    ).toEqual({ matchLabels: { tier: 'web' } });
 
-    for (const [duration, grace] of [['40s', 70], ['10s', 70]] as const) {
+    for (const [duration, grace] of [
+      ['40s', 70],
+      ['10s', 70],
+    ] as const) {
       await scene.rolledOut(namespace, 'web');
-      const { metadata, spec: { template } } = await scene.workload(namespace, 'web');
+      const {
+        metadata,
+        spec: { template },
+      } = await scene.workload(namespace, 'web');
       const previous = template.metadata?.annotations?.[MARK];
       await scene.patchPolicy('labels', { drain: { duration } });
       await scene.untilWorkload(namespace, 'web', (workload) => markOf(workload) !== previous);
@@ -96,7 +144,10 @@ describe('environment: ProxyConfig', () => {
       await scene.rolledOut(namespace, 'web');
 
       const minimum = `${Number(duration.slice(0, -1)) + 5}s`;
-      const { spec } = await scene.cluster.client.call<ProxyConfig>('GET', proxyConfigPath(namespace, 'sidecar-drain-labels'));
+      const { spec } = await scene.cluster.client.call<ProxyConfig>(
+        'GET',
+        proxyConfigPath(namespace, 'sidecar-drain-labels'),
+      );
       expect(spec.environmentVariables.MINIMUM_DRAIN_DURATION).toBe(minimum);
       const after = await scene.workload(namespace, 'web');
       expect(after.spec.template.spec.terminationGracePeriodSeconds).toBe(grace);
@@ -113,7 +164,13 @@ describe('environment: ProxyConfig', () => {
     await scene.createPolicy('rival', fixed(namespace, { drain }));
     const { status } = await scene.settled('rival', ({ workloads }) => workloads?.failed === 1);
 
-    expect(status?.attention).toEqual([expect.objectContaining({ name: 'web', reason: 'ProxyConfigShadowed', message: expect.stringContaining(`${namespace}/shop`) })]);
+    expect(status?.attention).toEqual([
+      expect.objectContaining({
+        name: 'web',
+        reason: 'ProxyConfigShadowed',
+        message: expect.stringContaining(`${namespace}/shop`),
+      }),
+    ]);
     expect(scene.everyWrite({ since: mark, namespace })).toEqual([]);
 
     await scene.cluster.client.call('DELETE', proxyConfigPath(namespace, 'shop'));
@@ -127,16 +184,27 @@ describe('environment: ProxyConfig', () => {
     await scene.cluster.create(deployment(namespace, 'web'));
     const mark = scene.mark();
 
-    await scene.createPolicy('namesake', fixed(namespace, { drain, match: { namespaceSelector: inNamespace(namespace), workloadSelector: { matchLabels: { app: 'web' } } } }));
+    await scene.createPolicy(
+      'namesake',
+      fixed(namespace, {
+        drain,
+        match: { namespaceSelector: inNamespace(namespace), workloadSelector: { matchLabels: { app: 'web' } } },
+      }),
+    );
     await scene.settled('namesake', ({ workloads }) => workloads?.matched === 1);
     await staysSo(() => 0, 1_500);
     await scene.deletePolicy('namesake');
     await scene.gone('namesake');
 
     for (const name of ['sidecar-drain-unknown', 'sidecar-drain-namesake']) {
-      expect((await scene.cluster.client.call<ProxyConfig>('GET', proxyConfigPath(namespace, name))).spec.environmentVariables).toEqual({ TEAM: 'shop' });
+      expect(
+        (await scene.cluster.client.call<ProxyConfig>('GET', proxyConfigPath(namespace, name))).spec
+          .environmentVariables,
+      ).toEqual({ TEAM: 'shop' });
     }
-    expect(scene.everyWrite({ since: mark, namespace }).filter(({ resource }) => resource === 'proxyconfigs')).toEqual([]);
+    expect(scene.everyWrite({ since: mark, namespace }).filter(({ resource }) => resource === 'proxyconfigs')).toEqual(
+      [],
+    );
   });
 
   it('keeps resource and mark over a restart of the operator', async () => {
@@ -154,34 +222,44 @@ describe('environment: ProxyConfig', () => {
     expect(scene.everyWrite({ since: mark, namespace })).toEqual([]);
   });
 
-  it.each([['suspended', { suspend: true }], ['only audits', { enforcement: 'Audit' }]] as const)('neither writes nor takes away what a policy has made that is now %s, until it goes', async (how, spec) => {
-    const name = how.replace(' ', '-');
-    const namespace = await scene.meshed(name);
-    await scene.cluster.create(deployment(namespace, 'web'));
-    await scene.createPolicy(name, fixed(namespace, { drain }));
-    await scene.compliant(name, 1);
-    await scene.rolledOut(namespace, 'web');
-    await scene.patchPolicy(name, spec);
-    await scene.settled(name, () => true);
-    const mark = scene.mark();
+  it.each([
+    ['suspended', { suspend: true }],
+    ['only audits', { enforcement: 'Audit' }],
+  ] as const)(
+    'neither writes nor takes away what a policy has made that is now %s, until it goes',
+    async (how, spec) => {
+      const name = how.replace(' ', '-');
+      const namespace = await scene.meshed(name);
+      await scene.cluster.create(deployment(namespace, 'web'));
+      await scene.createPolicy(name, fixed(namespace, { drain }));
+      await scene.compliant(name, 1);
+      await scene.rolledOut(namespace, 'web');
+      await scene.patchPolicy(name, spec);
+      await scene.settled(name, () => true);
+      const mark = scene.mark();
 
-    await scene.operator.kill();
-    await scene.start();
-    await staysSo(() => 0, 1_500);
-    // Somebody's edit of it is not undone either.
-    await scene.cluster.client.call('PATCH', proxyConfigPath(namespace, `sidecar-drain-${name}`), {
-      contentType: 'application/merge-patch+json', body: { spec: { environmentVariables: { MINIMUM_DRAIN_DURATION: '26s' } } },
-    });
-    await staysSo(() => 0, 1_500);
+      await scene.operator.kill();
+      await scene.start();
+      await staysSo(() => 0, 1_500);
+      // Somebody's edit of it is not undone either.
+      await scene.cluster.client.call('PATCH', proxyConfigPath(namespace, `sidecar-drain-${name}`), {
+        contentType: 'application/merge-patch+json',
+        body: { spec: { environmentVariables: { MINIMUM_DRAIN_DURATION: '26s' } } },
+      });
+      await staysSo(() => 0, 1_500);
 
-    expect(scene.everyWrite({ since: mark, namespace })).toEqual([]);
-    const resource = await scene.cluster.client.call<ProxyConfig>('GET', proxyConfigPath(namespace, `sidecar-drain-${name}`));
-    expect(resource.spec.environmentVariables['MINIMUM_DRAIN_DURATION']).toBe('26s');
-    await scene.deletePolicy(name);
-    await scene.gone(name);
-    await scene.cluster.waitForGone(proxyConfigPath(namespace, `sidecar-drain-${name}`));
-    await scene.untilWorkload(namespace, 'web', (workload) => markOf(workload) === undefined);
-  });
+      expect(scene.everyWrite({ since: mark, namespace })).toEqual([]);
+      const resource = await scene.cluster.client.call<ProxyConfig>(
+        'GET',
+        proxyConfigPath(namespace, `sidecar-drain-${name}`),
+      );
+      expect(resource.spec.environmentVariables['MINIMUM_DRAIN_DURATION']).toBe('26s');
+      await scene.deletePolicy(name);
+      await scene.gone(name);
+      await scene.cluster.waitForGone(proxyConfigPath(namespace, `sidecar-drain-${name}`));
+      await scene.untilWorkload(namespace, 'web', (workload) => markOf(workload) === undefined);
+    },
+  );
 
   it('goes with the last workload that needs it', async () => {
     const namespace = await scene.meshed('last');
@@ -218,7 +296,9 @@ describe('environment: ProxyConfig', () => {
     await scene.createPolicy('native', fixed(namespace, { drain }));
     await scene.compliant('native', 1);
 
-    expect((await scene.cluster.client.raw('GET', proxyConfigPath(namespace, 'sidecar-drain-native'))).status).toBe(404);
+    expect((await scene.cluster.client.raw('GET', proxyConfigPath(namespace, 'sidecar-drain-native'))).status).toBe(
+      404,
+    );
     expect((await scene.workload(namespace, 'web')).spec.template.spec.terminationGracePeriodSeconds).toBe(70);
   });
 });

@@ -1,7 +1,17 @@
 // Giving back: what stood there before the first write, whatever happened in between, and a finalizer that never hangs.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { installMesh } from '../support/mesh.ts';
-import { deployment, fixed, policyPath, startScene, staysSo, waves, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  fixed,
+  policyPath,
+  startScene,
+  staysSo,
+  waves,
+  type PolicyObject,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(120_000);
 
@@ -13,7 +23,9 @@ beforeAll(async () => {
   stuck = stickFast();
   await stuck;
 });
-afterAll(async () => { await scene.stop(); });
+afterAll(async () => {
+  await scene.stop();
+});
 
 const CONFIG = 'proxy.istio.io/config';
 const STATE = 'sidecardrain.io/state';
@@ -28,17 +40,25 @@ function revisionOf(workload: WorkloadObject): string | undefined {
 
 /** What of an object is a user's, without what the API server and the controllers count. */
 function own(workload: WorkloadObject): unknown {
-  const { annotations = {}, labels = {}, finalizers = [] } = workload.metadata as { annotations?: Record<string, string>; labels?: object; finalizers?: string[] };
+  const {
+    annotations = {},
+    labels = {},
+    finalizers = [],
+  } = workload.metadata as { annotations?: Record<string, string>; labels?: object; finalizers?: string[] };
   const rest = Object.entries(annotations).filter(([key]) => key !== 'deployment.kubernetes.io/revision');
   return { spec: workload.spec, annotations: rest, labels, finalizers };
 }
 
 function managersOf(workload: WorkloadObject): string[] {
-  const entries = (workload.metadata as unknown as { managedFields: { manager: string; subresource?: string }[] }).managedFields;
+  const entries = (workload.metadata as unknown as { managedFields: { manager: string; subresource?: string }[] })
+    .managedFields;
   return entries.filter(({ subresource }) => subresource === undefined).map(({ manager }) => manager);
 }
 
-async function given(prefix: string, policyMore: Record<string, unknown> = {}): Promise<{ namespace: string; before: WorkloadObject }> {
+async function given(
+  prefix: string,
+  policyMore: Record<string, unknown> = {},
+): Promise<{ namespace: string; before: WorkloadObject }> {
   const namespace = await scene.meshed(prefix);
   await scene.cluster.create(deployment(namespace, 'web', { annotations: { team: 'shop' } }));
   await scene.rolledOut(namespace, 'web');
@@ -50,19 +70,32 @@ async function given(prefix: string, policyMore: Record<string, unknown> = {}): 
 }
 
 /** Deletes a policy whose only workload is paused, which is waited for. */
-async function stickFast(): Promise<{ namespace: string; before: WorkloadObject; deletedAt: number; goneAt: Promise<number> }> {
+async function stickFast(): Promise<{
+  namespace: string;
+  before: WorkloadObject;
+  deletedAt: number;
+  goneAt: Promise<number>;
+}> {
   const { namespace, before } = await given('minute', waves(1));
   await scene.cluster.kubectlOk(['rollout', 'pause', '-n', namespace, 'deployment/web']);
   const deletedAt = Date.now();
   await scene.deletePolicy('minute');
-  await scene.cluster.waitFor<PolicyObject>(policyPath('minute'), ({ status }) =>
-    status?.conditions?.some(({ type, reason, message }) => type === 'Reconciling' && reason === 'Restoring' && message.startsWith('1 workload')) === true);
+  await scene.cluster.waitFor<PolicyObject>(
+    policyPath('minute'),
+    ({ status }) =>
+      status?.conditions?.some(
+        ({ type, reason, message }) =>
+          type === 'Reconciling' && reason === 'Restoring' && message.startsWith('1 workload'),
+      ) === true,
+  );
   return { namespace, before, deletedAt, goneAt: scene.gone('minute', 100_000).then(() => Date.now()) };
 }
 
 describe('the deletion of a policy', () => {
   it('gives back every value and every trace, and then the policy is gone', async () => {
-    const { namespace, before } = await given('restore', { drain: { mode: 'Combined', duration: '20s', maxWait: '60s', strategy: 'PreStopHook', hook: 'ActiveRequests' } });
+    const { namespace, before } = await given('restore', {
+      drain: { mode: 'Combined', duration: '20s', maxWait: '60s', strategy: 'PreStopHook', hook: 'ActiveRequests' },
+    });
     expect((await scene.workload(namespace, 'web')).spec.template.spec.containers).toHaveLength(2);
 
     await scene.deletePolicy('restore');
@@ -116,10 +149,14 @@ describe('the deletion of a policy', () => {
 
   it('keeps what a user has changed in between, and takes only its own keys out of an annotation', async () => {
     const { namespace } = await given('between');
-    await scene.patchWorkload(namespace, 'web', { spec: { template: {
-      metadata: { annotations: { [CONFIG]: 'concurrency: 4\nterminationDrainDuration: 35s\n', note: 'mine' } },
-      spec: { terminationGracePeriodSeconds: 90 },
-    } } });
+    await scene.patchWorkload(namespace, 'web', {
+      spec: {
+        template: {
+          metadata: { annotations: { [CONFIG]: 'concurrency: 4\nterminationDrainDuration: 35s\n', note: 'mine' } },
+          spec: { terminationGracePeriodSeconds: 90 },
+        },
+      },
+    });
     await scene.rolledOut(namespace, 'web');
 
     await scene.deletePolicy('between');
@@ -132,7 +169,14 @@ describe('the deletion of a policy', () => {
 
   it('lets an exempt workload go with its values and without a restart', async () => {
     const { namespace } = await given('exempted');
-    await scene.cluster.kubectlOk(['annotate', 'deployment', '-n', namespace, 'web', 'sidecardrain.io/exempt=leave it']);
+    await scene.cluster.kubectlOk([
+      'annotate',
+      'deployment',
+      '-n',
+      namespace,
+      'web',
+      'sidecardrain.io/exempt=leave it',
+    ]);
     await scene.settled('exempted', ({ workloads }) => workloads?.exempt === 1);
     const held = await scene.workload(namespace, 'web');
     expect(graceOf(held)).toBe(40);
@@ -200,7 +244,7 @@ describe('the finalizer', () => {
     expect(own(await scene.workload(namespace, 'web'))).toEqual(own(before));
   });
 
-  it('never hangs: workloads are given back after Istio\'s kinds and its injector have gone', async () => {
+  it("never hangs: workloads are given back after Istio's kinds and its injector have gone", async () => {
     const { namespace, before } = await given('crdsgone');
     await scene.cluster.kubectlOk(['delete', 'crd', 'proxyconfigs.networking.istio.io']);
     await scene.cluster.kubectlOk(['delete', 'mutatingwebhookconfiguration', 'istio-sidecar-injector']);

@@ -1,23 +1,43 @@
 // A namespace's owners may govern their own workloads where the cluster's policy lets them, within its bounds, and nobody else's.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { deployment, fixed, startScene, staysSo, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  fixed,
+  startScene,
+  staysSo,
+  type PolicyObject,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(90_000);
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 const graceOf = ({ spec }: WorkloadObject): number => spec.template.spec.terminationGracePeriodSeconds;
 const governorOf = ({ metadata }: WorkloadObject): string | undefined => {
   const state = metadata.annotations?.['sidecardrain.io/state'];
   return state === undefined ? undefined : (JSON.parse(state) as { policy: { name: string } }).policy.name;
 };
-const condition = (type: string) => ({ conditions }: NonNullable<PolicyObject['status']>) => conditions?.find((one) => one.type === type);
+const condition =
+  (type: string) =>
+  ({ conditions }: NonNullable<PolicyObject['status']>) =>
+    conditions?.find((one) => one.type === type);
 
 /** A tenant's policy: a Fixed drain of 60 s, all at once. */
 function own(more: Record<string, unknown> = {}): Record<string, unknown> {
-  return { enforcement: 'Enforce', drain: { mode: 'Fixed', duration: '60s' }, rollout: { strategy: 'Immediate' }, ...more };
+  return {
+    enforcement: 'Enforce',
+    drain: { mode: 'Fixed', duration: '60s' },
+    rollout: { strategy: 'Immediate' },
+    ...more,
+  };
 }
 
 function platform(team: string, more: Record<string, unknown> = {}): Record<string, unknown> {
@@ -25,15 +45,24 @@ function platform(team: string, more: Record<string, unknown> = {}): Record<stri
 }
 
 describe('a namespaced policy', () => {
-  it('governs the workloads of its own namespace and no others, where the cluster\'s policy allows it', async () => {
-    const [mine, other] = [await scene.meshed('mine', { team: 'allowed' }), await scene.meshed('other', { team: 'allowed' })];
-    await scene.createPolicy('allowed', platform('allowed', { tenants: 'Allow', bounds: { longestDrain: '2m', longestGrace: '10m' } }));
+  it("governs the workloads of its own namespace and no others, where the cluster's policy allows it", async () => {
+    const [mine, other] = [
+      await scene.meshed('mine', { team: 'allowed' }),
+      await scene.meshed('other', { team: 'allowed' }),
+    ];
+    await scene.createPolicy(
+      'allowed',
+      platform('allowed', { tenants: 'Allow', bounds: { longestDrain: '2m', longestGrace: '10m' } }),
+    );
     await scene.createPolicy(`${mine}/own`, own({ priority: -1000 }));
     await scene.cluster.create(deployment(mine, 'web'));
     await scene.cluster.create(deployment(other, 'web'));
 
     await scene.compliant(`${mine}/own`, 1);
-    await scene.settled('allowed', ({ workloads }) => workloads?.matched === 2 && workloads.compliant === 1 && workloads.overridden === 1);
+    await scene.settled(
+      'allowed',
+      ({ workloads }) => workloads?.matched === 2 && workloads.compliant === 1 && workloads.overridden === 1,
+    );
 
     const [web, stranger] = [await scene.workload(mine, 'web'), await scene.workload(other, 'web')];
     expect([graceOf(web), governorOf(web)]).toEqual([70, `${mine}/own`]);
@@ -41,10 +70,17 @@ describe('a namespaced policy', () => {
     const status = (await scene.policy(`${mine}/own`)).status;
     expect(status?.workloads?.matched).toBe(1);
     expect((await scene.policy(`${mine}/own`)).metadata.finalizers).toEqual(['sidecardrain.io/restore']);
-    expect(await scene.operator.metrics()).toContain(`sidecar_drain_workloads{policy="${mine}/own",state="compliant"} 1`);
+    expect(await scene.operator.metrics()).toContain(
+      `sidecar_drain_workloads{policy="${mine}/own",state="compliant"} 1`,
+    );
     // Events are written behind the writes, and of a namespaced policy they stand beside it.
-    await scene.cluster.waitFor<{ items: { involvedObject: { kind: string; name: string } }[] } & { metadata: { name: string } }>(
-      `/api/v1/namespaces/${mine}/events`, ({ items }) => items.some(({ involvedObject }) => involvedObject.kind === 'NamespacedSidecarDrainPolicy' && involvedObject.name === 'own'));
+    await scene.cluster.waitFor<
+      { items: { involvedObject: { kind: string; name: string } }[] } & { metadata: { name: string } }
+    >(`/api/v1/namespaces/${mine}/events`, ({ items }) =>
+      items.some(
+        ({ involvedObject }) => involvedObject.kind === 'NamespacedSidecarDrainPolicy' && involvedObject.name === 'own',
+      ),
+    );
   });
 
   it('outside the bounds governs no more, says which bound it is, and governs again inside of it', async () => {
@@ -69,7 +105,7 @@ describe('a namespaced policy', () => {
     expect(graceOf(await scene.workload(namespace, 'web'))).toBe(310);
   });
 
-  it('loses its workloads in one write each when the cluster\'s policy forbids tenants, and says to whom', async () => {
+  it("loses its workloads in one write each when the cluster's policy forbids tenants, and says to whom", async () => {
     const namespace = await scene.meshed('forbidden', { team: 'forbidden' });
     await scene.createPolicy('forbidden', platform('forbidden', { tenants: 'Allow' }));
     await scene.createPolicy(`${namespace}/own`, own());
@@ -100,7 +136,7 @@ describe('a namespaced policy', () => {
     expect(governorOf(await scene.workload(namespace, 'web'))).toBe('passed');
   });
 
-  it('keeps its hold while the cluster\'s policy that lets it cannot be evaluated', async () => {
+  it("keeps its hold while the cluster's policy that lets it cannot be evaluated", async () => {
     const namespace = await scene.meshed('held', { team: 'held' });
     await scene.createPolicy('held', platform('held', { tenants: 'Allow' }));
     await scene.createPolicy(`${namespace}/own`, own());
@@ -139,8 +175,17 @@ describe('a namespaced policy', () => {
 describe('the role for tenants', () => {
   it('lets them write in the namespace where it is bound, and nowhere else', async () => {
     const [bound, other] = [await scene.meshed('bound'), await scene.meshed('unbound')];
-    await scene.cluster.kubectlOk(['create', 'rolebinding', 'tenants', '-n', bound, '--clusterrole=sidecar-drain-tenant-editor', '--user=jane']);
-    const may = async (...args: string[]): Promise<string> => (await scene.cluster.kubectl(['auth', 'can-i', ...args, '--as=jane'])).stdout.trim();
+    await scene.cluster.kubectlOk([
+      'create',
+      'rolebinding',
+      'tenants',
+      '-n',
+      bound,
+      '--clusterrole=sidecar-drain-tenant-editor',
+      '--user=jane',
+    ]);
+    const may = async (...args: string[]): Promise<string> =>
+      (await scene.cluster.kubectl(['auth', 'can-i', ...args, '--as=jane'])).stdout.trim();
 
     expect(await may('create', 'namespacedsidecardrainpolicies.sidecardrain.io', '-n', bound)).toBe('yes');
     expect(await may('create', 'drainexemptions.sidecardrain.io', '-n', bound)).toBe('yes');

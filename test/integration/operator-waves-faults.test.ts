@@ -35,13 +35,17 @@ async function untilDone(isDone: () => Promise<boolean>): Promise<number> {
     operator = await startOperator(scene.cluster, { kubeconfig: proxy.kubeconfig, args: ARGS, wait: false });
     const { exited } = operator;
     let gone = false;
-    void exited.then(() => { gone = true; });
+    void exited.then(() => {
+      gone = true;
+    });
     for (const until = Date.now() + 60_000; !gone && Date.now() < until;) {
       if (await isDone()) {
         await operator.kill();
         return writes.length - before;
       }
-      await new Promise((resolve) => { setTimeout(resolve, 100); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 100);
+      });
     }
     await operator.kill();
   }
@@ -62,20 +66,42 @@ it('killed after each write of a wave and of giving back, it ends as if nothing 
   for (const name of NAMES) {
     await scene.cluster.create(deployment(namespace, name));
   }
-  await Promise.all(NAMES.map(async (name) => { await scene.rolledOut(namespace, name); }));
+  await Promise.all(
+    NAMES.map(async (name) => {
+      await scene.rolledOut(namespace, name);
+    }),
+  );
   const before = await deployments(namespace);
 
   await scene.createPolicy('faults', fixed(namespace, waves(2, { canary: 1, soak: '2s' })));
   const applying = await untilDone(async () => (await scene.policy('faults')).status?.rollout?.phase === 'Done');
   const applied = await deployments(namespace);
 
-  expect(applied.map((workload) => [revisionOf(workload), workload.spec.template.spec.terminationGracePeriodSeconds])).toEqual([['2', 40], ['2', 40], ['2', 40]]);
-  expect((await scene.policy('faults')).status).toMatchObject({ workloads: { matched: 3, compliant: 3 }, rollout: { soaked: true } });
+  expect(
+    applied.map((workload) => [revisionOf(workload), workload.spec.template.spec.terminationGracePeriodSeconds]),
+  ).toEqual([
+    ['2', 40],
+    ['2', 40],
+    ['2', 40],
+  ]);
+  expect((await scene.policy('faults')).status).toMatchObject({
+    workloads: { matched: 3, compliant: 3 },
+    rollout: { soaked: true },
+  });
 
   await scene.deletePolicy('faults');
-  const givingBack = await untilDone(async () => (await scene.cluster.client.raw('GET', policyPath('faults'))).status === 404
-    && (await deployments(namespace)).every(({ metadata }) => metadata.annotations?.['sidecardrain.io/state'] === undefined));
-  await Promise.all(NAMES.map(async (name) => { await scene.rolledOut(namespace, name); }));
+  const givingBack = await untilDone(
+    async () =>
+      (await scene.cluster.client.raw('GET', policyPath('faults'))).status === 404 &&
+      (await deployments(namespace)).every(
+        ({ metadata }) => metadata.annotations?.['sidecardrain.io/state'] === undefined,
+      ),
+  );
+  await Promise.all(
+    NAMES.map(async (name) => {
+      await scene.rolledOut(namespace, name);
+    }),
+  );
   const after = await deployments(namespace);
 
   expect(after.map(({ spec }) => spec.template)).toEqual(before.map(({ spec }) => spec.template));

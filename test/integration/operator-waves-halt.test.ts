@@ -1,15 +1,28 @@
 // Waves stop by themselves: canaries first, a soak, and a halt where a workload that was changed does not become healthy.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { makeFleet, recordRollouts } from '../support/rollout-record.ts';
-import { deployment, eventually, fixed, startScene, staysSo, waves, type PolicyObject, type Scene } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  startScene,
+  staysSo,
+  waves,
+  type PolicyObject,
+  type Scene,
+} from '../support/scene.ts';
 
 jest.setTimeout(240_000);
 
 const CAPS = ['--max-rolling-per-namespace', '100', '--max-rolling-workloads', '100'];
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: CAPS } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: CAPS } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 function conditionOf(policy: PolicyObject, type: string): string {
   const found = policy.status?.conditions?.find((condition) => condition.type === type);
@@ -17,8 +30,17 @@ function conditionOf(policy: PolicyObject, type: string): string {
 }
 
 async function some(namespace: string, count: number): Promise<void> {
-  await Promise.all(Array.from({ length: count }, async (_, index) => await scene.cluster.create(deployment(namespace, `web-${index}`))));
-  await Promise.all(Array.from({ length: count }, async (_, index) => { await scene.rolledOut(namespace, `web-${index}`); }));
+  await Promise.all(
+    Array.from(
+      { length: count },
+      async (_, index) => await scene.cluster.create(deployment(namespace, `web-${index}`)),
+    ),
+  );
+  await Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      await scene.rolledOut(namespace, `web-${index}`);
+    }),
+  );
 }
 
 describe('200 workloads, one of which never becomes healthy', () => {
@@ -27,20 +49,37 @@ describe('200 workloads, one of which never becomes healthy', () => {
     const record = await recordRollouts(scene.cluster, fleet.namespaces);
 
     await scene.createPolicy('fleet', {
-      ...fixed('', waves(5, { canary: 1, soak: '1s', progressDeadline: '5s' })), match: { namespaceSelector: { matchLabels: { fleet: 'fleet' } } },
+      ...fixed('', waves(5, { canary: 1, soak: '1s', progressDeadline: '5s' })),
+      match: { namespaceSelector: { matchLabels: { fleet: 'fleet' } } },
     });
-    const halted = await scene.settled('fleet', ({ rollout, workloads }) => rollout?.phase === 'Halted' && workloads?.updating === 0, 60_000);
+    const halted = await scene.settled(
+      'fleet',
+      ({ rollout, workloads }) => rollout?.phase === 'Halted' && workloads?.updating === 0,
+      60_000,
+    );
 
     const restarted = record.restarts();
     console.log(`restarted ${restarted.size} of 200 workloads before the halt; at most ${record.most()} at once`);
     expect(restarted.size).toBeLessThanOrEqual(20);
     expect(halted.status?.rollout?.haltedBy?.workload).toBe(fleet.sick);
-    expect(['Ready', 'Compliant', 'Stalled', 'Reconciling'].map((type) => conditionOf(halted, type)))
-      .toEqual(['True Evaluated', 'False RolloutHalted', 'True RolloutHalted', 'False Settled']);
+    expect(['Ready', 'Compliant', 'Stalled', 'Reconciling'].map((type) => conditionOf(halted, type))).toEqual([
+      'True Evaluated',
+      'False RolloutHalted',
+      'True RolloutHalted',
+      'False Settled',
+    ]);
     expect(halted.status?.attention).toEqual([expect.objectContaining({ name: 'sick', reason: 'RolloutStuck' })]);
-    expect(await scene.operator.metrics()).toMatch(/^sidecar_drain_rollouts_held\{policy="fleet",reason="Halted"\} 1$/m);
-    await eventually(async () => (await scene.events(fleet.sickNamespace)).some(({ reason, type, involvedObject }) =>
-      reason === 'RolloutHalted' && type === 'Warning' && involvedObject.name === 'sick'), 'an Event tells of the halt');
+    expect(await scene.operator.metrics()).toMatch(
+      /^sidecar_drain_rollouts_held\{policy="fleet",reason="Halted"\} 1$/m,
+    );
+    await eventually(
+      async () =>
+        (await scene.events(fleet.sickNamespace)).some(
+          ({ reason, type, involvedObject }) =>
+            reason === 'RolloutHalted' && type === 'Warning' && involvedObject.name === 'sick',
+        ),
+      'an Event tells of the halt',
+    );
     const mark = scene.mark();
     expect(await staysSo(() => scene.writes({ since: mark }).length, 1_500)).toEqual([0]);
 
@@ -50,7 +89,11 @@ describe('200 workloads, one of which never becomes healthy', () => {
     expect(await staysSo(() => scene.writes({ since: mark }).length, 2_500)).toEqual([0]);
 
     await fleet.cure();
-    await scene.settled('fleet', ({ rollout, workloads }) => rollout?.phase === 'Rolling' && (workloads?.compliant ?? 0) > restarted.size + 10, 60_000);
+    await scene.settled(
+      'fleet',
+      ({ rollout, workloads }) => rollout?.phase === 'Rolling' && (workloads?.compliant ?? 0) > restarted.size + 10,
+      60_000,
+    );
     await record.stop();
     expect(record.most()).toBeLessThanOrEqual(5);
     expect([...record.restarts()].filter(([, count]) => count > 1)).toEqual([]);
@@ -75,26 +118,44 @@ describe('canaries', () => {
     const starts = record.rolled.map(({ from }) => from).sort((a, b) => a - b);
     expect(starts[1]).toBeLessThan(since + 1_000);
     expect(starts[2]).toBeGreaterThanOrEqual(since + 6_000);
-    expect((await scene.policy('canary')).status?.rollout).toMatchObject({ phase: 'Done', soaked: true, healthySince: soaking.status?.rollout?.healthySince });
+    expect((await scene.policy('canary')).status?.rollout).toMatchObject({
+      phase: 'Done',
+      soaked: true,
+      healthySince: soaking.status?.rollout?.healthySince,
+    });
   });
 
   it('come once for each wish, and are not waited for where all workloads are canaries', async () => {
     const namespace = await scene.meshed('wish');
     await some(namespace, 1);
     await scene.createPolicy('wish', fixed(namespace, waves(5, { canary: 1, soak: '1h' })));
-    const done = await scene.settled('wish', ({ rollout, workloads }) => rollout?.phase === 'Done' && workloads?.compliant === 1);
+    const done = await scene.settled(
+      'wish',
+      ({ rollout, workloads }) => rollout?.phase === 'Done' && workloads?.compliant === 1,
+    );
 
     await scene.patchPolicy('wish', { drain: { duration: '40s' } });
-    const again = await scene.settled('wish', ({ rollout, workloads }) => rollout?.phase === 'Done' && rollout.intent !== done.status?.rollout?.intent && workloads?.compliant === 1);
+    const again = await scene.settled(
+      'wish',
+      ({ rollout, workloads }) =>
+        rollout?.phase === 'Done' && rollout.intent !== done.status?.rollout?.intent && workloads?.compliant === 1,
+    );
 
-    expect(Date.parse(again.status?.rollout?.healthySince ?? '')).toBeGreaterThan(Date.parse(done.status?.rollout?.healthySince ?? ''));
+    expect(Date.parse(again.status?.rollout?.healthySince ?? '')).toBeGreaterThan(
+      Date.parse(done.status?.rollout?.healthySince ?? ''),
+    );
   });
 
   it('are corrected first when the policy is corrected', async () => {
     const namespace = await scene.meshed('correct');
     await scene.cluster.create(deployment(namespace, 'web'));
     await scene.rolledOut(namespace, 'web');
-    await scene.cluster.create({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { namespace, name: 'full' }, spec: { hard: { pods: '1' } } });
+    await scene.cluster.create({
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { namespace, name: 'full' },
+      spec: { hard: { pods: '1' } },
+    });
     await scene.createPolicy('correct', fixed(namespace, waves(1, { canary: 1, soak: '1s', progressDeadline: '5s' })));
     await scene.settled('correct', ({ rollout }) => rollout?.phase === 'Halted');
 
@@ -110,40 +171,71 @@ describe('what is waited for', () => {
     await some(namespace, 2);
     const path = `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets/web`;
     await scene.cluster.create({
-      apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { namespace, name: 'web' },
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { namespace, name: 'web' },
       spec: { minAvailable: 1, selector: { matchLabels: { app: 'web-0' } } },
     });
-    await scene.cluster.waitFor<{ status?: { expectedPods?: number; currentHealthy?: number } }>(path, ({ status }) => status?.currentHealthy === 1);
+    await scene.cluster.waitFor<{ status?: { expectedPods?: number; currentHealthy?: number } }>(
+      path,
+      ({ status }) => status?.currentHealthy === 1,
+    );
 
     await scene.createPolicy('budget', fixed(namespace, waves(2)));
-    const waiting = await scene.settled('budget', ({ workloads }) => workloads?.compliant === 1 && workloads.pending === 1);
-    expect(waiting.status?.attention).toEqual([expect.objectContaining({ name: 'web-0', reason: 'WaitsForWorkload', message: expect.stringMatching(/PodDisruptionBudget web .* never allows/) })]);
+    const waiting = await scene.settled(
+      'budget',
+      ({ workloads }) => workloads?.compliant === 1 && workloads.pending === 1,
+    );
+    expect(waiting.status?.attention).toEqual([
+      expect.objectContaining({
+        name: 'web-0',
+        reason: 'WaitsForWorkload',
+        message: expect.stringMatching(/PodDisruptionBudget web .* never allows/),
+      }),
+    ]);
 
-    await scene.cluster.client.call('PATCH', path, { contentType: 'application/merge-patch+json', body: { spec: { minAvailable: 0 } } });
+    await scene.cluster.client.call('PATCH', path, {
+      contentType: 'application/merge-patch+json',
+      body: { spec: { minAvailable: 0 } },
+    });
     await scene.compliant('budget', 2);
   });
 
   it('is a partition; OnDelete is written at once and complies when its pods are new', async () => {
     const namespace = await scene.meshed('sets');
     const set = (name: string, updateStrategy: object): object => ({
-      ...deployment(namespace, name, { replicas: 2, spec: { serviceName: name, updateStrategy } }), kind: 'StatefulSet',
+      ...deployment(namespace, name, { replicas: 2, spec: { serviceName: name, updateStrategy } }),
+      kind: 'StatefulSet',
     });
     await scene.cluster.create(set('held', { type: 'RollingUpdate', rollingUpdate: { partition: 1 } }));
     await scene.cluster.create(set('by-hand', { type: 'OnDelete' }));
     for (const name of ['held', 'by-hand']) {
-      await scene.cluster.waitFor<{ status?: { readyReplicas?: number } }>(`/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`, ({ status }) => status?.readyReplicas === 2);
+      await scene.cluster.waitFor<{ status?: { readyReplicas?: number } }>(
+        `/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`,
+        ({ status }) => status?.readyReplicas === 2,
+      );
     }
 
     await scene.createPolicy('sets', fixed(namespace, waves(2)));
-    const waiting = await scene.settled('sets', ({ workloads }) => workloads?.updating === 1 && workloads.pending === 1);
-    expect(waiting.status?.attention).toEqual([expect.objectContaining({ name: 'held', message: expect.stringContaining('partition: 1') })]);
+    const waiting = await scene.settled(
+      'sets',
+      ({ workloads }) => workloads?.updating === 1 && workloads.pending === 1,
+    );
+    expect(waiting.status?.attention).toEqual([
+      expect.objectContaining({ name: 'held', message: expect.stringContaining('partition: 1') }),
+    ]);
     const pods = `/api/v1/namespaces/${namespace}/pods`;
-    const { items } = await scene.cluster.client.call<{ items: { metadata: { name: string }; spec: { terminationGracePeriodSeconds: number } }[] }>('GET', pods);
+    const { items } = await scene.cluster.client.call<{
+      items: { metadata: { name: string }; spec: { terminationGracePeriodSeconds: number } }[];
+    }>('GET', pods);
     expect(new Set(items.map(({ spec }) => spec.terminationGracePeriodSeconds))).toEqual(new Set([30]));
 
-    await Promise.all(['by-hand-0', 'by-hand-1'].map(async (name) => await scene.cluster.client.call('DELETE', `${pods}/${name}`)));
+    await Promise.all(
+      ['by-hand-0', 'by-hand-1'].map(async (name) => await scene.cluster.client.call('DELETE', `${pods}/${name}`)),
+    );
     await scene.cluster.client.call('PATCH', `/apis/apps/v1/namespaces/${namespace}/statefulsets/held`, {
-      contentType: 'application/merge-patch+json', body: { spec: { updateStrategy: { rollingUpdate: { partition: 0 } } } },
+      contentType: 'application/merge-patch+json',
+      body: { spec: { updateStrategy: { rollingUpdate: { partition: 0 } } } },
     });
     await scene.compliant('sets', 2);
   });

@@ -2,7 +2,19 @@
 // one cluster never write side by side.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startOperator, type OperatorHandle } from '../support/operator.ts';
-import { deployment, eventually, fixed, policyPath, startScene, staysSo, waves, type KubeObject, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  policyPath,
+  startScene,
+  staysSo,
+  waves,
+  type KubeObject,
+  type PolicyObject,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(180_000);
 
@@ -10,11 +22,20 @@ const STATE = 'sidecardrain.io/state';
 const CAPS = ['--max-rolling-per-namespace', '4', '--max-rolling-workloads', '5', '--foreign-change-wait', '1s'];
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: CAPS } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: CAPS } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 interface Rolling extends WorkloadObject {
-  readonly status?: { readonly observedGeneration?: number; readonly replicas?: number; readonly updatedReplicas?: number; readonly availableReplicas?: number };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly replicas?: number;
+    readonly updatedReplicas?: number;
+    readonly availableReplicas?: number;
+  };
 }
 
 function graceOf(workload: WorkloadObject): number {
@@ -22,13 +43,20 @@ function graceOf(workload: WorkloadObject): number {
 }
 
 function isRolling({ metadata, spec, status = {} }: Rolling): boolean {
-  const complete = status.observedGeneration === metadata.generation && status.updatedReplicas === spec.replicas
-    && status.replicas === spec.replicas && status.availableReplicas === spec.replicas;
+  const complete =
+    status.observedGeneration === metadata.generation &&
+    status.updatedReplicas === spec.replicas &&
+    status.replicas === spec.replicas &&
+    status.availableReplicas === spec.replicas;
   return metadata.annotations?.[STATE] !== undefined && !complete;
 }
 
 /** Replays every state that the API server stored, and remembers the most workloads that were rolling out at once. */
-function watchRolling(namespaces: readonly string[]): { most(): number; mostOf(namespace: string): number; stop(): Promise<void> } {
+function watchRolling(namespaces: readonly string[]): {
+  most(): number;
+  mostOf(namespace: string): number;
+  stop(): Promise<void>;
+} {
   const abort = new AbortController();
   const rolling = new Map<string, Set<string>>(namespaces.map((namespace) => [namespace, new Set<string>()]));
   const most = new Map<string, number>();
@@ -48,7 +76,10 @@ function watchRolling(namespaces: readonly string[]): { most(): number; mostOf(n
           set.delete(name);
         }
         most.set(namespace, Math.max(most.get(namespace) ?? 0, set.size));
-        mostOfAll = Math.max(mostOfAll, [...rolling.values()].reduce((sum, each) => sum + each.size, 0));
+        mostOfAll = Math.max(
+          mostOfAll,
+          [...rolling.values()].reduce((sum, each) => sum + each.size, 0),
+        );
       }
     } catch {
       // Ended by us.
@@ -67,7 +98,11 @@ function watchRolling(namespaces: readonly string[]): { most(): number; mostOf(n
 async function many(namespace: string, count: number): Promise<string[]> {
   const names = Array.from({ length: count }, (_, index) => `web-${index}`);
   await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name))));
-  await Promise.all(names.map(async (name) => { await scene.rolledOut(namespace, name); }));
+  await Promise.all(
+    names.map(async (name) => {
+      await scene.rolledOut(namespace, name);
+    }),
+  );
   return names;
 }
 
@@ -107,10 +142,18 @@ describe('waves', () => {
     await many(sick, 6);
     await many(well, 4);
     // No pod more than there are now: no rollout can come to an end.
-    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { namespace: sick, name: 'full' }, spec: { hard: { pods: '6' } } };
+    const quota = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { namespace: sick, name: 'full' },
+      spec: { hard: { pods: '6' } },
+    };
     await scene.cluster.create(quota);
     const quotaPath = `/api/v1/namespaces/${sick}/resourcequotas/full`;
-    await scene.cluster.waitFor<KubeObject & { status?: { used?: { pods?: string } } }>(quotaPath, ({ status }) => status?.used?.pods === '6');
+    await scene.cluster.waitFor<KubeObject & { status?: { used?: { pods?: string } } }>(
+      quotaPath,
+      ({ status }) => status?.used?.pods === '6',
+    );
     const mark = scene.mark();
 
     await scene.createPolicy('sick', fixed(sick, waves(2)));
@@ -119,9 +162,12 @@ describe('waves', () => {
     await scene.compliant('well', 4, 60_000);
     expect(await staysSo(() => scene.writes({ since: mark, namespace: sick }).length, 2_000)).toEqual([2]);
     const { status } = await scene.policy('sick');
-    expect(status?.conditions).toEqual(expect.arrayContaining([
-      expect.objectContaining({ type: 'Ready', status: 'True' }), expect.objectContaining({ type: 'Reconciling', status: 'False', reason: 'RollingOut' }),
-    ]));
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: 'Ready', status: 'True' }),
+        expect.objectContaining({ type: 'Reconciling', status: 'False', reason: 'RollingOut' }),
+      ]),
+    );
 
     // A restart of the operator must not start two more beside them.
     await scene.operator.kill();
@@ -136,7 +182,9 @@ describe('waves', () => {
     const namespace = await scene.meshed('paused');
     const names = await many(namespace, 14);
     const paused = names.slice(0, 12);
-    await Promise.all(paused.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { paused: true } })));
+    await Promise.all(
+      paused.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { paused: true } })),
+    );
     const mark = scene.mark();
 
     await scene.createPolicy('paused', fixed(namespace, waves(1)));
@@ -145,7 +193,9 @@ describe('waves', () => {
     expect(status?.workloads).toMatchObject({ matched: 14, pending: 12 });
     expect(new Set(scene.writes({ since: mark, namespace }).map(({ name }) => name))).toEqual(new Set(names.slice(12)));
 
-    await Promise.all(paused.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { paused: false } })));
+    await Promise.all(
+      paused.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { paused: false } })),
+    );
     await scene.compliant('paused', 14, 60_000);
   });
 
@@ -154,23 +204,37 @@ describe('waves', () => {
     const names = await many(namespace, 8);
     await scene.createPolicy('back', fixed(namespace, waves(2)));
     await scene.compliant('back', 8, 60_000);
-    await Promise.all(names.map(async (name) => { await scene.rolledOut(namespace, name); }));
+    await Promise.all(
+      names.map(async (name) => {
+        await scene.rolledOut(namespace, name);
+      }),
+    );
     const generations = new Map<string, number>();
     const abort = new AbortController();
     let most = 0;
     const watching = (async () => {
       try {
         const open = new Set<string>();
-        for await (const { object } of scene.cluster.client.watch(`/apis/apps/v1/namespaces/${namespace}/deployments?watch=1`, abort.signal)) {
+        for await (const { object } of scene.cluster.client.watch(
+          `/apis/apps/v1/namespaces/${namespace}/deployments?watch=1`,
+          abort.signal,
+        )) {
           const workload = object as Rolling;
           const { name } = workload.metadata;
           const { status = {}, spec } = workload;
-          const atRest = status.updatedReplicas === spec.replicas && status.replicas === spec.replicas && status.availableReplicas === spec.replicas;
+          const atRest =
+            status.updatedReplicas === spec.replicas &&
+            status.replicas === spec.replicas &&
+            status.availableReplicas === spec.replicas;
           // From the lowered grace period until the pods have followed.
           if (graceOf(workload) === 30 && !generations.has(name)) {
             generations.set(name, workload.metadata.generation ?? 0);
             open.add(name);
-          } else if (graceOf(workload) === 30 && atRest && (status.observedGeneration ?? 0) >= (generations.get(name) ?? 0)) {
+          } else if (
+            graceOf(workload) === 30 &&
+            atRest &&
+            (status.observedGeneration ?? 0) >= (generations.get(name) ?? 0)
+          ) {
             open.delete(name);
           }
           most = Math.max(most, open.size);
@@ -200,7 +264,9 @@ describe('two operators', () => {
     expect(await leads(second)).toBe(false);
     const namespace = await scene.meshed('leader');
     const names = Array.from({ length: 40 }, (_, index) => `web-${index}`);
-    await Promise.all(names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { replicas: 0 }))));
+    await Promise.all(
+      names.map(async (name) => await scene.cluster.create(deployment(namespace, name, { replicas: 0 }))),
+    );
     const mark = scene.mark();
 
     await scene.createPolicy('leader', fixed(namespace));
@@ -208,8 +274,15 @@ describe('two operators', () => {
     await first.kill();
     await eventually(async () => await leads(second), 'the second one leads', 60_000);
 
-    await scene.cluster.waitFor<PolicyObject>(policyPath('leader'), ({ status }) => status?.workloads?.compliant === names.length, 60_000);
-    const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
+    await scene.cluster.waitFor<PolicyObject>(
+      policyPath('leader'),
+      ({ status }) => status?.workloads?.compliant === names.length,
+      60_000,
+    );
+    const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>(
+      'GET',
+      `/apis/apps/v1/namespaces/${namespace}/deployments`,
+    );
     expect(items.filter(({ metadata }) => metadata.generation !== 2).map(({ metadata }) => metadata.name)).toEqual([]);
     expect(new Set(items.map(graceOf))).toEqual(new Set([40]));
 

@@ -1,12 +1,25 @@
 // Time windows on a real API server: what restarts pods is written while a window is open, and at no other time.
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
-import { deployment, eventually, fixed, startScene, staysSo, type PolicyObject, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  startScene,
+  staysSo,
+  type PolicyObject,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(180_000);
 
 let scene: Scene;
-beforeAll(async () => { scene = await startScene({ mesh: { nativeSidecars: 'false' } }); });
-afterAll(async () => { await scene.stop(); });
+beforeAll(async () => {
+  scene = await startScene({ mesh: { nativeSidecars: 'false' } });
+});
+afterAll(async () => {
+  await scene.stop();
+});
 
 const OPEN_SECONDS = 12;
 
@@ -15,7 +28,10 @@ function reconciling(status: PolicyObject['status']): { reason: string; message:
 }
 
 async function graces(namespace: string): Promise<number[]> {
-  const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
+  const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>(
+    'GET',
+    `/apis/apps/v1/namespaces/${namespace}/deployments`,
+  );
   return items.map(({ spec }) => spec.template.spec.terminationGracePeriodSeconds);
 }
 
@@ -27,13 +43,21 @@ it('writes when the window opens, gives back in no other time, and lets a deleti
   // The next full minute that is not just about to begin: then the window is closed when the policy comes.
   const opens = new Date(Math.ceil((Date.now() + 5_000) / 60_000) * 60_000);
   const mark = scene.mark();
-  await scene.createPolicy('window', fixed(namespace, {
-    rollout: { strategy: 'Immediate', windows: [{ schedule: `${opens.getUTCMinutes()} * * * *`, duration: `${OPEN_SECONDS}s` }] },
-  }));
+  await scene.createPolicy(
+    'window',
+    fixed(namespace, {
+      rollout: {
+        strategy: 'Immediate',
+        windows: [{ schedule: `${opens.getUTCMinutes()} * * * *`, duration: `${OPEN_SECONDS}s` }],
+      },
+    }),
+  );
 
   const { status } = await scene.settled('window', (seen) => reconciling(seen)?.reason === 'WaitsForWindow');
   expect(status?.workloads).toMatchObject({ matched: 2, pending: 2 });
-  expect(reconciling(status)?.message).toBe(`2 workload(s): waits: the next window opens at ${opens.toISOString().replace('.000Z', 'Z')}`);
+  expect(reconciling(status)?.message).toBe(
+    `2 workload(s): waits: the next window opens at ${opens.toISOString().replace('.000Z', 'Z')}`,
+  );
   await scene.compliant('window', 2, 75_000);
   const writes = scene.writes({ since: mark });
   expect(writes).toHaveLength(2);
@@ -57,15 +81,28 @@ it('says where a window cannot be, and writes nothing', async () => {
   const namespace = await scene.meshed('invalid');
   await scene.cluster.create(deployment(namespace, 'web', { replicas: 0 }));
   const mark = scene.mark();
-  const windows = [{ schedule: '0 2 * * *', duration: '3h' }, { schedule: '0 2 * * *', duration: '3h', timeZone: 'Mars/Olympus' }];
+  const windows = [
+    { schedule: '0 2 * * *', duration: '3h' },
+    { schedule: '0 2 * * *', duration: '3h', timeZone: 'Mars/Olympus' },
+  ];
 
   await scene.createPolicy('invalid', fixed(namespace, { rollout: { strategy: 'Immediate', windows } }));
-  const { status } = await scene.settled('invalid', ({ conditions }) => conditions?.some(({ type, reason }) => type === 'Stalled' && reason === 'InvalidWindow') === true);
-  expect(status?.conditions?.find(({ type }) => type === 'Stalled')?.message).toContain('spec.rollout.windows[1].timeZone: there is no time zone "Mars/Olympus"');
+  const { status } = await scene.settled(
+    'invalid',
+    ({ conditions }) =>
+      conditions?.some(({ type, reason }) => type === 'Stalled' && reason === 'InvalidWindow') === true,
+  );
+  expect(status?.conditions?.find(({ type }) => type === 'Stalled')?.message).toContain(
+    'spec.rollout.windows[1].timeZone: there is no time zone "Mars/Olympus"',
+  );
   expect(await staysSo(() => scene.writes({ since: mark }).length, 1_500)).toEqual([0]);
 
-  await expect(scene.createPolicy('refused', fixed(namespace, { rollout: { windows: [{ schedule: '@daily', duration: '3h' }] } }))).rejects.toThrow('write the five fields of cron');
+  await expect(
+    scene.createPolicy('refused', fixed(namespace, { rollout: { windows: [{ schedule: '@daily', duration: '3h' }] } })),
+  ).rejects.toThrow('write the five fields of cron');
   // Corrected, it goes on: this one is always open.
-  await scene.patchPolicy('invalid', { rollout: { windows: [{ schedule: '* * * * *', duration: '2m', timeZone: 'Europe/Berlin' }] } });
+  await scene.patchPolicy('invalid', {
+    rollout: { windows: [{ schedule: '* * * * *', duration: '2m', timeZone: 'Europe/Berlin' }] },
+  });
   await scene.compliant('invalid', 1);
 });

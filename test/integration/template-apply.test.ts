@@ -21,12 +21,27 @@ it.each<[string, TemplateParts, ManagedValues, ManagedValues]>([
   ['nothing', {}, {}, {}],
   ['a grace period, then none', {}, { gracePeriodSeconds: 75 }, {}],
   ['a grace period, then another', { grace: 60 }, { gracePeriodSeconds: 75 }, { gracePeriodSeconds: 90 }],
-  ['annotations, then fewer', { annotations: { 'sidecar.istio.io/inject': 'true' } }, { proxyConfig: 'a: b\n', nativeSidecar: 'true', statsSuffixes: 'x', proxyConfigMark: 'm' }, { nativeSidecar: 'true' }],
+  [
+    'annotations, then fewer',
+    { annotations: { 'sidecar.istio.io/inject': 'true' } },
+    { proxyConfig: 'a: b\n', nativeSidecar: 'true', statsSuffixes: 'x', proxyConfigMark: 'm' },
+    { nativeSidecar: 'true' },
+  ],
   ['a container, then none', {}, { proxyPreStop: preStop }, {}],
   ['another hook', {}, { proxyPreStop: preStop }, { proxyPreStop: { exec: { command: ['true'] } } }],
   ['a hook in a container that is there', { containers: [proxy] }, { proxyPreStop: preStop }, {}],
-  ['a hook beside a postStart', { containers: [{ ...proxy, lifecycle: { postStart: preStop } }] }, { proxyPreStop: preStop }, {}],
-  ['everything', {}, { gracePeriodSeconds: 75, proxyConfig: 'drainDuration: 60s\n', proxyPreStop: preStop }, { gracePeriodSeconds: 80, proxyConfig: 'drainDuration: 50s\n' }],
+  [
+    'a hook beside a postStart',
+    { containers: [{ ...proxy, lifecycle: { postStart: preStop } }] },
+    { proxyPreStop: preStop },
+    {},
+  ],
+  [
+    'everything',
+    {},
+    { gracePeriodSeconds: 75, proxyConfig: 'drainDuration: 60s\n', proxyPreStop: preStop },
+    { gracePeriodSeconds: 80, proxyConfig: 'drainDuration: 50s\n' },
+  ],
 ])('the forecast holds: %s', async (title, parts, first, second) => {
   const name = `f-${title.replaceAll(/[^a-z]+/g, '-')}`;
   await cluster.kubectlApply(JSON.stringify(bench.manifest(name, parts)));
@@ -66,8 +81,16 @@ it('an object that was deleted and made again is not taken for the old one', asy
   const { buildApply } = await import('../../src/drain/template/apply.ts');
   const { nextState } = await import('../../src/drain/restore/state.ts');
   const values = { gracePeriodSeconds: 75 };
-  const body = buildApply(workload, values, nextState({ workload, values, policy: { name: 'p', uid: 'x' }, intent: 'i', onDelete: 'Restore' }));
-  const send = () => cluster.client.raw('PATCH', `${bench.path('again')}?fieldManager=sidecar-drain-operator&force=true`, { body, contentType: 'application/apply-patch+yaml' });
+  const body = buildApply(
+    workload,
+    values,
+    nextState({ workload, values, policy: { name: 'p', uid: 'x' }, intent: 'i', onDelete: 'Restore' }),
+  );
+  const send = () =>
+    cluster.client.raw('PATCH', `${bench.path('again')}?fieldManager=sidecar-drain-operator&force=true`, {
+      body,
+      contentType: 'application/apply-patch+yaml',
+    });
 
   expect((await send()).status).toBe(409);
   await cluster.kubectlApply(JSON.stringify(bench.manifest('again')));

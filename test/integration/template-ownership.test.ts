@@ -58,11 +58,48 @@ describe('who owns the grace period', () => {
   });
 
   it.each<[string, (name: string) => Promise<unknown>, FieldOwner]>([
-    ['kubectl patch', (name) => cluster.kubectlOk(['patch', `deployment/${name}`, '-n', bench.namespace, '-p', '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}']), declared('kubectl-patch')],
-    ['kubectl edit', (name) => cluster.kubectlOk(['patch', `deployment/${name}`, '-n', bench.namespace, '--field-manager=kubectl-edit', '-p', '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}']), declared('kubectl-edit')],
-    ['kubectl scale', (name) => cluster.kubectlOk(['scale', `deployment/${name}`, '-n', bench.namespace, '--replicas=1']), defaulted],
-    ['kubectl rollout restart', (name) => cluster.kubectlOk(['rollout', 'restart', `deployment/${name}`, '-n', bench.namespace]), defaulted],
-    ['kubectl set image', (name) => cluster.kubectlOk(['set', 'image', `deployment/${name}`, '-n', bench.namespace, 'app=app:2']), defaulted],
+    [
+      'kubectl patch',
+      (name) =>
+        cluster.kubectlOk([
+          'patch',
+          `deployment/${name}`,
+          '-n',
+          bench.namespace,
+          '-p',
+          '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}',
+        ]),
+      declared('kubectl-patch'),
+    ],
+    [
+      'kubectl edit',
+      (name) =>
+        cluster.kubectlOk([
+          'patch',
+          `deployment/${name}`,
+          '-n',
+          bench.namespace,
+          '--field-manager=kubectl-edit',
+          '-p',
+          '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}',
+        ]),
+      declared('kubectl-edit'),
+    ],
+    [
+      'kubectl scale',
+      (name) => cluster.kubectlOk(['scale', `deployment/${name}`, '-n', bench.namespace, '--replicas=1']),
+      defaulted,
+    ],
+    [
+      'kubectl rollout restart',
+      (name) => cluster.kubectlOk(['rollout', 'restart', `deployment/${name}`, '-n', bench.namespace]),
+      defaulted,
+    ],
+    [
+      'kubectl set image',
+      (name) => cluster.kubectlOk(['set', 'image', `deployment/${name}`, '-n', bench.namespace, 'app=app:2']),
+      defaulted,
+    ],
   ])('after %s on an applied object', async (_, change, expected) => {
     const name = nextName();
     await make('client-side apply', name, {});
@@ -85,7 +122,9 @@ describe('who owns the grace period', () => {
     const name = nextName();
     await make('server-side apply', name, {});
     await bench.write(name, { gracePeriodSeconds: 75 });
-    await cluster.kubectlOk(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(bench.manifest(name, { grace: 75 })) });
+    await cluster.kubectlOk(['apply', '--server-side', '-f', '-'], {
+      input: JSON.stringify(bench.manifest(name, { grace: 75 })),
+    });
     expect((await bench.project(name)).fields.gracePeriod).toEqual(shared('kubectl'));
   });
 
@@ -93,7 +132,14 @@ describe('who owns the grace period', () => {
     const name = nextName();
     await make('create', name, {});
     await bench.write(name, { gracePeriodSeconds: 75 });
-    await cluster.kubectlOk(['patch', `deployment/${name}`, '-n', bench.namespace, '-p', '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}']);
+    await cluster.kubectlOk([
+      'patch',
+      `deployment/${name}`,
+      '-n',
+      bench.namespace,
+      '-p',
+      '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}',
+    ]);
     expect((await bench.project(name)).fields.gracePeriod).toEqual(declared('kubectl-patch'));
   });
 
@@ -117,28 +163,61 @@ describe('who owns the annotation and the hook', () => {
   ])('whoever wrote them by %s, for they have no default', async (how, expected) => {
     const name = nextName();
     await make(how, name, { annotations: config, containers: [proxy] });
-    expect((await bench.project(name)).fields).toMatchObject({ proxyConfig: expected, proxyContainer: expected, nativeSidecar: absent, statsSuffixes: absent });
+    expect((await bench.project(name)).fields).toMatchObject({
+      proxyConfig: expected,
+      proxyContainer: expected,
+      nativeSidecar: absent,
+      statsSuffixes: absent,
+    });
   });
 
   it('we do, once we have written them', async () => {
     const name = nextName();
     await make('client-side apply', name, {});
-    await bench.write(name, { proxyConfig: 'drainDuration: 60s\n', proxyPreStop: proxy.lifecycle.preStop, nativeSidecar: 'true', statsSuffixes: 'x', proxyConfigMark: 'm' });
-    expect((await bench.project(name)).fields).toMatchObject({ proxyConfig: ours, proxyContainer: ours, nativeSidecar: ours, statsSuffixes: ours, proxyConfigMark: ours, gracePeriod: defaulted });
+    await bench.write(name, {
+      proxyConfig: 'drainDuration: 60s\n',
+      proxyPreStop: proxy.lifecycle.preStop,
+      nativeSidecar: 'true',
+      statsSuffixes: 'x',
+      proxyConfigMark: 'm',
+    });
+    expect((await bench.project(name)).fields).toMatchObject({
+      proxyConfig: ours,
+      proxyContainer: ours,
+      nativeSidecar: ours,
+      statsSuffixes: ours,
+      proxyConfigMark: ours,
+      gracePeriod: defaulted,
+    });
   });
 
   it('an edit of our text makes it theirs', async () => {
     const name = nextName();
     await make('client-side apply', name, {});
     await bench.write(name, { proxyConfig: 'drainDuration: 60s\n' });
-    await cluster.kubectlOk(['patch', `deployment/${name}`, '-n', bench.namespace, '--field-manager=kubectl-edit', '-p',
-      JSON.stringify({ spec: { template: { metadata: { annotations: { 'proxy.istio.io/config': 'drainDuration: 60s\nconcurrency: 4\n' } } } } })]);
+    await cluster.kubectlOk([
+      'patch',
+      `deployment/${name}`,
+      '-n',
+      bench.namespace,
+      '--field-manager=kubectl-edit',
+      '-p',
+      JSON.stringify({
+        spec: {
+          template: { metadata: { annotations: { 'proxy.istio.io/config': 'drainDuration: 60s\nconcurrency: 4\n' } } },
+        },
+      }),
+    ]);
     expect((await bench.project(name)).fields.proxyConfig).toEqual(declared('kubectl-edit'));
   });
 });
 
-describe('a defaulted grace period is nobody\'s, and yet the API server calls it a conflict', () => {
-  it.each<[Make, number]>([['client-side apply', 409], ['create', 409], ['server-side apply', 200]])('after %s an apply without force gets %d', async (how, status) => {
+describe("a defaulted grace period is nobody's, and yet the API server calls it a conflict", () => {
+  it.each<[Make, number]>([
+    ['client-side apply', 409],
+    ['create', 409],
+    ['server-side apply', 200],
+  ])('after %s an apply without force gets %d', async (how, status) => {
     const name = nextName();
     await make(how, name, {});
     await bench.settled(name);
@@ -150,12 +229,27 @@ describe('a defaulted grace period is nobody\'s, and yet the API server calls it
     const name = nextName();
     await make('create', name, {});
     const workload = await bench.project(name);
-    await cluster.kubectlOk(['patch', `deployment/${name}`, '-n', bench.namespace, '-p', '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}']);
+    await cluster.kubectlOk([
+      'patch',
+      `deployment/${name}`,
+      '-n',
+      bench.namespace,
+      '-p',
+      '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}',
+    ]);
     const { buildApply } = await import('../../src/drain/template/apply.ts');
     const { nextState } = await import('../../src/drain/restore/state.ts');
     const values = { gracePeriodSeconds: 75 };
-    const body = buildApply(workload, values, nextState({ workload, values, policy: { name: 'p', uid: 'x' }, intent: 'i', onDelete: 'Restore' }));
-    const answer = await cluster.client.raw('PATCH', `${bench.path(name)}?fieldManager=sidecar-drain-operator&force=true`, { body, contentType: 'application/apply-patch+yaml' });
+    const body = buildApply(
+      workload,
+      values,
+      nextState({ workload, values, policy: { name: 'p', uid: 'x' }, intent: 'i', onDelete: 'Restore' }),
+    );
+    const answer = await cluster.client.raw(
+      'PATCH',
+      `${bench.path(name)}?fieldManager=sidecar-drain-operator&force=true`,
+      { body, contentType: 'application/apply-patch+yaml' },
+    );
     expect(answer.status).toBe(409);
     expect((await bench.get(name)).spec.template.spec.terminationGracePeriodSeconds).toBe(90);
   });
@@ -163,9 +257,19 @@ describe('a defaulted grace period is nobody\'s, and yet the API server calls it
 
 it('rollout facts are read off a live Deployment', async () => {
   const name = nextName();
-  await cluster.kubectlApply(JSON.stringify({ ...bench.manifest(name), spec: { ...bench.manifest(name).spec, replicas: 2 } }));
-  const complete = await cluster.waitFor(bench.path(name), (object) => workloadKind('Deployment')!.rollout(object).complete);
-  expect(workloadKind('Deployment')!.rollout(complete)).toMatchObject({ replicas: 2, complete: true, healthy: true, rolling: false });
+  await cluster.kubectlApply(
+    JSON.stringify({ ...bench.manifest(name), spec: { ...bench.manifest(name).spec, replicas: 2 } }),
+  );
+  const complete = await cluster.waitFor(
+    bench.path(name),
+    (object) => workloadKind('Deployment')!.rollout(object).complete,
+  );
+  expect(workloadKind('Deployment')!.rollout(complete)).toMatchObject({
+    replicas: 2,
+    complete: true,
+    healthy: true,
+    rolling: false,
+  });
 
   const { body } = await bench.write(name, { gracePeriodSeconds: 75 });
   expect(workloadKind('Deployment')!.rollout(body)).toMatchObject({ complete: false, healthy: true, rolling: true });

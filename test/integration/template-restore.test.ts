@@ -15,11 +15,21 @@ beforeAll(async () => {
 let count = 0;
 const nextName = (): string => `r${(count += 1)}`;
 const preStop = { exec: { command: ['sh', '-c', 'sleep 5'] } };
-const everything: ManagedValues = { gracePeriodSeconds: 300, proxyConfig: 'terminationDrainDuration: 60s\n', proxyPreStop: preStop, statsSuffixes: 'downstream_rq_active', nativeSidecar: 'true', proxyConfigMark: 'm' };
+const everything: ManagedValues = {
+  gracePeriodSeconds: 300,
+  proxyConfig: 'terminationDrainDuration: 60s\n',
+  proxyPreStop: preStop,
+  statsSuffixes: 'downstream_rq_active',
+  nativeSidecar: 'true',
+  proxyConfigMark: 'm',
+};
 
 const makers: Record<string, (manifest: object) => Promise<unknown>> = {
   'client-side apply': (manifest) => cluster.kubectlApply(JSON.stringify(manifest)),
-  'server-side apply': (manifest) => cluster.kubectlOk(['apply', '--server-side', '--field-manager=flux', '-f', '-'], { input: JSON.stringify(manifest) }),
+  'server-side apply': (manifest) =>
+    cluster.kubectlOk(['apply', '--server-side', '--field-manager=flux', '-f', '-'], {
+      input: JSON.stringify(manifest),
+    }),
   'plain create': (manifest) => cluster.create(manifest),
 };
 
@@ -27,12 +37,27 @@ const shapes: Record<string, [TemplateParts, ManagedValues]> = {
   'nothing of ours in it': [{}, everything],
   'a grace period': [{ grace: 60 }, { gracePeriodSeconds: 300 }],
   'a grace period of 30': [{ grace: 30 }, { gracePeriodSeconds: 300 }],
-  'an annotation, JSON': [{ annotations: { 'proxy.istio.io/config': '{"concurrency":2}', 'sidecar.istio.io/inject': 'true' } }, { proxyConfig: '{"concurrency":2,"drainDuration":"1m"}' }],
-  'an annotation, YAML with comments': [{ annotations: { 'proxy.istio.io/config': '# ours\nconcurrency: 2   # two\n' } }, { proxyConfig: '# ours\nconcurrency: 2   # two\ndrainDuration: 1m\n' }],
+  'an annotation, JSON': [
+    { annotations: { 'proxy.istio.io/config': '{"concurrency":2}', 'sidecar.istio.io/inject': 'true' } },
+    { proxyConfig: '{"concurrency":2,"drainDuration":"1m"}' },
+  ],
+  'an annotation, YAML with comments': [
+    { annotations: { 'proxy.istio.io/config': '# ours\nconcurrency: 2   # two\n' } },
+    { proxyConfig: '# ours\nconcurrency: 2   # two\ndrainDuration: 1m\n' },
+  ],
   'an empty annotation': [{ annotations: { 'proxy.istio.io/config': '' } }, { proxyConfig: 'drainDuration: 1m\n' }],
-  'a container istio-proxy': [{ containers: [{ name: 'istio-proxy', image: 'auto', resources: { requests: { cpu: '10m' } } }] }, { gracePeriodSeconds: 300, proxyPreStop: preStop }],
-  'an empty lifecycle': [{ containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: {} }] }, { proxyPreStop: preStop }],
-  'a postStart': [{ containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: { postStart: preStop } }] }, { proxyPreStop: preStop }],
+  'a container istio-proxy': [
+    { containers: [{ name: 'istio-proxy', image: 'auto', resources: { requests: { cpu: '10m' } } }] },
+    { gracePeriodSeconds: 300, proxyPreStop: preStop },
+  ],
+  'an empty lifecycle': [
+    { containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: {} }] },
+    { proxyPreStop: preStop },
+  ],
+  'a postStart': [
+    { containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: { postStart: preStop } }] },
+    { proxyPreStop: preStop },
+  ],
   'annotations of its own': [{ ownAnnotations: { team: 'shop' } }, everything],
 };
 
@@ -67,7 +92,9 @@ describe.each(['StatefulSet', 'DaemonSet'])('a %s', (kind) => {
 describe('ownership', () => {
   it('of an object made by server-side apply is what it was, entry by entry, although we had taken fields by force', async () => {
     const name = nextName();
-    await makers['server-side apply']!(bench.manifest(name, { grace: 60, annotations: { 'proxy.istio.io/config': 'concurrency: 2\n' } }));
+    await makers['server-side apply']!(
+      bench.manifest(name, { grace: 60, annotations: { 'proxy.istio.io/config': 'concurrency: 2\n' } }),
+    );
     const before = await bench.get(name);
     await bench.write(name, { ...everything, proxyConfig: 'concurrency: 2\nterminationDrainDuration: 60s\n' });
     expect(fieldsOf(await bench.get(name), 'flux')).not.toEqual(fieldsOf(before, 'flux'));
@@ -80,7 +107,9 @@ describe('ownership', () => {
 
   it('is worth giving back: what its owner drops from the manifest later goes, as it would have without us', async () => {
     const name = nextName();
-    await makers['server-side apply']!(bench.manifest(name, { grace: 60, annotations: { 'proxy.istio.io/config': 'concurrency: 2\n' } }));
+    await makers['server-side apply']!(
+      bench.manifest(name, { grace: 60, annotations: { 'proxy.istio.io/config': 'concurrency: 2\n' } }),
+    );
     await bench.write(name, { gracePeriodSeconds: 300, proxyConfig: 'concurrency: 2\ndrainDuration: 60s\n' });
     await bench.restore(name);
     await makers['server-side apply']!(bench.manifest(name));
@@ -95,7 +124,9 @@ describe('ownership', () => {
     await makers['plain create']!(bench.manifest(name));
     await bench.write(name, everything);
     await bench.restore(name);
-    const answer = await cluster.kubectl(['apply', '--server-side', '--field-manager=argocd', '-f', '-'], { input: JSON.stringify(bench.manifest(name, { grace: 45, annotations: { 'proxy.istio.io/config': 'a: b\n' } })) });
+    const answer = await cluster.kubectl(['apply', '--server-side', '--field-manager=argocd', '-f', '-'], {
+      input: JSON.stringify(bench.manifest(name, { grace: 45, annotations: { 'proxy.istio.io/config': 'a: b\n' } })),
+    });
     expect(answer.stderr).not.toContain(MANAGER);
   });
 
@@ -103,11 +134,19 @@ describe('ownership', () => {
     const name = nextName();
     await makers['plain create']!(bench.manifest(name));
     await bench.settled(name);
-    await cluster.client.call('PATCH', bench.path(name), { body: [{ op: 'replace', path: '/metadata/managedFields', value: [{}] }], contentType: 'application/json-patch+json' });
+    await cluster.client.call('PATCH', bench.path(name), {
+      body: [{ op: 'replace', path: '/metadata/managedFields', value: [{}] }],
+      contentType: 'application/json-patch+json',
+    });
     await bench.write(name, { nativeSidecar: 'true' });
     await bench.settled(name);
-    const left = (await bench.get(name)).metadata.managedFields.filter((entry: { manager: string }) => entry.manager === MANAGER);
-    await cluster.client.call('PATCH', bench.path(name), { body: [{ op: 'replace', path: '/metadata/managedFields', value: left }], contentType: 'application/json-patch+json' });
+    const left = (await bench.get(name)).metadata.managedFields.filter(
+      (entry: { manager: string }) => entry.manager === MANAGER,
+    );
+    await cluster.client.call('PATCH', bench.path(name), {
+      body: [{ op: 'replace', path: '/metadata/managedFields', value: left }],
+      contentType: 'application/json-patch+json',
+    });
     expect(managersOf(await bench.get(name))).toEqual([`${MANAGER} Apply`]);
 
     await bench.restore(name);
@@ -140,7 +179,10 @@ describe('the patches', () => {
     const object = await bench.get(name);
     const index = object.metadata.managedFields.findIndex((entry: { manager: string }) => entry.manager === MANAGER);
     await cluster.client.call('PATCH', `${bench.path(name)}?fieldManager=${MANAGER}`, {
-      body: [{ op: 'replace', path: '/spec/template/spec/terminationGracePeriodSeconds', value: 30 }, { op: 'remove', path: `/metadata/managedFields/${index}` }],
+      body: [
+        { op: 'replace', path: '/spec/template/spec/terminationGracePeriodSeconds', value: 30 },
+        { op: 'remove', path: `/metadata/managedFields/${index}` },
+      ],
       contentType: 'application/json-patch+json',
     });
     expect(managersOf(await bench.get(name))).toContain(`${MANAGER} Update`);
@@ -159,7 +201,14 @@ describe('the patches', () => {
     await makers['plain create']!(bench.manifest(name));
     await bench.write(name, { gracePeriodSeconds: 75 });
     const step = await bench.plan(name);
-    await cluster.kubectlOk(['patch', `deployment/${name}`, '-n', bench.namespace, '-p', '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}']);
+    await cluster.kubectlOk([
+      'patch',
+      `deployment/${name}`,
+      '-n',
+      bench.namespace,
+      '-p',
+      '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}',
+    ]);
     expect((await bench.send(name, step)).status).toBe(409);
     expect((await bench.get(name)).spec.template.spec.terminationGracePeriodSeconds).toBe(90);
   });
@@ -178,7 +227,14 @@ describe('the patches', () => {
 
 describe('what users have changed in between stays theirs', () => {
   const patch = (name: string, template: object): Promise<string> =>
-    cluster.kubectlOk(['patch', `deployment/${name}`, '-n', bench.namespace, '-p', JSON.stringify({ spec: { template } })]);
+    cluster.kubectlOk([
+      'patch',
+      `deployment/${name}`,
+      '-n',
+      bench.namespace,
+      '-p',
+      JSON.stringify({ spec: { template } }),
+    ]);
 
   it.each([[90], [40]])('a grace period of %d', async (grace) => {
     const name = nextName();
@@ -192,22 +248,29 @@ describe('what users have changed in between stays theirs', () => {
     expect(managersOf(after).join()).not.toContain(MANAGER);
   });
 
-  it.each(['client-side apply', 'server-side apply'])('a grace period that a manifest has come to state with our value, by %s', async (how) => {
-    const name = nextName();
-    await makers[how]!(bench.manifest(name));
-    await bench.write(name, { gracePeriodSeconds: 75 });
-    await makers[how]!(bench.manifest(name, { grace: 75 }));
-    await bench.restore(name);
-    expect((await bench.get(name)).spec.template.spec.terminationGracePeriodSeconds).toBe(75);
-  });
+  it.each(['client-side apply', 'server-side apply'])(
+    'a grace period that a manifest has come to state with our value, by %s',
+    async (how) => {
+      const name = nextName();
+      await makers[how]!(bench.manifest(name));
+      await bench.write(name, { gracePeriodSeconds: 75 });
+      await makers[how]!(bench.manifest(name, { grace: 75 }));
+      await bench.restore(name);
+      expect((await bench.get(name)).spec.template.spec.terminationGracePeriodSeconds).toBe(75);
+    },
+  );
 
   it('keys that they have put into our text', async () => {
     const name = nextName();
     await makers['client-side apply']!(bench.manifest(name));
     await bench.write(name, { proxyConfig: 'terminationDrainDuration: 60s\n' });
-    await patch(name, { metadata: { annotations: { 'proxy.istio.io/config': '# mine\nconcurrency: 4\nterminationDrainDuration: 60s\n' } } });
+    await patch(name, {
+      metadata: { annotations: { 'proxy.istio.io/config': '# mine\nconcurrency: 4\nterminationDrainDuration: 60s\n' } },
+    });
     await bench.restore(name);
-    expect((await bench.get(name)).spec.template.metadata.annotations).toEqual({ 'proxy.istio.io/config': '# mine\nconcurrency: 4\n' });
+    expect((await bench.get(name)).spec.template.metadata.annotations).toEqual({
+      'proxy.istio.io/config': '# mine\nconcurrency: 4\n',
+    });
   });
 
   it('settings in the container that we added', async () => {
@@ -216,7 +279,9 @@ describe('what users have changed in between stays theirs', () => {
     await bench.write(name, { proxyPreStop: preStop });
     await patch(name, { spec: { containers: [{ name: 'istio-proxy', resources: { limits: { cpu: '1' } } }] } });
     await bench.restore(name);
-    const proxy = (await bench.get(name)).spec.template.spec.containers.find((container: { name: string }) => container.name === 'istio-proxy');
+    const proxy = (await bench.get(name)).spec.template.spec.containers.find(
+      (container: { name: string }) => container.name === 'istio-proxy',
+    );
     expect(proxy).toMatchObject({ image: 'auto', resources: { limits: { cpu: '1' } } });
     expect(proxy.lifecycle).toBeUndefined();
   });
@@ -229,19 +294,27 @@ describe('what users have changed in between stays theirs', () => {
     await cluster.kubectlOk(['rollout', 'restart', `deployment/${name}`, '-n', bench.namespace]);
     await bench.restore(name);
     const { template } = (await bench.get(name)).spec;
-    expect(template.spec.containers.map((container: { name: string; image: string }) => [container.name, container.image])).toEqual([['app', 'app:2']]);
+    expect(
+      template.spec.containers.map((container: { name: string; image: string }) => [container.name, container.image]),
+    ).toEqual([['app', 'app:2']]);
     expect(Object.keys(template.metadata.annotations as object)).toEqual(['kubectl.kubernetes.io/restartedAt']);
   });
 });
 
 it('several policies later the first original comes back', async () => {
   const name = nextName();
-  await makers['client-side apply']!(bench.manifest(name, { grace: 45, annotations: { 'proxy.istio.io/config': 'concurrency: 2' } }));
+  await makers['client-side apply']!(
+    bench.manifest(name, { grace: 45, annotations: { 'proxy.istio.io/config': 'concurrency: 2' } }),
+  );
   const start = await bench.visible(name);
   await bench.write(name, { gracePeriodSeconds: 75, proxyConfig: 'concurrency: 2\ndrainDuration: 1m' });
   await bench.write(name, { gracePeriodSeconds: 90, proxyPreStop: preStop });
   await bench.write(name, {});
-  await bench.write(name, { gracePeriodSeconds: 120, proxyConfig: 'concurrency: 2\ndrainDuration: 2m', nativeSidecar: 'true' });
+  await bench.write(name, {
+    gracePeriodSeconds: 120,
+    proxyConfig: 'concurrency: 2\ndrainDuration: 2m',
+    nativeSidecar: 'true',
+  });
   await bench.restore(name);
   expect(await bench.visible(name)).toBe(start);
 });

@@ -13,7 +13,8 @@ export const MANAGER = 'sidecar-drain-operator';
 export type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any
 
 /** What counts changes: of the API server's own, and of the controllers of Deployments and DaemonSets. */
-const COUNTERS = /^ {2}(generation|resourceVersion):|^ {4}(deployment\.kubernetes\.io\/revision|deprecated\.daemonset\.template\.generation):/;
+const COUNTERS =
+  /^ {2}(generation|resourceVersion):|^ {4}(deployment\.kubernetes\.io\/revision|deprecated\.daemonset\.template\.generation):/;
 
 export interface TemplateParts {
   readonly grace?: number;
@@ -31,18 +32,29 @@ export class TemplateBench {
     this.namespace = namespace;
   }
 
-  manifest(name: string, { grace, annotations, containers = [], ownAnnotations }: TemplateParts = {}, kind = 'Deployment'): Json {
+  manifest(
+    name: string,
+    { grace, annotations, containers = [], ownAnnotations }: TemplateParts = {},
+    kind = 'Deployment',
+  ): Json {
     return {
       apiVersion: 'apps/v1',
       kind,
-      metadata: { name, namespace: this.namespace, ...(ownAnnotations === undefined ? {} : { annotations: ownAnnotations }) },
+      metadata: {
+        name,
+        namespace: this.namespace,
+        ...(ownAnnotations === undefined ? {} : { annotations: ownAnnotations }),
+      },
       spec: {
         ...(kind === 'DaemonSet' ? {} : { replicas: 0 }),
         ...(kind === 'StatefulSet' ? { serviceName: name } : {}),
         selector: { matchLabels: { app: name } },
         template: {
           metadata: { labels: { app: name }, ...(annotations === undefined ? {} : { annotations }) },
-          spec: { containers: [{ name: 'app', image: 'app:1' }, ...containers], ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }) },
+          spec: {
+            containers: [{ name: 'app', image: 'app:1' }, ...containers],
+            ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }),
+          },
         },
       },
     };
@@ -64,7 +76,12 @@ export class TemplateBench {
    * One write of ours: state and values in one server-side apply. The controller manager writes status meanwhile, so a
    * forced write that comes too late is made again from a new read, as the operator does it.
    */
-  async write(name: string, values: ManagedValues, kind = 'Deployment', force = true): Promise<{ status: number; body: Json }> {
+  async write(
+    name: string,
+    values: ManagedValues,
+    kind = 'Deployment',
+    force = true,
+  ): Promise<{ status: number; body: Json }> {
     for (let attempt = 1; ; attempt += 1) {
       const answer = await this.writeOnce(name, values, kind, force);
       if (answer.status !== 409 || !force || attempt === 20) {
@@ -73,27 +90,45 @@ export class TemplateBench {
     }
   }
 
-  private async writeOnce(name: string, values: ManagedValues, kind: string, force: boolean): Promise<{ status: number; body: Json }> {
+  private async writeOnce(
+    name: string,
+    values: ManagedValues,
+    kind: string,
+    force: boolean,
+  ): Promise<{ status: number; body: Json }> {
     const workload = await this.project(name, kind);
     const text = workload.annotations['sidecardrain.io/state'];
     const decoded = text === undefined ? undefined : decodeState(text);
     const state = nextState({
-      workload, values, policy: { name: 'long-requests', uid: 'p-1' }, intent: 'abcd', onDelete: 'Restore',
+      workload,
+      values,
+      policy: { name: 'long-requests', uid: 'p-1' },
+      intent: 'abcd',
+      onDelete: 'Restore',
       ...(decoded?.ok === true ? { previous: decoded.state } : {}),
     });
     return this.cluster.client.raw('PATCH', `${this.path(name, kind)}?fieldManager=${MANAGER}&force=${force}`, {
-      body: buildApply(workload, values, state), contentType: 'application/apply-patch+yaml',
+      body: buildApply(workload, values, state),
+      contentType: 'application/apply-patch+yaml',
     });
   }
 
   async send(name: string, step: RestoreStep, kind = 'Deployment'): Promise<{ status: number; body: Json }> {
-    return this.cluster.client.raw('PATCH', `${this.path(name, kind)}?fieldManager=${MANAGER}`, { body: step.patch, contentType: 'application/json-patch+json' });
+    return this.cluster.client.raw('PATCH', `${this.path(name, kind)}?fieldManager=${MANAGER}`, {
+      body: step.patch,
+      contentType: 'application/json-patch+json',
+    });
   }
 
   /** Waits until the controller manager has nothing more to write, for tests in which a write of its own would get in the way. */
   async settled(name: string): Promise<Json> {
-    return this.cluster.waitFor(this.path(name), (object: Json) => object.status?.observedGeneration === object.metadata.generation
-      && (object.status.conditions as Json[] | undefined)?.some(({ reason }) => reason === 'NewReplicaSetAvailable') === true);
+    return this.cluster.waitFor(
+      this.path(name),
+      (object: Json) =>
+        object.status?.observedGeneration === object.metadata.generation &&
+        (object.status.conditions as Json[] | undefined)?.some(({ reason }) => reason === 'NewReplicaSetAvailable') ===
+          true,
+    );
   }
 
   /** One step that gets through, for tests that look at what stands between the steps. */
@@ -134,16 +169,33 @@ export class TemplateBench {
 
   /** As `kubectl get -o yaml` shows it, without what is meant to differ. */
   async visible(name: string, kind = 'Deployment'): Promise<string> {
-    const text = await this.cluster.kubectlOk(['get', `${kind.toLowerCase()}/${name}`, '-n', this.namespace, '-o', 'yaml', '--show-managed-fields=false']);
-    return text.split('\nstatus:')[0]!.split('\n').filter((line) => !COUNTERS.test(line)).join('\n');
+    const text = await this.cluster.kubectlOk([
+      'get',
+      `${kind.toLowerCase()}/${name}`,
+      '-n',
+      this.namespace,
+      '-o',
+      'yaml',
+      '--show-managed-fields=false',
+    ]);
+    return text
+      .split('\nstatus:')[0]!
+      .split('\n')
+      .filter((line) => !COUNTERS.test(line))
+      .join('\n');
   }
 }
 
 /** Managers with the operation of each entry, without times. */
 export function managersOf(object: Json): string[] {
-  return ((object.metadata.managedFields ?? []) as Json[]).filter((entry) => entry.subresource === undefined).map((entry) => `${entry.manager} ${entry.operation}`).sort();
+  return ((object.metadata.managedFields ?? []) as Json[])
+    .filter((entry) => entry.subresource === undefined)
+    .map((entry) => `${entry.manager} ${entry.operation}`)
+    .sort();
 }
 
 export function fieldsOf(object: Json, manager: string): Json {
-  return (object.metadata.managedFields as Json[]).find((entry) => entry.manager === manager && entry.subresource === undefined)?.fieldsV1;
+  return (object.metadata.managedFields as Json[]).find(
+    (entry) => entry.manager === manager && entry.subresource === undefined,
+  )?.fieldsV1;
 }

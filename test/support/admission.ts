@@ -11,9 +11,19 @@ export const CONFIGURATION_PATH = `/apis/admissionregistration.k8s.io/v1/mutatin
 
 export interface WebhookEntry {
   readonly name: string;
-  readonly clientConfig: { readonly url?: string; readonly caBundle?: string; readonly service?: Record<string, unknown> };
+  readonly clientConfig: {
+    readonly url?: string;
+    readonly caBundle?: string;
+    readonly service?: Record<string, unknown>;
+  };
   readonly rules: readonly { readonly operations: readonly string[]; readonly resources: readonly string[] }[];
-  readonly namespaceSelector: { readonly matchExpressions: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[] };
+  readonly namespaceSelector: {
+    readonly matchExpressions: readonly {
+      readonly key: string;
+      readonly operator: string;
+      readonly values?: readonly string[];
+    }[];
+  };
   readonly [field: string]: unknown;
 }
 
@@ -24,9 +34,16 @@ export interface ConfigurationObject extends KubeObject {
 /** The webhook configuration and the permission to keep it; the Service and the Deployment's patch have no use here. */
 export async function installAdmission(cluster: Cluster): Promise<void> {
   const rendered = await cluster.kubectlOk(['kustomize', join(projectRoot(), 'config/with-webhook')]);
-  const objects = parseAllDocuments(rendered).map((one) => one.toJS() as KubeObject)
-    .filter(({ kind, metadata }) => kind === 'MutatingWebhookConfiguration' || (['ClusterRole', 'ClusterRoleBinding'].includes(String(kind)) && metadata.name.endsWith('-admission')));
-  await cluster.kubectlOk(['apply', '--server-side', '--field-manager=admin', '-f', '-'], { input: objects.map((object) => JSON.stringify(object)).join('\n---\n') });
+  const objects = parseAllDocuments(rendered)
+    .map((one) => one.toJS() as KubeObject)
+    .filter(
+      ({ kind, metadata }) =>
+        kind === 'MutatingWebhookConfiguration' ||
+        (['ClusterRole', 'ClusterRoleBinding'].includes(String(kind)) && metadata.name.endsWith('-admission')),
+    );
+  await cluster.kubectlOk(['apply', '--server-side', '--field-manager=admin', '-f', '-'], {
+    input: objects.map((object) => JSON.stringify(object)).join('\n---\n'),
+  });
 }
 
 export interface AdmissionArguments {
@@ -36,7 +53,18 @@ export interface AdmissionArguments {
 
 export async function admissionArguments(more: readonly string[] = []): Promise<AdmissionArguments> {
   const port = await freePort();
-  return { port, args: ['--admission', 'on', '--admission-bind-address', `127.0.0.1:${port}`, '--admission-url', `https://127.0.0.1:${port}`, ...more] };
+  return {
+    port,
+    args: [
+      '--admission',
+      'on',
+      '--admission-bind-address',
+      `127.0.0.1:${port}`,
+      '--admission-url',
+      `https://127.0.0.1:${port}`,
+      ...more,
+    ],
+  };
 }
 
 export async function configuration(cluster: Cluster): Promise<ConfigurationObject> {
@@ -51,5 +79,7 @@ export function caBundle(entry: WebhookEntry | undefined): string {
 export async function failedOpen(cluster: Cluster): Promise<number> {
   const { body } = await cluster.client.raw<string>('GET', '/metrics');
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return [...text.matchAll(/^apiserver_admission_webhook_fail_open_count\{[^}]*sidecardrain\.io[^}]*\} (\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+  return [
+    ...text.matchAll(/^apiserver_admission_webhook_fail_open_count\{[^}]*sidecardrain\.io[^}]*\} (\d+)/gm),
+  ].reduce((sum, [, count]) => sum + Number(count), 0);
 }

@@ -33,8 +33,10 @@ export async function findBrowser(): Promise<FoundBrowser> {
     return { executablePath: named, source: 'CHROME_PATH', env: {} };
   }
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  const onMachine = [...PROGRAMS.flatMap((program) => folders.map((folder) => join(folder, program))), ...WELL_KNOWN]
-    .find((path) => existsSync(path));
+  const onMachine = [
+    ...PROGRAMS.flatMap((program) => folders.map((folder) => join(folder, program))),
+    ...WELL_KNOWN,
+  ].find((path) => existsSync(path));
   if (onMachine !== undefined) {
     return { executablePath: onMachine, source: 'the machine', env: {} };
   }
@@ -53,14 +55,19 @@ export async function launchBrowser(): Promise<Browser> {
       env: { ...definedOnly(process.env), ...found.env },
     });
   } catch (error) {
-    throw new Error(`the browser ${found.executablePath} (from ${found.source}) does not start; name another one with CHROME_PATH`, { cause: error });
+    throw new Error(
+      `the browser ${found.executablePath} (from ${found.source}) does not start; name another one with CHROME_PATH`,
+      { cause: error },
+    );
   }
 }
 
 /** Unpacks the carried browser, with the libraries and fonts that a bare machine lacks, once per version. */
 async function carriedBrowser(): Promise<FoundBrowser> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new Error(`no browser found, and ${CARRIER} carries one for Linux on x64 only: install Chromium or Chrome, or set CHROME_PATH`);
+    throw new Error(
+      `no browser found, and ${CARRIER} carries one for Linux on x64 only: install Chromium or Chrome, or set CHROME_PATH`,
+    );
   }
   const packageFolder = join(dirname(createRequire(import.meta.url).resolve(CARRIER)), '..', '..');
   const { version } = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8')) as { version: string };
@@ -88,11 +95,14 @@ async function unpack(packed: string, cache: string, folder: string): Promise<vo
       await promisify(execFile)('tar', ['-xf', tar, '-C', temporary]);
       await rm(tar);
     }
-    await writeFile(join(temporary, 'fonts.conf'), [
-      '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>',
-      `<dir>/usr/share/fonts</dir><dir>${join(folder, 'fonts')}</dir><cachedir>${join(folder, 'font-cache')}</cachedir>`,
-      '</fontconfig>',
-    ].join('\n'));
+    await writeFile(
+      join(temporary, 'fonts.conf'),
+      [
+        '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>',
+        `<dir>/usr/share/fonts</dir><dir>${join(folder, 'fonts')}</dir><cachedir>${join(folder, 'font-cache')}</cachedir>`,
+        '</fontconfig>',
+      ].join('\n'),
+    );
     await rename(temporary, folder);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });

@@ -15,10 +15,16 @@ export async function runProgram(args: readonly string[], input = ''): Promise<C
     const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString(); });
-    child.stderr.on('data', (chunk: Buffer) => { stderr += chunk.toString(); });
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
     child.once('error', reject);
-    child.once('close', (code) => { resolve({ code: code ?? 1, stdout, stderr }); });
+    child.once('close', (code) => {
+      resolve({ code: code ?? 1, stdout, stderr });
+    });
     child.stdin.end(input);
   });
 }

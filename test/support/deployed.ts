@@ -5,15 +5,31 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { ControlPlane, KubeObject } from './cluster.ts';
 import { projectRoot } from './control-plane/index.ts';
-import { deployment, fixed, policy, policyPath, type PolicyObject, type WorkloadObject, workloadPath } from './scene.ts';
+import {
+  deployment,
+  fixed,
+  policy,
+  policyPath,
+  type PolicyObject,
+  type WorkloadObject,
+  workloadPath,
+} from './scene.ts';
 
 interface Container {
   readonly args: string[];
-  readonly env: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } } }[];
+  readonly env: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: { readonly fieldRef: { readonly fieldPath: string } };
+  }[];
 }
 
 interface Installed extends KubeObject {
-  readonly spec: { readonly template: { readonly spec: { readonly serviceAccountName: string; readonly containers: readonly Container[] } } };
+  readonly spec: {
+    readonly template: {
+      readonly spec: { readonly serviceAccountName: string; readonly containers: readonly Container[] };
+    };
+  };
 }
 
 export interface DeployedOperator {
@@ -34,29 +50,57 @@ export interface DeployedOptions {
 }
 
 /** Starts what the one Deployment of the namespace describes, in the name of its first pod. */
-export async function startDeployed(plane: ControlPlane, namespace: string, options: DeployedOptions = {}): Promise<DeployedOperator> {
-  const { items: [installed] } = await plane.client.call<{ items: Installed[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
-  const { items: [pod] } = await plane.client.call<{ items: KubeObject[] }>('GET', `/api/v1/namespaces/${namespace}/pods`);
+export async function startDeployed(
+  plane: ControlPlane,
+  namespace: string,
+  options: DeployedOptions = {},
+): Promise<DeployedOperator> {
+  const {
+    items: [installed],
+  } = await plane.client.call<{ items: Installed[] }>('GET', `/apis/apps/v1/namespaces/${namespace}/deployments`);
+  const {
+    items: [pod],
+  } = await plane.client.call<{ items: KubeObject[] }>('GET', `/api/v1/namespaces/${namespace}/pods`);
   if (installed === undefined || pod === undefined) {
     throw new Error(`namespace ${namespace} has no Deployment with a pod`);
   }
-  const { serviceAccountName, containers: [container] } = installed.spec.template.spec;
-  const fields: Readonly<Record<string, string>> = { 'metadata.name': pod.metadata.name, 'metadata.namespace': namespace };
+  const {
+    serviceAccountName,
+    containers: [container],
+  } = installed.spec.template.spec;
+  const fields: Readonly<Record<string, string>> = {
+    'metadata.name': pod.metadata.name,
+    'metadata.namespace': namespace,
+  };
   // The rest of the environment is the container's: how the API server is reached, and ports of its own.
   const env = {
-    ...Object.fromEntries((container?.env ?? []).map((one) => [one.name, one.value ?? fields[one.valueFrom?.fieldRef.fieldPath ?? '']])),
-    PATH: process.env.PATH, KUBECONFIG: options.kubeconfig ?? await plane.kubeconfigFor({ namespace, name: serviceAccountName }),
-    SIDECAR_DRAIN_METRICS_BIND_ADDRESS: '0', SIDECAR_DRAIN_HEALTH_PROBE_BIND_ADDRESS: '0',
+    ...Object.fromEntries(
+      (container?.env ?? []).map((one) => [one.name, one.value ?? fields[one.valueFrom?.fieldRef.fieldPath ?? '']]),
+    ),
+    PATH: process.env.PATH,
+    KUBECONFIG: options.kubeconfig ?? (await plane.kubeconfigFor({ namespace, name: serviceAccountName })),
+    SIDECAR_DRAIN_METRICS_BIND_ADDRESS: '0',
+    SIDECAR_DRAIN_HEALTH_PROBE_BIND_ADDRESS: '0',
   };
   const { program, flags } = options.node ?? { program: process.execPath, flags: [] };
-  const child = spawn(program, [...flags, options.entry ?? join(projectRoot(), 'dist/main.js'), ...(container?.args ?? [])], {
-    env, stdio: ['ignore', 'pipe', 'pipe'], ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
-  });
+  const child = spawn(
+    program,
+    [...flags, options.entry ?? join(projectRoot(), 'dist/main.js'), ...(container?.args ?? [])],
+    {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
+    },
+  );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => { output += chunk.toString(); });
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
   }
-  const ended = new Promise<number | null>((resolve) => { child.once('exit', resolve); });
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('exit', resolve);
+  });
   return {
     output: () => output,
     async stop() {
@@ -78,23 +122,42 @@ export interface Convergence {
   readonly exitCode: number | null;
 }
 
-export async function converge(plane: ControlPlane, namespace: string, options: DeployedOptions = {}): Promise<Convergence> {
+export async function converge(
+  plane: ControlPlane,
+  namespace: string,
+  options: DeployedOptions = {},
+): Promise<Convergence> {
   const operator = await startDeployed(plane, namespace, options);
   try {
     const shop = await plane.namespace('shop', { 'istio-injection': 'enabled' });
     const graceOf = (object: WorkloadObject): number => object.spec.template.spec.terminationGracePeriodSeconds;
     const before = await plane.create<WorkloadObject>(deployment(shop, 'web'));
     await plane.create(policy('floor', fixed(shop)));
-    const after = await plane.waitFor<WorkloadObject>(workloadPath(shop, 'web'), (object) => graceOf(object) !== graceOf(before), 30_000);
-    await plane.waitFor<PolicyObject>(policyPath('floor'), (object) => object.status?.workloads?.compliant === 1, 30_000);
+    const after = await plane.waitFor<WorkloadObject>(
+      workloadPath(shop, 'web'),
+      (object) => graceOf(object) !== graceOf(before),
+      30_000,
+    );
+    await plane.waitFor<PolicyObject>(
+      policyPath('floor'),
+      (object) => object.status?.workloads?.compliant === 1,
+      30_000,
+    );
     await plane.client.call('DELETE', policyPath('floor'));
     await plane.waitForGone(policyPath('floor'), 70_000);
     const afterwards = await plane.client.call<WorkloadObject>('GET', workloadPath(shop, 'web'));
-    const lease = await plane.client.raw('GET', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/sidecar-drain-operator`);
+    const lease = await plane.client.raw(
+      'GET',
+      `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/sidecar-drain-operator`,
+    );
     return {
       annotation: parse(after.spec.template.metadata?.annotations?.['proxy.istio.io/config'] ?? ''),
-      graceBefore: graceOf(before), grace: graceOf(after), graceAfterwards: graceOf(afterwards),
-      lease: lease.status, forbidden: operator.output().includes('forbidden'), exitCode: await operator.stop(),
+      graceBefore: graceOf(before),
+      grace: graceOf(after),
+      graceAfterwards: graceOf(afterwards),
+      lease: lease.status,
+      forbidden: operator.output().includes('forbidden'),
+      exitCode: await operator.stop(),
     };
   } finally {
     await operator.stop();
@@ -103,5 +166,11 @@ export async function converge(plane: ControlPlane, namespace: string, options: 
 
 /** One workload under `fixed()`: 30 s of drain after 5 s of delay, with 5 s of margin. */
 export const CONVERGED: Convergence = {
-  annotation: { terminationDrainDuration: '35s' }, graceBefore: 30, grace: 40, graceAfterwards: 30, lease: 200, forbidden: false, exitCode: 0,
+  annotation: { terminationDrainDuration: '35s' },
+  graceBefore: 30,
+  grace: 40,
+  graceAfterwards: 30,
+  lease: 200,
+  forbidden: false,
+  exitCode: 0,
 };

@@ -21,19 +21,40 @@ export interface FaultProxy {
 
 /** @param onWrite told of each write that the API server has answered; its answer passes when this resolves to true */
 export async function startFaultProxy(
-  cluster: Cluster, account: { readonly namespace: string; readonly name: string }, onWrite: (write: ProxiedWrite) => Promise<boolean>,
+  cluster: Cluster,
+  account: { readonly namespace: string; readonly name: string },
+  onWrite: (write: ProxiedWrite) => Promise<boolean>,
 ): Promise<FaultProxy> {
   const agent = new Agent({ ca: readFileSync(cluster.caFile), keepAlive: true });
-  const server = createServer((incoming, outgoing) => { pass(cluster.url, agent, incoming, outgoing, onWrite); });
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const server = createServer((incoming, outgoing) => {
+    pass(cluster.url, agent, incoming, outgoing, onWrite);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const kubeconfig = join(cluster.folder, `kubeconfig-proxy-${port}`);
-  await writeFile(kubeconfig, kubeconfigText(`http://127.0.0.1:${port}`, '', await cluster.tokenFor(account), account.namespace), { mode: 0o600 });
-  return { kubeconfig, stop: async () => { await stopServer(server, agent); } };
+  await writeFile(
+    kubeconfig,
+    kubeconfigText(`http://127.0.0.1:${port}`, '', await cluster.tokenFor(account), account.namespace),
+    { mode: 0o600 },
+  );
+  return {
+    kubeconfig,
+    stop: async () => {
+      await stopServer(server, agent);
+    },
+  };
 }
 
-function pass(base: string, agent: Agent, incoming: IncomingMessage, outgoing: ServerResponse, onWrite: (write: ProxiedWrite) => Promise<boolean>): void {
+function pass(
+  base: string,
+  agent: Agent,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  onWrite: (write: ProxiedWrite) => Promise<boolean>,
+): void {
   const method = incoming.method ?? 'GET';
   const path = incoming.url ?? '/';
   const headers = { ...incoming.headers, host: new URL(base).host };
@@ -56,14 +77,20 @@ function pass(base: string, agent: Agent, incoming: IncomingMessage, outgoing: S
       });
     });
   });
-  upstream.on('error', () => { outgoing.destroy(); });
+  upstream.on('error', () => {
+    outgoing.destroy();
+  });
   // Whoever is killed leaves its watches open here.
-  outgoing.on('close', () => { upstream.destroy(); });
+  outgoing.on('close', () => {
+    upstream.destroy();
+  });
   incoming.pipe(upstream);
 }
 
 async function stopServer(server: Server, agent: Agent): Promise<void> {
   server.closeAllConnections();
-  await new Promise((resolve) => { server.close(resolve); });
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
   agent.destroy();
 }

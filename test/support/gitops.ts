@@ -29,7 +29,11 @@ export class GitOpsTool {
   private busy: Promise<void> = Promise.resolve();
   private readonly path: string;
 
-  constructor(private readonly cluster: Cluster, private readonly options: ToolOptions, manifest: object) {
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly options: ToolOptions,
+    manifest: object,
+  ) {
     this.manifest = manifest as Json;
     const { namespace, name } = (manifest as { metadata: { namespace: string; name: string } }).metadata;
     this.path = workloadPath(namespace, name);
@@ -42,7 +46,9 @@ export class GitOpsTool {
   }
 
   start(): void {
-    this.timer = setInterval(() => { this.busy = this.busy.then(() => this.look()).catch(() => undefined); }, this.options.intervalMs ?? 400);
+    this.timer = setInterval(() => {
+      this.busy = this.busy.then(() => this.look()).catch(() => undefined);
+    }, this.options.intervalMs ?? 400);
   }
 
   async stop(): Promise<void> {
@@ -63,7 +69,8 @@ export class GitOpsTool {
     const predicted = await this.send(live, true);
     this.looks += 1;
     const ignored = this.ignoredIn(live);
-    const compared = (object: WorkloadObject): string => JSON.stringify(sorted(ignored.reduce((all, path) => without(all, path), desiredPart(object))));
+    const compared = (object: WorkloadObject): string =>
+      JSON.stringify(sorted(ignored.reduce((all, path) => without(all, path), desiredPart(object))));
     if (compared(predicted) !== compared(live)) {
       this.outOfSync += 1;
       await this.send(await this.live(), false);
@@ -72,7 +79,9 @@ export class GitOpsTool {
 
   /** The manifest as the tool sends it: what is ignored stays as it is in the cluster. */
   private wanted(live: WorkloadObject | undefined): Json {
-    return live === undefined ? this.manifest : this.ignoredIn(live).reduce<Json>((manifest, path) => keeping(manifest, live, path), this.manifest);
+    return live === undefined
+      ? this.manifest
+      : this.ignoredIn(live).reduce<Json>((manifest, path) => keeping(manifest, live, path), this.manifest);
   }
 
   private async send(live: WorkloadObject | undefined, dryRun: boolean): Promise<WorkloadObject> {
@@ -80,51 +89,83 @@ export class GitOpsTool {
     const query = `?fieldManager=${manager}${dryRun ? '&dryRun=All' : ''}`;
     const wanted = this.wanted(live);
     if (how === 'ServerSideApply') {
-      return await this.cluster.client.call<WorkloadObject>('PATCH', `${this.path}${query}&force=true`, { contentType: 'application/apply-patch+yaml', body: wanted });
+      return await this.cluster.client.call<WorkloadObject>('PATCH', `${this.path}${query}&force=true`, {
+        contentType: 'application/apply-patch+yaml',
+        body: wanted,
+      });
     }
     if (how === 'Replace' && live !== undefined) {
       const { resourceVersion } = live.metadata;
-      return await this.cluster.client.call<WorkloadObject>('PUT', `${this.path}${query}`, { body: { ...wanted, metadata: { ...(wanted['metadata'] as Json), resourceVersion } } });
+      return await this.cluster.client.call<WorkloadObject>('PUT', `${this.path}${query}`, {
+        body: { ...wanted, metadata: { ...(wanted['metadata'] as Json), resourceVersion } },
+      });
     }
     // A three-way merge against a Git that has not dropped a field is the merge of its manifest.
     const { annotations } = this.manifest['metadata'] as { annotations?: Json };
-    const body = how !== 'ClientSideApply' ? wanted : {
-      ...wanted, metadata: { ...(wanted['metadata'] as Json), annotations: { ...annotations, [LAST_APPLIED]: JSON.stringify(this.manifest) } },
-    };
+    const body =
+      how !== 'ClientSideApply'
+        ? wanted
+        : {
+            ...wanted,
+            metadata: {
+              ...(wanted['metadata'] as Json),
+              annotations: { ...annotations, [LAST_APPLIED]: JSON.stringify(this.manifest) },
+            },
+          };
     return live === undefined
-      ? await this.cluster.client.call<WorkloadObject>('POST', `${this.path.slice(0, this.path.lastIndexOf('/'))}${query}`, { body })
-      : await this.cluster.client.call<WorkloadObject>('PATCH', `${this.path}${query}`, { contentType: 'application/strategic-merge-patch+json', body });
+      ? await this.cluster.client.call<WorkloadObject>(
+          'POST',
+          `${this.path.slice(0, this.path.lastIndexOf('/'))}${query}`,
+          { body },
+        )
+      : await this.cluster.client.call<WorkloadObject>('PATCH', `${this.path}${query}`, {
+          contentType: 'application/strategic-merge-patch+json',
+          body,
+        });
   }
 
   private ignoredIn(live: WorkloadObject): string[][] {
     const { ignoredManagers = [], ignoredPaths = [] } = this.options;
     const entries = (live.metadata['managedFields'] ?? []) as { manager: string; fieldsV1?: Json }[];
     return [
-      ...entries.filter(({ manager }) => ignoredManagers.includes(manager)).flatMap(({ fieldsV1 }) => leaves(fieldsV1 ?? {})),
-      ...ignoredPaths.map((path) => path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))),
+      ...entries
+        .filter(({ manager }) => ignoredManagers.includes(manager))
+        .flatMap(({ fieldsV1 }) => leaves(fieldsV1 ?? {})),
+      ...ignoredPaths.map((path) =>
+        path
+          .split('/')
+          .slice(1)
+          .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')),
+      ),
     ];
   }
 }
 
 /** Paths of managedFields; `k:{...}` becomes the list item that it names. */
 function leaves(fields: Json): string[][] {
-  return Object.entries(fields).filter(([key]) => key !== '.').flatMap(([key, inner]) => {
-    const rest = leaves(inner as Json);
-    const step = key.startsWith('f:') ? key.slice(2) : key;
-    return rest.length === 0 ? [[step]] : rest.map((path) => [step, ...path]);
-  });
+  return Object.entries(fields)
+    .filter(([key]) => key !== '.')
+    .flatMap(([key, inner]) => {
+      const rest = leaves(inner as Json);
+      const step = key.startsWith('f:') ? key.slice(2) : key;
+      return rest.length === 0 ? [[step]] : rest.map((path) => [step, ...path]);
+    });
 }
 
 /** What a tool compares: nothing that only the API server and controllers write. */
 function desiredPart({ metadata, spec }: WorkloadObject): Json {
   const { labels = {}, annotations = {} } = metadata;
-  const rest = Object.fromEntries(Object.entries(annotations).filter(([key]) => key !== LAST_APPLIED && key !== 'deployment.kubernetes.io/revision'));
+  const rest = Object.fromEntries(
+    Object.entries(annotations).filter(([key]) => key !== LAST_APPLIED && key !== 'deployment.kubernetes.io/revision'),
+  );
   return { metadata: { labels, annotations: rest }, spec };
 }
 
 function itemIndex(list: readonly unknown[], step: string): number {
-  const key = step.startsWith('k:') ? JSON.parse(step.slice(2)) as Json : undefined;
-  return key === undefined ? Number(step) : list.findIndex((item) => Object.entries(key).every(([name, value]) => (item as Json)[name] === value));
+  const key = step.startsWith('k:') ? (JSON.parse(step.slice(2)) as Json) : undefined;
+  return key === undefined
+    ? Number(step)
+    : list.findIndex((item) => Object.entries(key).every(([name, value]) => (item as Json)[name] === value));
 }
 
 function child(value: unknown, step: string): unknown {
@@ -133,7 +174,9 @@ function child(value: unknown, step: string): unknown {
 
 function without(value: Json, path: readonly string[]): Json {
   const copy = structuredClone(value);
-  const parent = path.slice(0, -1).reduce<unknown>((current, step) => (current === undefined ? undefined : child(current, step)), copy);
+  const parent = path
+    .slice(0, -1)
+    .reduce<unknown>((current, step) => (current === undefined ? undefined : child(current, step)), copy);
   if (typeof parent === 'object' && parent !== null) {
     Reflect.deleteProperty(parent, path.at(-1) ?? '');
   }
@@ -142,8 +185,14 @@ function without(value: Json, path: readonly string[]): Json {
 
 /** The manifest with the live value at a path, where the manifest states one there. */
 function keeping(manifest: Json, live: Json, path: readonly string[]): Json {
-  const stated = path.reduce<unknown>((current, step) => (current === undefined ? undefined : child(current, step)), manifest);
-  const present = path.reduce<unknown>((current, step) => (current === undefined ? undefined : child(current, step)), live);
+  const stated = path.reduce<unknown>(
+    (current, step) => (current === undefined ? undefined : child(current, step)),
+    manifest,
+  );
+  const present = path.reduce<unknown>(
+    (current, step) => (current === undefined ? undefined : child(current, step)),
+    live,
+  );
   if (stated === undefined || present === undefined) {
     return stated === undefined ? manifest : without(manifest, path);
   }
@@ -157,6 +206,11 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.map(sorted);
   }
-  return typeof value !== 'object' || value === null ? value
-    : Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+  return typeof value !== 'object' || value === null
+    ? value
+    : Object.fromEntries(
+        Object.entries(value)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([key, inner]) => [key, sorted(inner)]),
+      );
 }

@@ -11,7 +11,13 @@ export default async function globalSetup() {
   const outfile = join(folder, `global-setup-${process.pid}.mjs`);
   await build({
     entryPoints: [join(root, 'test/support/control-plane/index.ts')],
-    outfile, bundle: true, packages: 'external', platform: 'node', target: 'node20', format: 'esm', logLevel: 'warning',
+    outfile,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    logLevel: 'warning',
   });
   try {
     const { startControlPlane } = await import(pathToFileURL(outfile).href);

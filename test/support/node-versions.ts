@@ -15,7 +15,12 @@ export async function nodeProgram(version: string): Promise<string> {
   const cache = join(dirname(cacheRoot()), 'node');
   const folder = join(cache, version);
   const program = join(folder, 'package', 'bin', 'node');
-  if (await stat(program).then(() => true, () => false)) {
+  if (
+    await stat(program).then(
+      () => true,
+      () => false,
+    )
+  ) {
     return program;
   }
   await mkdir(cache, { recursive: true });

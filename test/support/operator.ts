@@ -38,7 +38,9 @@ export async function installPermissions(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['create', 'namespace', 'istio-system']);
   for (const folder of ['config/rbac', 'config/istio-access']) {
     const rendered = await cluster.kubectlOk(['kustomize', join(projectRoot(), folder)]);
-    await cluster.kubectlOk(['apply', '--server-side', '--force-conflicts', '--field-manager=admin', '-f', '-'], { input: rendered });
+    await cluster.kubectlOk(['apply', '--server-side', '--force-conflicts', '--field-manager=admin', '-f', '-'], {
+      input: rendered,
+    });
   }
 }
 
@@ -56,17 +58,28 @@ export async function startOperator(cluster: Cluster, options: StartOptions = {}
   if (!existsSync(program)) {
     throw new Error(`${program} is missing: run \`npm run build\` first`);
   }
-  const kubeconfig = options.kubeconfig ?? await cluster.kubeconfigFor(OPERATOR_ACCOUNT);
+  const kubeconfig = options.kubeconfig ?? (await cluster.kubeconfigFor(OPERATOR_ACCOUNT));
   const healthPort = await freePort();
   const metricsPort = await freePort();
   const defaults = [
-    ['--kubeconfig', kubeconfig], ['--namespace', OPERATOR_NAMESPACE], ['--log-format', 'json'],
-    ['--health-probe-bind-address', `127.0.0.1:${healthPort}`], ['--metrics-bind-address', `127.0.0.1:${metricsPort}`],
+    ['--kubeconfig', kubeconfig],
+    ['--namespace', OPERATOR_NAMESPACE],
+    ['--log-format', 'json'],
+    ['--health-probe-bind-address', `127.0.0.1:${healthPort}`],
+    ['--metrics-bind-address', `127.0.0.1:${metricsPort}`],
   ] as const;
   const given = options.args ?? [];
-  const child = spawn(process.execPath, [
-    ...(options.nodeFlags ?? []), program, 'controller', ...defaults.filter(([flag]) => !given.includes(flag)).flat(), ...given,
-  ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } });
+  const child = spawn(
+    process.execPath,
+    [
+      ...(options.nodeFlags ?? []),
+      program,
+      'controller',
+      ...defaults.filter(([flag]) => !given.includes(flag)).flat(),
+      ...given,
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
+  );
   const handle = watch(child, healthPort, metricsPort);
   if (options.wait !== false) {
     await ready(handle);
@@ -107,7 +120,11 @@ function watch(child: ChildProcess, healthPort: number, metricsPort: number): Op
     });
   });
   return {
-    pid: child.pid ?? -1, healthPort, metricsPort, lines, exited,
+    pid: child.pid ?? -1,
+    healthPort,
+    metricsPort,
+    lines,
+    exited,
     output: () => other + rest,
     metrics: async () => await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text(),
     stop: async () => {
@@ -124,7 +141,9 @@ function watch(child: ChildProcess, healthPort: number, metricsPort: number): Op
 async function ready(handle: OperatorHandle): Promise<void> {
   const deadline = Date.now() + 30_000;
   let gone = false;
-  void handle.exited.then(() => { gone = true; });
+  void handle.exited.then(() => {
+    gone = true;
+  });
   while (Date.now() < deadline && !gone) {
     try {
       const answer = await fetch(`http://127.0.0.1:${handle.healthPort}/readyz`);
@@ -137,5 +156,7 @@ async function ready(handle: OperatorHandle): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await handle.kill();
-  throw new Error(`the operator did not become ready:\n${handle.lines.map((line) => JSON.stringify(line)).join('\n')}\n${handle.output()}`);
+  throw new Error(
+    `the operator did not become ready:\n${handle.lines.map((line) => JSON.stringify(line)).join('\n')}\n${handle.output()}`,
+  );
 }

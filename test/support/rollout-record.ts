@@ -13,7 +13,12 @@ export interface Rolled {
 
 interface DeploymentObject extends KubeObject {
   readonly spec: { readonly replicas: number };
-  readonly status?: { readonly observedGeneration?: number; readonly replicas?: number; readonly updatedReplicas?: number; readonly availableReplicas?: number };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly replicas?: number;
+    readonly updatedReplicas?: number;
+    readonly availableReplicas?: number;
+  };
 }
 
 export interface RolloutRecord {
@@ -26,14 +31,21 @@ export interface RolloutRecord {
 }
 
 function isAtRest({ metadata, spec, status = {} }: DeploymentObject): boolean {
-  return status.observedGeneration === metadata.generation && status.updatedReplicas === spec.replicas
-    && status.replicas === spec.replicas && status.availableReplicas === spec.replicas;
+  return (
+    status.observedGeneration === metadata.generation &&
+    status.updatedReplicas === spec.replicas &&
+    status.replicas === spec.replicas &&
+    status.availableReplicas === spec.replicas
+  );
 }
 
 /** Begins with the Deployments of these namespaces as they are now. */
 export async function recordRollouts(cluster: Cluster, namespaces: ReadonlySet<string>): Promise<RolloutRecord> {
   const abort = new AbortController();
-  const list = await cluster.client.call<{ metadata: { resourceVersion: string }; items: DeploymentObject[] }>('GET', '/apis/apps/v1/deployments');
+  const list = await cluster.client.call<{ metadata: { resourceVersion: string }; items: DeploymentObject[] }>(
+    'GET',
+    '/apis/apps/v1/deployments',
+  );
   const generations = new Map(list.items.map(({ metadata }) => [metadata.uid, metadata.generation]));
   const rolled: Rolled[] = [];
   const open = new Map<string, Rolled>();
@@ -60,7 +72,10 @@ export async function recordRollouts(cluster: Cluster, namespaces: ReadonlySet<s
   };
   const running = (async () => {
     try {
-      for await (const { object } of cluster.client.watch(`/apis/apps/v1/deployments?watch=1&resourceVersion=${list.metadata.resourceVersion}`, abort.signal)) {
+      for await (const { object } of cluster.client.watch(
+        `/apis/apps/v1/deployments?watch=1&resourceVersion=${list.metadata.resourceVersion}`,
+        abort.signal,
+      )) {
         look(object as DeploymentObject);
       }
     } catch {
@@ -100,17 +115,29 @@ interface FleetScene {
 }
 
 /** @param before workloads that come before the sick one in the order of namespaces and names */
-export async function makeFleet(scene: FleetScene, label: string, count: number, before: number, make: (namespace: string, name: string) => object): Promise<Fleet> {
+export async function makeFleet(
+  scene: FleetScene,
+  label: string,
+  count: number,
+  before: number,
+  make: (namespace: string, name: string) => object,
+): Promise<Fleet> {
   const { cluster } = scene;
   const labels = { fleet: label };
-  const rooms = await Promise.all(['a', 'b', 'c', 'd'].map(async (room) => await scene.meshed(`${label}-${room}`, labels)));
+  const rooms = await Promise.all(
+    ['a', 'b', 'c', 'd'].map(async (room) => await scene.meshed(`${label}-${room}`, labels)),
+  );
   const first = await scene.meshed(`${label}-0`, labels);
   const sickNamespace = await scene.meshed(`${label}-1-sick`, labels);
-  const room = (index: number): string => (index < before ? first : rooms[index % rooms.length] ?? '');
+  const room = (index: number): string => (index < before ? first : (rooms[index % rooms.length] ?? ''));
   const create = async (from: number, to: number): Promise<void> => {
     for (let start = from; start < to; start += 10) {
-      await Promise.all(Array.from({ length: Math.min(10, to - start) }, async (_, index) =>
-        await cluster.create(make(room(start + index), `web-${start + index}`))));
+      await Promise.all(
+        Array.from(
+          { length: Math.min(10, to - start) },
+          async (_, index) => await cluster.create(make(room(start + index), `web-${start + index}`)),
+        ),
+      );
     }
   };
   await create(0, count - 1);
@@ -120,10 +147,22 @@ export async function makeFleet(scene: FleetScene, label: string, count: number,
   }
   await scene.rolledOut(sickNamespace, 'sick');
   const quota = `/api/v1/namespaces/${sickNamespace}/resourcequotas/full`;
-  await cluster.create({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { namespace: sickNamespace, name: 'full' }, spec: { hard: { pods: '1' } } });
-  await cluster.waitFor<KubeObject & { status?: { used?: { pods?: string } } }>(quota, ({ status }) => status?.used?.pods === '1');
+  await cluster.create({
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { namespace: sickNamespace, name: 'full' },
+    spec: { hard: { pods: '1' } },
+  });
+  await cluster.waitFor<KubeObject & { status?: { used?: { pods?: string } } }>(
+    quota,
+    ({ status }) => status?.used?.pods === '1',
+  );
   return {
-    namespaces: new Set([first, ...rooms, sickNamespace]), sick: `Deployment/${sickNamespace}/sick`, sickNamespace,
-    cure: async () => { await cluster.client.call('DELETE', quota); },
+    namespaces: new Set([first, ...rooms, sickNamespace]),
+    sick: `Deployment/${sickNamespace}/sick`,
+    sickNamespace,
+    cure: async () => {
+      await cluster.client.call('DELETE', quota);
+    },
   };
 }

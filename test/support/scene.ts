@@ -1,9 +1,21 @@
 // A control plane with a mesh and the operator on it: what every test of the operator starts from. Each test file has its
 // own, because policies are cluster-scoped: two operators on one cluster would both act.
 import { installCrds } from './crds.ts';
-import { startControlPlane, type AuditedWrite, type ControlPlane, type ControlPlaneOptions, type KubeObject } from './control-plane/index.ts';
+import {
+  startControlPlane,
+  type AuditedWrite,
+  type ControlPlane,
+  type ControlPlaneOptions,
+  type KubeObject,
+} from './control-plane/index.ts';
 import { installMesh, type MeshOptions } from './mesh.ts';
-import { installPermissions, OPERATOR_ACCOUNT, startOperator, type OperatorHandle, type StartOptions } from './operator.ts';
+import {
+  installPermissions,
+  OPERATOR_ACCOUNT,
+  startOperator,
+  type OperatorHandle,
+  type StartOptions,
+} from './operator.ts';
 
 export interface SceneOptions {
   readonly controlPlane?: ControlPlaneOptions;
@@ -32,7 +44,11 @@ export interface PolicyObject extends KubeObject {
     readonly conditions?: readonly Condition[];
     readonly workloads?: Readonly<Record<string, number>>;
     readonly rollout?: {
-      readonly phase: string; readonly intent: string; readonly since?: string; readonly healthySince?: string; readonly soaked?: boolean;
+      readonly phase: string;
+      readonly intent: string;
+      readonly since?: string;
+      readonly healthySince?: string;
+      readonly soaked?: boolean;
       readonly haltedBy?: { readonly workload: string; readonly message: string };
     };
     readonly attention?: readonly { namespace: string; kind: string; name: string; reason: string; message: string }[];
@@ -51,7 +67,10 @@ export interface WorkloadObject extends KubeObject {
   readonly spec: {
     readonly replicas?: number;
     readonly template: {
-      readonly metadata?: { readonly annotations?: Readonly<Record<string, string>>; readonly labels?: Readonly<Record<string, string>> };
+      readonly metadata?: {
+        readonly annotations?: Readonly<Record<string, string>>;
+        readonly labels?: Readonly<Record<string, string>>;
+      };
       readonly spec: { readonly terminationGracePeriodSeconds: number; readonly containers: readonly Container[] };
     };
     readonly [field: string]: unknown;
@@ -105,7 +124,10 @@ export class Scene {
   }
 
   async patchPolicy(name: string, spec: object): Promise<PolicyObject> {
-    return await this.cluster.client.call<PolicyObject>('PATCH', policyPath(name), { contentType: 'application/merge-patch+json', body: { spec } });
+    return await this.cluster.client.call<PolicyObject>('PATCH', policyPath(name), {
+      contentType: 'application/merge-patch+json',
+      body: { spec },
+    });
   }
 
   async policy(name: string): Promise<PolicyObject> {
@@ -117,14 +139,29 @@ export class Scene {
   }
 
   /** Waits until the status speaks of the present generation and is as expected. */
-  async settled(name: string, accept: (status: NonNullable<PolicyObject['status']>) => boolean, timeoutMs = 30_000): Promise<PolicyObject> {
+  async settled(
+    name: string,
+    accept: (status: NonNullable<PolicyObject['status']>) => boolean,
+    timeoutMs = 30_000,
+  ): Promise<PolicyObject> {
     try {
-      return await this.cluster.waitFor<PolicyObject>(policyPath(name), (object) =>
-        object.status !== undefined && object.status.observedGeneration === object.metadata.generation && accept(object.status), timeoutMs);
+      return await this.cluster.waitFor<PolicyObject>(
+        policyPath(name),
+        (object) =>
+          object.status !== undefined &&
+          object.status.observedGeneration === object.metadata.generation &&
+          accept(object.status),
+        timeoutMs,
+      );
     } catch {
       const object = await this.cluster.client.raw<PolicyObject>('GET', policyPath(name));
-      const log = this.operator.lines.slice(-8).map((line) => JSON.stringify(line)).join('\n');
-      throw new Error(`policy ${name} was not as expected; its status: ${JSON.stringify(object.body.status)}\nthe operator said last:\n${log}`);
+      const log = this.operator.lines
+        .slice(-8)
+        .map((line) => JSON.stringify(line))
+        .join('\n');
+      throw new Error(
+        `policy ${name} was not as expected; its status: ${JSON.stringify(object.body.status)}\nthe operator said last:\n${log}`,
+      );
     }
   }
 
@@ -140,21 +177,38 @@ export class Scene {
     return await this.cluster.client.call<WorkloadObject>('GET', workloadPath(namespace, name, plural));
   }
 
-  async untilWorkload(namespace: string, name: string, accept: (object: WorkloadObject) => boolean, timeoutMs = 30_000): Promise<WorkloadObject> {
+  async untilWorkload(
+    namespace: string,
+    name: string,
+    accept: (object: WorkloadObject) => boolean,
+    timeoutMs = 30_000,
+  ): Promise<WorkloadObject> {
     return await this.cluster.waitFor<WorkloadObject>(workloadPath(namespace, name), accept, timeoutMs);
   }
 
-  async patchWorkload(namespace: string, name: string, body: object, manager = 'kubectl-edit'): Promise<WorkloadObject> {
-    return await this.cluster.client.call<WorkloadObject>('PATCH', `${workloadPath(namespace, name)}?fieldManager=${manager}`, {
-      contentType: 'application/merge-patch+json', body,
-    });
+  async patchWorkload(
+    namespace: string,
+    name: string,
+    body: object,
+    manager = 'kubectl-edit',
+  ): Promise<WorkloadObject> {
+    return await this.cluster.client.call<WorkloadObject>(
+      'PATCH',
+      `${workloadPath(namespace, name)}?fieldManager=${manager}`,
+      { contentType: 'application/merge-patch+json', body },
+    );
   }
 
   /** Waits until a Deployment has rolled out: what a test changes next then meets a workload at rest. */
   async rolledOut(namespace: string, name: string): Promise<void> {
-    await this.cluster.waitFor<KubeObject & { status?: Record<string, number>; spec: { replicas: number } }>(workloadPath(namespace, name), (object) =>
-      object.status?.observedGeneration === object.metadata.generation && object.status?.updatedReplicas === object.spec.replicas
-      && object.status.replicas === object.spec.replicas && object.status.availableReplicas === object.spec.replicas);
+    await this.cluster.waitFor<KubeObject & { status?: Record<string, number>; spec: { replicas: number } }>(
+      workloadPath(namespace, name),
+      (object) =>
+        object.status?.observedGeneration === object.metadata.generation &&
+        object.status?.updatedReplicas === object.spec.replicas &&
+        object.status.replicas === object.spec.replicas &&
+        object.status.availableReplicas === object.spec.replicas,
+    );
   }
 
   mark(): number {
@@ -163,22 +217,42 @@ export class Scene {
 
   /** The operator's writes to workloads that the API server took, refused ones left out. */
   writes(query: WriteQuery = {}): AuditedWrite[] {
-    return this.cluster.audit.writes({ ...query, user: OPERATOR_ACCOUNT, succeeded: true }).filter((write) => WORKLOAD_RESOURCES.includes(write.resource));
+    return this.cluster.audit
+      .writes({ ...query, user: OPERATOR_ACCOUNT, succeeded: true })
+      .filter((write) => WORKLOAD_RESOURCES.includes(write.resource));
   }
 
   /** Every request of the operator that changes something, refused ones too, Events left out. */
   everyWrite(query: WriteQuery = {}): AuditedWrite[] {
-    return this.cluster.audit.writes({ ...query, user: OPERATOR_ACCOUNT }).filter((write) => write.resource !== 'events');
+    return this.cluster.audit
+      .writes({ ...query, user: OPERATOR_ACCOUNT })
+      .filter((write) => write.resource !== 'events');
   }
 
-  async events(namespace: string): Promise<readonly { reason: string; message: string; type: string; count: number; involvedObject: { name: string; kind: string } }[]> {
+  async events(
+    namespace: string,
+  ): Promise<
+    readonly {
+      reason: string;
+      message: string;
+      type: string;
+      count: number;
+      involvedObject: { name: string; kind: string };
+    }[]
+  > {
     const { items } = await this.cluster.client.call<{ items: [] }>('GET', `/api/v1/namespaces/${namespace}/events`);
-    return (items as { reportingComponent?: string }[]).filter((event) => event.reportingComponent === 'sidecar-drain-operator') as never;
+    return (items as { reportingComponent?: string }[]).filter(
+      (event) => event.reportingComponent === 'sidecar-drain-operator',
+    ) as never;
   }
 
   /** Restarts nothing: takes one rule from the operator's ClusterRole, as an administrator who grants less would. */
   async takePermission(resource: string): Promise<void> {
-    await this.editRole((rules) => rules.map((rule) => ({ ...rule, resources: rule.resources.filter((each) => each !== resource) })).filter((rule) => rule.resources.length > 0));
+    await this.editRole((rules) =>
+      rules
+        .map((rule) => ({ ...rule, resources: rule.resources.filter((each) => each !== resource) }))
+        .filter((rule) => rule.resources.length > 0),
+    );
   }
 
   async restorePermissions(): Promise<void> {
@@ -226,21 +300,27 @@ export function workloadPath(namespace: string, name: string, plural = 'deployme
 export function policy(name: string, spec: object): object {
   const [namespace, tail] = name.split('/');
   const apiVersion = 'sidecardrain.io/v1alpha1';
-  return tail === undefined ? { apiVersion, kind: 'SidecarDrainPolicy', metadata: { name }, spec }
+  return tail === undefined
+    ? { apiVersion, kind: 'SidecarDrainPolicy', metadata: { name }, spec }
     : { apiVersion, kind: 'NamespacedSidecarDrainPolicy', metadata: { namespace, name: tail }, spec };
 }
 
 /** A policy that enforces a fixed drain of 30 s on one namespace, all workloads at once. */
 export function fixed(namespace: string, more: Record<string, unknown> = {}): Record<string, unknown> {
   return {
-    enforcement: 'Enforce', match: { namespaceSelector: inNamespace(namespace) }, drain: { mode: 'Fixed', duration: '30s' },
-    rollout: { strategy: 'Immediate' }, ...more,
+    enforcement: 'Enforce',
+    match: { namespaceSelector: inNamespace(namespace) },
+    drain: { mode: 'Fixed', duration: '30s' },
+    rollout: { strategy: 'Immediate' },
+    ...more,
   };
 }
 
 /** Waves without canaries, bounded by maxConcurrent alone unless more is said. */
 export function waves(maxConcurrent: number, more: Record<string, unknown> = {}): Record<string, unknown> {
-  return { rollout: { strategy: 'Waves', waves: { maxConcurrent, maxPerNamespace: 100, maxPods: 10_000, canary: 0, ...more } } };
+  return {
+    rollout: { strategy: 'Waves', waves: { maxConcurrent, maxPerNamespace: 100, maxPods: 10_000, canary: 0, ...more } },
+  };
 }
 
 export function inNamespace(namespace: string): object {
@@ -259,8 +339,13 @@ export interface DeploymentOptions {
 
 export function deployment(namespace: string, name: string, options: DeploymentOptions = {}): object {
   return {
-    apiVersion: 'apps/v1', kind: 'Deployment',
-    metadata: { namespace, name, ...(options.ownAnnotations === undefined ? {} : { annotations: options.ownAnnotations }) },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: {
+      namespace,
+      name,
+      ...(options.ownAnnotations === undefined ? {} : { annotations: options.ownAnnotations }),
+    },
     spec: {
       replicas: options.replicas ?? 1,
       selector: { matchLabels: { app: name } },
@@ -272,10 +357,15 @@ export function deployment(namespace: string, name: string, options: DeploymentO
 
 export function podTemplate(name: string, options: DeploymentOptions): object {
   return {
-    metadata: { labels: { app: name, ...options.labels }, ...(options.annotations === undefined ? {} : { annotations: options.annotations }) },
+    metadata: {
+      labels: { app: name, ...options.labels },
+      ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
+    },
     spec: {
       ...(options.grace === undefined ? {} : { terminationGracePeriodSeconds: options.grace }),
-      containers: options.containers ?? [{ name: 'app', image: 'registry.example/app:1', ports: [{ containerPort: 8080 }] }],
+      containers: options.containers ?? [
+        { name: 'app', image: 'registry.example/app:1', ports: [{ containerPort: 8080 }] },
+      ],
     },
   };
 }
@@ -286,18 +376,26 @@ export async function staysSo<T>(look: () => T | Promise<T>, milliseconds: numbe
   const seen = new Set<string>();
   while (Date.now() < until) {
     seen.add(JSON.stringify(await look()));
-    await new Promise((resolve) => { setTimeout(resolve, 200); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 200);
+    });
   }
   return [...seen].map((text) => JSON.parse(text) as T);
 }
 
 /** Waits until something of this process's own is so. */
-export async function eventually(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
+export async function eventually(
+  check: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 30_000,
+): Promise<void> {
   const until = Date.now() + timeoutMs;
   while (!(await check())) {
     if (Date.now() > until) {
       throw new Error(`did not happen within ${timeoutMs / 1000} s: ${what}`);
     }
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
   }
 }

@@ -28,12 +28,17 @@ function words(flag: Flag): string[] {
 function bash(commands: readonly Command[]): string {
   const cases = commands.map((command) => {
     const flags = flagsOf(command);
-    const values = flags.filter((flag) => flag.type === 'string').map((flag) => {
-      const reply = flag.choices !== undefined
-        ? `COMPREPLY=($(compgen -W "${flag.choices.join(' ')}" -- "$cur"))`
-        : takesFile(flag) ? 'COMPREPLY=($(compgen -f -- "$cur"))' : 'COMPREPLY=()';
-      return `        ${words(flag).join('|')}) ${reply}; return ;;`;
-    });
+    const values = flags
+      .filter((flag) => flag.type === 'string')
+      .map((flag) => {
+        const reply =
+          flag.choices !== undefined
+            ? `COMPREPLY=($(compgen -W "${flag.choices.join(' ')}" -- "$cur"))`
+            : takesFile(flag)
+              ? 'COMPREPLY=($(compgen -f -- "$cur"))'
+              : 'COMPREPLY=()';
+        return `        ${words(flag).join('|')}) ${reply}; return ;;`;
+      });
     const rest = [...flags.flatMap(words), ...(command.positionals?.flatMap((one) => one.choices ?? []) ?? [])];
     return `    ${command.name})
       case "$prev" in
@@ -59,12 +64,19 @@ complete -o filenames -o default -F _sidecar_drain ${PROGRAM}
 function zsh(commands: readonly Command[]): string {
   const quoted = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&').replaceAll("'", "'\\''");
   const cases = commands.map((command) => {
-    const specs = flagsOf(command).flatMap((flag) => words(flag).map((word) => {
-      const action = flag.type === 'boolean' ? '' : `:${quoted(flag.name)}:${flag.choices !== undefined ? `(${flag.choices.join(' ')})` : takesFile(flag) ? '_files' : ''}`;
-      return `        '${flag.multiple === true ? '*' : ''}${word}[${quoted(flag.description)}]${action}'`;
-    }));
-    const positionals = (command.positionals ?? []).map((one, index) =>
-      `        '${index + 1}:${quoted(one.name)}:${one.choices === undefined ? '' : `(${one.choices.join(' ')})`}'`);
+    const specs = flagsOf(command).flatMap((flag) =>
+      words(flag).map((word) => {
+        const action =
+          flag.type === 'boolean'
+            ? ''
+            : `:${quoted(flag.name)}:${flag.choices !== undefined ? `(${flag.choices.join(' ')})` : takesFile(flag) ? '_files' : ''}`;
+        return `        '${flag.multiple === true ? '*' : ''}${word}[${quoted(flag.description)}]${action}'`;
+      }),
+    );
+    const positionals = (command.positionals ?? []).map(
+      (one, index) =>
+        `        '${index + 1}:${quoted(one.name)}:${one.choices === undefined ? '' : `(${one.choices.join(' ')})`}'`,
+    );
     return `      ${command.name})\n        _arguments \\\n${[...specs, ...positionals].join(' \\\n')} ;;`;
   });
   return `#compdef ${PROGRAM}
@@ -95,12 +107,22 @@ function fish(commands: readonly Command[]): string {
     ...flagsOf(command).map((flag) => {
       const condition = quoted(`__fish_seen_subcommand_from ${command.name}`);
       const short = flag.short === undefined ? '' : ` -s ${flag.short}`;
-      const value = flag.type === 'boolean' ? ''
-        : flag.choices !== undefined ? ` -x -a ${quoted(flag.choices.join(' '))}` : takesFile(flag) ? ' -r -F' : ' -x';
+      const value =
+        flag.type === 'boolean'
+          ? ''
+          : flag.choices !== undefined
+            ? ` -x -a ${quoted(flag.choices.join(' '))}`
+            : takesFile(flag)
+              ? ' -r -F'
+              : ' -x';
       return `complete -c ${PROGRAM} -n ${condition} -l ${flag.name}${short}${value} -d ${quoted(flag.description)}`;
     }),
-    ...(command.positionals ?? []).filter((one) => one.choices !== undefined).map((one) =>
-      `complete -c ${PROGRAM} -n ${quoted(`__fish_seen_subcommand_from ${command.name}`)} -f -a ${quoted(one.choices?.join(' ') ?? '')}`),
+    ...(command.positionals ?? [])
+      .filter((one) => one.choices !== undefined)
+      .map(
+        (one) =>
+          `complete -c ${PROGRAM} -n ${quoted(`__fish_seen_subcommand_from ${command.name}`)} -f -a ${quoted(one.choices?.join(' ') ?? '')}`,
+      ),
   ]);
   return `# fish completion for ${PROGRAM}\n${lines.join('\n')}\n`;
 }

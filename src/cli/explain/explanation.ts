@@ -70,12 +70,25 @@ export function explain(judgement: Judgement, context: JudgeContext, options: Ex
     scenario,
     timelines,
     otherPolicies: otherPoliciesOf(judgement, context),
-    ...(policy === undefined ? {} : { policy: { ...policy, overridden: assessment.overridden.map(({ policy: other, by }) => ({ name: other.name, by })) } }),
-    settings: settingsTable(withGracePeriod(before, options), after === undefined ? undefined : withGracePeriod(after, options)),
+    ...(policy === undefined
+      ? {}
+      : {
+          policy: {
+            ...policy,
+            overridden: assessment.overridden.map(({ policy: other, by }) => ({ name: other.name, by })),
+          },
+        }),
+    settings: settingsTable(
+      withGracePeriod(before, options),
+      after === undefined ? undefined : withGracePeriod(after, options),
+    ),
     findings: findingsOfJudgement(judgement, false),
     ...(judgement.exempt === undefined ? {} : { exempt: judgement.exempt }),
     // That injection is assumed stands in the notes already, in better words than those of a webhook that does not exist.
-    proxyBecause: [...proxy.because.filter((text) => !text.includes(' of assumption ')), ...(proxy.kind === 'Unknown' ? [`not known: ${proxy.missing.join(', ')}`] : [])],
+    proxyBecause: [
+      ...proxy.because.filter((text) => !text.includes(' of assumption ')),
+      ...(proxy.kind === 'Unknown' ? [`not known: ${proxy.missing.join(', ')}`] : []),
+    ],
     assumptions: assumptionsOf(scenario, timelines),
   };
 }
@@ -85,10 +98,16 @@ export function timelinesOf(judgement: Judgement, options: ExplainOptions): read
   return timelinesIn(judgement, scenarioOf(judgement, options), options);
 }
 
-function timelinesIn({ settings, decision, policy }: Judgement, scenario: Scenario, options: ExplainOptions): ExplainedTimeline[] {
+function timelinesIn(
+  { settings, decision, policy }: Judgement,
+  scenario: Scenario,
+  options: ExplainOptions,
+): ExplainedTimeline[] {
   return [
     ...panels('Now', 'Now', settings, scenario, options),
-    ...(decision?.after === undefined || policy === undefined ? [] : panels('WithPolicy', `With policy ${policy}`, decision.after, scenario, options)),
+    ...(decision?.after === undefined || policy === undefined
+      ? []
+      : panels('WithPolicy', `With policy ${policy}`, decision.after, scenario, options)),
   ];
 }
 
@@ -127,14 +146,30 @@ function withGracePeriod(settings: EffectiveSettings, { deletedWithGracePeriod }
 }
 
 /** One timeline, or one for each thing that is not known and would change it. */
-function panels(when: ExplainedTimeline['when'], heading: string, given: EffectiveSettings, scenario: Scenario, options: ExplainOptions): ExplainedTimeline[] {
+function panels(
+  when: ExplainedTimeline['when'],
+  heading: string,
+  given: EffectiveSettings,
+  scenario: Scenario,
+  options: ExplainOptions,
+): ExplainedTimeline[] {
   const settings = withGracePeriod(given, options);
-  const forms: Variant[] = settings.proxy.container === 'Unknown'
-    ? (['Classic', 'Native'] as const).map((form) => ({ settings: asForm(settings, form), words: `, if the sidecar is ${form.toLowerCase()}`, assumedForm: form }))
-    : [{ settings, words: `: ${proxyWords(settings)}` }];
-  return forms.flatMap(imageVariants).map(({ settings: variant, words, ...assumed }) => ({
-    when, heading: heading + words, ...assumed, timeline: timelineOf(variant, scenario),
-  }));
+  const forms: Variant[] =
+    settings.proxy.container === 'Unknown'
+      ? (['Classic', 'Native'] as const).map((form) => ({
+          settings: asForm(settings, form),
+          words: `, if the sidecar is ${form.toLowerCase()}`,
+          assumedForm: form,
+        }))
+      : [{ settings, words: `: ${proxyWords(settings)}` }];
+  return forms
+    .flatMap(imageVariants)
+    .map(({ settings: variant, words, ...assumed }) => ({
+      when,
+      heading: heading + words,
+      ...assumed,
+      timeline: timelineOf(variant, scenario),
+    }));
 }
 
 interface Variant extends Pick<ExplainedTimeline, 'assumedForm' | 'assumedImage'> {
@@ -146,11 +181,20 @@ interface Variant extends Pick<ExplainedTimeline, 'assumedForm' | 'assumedImage'
 function imageVariants(variant: Variant): Variant[] {
   const { settings, words } = variant;
   const hook = settings.proxyPreStop?.value;
-  if (settings.proxyImage.value !== 'unknown' || hook === undefined || !analyseHook(hook, { container: 'Proxy', image: 'with-shell' }).needsShell) {
+  if (
+    settings.proxyImage.value !== 'unknown' ||
+    hook === undefined ||
+    !analyseHook(hook, { container: 'Proxy', image: 'with-shell' }).needsShell
+  ) {
     return [variant];
   }
   const joint = words.startsWith(',') ? ' and' : ', if';
-  return ([['with-shell', 'has a shell'], ['distroless', 'is distroless']] as const).map(([image, is]) => ({
+  return (
+    [
+      ['with-shell', 'has a shell'],
+      ['distroless', 'is distroless'],
+    ] as const
+  ).map(([image, is]) => ({
     ...variant,
     settings: { ...settings, proxyImage: { ...settings.proxyImage, value: image } },
     words: `${words}${joint} its image ${is}`,
@@ -160,7 +204,9 @@ function imageVariants(variant: Variant): Variant[] {
 
 /** What the same template does with a sidecar of a form that is only assumed. */
 function asForm(settings: EffectiveSettings, form: 'Classic' | 'Native'): EffectiveSettings {
-  const proxyPreStop = settings.proxyPreStop ?? (form === 'Native' ? { value: NATIVE_DRAIN_HOOK, origin: { level: 'BuiltIn' as const } } : undefined);
+  const proxyPreStop =
+    settings.proxyPreStop ??
+    (form === 'Native' ? { value: NATIVE_DRAIN_HOOK, origin: { level: 'BuiltIn' as const } } : undefined);
   return {
     ...settings,
     proxy: { ...settings.proxy, kind: form, container: form },
@@ -191,14 +237,22 @@ const ON_SIGTERM: Readonly<Record<Application['onSigterm'], string>> = {
   ExitAtOnce: 'the application exits at SIGTERM without finishing anything',
 };
 
-function assumptionsOf({ application, longestRequest, endpointDelay }: Scenario, timelines: readonly ExplainedTimeline[]): string[] {
+function assumptionsOf(
+  { application, longestRequest, endpointDelay }: Scenario,
+  timelines: readonly ExplainedTimeline[],
+): string[] {
   const unknown = timelines[0]?.timeline.termination.unknownHooks ?? [];
   return [
     `${ON_SIGTERM[application.onSigterm]} (--application)`,
     `a request that still needs ${longestRequest} s is in flight when the pod is deleted (--longest-request)`,
     `new requests arrive for ${endpointDelay} s more (--endpoint-delay)`,
-    ...(application.runsOnAfterSigterm > 0 ? [`the application works on for ${application.runsOnAfterSigterm} s after SIGTERM (--runs-on)`] : []),
+    ...(application.runsOnAfterSigterm > 0
+      ? [`the application works on for ${application.runsOnAfterSigterm} s after SIGTERM (--runs-on)`]
+      : []),
     ...(application.idleKeepAliveClient ? ['one client keeps an idle connection open (--idle-client)'] : []),
-    ...unknown.map(({ container, notUnderstood }) => `the preStop of ${container} is drawn as if it ended at once, because its length cannot be known${notUnderstood.length === 0 ? '' : ` (${notUnderstood.join(', ')})`}`),
+    ...unknown.map(
+      ({ container, notUnderstood }) =>
+        `the preStop of ${container} is drawn as if it ended at once, because its length cannot be known${notUnderstood.length === 0 ? '' : ` (${notUnderstood.join(', ')})`}`,
+    ),
   ];
 }

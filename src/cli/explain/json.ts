@@ -8,37 +8,70 @@ export const EXPLAIN_SCHEMA_VERSION = 'sidecardrain.io/explain/v1';
 export function explainJson(explanation: Explanation, notes: readonly string[]): string {
   const { workload, scenario, policy } = explanation;
   const { apiVersion, kind, namespace, name, source } = workload;
-  return `${JSON.stringify({
-    schema: EXPLAIN_SCHEMA_VERSION,
-    version: PRODUCT_VERSION,
-    workload: { apiVersion, kind, namespace, name, ...(source === undefined ? {} : { file: source.file, line: source.line }) },
-    ...(explanation.exempt === undefined ? {} : { exempt: explanation.exempt }),
-    notes,
-    assumptions: explanation.assumptions,
-    scenario: { application: scenario.application, longestRequest: scenario.longestRequest, endpointDelay: scenario.endpointDelay },
-    timelines: explanation.timelines.map(timelineJson),
-    ...(policy === undefined ? {} : { policy }),
-    otherPolicies: explanation.otherPolicies,
-    settings: explanation.settings.map(({ originWords, ...row }) => ({ ...row, origin: { ...row.origin, words: originWords } })),
-    findings: explanation.findings.map((finding) => ({ ...finding, workload: undefined })),
-  }, null, 2)}\n`;
+  return `${JSON.stringify(
+    {
+      schema: EXPLAIN_SCHEMA_VERSION,
+      version: PRODUCT_VERSION,
+      workload: {
+        apiVersion,
+        kind,
+        namespace,
+        name,
+        ...(source === undefined ? {} : { file: source.file, line: source.line }),
+      },
+      ...(explanation.exempt === undefined ? {} : { exempt: explanation.exempt }),
+      notes,
+      assumptions: explanation.assumptions,
+      scenario: {
+        application: scenario.application,
+        longestRequest: scenario.longestRequest,
+        endpointDelay: scenario.endpointDelay,
+      },
+      timelines: explanation.timelines.map(timelineJson),
+      ...(policy === undefined ? {} : { policy }),
+      otherPolicies: explanation.otherPolicies,
+      settings: explanation.settings.map(({ originWords, ...row }) => ({
+        ...row,
+        origin: { ...row.origin, words: originWords },
+      })),
+      findings: explanation.findings.map((finding) => ({ ...finding, workload: undefined })),
+    },
+    null,
+    2,
+  )}\n`;
 }
 
-function timelineJson({ when, heading, assumedForm, assumedImage, timeline }: ExplainedTimeline): Record<string, unknown> {
+function timelineJson({
+  when,
+  heading,
+  assumedForm,
+  assumedImage,
+  timeline,
+}: ExplainedTimeline): Record<string, unknown> {
   const { settings, verdict, termination, lanes, events, cuts } = timeline;
   return {
     when,
     heading,
     proxy: { kind: settings.proxy.kind, container: settings.proxy.container, image: settings.proxyImage.value },
-    assumed: { ...(assumedForm === undefined ? {} : { form: assumedForm }), ...(assumedImage === undefined ? {} : { image: assumedImage }) },
+    assumed: {
+      ...(assumedForm === undefined ? {} : { form: assumedForm }),
+      ...(assumedImage === undefined ? {} : { image: assumedImage }),
+    },
     verdict,
     gracePeriod: termination.gracePeriod,
     podGoneAt: termination.podGoneAt,
     outboundUntil: termination.outboundUntil,
     newInboundConnections: termination.newInboundConnections,
     containers: [...termination.apps, ...(termination.proxy === undefined ? [] : [termination.proxy])].map((end) => ({
-      name: end.name, role: end.role, sigtermAt: end.sigtermAt, exitAt: end.exitAt, exitCode: end.exitCode, how: end.how,
+      name: end.name,
+      role: end.role,
+      sigtermAt: end.sigtermAt,
+      exitAt: end.exitAt,
+      exitCode: end.exitCode,
+      how: end.how,
     })),
-    lanes, events, cuts,
+    lanes,
+    events,
+    cuts,
   };
 }

@@ -10,18 +10,21 @@ export interface OtherPolicy {
 
 const WHY: Readonly<Record<NoMatch, string>> = {
   SystemNamespace: 'no policy touches a system namespace',
-  RootNamespace: 'no policy touches Istio\'s root namespace',
-  OperatorNamespace: 'no policy touches the operator\'s own namespace',
+  RootNamespace: "no policy touches Istio's root namespace",
+  OperatorNamespace: "no policy touches the operator's own namespace",
   OtherNamespace: 'it is for the workloads of its own namespace only',
   NamespaceUnknown: 'the labels of the namespace are not known: add its manifest, or say --namespace-labels',
   NamespaceSelector: 'its namespaceSelector does not select the namespace',
   Kind: 'its kinds leave this kind out',
   Name: 'its names leave this name out',
-  WorkloadSelector: 'its workloadSelector does not select the pod template\'s labels',
+  WorkloadSelector: "its workloadSelector does not select the pod template's labels",
 };
 
 /** Somebody who gives a policy wants to know why it does not show. */
-export function otherPoliciesOf({ workload, assessment }: Judgement, { policies, facts, stated }: JudgeContext): OtherPolicy[] {
+export function otherPoliciesOf(
+  { workload, assessment }: Judgement,
+  { policies, facts, stated }: JudgeContext,
+): OtherPolicy[] {
   const scope = { rootNamespace: facts.mesh.rootNamespace, operatorNamespace: stated.operatorNamespace };
   const why = (policy: PolicyRecord): string => {
     if (policy.compiled === undefined) {
@@ -35,6 +38,8 @@ export function otherPoliciesOf({ workload, assessment }: Judgement, { policies,
   };
   return [
     ...assessment.refused.map(({ policy, message }) => ({ name: policy.name, why: message })),
-    ...policies.filter((policy) => !assessment.matched.includes(policy)).map((policy) => ({ name: policy.name, why: why(policy) })),
+    ...policies
+      .filter((policy) => !assessment.matched.includes(policy))
+      .map((policy) => ({ name: policy.name, why: why(policy) })),
   ];
 }

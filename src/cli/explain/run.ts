@@ -14,7 +14,9 @@ import { explainText } from './text.ts';
 const DEFAULT_WIDTH = 100;
 
 const ON_SIGTERM: Readonly<Record<string, Application['onSigterm']>> = {
-  close: 'CloseListenerFinishInFlight', keep: 'KeepListeningUntilIdle', exit: 'ExitAtOnce',
+  close: 'CloseListenerFinishInFlight',
+  keep: 'KeepListeningUntilIdle',
+  exit: 'ExitAtOnce',
 };
 
 export async function runExplain(invocation: Invocation): Promise<number> {
@@ -41,12 +43,22 @@ export async function runExplain(invocation: Invocation): Promise<number> {
   return EXIT_OK;
 }
 
-async function render(explanation: Explanation, notes: readonly string[], { flags, io }: Invocation, width: number, toFile: boolean): Promise<string> {
+async function render(
+  explanation: Explanation,
+  notes: readonly string[],
+  { flags, io }: Invocation,
+  width: number,
+  toFile: boolean,
+): Promise<string> {
   const format = (flags.string('output') ?? 'text') as ExplainOutput;
   const theme = (flags.string('theme') ?? 'auto') as 'auto' | 'light' | 'dark';
   switch (format) {
     case 'text':
-      return explainText(explanation, notes, { width, unicode: !flags.boolean('ascii') && speaksUnicode(io.env), style: styleFor(toFile ? undefined : io) });
+      return explainText(explanation, notes, {
+        width,
+        unicode: !flags.boolean('ascii') && speaksUnicode(io.env),
+        style: styleFor(toFile ? undefined : io),
+      });
     case 'json': {
       const { explainJson } = await import('./json.ts');
       return explainJson(explanation, notes);
@@ -83,7 +95,7 @@ function optionsOf(flags: FlagValues): ExplainOptions {
 function widthOf({ flags, io }: Invocation): number {
   const text = flags.string('width');
   if (text === undefined) {
-    return io.stdout.isTTY === true ? io.stdout.columns ?? DEFAULT_WIDTH : DEFAULT_WIDTH;
+    return io.stdout.isTTY === true ? (io.stdout.columns ?? DEFAULT_WIDTH) : DEFAULT_WIDTH;
   }
   const width = Number(text);
   if (!Number.isInteger(width) || width < NARROWEST_DRAWING || width > WIDEST_DRAWING) {

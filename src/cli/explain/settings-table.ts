@@ -16,7 +16,9 @@ export interface SettingRow {
   readonly withPolicy?: string;
 }
 
-type Read = (settings: EffectiveSettings) => { readonly sourced: Sourced<unknown>; readonly value: string; readonly note?: string } | undefined;
+type Read = (
+  settings: EffectiveSettings,
+) => { readonly sourced: Sourced<unknown>; readonly value: string; readonly note?: string } | undefined;
 
 interface Row {
   readonly name: string;
@@ -24,28 +26,41 @@ interface Row {
 }
 
 function clock(name: string, pick: (settings: EffectiveSettings) => Sourced<number>): Row {
-  return { name, read: (settings) => {
-    const sourced = pick(settings);
-    return { sourced, value: secondsWords(sourced.value), ...(sourced.note === undefined ? {} : { note: sourced.note }) };
-  } };
+  return {
+    name,
+    read: (settings) => {
+      const sourced = pick(settings);
+      return {
+        sourced,
+        value: secondsWords(sourced.value),
+        ...(sourced.note === undefined ? {} : { note: sourced.note }),
+      };
+    },
+  };
 }
 
 function flag(name: string, pick: (settings: EffectiveSettings) => Sourced<boolean | string>): Row {
-  return { name, read: (settings) => {
-    const sourced = pick(settings);
-    return { sourced, value: String(sourced.value), ...(sourced.note === undefined ? {} : { note: sourced.note }) };
-  } };
+  return {
+    name,
+    read: (settings) => {
+      const sourced = pick(settings);
+      return { sourced, value: String(sourced.value), ...(sourced.note === undefined ? {} : { note: sourced.note }) };
+    },
+  };
 }
 
 function proxyHook(name: 'preStop' | 'postStart'): Row {
-  return { name: `${name} of istio-proxy`, read: (settings) => {
-    const sourced = name === 'preStop' ? settings.proxyPreStop : settings.proxyPostStart;
-    if (sourced === undefined) {
-      return undefined;
-    }
-    const note = name === 'preStop' ? hookNote(sourced.value, 'Proxy', settings) : undefined;
-    return { sourced, value: handlerWords(sourced.value), ...(note === undefined ? {} : { note }) };
-  } };
+  return {
+    name: `${name} of istio-proxy`,
+    read: (settings) => {
+      const sourced = name === 'preStop' ? settings.proxyPreStop : settings.proxyPostStart;
+      if (sourced === undefined) {
+        return undefined;
+      }
+      const note = name === 'preStop' ? hookNote(sourced.value, 'Proxy', settings) : undefined;
+      return { sourced, value: handlerWords(sourced.value), ...(note === undefined ? {} : { note }) };
+    },
+  };
 }
 
 const ROWS: readonly Row[] = [
@@ -64,7 +79,9 @@ const WITHOUT_PROXY: readonly string[] = ['terminationGracePeriodSeconds'];
 
 /** Every clock with its origin; where the pods get no proxy, only those that count without one. */
 export function settingsTable(before: EffectiveSettings, after?: EffectiveSettings): SettingRow[] {
-  const rows = [...ROWS, ...appRows(before)].filter((row) => before.proxy.container !== 'None' || WITHOUT_PROXY.includes(row.name) || !ROWS.includes(row));
+  const rows = [...ROWS, ...appRows(before)].filter(
+    (row) => before.proxy.container !== 'None' || WITHOUT_PROXY.includes(row.name) || !ROWS.includes(row),
+  );
   return rows.flatMap((row) => {
     const now = row.read(before);
     const then = after === undefined ? undefined : row.read(after);
@@ -73,27 +90,31 @@ export function settingsTable(before: EffectiveSettings, after?: EffectiveSettin
       return [];
     }
     const changed = after !== undefined && now?.value !== then?.value;
-    return [{
-      name: row.name,
-      value: now?.value ?? 'none',
-      origin: now?.sourced.origin ?? { level: 'BuiltIn' as const },
-      originWords: now === undefined ? '' : placeWords(now.sourced.origin),
-      ...(shown.note === undefined ? {} : { note: shown.note }),
-      ...(changed ? { withPolicy: then?.value ?? 'none' } : {}),
-    }];
+    return [
+      {
+        name: row.name,
+        value: now?.value ?? 'none',
+        origin: now?.sourced.origin ?? { level: 'BuiltIn' as const },
+        originWords: now === undefined ? '' : placeWords(now.sourced.origin),
+        ...(shown.note === undefined ? {} : { note: shown.note }),
+        ...(changed ? { withPolicy: then?.value ?? 'none' } : {}),
+      },
+    ];
   });
 }
 
 function appRows(settings: EffectiveSettings): Row[] {
-  return settings.apps.filter((app) => app.preStop !== undefined).map((app) => ({
-    name: `preStop of ${app.name}`,
-    read: (from) => {
-      const sourced = from.apps.find((candidate) => candidate.name === app.name)?.preStop;
-      return sourced === undefined
-        ? undefined
-        : { sourced, value: handlerWords(sourced.value), note: hookNote(sourced.value, 'App', from) };
-    },
-  }));
+  return settings.apps
+    .filter((app) => app.preStop !== undefined)
+    .map((app) => ({
+      name: `preStop of ${app.name}`,
+      read: (from) => {
+        const sourced = from.apps.find((candidate) => candidate.name === app.name)?.preStop;
+        return sourced === undefined
+          ? undefined
+          : { sourced, value: handlerWords(sourced.value), note: hookNote(sourced.value, 'App', from) };
+      },
+    }));
 }
 
 function hookNote(handler: LifecycleHandler, container: 'App' | 'Proxy', settings: EffectiveSettings): string {
@@ -102,8 +123,11 @@ function hookNote(handler: LifecycleHandler, container: 'App' | 'Proxy', setting
   }
   const image = settings.proxyImage.value;
   const analysis = analyseHook(handler, {
-    container, image: image === 'unknown' ? 'with-shell' : image, appPorts: settings.appPorts,
-    statsInclusion: settings.statsInclusion.value, exitOnZero: settings.exitOnZeroActiveConnections.value,
+    container,
+    image: image === 'unknown' ? 'with-shell' : image,
+    appPorts: settings.appPorts,
+    statsInclusion: settings.statsInclusion.value,
+    exitOnZero: settings.exitOnZeroActiveConnections.value,
   });
   return `${image === 'unknown' && analysis.needsShell ? 'if the image has a shell: ' : ''}${hookWords(analysis)}`;
 }

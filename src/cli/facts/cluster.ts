@@ -1,7 +1,23 @@
 import { GROUP, VERSION } from '../../api/names.ts';
-import { EXEMPTION_KIND, EXEMPTION_PLURAL, NAMESPACED_POLICY_KIND, NAMESPACED_POLICY_PLURAL, POLICY_KIND, POLICY_PLURAL } from '../../api/policy.ts';
+import {
+  EXEMPTION_KIND,
+  EXEMPTION_PLURAL,
+  NAMESPACED_POLICY_KIND,
+  NAMESPACED_POLICY_PLURAL,
+  POLICY_KIND,
+  POLICY_PLURAL,
+} from '../../api/policy.ts';
 import { INJECTOR_LABEL_SELECTOR } from '../../drain/mesh/facts.ts';
-import { ConnectionError, defineResource, isApiError, KubeClient, KubeConfigError, loadClusterConfig, Transport, type Resource } from '../../kube/index.ts';
+import {
+  ConnectionError,
+  defineResource,
+  isApiError,
+  KubeClient,
+  KubeConfigError,
+  loadClusterConfig,
+  Transport,
+  type Resource,
+} from '../../kube/index.ts';
 import { CliError } from '../command.ts';
 import type { Collected } from '../input/collected.ts';
 import { ObjectIntake } from '../input/intake.ts';
@@ -36,7 +52,16 @@ interface Wanted {
 const FACTS: readonly Wanted[] = [
   fact('', 'v1', 'namespaces', 'Namespace', false),
   fact('', 'v1', 'nodes', 'Node', false),
-  { ...fact('admissionregistration.k8s.io', 'v1', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false), labelSelector: INJECTOR_LABEL_SELECTOR },
+  {
+    ...fact(
+      'admissionregistration.k8s.io',
+      'v1',
+      'mutatingwebhookconfigurations',
+      'MutatingWebhookConfiguration',
+      false,
+    ),
+    labelSelector: INJECTOR_LABEL_SELECTOR,
+  },
   fact('networking.istio.io', 'v1beta1', 'proxyconfigs', 'ProxyConfig', true),
   fact(GROUP, VERSION, POLICY_PLURAL, POLICY_KIND, false),
   fact(GROUP, VERSION, NAMESPACED_POLICY_PLURAL, NAMESPACED_POLICY_KIND, true),
@@ -53,10 +78,12 @@ function fact(group: string, version: string, plural: string, kind: string, name
 const NOT_LISTED = new Set(['Pod', 'ReplicaSet', 'Job']);
 
 function workloadsOf(kinds: JudgedKinds): Wanted[] {
-  return kinds.all.filter((adapter) => !NOT_LISTED.has(adapter.kind)).map((adapter) => {
-    const [group, version] = adapter.apiVersion.split('/') as [string, string];
-    return { ...fact(group, version, adapter.plural, adapter.kind, true), workload: true };
-  });
+  return kinds.all
+    .filter((adapter) => !NOT_LISTED.has(adapter.kind))
+    .map((adapter) => {
+      const [group, version] = adapter.apiVersion.split('/') as [string, string];
+      return { ...fact(group, version, adapter.plural, adapter.kind, true), workload: true };
+    });
 }
 
 /** Adds what a cluster says to what the files said; the files win. Only reads. */
@@ -64,10 +91,18 @@ export async function lookAtCluster(collected: Collected, options: ClusterOption
   const { kubeconfig, context } = options;
   let transport: Transport | undefined;
   try {
-    const config = await loadClusterConfig({ ...(kubeconfig === undefined ? {} : { file: kubeconfig }), ...(context === undefined ? {} : { context }) });
+    const config = await loadClusterConfig({
+      ...(kubeconfig === undefined ? {} : { file: kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+    });
     transport = new Transport({ config, userAgent: `sidecar-drain/${PRODUCT_VERSION}` });
     const name = config.context === '' ? config.server : config.context;
-    const look = await readAll(new KubeClient(transport), new ObjectIntake(collected, { namespace: '' }), collected.kinds, options);
+    const look = await readAll(
+      new KubeClient(transport),
+      new ObjectIntake(collected, { namespace: '' }),
+      collected.kinds,
+      options,
+    );
     return { name, ...look };
   } catch (error) {
     if (error instanceof KubeConfigError || error instanceof ConnectionError || isApiError(error)) {
@@ -79,7 +114,12 @@ export async function lookAtCluster(collected: Collected, options: ClusterOption
   }
 }
 
-async function readAll(client: KubeClient, intake: ObjectIntake, kinds: JudgedKinds, options: ClusterOptions): Promise<Omit<ClusterLook, 'name'>> {
+async function readAll(
+  client: KubeClient,
+  intake: ObjectIntake,
+  kinds: JudgedKinds,
+  options: ClusterOptions,
+): Promise<Omit<ClusterLook, 'name'>> {
   const gaps: string[] = [];
   let webhooksUnknownBecause: string | undefined;
   const wanted = [...FACTS, ...(options.workloads ? workloadsOf(kinds) : [])];
@@ -87,7 +127,10 @@ async function readAll(client: KubeClient, intake: ObjectIntake, kinds: JudgedKi
     options.progress?.update(`listing ${resource.fullName}`, index, wanted.length + 1);
     const namespace = workload === true && options.namespace !== undefined ? { namespace: options.namespace } : {};
     try {
-      for await (const page of client.pages<Record<string, unknown>>(resource, { ...namespace, ...(labelSelector === undefined ? {} : { labelSelector }) })) {
+      for await (const page of client.pages<Record<string, unknown>>(resource, {
+        ...namespace,
+        ...(labelSelector === undefined ? {} : { labelSelector }),
+      })) {
         for (const item of page.items) {
           // Items of a list carry neither kind nor version.
           intake.object(resource.apiVersion, resource.kind, item, workload === true);
@@ -104,8 +147,8 @@ async function readAll(client: KubeClient, intake: ObjectIntake, kinds: JudgedKi
       }
     }
   }
-  options.progress?.update('reading Istio\'s configuration', wanted.length, wanted.length + 1);
-  gaps.push(...await readConfigMaps(client, intake));
+  options.progress?.update("reading Istio's configuration", wanted.length, wanted.length + 1);
+  gaps.push(...(await readConfigMaps(client, intake)));
   options.progress?.done();
   return { gaps, ...(webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause }) };
 }

@@ -1,12 +1,22 @@
 import { parseGoDuration } from '../../drain/duration.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from '../../drain/model/mesh.ts';
 import { DEFAULT_ENDPOINT_DELAY_SECONDS, DEFAULT_LONGEST_REQUEST_SECONDS } from '../../drain/timeline/application.ts';
-import { UsageError, type ExitCode, type Flag, type FlagValues, type Invocation, type Positional, type Variable } from '../command.ts';
+import {
+  UsageError,
+  type ExitCode,
+  type Flag,
+  type FlagValues,
+  type Invocation,
+  type Positional,
+  type Variable,
+} from '../command.ts';
 import { judgedKinds, type JudgedKinds } from '../input/kinds.ts';
 import { FILE_LIMIT_BYTES } from '../input/sources.ts';
 
 /** What stands behind the flags is input as well, so that `lint FOLDER` and what hooks append both work. */
-export const INPUT_POSITIONALS: readonly Positional[] = [{ name: 'FILE', multiple: true, description: 'As with -f: files, folders, or - for standard input.' }];
+export const INPUT_POSITIONALS: readonly Positional[] = [
+  { name: 'FILE', multiple: true, description: 'As with -f: files, folders, or - for standard input.' },
+];
 
 /** The files that a command was given, in either way. */
 export function inputPaths({ flags, positionals }: Pick<Invocation, 'flags' | 'positionals'>): readonly string[] {
@@ -17,81 +27,155 @@ export function inputPaths({ flags, positionals }: Pick<Invocation, 'flags' | 'p
 
 export const INPUT_FLAGS: readonly Flag[] = [
   {
-    name: 'file', short: 'f', type: 'string', multiple: true, value: 'FILE|DIR|-',
-    description: 'Manifests: YAML or JSON, several documents and lists in a file. A folder is walked (.yaml, .yml, .json); - is standard input.',
+    name: 'file',
+    short: 'f',
+    type: 'string',
+    multiple: true,
+    value: 'FILE|DIR|-',
+    description:
+      'Manifests: YAML or JSON, several documents and lists in a file. A folder is walked (.yaml, .yml, .json); - is standard input.',
   },
   {
-    name: 'namespace', short: 'n', type: 'string', value: 'NAMESPACE',
-    description: 'Namespace of manifests that state none (then the default is "default"); with --cluster and no files: look at this namespace only.',
+    name: 'namespace',
+    short: 'n',
+    type: 'string',
+    value: 'NAMESPACE',
+    description:
+      'Namespace of manifests that state none (then the default is "default"); with --cluster and no files: look at this namespace only.',
   },
   {
-    name: 'workload-kind', type: 'string', multiple: true, value: 'GROUP/VERSION/PLURAL:KIND=PATH',
-    description: 'A kind of a custom resource by the path of its pod template, for example apps.example.com/v1/gameservers:GameServer=spec.template.',
+    name: 'workload-kind',
+    type: 'string',
+    multiple: true,
+    value: 'GROUP/VERSION/PLURAL:KIND=PATH',
+    description:
+      'A kind of a custom resource by the path of its pod template, for example apps.example.com/v1/gameservers:GameServer=spec.template.',
   },
-  { name: 'max-file-size', type: 'string', value: 'MIB', default: `${FILE_LIMIT_BYTES / 1024 / 1024}`, description: 'Files larger than this many MiB are not read.' },
+  {
+    name: 'max-file-size',
+    type: 'string',
+    value: 'MIB',
+    default: `${FILE_LIMIT_BYTES / 1024 / 1024}`,
+    description: 'Files larger than this many MiB are not read.',
+  },
 ];
 
 /** For hooks that hand over whatever has changed. */
 export const ALLOW_EMPTY_FLAG: Flag = {
-  name: 'allow-empty', type: 'boolean', description: 'Input without any workload is fine (exit code 0), for hooks that see changed files only.',
+  name: 'allow-empty',
+  type: 'boolean',
+  description: 'Input without any workload is fine (exit code 0), for hooks that see changed files only.',
 };
 
 export const CLUSTER_FLAGS: readonly Flag[] = [
   {
-    name: 'cluster', type: 'boolean',
-    description: 'Take the facts that the files do not give from a cluster, or everything when no file is given. Only reads.',
+    name: 'cluster',
+    type: 'boolean',
+    description:
+      'Take the facts that the files do not give from a cluster, or everything when no file is given. Only reads.',
   },
-  { name: 'kubeconfig', type: 'string', value: 'FILE', description: 'Which kubeconfig; otherwise KUBECONFIG, else ~/.kube/config.' },
-  { name: 'context', type: 'string', value: 'NAME', description: 'Which context of the kubeconfig; otherwise its current one.' },
+  {
+    name: 'kubeconfig',
+    type: 'string',
+    value: 'FILE',
+    description: 'Which kubeconfig; otherwise KUBECONFIG, else ~/.kube/config.',
+  },
+  {
+    name: 'context',
+    type: 'string',
+    value: 'NAME',
+    description: 'Which context of the kubeconfig; otherwise its current one.',
+  },
 ];
 
 export const FACT_FLAGS: readonly Flag[] = [
   {
-    name: 'assume', type: 'string', multiple: true, value: 'injected=true|false', choices: ['injected=true', 'injected=false'],
-    description: 'Whether pods get a sidecar, where the injector\'s configuration is not among the input.',
+    name: 'assume',
+    type: 'string',
+    multiple: true,
+    value: 'injected=true|false',
+    choices: ['injected=true', 'injected=false'],
+    description: "Whether pods get a sidecar, where the injector's configuration is not among the input.",
   },
   { name: 'istio-version', type: 'string', value: 'VERSION', description: 'The version of Istio, for example 1.30.3.' },
   {
-    name: 'native-sidecars', type: 'string', value: 'true|false|auto', choices: ['true', 'false', 'auto'],
+    name: 'native-sidecars',
+    type: 'string',
+    value: 'true|false|auto',
+    choices: ['true', 'false', 'auto'],
     description: 'ENABLE_NATIVE_SIDECARS of istiod, where its Deployment is not among the input.',
   },
   {
-    name: 'kubernetes-version', type: 'string', value: 'VERSION',
+    name: 'kubernetes-version',
+    type: 'string',
+    value: 'VERSION',
     description: 'The oldest kubelet version, for example 1.33: with native sidecars "auto" it decides.',
   },
   {
-    name: 'namespace-labels', type: 'string', multiple: true, value: '[NAMESPACE:]KEY=VALUE,...',
+    name: 'namespace-labels',
+    type: 'string',
+    multiple: true,
+    value: '[NAMESPACE:]KEY=VALUE,...',
     description: 'Labels of namespaces that are not among the input; without NAMESPACE: of all of those.',
   },
   {
-    name: 'longest-request', type: 'string', value: 'DURATION', default: `${DEFAULT_LONGEST_REQUEST_SECONDS}s`,
+    name: 'longest-request',
+    type: 'string',
+    value: 'DURATION',
+    default: `${DEFAULT_LONGEST_REQUEST_SECONDS}s`,
     description: 'How long requests may take that shall survive, for workloads that no policy is for.',
   },
   {
-    name: 'endpoint-delay', type: 'string', value: 'DURATION', default: `${DEFAULT_ENDPOINT_DELAY_SECONDS}s`,
-    description: 'How long new requests go on arriving after a pod\'s deletion, for workloads that no policy is for.',
+    name: 'endpoint-delay',
+    type: 'string',
+    value: 'DURATION',
+    default: `${DEFAULT_ENDPOINT_DELAY_SECONDS}s`,
+    description: "How long new requests go on arriving after a pod's deletion, for workloads that no policy is for.",
   },
   {
-    name: 'proxy-image', type: 'string', value: 'with-shell|distroless', choices: ['with-shell', 'distroless'],
+    name: 'proxy-image',
+    type: 'string',
+    value: 'with-shell|distroless',
+    choices: ['with-shell', 'distroless'],
     description: 'Whether the proxy image has a shell, which decides whether hooks can run.',
   },
-  { name: 'operator-namespace', type: 'string', value: 'NAMESPACE', default: 'sidecar-drain-system', description: 'The operator\'s own namespace, which policies never touch.' },
-  { name: 'unbounded-tenants', type: 'boolean', description: 'Judge as an operator does that was started with this flag: a NamespacedSidecarDrainPolicy governs also where no SidecarDrainPolicy selects the workload.' },
+  {
+    name: 'operator-namespace',
+    type: 'string',
+    value: 'NAMESPACE',
+    default: 'sidecar-drain-system',
+    description: "The operator's own namespace, which policies never touch.",
+  },
+  {
+    name: 'unbounded-tenants',
+    type: 'boolean',
+    description:
+      'Judge as an operator does that was started with this flag: a NamespacedSidecarDrainPolicy governs also where no SidecarDrainPolicy selects the workload.',
+  },
 ];
 
 export const FACT_VARIABLES: readonly Variable[] = [
   { name: 'KUBECONFIG', description: 'With --cluster: the kubeconfig, where --kubeconfig names none.' },
-  { name: 'SIDECAR_DRAIN_WORKLOAD_KIND', description: 'As --workload-kind, several separated by commas, where the flag is not given.' },
+  {
+    name: 'SIDECAR_DRAIN_WORKLOAD_KIND',
+    description: 'As --workload-kind, several separated by commas, where the flag is not given.',
+  },
   { name: 'NO_COLOR', description: 'Set to anything: no colours, not even on a terminal.' },
 ];
 
-export const CANNOT_EXIT: ExitCode = { code: 2, meaning: 'it could not be done: wrong usage, no readable input, an unreachable cluster' };
+export const CANNOT_EXIT: ExitCode = {
+  code: 2,
+  meaning: 'it could not be done: wrong usage, no readable input, an unreachable cluster',
+};
 
 /** What the flags state, read once. */
 export interface Stated {
   readonly facts: StatedFacts;
   readonly kubeletMinor?: number;
-  readonly namespaceLabels: readonly { readonly namespace?: string; readonly labels: Readonly<Record<string, string>> }[];
+  readonly namespaceLabels: readonly {
+    readonly namespace?: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }[];
   readonly longestRequest: number;
   readonly endpointDelay: number;
   readonly operatorNamespace: string;
@@ -126,7 +210,11 @@ export function statedBy(flags: FlagValues): Stated {
 /** The kinds that are read: the known ones, those of --workload-kind and those of SIDECAR_DRAIN_WORKLOAD_KIND. */
 export function kindsFrom({ flags, io }: Pick<Invocation, 'flags' | 'io'>): JudgedKinds {
   const given = flags.strings('workload-kind');
-  const made = judgedKinds(given.length > 0 ? given : (io.env['SIDECAR_DRAIN_WORKLOAD_KIND'] ?? '').split(',').filter((text) => text.trim() !== ''));
+  const made = judgedKinds(
+    given.length > 0
+      ? given
+      : (io.env['SIDECAR_DRAIN_WORKLOAD_KIND'] ?? '').split(',').filter((text) => text.trim() !== ''),
+  );
   if (!made.ok) {
     throw new UsageError(`--workload-kind ${made.why}`);
   }

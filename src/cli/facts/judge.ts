@@ -42,16 +42,38 @@ export function judge(workload: Workload, { facts, stated, policies, exemptions,
   const namespace = facts.namespace(workload.namespace);
   const { mesh } = facts;
   const exemption = exemptionOf(workload, exemptions, now);
-  const assessment = assess({ workload, namespace, mesh, policies, operatorNamespace: stated.operatorNamespace, unboundedTenants: stated.unboundedTenants === true, ...(exemption === undefined ? {} : { exemption }) });
+  const assessment = assess({
+    workload,
+    namespace,
+    mesh,
+    policies,
+    operatorNamespace: stated.operatorNamespace,
+    unboundedTenants: stated.unboundedTenants === true,
+    ...(exemption === undefined ? {} : { exemption }),
+  });
   const under = assessment.governing ?? assessment.audits[0];
-  const exempt = workload.annotations[EXEMPT_ANNOTATION] ?? (exemption === undefined ? undefined : exemptionText(exemption));
+  const exempt =
+    workload.annotations[EXEMPT_ANNOTATION] ?? (exemption === undefined ? undefined : exemptionText(exemption));
   const common = { workload, assessment, ...(exempt === undefined ? {} : { exempt }) };
   if (under !== undefined) {
     const { decision, policy } = under;
-    return { ...common, settings: decision.before, intent: policy.intent, policy: policy.name, decision, findings: decision.findings };
+    return {
+      ...common,
+      settings: decision.before,
+      intent: policy.intent,
+      policy: policy.name,
+      decision,
+      findings: decision.findings,
+    };
   }
   const { template, annotations: workloadAnnotations, rolledOutAt } = workload;
-  const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, ...(rolledOutAt === undefined ? {} : { rolledOutAt }) });
+  const settings = effectiveSettings({
+    template,
+    workloadAnnotations,
+    namespace,
+    mesh,
+    ...(rolledOutAt === undefined ? {} : { rolledOutAt }),
+  });
   const intent = assumedIntent(stated.longestRequest, stated.endpointDelay);
   const clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
   return { ...common, settings, intent, findings: findingsOf({ workload, settings, intent, clocks }) };

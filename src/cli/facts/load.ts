@@ -41,10 +41,18 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
   const namespace = flags.string('namespace');
   const progress = progressOn(io.stderr);
   const files = [...paths, ...(options.alsoFiles ?? [])];
-  const collected = files.length === 0 ? emptyCollection(kinds) : await collect({
-    kinds, paths: files, stdin: io.stdin, namespace: namespace ?? 'default', maxFileBytes: maxFileBytes(flags), progress,
-    ...(options.onWorkload === undefined ? {} : { onWorkload: options.onWorkload }),
-  });
+  const collected =
+    files.length === 0
+      ? emptyCollection(kinds)
+      : await collect({
+          kinds,
+          paths: files,
+          stdin: io.stdin,
+          namespace: namespace ?? 'default',
+          maxFileBytes: maxFileBytes(flags),
+          progress,
+          ...(options.onWorkload === undefined ? {} : { onWorkload: options.onWorkload }),
+        });
   let cluster: ClusterLook | undefined;
   if (useCluster) {
     // The Kubernetes client is most of the program: files alone do without it.
@@ -52,19 +60,33 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
     const kubeconfig = flags.string('kubeconfig');
     const context = flags.string('context');
     cluster = await lookAtCluster(collected, {
-      ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(context === undefined ? {} : { context }),
-      ...(namespace === undefined ? {} : { namespace }), workloads: paths.length === 0, progress,
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+      ...(namespace === undefined ? {} : { namespace }),
+      workloads: paths.length === 0,
+      progress,
     });
   }
   const facts = factsOf(collected, stated, {
     complete: cluster !== undefined,
-    ...(cluster?.webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause: cluster.webhooksUnknownBecause }),
+    ...(cluster?.webhooksUnknownBecause === undefined
+      ? {}
+      : { webhooksUnknownBecause: cluster.webhooksUnknownBecause }),
   });
   return {
     collected,
-    context: { facts, stated, policies: collected.policies.map((policy) => policy.record), exemptions: collected.exemptions, now: Date.now() / 1000 },
+    context: {
+      facts,
+      stated,
+      policies: collected.policies.map((policy) => policy.record),
+      exemptions: collected.exemptions,
+      now: Date.now() / 1000,
+    },
     ...(cluster === undefined ? {} : { cluster }),
-    notes: [...facts.assumptions.map((text) => `assumed: ${text}`), ...(cluster?.gaps ?? []).map((gap) => `not known: ${gap}`)],
+    notes: [
+      ...facts.assumptions.map((text) => `assumed: ${text}`),
+      ...(cluster?.gaps ?? []).map((gap) => `not known: ${gap}`),
+    ],
   };
 }
 
@@ -84,6 +106,11 @@ export function requireWorkloads({ collected, cluster }: Loaded): void {
     throw new CliError(`no workloads in ${cluster.name}: nothing to judge`);
   }
   const { files, documents } = collected.stats;
-  const unreadable = collected.problems.length > 0 ? `, and ${collected.problems.length} could not be read as they stand (see above)` : '';
-  throw new CliError(`nothing to judge: ${files} ${files === 1 ? 'file' : 'files'} with ${documents} Kubernetes objects, none of them with a pod template${unreadable}`);
+  const unreadable =
+    collected.problems.length > 0
+      ? `, and ${collected.problems.length} could not be read as they stand (see above)`
+      : '';
+  throw new CliError(
+    `nothing to judge: ${files} ${files === 1 ? 'file' : 'files'} with ${documents} Kubernetes objects, none of them with a pod template${unreadable}`,
+  );
 }

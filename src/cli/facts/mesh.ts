@@ -36,8 +36,11 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
   const { complete } = options;
   const injectionAssumed = !complete && stated.facts.injected === undefined && collected.webhooks.length === 0;
   const revisions = new Set([...collected.configMaps, ...collected.istiods].map((record) => record.revision));
-  const revision = revisions.size === 1 ? [...revisions][0] ?? DEFAULT_REVISION : DEFAULT_REVISION;
-  const minors = stated.kubeletMinor === undefined ? collected.kubeletMinors : new Map([['stated by --kubernetes-version', stated.kubeletMinor]]);
+  const revision = revisions.size === 1 ? ([...revisions][0] ?? DEFAULT_REVISION) : DEFAULT_REVISION;
+  const minors =
+    stated.kubeletMinor === undefined
+      ? collected.kubeletMinors
+      : new Map([['stated by --kubernetes-version', stated.kubeletMinor]]);
   const mesh = assembleMesh({
     configMaps: collected.configMaps,
     istiods: collected.istiods,
@@ -50,7 +53,8 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
   });
   const known = new Map<string, NamespaceFacts>();
   return {
-    mesh, injectionAssumed,
+    mesh,
+    injectionAssumed,
     assumptions: injectionAssumed ? assumptionsOf(mesh) : [],
     namespace(name) {
       let facts = known.get(name);
@@ -69,18 +73,27 @@ const NAME_LABEL = 'kubernetes.io/metadata.name';
 
 function labelsOf(name: string, collected: Collected, stated: Stated): Readonly<Record<string, string>> | undefined {
   const seen = collected.namespaces.get(name);
-  const found = seen ?? stated.namespaceLabels.find((each) => each.namespace === name)?.labels
-    ?? stated.namespaceLabels.find((each) => each.namespace === undefined)?.labels;
+  const found =
+    seen ??
+    stated.namespaceLabels.find((each) => each.namespace === name)?.labels ??
+    stated.namespaceLabels.find((each) => each.namespace === undefined)?.labels;
   return found === undefined ? undefined : { [NAME_LABEL]: name, ...found };
 }
 
 function assumptionsOf(mesh: MeshFacts): string[] {
-  const assumptions = ['pods are injected unless they or their namespace say no (no injector configuration among the input; say --assume injected=true|false)'];
+  const assumptions = [
+    'pods are injected unless they or their namespace say no (no injector configuration among the input; say --assume injected=true|false)',
+  ];
   const { istioVersion, nativeSidecars } = mesh.stated;
-  const formKnown = nativeSidecars === 'true' || nativeSidecars === 'false' || istioVersion !== undefined
-    || mesh.revisions.some((revision) => revision.version !== undefined || revision.nativeSidecars !== undefined);
+  const formKnown =
+    nativeSidecars === 'true' ||
+    nativeSidecars === 'false' ||
+    istioVersion !== undefined ||
+    mesh.revisions.some((revision) => revision.version !== undefined || revision.nativeSidecars !== undefined);
   if (!formKnown) {
-    assumptions.push('whether sidecars are classic or native is not known, so what must hold for either is checked (say --istio-version and --kubernetes-version, or --native-sidecars)');
+    assumptions.push(
+      'whether sidecars are classic or native is not known, so what must hold for either is checked (say --istio-version and --kubernetes-version, or --native-sidecars)',
+    );
   }
   return assumptions;
 }

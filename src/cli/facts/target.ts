@@ -4,18 +4,31 @@ import { nameOf } from '../output/text.ts';
 import { nearest } from '../suggest.ts';
 
 const SHORT_KINDS: Readonly<Record<string, string>> = {
-  deploy: 'deployment', sts: 'statefulset', ds: 'daemonset', rs: 'replicaset', po: 'pod', cj: 'cronjob', ro: 'rollout',
+  deploy: 'deployment',
+  sts: 'statefulset',
+  ds: 'daemonset',
+  rs: 'replicaset',
+  po: 'pod',
+  cj: 'cronjob',
+  ro: 'rollout',
 };
 const CHOICES_SHOWN = 10;
 
 /** The one workload that KIND/NAME means; where it is left out, the only one that there is. */
-export function pickWorkload(workloads: readonly Workload[], target: string | undefined, namespace: string | undefined): Workload {
-  const inNamespace = namespace === undefined ? workloads : workloads.filter((workload) => workload.namespace === namespace);
+export function pickWorkload(
+  workloads: readonly Workload[],
+  target: string | undefined,
+  namespace: string | undefined,
+): Workload {
+  const inNamespace =
+    namespace === undefined ? workloads : workloads.filter((workload) => workload.namespace === namespace);
   if (target === undefined) {
     if (inNamespace.length === 1 && inNamespace[0] !== undefined) {
       return inNamespace[0];
     }
-    throw new UsageError(`which one? name it as KIND/NAME: ${choices(inNamespace.length === 0 ? workloads : inNamespace)}`);
+    throw new UsageError(
+      `which one? name it as KIND/NAME: ${choices(inNamespace.length === 0 ? workloads : inNamespace)}`,
+    );
   }
   const [kindText = '', name, ...more] = target.split('/');
   if (name === undefined || name === '' || more.length > 0) {
@@ -25,14 +38,21 @@ export function pickWorkload(workloads: readonly Workload[], target: string | un
   const found = inNamespace.filter((workload) => workload.kind.toLowerCase() === kind && workload.name === name);
   const [first, second] = found;
   if (first === undefined) {
-    const meant = nearest(name, inNamespace.map((workload) => workload.name));
-    throw new CliError(`no ${target}${namespace === undefined ? '' : ` in namespace ${namespace}`} among the input${meant === undefined ? '' : `; did you mean ${meant}?`} There are: ${choices(workloads)}`);
+    const meant = nearest(
+      name,
+      inNamespace.map((workload) => workload.name),
+    );
+    throw new CliError(
+      `no ${target}${namespace === undefined ? '' : ` in namespace ${namespace}`} among the input${meant === undefined ? '' : `; did you mean ${meant}?`} There are: ${choices(workloads)}`,
+    );
   }
   if (second !== undefined) {
     const namespaces = [...new Set(found.map((workload) => workload.namespace))];
-    throw new UsageError(namespaces.length > 1
-      ? `${target} is in the namespaces ${namespaces.join(', ')}: say which with -n`
-      : `${target} stands ${found.length} times among the input: ${found.map((workload) => `${workload.source?.file ?? 'the cluster'}:${workload.source?.line ?? ''}`).join(', ')}`);
+    throw new UsageError(
+      namespaces.length > 1
+        ? `${target} is in the namespaces ${namespaces.join(', ')}: say which with -n`
+        : `${target} stands ${found.length} times among the input: ${found.map((workload) => `${workload.source?.file ?? 'the cluster'}:${workload.source?.line ?? ''}`).join(', ')}`,
+    );
   }
   return first;
 }

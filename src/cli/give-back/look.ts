@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FIELD_MANAGER, FINALIZER, GROUP, OFF_SWITCH_CONFIG_MAP, STATE_ANNOTATION, VERSION } from '../../api/names.ts';
 import type { DrainExemption, NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../../api/policy.ts';
-import { EXEMPTION_KIND, EXEMPTION_PLURAL, NAMESPACED_POLICY_KIND, NAMESPACED_POLICY_PLURAL, POLICY_KIND, POLICY_PLURAL } from '../../api/policy.ts';
+import {
+  EXEMPTION_KIND,
+  EXEMPTION_PLURAL,
+  NAMESPACED_POLICY_KIND,
+  NAMESPACED_POLICY_PLURAL,
+  POLICY_KIND,
+  POLICY_PLURAL,
+} from '../../api/policy.ts';
 import type { ManagedField } from '../../drain/model/workload.ts';
 import { policyOfOwnProxyConfig } from '../../drain/plan/own-proxyconfig.ts';
 import { planRestore } from '../../drain/restore/restore.ts';
@@ -64,17 +71,55 @@ export interface LookOptions {
   readonly now: number;
 }
 
-export const proxyConfigResource = defineResource({ group: 'networking.istio.io', version: 'v1beta1', plural: 'proxyconfigs', kind: 'ProxyConfig', namespaced: true });
-const policies = defineResource({ group: GROUP, version: VERSION, plural: POLICY_PLURAL, kind: POLICY_KIND, namespaced: false });
-const namespacedPolicies = defineResource({ group: GROUP, version: VERSION, plural: NAMESPACED_POLICY_PLURAL, kind: NAMESPACED_POLICY_KIND, namespaced: true });
-const exemptions = defineResource({ group: GROUP, version: VERSION, plural: EXEMPTION_PLURAL, kind: EXEMPTION_KIND, namespaced: true });
-const leases = defineResource({ group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease', namespaced: true });
-const configMaps = defineResource({ group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true });
+export const proxyConfigResource = defineResource({
+  group: 'networking.istio.io',
+  version: 'v1beta1',
+  plural: 'proxyconfigs',
+  kind: 'ProxyConfig',
+  namespaced: true,
+});
+const policies = defineResource({
+  group: GROUP,
+  version: VERSION,
+  plural: POLICY_PLURAL,
+  kind: POLICY_KIND,
+  namespaced: false,
+});
+const namespacedPolicies = defineResource({
+  group: GROUP,
+  version: VERSION,
+  plural: NAMESPACED_POLICY_PLURAL,
+  kind: NAMESPACED_POLICY_KIND,
+  namespaced: true,
+});
+const exemptions = defineResource({
+  group: GROUP,
+  version: VERSION,
+  plural: EXEMPTION_PLURAL,
+  kind: EXEMPTION_KIND,
+  namespaced: true,
+});
+const leases = defineResource({
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+  kind: 'Lease',
+  namespaced: true,
+});
+const configMaps = defineResource({
+  group: '',
+  version: 'v1',
+  plural: 'configmaps',
+  kind: 'ConfigMap',
+  namespaced: true,
+});
 
 /** Everything of the operator's that stands in the cluster. */
 export async function lookFor(client: KubeClient, options: LookOptions): Promise<Look> {
   const all = await allPolicies(client);
-  const wishes = new Map(all.map(({ raw, held }) => [`${held.fullName} ${raw.metadata?.uid ?? ''}`, raw.spec.onDelete ?? 'Restore']));
+  const wishes = new Map(
+    all.map(({ raw, held }) => [`${held.fullName} ${raw.metadata?.uid ?? ''}`, raw.spec.onDelete ?? 'Restore']),
+  );
   const exempt: ExemptionRecord[] = [];
   for await (const raw of every<DrainExemption>(client, exemptions)) {
     exempt.push(readExemption(raw));
@@ -98,14 +143,23 @@ export async function lookFor(client: KubeClient, options: LookOptions): Promise
     }
   }
   const proxyConfigs: OwnResource[] = [];
-  for await (const { metadata } of every<RawObject>(client, proxyConfigResource, `app.kubernetes.io/managed-by=${FIELD_MANAGER}`)) {
+  for await (const { metadata } of every<RawObject>(
+    client,
+    proxyConfigResource,
+    `app.kubernetes.io/managed-by=${FIELD_MANAGER}`,
+  )) {
     const [namespace, name] = [metadata?.namespace ?? '', metadata?.name ?? ''];
     const policy = policyOfOwnProxyConfig(namespace, name);
     if (policy !== undefined) {
       proxyConfigs.push({ namespace, name, policy });
     }
   }
-  return { held: held.sort((a, b) => (a.key < b.key ? -1 : 1)), damaged, policies: all.filter(({ finalizer }) => finalizer).map((each) => each.held), proxyConfigs };
+  return {
+    held: held.sort((a, b) => (a.key < b.key ? -1 : 1)),
+    damaged,
+    policies: all.filter(({ finalizer }) => finalizer).map((each) => each.held),
+    proxyConfigs,
+  };
 }
 
 export function resourceOf({ apiVersion, kind, plural }: WorkloadKindAdapter): Resource {
@@ -114,18 +168,31 @@ export function resourceOf({ apiVersion, kind, plural }: WorkloadKindAdapter): R
 }
 
 function heldOf(
-  raw: RawObject, state: WorkloadState, adapter: WorkloadKindAdapter, wishes: ReadonlyMap<string, 'Restore' | 'Orphan'>, exempt: readonly ExemptionRecord[], { orphan, now }: LookOptions,
+  raw: RawObject,
+  state: WorkloadState,
+  adapter: WorkloadKindAdapter,
+  wishes: ReadonlyMap<string, 'Restore' | 'Orphan'>,
+  exempt: readonly ExemptionRecord[],
+  { orphan, now }: LookOptions,
 ): Held {
   const workload = projectWorkload(raw, adapter);
   const leftAlone = isExempt(workload, exemptionOf(workload, exempt, now / 1000));
   const wish = wishes.get(`${state.policy.name} ${state.policy.uid}`);
-  const how = orphan || leftAlone ? 'Orphan' : wish ?? state.onDelete;
+  const how = orphan || leftAlone ? 'Orphan' : (wish ?? state.onDelete);
   const because = orphan ? '--orphan' : leftAlone ? 'it is exempt: its values stay' : undefined;
   const step = planRestore(raw, state, how, adapter);
   return {
-    key: `${adapter.kind}/${workload.namespace}/${workload.name}`, adapter, resource: resourceOf(adapter), namespace: workload.namespace, name: workload.name,
-    policy: state.policy.name, state, how, ...(because === undefined ? {} : { because }),
-    fields: step.restored, kept: step.kept,
+    key: `${adapter.kind}/${workload.namespace}/${workload.name}`,
+    adapter,
+    resource: resourceOf(adapter),
+    namespace: workload.namespace,
+    name: workload.name,
+    policy: state.policy.name,
+    state,
+    how,
+    ...(because === undefined ? {} : { because }),
+    fields: step.restored,
+    kept: step.kept,
     restarts: step.restored.length > 0 && restartsPods(workload.rollout) ? workload.rollout.replicas : 0,
     healthy: workload.rollout.complete,
   };
@@ -143,10 +210,15 @@ async function allPolicies(client: KubeClient): Promise<FoundPolicy[]> {
     for await (const raw of every<SidecarDrainPolicy | NamespacedSidecarDrainPolicy>(client, resource)) {
       const { name = '', namespace, finalizers = [], deletionTimestamp } = raw.metadata ?? {};
       found.push({
-        raw, finalizer: finalizers.includes(FINALIZER),
+        raw,
+        finalizer: finalizers.includes(FINALIZER),
         held: {
-          kind: resource.kind, resource, name, ...(namespace === undefined ? {} : { namespace }),
-          fullName: namespace === undefined ? name : `${namespace}/${name}`, deleting: deletionTimestamp !== undefined,
+          kind: resource.kind,
+          resource,
+          name,
+          ...(namespace === undefined ? {} : { namespace }),
+          fullName: namespace === undefined ? name : `${namespace}/${name}`,
+          deleting: deletionTimestamp !== undefined,
         },
       });
     }
@@ -185,7 +257,10 @@ export async function runningOperator(client: KubeClient): Promise<string | unde
   const before = new Map(held.map((lease) => [lease.metadata.namespace, lease.spec?.renewTime]));
   for (let waited = 0; waited < RENEWAL_MS; waited += RENEWAL_POLL_MS) {
     await sleep(RENEWAL_POLL_MS);
-    for (const { metadata: { namespace }, spec } of await operatorLeases(client)) {
+    for (const {
+      metadata: { namespace },
+      spec,
+    } of await operatorLeases(client)) {
       if (spec?.renewTime !== before.get(namespace) && !(await isPaused(client, namespace))) {
         return `${namespace}/${spec?.holderIdentity ?? ''}`;
       }
@@ -200,6 +275,9 @@ async function operatorLeases(client: KubeClient): Promise<Lease[]> {
 }
 
 async function isPaused(client: KubeClient, namespace: string): Promise<boolean> {
-  const found = await client.find<{ data?: { paused?: string } }>(configMaps, { namespace, name: OFF_SWITCH_CONFIG_MAP });
+  const found = await client.find<{ data?: { paused?: string } }>(configMaps, {
+    namespace,
+    name: OFF_SWITCH_CONFIG_MAP,
+  });
   return found?.data?.paused === 'true';
 }

@@ -1,4 +1,12 @@
-import { ConnectionError, errorText, isApiError, KubeClient, KubeConfigError, loadClusterConfig, Transport } from '../../kube/index.ts';
+import {
+  ConnectionError,
+  errorText,
+  isApiError,
+  KubeClient,
+  KubeConfigError,
+  loadClusterConfig,
+  Transport,
+} from '../../kube/index.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type FlagValues, type Invocation } from '../command.ts';
 import { kindsFrom, secondsOf } from '../facts/flags.ts';
 import { PRODUCT_VERSION } from '../version/product.ts';
@@ -33,14 +41,19 @@ export async function runGiveBack(invocation: Invocation): Promise<number> {
   let transport: Transport | undefined;
   try {
     const [file, context] = [flags.string('kubeconfig'), flags.string('context')];
-    const config = await loadClusterConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) });
+    const config = await loadClusterConfig({
+      ...(file === undefined ? {} : { file }),
+      ...(context === undefined ? {} : { context }),
+    });
     transport = new Transport({ config, userAgent: `sidecar-drain/${PRODUCT_VERSION}` });
     const client = new KubeClient(transport);
     const look = await lookFor(client, { kinds, orphan: flags.boolean('orphan'), now: Date.now() });
     const task = taskOf(look, flags);
     const nothing = task.held.length + task.damaged.length + task.policies.length + task.proxyConfigs.length === 0;
     const running = nothing ? undefined : await runningOperator(client);
-    return flags.boolean('yes') ? await carryOut(client, task, look, running, limits, invocation) : show(task, running, invocation);
+    return flags.boolean('yes')
+      ? await carryOut(client, task, look, running, limits, invocation)
+      : show(task, running, invocation);
   } catch (error) {
     if (error instanceof KubeConfigError || error instanceof ConnectionError || isApiError(error)) {
       throw new CliError(error.message);
@@ -57,18 +70,26 @@ function limitsFrom(flags: FlagValues): GiveBackLimits {
   if (!Number.isInteger(maxConcurrent) || maxConcurrent < 1) {
     throw new UsageError(`--max-concurrent ${text}: a whole number from 1 up`);
   }
-  return { maxConcurrent, wait: !flags.boolean('no-wait'), progressDeadlineMs: secondsOf(flags, 'progress-deadline', MINUTES_10) * 1000 };
+  return {
+    maxConcurrent,
+    wait: !flags.boolean('no-wait'),
+    progressDeadlineMs: secondsOf(flags, 'progress-deadline', MINUTES_10) * 1000,
+  };
 }
 
 function taskOf({ held, damaged, policies, proxyConfigs }: Look, flags: FlagValues): Task {
   const names = flags.boolean('all') ? undefined : new Set(flags.strings('policy'));
   const namespace = flags.string('namespace');
   const means = (policy: string): boolean => names?.has(policy) ?? true;
-  const within = (one: { readonly namespace: string }): boolean => namespace === undefined || one.namespace === namespace;
+  const within = (one: { readonly namespace: string }): boolean =>
+    namespace === undefined || one.namespace === namespace;
   return {
     held: held.filter((one) => means(one.policy) && within(one)),
     // Whose they are cannot be known, so they belong to --all only.
-    damaged: names === undefined ? damaged.filter(({ key }) => namespace === undefined || key.split('/')[1] === namespace) : [],
+    damaged:
+      names === undefined
+        ? damaged.filter(({ key }) => namespace === undefined || key.split('/')[1] === namespace)
+        : [],
     policies: policies.filter(({ fullName }) => means(fullName)),
     proxyConfigs: proxyConfigs.filter((one) => means(one.policy) && within(one)),
   };
@@ -77,11 +98,30 @@ function taskOf({ held, damaged, policies, proxyConfigs }: Look, flags: FlagValu
 function show(task: Task, running: string | undefined, { flags, io, program }: Invocation): number {
   const left = task.held.length + task.damaged.length + task.policies.length + task.proxyConfigs.length;
   if (flags.string('output') === 'json') {
-    io.stdout.write(`${JSON.stringify({
-      schema: SCHEMA, version: PRODUCT_VERSION, done: false, ...(running === undefined ? {} : { operatorRunning: running }),
-      workloads: task.held.map(({ key, policy, how, because, fields, kept, restarts }) => ({ workload: key, policy, how, ...(because === undefined ? {} : { because }), fields, kept, restarts })),
-      unreadable: task.damaged, finalizers: task.policies.map(policyName), proxyConfigs: task.proxyConfigs.map(resourceName),
-    }, null, 2)}\n`);
+    io.stdout.write(
+      `${JSON.stringify(
+        {
+          schema: SCHEMA,
+          version: PRODUCT_VERSION,
+          done: false,
+          ...(running === undefined ? {} : { operatorRunning: running }),
+          workloads: task.held.map(({ key, policy, how, because, fields, kept, restarts }) => ({
+            workload: key,
+            policy,
+            how,
+            ...(because === undefined ? {} : { because }),
+            fields,
+            kept,
+            restarts,
+          })),
+          unreadable: task.damaged,
+          finalizers: task.policies.map(policyName),
+          proxyConfigs: task.proxyConfigs.map(resourceName),
+        },
+        null,
+        2,
+      )}\n`,
+    );
     return left === 0 ? EXIT_OK : EXIT_FINDINGS;
   }
   if (left === 0) {
@@ -101,7 +141,9 @@ function show(task: Task, running: string | undefined, { flags, io, program }: I
     io.stdout.write(`${policyName(policy)}: its finalizer goes${policy.deleting ? ', and with it the policy' : ''}\n`);
   }
   const pods = task.held.reduce((sum, { restarts }) => sum + restarts, 0);
-  io.stdout.write(`\n${task.held.length} workload(s), ${pods} pod(s) to restart. Nothing has been written: --yes does it.\n`);
+  io.stdout.write(
+    `\n${task.held.length} workload(s), ${pods} pod(s) to restart. Nothing has been written: --yes does it.\n`,
+  );
   if (running !== undefined) {
     io.stderr.write(`${program} give-back: ${operatorRuns(running)}\n`);
   }
@@ -111,16 +153,26 @@ function show(task: Task, running: string | undefined, { flags, io, program }: I
 function whatFor({ how, because, policy, fields, kept, restarts }: Held): string {
   const why = because === undefined ? '' : ` (${because})`;
   const stays = kept.length === 0 ? '' : `; ${kept.join(', ')} stays: somebody else has changed it since`;
-  return how === 'Orphan' ? `keeps its values${why}; policy ${policy} lets go of it`
+  return how === 'Orphan'
+    ? `keeps its values${why}; policy ${policy} lets go of it`
     : `${fields.length === 0 ? 'nothing of the operator stands any more; only its note goes' : `gets back ${fields.join(', ')}`} (policy ${policy})${stays}${restarts === 0 ? '' : `; ${restarts} pod(s) restart`}`;
 }
 
 function operatorRuns(holder: string): string {
-  return `an operator is at work (${holder}) and would write these workloads again. Delete their policies instead: it gives back then. `
-    + 'Or stop it first (kubectl scale --replicas=0), or switch it off (paused: "true" in its ConfigMap sidecar-drain-operator)';
+  return (
+    `an operator is at work (${holder}) and would write these workloads again. Delete their policies instead: it gives back then. ` +
+    'Or stop it first (kubectl scale --replicas=0), or switch it off (paused: "true" in its ConfigMap sidecar-drain-operator)'
+  );
 }
 
-async function carryOut(client: KubeClient, task: Task, look: Look, running: string | undefined, limits: GiveBackLimits, { flags, io }: Invocation): Promise<number> {
+async function carryOut(
+  client: KubeClient,
+  task: Task,
+  look: Look,
+  running: string | undefined,
+  limits: GiveBackLimits,
+  { flags, io }: Invocation,
+): Promise<number> {
   if (running !== undefined) {
     throw new CliError(operatorRuns(running));
   }
@@ -130,7 +182,9 @@ async function carryOut(client: KubeClient, task: Task, look: Look, running: str
       io.stdout.write(`${line}\n`);
     }
   };
-  const given = await giveBackAll(client, task.held, limits, (one) => { say(`${one.key}: ${wordsOf(one, task.held)}`); });
+  const given = await giveBackAll(client, task.held, limits, (one) => {
+    say(`${one.key}: ${wordsOf(one, task.held)}`);
+  });
   for (const { key, why } of task.damaged) {
     say(`${key}: cannot be given back: ${why}`);
   }
@@ -142,14 +196,21 @@ async function carryOut(client: KubeClient, task: Task, look: Look, running: str
     removals.push(await remove(resourceName(one), left.get(one.policy), () => deleteProxyConfig(client, one)));
   }
   for (const one of task.policies) {
-    removals.push(await remove(`finalizer of ${policyName(one)}`, left.get(one.fullName), () => takeFinalizer(client, one)));
+    removals.push(
+      await remove(`finalizer of ${policyName(one)}`, left.get(one.fullName), () => takeFinalizer(client, one)),
+    );
   }
   for (const { what, removed, message } of removals) {
-    say(`${what}: ${removed ? 'removed' : message ?? 'left'}`);
+    say(`${what}: ${removed ? 'removed' : (message ?? 'left')}`);
   }
-  const clean = task.damaged.length === 0 && given.every(({ result, message }) => result === 'GivenBack' && message === undefined) && removals.every(({ removed }) => removed);
+  const clean =
+    task.damaged.length === 0 &&
+    given.every(({ result, message }) => result === 'GivenBack' && message === undefined) &&
+    removals.every(({ removed }) => removed);
   if (json) {
-    io.stdout.write(`${JSON.stringify({ schema: SCHEMA, version: PRODUCT_VERSION, done: clean, workloads: given, unreadable: task.damaged, removals }, null, 2)}\n`);
+    io.stdout.write(
+      `${JSON.stringify({ schema: SCHEMA, version: PRODUCT_VERSION, done: clean, workloads: given, unreadable: task.damaged, removals }, null, 2)}\n`,
+    );
   }
   return clean ? EXIT_OK : EXIT_FINDINGS;
 }
@@ -157,7 +218,7 @@ async function carryOut(client: KubeClient, task: Task, look: Look, running: str
 function wordsOf({ key, result, message }: Given, held: readonly Held[]): string {
   const how = held.find((one) => one.key === key)?.how;
   const done = how === 'Orphan' ? 'let go, with its values' : 'given back';
-  return result === 'GivenBack' ? message === undefined ? done : `${done}; ${message}` : message ?? result;
+  return result === 'GivenBack' ? (message === undefined ? done : `${done}; ${message}`) : (message ?? result);
 }
 
 async function remove(what: string, leftBehind: string | undefined, action: () => Promise<void>): Promise<Removal> {

@@ -25,7 +25,12 @@ export interface Given {
  * Gives workloads back, a few at a time, each until it has rolled out. Whatever was not healthy before is the last, and is
  * not waited for: it may be what nobody can wait for. One that does not get healthy again ends it: the next might not either.
  */
-export async function giveBackAll(client: KubeClient, held: readonly Held[], limits: GiveBackLimits, onGiven: (given: Given) => void): Promise<Given[]> {
+export async function giveBackAll(
+  client: KubeClient,
+  held: readonly Held[],
+  limits: GiveBackLimits,
+  onGiven: (given: Given) => void,
+): Promise<Given[]> {
   const queue = [...held].sort((a, b) => Number(b.healthy) - Number(a.healthy));
   const results: Given[] = [];
   let stopped: string | undefined;
@@ -41,7 +46,10 @@ export async function giveBackAll(client: KubeClient, held: readonly Held[], lim
       }
       try {
         await giveBack(client, one);
-        const slow = limits.wait && one.restarts > 0 && one.healthy ? await notRolledOut(client, one, limits.progressDeadlineMs) : undefined;
+        const slow =
+          limits.wait && one.restarts > 0 && one.healthy
+            ? await notRolledOut(client, one, limits.progressDeadlineMs)
+            : undefined;
         stopped = slow ?? stopped;
         note({ key: one.key, result: 'GivenBack', ...(slow === undefined ? {} : { message: slow }) });
       } catch (error) {
@@ -56,9 +64,13 @@ export async function giveBackAll(client: KubeClient, held: readonly Held[], lim
 /** Values first, then ownership: two patches at most; ended between them, the next run goes on. */
 async function giveBack(client: KubeClient, { resource, adapter, namespace, name, state, how }: Held): Promise<void> {
   try {
-    await patchInSteps<RawObject>(client, resource, { namespace, name }, (live) => planRestore(live, state, how, adapter), {
-      fieldManager: FIELD_MANAGER, tries: TRIES, retryFirst: true,
-    });
+    await patchInSteps<RawObject>(
+      client,
+      resource,
+      { namespace, name },
+      (live) => planRestore(live, state, how, adapter),
+      { fieldManager: FIELD_MANAGER, tries: TRIES, retryFirst: true },
+    );
   } catch (error) {
     if (!(isApiError(error) && error.isNotFound)) {
       throw error;
@@ -67,11 +79,21 @@ async function giveBack(client: KubeClient, { resource, adapter, namespace, name
 }
 
 /** Why a workload is not as it was, where it is not in time. */
-async function notRolledOut(client: KubeClient, { key, resource, adapter, namespace, name }: Held, deadlineMs: number): Promise<string | undefined> {
+async function notRolledOut(
+  client: KubeClient,
+  { key, resource, adapter, namespace, name }: Held,
+  deadlineMs: number,
+): Promise<string | undefined> {
   for (const until = Date.now() + deadlineMs; ;) {
     const live = await client.find<RawObject>(resource, { namespace, name });
     const rollout = live === undefined ? undefined : adapter.rollout(live);
-    if (rollout === undefined || rollout.complete || rollout.paused || rollout.strategy === 'OnDelete' || rollout.partition > 0) {
+    if (
+      rollout === undefined ||
+      rollout.complete ||
+      rollout.paused ||
+      rollout.strategy === 'OnDelete' ||
+      rollout.partition > 0
+    ) {
       return undefined;
     }
     if (rollout.stuck || Date.now() >= until) {
@@ -84,15 +106,20 @@ async function notRolledOut(client: KubeClient, { key, resource, adapter, namesp
 export async function takeFinalizer(client: KubeClient, { resource, name, namespace }: HeldPolicy): Promise<void> {
   const ref = { name, ...(namespace === undefined ? {} : { namespace }) };
   for (let tries = 0; ; tries += 1) {
-    const live = await client.find<RawObject & { metadata: { finalizers?: readonly string[] } }>(resource, ref, { metadataOnly: true });
+    const live = await client.find<RawObject & { metadata: { finalizers?: readonly string[] } }>(resource, ref, {
+      metadataOnly: true,
+    });
     if (live?.metadata.finalizers?.includes(FINALIZER) !== true) {
       return;
     }
     const { uid, resourceVersion, finalizers } = live.metadata;
     try {
-      await client.mergePatch(resource, ref, { metadata: { uid, resourceVersion, finalizers: finalizers.filter((each) => each !== FINALIZER) } }, {
-        fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'never',
-      });
+      await client.mergePatch(
+        resource,
+        ref,
+        { metadata: { uid, resourceVersion, finalizers: finalizers.filter((each) => each !== FINALIZER) } },
+        { fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'never' },
+      );
       return;
     } catch (error) {
       if (isApiError(error) && error.isNotFound) {

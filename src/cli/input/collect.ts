@@ -27,7 +27,10 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   const sources = listSources(options.paths);
   for (const [index, source] of sources.entries()) {
     options.progress?.update(`reading ${source.path}`, index, sources.length);
-    const read = source.path === STDIN_NAME ? await readStdin(options.stdin, options.maxFileBytes) : readSource(source.path, options.maxFileBytes);
+    const read =
+      source.path === STDIN_NAME
+        ? await readStdin(options.stdin, options.maxFileBytes)
+        : readSource(source.path, options.maxFileBytes);
     collected.stats.files++;
     if (!read.ok) {
       collected.problems.push(read.problem);

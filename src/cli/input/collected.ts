@@ -46,7 +46,17 @@ export interface Collected {
 
 export function emptyCollection(kinds = new JudgedKinds()): Collected {
   return {
-    kinds, workloads: [], policies: [], exemptions: [], namespaces: new Map(), proxyConfigs: [], configMaps: [], webhooks: [], istiods: [], kubeletMinors: new Map(),
-    problems: [], stats: { files: 0, skippedFiles: 0, documents: 0, otherDocuments: 0 },
+    kinds,
+    workloads: [],
+    policies: [],
+    exemptions: [],
+    namespaces: new Map(),
+    proxyConfigs: [],
+    configMaps: [],
+    webhooks: [],
+    istiods: [],
+    kubeletMinors: new Map(),
+    problems: [],
+    stats: { files: 0, skippedFiles: 0, documents: 0, otherDocuments: 0 },
   };
 }

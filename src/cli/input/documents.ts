@@ -29,7 +29,14 @@ const TEMPLATE_MESSAGE = 'is a template that has not been rendered ({{ }}); give
 
 /** Reads every document of a text. Returns how many of them are Kubernetes objects (a `List` counts its items). */
 export function readDocuments(text: string, file: string, handler: DocumentHandler): number {
-  const state: FileState = { text, file, handler, objects: 0, template: false, slow: text.includes('\r') && /\r(?!\n)/.test(text) };
+  const state: FileState = {
+    text,
+    file,
+    handler,
+    objects: 0,
+    template: false,
+    slow: text.includes('\r') && /\r(?!\n)/.test(text),
+  };
   for (const chunk of splitDocuments(text)) {
     readChunk(state, chunk);
   }
@@ -62,7 +69,12 @@ function readChunk(state: FileState, chunk: Chunk): void {
     return;
   }
   for (const { key, line, firstLine } of read.duplicates) {
-    handler.problem({ kind: 'DuplicateKey', file, line, message: `the key ${key} stands here again (first in line ${firstLine}); the last one counts` });
+    handler.problem({
+      kind: 'DuplicateKey',
+      file,
+      line,
+      message: `the key ${key} stands here again (first in line ${firstLine}); the last one counts`,
+    });
   }
   state.objects += emit(read.value, read.position, state, build);
 }
@@ -93,7 +105,12 @@ function parse(state: FileState, chunk: Chunk, written: string, build: boolean):
   if (template !== -1) {
     templateProblem(state, chunk.line + written.slice(0, template).split('\n').length - 1);
   } else {
-    handler.problem({ kind: 'Syntax', file, line: full.problem.line, message: `cannot be read as YAML: ${full.problem.message}; this document is not judged` });
+    handler.problem({
+      kind: 'Syntax',
+      file,
+      line: full.problem.line,
+      message: `cannot be read as YAML: ${full.problem.message}; this document is not judged`,
+    });
   }
   return undefined;
 }
@@ -128,7 +145,10 @@ function emit(value: unknown, position: Position, state: FileState, whole: boole
   const name = textAt(object['metadata'], 'name') ?? '';
   const namespace = textAt(object['metadata'], 'namespace') ?? '';
   if (`${name}${namespace}`.includes('{{')) {
-    templateProblem(state, lineOf(positionAt(position, ['metadata', name.includes('{{') ? 'name' : 'namespace']) ?? position));
+    templateProblem(
+      state,
+      lineOf(positionAt(position, ['metadata', name.includes('{{') ? 'name' : 'namespace']) ?? position),
+    );
     return 1;
   }
   handler.document({ apiVersion, kind, value: object, position, file, line: lineOf(position) });

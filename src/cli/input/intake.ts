@@ -1,10 +1,20 @@
 import {
-  EXEMPTION_KIND, NAMESPACED_POLICY_KIND, POLICY_KIND, validateObject,
-  type DrainExemption, type NamespacedSidecarDrainPolicy, type SidecarDrainPolicy,
+  EXEMPTION_KIND,
+  NAMESPACED_POLICY_KIND,
+  POLICY_KIND,
+  validateObject,
+  type DrainExemption,
+  type NamespacedSidecarDrainPolicy,
+  type SidecarDrainPolicy,
 } from '../../api/policy.ts';
 import { PROXY_CONFIG_ANNOTATION } from '../../api/names.ts';
 import {
-  isIstiod, readInjectorWebhooks, readIstioConfigMap, readIstiod, readKubeletMinor, readProxyConfig,
+  isIstiod,
+  readInjectorWebhooks,
+  readIstioConfigMap,
+  readIstiod,
+  readKubeletMinor,
+  readProxyConfig,
 } from '../../drain/mesh/facts.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
@@ -90,12 +100,25 @@ export class ObjectIntake {
     }
     const name = nameOf(value);
     if (adapter.apiVersion !== apiVersion) {
-      this.#problem({ kind: 'UnknownVersion', file, line, message: `${kind} ${name} has apiVersion ${apiVersion}, which is not known (${adapter.apiVersion} is); not judged` });
+      this.#problem({
+        kind: 'UnknownVersion',
+        file,
+        line,
+        message: `${kind} ${name} has apiVersion ${apiVersion}, which is not known (${adapter.apiVersion} is); not judged`,
+      });
       return;
     }
     if (name === '' || !hasContainers(value, adapter.templatePath)) {
-      const what = name === '' ? `a ${kind} without a name` : `${kind} ${name} has no containers in ${[...adapter.templatePath, 'spec'].join('.')}`;
-      this.#problem({ kind: 'Incomplete', file, line, message: `${what}: a patch or a part of one, perhaps; not judged` });
+      const what =
+        name === ''
+          ? `a ${kind} without a name`
+          : `${kind} ${name} has no containers in ${[...adapter.templatePath, 'spec'].join('.')}`;
+      this.#problem({
+        kind: 'Incomplete',
+        file,
+        line,
+        message: `${what}: a patch or a part of one, perhaps; not judged`,
+      });
       return;
     }
     const options = { namespace: this.#options.namespace, source: sourceOf(document, adapter.templatePath) };
@@ -134,13 +157,19 @@ export class ObjectIntake {
         return true;
       }
       case 'admissionregistration.k8s.io/MutatingWebhookConfiguration':
-        if (labelsOf(value)['app'] === 'sidecar-injector' && !into.webhooks.some((known) => known.configuration === nameOf(value))) {
+        if (
+          labelsOf(value)['app'] === 'sidecar-injector' &&
+          !into.webhooks.some((known) => known.configuration === nameOf(value))
+        ) {
           into.webhooks.push(...readInjectorWebhooks(raw));
         }
         return true;
       case '/ConfigMap': {
         const record = readIstioConfigMap(raw);
-        if (record !== undefined && !into.configMaps.some((known) => known.kind === record.kind && known.revision === record.revision)) {
+        if (
+          record !== undefined &&
+          !into.configMaps.some((known) => known.kind === record.kind && known.revision === record.revision)
+        ) {
           into.configMaps.push(record);
           if (record.unreadable !== undefined) {
             problem(`ConfigMap ${nameOf(value)} cannot be read as Istio's: ${record.unreadable}`);
@@ -165,15 +194,28 @@ export class ObjectIntake {
     const line = lineOf(position);
     const problems = validateObject(value, kind);
     for (const problem of problems) {
-      this.#problem({ kind: 'Policy', file, line: lineOf(nearestPosition(document, problem.path)), message: `${kind} ${nameOf(value)} is refused: ${problem.path}: ${problem.message}` });
+      this.#problem({
+        kind: 'Policy',
+        file,
+        line: lineOf(nearestPosition(document, problem.path)),
+        message: `${kind} ${nameOf(value)} is refused: ${problem.path}: ${problem.message}`,
+      });
     }
     if (problems.length > 0) {
       return;
     }
-    const read = kind === EXEMPTION_KIND ? readExemption(value as unknown as DrainExemption, this.#options.namespace) : this.#policy(value, kind);
+    const read =
+      kind === EXEMPTION_KIND
+        ? readExemption(value as unknown as DrainExemption, this.#options.namespace)
+        : this.#policy(value, kind);
     const record = 'record' in read ? read.record : read;
     if (record.stalled !== undefined) {
-      this.#problem({ kind: 'Policy', file, line, message: `${kind} ${record.name} cannot be evaluated: ${record.stalled.message}` });
+      this.#problem({
+        kind: 'Policy',
+        file,
+        line,
+        message: `${kind} ${record.name} cannot be evaluated: ${record.stalled.message}`,
+      });
     }
     if ('record' in read) {
       this.#into.policies.push({ ...read, file, line });
@@ -182,7 +224,10 @@ export class ObjectIntake {
     }
   }
 
-  #policy(value: Value, kind: Exclude<OurKind, typeof EXEMPTION_KIND>): { readonly raw: SidecarDrainPolicy | NamespacedSidecarDrainPolicy; readonly record: PolicyRecord } {
+  #policy(
+    value: Value,
+    kind: Exclude<OurKind, typeof EXEMPTION_KIND>,
+  ): { readonly raw: SidecarDrainPolicy | NamespacedSidecarDrainPolicy; readonly record: PolicyRecord } {
     if (kind === NAMESPACED_POLICY_KIND) {
       const raw = value as unknown as NamespacedSidecarDrainPolicy;
       return { raw, record: this.#known(readNamespacedPolicy(raw, this.#options.namespace)) };
@@ -207,7 +252,10 @@ export class ObjectIntake {
 }
 
 function nearestPosition(document: InputDocument, path: string): InputDocument['position'] {
-  const steps = path.replaceAll(/\[(\d+)\]/g, '.$1').split('.').map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+  const steps = path
+    .replaceAll(/\[(\d+)\]/g, '.$1')
+    .split('.')
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
   for (let length = steps.length; length > 0; length--) {
     const position = positionAt(document.position, steps.slice(0, length));
     if (position !== undefined) {
@@ -219,7 +267,11 @@ function nearestPosition(document: InputDocument, path: string): InputDocument['
 
 /** Istio reads this annotation on pods only; on the workload itself it is a mistake that a finding names. */
 function withMisplaced(workload: Workload, value: unknown, adapter: WorkloadKindAdapter): Workload {
-  if (adapter.templatePath.length === 0 || workload.misplaced !== undefined || annotationsOf(value)[PROXY_CONFIG_ANNOTATION] === undefined) {
+  if (
+    adapter.templatePath.length === 0 ||
+    workload.misplaced !== undefined ||
+    annotationsOf(value)[PROXY_CONFIG_ANNOTATION] === undefined
+  ) {
     return workload;
   }
   return { ...workload, misplaced: [PROXY_CONFIG_ANNOTATION] };
@@ -252,5 +304,5 @@ function annotationsOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {};
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

@@ -1,7 +1,13 @@
 import { AT_REST, kindTable, WORKLOAD_KINDS, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 
 /** A pod that stands alone ends like all others, so lint and explain judge it too; policies do not govern it. */
-const POD: WorkloadKindAdapter = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', templatePath: [], rollout: () => AT_REST };
+const POD: WorkloadKindAdapter = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  plural: 'pods',
+  templatePath: [],
+  rollout: () => AT_REST,
+};
 
 /** The kinds that a command reads: with a pod template, or a pod. */
 export class JudgedKinds {
@@ -21,7 +27,8 @@ export class JudgedKinds {
   }
 }
 
-export type JudgedKindsResult = { readonly ok: true; readonly kinds: JudgedKinds } | { readonly ok: false; readonly why: string };
+export type JudgedKindsResult =
+  { readonly ok: true; readonly kinds: JudgedKinds } | { readonly ok: false; readonly why: string };
 
 /** @param configured each `group/version/plural:Kind=path`, as --workload-kind has it */
 export function judgedKinds(configured: readonly string[]): JudgedKindsResult {
@@ -30,7 +37,10 @@ export function judgedKinds(configured: readonly string[]): JudgedKindsResult {
 }
 
 /** A field path as the domain says it (`spec.template...`), as it stands in an object whose template is elsewhere. */
-export function pathInKind({ templatePath = ['spec', 'template'] }: { readonly templatePath?: readonly string[] }, path: string): string {
+export function pathInKind(
+  { templatePath = ['spec', 'template'] }: { readonly templatePath?: readonly string[] },
+  path: string,
+): string {
   const template = templatePath.join('.');
   if (template === 'spec.template' || !path.startsWith('spec.template.')) {
     return path;

@@ -31,18 +31,37 @@ export function sourceOf(document: InputDocument, templatePath: readonly string[
   add('spec.template.metadata', positionAt(template, ['metadata']));
   add('spec.template.metadata.annotations', positionAt(template, ['metadata', 'annotations']));
   add('spec.template.spec', positionAt(template, ['spec']));
-  add('spec.template.spec.terminationGracePeriodSeconds', positionAt(template, ['spec', 'terminationGracePeriodSeconds']));
-  addAnnotations('metadata.', positionAt(document.position, ['metadata', 'annotations']), valueAt(document.value, ['metadata', 'annotations']));
+  add(
+    'spec.template.spec.terminationGracePeriodSeconds',
+    positionAt(template, ['spec', 'terminationGracePeriodSeconds']),
+  );
   addAnnotations(
-    'spec.template.metadata.', positionAt(template, ['metadata', 'annotations']), valueAt(document.value, [...templatePath, 'metadata', 'annotations']),
+    'metadata.',
+    positionAt(document.position, ['metadata', 'annotations']),
+    valueAt(document.value, ['metadata', 'annotations']),
+  );
+  addAnnotations(
+    'spec.template.metadata.',
+    positionAt(template, ['metadata', 'annotations']),
+    valueAt(document.value, [...templatePath, 'metadata', 'annotations']),
   );
   for (const list of ['containers', 'initContainers']) {
-    addContainers(add, list, positionAt(template, ['spec', list]), valueAt(document.value, [...templatePath, 'spec', list]));
+    addContainers(
+      add,
+      list,
+      positionAt(template, ['spec', list]),
+      valueAt(document.value, [...templatePath, 'spec', list]),
+    );
   }
   return { file: document.file, line: document.line, fieldLines };
 }
 
-function addContainers(add: (path: string, position: Position | undefined) => void, list: string, containers: Position | undefined, values: unknown): void {
+function addContainers(
+  add: (path: string, position: Position | undefined) => void,
+  list: string,
+  containers: Position | undefined,
+  values: unknown,
+): void {
   if (!Array.isArray(values)) {
     return;
   }
@@ -99,7 +118,7 @@ export function lineOfPath(source: SourceLocation | undefined, path: string | un
       best = known;
     }
   }
-  return best === '' ? source.line : source.fieldLines?.[best] ?? source.line;
+  return best === '' ? source.line : (source.fieldLines?.[best] ?? source.line);
 }
 
 function isWholePath(path: string, parent: string): boolean {

@@ -1,6 +1,15 @@
 /** Why a part of the input was not judged, or not as it stands. One line each. */
 export interface InputProblem {
-  readonly kind: 'Unreadable' | 'TooLarge' | 'Binary' | 'Syntax' | 'DuplicateKey' | 'Template' | 'UnknownVersion' | 'Incomplete' | 'Policy';
+  readonly kind:
+    | 'Unreadable'
+    | 'TooLarge'
+    | 'Binary'
+    | 'Syntax'
+    | 'DuplicateKey'
+    | 'Template'
+    | 'UnknownVersion'
+    | 'Incomplete'
+    | 'Policy';
   readonly file: string;
   readonly line?: number;
   readonly message: string;

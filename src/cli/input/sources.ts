@@ -65,7 +65,8 @@ function walk(folder: string): string[] {
   return found;
 }
 
-export type FileText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: InputProblem };
+export type FileText =
+  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problem: InputProblem };
 
 export function readSource(path: string, limit = FILE_LIMIT_BYTES): FileText {
   try {
@@ -95,7 +96,11 @@ export async function readStdin(stdin: Readable, limit = FILE_LIMIT_BYTES): Prom
 
 function tooLarge(file: string, size: number, limit: number): InputProblem {
   const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
-  return { kind: 'TooLarge', file, message: `is larger (${mebibytes(size)}) than the limit of ${mebibytes(limit)} and is not read; split it, or raise --max-file-size` };
+  return {
+    kind: 'TooLarge',
+    file,
+    message: `is larger (${mebibytes(size)}) than the limit of ${mebibytes(limit)} and is not read; split it, or raise --max-file-size`,
+  };
 }
 
 function decode(file: string, bytes: Buffer): FileText {

@@ -9,7 +9,9 @@ const VERSION = 1;
  * lines nor numbers are in it, so that a baseline outlives edits.
  */
 export function writeBaseline(file: string, report: LintReport): void {
-  const fingerprints = [...new Set(report.findings.filter((finding) => finding.exempt === undefined).map(fingerprint))].sort();
+  const fingerprints = [
+    ...new Set(report.findings.filter((finding) => finding.exempt === undefined).map(fingerprint)),
+  ].sort();
   try {
     writeFileSync(file, `${JSON.stringify({ version: VERSION, findings: fingerprints }, null, 2)}\n`);
   } catch (error) {

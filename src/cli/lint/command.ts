@@ -1,5 +1,13 @@
 import { EXIT_FINDINGS, EXIT_OK, type Command } from '../command.ts';
-import { ALLOW_EMPTY_FLAG, CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS, INPUT_POSITIONALS } from '../facts/flags.ts';
+import {
+  ALLOW_EMPTY_FLAG,
+  CANNOT_EXIT,
+  CLUSTER_FLAGS,
+  FACT_FLAGS,
+  FACT_VARIABLES,
+  INPUT_FLAGS,
+  INPUT_POSITIONALS,
+} from '../facts/flags.ts';
 
 export const LINT_OUTPUTS = ['text', 'json', 'sarif', 'junit', 'html'] as const;
 export type LintOutput = (typeof LINT_OUTPUTS)[number];
@@ -7,22 +15,54 @@ export type LintOutput = (typeof LINT_OUTPUTS)[number];
 export const lintCommand: Command = {
   name: 'lint',
   summary: 'Say what would go wrong today when pods end. Needs no policy, installs and writes nothing.',
-  description: 'Judges every workload of the input by how its pods would end today: which requests are cut, which settings do nothing, '
-    + 'which hooks never end. Policies among the input state what is wanted; workloads without one are judged by --longest-request. '
-    + 'What is not a Kubernetes manifest is skipped and counted.',
+  description:
+    'Judges every workload of the input by how its pods would end today: which requests are cut, which settings do nothing, ' +
+    'which hooks never end. Policies among the input state what is wanted; workloads without one are judged by --longest-request. ' +
+    'What is not a Kubernetes manifest is skipped and counted.',
   positionals: INPUT_POSITIONALS,
   flags: [
     ...INPUT_FLAGS,
     ...CLUSTER_FLAGS,
-    { name: 'output', short: 'o', type: 'string', value: LINT_OUTPUTS.join('|'), choices: LINT_OUTPUTS, default: 'text', description: 'The format.' },
-    { name: 'output-file', type: 'string', value: 'FILE', description: 'Write the output there; a line of summary still goes to the terminal.' },
     {
-      name: 'fail-on', type: 'string', value: 'error|warning|info', choices: ['error', 'warning', 'info'], default: 'error',
+      name: 'output',
+      short: 'o',
+      type: 'string',
+      value: LINT_OUTPUTS.join('|'),
+      choices: LINT_OUTPUTS,
+      default: 'text',
+      description: 'The format.',
+    },
+    {
+      name: 'output-file',
+      type: 'string',
+      value: 'FILE',
+      description: 'Write the output there; a line of summary still goes to the terminal.',
+    },
+    {
+      name: 'fail-on',
+      type: 'string',
+      value: 'error|warning|info',
+      choices: ['error', 'warning', 'info'],
+      default: 'error',
       description: 'The least severity of a finding that makes the exit code 1.',
     },
-    { name: 'baseline', type: 'string', value: 'FILE', description: 'Findings that stand in this file are known: they are shown as such and do not count.' },
-    { name: 'write-baseline', type: 'string', value: 'FILE', description: 'Write all present findings to this file, to start from here.' },
-    { name: 'strict', type: 'boolean', description: 'Input that cannot be read as it stands makes the exit code 1 too.' },
+    {
+      name: 'baseline',
+      type: 'string',
+      value: 'FILE',
+      description: 'Findings that stand in this file are known: they are shown as such and do not count.',
+    },
+    {
+      name: 'write-baseline',
+      type: 'string',
+      value: 'FILE',
+      description: 'Write all present findings to this file, to start from here.',
+    },
+    {
+      name: 'strict',
+      type: 'boolean',
+      description: 'Input that cannot be read as it stands makes the exit code 1 too.',
+    },
     ALLOW_EMPTY_FLAG,
     { name: 'quiet', short: 'q', type: 'boolean', description: 'In text: errors only, no summary.' },
     ...FACT_FLAGS,
@@ -36,9 +76,18 @@ export const lintCommand: Command = {
   examples: [
     { arguments: 'lint deploy/', text: 'A repository, with nothing installed.' },
     { arguments: 'lint --cluster', text: 'The cluster of the current context; only reads.' },
-    { arguments: 'lint deploy/ --istio-version 1.30.3 --kubernetes-version 1.33', text: 'With the facts that decide what kind of sidecar the pods get.' },
-    { arguments: 'lint - -o sarif --output-file drain.sarif', text: 'What kustomize build or helm template print, for code scanning.' },
-    { arguments: 'lint deploy/ --write-baseline .drain-baseline.json', text: 'Accept what is there; later runs with --baseline tell what is new.' },
+    {
+      arguments: 'lint deploy/ --istio-version 1.30.3 --kubernetes-version 1.33',
+      text: 'With the facts that decide what kind of sidecar the pods get.',
+    },
+    {
+      arguments: 'lint - -o sarif --output-file drain.sarif',
+      text: 'What kustomize build or helm template print, for code scanning.',
+    },
+    {
+      arguments: 'lint deploy/ --write-baseline .drain-baseline.json',
+      text: 'Accept what is there; later runs with --baseline tell what is new.',
+    },
   ],
   async run(invocation) {
     const { runLint } = await import('./run.ts');

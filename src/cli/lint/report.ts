@@ -3,7 +3,14 @@ import { judge, type Judgement } from '../facts/judge.ts';
 import type { Loaded } from '../facts/load.ts';
 import { pathInKind } from '../input/kinds.ts';
 import { lineOfPath } from '../input/lines.ts';
-import { counts, docsOf, fingerprint, type LintReport, type LintSummary, type ReportedFinding } from '../output/report.ts';
+import {
+  counts,
+  docsOf,
+  fingerprint,
+  type LintReport,
+  type LintSummary,
+  type ReportedFinding,
+} from '../output/report.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 
 /** Judges all workloads, one at a time: of each only its findings are kept. */
@@ -19,16 +26,31 @@ export function makeReport({ collected, context, notes }: Loaded, baseline?: Rea
     }
   }
   const { stats, problems } = collected;
-  return { findings, notes, problems, summary: summaryOf(findings, collected.workloads.length, collected.workloads.length - unclean.size, stats) };
+  return {
+    findings,
+    notes,
+    problems,
+    summary: summaryOf(findings, collected.workloads.length, collected.workloads.length - unclean.size, stats),
+  };
 }
 
 /** What a write would meet or bring with it: plan tells that. lint tells what holds today. */
 const ABOUT_WRITING: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
-  'FieldConflict', 'LivenessKillSlowed', 'TemplateNotRolled', 'TemplateImmutable', 'UpdatedInPlace', 'ContainersNotMergeable', 'RolloutNotVisible',
+  'FieldConflict',
+  'LivenessKillSlowed',
+  'TemplateNotRolled',
+  'TemplateImmutable',
+  'UpdatedInPlace',
+  'ContainersNotMergeable',
+  'RolloutNotVisible',
 ]);
 
 /** The findings of one workload with their place in its file. */
-export function findingsOfJudgement(judgement: Judgement, injectionAssumed: boolean, baseline?: ReadonlySet<string>): ReportedFinding[] {
+export function findingsOfJudgement(
+  judgement: Judgement,
+  injectionAssumed: boolean,
+  baseline?: ReadonlySet<string>,
+): ReportedFinding[] {
   const { workload, policy, exempt } = judgement;
   const { apiVersion, kind, namespace, name, source } = workload;
   const reported: ReportedFinding[] = [];
@@ -45,20 +67,34 @@ export function findingsOfJudgement(judgement: Judgement, injectionAssumed: bool
       code: finding.code,
       severity: finding.severity,
       workload: { apiVersion, kind, namespace, name },
-      ...(source === undefined || line === undefined ? {} : { file: source.file, line, manifest: `${source.file}:${source.line}` }),
+      ...(source === undefined || line === undefined
+        ? {}
+        : { file: source.file, line, manifest: `${source.file}:${source.line}` }),
       ...(finding.path === undefined ? {} : { path: pathInKind(workload, finding.path) }),
       message: finding.message,
       action: finding.action,
       docs: docsOf(finding.code),
       ...(policy === undefined ? {} : { policy }),
-      baseline: baseline?.has(fingerprint({ code: finding.code, workload, ...(finding.path === undefined ? {} : { path: pathInKind(workload, finding.path) }) })) === true,
+      baseline:
+        baseline?.has(
+          fingerprint({
+            code: finding.code,
+            workload,
+            ...(finding.path === undefined ? {} : { path: pathInKind(workload, finding.path) }),
+          }),
+        ) === true,
       ...(exempt === undefined ? {} : { exempt }),
     });
   }
   return reported;
 }
 
-function summaryOf(findings: readonly ReportedFinding[], workloads: number, clean: number, stats: Loaded['collected']['stats']): LintSummary {
+function summaryOf(
+  findings: readonly ReportedFinding[],
+  workloads: number,
+  clean: number,
+  stats: Loaded['collected']['stats'],
+): LintSummary {
   const counted = { error: 0, warning: 0, info: 0 };
   let inBaseline = 0;
   let exempt = 0;
@@ -70,7 +106,15 @@ function summaryOf(findings: readonly ReportedFinding[], workloads: number, clea
     exempt += finding.exempt === undefined ? 0 : 1;
   }
   return {
-    workloads, clean, errors: counted.error, warnings: counted.warning, infos: counted.info, inBaseline, exempt,
-    files: stats.files, skippedFiles: stats.skippedFiles, documents: stats.documents,
+    workloads,
+    clean,
+    errors: counted.error,
+    warnings: counted.warning,
+    infos: counted.info,
+    inBaseline,
+    exempt,
+    files: stats.files,
+    skippedFiles: stats.skippedFiles,
+    documents: stats.documents,
   };
 }

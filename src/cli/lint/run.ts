@@ -35,9 +35,10 @@ export async function runLint(invocation: Invocation): Promise<number> {
 async function print(report: LintReport, loaded: Loaded, { flags, io }: Invocation): Promise<void> {
   const format = (flags.string('output') ?? 'text') as LintOutput;
   const file = flags.string('output-file');
-  const output = format === 'text'
-    ? lintText(report, styleFor(file === undefined ? io : undefined), flags.boolean('quiet'))
-    : await render(format, report, loaded);
+  const output =
+    format === 'text'
+      ? lintText(report, styleFor(file === undefined ? io : undefined), flags.boolean('quiet'))
+      : await render(format, report, loaded);
   if (file === undefined) {
     io.stdout.write(output);
     return;
@@ -66,7 +67,10 @@ async function render(format: Exclude<LintOutput, 'text'>, report: LintReport, l
     }
     case 'html': {
       const { lintHtml } = await import('../output/html/page.ts');
-      return lintHtml(report, loaded.collected.workloads.map((workload) => judge(workload, loaded.context)));
+      return lintHtml(
+        report,
+        loaded.collected.workloads.map((workload) => judge(workload, loaded.context)),
+      );
     }
   }
 }

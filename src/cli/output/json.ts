@@ -6,15 +6,19 @@ export const LINT_SCHEMA_VERSION = 'sidecardrain.io/lint/v1';
 
 /** docs/reference/lint-output.schema.json says what stands in it. */
 export function lintJson(report: LintReport): string {
-  return `${JSON.stringify({
-    schema: LINT_SCHEMA_VERSION,
-    version: PRODUCT_VERSION,
-    notes: report.notes,
-    summary: report.summary,
-    findings: report.findings.map(({ workload, ...finding }) => {
-      const { kind, namespace, name, apiVersion } = workload;
-      return { ...finding, workload: { apiVersion, kind, namespace, name } };
-    }),
-    problems: report.problems,
-  }, null, 2)}\n`;
+  return `${JSON.stringify(
+    {
+      schema: LINT_SCHEMA_VERSION,
+      version: PRODUCT_VERSION,
+      notes: report.notes,
+      summary: report.summary,
+      findings: report.findings.map(({ workload, ...finding }) => {
+        const { kind, namespace, name, apiVersion } = workload;
+        return { ...finding, workload: { apiVersion, kind, namespace, name } };
+      }),
+      problems: report.problems,
+    },
+    null,
+    2,
+  )}\n`;
 }

@@ -14,10 +14,22 @@ export function lintJunit(report: LintReport): string {
     suite.set(name, [...(suite.get(name) ?? []), finding]);
     suites.set(finding.workload.namespace, suite);
   }
-  const xml = [...suites].map(([namespace, cases]) => suiteXml(namespace === '' ? 'cluster' : namespace, [...cases].map(([name, findings]) => caseXml(name, findings))));
+  const xml = [...suites].map(([namespace, cases]) =>
+    suiteXml(
+      namespace === '' ? 'cluster' : namespace,
+      [...cases].map(([name, findings]) => caseXml(name, findings)),
+    ),
+  );
   const { clean } = report.summary;
   if (clean > 0 || xml.length === 0) {
-    xml.push(suiteXml('clean', [{ xml: `    <testcase classname="sidecar-drain" name="${count(clean, 'workload')} without errors and warnings"/>`, failed: false }]));
+    xml.push(
+      suiteXml('clean', [
+        {
+          xml: `    <testcase classname="sidecar-drain" name="${count(clean, 'workload')} without errors and warnings"/>`,
+          failed: false,
+        },
+      ]),
+    );
   }
   const failures = xml.reduce((sum, suite) => sum + suite.failures, 0);
   const tests = xml.reduce((sum, suite) => sum + suite.tests, 0);
@@ -40,16 +52,21 @@ function caseXml(name: string, findings: readonly ReportedFinding[]): CaseXml {
   const others = findings.filter((finding) => !failures.includes(finding));
   const head = `    <testcase classname="${escaped(className(findings[0]?.workload))}" name="${escaped(name)}">`;
   // The schema allows one failure for a case: all of them are in its text.
-  const failure = failures.length === 0 ? [] : [
-    `      <failure type="${escaped(failures.map((finding) => finding.code).join(' '))}" message="${escaped(failures.map((finding) => finding.message).join('; '))}">`
-    + `${escaped(failures.map(lineOf).join('\n'))}</failure>`,
-  ];
+  const failure =
+    failures.length === 0
+      ? []
+      : [
+          `      <failure type="${escaped(failures.map((finding) => finding.code).join(' '))}" message="${escaped(failures.map((finding) => finding.message).join('; '))}">` +
+            `${escaped(failures.map(lineOf).join('\n'))}</failure>`,
+        ];
   const text = others.length === 0 ? [] : [`      <system-out>${escaped(others.map(lineOf).join('\n'))}</system-out>`];
   return { xml: [head, ...failure, ...text, '    </testcase>'].join('\n'), failed: failures.length > 0 };
 }
 
 function className(workload: WorkloadRef | undefined): string {
-  return workload === undefined ? 'sidecar-drain' : [workload.namespace, workload.kind].filter((part) => part !== '').join('.');
+  return workload === undefined
+    ? 'sidecar-drain'
+    : [workload.namespace, workload.kind].filter((part) => part !== '').join('.');
 }
 
 function lineOf(finding: ReportedFinding): string {
@@ -62,6 +79,7 @@ const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 
 /** Control characters cannot stand in XML 1.0 in any form. */
 export function escaped(text: string): string {
-   
-  return text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd');
+  return text
+    .replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character)
+    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd');
 }

@@ -3,7 +3,11 @@ import { PRODUCT_VERSION } from '../version/product.ts';
 import { counts, docsOf, fingerprint, type LintReport, type ReportedFinding } from './report.ts';
 import { nameOf } from './text.ts';
 
-const LEVEL: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = { error: 'error', warning: 'warning', info: 'note' };
+const LEVEL: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
+  error: 'error',
+  warning: 'warning',
+  info: 'note',
+};
 
 /** SARIF 2.1.0 (OASIS), as GitHub code scanning reads it: a rule for each code, a region with its line for each result. */
 export function lintSarif(report: LintReport): string {
@@ -12,20 +16,24 @@ export function lintSarif(report: LintReport): string {
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
-    runs: [{
-      tool: { driver: { name: 'sidecar-drain', semanticVersion: PRODUCT_VERSION, rules: used.map(rule) } },
-      columnKind: 'utf16CodeUnits',
-      invocations: [{
-        executionSuccessful: true,
-        toolExecutionNotifications: report.problems.map((problem) => ({
-          level: 'warning',
-          message: { text: problem.message },
-          descriptor: { id: problem.kind },
-          locations: [location(problem.file, problem.line ?? 1)],
-        })),
-      }],
-      results: report.findings.map((finding) => result(finding, indexOf.get(finding.code) ?? -1)),
-    }],
+    runs: [
+      {
+        tool: { driver: { name: 'sidecar-drain', semanticVersion: PRODUCT_VERSION, rules: used.map(rule) } },
+        columnKind: 'utf16CodeUnits',
+        invocations: [
+          {
+            executionSuccessful: true,
+            toolExecutionNotifications: report.problems.map((problem) => ({
+              level: 'warning',
+              message: { text: problem.message },
+              descriptor: { id: problem.kind },
+              locations: [location(problem.file, problem.line ?? 1)],
+            })),
+          },
+        ],
+        results: report.findings.map((finding) => result(finding, indexOf.get(finding.code) ?? -1)),
+      },
+    ],
   };
   return `${JSON.stringify(log, null, 2)}\n`;
 }
@@ -37,25 +45,47 @@ function rule(code: ReasonCode): Record<string, unknown> {
     name: code,
     shortDescription: { text: reason.sentence },
     fullDescription: { text: `${reason.sentence} Source: ${reason.source}.` },
-    help: { text: `${reason.action} See ${docsOf(code)}.`, markdown: `${reason.action}\n\nSee \`${docsOf(code)}\`. Source: ${reason.source}.` },
+    help: {
+      text: `${reason.action} See ${docsOf(code)}.`,
+      markdown: `${reason.action}\n\nSee \`${docsOf(code)}\`. Source: ${reason.source}.`,
+    },
     defaultConfiguration: { level: LEVEL[reason.severity] },
-    properties: { tags: ['kubernetes', 'istio', 'reliability'], precision: 'high', 'problem.severity': reason.severity === 'info' ? 'recommendation' : reason.severity },
+    properties: {
+      tags: ['kubernetes', 'istio', 'reliability'],
+      precision: 'high',
+      'problem.severity': reason.severity === 'info' ? 'recommendation' : reason.severity,
+    },
   };
 }
 
 function result(finding: ReportedFinding, ruleIndex: number): Record<string, unknown> {
   const text = `${nameOf(finding.workload)}: ${finding.message}. ${finding.action}`;
-  const logical = { fullyQualifiedName: nameOf(finding.workload), kind: 'resource', ...(finding.path === undefined ? {} : { decoratedName: finding.path }) };
-  const suppressions = finding.exempt !== undefined
-    ? [{ kind: 'inSource', justification: finding.exempt === '' ? 'no reason given' : finding.exempt }]
-    : finding.baseline ? [{ kind: 'external', justification: 'in the baseline' }] : undefined;
+  const logical = {
+    fullyQualifiedName: nameOf(finding.workload),
+    kind: 'resource',
+    ...(finding.path === undefined ? {} : { decoratedName: finding.path }),
+  };
+  const suppressions =
+    finding.exempt !== undefined
+      ? [{ kind: 'inSource', justification: finding.exempt === '' ? 'no reason given' : finding.exempt }]
+      : finding.baseline
+        ? [{ kind: 'external', justification: 'in the baseline' }]
+        : undefined;
   return {
     ruleId: finding.code,
     ruleIndex,
     level: LEVEL[finding.severity],
     message: { text },
     // GitHub needs a file for every result; a workload of a cluster gets a name that is none on any disk.
-    locations: [{ ...location(finding.file ?? `cluster/${finding.workload.namespace}/${finding.workload.kind}/${finding.workload.name}`, finding.line ?? 1), logicalLocations: [logical] }],
+    locations: [
+      {
+        ...location(
+          finding.file ?? `cluster/${finding.workload.namespace}/${finding.workload.kind}/${finding.workload.name}`,
+          finding.line ?? 1,
+        ),
+        logicalLocations: [logical],
+      },
+    ],
     partialFingerprints: { 'sidecarDrain/v1': `${fingerprint(finding)} ${finding.file ?? ''}` },
     ...(counts(finding) ? {} : { suppressions }),
   };

@@ -27,7 +27,10 @@ export function lintText(report: LintReport, style: Style, quiet: boolean): stri
       if (previous !== undefined) {
         out.push('');
       }
-      out.push(style.bold(nameOf(finding.workload)) + (finding.policy === undefined ? '' : style.dim(`  policy ${finding.policy}`)));
+      out.push(
+        style.bold(nameOf(finding.workload)) +
+          (finding.policy === undefined ? '' : style.dim(`  policy ${finding.policy}`)),
+      );
       previous = finding.workload;
       previousFile = finding.file;
     }
@@ -58,15 +61,22 @@ function legend(findings: readonly ReportedFinding[], style: Style): string[] {
   const codes = [...new Set(findings.filter(counts).map((finding) => finding.code))];
   return codes.flatMap((code) => {
     const { sentence, action } = REASONS[code];
-    return [style.bold(code), ...wrap(sentence, 100, '  '), ...wrap(`What to do: ${action}`, 100, '  '), style.dim(`  ${docsOf(code)}`), ''];
+    return [
+      style.bold(code),
+      ...wrap(sentence, 100, '  '),
+      ...wrap(`What to do: ${action}`, 100, '  '),
+      style.dim(`  ${docsOf(code)}`),
+      '',
+    ];
   });
 }
 
 function summaryText({ summary, problems }: LintReport, style: Style): string {
   const line = summaryLine(summary);
   const painted = summary.errors > 0 ? style.red(line) : summary.warnings > 0 ? line : style.green(line);
-  const input = `${count(summary.files, 'file')} read, ${summary.skippedFiles} without Kubernetes objects; `
-    + `${count(summary.documents, 'object')}${problems.length === 0 ? '' : `; ${count(problems.length, 'problem')} with the input, on standard error`}`;
+  const input =
+    `${count(summary.files, 'file')} read, ${summary.skippedFiles} without Kubernetes objects; ` +
+    `${count(summary.documents, 'object')}${problems.length === 0 ? '' : `; ${count(problems.length, 'problem')} with the input, on standard error`}`;
   return summary.files === 0 ? painted : `${painted}\n${style.dim(input)}`;
 }
 

@@ -25,14 +25,17 @@ const LEAST_WORKLOADS = 2;
 
 /** Tries the values that the plan would write on the mesh's defaults, and decides everything again under them. */
 export function meshDefault({ collected, context }: Loaded): MeshDefault | undefined {
-  const affected = collected.workloads.map((workload) => ({ workload, decision: judge(workload, context).decision }))
+  const affected = collected.workloads
+    .map((workload) => ({ workload, decision: judge(workload, context).decision }))
     .filter((one): one is { workload: Workload; decision: Decision } => changesAnnotation(one.decision));
   if (affected.length < LEAST_WORKLOADS) {
     return undefined;
   }
   const values = wantedDefaults(affected.map((one) => one.decision));
   const facts = { ...context.facts, mesh: withDefaults(context.facts.mesh, values) };
-  const covers = affected.filter(({ workload }) => !changesAnnotation(judge(workload, { ...context, facts }).decision)).length;
+  const covers = affected.filter(
+    ({ workload }) => !changesAnnotation(judge(workload, { ...context, facts }).decision),
+  ).length;
   if (covers * 2 <= affected.length) {
     return undefined;
   }
@@ -40,7 +43,8 @@ export function meshDefault({ collected, context }: Loaded): MeshDefault | undef
     code: 'MeshDefaultWouldDo',
     message: `${covers} of ${affected.length} workloads would need no change of their annotation if the mesh's defaults said so`,
     action: REASONS.MeshDefaultWouldDo.action,
-    covers, of: affected.length,
+    covers,
+    of: affected.length,
     yaml: yamlOf(values),
   };
 }
@@ -59,9 +63,17 @@ function wantedDefaults(decisions: readonly Decision[]): ProxyConfigValues {
     if (after === undefined) {
       continue;
     }
-    termination = Math.max(termination, after.terminationDrainDuration.value > before.terminationDrainDuration.value ? after.terminationDrainDuration.value : 0);
+    termination = Math.max(
+      termination,
+      after.terminationDrainDuration.value > before.terminationDrainDuration.value
+        ? after.terminationDrainDuration.value
+        : 0,
+    );
     drain = Math.max(drain, after.drainDuration.value > before.drainDuration.value ? after.drainDuration.value : 0);
-    minimum = Math.max(minimum, after.minimumDrainDuration.value > before.minimumDrainDuration.value ? after.minimumDrainDuration.value : 0);
+    minimum = Math.max(
+      minimum,
+      after.minimumDrainDuration.value > before.minimumDrainDuration.value ? after.minimumDrainDuration.value : 0,
+    );
     exitOnZero ||= after.exitOnZeroActiveConnections.value && !before.exitOnZeroActiveConnections.value;
   }
   const metadata = {
@@ -81,7 +93,11 @@ function withDefaults(mesh: MeshFacts, values: ProxyConfigValues): MeshFacts {
     ...mesh,
     revisions: revisions.map((revision) => ({
       ...revision,
-      defaultConfig: { ...revision.defaultConfig, ...values, proxyMetadata: { ...revision.defaultConfig?.proxyMetadata, ...values.proxyMetadata } },
+      defaultConfig: {
+        ...revision.defaultConfig,
+        ...values,
+        proxyMetadata: { ...revision.defaultConfig?.proxyMetadata, ...values.proxyMetadata },
+      },
     })),
   };
 }

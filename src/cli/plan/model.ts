@@ -59,7 +59,11 @@ export interface PlannedPolicy {
   readonly outcomes: Readonly<Record<WorkloadOutcome, number>>;
   readonly overridden: number;
   /** Workloads that it may not govern, and why: a namespaced policy outside of bounds. */
-  readonly refused: readonly { readonly workload: WorkloadRef; readonly reason: ReasonCode; readonly message: string }[];
+  readonly refused: readonly {
+    readonly workload: WorkloadRef;
+    readonly reason: ReasonCode;
+    readonly message: string;
+  }[];
 }
 
 export interface Plan {
@@ -86,7 +90,14 @@ export interface Plan {
 }
 
 const NO_OUTCOMES: Readonly<Record<WorkloadOutcome, number>> = {
-  Compliant: 0, Updating: 0, Pending: 0, NonCompliant: 0, Conflicted: 0, Exempt: 0, Unknown: 0, Failed: 0,
+  Compliant: 0,
+  Updating: 0,
+  Pending: 0,
+  NonCompliant: 0,
+  Conflicted: 0,
+  Exempt: 0,
+  Unknown: 0,
+  Failed: 0,
 };
 
 export function makePlan(loaded: Loaded): Plan {
@@ -100,7 +111,7 @@ export function makePlan(loaded: Loaded): Plan {
     const { assessment } = judge(workload, context);
     const { governing, audits, overridden } = assessment;
     for (const { policy, reason, message } of assessment.refused) {
-      refused.set(policy.name, [...refused.get(policy.name) ?? [], { workload: refOf(workload), reason, message }]);
+      refused.set(policy.name, [...(refused.get(policy.name) ?? []), { workload: refOf(workload), reason, message }]);
     }
     const shown = [...(governing === undefined ? [] : [governing]), ...audits];
     if (shown.length === 0) {
@@ -114,16 +125,33 @@ export function makePlan(loaded: Loaded): Plan {
       if (hash !== undefined) {
         plans.get(policy.name)?.push([workloadKey(workload), hash]);
       }
-      workloads.push(planned(workload, decision, policy.name, policy.spec.enforcement, governing?.policy === policy ? overridden.map(({ policy: loser, by }) => ({ policy: loser.name, by })) : []));
+      workloads.push(
+        planned(
+          workload,
+          decision,
+          policy.name,
+          policy.spec.enforcement,
+          governing?.policy === policy ? overridden.map(({ policy: loser, by }) => ({ policy: loser.name, by })) : [],
+        ),
+      );
     }
   }
-  workloads.sort((a, b) => compare(a.policy, b.policy) || compare(workloadKey(a.workload), workloadKey(b.workload)) || compare(a.file ?? '', b.file ?? ''));
+  workloads.sort(
+    (a, b) =>
+      compare(a.policy, b.policy) ||
+      compare(workloadKey(a.workload), workloadKey(b.workload)) ||
+      compare(a.file ?? '', b.file ?? ''),
+  );
   const better = meshDefault(loaded);
   const hashes = new Map([...plans].map(([name, made]) => [name, policyPlanHash(name, made)]));
   return {
     hash: setHash([...hashes.values()]),
-    policies: collected.policies.map(({ record, file, line }) => ({ ...policyOf(record, workloads, hashes.get(record.name) ?? '', file, line), refused: refused.get(record.name) ?? [] })),
-    workloads, ungoverned,
+    policies: collected.policies.map(({ record, file, line }) => ({
+      ...policyOf(record, workloads, hashes.get(record.name) ?? '', file, line),
+      refused: refused.get(record.name) ?? [],
+    })),
+    workloads,
+    ungoverned,
     totals: totalsOf(workloads, collected.workloads.length),
     ...(better === undefined ? {} : { meshDefault: better }),
     notes: [...loaded.notes, ...namespaceNote(unknownNamespaces)],
@@ -138,16 +166,25 @@ function namespaceNote(namespaces: ReadonlySet<string>): string[] {
   }
   const names = [...namespaces].sort();
   const shown = names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
-  return [`not known: the labels of ${shown}, by which policies may select (add the Namespace manifests, or --namespace-labels)`];
+  return [
+    `not known: the labels of ${shown}, by which policies may select (add the Namespace manifests, or --namespace-labels)`,
+  ];
 }
 
-function planned(workload: Workload, decision: Decision, policy: string, enforcement: 'Audit' | 'Enforce', overridden: PlannedWorkload['overridden']): PlannedWorkload {
+function planned(
+  workload: Workload,
+  decision: Decision,
+  policy: string,
+  enforcement: 'Audit' | 'Enforce',
+  overridden: PlannedWorkload['overridden'],
+): PlannedWorkload {
   const { source } = workload;
   const writes = decision.outcome === 'Pending';
   return {
     workload: refOf(workload),
     ...(source === undefined ? {} : { file: source.file, line: source.line }),
-    policy, enforcement,
+    policy,
+    enforcement,
     outcome: decision.outcome,
     ...(decision.reason === undefined ? {} : { reason: decision.reason }),
     message: decision.message,
@@ -155,7 +192,8 @@ function planned(workload: Workload, decision: Decision, policy: string, enforce
       const line = lineOfPath(source, change.path);
       return { ...change, path: pathInKind(workload, change.path), ...(line === undefined ? {} : { line }) };
     }),
-    conflicts: decision.conflicts, overridden,
+    conflicts: decision.conflicts,
+    overridden,
     restarts: writes && decision.carrier === undefined ? workload.rollout.replicas : 0,
     ...(decision.carrier === undefined ? {} : { carrier: decision.carrier }),
     ...(decision.after === undefined ? {} : { cost: costOf(decision.before, decision.after) }),
@@ -164,11 +202,23 @@ function planned(workload: Workload, decision: Decision, policy: string, enforce
 }
 
 function costOf(before: EffectiveSettings, after: EffectiveSettings): PlanCost {
-  const quiet = (settings: EffectiveSettings): number => Math.min(settings.gracePeriod.value, survivalOf(settings, DEFAULT_APPLICATION).quietProxyExit);
-  return { quietBefore: quiet(before), quietAfter: quiet(after), worstBefore: before.gracePeriod.value, worstAfter: after.gracePeriod.value };
+  const quiet = (settings: EffectiveSettings): number =>
+    Math.min(settings.gracePeriod.value, survivalOf(settings, DEFAULT_APPLICATION).quietProxyExit);
+  return {
+    quietBefore: quiet(before),
+    quietAfter: quiet(after),
+    worstBefore: before.gracePeriod.value,
+    worstAfter: after.gracePeriod.value,
+  };
 }
 
-function policyOf(record: Loaded['context']['policies'][number], workloads: readonly PlannedWorkload[], planHash: string, file?: string, line?: number): Omit<PlannedPolicy, 'refused'> {
+function policyOf(
+  record: Loaded['context']['policies'][number],
+  workloads: readonly PlannedWorkload[],
+  planHash: string,
+  file?: string,
+  line?: number,
+): Omit<PlannedPolicy, 'refused'> {
   const outcomes = { ...NO_OUTCOMES };
   let overridden = 0;
   for (const one of workloads) {
@@ -178,17 +228,26 @@ function policyOf(record: Loaded['context']['policies'][number], workloads: read
     overridden += one.overridden.filter((loser) => loser.policy === record.name).length;
   }
   return {
-    name: record.name, enforcement: record.spec.enforcement, mode: record.spec.drain.mode, suspended: record.spec.suspend, planHash,
+    name: record.name,
+    enforcement: record.spec.enforcement,
+    mode: record.spec.drain.mode,
+    suspended: record.spec.suspend,
+    planHash,
     ...(record.stalled === undefined ? {} : { stalled: record.stalled.message }),
-    ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }),
-    outcomes, overridden,
+    ...(file === undefined ? {} : { file }),
+    ...(line === undefined ? {} : { line }),
+    outcomes,
+    overridden,
   };
 }
 
 function totalsOf(planned: readonly PlannedWorkload[], workloads: number): Plan['totals'] {
   const pending = planned.filter((one) => one.outcome === 'Pending');
-  const costs = planned.filter((one) => one.outcome === 'Pending' || one.outcome === 'NonCompliant').flatMap((one) => one.cost ?? []);
-  const oneByOne = planned.filter((one) => one.workload.kind === 'StatefulSet' && one.cost !== undefined)
+  const costs = planned
+    .filter((one) => one.outcome === 'Pending' || one.outcome === 'NonCompliant')
+    .flatMap((one) => one.cost ?? []);
+  const oneByOne = planned
+    .filter((one) => one.workload.kind === 'StatefulSet' && one.cost !== undefined)
     .map((one) => one.restarts * ((one.cost?.quietAfter ?? 0) - (one.cost?.quietBefore ?? 0)));
   return {
     workloads,

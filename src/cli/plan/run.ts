@@ -17,7 +17,9 @@ export async function runPlan(invocation: Invocation): Promise<number> {
   requireWorkloads(loaded);
   requirePolicies(loaded);
   const plan = makePlan(loaded);
-  io.stdout.write(flags.string('output') === 'json' ? planJson(plan) : planText(plan, styleFor(io), flags.boolean('all')));
+  io.stdout.write(
+    flags.string('output') === 'json' ? planJson(plan) : planText(plan, styleFor(io), flags.boolean('all')),
+  );
   return failed(plan, flags.string('fail-on') ?? 'never') ? EXIT_FINDINGS : EXIT_OK;
 }
 
@@ -25,9 +27,11 @@ export function requirePolicies({ collected }: Loaded): void {
   if (collected.policies.length > 0) {
     return;
   }
-  throw new CliError(collected.problems.some((problem) => problem.kind === 'Policy')
-    ? 'no policy that would be accepted (see above)'
-    : 'no SidecarDrainPolicy among the input: give one with -p');
+  throw new CliError(
+    collected.problems.some((problem) => problem.kind === 'Policy')
+      ? 'no policy that would be accepted (see above)'
+      : 'no SidecarDrainPolicy among the input: give one with -p',
+  );
 }
 
 function failed(plan: Plan, failOn: string): boolean {

@@ -15,7 +15,10 @@ const OUTCOMES: readonly (readonly [WorkloadOutcome, string])[] = [
   ['Compliant', 'compliant'],
 ];
 
-const CARRIED = { Rollout: 'rides along with its next rollout, no pod restarts', Pod: 'its pods get it when they are created, none restarts' } as const;
+const CARRIED = {
+  Rollout: 'rides along with its next rollout, no pod restarts',
+  Pod: 'its pods get it when they are created, none restarts',
+} as const;
 
 const QUIET_OUTCOMES: readonly WorkloadOutcome[] = ['Compliant', 'Updating'];
 
@@ -28,7 +31,11 @@ export function planText(plan: Plan, style: Style, all: boolean): string {
     out.push(...policyLines(policy, plan, style, all), '');
   }
   if (all && plan.ungoverned.length > 0) {
-    out.push(style.bold(`no policy selects ${count(plan.ungoverned.length, 'workload')}`), ...plan.ungoverned.map((ref) => `  ${nameOf(ref)}`), '');
+    out.push(
+      style.bold(`no policy selects ${count(plan.ungoverned.length, 'workload')}`),
+      ...plan.ungoverned.map((ref) => `  ${nameOf(ref)}`),
+      '',
+    );
   }
   out.push(...totalLines(plan, style));
   return `${out.join('\n')}\n`;
@@ -36,8 +43,16 @@ export function planText(plan: Plan, style: Style, all: boolean): string {
 
 function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boolean): string[] {
   const place = policy.file === undefined ? '' : style.dim(`  ${policy.file}:${policy.line ?? 1}`);
-  const state = policy.stalled !== undefined ? `, stalled: ${policy.stalled}` : policy.suspended ? ', suspended: it would write nothing' : '';
-  const out = [style.bold(`policy ${policy.name}`) + ` (${policy.mode}, ${policy.enforcement}${state}), plan ${policy.planHash}${place}`];
+  const state =
+    policy.stalled !== undefined
+      ? `, stalled: ${policy.stalled}`
+      : policy.suspended
+        ? ', suspended: it would write nothing'
+        : '';
+  const out = [
+    style.bold(`policy ${policy.name}`) +
+      ` (${policy.mode}, ${policy.enforcement}${state}), plan ${policy.planHash}${place}`,
+  ];
   const own = plan.workloads.filter((one) => one.policy === policy.name);
   if (own.length === 0 && policy.overridden === 0 && policy.refused.length === 0) {
     out.push('  selects no workload of the input');
@@ -69,7 +84,12 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
 
 function workloadLines(one: PlannedWorkload, style: Style): string[] {
   const place = one.file === undefined ? '' : style.dim(`  ${one.file}:${one.line ?? 1}`);
-  const restarts = one.restarts > 0 ? `  ${count(one.restarts, 'pod')} restart${one.restarts === 1 ? 's' : ''}` : one.carrier === undefined ? '' : `  ${CARRIED[one.carrier]}`;
+  const restarts =
+    one.restarts > 0
+      ? `  ${count(one.restarts, 'pod')} restart${one.restarts === 1 ? 's' : ''}`
+      : one.carrier === undefined
+        ? ''
+        : `  ${CARRIED[one.carrier]}`;
   const out = [`    ${style.bold(nameOf(one.workload))}${place}${restarts}`];
   if (one.outcome !== 'Pending' && one.outcome !== 'NonCompliant' && one.outcome !== 'Compliant') {
     out.push(`      ${one.message}`);
@@ -87,7 +107,10 @@ function changeLines(change: PlannedChange, style: Style): string[] {
   const { before, after } = change;
   const isText = [before, after].some((value) => value?.includes('\n') === true) || change.field === 'proxyConfig';
   if (!isText) {
-    return [`      ${change.path}: ${before ?? '(not set)'} -> ${after ?? '(removed)'}`, style.dim(`        ${change.why}`)];
+    return [
+      `      ${change.path}: ${before ?? '(not set)'} -> ${after ?? '(removed)'}`,
+      style.dim(`        ${change.why}`),
+    ];
   }
   const old = (before ?? '').split('\n').filter((line) => line.trim() !== '');
   const next = (after ?? '').split('\n').filter((line) => line.trim() !== '');
@@ -100,28 +123,51 @@ function changeLines(change: PlannedChange, style: Style): string[] {
 }
 
 function costText(cost: PlanCost): string {
-  const quiet = cost.quietAfter === cost.quietBefore ? `a quiet pod still ends after ${seconds(cost.quietAfter)}` : `a quiet pod ends after ${seconds(cost.quietAfter)} instead of ${seconds(cost.quietBefore)}`;
-  const worst = cost.worstAfter === cost.worstBefore ? `every pod after ${seconds(cost.worstAfter)} at most, as now` : `every pod after ${seconds(cost.worstAfter)} at most instead of ${seconds(cost.worstBefore)}`;
+  const quiet =
+    cost.quietAfter === cost.quietBefore
+      ? `a quiet pod still ends after ${seconds(cost.quietAfter)}`
+      : `a quiet pod ends after ${seconds(cost.quietAfter)} instead of ${seconds(cost.quietBefore)}`;
+  const worst =
+    cost.worstAfter === cost.worstBefore
+      ? `every pod after ${seconds(cost.worstAfter)} at most, as now`
+      : `every pod after ${seconds(cost.worstAfter)} at most instead of ${seconds(cost.worstBefore)}`;
   return `${quiet}, ${worst}`;
 }
 
 function totalLines({ totals, hash, meshDefault, ungoverned }: Plan, style: Style): string[] {
-  const out = [style.bold(`plan ${hash}: ${count(totals.changes, 'workload')} would change, ${count(totals.podRestarts, 'pod')} would restart`)
-    + (totals.wouldChangeInAudit > 0 ? `; ${totals.wouldChangeInAudit} more under policies in Audit, as if they enforced` : '')];
+  const out = [
+    style.bold(
+      `plan ${hash}: ${count(totals.changes, 'workload')} would change, ${count(totals.podRestarts, 'pod')} would restart`,
+    ) +
+      (totals.wouldChangeInAudit > 0
+        ? `; ${totals.wouldChangeInAudit} more under policies in Audit, as if they enforced`
+        : ''),
+  ];
   if (ungoverned.length > 0) {
     out.push(`no policy selects ${ungoverned.length} of ${count(totals.workloads, 'workload')}`);
   }
   if (totals.nodeDrainAfter > totals.nodeDrainBefore) {
-    out.push(`cost: a node drain may wait ${seconds(totals.nodeDrainAfter)} for a pod instead of ${seconds(totals.nodeDrainBefore)}`);
+    out.push(
+      `cost: a node drain may wait ${seconds(totals.nodeDrainAfter)} for a pod instead of ${seconds(totals.nodeDrainBefore)}`,
+    );
   }
   if (totals.longestDeployAdds > 0) {
     out.push(`cost: the deploy of a StatefulSet, pod by pod, takes up to ${seconds(totals.longestDeployAdds)} longer`);
   }
   if (totals.hungPodKillsSlowed > 0) {
-    out.push(`cost: in ${count(totals.hungPodKillsSlowed, 'workload')} a hung pod is killed later (LivenessKillSlowed: set terminationGracePeriodSeconds on the probe)`);
+    out.push(
+      `cost: in ${count(totals.hungPodKillsSlowed, 'workload')} a hung pod is killed later (LivenessKillSlowed: set terminationGracePeriodSeconds on the probe)`,
+    );
   }
   if (meshDefault !== undefined) {
-    out.push('', style.bold(`MeshDefaultWouldDo: ${meshDefault.message}:`), ...meshDefault.yaml.trimEnd().split('\n').map((line) => `  ${line}`));
+    out.push(
+      '',
+      style.bold(`MeshDefaultWouldDo: ${meshDefault.message}:`),
+      ...meshDefault.yaml
+        .trimEnd()
+        .split('\n')
+        .map((line) => `  ${line}`),
+    );
   }
   return out;
 }

@@ -1,4 +1,9 @@
-import { NATIVE_SIDECAR_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, STATS_SUFFIXES_ANNOTATION } from '../../api/names.ts';
+import {
+  NATIVE_SIDECAR_ANNOTATION,
+  PROXY_CONFIG_ANNOTATION,
+  PROXY_CONFIG_MARK_ANNOTATION,
+  STATS_SUFFIXES_ANNOTATION,
+} from '../../api/names.ts';
 import type { ManagedField } from '../../drain/model/workload.ts';
 
 export type AnnotationField = Exclude<ManagedField, 'gracePeriod' | 'proxyContainer'>;

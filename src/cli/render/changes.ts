@@ -1,4 +1,10 @@
-import { MANAGED_FIELDS, type FieldOwner, type FieldOwners, type ManagedField, type Workload } from '../../drain/model/workload.ts';
+import {
+  MANAGED_FIELDS,
+  type FieldOwner,
+  type FieldOwners,
+  type ManagedField,
+  type Workload,
+} from '../../drain/model/workload.ts';
 import { PROXY_CONTAINER } from '../../api/names.ts';
 import type { Change, Decision } from '../../drain/model/decision.ts';
 import { assess } from '../../drain/plan/assess.ts';
@@ -9,16 +15,27 @@ import type { JudgeContext } from '../facts/judge.ts';
 import type { EditValue, FieldEdit, PathStep } from './edit.ts';
 
 const FREE: FieldOwner = { ownership: 'Absent', owners: [] };
-const FREE_FIELDS: FieldOwners = Object.fromEntries(MANAGED_FIELDS.map((field) => [field, FREE])) as Record<ManagedField, FieldOwner>;
+const FREE_FIELDS: FieldOwners = Object.fromEntries(MANAGED_FIELDS.map((field) => [field, FREE])) as Record<
+  ManagedField,
+  FieldOwner
+>;
 
 /**
  * The decision under which the manifest is changed where it is declared. Nobody's field is in the way: this is the
  * place where its owner would change it. A policy in Audit counts as if it enforced, so that a team can put its
  * values into Git first.
  */
-export function decisionForManifest(workload: Workload, { facts, stated, policies }: JudgeContext): Decision | undefined {
+export function decisionForManifest(
+  workload: Workload,
+  { facts, stated, policies }: JudgeContext,
+): Decision | undefined {
   const own = { ...withoutLimit(workload), fields: FREE_FIELDS };
-  const input = { workload: own, namespace: facts.namespace(workload.namespace), mesh: facts.mesh, operatorNamespace: stated.operatorNamespace };
+  const input = {
+    workload: own,
+    namespace: facts.namespace(workload.namespace),
+    mesh: facts.mesh,
+    operatorNamespace: stated.operatorNamespace,
+  };
   const enforced = assess({ ...input, policies: policies.map(awake) });
   return (enforced.governing ?? assess({ ...input, policies: policies.map(enforcing) }).governing)?.decision;
 }
@@ -50,7 +67,12 @@ export function editsOf(workload: Workload, decision: Decision): FieldEdit[] {
   });
 }
 
-function editOf(change: Change, decision: Decision, workload: Workload, template: readonly string[]): FieldEdit | undefined {
+function editOf(
+  change: Change,
+  decision: Decision,
+  workload: Workload,
+  template: readonly string[],
+): FieldEdit | undefined {
   const { field, after } = change;
   if (after === undefined) {
     return undefined;
@@ -69,5 +91,8 @@ function editOf(change: Change, decision: Decision, workload: Workload, template
   const exists = workload.template.spec.containers.some((each) => each.name === PROXY_CONTAINER);
   return exists
     ? { path: [...container, 'lifecycle', 'preStop'], value: hook }
-    : { path: container, value: { image: INJECTED_IMAGE, imagePullPolicy: INJECTED_PULL_POLICY, lifecycle: { preStop: hook } } };
+    : {
+        path: container,
+        value: { image: INJECTED_IMAGE, imagePullPolicy: INJECTED_PULL_POLICY, lifecycle: { preStop: hook } },
+      };
 }

@@ -41,7 +41,10 @@ function changesOf(a: readonly string[], b: readonly string[]): Change[] {
     bEnd--;
   }
   return myers(a.slice(start, aEnd), b.slice(start, bEnd)).map((change) => ({
-    aFrom: change.aFrom + start, aTo: change.aTo + start, bFrom: change.bFrom + start, bTo: change.bTo + start,
+    aFrom: change.aFrom + start,
+    aTo: change.aTo + start,
+    bFrom: change.bFrom + start,
+    bTo: change.bTo + start,
   }));
 }
 
@@ -54,7 +57,7 @@ function myers(a: readonly string[], b: readonly string[]): Change[] {
     history.push(new Map(reach));
     for (let k = -d; k <= d; k += 2) {
       const down = k === -d || (k !== d && (reach.get(k - 1) ?? -1) < (reach.get(k + 1) ?? -1));
-      let x = down ? reach.get(k + 1) ?? 0 : (reach.get(k - 1) ?? 0) + 1;
+      let x = down ? (reach.get(k + 1) ?? 0) : (reach.get(k - 1) ?? 0) + 1;
       let y = x - k;
       while (x < a.length && y < b.length && a[x] === b[y]) {
         x++;
@@ -81,9 +84,11 @@ function trace(history: readonly ReadonlyMap<number, number>[], aLength: number,
     const previousK = down ? k + 1 : k - 1;
     const previousX = reach?.get(previousK) ?? 0;
     const previousY = previousX - previousK;
-    steps.push(down
-      ? { aFrom: previousX, aTo: previousX, bFrom: previousY, bTo: previousY + 1 }
-      : { aFrom: previousX, aTo: previousX + 1, bFrom: previousY, bTo: previousY });
+    steps.push(
+      down
+        ? { aFrom: previousX, aTo: previousX, bFrom: previousY, bTo: previousY + 1 }
+        : { aFrom: previousX, aTo: previousX + 1, bFrom: previousY, bTo: previousY },
+    );
     x = previousX;
     y = previousY;
   }

@@ -57,7 +57,10 @@ function editObject(text: string, original: string, firstLine: number, { line, e
   }
   const edited = editDocument(text, path, edits);
   const after = readFull(edited, firstLine);
-  const wanted = edits.reduce((value, edit) => withValue(value, [...path, ...edit.path], edit.value), current.document.value);
+  const wanted = edits.reduce(
+    (value, edit) => withValue(value, [...path, ...edit.path], edit.value),
+    current.document.value,
+  );
   if (!after.ok || !isDeepStrictEqual(after.document.value, wanted)) {
     throw new CannotEdit('its YAML is written in a way in which the change cannot be made safely');
   }
@@ -85,7 +88,7 @@ export function withValue(root: unknown, path: readonly (PathStep | number)[], v
     return value;
   }
   if (typeof step === 'object') {
-    const list = Array.isArray(root) ? root as readonly unknown[] : [];
+    const list = Array.isArray(root) ? (root as readonly unknown[]) : [];
     const index = list.findIndex((item) => (item as { name?: unknown } | null)?.name === step.name);
     const item = index === -1 ? { name: step.name } : list[index];
     const next = rest.length === 0 ? { ...(item as object), ...(value as object) } : withValue(item, rest, value);
@@ -94,6 +97,6 @@ export function withValue(root: unknown, path: readonly (PathStep | number)[], v
   if (typeof step === 'number') {
     return (root as readonly unknown[]).map((each, at) => (at === step ? withValue(each, rest, value) : each));
   }
-  const map = typeof root === 'object' && root !== null ? root as Record<string, unknown> : {};
+  const map = typeof root === 'object' && root !== null ? (root as Record<string, unknown>) : {};
   return { ...map, [step]: withValue(map[step], rest, value) };
 }

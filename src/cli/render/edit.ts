@@ -27,13 +27,24 @@ type Block = YAMLMap<Node, Node | null>;
  * `objectPath` leads to the object, for example `['items', 2]` in a List. Anchors are not followed: what they hold may
  * be used elsewhere.
  */
-export function editDocument(text: string, objectPath: readonly (string | number)[], edits: readonly FieldEdit[]): string {
+export function editDocument(
+  text: string,
+  objectPath: readonly (string | number)[],
+  edits: readonly FieldEdit[],
+): string {
   // One edit after the other: each sees the text that the one before has left.
   return edits.reduce((current, edit) => applyOne(current, objectPath, edit), text);
 }
 
 function applyOne(text: string, objectPath: readonly (string | number)[], edit: FieldEdit): string {
-  const document = parseDocument(text, { schema: 'failsafe', version: '1.1', uniqueKeys: false, prettyErrors: false, keepSourceTokens: true, logLevel: 'silent' });
+  const document = parseDocument(text, {
+    schema: 'failsafe',
+    version: '1.1',
+    uniqueKeys: false,
+    prettyErrors: false,
+    keepSourceTokens: true,
+    logLevel: 'silent',
+  });
   const object = objectAt(document, objectPath);
   const splice = spliceFor(text, object, edit.path, edit.value);
   return splice === undefined ? text : text.slice(0, splice.from) + splice.text + text.slice(splice.to);
@@ -42,7 +53,14 @@ function applyOne(text: string, objectPath: readonly (string | number)[], edit: 
 function objectAt(document: Document, path: readonly (string | number)[]): Block {
   let node: Node | null = document.contents;
   for (const step of path) {
-    const next: unknown = typeof step === 'number' ? (isSeq(node) ? node.items[step] : undefined) : isMap(node) ? pairOf(node as Block, step)?.value : undefined;
+    const next: unknown =
+      typeof step === 'number'
+        ? isSeq(node)
+          ? node.items[step]
+          : undefined
+        : isMap(node)
+          ? pairOf(node as Block, step)?.value
+          : undefined;
     node = usable((next ?? null) as Node | null, String(step));
   }
   if (!isMap(node)) {
@@ -87,9 +105,14 @@ function spliceFor(text: string, root: Block, path: readonly PathStep[], value: 
       if (!isSeq(list)) {
         throw new CannotEdit(`${step} is not a list`);
       }
-      const item = (list.items as Node[]).find((each) => isMap(each) && textOf(pairOf(each as Block, 'name')?.value) === next.name);
+      const item = (list.items as Node[]).find(
+        (each) => isMap(each) && textOf(pairOf(each as Block, 'name')?.value) === next.name,
+      );
       if (item === undefined) {
-        return appendItem(text, list as YAMLSeq<Node>, { name: next.name, ...(nest(beyond, value) as Record<string, EditValue>) });
+        return appendItem(text, list as YAMLSeq<Node>, {
+          name: next.name,
+          ...(nest(beyond, value) as Record<string, EditValue>),
+        });
       }
       return spliceFor(text, usable(item, next.name) as Block, beyond, value);
     }
@@ -111,8 +134,11 @@ function textOf(node: Node | null | undefined): string | undefined {
 
 /** The value with what has to stand around it. */
 function nest(path: readonly PathStep[], value: EditValue): EditValue {
-  return path.reduceRight<EditValue>((inner, step) =>
-    (typeof step === 'string' ? { [step]: inner } : [{ name: step.name, ...(inner as Record<string, EditValue>) }]), value);
+  return path.reduceRight<EditValue>(
+    (inner, step) =>
+      typeof step === 'string' ? { [step]: inner } : [{ name: step.name, ...(inner as Record<string, EditValue>) }],
+    value,
+  );
 }
 
 function insertPair(text: string, map: Block, key: string, value: EditValue): Splice {
@@ -145,7 +171,11 @@ function insertIntoFlow(text: string, map: Block, key: string, value: EditValue)
   }
   // The blanks or line break before the first entry stay before it, and come before ours too.
   const space = text.slice(open + 1, startOf(first.key));
-  return { from: open + 1, to: open + 1, text: space !== '' && space.trim() === '' ? `${space}${entry},` : `${entry}, ` };
+  return {
+    from: open + 1,
+    to: open + 1,
+    text: space !== '' && space.trim() === '' ? `${space}${entry},` : `${entry}, `,
+  };
 }
 
 function replaceValue(text: string, map: Block, pair: Pair<Node, Node | null>, value: EditValue): Splice {
@@ -155,7 +185,7 @@ function replaceValue(text: string, map: Block, pair: Pair<Node, Node | null>, v
   const colon = text.indexOf(':', keyEnd);
   const isNothing = node === null || (isScalar(node) && node.value === '' && node.type === 'PLAIN');
   const from = isNothing ? colon + 1 : startOf(node);
-  const end = isNothing ? colon + 1 : node.range?.[1] ?? from;
+  const end = isNothing ? colon + 1 : (node.range?.[1] ?? from);
   const to = typeof value === 'object' && !isNothing ? from + text.slice(from, end).trimEnd().length : end;
   if (map.flow === true) {
     return { from, to, text: `${isNothing ? ' ' : ''}${flowText(value)}` };
@@ -171,7 +201,7 @@ function replaceValue(text: string, map: Block, pair: Pair<Node, Node | null>, v
   // A block scalar ends with its own line break, and the blank lines behind it are not ours.
   const old = text.slice(from, to);
   const wasBlock = old.endsWith('\n');
-  const tail = wasBlock ? /(?:\r?\n)+$/.exec(old)?.[0] ?? '' : '';
+  const tail = wasBlock ? (/(?:\r?\n)+$/.exec(old)?.[0] ?? '') : '';
   return { from, to, text: `${isNothing ? ' ' : ''}${written}${tail}` };
 }
 
@@ -207,7 +237,10 @@ function pairLines(key: string, value: EditValue, indent: string): string[] {
 function valueLines(value: EditValue, indent: string): string[] {
   if (Array.isArray(value)) {
     return (value as readonly EditValue[]).flatMap((item) => {
-      const lines = typeof item === 'object' ? valueLines(item, `${indent}  `) : [`${indent}  ${scalarText(item, indent, undefined, '\n')}`];
+      const lines =
+        typeof item === 'object'
+          ? valueLines(item, `${indent}  `)
+          : [`${indent}  ${scalarText(item, indent, undefined, '\n')}`];
       return [`${indent}- ${(lines[0] ?? '').trimStart()}`, ...lines.slice(1)].flatMap((line) => line.split('\n'));
     });
   }
@@ -215,7 +248,12 @@ function valueLines(value: EditValue, indent: string): string[] {
 }
 
 /** A scalar as it stands behind its key; text of several lines becomes a block scalar. */
-function scalarText(value: string | number | boolean, indent: string, present: Scalar | undefined, eol: string): string {
+function scalarText(
+  value: string | number | boolean,
+  indent: string,
+  present: Scalar | undefined,
+  eol: string,
+): string {
   if (typeof value !== 'string') {
     return String(value);
   }
@@ -248,7 +286,9 @@ function flowText(value: EditValue): string {
     return `[${(value as readonly EditValue[]).map(flowText).join(', ')}]`;
   }
   return typeof value === 'object'
-    ? `{${Object.entries(value as Record<string, EditValue>).map(([key, child]) => `${JSON.stringify(key)}: ${flowText(child)}`).join(', ')}}`
+    ? `{${Object.entries(value as Record<string, EditValue>)
+        .map(([key, child]) => `${JSON.stringify(key)}: ${flowText(child)}`)
+        .join(', ')}}`
     : JSON.stringify(value);
 }
 

@@ -18,7 +18,13 @@ export function kustomizeComponent(rendered: readonly RenderedWorkload[]): strin
 export function jsonPatches(rendered: readonly RenderedWorkload[]): string {
   const patches = rendered.map(({ workload, edits, shape }) => {
     const { apiVersion, kind, namespace, name, template } = workload;
-    const present = { pointers: presence(shape, edits.map((edit) => edit.path)), containers: template.spec.containers };
+    const present = {
+      pointers: presence(
+        shape,
+        edits.map((edit) => edit.path),
+      ),
+      containers: template.spec.containers,
+    };
     return {
       target: { apiVersion, kind, name, ...(shape.statesNamespace ? { namespace } : {}) },
       patch: edits.flatMap((edit) => operations(edit.path, edit.value, present)),
@@ -47,10 +53,18 @@ function presence(shape: ManifestShape, paths: readonly (readonly PathStep[])[])
 }
 
 function pointer(path: readonly (PathStep | number)[]): string {
-  return path.map((step) => `/${(typeof step === 'object' ? step.name : String(step)).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return path
+    .map(
+      (step) => `/${(typeof step === 'object' ? step.name : String(step)).replaceAll('~', '~0').replaceAll('/', '~1')}`,
+    )
+    .join('');
 }
 
-function operations(path: readonly PathStep[], value: EditValue, { pointers, containers }: Presence): { op: 'add'; path: string; value: unknown }[] {
+function operations(
+  path: readonly PathStep[],
+  value: EditValue,
+  { pointers, containers }: Presence,
+): { op: 'add'; path: string; value: unknown }[] {
   const named = path.findIndex((step) => typeof step === 'object');
   if (named !== -1) {
     const { name } = path[named] as { name: string };
@@ -69,7 +83,9 @@ function operations(path: readonly PathStep[], value: EditValue, { pointers, con
     if (parent.includes('/metadata') && !pointers.has(parent)) {
       pointers.add(parent);
       const rest = path.slice(length) as string[];
-      return [{ op: 'add', path: parent, value: rest.reduceRight<unknown>((inner, step) => ({ [step]: inner }), value) }];
+      return [
+        { op: 'add', path: parent, value: rest.reduceRight<unknown>((inner, step) => ({ [step]: inner }), value) },
+      ];
     }
   }
   return [{ op: 'add', path: pointer(path), value }];

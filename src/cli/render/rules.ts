@@ -1,6 +1,11 @@
 import { stringify } from 'yaml';
 import {
-  EXEMPT_ANNOTATION, FIELD_MANAGER, INJECT_KEY, PROXY_CONTAINER, STATE_ANNOTATION, SYSTEM_NAMESPACES,
+  EXEMPT_ANNOTATION,
+  FIELD_MANAGER,
+  INJECT_KEY,
+  PROXY_CONTAINER,
+  STATE_ANNOTATION,
+  SYSTEM_NAMESPACES,
 } from '../../api/names.ts';
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { PolicySelector } from '../../api/policy.ts';
@@ -12,7 +17,9 @@ import { ANNOTATION_OF } from './annotations.ts';
 /** The kinds that policies like these write to. */
 function kindsOf(policies: readonly PolicyRecord[]): string[] {
   const kinds = new Set(policies.flatMap((policy) => policy.spec.match.kinds));
-  return WORKLOAD_KINDS.filter((adapter) => kinds.has(adapter.kind) && adapter.reportedOnly !== true).map((adapter) => adapter.kind);
+  return WORKLOAD_KINDS.filter((adapter) => kinds.has(adapter.kind) && adapter.reportedOnly !== true).map(
+    (adapter) => adapter.kind,
+  );
 }
 
 /** Those of apps/v1: the rules of an admission policy speak of spec.template and of its schema. */
@@ -27,7 +34,11 @@ function groupOf(kind: string): string {
 /** What goes into an Argo CD Application: what the operator holds is neither drift nor synced away. */
 export function argoCd(policies: readonly PolicyRecord[]): string {
   const spec = {
-    ignoreDifferences: kindsOf(policies).map((kind) => ({ group: groupOf(kind), kind, managedFieldsManagers: [FIELD_MANAGER] })),
+    ignoreDifferences: kindsOf(policies).map((kind) => ({
+      group: groupOf(kind),
+      kind,
+      managedFieldsManagers: [FIELD_MANAGER],
+    })),
     syncPolicy: { syncOptions: ['RespectIgnoreDifferences=true', 'ServerSideApply=true'] },
   };
   return `# Merge into the spec of the Application (or of the template of an ApplicationSet). It leaves alone the fields that
@@ -37,7 +48,10 @@ ${stringify({ spec }, { lineWidth: 0 })}`;
 
 /** What goes into a Flux HelmRelease; a Kustomization needs nothing for fields that are not in Git. */
 export function flux(policies: readonly PolicyRecord[]): string {
-  const rules = kindsOf(policies).map((kind) => ({ paths: fieldPointers(policies, templatePointer(kind)), target: { kind } }));
+  const rules = kindsOf(policies).map((kind) => ({
+    paths: fieldPointers(policies, templatePointer(kind)),
+    target: { kind },
+  }));
   return `# Merge into the spec of each HelmRelease with drift detection. A Flux Kustomization applies on the server side and
 # leaves alone what is not in Git, so it needs no rule. A field that stands in Git is Git's: change it there
 # (sidecar-drain render).
@@ -57,7 +71,9 @@ function fieldPointers(policies: readonly PolicyRecord[], template: string): str
     annotation(ANNOTATION_OF.proxyConfig),
     ...(hooks ? [annotation(ANNOTATION_OF.statsSuffixes), `${template}/spec/containers`] : []),
     ...(policies.some((policy) => policy.intent.form === 'Native') ? [annotation(ANNOTATION_OF.nativeSidecar)] : []),
-    ...(policies.some((policy) => policy.intent.environment === 'ProxyConfig') ? [annotation(ANNOTATION_OF.proxyConfigMark)] : []),
+    ...(policies.some((policy) => policy.intent.environment === 'ProxyConfig')
+      ? [annotation(ANNOTATION_OF.proxyConfigMark)]
+      : []),
     `/metadata/annotations/${STATE_ANNOTATION.replace('/', '~1')}`,
   ];
 }
@@ -67,7 +83,9 @@ function fieldPointers(policies: readonly PolicyRecord[], template: string): str
  * checks the lower bound that holds for all of them: the grace period covers what was promised.
  */
 export function validatingAdmissionPolicies(policies: readonly PolicyRecord[]): string {
-  const documents = policies.filter((policy) => admittedKinds(policy).length > 0).flatMap((policy) => [admissionPolicy(policy), binding(policy)]);
+  const documents = policies
+    .filter((policy) => admittedKinds(policy).length > 0)
+    .flatMap((policy) => [admissionPolicy(policy), binding(policy)]);
   return `# Checks what CEL can: the least grace period that the promise needs, whatever the sidecar, for kinds of apps/v1. Needs Kubernetes 1.30 or newer.
 # The binding warns; set validationActions to [Deny] where the values are kept in Git and nothing else may come in.
 ${documents.map((document) => stringify(document, { lineWidth: 0 })).join('---\n')}`;
@@ -75,7 +93,9 @@ ${documents.map((document) => stringify(document, { lineWidth: 0 })).join('---\n
 
 function nameOf(policy: PolicyRecord): string {
   // A namespace has no dot: no two policies get the same name.
-  return (policy.namespace === undefined ? `sidecar-drain-${policy.name}` : `sidecar-drain.${policy.name.replace('/', '.')}`).slice(0, 253);
+  return (
+    policy.namespace === undefined ? `sidecar-drain-${policy.name}` : `sidecar-drain.${policy.name.replace('/', '.')}`
+  ).slice(0, 253);
 }
 
 function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
@@ -91,18 +111,26 @@ function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
       failurePolicy: 'Ignore',
       matchConstraints: {
         namespaceSelector: spec.match.namespaceSelector,
-        resourceRules: [{
-          apiGroups: [...new Set(admittedKinds(policy).map(groupOf))], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'],
-          resources: admittedKinds(policy).map((kind) => workloadKind(kind)?.plural ?? ''),
-        }],
+        resourceRules: [
+          {
+            apiGroups: [...new Set(admittedKinds(policy).map(groupOf))],
+            apiVersions: ['v1'],
+            operations: ['CREATE', 'UPDATE'],
+            resources: admittedKinds(policy).map((kind) => workloadKind(kind)?.plural ?? ''),
+          },
+        ],
       },
       matchConditions: matchConditions(policy),
       variables: [
-        { name: 'grace', expression: `object.spec.template.spec.?terminationGracePeriodSeconds.orValue(${DEFAULT_GRACE_PERIOD_SECONDS})` },
+        {
+          name: 'grace',
+          expression: `object.spec.template.spec.?terminationGracePeriodSeconds.orValue(${DEFAULT_GRACE_PERIOD_SECONDS})`,
+        },
         {
           name: 'sleeps',
-          expression: 'object.spec.template.spec.containers.filter(c, has(c.lifecycle) && has(c.lifecycle.preStop) && has(c.lifecycle.preStop.sleep))'
-            + `.filter(c, c.name != "${PROXY_CONTAINER}").map(c, c.lifecycle.preStop.sleep.seconds)`,
+          expression:
+            'object.spec.template.spec.containers.filter(c, has(c.lifecycle) && has(c.lifecycle.preStop) && has(c.lifecycle.preStop.sleep))' +
+            `.filter(c, c.name != "${PROXY_CONTAINER}").map(c, c.lifecycle.preStop.sleep.seconds)`,
         },
       ],
       validations: [
@@ -126,23 +154,39 @@ function matchConditions({ spec: { match } }: PolicyRecord): { name: string; exp
   return [
     { name: 'not-exempt', expression: `!("${EXEMPT_ANNOTATION}" in object.metadata.?annotations.orValue({}))` },
     { name: 'not-system', expression: `!(object.metadata.namespace in ${JSON.stringify(SYSTEM_NAMESPACES)})` },
-    { name: 'no-controller', expression: '!object.metadata.?ownerReferences.orValue([]).exists(o, has(o.controller) && o.controller)' },
+    {
+      name: 'no-controller',
+      expression: '!object.metadata.?ownerReferences.orValue([]).exists(o, has(o.controller) && o.controller)',
+    },
     { name: 'not-kept-out', expression: `${labels}[?"${INJECT_KEY}"].orValue("") != "false"` },
-    ...(match.names === undefined ? [] : [{ name: 'names', expression: match.names.map((pattern) => `object.metadata.name.matches(${JSON.stringify(patternRegex(pattern))})`).join(' || ') }]),
+    ...(match.names === undefined
+      ? []
+      : [
+          {
+            name: 'names',
+            expression: match.names
+              .map((pattern) => `object.metadata.name.matches(${JSON.stringify(patternRegex(pattern))})`)
+              .join(' || '),
+          },
+        ]),
     ...labelConditions(match.workloadSelector, labels),
   ];
 }
 
 /** `*` and `?` are the only wildcards of match.names. */
 function patternRegex(pattern: string): string {
-  const parts = [...pattern].map((character) => (character === '*' ? '.*' : character === '?' ? '.' : character.replace(/[.\\+^$()[\]{}|]/g, '\\$&')));
+  const parts = [...pattern].map((character) =>
+    character === '*' ? '.*' : character === '?' ? '.' : character.replace(/[.\\+^$()[\]{}|]/g, '\\$&'),
+  );
   return `^${parts.join('')}$`;
 }
 
 function labelConditions(selector: PolicySelector | undefined, labels: string): { name: string; expression: string }[] {
   const value = (key: string): string => `${labels}[?${JSON.stringify(key)}]`;
   const conditions = [
-    ...Object.entries(selector?.matchLabels ?? {}).map(([key, wanted]) => `${value(key)} == optional.of(${JSON.stringify(wanted)})`),
+    ...Object.entries(selector?.matchLabels ?? {}).map(
+      ([key, wanted]) => `${value(key)} == optional.of(${JSON.stringify(wanted)})`,
+    ),
     ...(selector?.matchExpressions ?? []).map(({ key, operator, values }) => {
       const list = JSON.stringify(values ?? []);
       switch (operator) {

@@ -27,7 +27,8 @@ export interface ManifestShape {
 }
 
 function shapeOf(value: unknown, workload: Workload): ManifestShape {
-  const at = (...path: string[]): unknown => path.reduce<unknown>((current, key) => (current as Record<string, unknown> | null | undefined)?.[key], value);
+  const at = (...path: string[]): unknown =>
+    path.reduce<unknown>((current, key) => (current as Record<string, unknown> | null | undefined)?.[key], value);
   const template = workload.templatePath ?? SPEC_TEMPLATE;
   const isMap = (found: unknown): boolean => typeof found === 'object' && found !== null;
   return {
@@ -57,7 +58,11 @@ export async function runRender(invocation: Invocation): Promise<number> {
   const shapes = new Map<Workload, ManifestShape>();
   const loaded = await load(
     stdin?.ok === true ? { ...invocation, io: { ...io, stdin: streamOf(stdin.text) } } : invocation,
-    { alsoFiles: flags.strings('policy'), positionalFiles: true, onWorkload: ({ value }, workload) => shapes.set(workload, shapeOf(value, workload)) },
+    {
+      alsoFiles: flags.strings('policy'),
+      positionalFiles: true,
+      onWorkload: ({ value }, workload) => shapes.set(workload, shapeOf(value, workload)),
+    },
   );
   reportProblems(loaded, invocation);
   if (!flags.boolean('allow-empty')) {
@@ -98,7 +103,10 @@ function exitCode(changes: boolean, failures: boolean, check: boolean): number {
   return failures || (check && changes) ? EXIT_FINDINGS : EXIT_OK;
 }
 
-function renderAll({ collected, context }: Loaded, shapes: ReadonlyMap<Workload, ManifestShape>): { rendered: RenderedWorkload[]; blocked: string[] } {
+function renderAll(
+  { collected, context }: Loaded,
+  shapes: ReadonlyMap<Workload, ManifestShape>,
+): { rendered: RenderedWorkload[]; blocked: string[] } {
   const rendered: RenderedWorkload[] = [];
   const blocked: string[] = [];
   for (const workload of collected.workloads) {
@@ -114,11 +122,19 @@ function renderAll({ collected, context }: Loaded, shapes: ReadonlyMap<Workload,
   return { rendered, blocked };
 }
 
-function editFiles(files: ReadonlyMap<string, readonly RenderedWorkload[]>, texts: ReadonlyMap<string, string>, io: Invocation['io']): { changed: Map<string, string>; refused: number } {
+function editFiles(
+  files: ReadonlyMap<string, readonly RenderedWorkload[]>,
+  texts: ReadonlyMap<string, string>,
+  io: Invocation['io'],
+): { changed: Map<string, string>; refused: number } {
   const changed = new Map<string, string>();
   let refused = 0;
   for (const [file, workloads] of files) {
-    const objects = workloads.map(({ workload, edits }): ObjectEdits => ({ line: workload.source?.line ?? 1, edits, name: workloadKey(workload) }));
+    const objects = workloads.map(({ workload, edits }): ObjectEdits => ({
+      line: workload.source?.line ?? 1,
+      edits,
+      name: workloadKey(workload),
+    }));
     const before = readAgain(file, texts);
     const result = editText(before, objects);
     for (const { name, line, why } of result.refused) {
@@ -145,7 +161,12 @@ function readAgain(file: string, texts: ReadonlyMap<string, string>): string {
 }
 
 /** All of the input, changed or not, so that render can stand in a pipe. */
-function printManifests(paths: readonly string[], changed: ReadonlyMap<string, string>, texts: ReadonlyMap<string, string>, io: Invocation['io']): void {
+function printManifests(
+  paths: readonly string[],
+  changed: ReadonlyMap<string, string>,
+  texts: ReadonlyMap<string, string>,
+  io: Invocation['io'],
+): void {
   let first = true;
   for (const { path } of listSources(paths)) {
     const text = changed.get(path) ?? readAgain(path, texts);
@@ -161,7 +182,11 @@ function printManifests(paths: readonly string[], changed: ReadonlyMap<string, s
 function replaceFile(file: string, text: string): void {
   try {
     const { mode } = statSync(file);
-    const bom = readFileSync(file).subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? '\ufeff' : '';
+    const bom = readFileSync(file)
+      .subarray(0, 3)
+      .equals(Buffer.from([0xef, 0xbb, 0xbf]))
+      ? '\ufeff'
+      : '';
     const temporary = `${file}.${process.pid}.tmp`;
     writeFileSync(temporary, bom + text, { mode });
     renameSync(temporary, file);
@@ -180,11 +205,21 @@ async function printRules(output: 'argocd' | 'flux' | 'vap', invocation: Invocat
   if (paths.length === 0 && !flags.boolean('cluster')) {
     throw new UsageError(`no policy: give one with -p (--output ${output} needs no manifests)`);
   }
-  const loaded = await load(invocation, { alsoFiles: flags.strings('policy'), filesOptional: true, positionalFiles: true });
+  const loaded = await load(invocation, {
+    alsoFiles: flags.strings('policy'),
+    filesOptional: true,
+    positionalFiles: true,
+  });
   reportProblems(loaded, invocation);
   requirePolicies(loaded);
   const rules = await import('./rules.ts');
   const policies = loaded.collected.policies.map((policy) => policy.record);
-  io.stdout.write(output === 'argocd' ? rules.argoCd(policies) : output === 'flux' ? rules.flux(policies) : rules.validatingAdmissionPolicies(policies));
+  io.stdout.write(
+    output === 'argocd'
+      ? rules.argoCd(policies)
+      : output === 'flux'
+        ? rules.flux(policies)
+        : rules.validatingAdmissionPolicies(policies),
+  );
   return EXIT_OK;
 }

@@ -15,8 +15,12 @@ export function plainOrQuoted(text: string): string {
 export function blockText(text: string, indent: string): string[] | undefined {
   const body = text.replace(/\n+$/, '');
   const trailing = text.length - body.length;
-   
-  const cannot = body === '' || /^[ \n]/.test(body) || /[\u0000-\u0008\u000b-\u001f\u007f\u0085\u2028\u2029\ufeff]/.test(body) || trailing > 1;
+
+  const cannot =
+    body === '' ||
+    /^[ \n]/.test(body) ||
+    /[\u0000-\u0008\u000b-\u001f\u007f\u0085\u2028\u2029\ufeff]/.test(body) ||
+    trailing > 1;
   if (cannot || (trailing === 0 && !body.includes('\n'))) {
     return undefined;
   }

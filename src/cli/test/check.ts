@@ -19,13 +19,36 @@ function differs(what: string, expected: string, got: string): Difference[] {
 
 /** One entry for each member of an expectation. */
 const CHECKS: readonly Check[] = [
-  (expect, { assessment }) => (expect.policy === undefined ? []
-    : differs('policy', expect.policy ?? 'none', (assessment.governing ?? assessment.audits[0])?.policy.name ?? 'none')),
-  (expect, { decision }) => (expect.outcome === undefined || expect.outcome === decision?.outcome ? []
-    : [{ what: 'outcome', expected: expect.outcome, got: decision === undefined ? 'no policy selects it' : `${decision.outcome}: ${decision.message}` }]),
-  (expect, { decision }) => (expect.reason === undefined ? [] : differs('reason', expect.reason ?? 'none', decision?.reason ?? 'none')),
-  (expect, { settings }) => (expect.proxy === undefined || expect.proxy === settings.proxy.kind ? []
-    : [{ what: 'proxy', expected: expect.proxy, got: `${settings.proxy.kind}: ${[...settings.proxy.because, ...settings.proxy.missing.map((fact) => `missing: ${fact}`)].join(', ')}` }]),
+  (expect, { assessment }) =>
+    expect.policy === undefined
+      ? []
+      : differs(
+          'policy',
+          expect.policy ?? 'none',
+          (assessment.governing ?? assessment.audits[0])?.policy.name ?? 'none',
+        ),
+  (expect, { decision }) =>
+    expect.outcome === undefined || expect.outcome === decision?.outcome
+      ? []
+      : [
+          {
+            what: 'outcome',
+            expected: expect.outcome,
+            got: decision === undefined ? 'no policy selects it' : `${decision.outcome}: ${decision.message}`,
+          },
+        ],
+  (expect, { decision }) =>
+    expect.reason === undefined ? [] : differs('reason', expect.reason ?? 'none', decision?.reason ?? 'none'),
+  (expect, { settings }) =>
+    expect.proxy === undefined || expect.proxy === settings.proxy.kind
+      ? []
+      : [
+          {
+            what: 'proxy',
+            expected: expect.proxy,
+            got: `${settings.proxy.kind}: ${[...settings.proxy.because, ...settings.proxy.missing.map((fact) => `missing: ${fact}`)].join(', ')}`,
+          },
+        ],
   findings,
   changes,
   survives,
@@ -33,15 +56,22 @@ const CHECKS: readonly Check[] = [
 
 function findings({ findings: wanted, includes, excludes }: Expectation, judgement: Judgement): Difference[] {
   const all = judgement.findings;
-  const text = (codes: readonly string[]): string => (codes.length === 0 ? 'none' : [...new Set(codes)].sort().join(', '));
-  const counted = all.filter((finding) => finding.severity !== 'info' || wanted?.includes(finding.code) === true).map((finding) => finding.code);
+  const text = (codes: readonly string[]): string =>
+    codes.length === 0 ? 'none' : [...new Set(codes)].sort().join(', ');
+  const counted = all
+    .filter((finding) => finding.severity !== 'info' || wanted?.includes(finding.code) === true)
+    .map((finding) => finding.code);
   const codes = all.map((finding) => finding.code);
   const missing = (includes ?? []).filter((code) => !codes.includes(code));
   const surplus = all.filter((finding) => excludes?.includes(finding.code) === true);
   return [
     ...(wanted === undefined ? [] : differs('findings', text(wanted), text(counted))),
     ...(missing.length === 0 ? [] : [{ what: 'includes', expected: text(missing), got: text(codes) }]),
-    ...surplus.map((finding) => ({ what: 'excludes', expected: `no ${finding.code}`, got: `${finding.code}: ${finding.message}` })),
+    ...surplus.map((finding) => ({
+      what: 'excludes',
+      expected: `no ${finding.code}`,
+      got: `${finding.code}: ${finding.message}`,
+    })),
   ];
 }
 
@@ -81,8 +111,15 @@ function survives({ survives: wanted }: Expectation, { decision, settings }: Jud
     return [];
   }
   const { longestInFlight, endedBy } = survivalOf(decision?.after ?? settings, DEFAULT_APPLICATION);
-  return longestInFlight >= wanted ? []
-    : [{ what: 'survives', expected: `at least ${wanted} s`, got: `${Number(longestInFlight.toFixed(1))} s${endedBy === 'ProxyGone' ? ': then the proxy is gone' : endedBy === 'AppGone' ? ': then the application is gone' : ''}` }];
+  return longestInFlight >= wanted
+    ? []
+    : [
+        {
+          what: 'survives',
+          expected: `at least ${wanted} s`,
+          got: `${Number(longestInFlight.toFixed(1))} s${endedBy === 'ProxyGone' ? ': then the proxy is gone' : endedBy === 'AppGone' ? ': then the application is gone' : ''}`,
+        },
+      ];
 }
 
 export function differencesOf(expect: Expectation, judgement: Judgement): Difference[] {

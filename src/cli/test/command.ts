@@ -4,16 +4,36 @@ import { CANNOT_EXIT, INPUT_POSITIONALS } from '../facts/flags.ts';
 export const testCommand: Command = {
   name: 'test',
   summary: 'Check expectations: these policies and manifests give these verdicts.',
-  description: 'Runs files of kind SidecarDrainTest: each names policies and manifests (paths relative to itself), states the facts of the mesh, '
-    + 'and says for workloads what is expected: the governing policy, the outcome, the kind of proxy, findings, changed values, how long a request survives. '
-    + 'What a case does not mention is not checked. Differences are shown as expected beside got, with the line of the expectation.',
+  description:
+    'Runs files of kind SidecarDrainTest: each names policies and manifests (paths relative to itself), states the facts of the mesh, ' +
+    'and says for workloads what is expected: the governing policy, the outcome, the kind of proxy, findings, changed values, how long a request survives. ' +
+    'What a case does not mention is not checked. Differences are shown as expected beside got, with the line of the expectation.',
   positionals: INPUT_POSITIONALS,
   flags: [
-    { name: 'file', short: 'f', type: 'string', multiple: true, value: 'FILE|DIR', description: 'Test files; a folder is walked, and files of other kinds are passed over.' },
-    { name: 'output', short: 'o', type: 'string', value: 'text|json|junit', choices: ['text', 'json', 'junit'], default: 'text', description: 'The format.' },
+    {
+      name: 'file',
+      short: 'f',
+      type: 'string',
+      multiple: true,
+      value: 'FILE|DIR',
+      description: 'Test files; a folder is walked, and files of other kinds are passed over.',
+    },
+    {
+      name: 'output',
+      short: 'o',
+      type: 'string',
+      value: 'text|json|junit',
+      choices: ['text', 'json', 'junit'],
+      default: 'text',
+      description: 'The format.',
+    },
     { name: 'run', type: 'string', value: 'TEXT', description: 'Only cases whose name contains this text.' },
   ],
-  exitCodes: [{ code: EXIT_OK, meaning: 'everything is as expected' }, { code: EXIT_FINDINGS, meaning: 'something is not' }, CANNOT_EXIT],
+  exitCodes: [
+    { code: EXIT_OK, meaning: 'everything is as expected' },
+    { code: EXIT_FINDINGS, meaning: 'something is not' },
+    CANNOT_EXIT,
+  ],
   examples: [
     { arguments: 'test tests/', text: 'Every test file of a folder.' },
     { arguments: 'test tests/drain.yaml -o junit', text: 'For a CI system.' },

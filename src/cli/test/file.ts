@@ -45,13 +45,36 @@ export interface Expectation {
   readonly survives?: number;
 }
 
-const OUTCOMES = ['Compliant', 'Updating', 'Pending', 'NonCompliant', 'Conflicted', 'Exempt', 'Unknown', 'Failed'] as const satisfies readonly WorkloadOutcome[];
-const PROXIES = ['None', 'Classic', 'Native', 'Gateway', 'GrpcAgent', 'Unknown'] as const satisfies readonly ProxyKind[];
+const OUTCOMES = [
+  'Compliant',
+  'Updating',
+  'Pending',
+  'NonCompliant',
+  'Conflicted',
+  'Exempt',
+  'Unknown',
+  'Failed',
+] as const satisfies readonly WorkloadOutcome[];
+const PROXIES = [
+  'None',
+  'Classic',
+  'Native',
+  'Gateway',
+  'GrpcAgent',
+  'Unknown',
+] as const satisfies readonly ProxyKind[];
 /** Members of `facts`, and the flag that each stands for. */
 export const FACT_MEMBERS: Readonly<Record<string, string>> = {
-  injected: 'assume', istioVersion: 'istio-version', nativeSidecars: 'native-sidecars', kubernetesVersion: 'kubernetes-version',
-  namespaceLabels: 'namespace-labels', longestRequest: 'longest-request', endpointDelay: 'endpoint-delay', proxyImage: 'proxy-image',
-  operatorNamespace: 'operator-namespace', namespace: 'namespace',
+  injected: 'assume',
+  istioVersion: 'istio-version',
+  nativeSidecars: 'native-sidecars',
+  kubernetesVersion: 'kubernetes-version',
+  namespaceLabels: 'namespace-labels',
+  longestRequest: 'longest-request',
+  endpointDelay: 'endpoint-delay',
+  proxyImage: 'proxy-image',
+  operatorNamespace: 'operator-namespace',
+  namespace: 'namespace',
 };
 
 /** Reads a test strictly: a misspelt expectation would otherwise pass for ever. */
@@ -93,14 +116,21 @@ class Reader {
       if (flag === undefined) {
         throw this.#wrong(['facts', member], unknown(member, Object.keys(FACT_MEMBERS)));
       }
-      facts[flag] = member === 'injected' ? [`injected=${text(given)}`] : member === 'namespaceLabels' ? this.#labels(given) : text(given);
+      facts[flag] =
+        member === 'injected'
+          ? [`injected=${text(given)}`]
+          : member === 'namespaceLabels'
+            ? this.#labels(given)
+            : text(given);
     }
     return facts;
   }
 
   #labels(value: unknown): string[] {
     return Object.entries(this.#map(value, ['facts', 'namespaceLabels'])).map(([namespace, labels]) => {
-      const pairs = Object.entries(this.#map(labels, ['facts', 'namespaceLabels', namespace])).map(([key, label]) => `${key}=${text(label)}`);
+      const pairs = Object.entries(this.#map(labels, ['facts', 'namespaceLabels', namespace])).map(
+        ([key, label]) => `${key}=${text(label)}`,
+      );
       return `${namespace}:${pairs.join(',')}`;
     });
   }
@@ -123,7 +153,11 @@ class Reader {
 
   #expect(value: unknown, path: readonly (string | number)[]): Expectation {
     const given = this.#map(value, path);
-    this.#only(given, ['policy', 'outcome', 'reason', 'proxy', 'findings', 'includes', 'excludes', 'changes', 'survives'], path);
+    this.#only(
+      given,
+      ['policy', 'outcome', 'reason', 'proxy', 'findings', 'includes', 'excludes', 'changes', 'survives'],
+      path,
+    );
     const expect: { -readonly [K in keyof Expectation]: Expectation[K] } = {};
     if (given['policy'] !== undefined) {
       expect.policy = given['policy'] === null ? null : text(given['policy']);
@@ -139,7 +173,9 @@ class Reader {
     }
     for (const member of ['findings', 'includes', 'excludes'] as const) {
       if (given[member] !== undefined) {
-        expect[member] = this.#strings(given[member], [...path, member]).map((code) => this.#oneOf(code, REASON_CODES, [...path, member]));
+        expect[member] = this.#strings(given[member], [...path, member]).map((code) =>
+          this.#oneOf(code, REASON_CODES, [...path, member]),
+        );
       }
     }
     if (given['changes'] !== undefined) {
@@ -156,9 +192,12 @@ class Reader {
   }
 
   #changes(value: unknown, path: readonly (string | number)[]): Record<string, string | null> {
-    return Object.fromEntries(Object.entries(this.#map(value, path)).map(([field, wanted]) => [
-      this.#oneOf(field, MANAGED_FIELDS, [...path, field]), wanted === null ? null : text(wanted),
-    ]));
+    return Object.fromEntries(
+      Object.entries(this.#map(value, path)).map(([field, wanted]) => [
+        this.#oneOf(field, MANAGED_FIELDS, [...path, field]),
+        wanted === null ? null : text(wanted),
+      ]),
+    );
   }
 
   #oneOf<T extends string>(value: unknown, allowed: readonly T[], path: readonly (string | number)[]): T {
@@ -200,7 +239,10 @@ class Reader {
         break;
       }
     }
-    const where = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('').replace(/^\./, '');
+    const where = path
+      .map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`))
+      .join('')
+      .replace(/^\./, '');
     return new CliError(`${this.#document.file}:${lineOf(place)}: ${where === '' ? TEST_KIND : where}: ${why}`);
   }
 }

@@ -31,14 +31,18 @@ export async function runTest({ flags, io, positionals }: Invocation): Promise<n
   const wanted = flags.string('run');
   const results: CaseResult[] = [];
   for (const file of files) {
-    results.push(...await runFile(file, wanted, io));
+    results.push(...(await runFile(file, wanted, io)));
   }
   if (results.length === 0) {
-    throw new CliError(wanted === undefined ? `no ${TEST_KIND} among the files` : `no case has a name with "${wanted}" in it`);
+    throw new CliError(
+      wanted === undefined ? `no ${TEST_KIND} among the files` : `no case has a name with "${wanted}" in it`,
+    );
   }
   const failed = results.filter((result) => result.differences.length > 0);
   const output = flags.string('output') ?? 'text';
-  io.stdout.write(output === 'json' ? toJson(results) : output === 'junit' ? toJunit(results) : toText(results, styleFor(io)));
+  io.stdout.write(
+    output === 'json' ? toJson(results) : output === 'junit' ? toJunit(results) : toText(results, styleFor(io)),
+  );
   return failed.length > 0 ? EXIT_FINDINGS : EXIT_OK;
 }
 
@@ -63,7 +67,9 @@ function findTests(paths: readonly string[]): TestFile[] {
   }
   return documents.map((document) => {
     if (document.apiVersion !== TEST_API_VERSION) {
-      throw new CliError(`${document.file}:${document.line}: ${TEST_KIND} has apiVersion ${document.apiVersion}, and ${TEST_API_VERSION} is known`);
+      throw new CliError(
+        `${document.file}:${document.line}: ${TEST_KIND} has apiVersion ${document.apiVersion}, and ${TEST_API_VERSION} is known`,
+      );
     }
     return readTestFile(document);
   });
@@ -71,28 +77,51 @@ function findTests(paths: readonly string[]): TestFile[] {
 
 async function runFile(file: TestFile, wanted: string | undefined, io: Invocation['io']): Promise<CaseResult[]> {
   const flags = [...INPUT_FLAGS, ...FACT_FLAGS];
-  const values = new Map(Object.entries(file.facts).map(([flag, value]) => [flag, typeof value === 'string' ? [value] : value]));
+  const values = new Map(
+    Object.entries(file.facts).map(([flag, value]) => [flag, typeof value === 'string' ? [value] : value]),
+  );
   const stated = statedBy(new FlagValues(flags, values));
   const folder = dirname(file.file);
   const collected = await collect({
-    paths: [...file.policies, ...file.manifests].map((path) => join(folder, path)), stdin: Readable.from([]),
+    paths: [...file.policies, ...file.manifests].map((path) => join(folder, path)),
+    stdin: Readable.from([]),
     namespace: values.get('namespace')?.[0] ?? 'default',
   });
   for (const problem of collected.problems) {
     io.stderr.write(`${problemText(problem)}\n`);
   }
-  const context: JudgeContext = { facts: factsOf(collected, stated, { complete: false }), stated, policies: collected.policies.map((policy) => policy.record), exemptions: collected.exemptions, now: Date.now() / 1000 };
-  return file.cases.filter((test) => wanted === undefined || test.name.includes(wanted)).map((test) => ({
-    file: file.file, suite: file.name, test, differences: runCase(test, collected.workloads, context),
-  }));
+  const context: JudgeContext = {
+    facts: factsOf(collected, stated, { complete: false }),
+    stated,
+    policies: collected.policies.map((policy) => policy.record),
+    exemptions: collected.exemptions,
+    now: Date.now() / 1000,
+  };
+  return file.cases
+    .filter((test) => wanted === undefined || test.name.includes(wanted))
+    .map((test) => ({
+      file: file.file,
+      suite: file.name,
+      test,
+      differences: runCase(test, collected.workloads, context),
+    }));
 }
 
 function runCase(test: TestCase, workloads: readonly Workload[], context: JudgeContext): readonly Difference[] {
   const { kind, namespace, name } = test.workload;
-  const found = workloads.filter((workload) => workload.kind === kind && workload.name === name && (namespace === undefined || workload.namespace === namespace));
+  const found = workloads.filter(
+    (workload) =>
+      workload.kind === kind && workload.name === name && (namespace === undefined || workload.namespace === namespace),
+  );
   const [workload, second] = found;
   if (workload === undefined) {
-    return [{ what: 'workload', expected: [kind, namespace, name].filter((part) => part !== undefined).join('/'), got: 'not among the manifests' }];
+    return [
+      {
+        what: 'workload',
+        expected: [kind, namespace, name].filter((part) => part !== undefined).join('/'),
+        got: 'not among the manifests',
+      },
+    ];
   }
   if (second !== undefined) {
     const places = found.map((one) => `${one.source?.file ?? ''}:${one.source?.line ?? 0}`);
@@ -105,7 +134,9 @@ function toText(results: readonly CaseResult[], style: Style): string {
   const out: string[] = [];
   for (const { file, suite, test, differences } of results) {
     const failed = differences.length > 0;
-    out.push(`${failed ? style.red('FAIL') : style.green('ok  ')} ${suite}: ${test.name}${failed ? style.dim(`  ${file}:${test.line}`) : ''}`);
+    out.push(
+      `${failed ? style.red('FAIL') : style.green('ok  ')} ${suite}: ${test.name}${failed ? style.dim(`  ${file}:${test.line}`) : ''}`,
+    );
     for (const { what, expected, got } of differences) {
       out.push(`       ${what}`, ...indented('expected', expected), ...indented('got', got));
     }
@@ -121,10 +152,22 @@ function indented(label: string, text: string): string[] {
 }
 
 function toJson(results: readonly CaseResult[]): string {
-  return `${JSON.stringify({
-    schema: 'sidecardrain.io/test/v1',
-    cases: results.map(({ file, suite, test, differences }) => ({ suite, name: test.name, file, line: test.line, workload: test.workload, ok: differences.length === 0, differences })),
-  }, null, 2)}\n`;
+  return `${JSON.stringify(
+    {
+      schema: 'sidecardrain.io/test/v1',
+      cases: results.map(({ file, suite, test, differences }) => ({
+        suite,
+        name: test.name,
+        file,
+        line: test.line,
+        workload: test.workload,
+        ok: differences.length === 0,
+        differences,
+      })),
+    },
+    null,
+    2,
+  )}\n`;
 }
 
 function toJunit(results: readonly CaseResult[]): string {
@@ -137,7 +180,9 @@ function toJunit(results: readonly CaseResult[]): string {
     const lines = cases.map(({ file, test, differences }) => {
       const head = `    <testcase classname="${escaped(suite)}" name="${escaped(test.name)}"`;
       const text = differences.map(({ what, expected, got }) => `${what}: expected ${expected}, got ${got}`).join('\n');
-      return differences.length === 0 ? `${head}/>` : `${head}>\n      <failure message="${escaped(`${file}:${test.line}`)}">${escaped(text)}</failure>\n    </testcase>`;
+      return differences.length === 0
+        ? `${head}/>`
+        : `${head}>\n      <failure message="${escaped(`${file}:${test.line}`)}">${escaped(text)}</failure>\n    </testcase>`;
     });
     return `  <testsuite name="${escaped(suite)}" tests="${cases.length}" failures="${failures}" errors="0" skipped="0">\n${lines.join('\n')}\n  </testsuite>`;
   });

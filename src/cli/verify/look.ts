@@ -3,13 +3,31 @@ import { effectiveSettings } from '../../drain/mesh/settings.ts';
 import type { MeshFacts, NamespaceFacts } from '../../drain/model/mesh.ts';
 import type { EffectiveSettings, ProxyVerdict } from '../../drain/model/settings.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
-import { endingOf, endingOfGone, PodEvents, POD_EVENT_REASONS, proxyOfPod, recordOf, recordOfGone, type PodEnding, type RawEvent, type RawPod, type TerminationRecord } from '../../drain/observe/index.ts';
+import {
+  endingOf,
+  endingOfGone,
+  PodEvents,
+  POD_EVENT_REASONS,
+  proxyOfPod,
+  recordOf,
+  recordOfGone,
+  type PodEnding,
+  type RawEvent,
+  type RawPod,
+  type TerminationRecord,
+} from '../../drain/observe/index.ts';
 import type { KubernetesObject, PodTemplate } from '../../api/kubernetes.ts';
 import { defineResource, isApiError, Reflector, type KubeClient, type Resource } from '../../kube/index.ts';
 
 const PODS = defineResource({ group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true });
 const EVENTS = defineResource({ group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true });
-const REPLICA_SETS = defineResource({ group: 'apps', version: 'v1', plural: 'replicasets', kind: 'ReplicaSet', namespaced: true });
+const REPLICA_SETS = defineResource({
+  group: 'apps',
+  version: 'v1',
+  plural: 'replicasets',
+  kind: 'ReplicaSet',
+  namespaced: true,
+});
 
 export interface LookOptions {
   readonly client: KubeClient;
@@ -37,7 +55,11 @@ interface Seen {
 
 /** What a cluster still knows: pods that end or have ended, and Events. */
 export async function lookBack(options: LookOptions): Promise<Look> {
-  const { client, workload: { namespace }, since } = options;
+  const {
+    client,
+    workload: { namespace },
+    since,
+  } = options;
   const seen: Seen[] = [];
   const present = new Set<string>();
   for await (const page of client.pages<KubernetesObject>(PODS, { namespace })) {
@@ -55,9 +77,16 @@ export async function lookBack(options: LookOptions): Promise<Look> {
   const gone = await goneNames(options, gaps);
   const records = [
     ...seen.flatMap(({ ending, settings }) => recordOf(ending, settings, events.newsOf(ending.pod)) ?? []),
-    ...events.stoppedPods().filter(({ pod }) => !present.has(pod) && gone(pod)).map((each) => recordOfGone(each, events.newsOf(each.pod))),
+    ...events
+      .stoppedPods()
+      .filter(({ pod }) => !present.has(pod) && gone(pod))
+      .map((each) => recordOfGone(each, events.newsOf(each.pod))),
   ];
-  return { records: inOrder(records, since), ongoing: seen.length - seen.filter(({ ending, settings }) => recordOf(ending, settings) !== undefined).length, gaps };
+  return {
+    records: inOrder(records, since),
+    ongoing: seen.length - seen.filter(({ ending, settings }) => recordOf(ending, settings) !== undefined).length,
+    gaps,
+  };
 }
 
 export interface WatchOptions extends LookOptions {
@@ -94,12 +123,16 @@ export async function watchPods(options: WatchOptions): Promise<Look> {
     }
   };
   const reflector = new Reflector<KubernetesObject, KubernetesObject>({
-    client, resource: PODS, namespace: workload.namespace,
+    client,
+    resource: PODS,
+    namespace: workload.namespace,
     project: (raw) => {
       take(raw, false);
       return undefined;
     },
-    onGone: (raw) => { take(raw, true); },
+    onGone: (raw) => {
+      take(raw, true);
+    },
   });
   reflector.start();
   try {
@@ -108,7 +141,13 @@ export async function watchPods(options: WatchOptions): Promise<Look> {
       if (signal.aborted) {
         resolve();
       }
-      signal.addEventListener('abort', () => { resolve(); }, { once: true });
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve();
+        },
+        { once: true },
+      );
     });
   } finally {
     await reflector.stop();
@@ -135,19 +174,41 @@ function belongsTo(raw: KubernetesObject, workload: Workload): boolean {
   const owner = ownerOfPod(raw.metadata ?? {}, workload.namespace);
   const key = workloadKey(workload);
   // A CronJob's pods belong to Jobs that carry its name and a number.
-  return owner === key || (workload.kind === 'CronJob' && owner?.startsWith(`Job/${workload.namespace}/${workload.name}-`) === true && /-\d+$/.test(owner))
-    || (workload.kind === 'ReplicaSet' && raw.metadata?.ownerReferences?.some(({ controller, kind, name }) => controller === true && kind === 'ReplicaSet' && name === workload.name) === true);
+  return (
+    owner === key ||
+    (workload.kind === 'CronJob' &&
+      owner?.startsWith(`Job/${workload.namespace}/${workload.name}-`) === true &&
+      /-\d+$/.test(owner)) ||
+    (workload.kind === 'ReplicaSet' &&
+      raw.metadata?.ownerReferences?.some(
+        ({ controller, kind, name }) => controller === true && kind === 'ReplicaSet' && name === workload.name,
+      ) === true)
+  );
 }
 
 function settingsOf(raw: KubernetesObject, { mesh, namespace }: LookOptions): EffectiveSettings {
   const pod = raw as unknown as RawPod & { spec: PodTemplate['spec'] };
   const { labels = {}, annotations = {} } = pod.metadata;
   // An injected pod carries its proxy, so nothing has to be guessed; one without a proxy has none, whatever webhooks would do now.
-  const none: ProxyVerdict = { kind: 'None', container: 'None', because: ['the pod has no istio-proxy'], missing: [], ambient: false };
-  return effectiveSettings({ template: { metadata: { labels, annotations }, spec: pod.spec }, namespace, mesh, ...(proxyOfPod(pod) === 'None' ? { proxy: none } : {}) });
+  const none: ProxyVerdict = {
+    kind: 'None',
+    container: 'None',
+    because: ['the pod has no istio-proxy'],
+    missing: [],
+    ambient: false,
+  };
+  return effectiveSettings({
+    template: { metadata: { labels, annotations }, spec: pod.spec },
+    namespace,
+    mesh,
+    ...(proxyOfPod(pod) === 'None' ? { proxy: none } : {}),
+  });
 }
 
-async function readEvents({ client, workload: { namespace } }: LookOptions): Promise<{ events: PodEvents; gaps: string[] }> {
+async function readEvents({
+  client,
+  workload: { namespace },
+}: LookOptions): Promise<{ events: PodEvents; gaps: string[] }> {
   const events = new PodEvents();
   try {
     for (const reason of POD_EVENT_REASONS) {
@@ -172,7 +233,10 @@ async function goneNames({ client, workload }: LookOptions, gaps: string[]): Pro
   if (kind === 'StatefulSet') {
     return (pod) => pod.startsWith(`${name}-`) && /^\d+$/.test(pod.slice(name.length + 1));
   }
-  const suffixed = (owners: readonly string[]) => (pod: string): boolean => owners.some((owner) => pod.startsWith(`${owner}-`) && /^[a-z0-9]{5}$/.test(pod.slice(owner.length + 1)));
+  const suffixed =
+    (owners: readonly string[]) =>
+    (pod: string): boolean =>
+      owners.some((owner) => pod.startsWith(`${owner}-`) && /^[a-z0-9]{5}$/.test(pod.slice(owner.length + 1)));
   if (kind !== 'Deployment' && kind !== 'Rollout') {
     return kind === 'Pod' ? (pod) => pod === name : suffixed([name]);
   }
@@ -187,11 +251,21 @@ async function goneNames({ client, workload }: LookOptions, gaps: string[]): Pro
   }
 }
 
-async function replicaSetsOf(client: KubeClient, kind: string, name: string, namespace: string, resource: Resource): Promise<string[]> {
+async function replicaSetsOf(
+  client: KubeClient,
+  kind: string,
+  name: string,
+  namespace: string,
+  resource: Resource,
+): Promise<string[]> {
   const names: string[] = [];
   for await (const page of client.pages<KubernetesObject>(resource, { namespace, metadataOnly: true })) {
     for (const { metadata } of page.items) {
-      if (metadata?.ownerReferences?.some((owner) => owner.controller === true && owner.kind === kind && owner.name === name) === true) {
+      if (
+        metadata?.ownerReferences?.some(
+          (owner) => owner.controller === true && owner.kind === kind && owner.name === name,
+        ) === true
+      ) {
         names.push(metadata.name ?? '');
       }
     }

@@ -4,7 +4,14 @@ import { appDelayOf, proxyClocks } from '../../drain/plan/clocks.ts';
 import { recommend, summarise, type TerminationRecord } from '../../drain/observe/index.ts';
 import { survivalOf } from '../../drain/timeline/verdict.ts';
 import { DEFAULT_APPLICATION } from '../../drain/timeline/application.ts';
-import { ConnectionError, isApiError, KubeClient, KubeConfigError, loadClusterConfig, Transport } from '../../kube/index.ts';
+import {
+  ConnectionError,
+  isApiError,
+  KubeClient,
+  KubeConfigError,
+  loadClusterConfig,
+  Transport,
+} from '../../kube/index.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
 import { lookAtCluster } from '../facts/cluster.ts';
 import { kindsFrom, secondsOf, statedBy } from '../facts/flags.ts';
@@ -31,34 +38,79 @@ export async function runVerify(invocation: Invocation): Promise<number> {
   }
   const { judgement, cluster, gaps, look } = await read(invocation, last, watch);
   const verification = verificationOf(judgement, look, {
-    cluster, since: watch === undefined ? last : undefined, watched: watch, notes: [...gaps, ...look.gaps].map((gap) => `not known: ${gap}`), required: Number(required),
+    cluster,
+    since: watch === undefined ? last : undefined,
+    watched: watch,
+    notes: [...gaps, ...look.gaps].map((gap) => `not known: ${gap}`),
+    required: Number(required),
   });
   io.stdout.write(flags.string('output') === 'json' ? jsonOf(verification) : verifyText(verification, styleFor(io)));
   return verification.passed ? EXIT_OK : EXIT_FINDINGS;
 
-  async function read(given: Invocation, lastSeconds: number, watchSeconds: number | undefined): Promise<{ judgement: Judgement; cluster: string; gaps: readonly string[]; look: Look }> {
+  async function read(
+    given: Invocation,
+    lastSeconds: number,
+    watchSeconds: number | undefined,
+  ): Promise<{ judgement: Judgement; cluster: string; gaps: readonly string[]; look: Look }> {
     const stated = statedBy(given.flags);
     const collected = emptyCollection(kindsFrom(given));
     const kubeconfig = flags.string('kubeconfig');
     const context = flags.string('context');
     const namespace = flags.string('namespace');
-    const access = { ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(context === undefined ? {} : { context }) };
-    const seen = await lookAtCluster(collected, { ...access, ...(namespace === undefined ? {} : { namespace }), workloads: true, progress: progressOn(io.stderr) });
-    const facts = factsOf(collected, stated, { complete: true, ...(seen.webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause: seen.webhooksUnknownBecause }) });
+    const access = {
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+    };
+    const seen = await lookAtCluster(collected, {
+      ...access,
+      ...(namespace === undefined ? {} : { namespace }),
+      workloads: true,
+      progress: progressOn(io.stderr),
+    });
+    const facts = factsOf(collected, stated, {
+      complete: true,
+      ...(seen.webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause: seen.webhooksUnknownBecause }),
+    });
     const workload = pickWorkload(collected.workloads, positionals[0], namespace);
     const policies = collected.policies.map(({ record }) => record);
-    const judged = judge(workload, { facts, stated, policies, exemptions: collected.exemptions, now: Date.now() / 1000 });
+    const judged = judge(workload, {
+      facts,
+      stated,
+      policies,
+      exemptions: collected.exemptions,
+      now: Date.now() / 1000,
+    });
     let transport: Transport | undefined;
     try {
-      const config = await loadClusterConfig({ ...(kubeconfig === undefined ? {} : { file: kubeconfig }), ...(context === undefined ? {} : { context }) });
+      const config = await loadClusterConfig({
+        ...(kubeconfig === undefined ? {} : { file: kubeconfig }),
+        ...(context === undefined ? {} : { context }),
+      });
       transport = new Transport({ config, userAgent: `sidecar-drain/${PRODUCT_VERSION}` });
-      const options = { client: new KubeClient(transport), workload, mesh: facts.mesh, namespace: facts.namespace(workload.namespace) };
-      const result = watchSeconds === undefined
-        ? await lookBack({ ...options, since: Date.now() - lastSeconds * 1000 })
-        : await watching(watchSeconds, (signal) => watchPods({ ...options, since: 0, signal, onEnd: (record) => { io.stderr.write(`${recordLine(record)}\n`); } }));
+      const options = {
+        client: new KubeClient(transport),
+        workload,
+        mesh: facts.mesh,
+        namespace: facts.namespace(workload.namespace),
+      };
+      const result =
+        watchSeconds === undefined
+          ? await lookBack({ ...options, since: Date.now() - lastSeconds * 1000 })
+          : await watching(watchSeconds, (signal) =>
+              watchPods({
+                ...options,
+                since: 0,
+                signal,
+                onEnd: (record) => {
+                  io.stderr.write(`${recordLine(record)}\n`);
+                },
+              }),
+            );
       return { judgement: judged, cluster: seen.name, gaps: seen.gaps, look: result };
     } catch (error) {
-      throw error instanceof KubeConfigError || error instanceof ConnectionError || isApiError(error) ? new CliError(error.message) : error;
+      throw error instanceof KubeConfigError || error instanceof ConnectionError || isApiError(error)
+        ? new CliError(error.message)
+        : error;
     } finally {
       await transport?.close();
     }
@@ -68,7 +120,9 @@ export async function runVerify(invocation: Invocation): Promise<number> {
 /** Until the time is over, or somebody presses Ctrl-C: what was seen until then is told all the same. */
 async function watching<T>(seconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
-  const stop = (): void => { abort.abort(); };
+  const stop = (): void => {
+    abort.abort();
+  };
   const timer = setTimeout(stop, seconds * 1000);
   process.once('SIGINT', stop);
   try {
@@ -97,25 +151,52 @@ function verificationOf(judgement: Judgement, { records, ongoing }: Look, about:
   const seenToTheEnd = summary.took?.seen ?? 0;
   const bad = records.some(isBad);
   return {
-    workload, cluster: about.cluster, ...(policy === undefined ? {} : { policy: { name: policy, longestRequest: longestPromised(intent) } }),
-    ...(about.since === undefined ? {} : { last: about.since }), ...(about.watched === undefined ? {} : { watched: about.watched }),
-    notes: about.notes, ongoing, records, summary,
-    forecast: { gracePeriod: settings.gracePeriod.value, proxy: settings.proxy.kind, quietProxyExit: survival.quietProxyExit, longestInFlight: survival.longestInFlight, ...(needed === undefined ? {} : { neededGrace: needed }) },
+    workload,
+    cluster: about.cluster,
+    ...(policy === undefined ? {} : { policy: { name: policy, longestRequest: longestPromised(intent) } }),
+    ...(about.since === undefined ? {} : { last: about.since }),
+    ...(about.watched === undefined ? {} : { watched: about.watched }),
+    notes: about.notes,
+    ongoing,
+    records,
+    summary,
+    forecast: {
+      gracePeriod: settings.gracePeriod.value,
+      proxy: settings.proxy.kind,
+      quietProxyExit: survival.quietProxyExit,
+      longestInFlight: survival.longestInFlight,
+      ...(needed === undefined ? {} : { neededGrace: needed }),
+    },
     advice: recommend({ records, settings, ...(needed === undefined ? {} : { neededGrace: needed }) }),
     passed: !bad && seenToTheEnd >= about.required,
-    ...(seenToTheEnd >= about.required ? {} : { tooFew: `${seenToTheEnd} seen to the end, --require ${about.required}` }),
+    ...(seenToTheEnd >= about.required
+      ? {}
+      : { tooFew: `${seenToTheEnd} seen to the end, --require ${about.required}` }),
   };
 }
 
 function isBad({ outcome, forecast }: TerminationRecord): boolean {
-  return outcome === 'Killed' || outcome === 'Forced' || outcome === 'HookFailed' || (forecast?.differences.length ?? 0) > 0;
+  return (
+    outcome === 'Killed' || outcome === 'Forced' || outcome === 'HookFailed' || (forecast?.differences.length ?? 0) > 0
+  );
 }
 
 /** docs/how-to/verify.md says what stands in it. Times are seconds; an endless request that survives is null. */
 function jsonOf(verification: Verification): string {
-  const { workload: { apiVersion, kind, namespace, name }, records, ...rest } = verification;
-  return `${JSON.stringify({
-    schema: VERIFY_SCHEMA_VERSION, version: PRODUCT_VERSION, workload: { apiVersion, kind, namespace, name }, ...rest,
-    terminations: records.map((record) => ({ ...record, deletedAt: new Date(record.deletedAt).toISOString() })),
-  }, null, 2)}\n`;
+  const {
+    workload: { apiVersion, kind, namespace, name },
+    records,
+    ...rest
+  } = verification;
+  return `${JSON.stringify(
+    {
+      schema: VERIFY_SCHEMA_VERSION,
+      version: PRODUCT_VERSION,
+      workload: { apiVersion, kind, namespace, name },
+      ...rest,
+      terminations: records.map((record) => ({ ...record, deletedAt: new Date(record.deletedAt).toISOString() })),
+    },
+    null,
+    2,
+  )}\n`;
 }

@@ -7,16 +7,27 @@ const POLICY_API_VERSION = `${GROUP}/${VERSION}`;
 export const versionCommand: Command = {
   name: 'version',
   summary: 'Print the version.',
-  description: 'Prints the version of the program, the version of Node.js that it runs on, and the version of the policies that it understands.',
+  description:
+    'Prints the version of the program, the version of Node.js that it runs on, and the version of the policies that it understands.',
   flags: [
-    { name: 'output', short: 'o', type: 'string', value: 'text|json', choices: ['text', 'json'], default: 'text', description: 'The format.' },
+    {
+      name: 'output',
+      short: 'o',
+      type: 'string',
+      value: 'text|json',
+      choices: ['text', 'json'],
+      default: 'text',
+      description: 'The format.',
+    },
   ],
   exitCodes: [{ code: 0, meaning: 'always' }],
   run({ flags, io }) {
     const version = { version: PRODUCT_VERSION, node: process.version, api: POLICY_API_VERSION };
-    io.stdout.write(flags.string('output') === 'json'
-      ? `${JSON.stringify(version, null, 2)}\n`
-      : `sidecar-drain ${version.version} (Node.js ${version.node}, policies ${version.api})\n`);
+    io.stdout.write(
+      flags.string('output') === 'json'
+        ? `${JSON.stringify(version, null, 2)}\n`
+        : `sidecar-drain ${version.version} (Node.js ${version.node}, policies ${version.api})\n`,
+    );
     return Promise.resolve(EXIT_OK);
   },
 };

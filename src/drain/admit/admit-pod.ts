@@ -31,7 +31,8 @@ export function admitPod(input: AdmitPodInput): Admitted {
   }
   const template = projectTemplate(pod);
   const facts = input.facts(workload);
-  const governing = facts === undefined ? undefined : assess({ ...facts, workload: { ...withoutState(workload), template } }).governing;
+  const governing =
+    facts === undefined ? undefined : assess({ ...facts, workload: { ...withoutState(workload), template } }).governing;
   if (governing === undefined || governing.policy.spec.delivery !== 'Admission') {
     return NOTHING_ADMITTED;
   }
@@ -42,8 +43,12 @@ export function admitPod(input: AdmitPodInput): Admitted {
   }
   const key = deliveredKey(policy);
   const patch = [
-    ...(decision.write === undefined ? [] : templatePatch(pod, [], template, applyToTemplate(template, decision.write))),
-    ...(recordOf(at(pod, ['metadata', 'labels']))[DELIVERED_LABEL] === key ? [] : mapPatch(pod, ['metadata', 'labels'], { [DELIVERED_LABEL]: key })),
+    ...(decision.write === undefined
+      ? []
+      : templatePatch(pod, [], template, applyToTemplate(template, decision.write))),
+    ...(recordOf(at(pod, ['metadata', 'labels']))[DELIVERED_LABEL] === key
+      ? []
+      : mapPatch(pod, ['metadata', 'labels'], { [DELIVERED_LABEL]: key })),
   ];
   return patch.length === 0 ? NOTHING_ADMITTED : { patch, warnings: [], policy: policy.name, decision };
 }

@@ -55,7 +55,12 @@ export function admitWorkload(input: AdmitWorkloadInput): Admitted {
   const old = oldObject === undefined ? undefined : projectWorkload(oldObject, adapter, { namespace });
   const workload = withOldState(projected, old);
   const state = stateOf(workload);
-  if (oldObject !== undefined && old !== undefined && state !== undefined && isTakenOutByHand(object, oldObject, workload, old, state)) {
+  if (
+    oldObject !== undefined &&
+    old !== undefined &&
+    state !== undefined &&
+    isTakenOutByHand(object, oldObject, workload, old, state)
+  ) {
     return NOTHING_ADMITTED;
   }
 
@@ -66,7 +71,12 @@ export function admitWorkload(input: AdmitWorkloadInput): Admitted {
   }
   const { policy, decision } = governing;
   // With delivery Admission the pods get it instead; with approval somebody has to see the plan first.
-  if (policy.spec.delivery === 'Admission' || policy.spec.rollout.approval === 'Required' || policy.spec.suspend || policy.stalled !== undefined) {
+  if (
+    policy.spec.delivery === 'Admission' ||
+    policy.spec.rollout.approval === 'Required' ||
+    policy.spec.suspend ||
+    policy.stalled !== undefined
+  ) {
     return NOTHING_ADMITTED;
   }
   // One list of containers that is one value to the API server: the operator edits that with more care.
@@ -76,7 +86,12 @@ export function admitWorkload(input: AdmitWorkloadInput): Admitted {
   if (decision.write === undefined) {
     return { ...NOTHING_ADMITTED, warnings: warningsOf(policy, decision) };
   }
-  return { patch: patchOf(input, workload, state, policy, decision.write), warnings: [], policy: policy.name, decision };
+  return {
+    patch: patchOf(input, workload, state, policy, decision.write),
+    warnings: [],
+    policy: policy.name,
+    decision,
+  };
 }
 
 function changesTemplate(object: RawObject, oldObject: RawObject, adapter: WorkloadKindAdapter): boolean {
@@ -98,20 +113,35 @@ const HANDS = new Set(['kubectl', 'kubectl-rollout', 'kubectl-edit']);
  * `kubectl rollout undo` in an incident, or an edit: somebody takes our values out on purpose. To put them straight back
  * would make the undo of a rollout of ours a request that does nothing. The controller waits before it asks again.
  */
-function isTakenOutByHand(object: RawObject, oldObject: RawObject, workload: Workload, old: Workload, state: WorkloadState): boolean {
+function isTakenOutByHand(
+  object: RawObject,
+  oldObject: RawObject,
+  workload: Workload,
+  old: Workload,
+  state: WorkloadState,
+): boolean {
   if (!writtenValuesStand(old.template, state) || writtenValuesStand(workload.template, state)) {
     return false;
   }
   const before = new Set(managedFieldsOf(oldObject).map((entry) => canonical(entry)));
-  return managedFieldsOf(object).some((entry) => HANDS.has(entry.manager ?? '') && (entry.subresource ?? '') === '' && !before.has(canonical(entry)));
+  return managedFieldsOf(object).some(
+    (entry) => HANDS.has(entry.manager ?? '') && (entry.subresource ?? '') === '' && !before.has(canonical(entry)),
+  );
 }
 
-function patchOf(input: AdmitWorkloadInput, workload: Workload, previous: WorkloadState | undefined, policy: PolicyRecord, values: ManagedValues): JsonPatchOperation[] {
+function patchOf(
+  input: AdmitWorkloadInput,
+  workload: Workload,
+  previous: WorkloadState | undefined,
+  policy: PolicyRecord,
+  values: ManagedValues,
+): JsonPatchOperation[] {
   const { adapter, object } = input;
   const limit = restartLimitOf(policy);
   const state = nextState({
     ...(previous === undefined ? {} : { previous }),
-    workload, values,
+    workload,
+    values,
     policy: { name: policy.name, uid: policy.uid },
     intent: intentKey(policy.intent),
     onDelete: policy.spec.onDelete,
@@ -124,7 +154,13 @@ function patchOf(input: AdmitWorkloadInput, workload: Workload, previous: Worklo
   const after = applyToTemplate(original, values);
   const document = buildApply(workload, values, state);
   const stateText = (document['metadata'] as { annotations: Record<string, string> }).annotations[STATE_ANNOTATION];
-  const managed = managedFieldsAfter(object, document, changedFields(workload.template, after), adapter.templatePath, `${input.at.slice(0, 19)}Z`);
+  const managed = managedFieldsAfter(
+    object,
+    document,
+    changedFields(workload.template, after),
+    adapter.templatePath,
+    `${input.at.slice(0, 19)}Z`,
+  );
   return [
     ...templatePatch(object, adapter.templatePath, workload.template, after),
     ...mapPatch(object, ['metadata', 'annotations'], { [STATE_ANNOTATION]: stateText }),
@@ -135,5 +171,7 @@ function patchOf(input: AdmitWorkloadInput, workload: Workload, previous: Worklo
 
 /** Whoever writes the workload is told at once what the policy's status will say. */
 function warningsOf(policy: PolicyRecord, { outcome, reason, message }: Decision): string[] {
-  return outcome === 'Conflicted' || outcome === 'Failed' ? [`SidecarDrainPolicy ${policy.name} is not kept (${reason ?? outcome}): ${message}`] : [];
+  return outcome === 'Conflicted' || outcome === 'Failed'
+    ? [`SidecarDrainPolicy ${policy.name} is not kept (${reason ?? outcome}): ${message}`]
+    : [];
 }

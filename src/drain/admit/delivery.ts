@@ -36,7 +36,10 @@ const NOBODYS: FieldOwner = Object.freeze({ ownership: 'Absent', owners: Object.
  * way: the pod's copy of it is merged key by key, and the manifest stays what it is.
  */
 export function asDeliveredToPods(workload: Workload): Workload {
-  const fields: FieldOwners = { ...workload.fields, ...Object.fromEntries(ANNOTATION_FIELDS.map((field) => [field, NOBODYS])) };
+  const fields: FieldOwners = {
+    ...workload.fields,
+    ...Object.fromEntries(ANNOTATION_FIELDS.map((field) => [field, NOBODYS])),
+  };
   return { ...workload, fields };
 }
 
@@ -44,7 +47,12 @@ export function asDeliveredToPods(workload: Workload): Workload {
  * What a decision means under the policy's way of delivery.
  * @param decided the decision; under `delivery: Admission` that of `asDeliveredToPods(workload)`
  */
-export function underDelivery(workload: Workload, policy: PolicyRecord, decided: Decision, count: CountDelivered | undefined): Decision {
+export function underDelivery(
+  workload: Workload,
+  policy: PolicyRecord,
+  decided: Decision,
+  count: CountDelivered | undefined,
+): Decision {
   if (policy.spec.delivery === 'Admission') {
     return toPods(workload, policy, decided, count);
   }
@@ -54,7 +62,12 @@ export function underDelivery(workload: Workload, policy: PolicyRecord, decided:
   return { ...decided, carrier: 'Rollout', message: `rides along with its next rollout: ${decided.message}` };
 }
 
-function toPods(workload: Workload, policy: PolicyRecord, decided: Decision, count: CountDelivered | undefined): Decision {
+function toPods(
+  workload: Workload,
+  policy: PolicyRecord,
+  decided: Decision,
+  count: CountDelivered | undefined,
+): Decision {
   const decision = withoutAdoption(decided);
   if (decision.write === undefined && decision.outcome !== 'NonCompliant') {
     return decision;
@@ -73,12 +86,21 @@ function toPods(workload: Workload, policy: PolicyRecord, decided: Decision, cou
   const pods = count(workload, deliveredKey(policy));
   if (pods === undefined) {
     const found = finding('FactsMissing', 'not known: its pods cannot be looked at (list and watch of pods)');
-    return { ...delivered, outcome: 'Unknown', reason: found.code, message: found.message, findings: [...decision.findings, found] };
+    return {
+      ...delivered,
+      outcome: 'Unknown',
+      reason: found.code,
+      message: found.message,
+      findings: [...decision.findings, found],
+    };
   }
   const older = Math.max(0, pods.wanted - pods.current);
   return older === 0
     ? { ...delivered, outcome: 'Compliant', message: 'every pod carries the settings of the policy' }
-    : { ...delivered, message: `${older} of ${pods.wanted} pod(s) are older than the policy; they get it at their next restart: ${decision.message}` };
+    : {
+        ...delivered,
+        message: `${older} of ${pods.wanted} pod(s) are older than the policy; they get it at their next restart: ${decision.message}`,
+      };
 }
 
 /** Nothing of a workload is ours under this delivery, so there is nothing to take over; what is left from before goes back. */
@@ -103,7 +125,12 @@ function statedIn(text: string | undefined): Map<string, unknown> {
   if (!reading.ok) {
     return new Map();
   }
-  const { terminationDrainDuration, drainDuration, holdApplicationUntilProxyStarts, proxyMetadata = {} } = reading.values;
+  const {
+    terminationDrainDuration,
+    drainDuration,
+    holdApplicationUntilProxyStarts,
+    proxyMetadata = {},
+  } = reading.values;
   const stated: [string, unknown][] = [
     ...Object.entries({ terminationDrainDuration, drainDuration, holdApplicationUntilProxyStarts }),
     ...Object.entries(proxyMetadata).map<[string, unknown]>(([name, value]) => [`proxyMetadata.${name}`, value]),
@@ -118,7 +145,10 @@ function conflicting(workload: Workload, decision: Decision, keys: readonly stri
   const message = `${path} (${PROXY_CONFIG_ANNOTATION}) states ${keys.join(', ')}, declared by ${owners.join(', ') || 'somebody else'}, and the policy needs another value`;
   const found = finding('FieldConflict', message, { path });
   return {
-    ...withoutWrite(decision), outcome: 'Conflicted', reason: found.code, message: found.message,
+    ...withoutWrite(decision),
+    outcome: 'Conflicted',
+    reason: found.code,
+    message: found.message,
     conflicts: [...decision.conflicts, { field: 'proxyConfig', path, owners, wanted: change?.after ?? '' }],
     findings: [...decision.findings, found],
   };

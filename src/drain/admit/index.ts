@@ -1,5 +1,11 @@
 /** What the admission webhooks put into workloads and pods. */
 export { admitPod, type AdmitPodInput } from './admit-pod.ts';
-export { admitWorkload, NOTHING_ADMITTED, type Admitted, type AdmitFacts, type AdmitWorkloadInput } from './admit-workload.ts';
+export {
+  admitWorkload,
+  NOTHING_ADMITTED,
+  type Admitted,
+  type AdmitFacts,
+  type AdmitWorkloadInput,
+} from './admit-workload.ts';
 export { deliveredKey, restartLimitOf, type CountDelivered, type PodsDelivered } from './delivery.ts';
 export { ownerOfPod } from './pod-owner.ts';

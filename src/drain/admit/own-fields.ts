@@ -14,7 +14,13 @@ import { managedFieldsOf, recordOf, type Raw, type RawObject } from '../template
  * @param taken fields whose value we change
  * @param time RFC 3339, whole seconds
  */
-export function managedFieldsAfter(raw: RawObject, document: Raw, taken: readonly ManagedField[], templatePath: readonly string[], time: string): ManagedFieldsEntry[] {
+export function managedFieldsAfter(
+  raw: RawObject,
+  document: Raw,
+  taken: readonly ManagedField[],
+  templatePath: readonly string[],
+  time: string,
+): ManagedFieldsEntry[] {
   const prefix = templatePath.map((key) => `f:${key}`);
   const paths = taken.map((field) => [...prefix, ...FIELD_PATHS[field]]);
   const others = managedFieldsOf(raw)
@@ -23,11 +29,19 @@ export function managedFieldsAfter(raw: RawObject, document: Raw, taken: readonl
       if ((entry.subresource ?? '') !== '') {
         return [entry];
       }
-      const fieldsV1 = paths.reduce<Raw | undefined>((fields, path) => (fields === undefined ? undefined : withoutPath(fields, path)), recordOf(entry.fieldsV1));
+      const fieldsV1 = paths.reduce<Raw | undefined>(
+        (fields, path) => (fields === undefined ? undefined : withoutPath(fields, path)),
+        recordOf(entry.fieldsV1),
+      );
       return fieldsV1 === undefined ? [] : [{ ...entry, fieldsV1 }];
     });
   const ours: ManagedFieldsEntry = {
-    manager: FIELD_MANAGER, operation: 'Apply', apiVersion: String(document['apiVersion']), time, fieldsType: 'FieldsV1', fieldsV1: ownFieldsOf(document),
+    manager: FIELD_MANAGER,
+    operation: 'Apply',
+    apiVersion: String(document['apiVersion']),
+    time,
+    fieldsType: 'FieldsV1',
+    fieldsV1: ownFieldsOf(document),
   };
   return [...others, ours];
 }
@@ -66,8 +80,10 @@ function fieldsOf(value: unknown): Record<string, unknown> {
 }
 
 function itemsOf(containers: readonly unknown[]): Record<string, unknown> {
-  return Object.fromEntries(containers.map((container) => {
-    const name = recordOf(container)['name'];
-    return [`k:${JSON.stringify({ name })}`, { '.': {}, ...fieldsOf(container) }];
-  }));
+  return Object.fromEntries(
+    containers.map((container) => {
+      const name = recordOf(container)['name'];
+      return [`k:${JSON.stringify({ name })}`, { '.': {}, ...fieldsOf(container) }];
+    }),
+  );
 }

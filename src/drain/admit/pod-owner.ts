@@ -9,7 +9,10 @@ export interface PodMetadata {
 }
 
 /** Whose ReplicaSets they are, by the label on ReplicaSets and pods whose value ends the ReplicaSet's name. */
-const TEMPLATE_HASH_LABELS = [['pod-template-hash', 'Deployment'], ['rollouts-pod-template-hash', 'Rollout']] as const;
+const TEMPLATE_HASH_LABELS = [
+  ['pod-template-hash', 'Deployment'],
+  ['rollouts-pod-template-hash', 'Rollout'],
+] as const;
 
 /**
  * The key of the workload that a pod belongs to, told by the pod alone: no ReplicaSet has to be read. Undefined for bare

@@ -16,7 +16,7 @@ function valueOf(template: PodTemplate, field: ManagedField): unknown {
       return template.spec.terminationGracePeriodSeconds;
     case 'proxyContainer': {
       const container = template.spec.containers.find(({ name }) => name === PROXY_CONTAINER);
-      return container === undefined ? undefined : container.lifecycle ?? {};
+      return container === undefined ? undefined : (container.lifecycle ?? {});
     }
     default:
       return template.metadata?.annotations?.[ANNOTATION_OF[field]];
@@ -27,7 +27,12 @@ function valueOf(template: PodTemplate, field: ManagedField): unknown {
  * The JSON patch that makes the template of `raw` what `after` says, in our fields only. `before` is the projection of
  * that template; a pod is its own template, with the path [].
  */
-export function templatePatch(raw: RawObject, templatePath: readonly string[], before: PodTemplate, after: PodTemplate): JsonPatchOperation[] {
+export function templatePatch(
+  raw: RawObject,
+  templatePath: readonly string[],
+  before: PodTemplate,
+  after: PodTemplate,
+): JsonPatchOperation[] {
   const path = (...keys: readonly (string | number)[]): string => pointer(...templatePath, ...keys);
   const changed = new Set(changedFields(before, after));
   const wanted: Record<string, string | undefined> = {};
@@ -38,7 +43,11 @@ export function templatePatch(raw: RawObject, templatePath: readonly string[], b
   }
   const operations = mapPatch(raw, [...templatePath, 'metadata', 'annotations'], wanted);
   if (changed.has('gracePeriod') && after.spec.terminationGracePeriodSeconds !== undefined) {
-    operations.push({ op: 'add', path: path('spec', 'terminationGracePeriodSeconds'), value: after.spec.terminationGracePeriodSeconds });
+    operations.push({
+      op: 'add',
+      path: path('spec', 'terminationGracePeriodSeconds'),
+      value: after.spec.terminationGracePeriodSeconds,
+    });
   }
   if (changed.has('proxyContainer')) {
     operations.push(...containerPatch(raw, templatePath, after));
@@ -50,7 +59,8 @@ function containerPatch(raw: RawObject, templatePath: readonly string[], after: 
   const containers = listOf(at(raw, [...templatePath, 'spec', 'containers'])).map(recordOf);
   const index = containers.findIndex((container) => container['name'] === PROXY_CONTAINER);
   const wanted = after.spec.containers.find(({ name }) => name === PROXY_CONTAINER);
-  const path = (...keys: readonly (string | number)[]): string => pointer(...templatePath, 'spec', 'containers', ...keys);
+  const path = (...keys: readonly (string | number)[]): string =>
+    pointer(...templatePath, 'spec', 'containers', ...keys);
   if (index === -1) {
     return wanted === undefined ? [] : [{ op: 'add', path: path('-'), value: wanted }];
   }
@@ -65,7 +75,11 @@ function containerPatch(raw: RawObject, templatePath: readonly string[], after: 
 }
 
 /** Sets (or, for `undefined`, removes) keys of a map of strings that may not be there yet. */
-export function mapPatch(raw: RawObject, path: readonly string[], wanted: Readonly<Record<string, string | undefined>>): JsonPatchOperation[] {
+export function mapPatch(
+  raw: RawObject,
+  path: readonly string[],
+  wanted: Readonly<Record<string, string | undefined>>,
+): JsonPatchOperation[] {
   const present = at(raw, path);
   const entries = Object.entries(wanted);
   const set = entries.filter((entry): entry is [string, string] => entry[1] !== undefined);
@@ -85,4 +99,3 @@ export function mapPatch(raw: RawObject, path: readonly string[], wanted: Readon
     return Object.hasOwn(recordOf(present), key) ? [{ op: 'remove', path: pointer(...path, key) }] : [];
   });
 }
-

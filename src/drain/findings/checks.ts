@@ -40,21 +40,29 @@ function graceTooShort({ settings, intent, clocks }: CheckInput): Finding[] {
   if (present >= needed) {
     return [];
   }
-  const sum = settings.proxy.container === 'Native'
-    ? `${clocks.delay.seconds} s until the application gets SIGTERM + ${longestPromised(intent)} s for its requests`
-    : `${Math.max(needed - intent.margin, 0)} s for preStop and drain`;
-  return [finding('GraceTooShort', `terminationGracePeriodSeconds is ${present}, needed are ${needed}: ${sum} + ${intent.margin} s margin`, {
-    path: GRACE_PATH, action: `Set terminationGracePeriodSeconds: ${needed}.`,
-  })];
+  const sum =
+    settings.proxy.container === 'Native'
+      ? `${clocks.delay.seconds} s until the application gets SIGTERM + ${longestPromised(intent)} s for its requests`
+      : `${Math.max(needed - intent.margin, 0)} s for preStop and drain`;
+  return [
+    finding(
+      'GraceTooShort',
+      `terminationGracePeriodSeconds is ${present}, needed are ${needed}: ${sum} + ${intent.margin} s margin`,
+      { path: GRACE_PATH, action: `Set terminationGracePeriodSeconds: ${needed}.` },
+    ),
+  ];
 }
 
 function drainTooShort({ settings, intent, clocks }: CheckInput): Finding[] {
   const unsure = settings.proxy.container === 'Unknown';
-  return brokenDrainClauses(settings, intent, clocks).slice(0, 1).map((clause) => finding(
-    clause.code,
-    unsure ? `if the sidecar is classic: ${clause.message}` : clause.message,
-    { path: whereOf(settings.terminationDrainDuration.origin), ...(unsure ? { severity: 'warning' as const } : {}) },
-  ));
+  return brokenDrainClauses(settings, intent, clocks)
+    .slice(0, 1)
+    .map((clause) =>
+      finding(clause.code, unsure ? `if the sidecar is classic: ${clause.message}` : clause.message, {
+        path: whereOf(settings.terminationDrainDuration.origin),
+        ...(unsure ? { severity: 'warning' as const } : {}),
+      }),
+    );
 }
 
 function drainIgnored({ settings, clocks }: CheckInput): Finding[] {
@@ -63,10 +71,19 @@ function drainIgnored({ settings, clocks }: CheckInput): Finding[] {
     return [];
   }
   const own = settings.proxyPreStop === undefined ? undefined : recogniseProductHook(settings.proxyPreStop.value);
-  const by = clocks.proxy.callsDrain && own === undefined
-    ? 'the preStop asks the agent for the drain, and SIGTERM then ends the proxy at once'
-    : settings.exitOnZeroActiveConnections.value ? 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS is true' : undefined;
-  return by === undefined ? [] : [finding('DrainIgnored', `terminationDrainDuration ${drain.value} s is ignored: ${by}`, { path: whereOf(drain.origin) })];
+  const by =
+    clocks.proxy.callsDrain && own === undefined
+      ? 'the preStop asks the agent for the drain, and SIGTERM then ends the proxy at once'
+      : settings.exitOnZeroActiveConnections.value
+        ? 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS is true'
+        : undefined;
+  return by === undefined
+    ? []
+    : [
+        finding('DrainIgnored', `terminationDrainDuration ${drain.value} s is ignored: ${by}`, {
+          path: whereOf(drain.origin),
+        }),
+      ];
 }
 
 function inertOnNative({ settings, clocks }: CheckInput): Finding[] {
@@ -78,8 +95,11 @@ function inertOnNative({ settings, clocks }: CheckInput): Finding[] {
     ['EXIT_ON_ZERO_ACTIVE_CONNECTIONS', settings.exitOnZeroActiveConnections],
     ['MINIMUM_DRAIN_DURATION', settings.minimumDrainDuration],
   ];
-  return inert.filter(([, value]) => isStated(value)).map(([name, value]) =>
-    finding('InertOnNative', `${name} has no effect on this native sidecar`, { path: whereOf(value.origin) }));
+  return inert
+    .filter(([, value]) => isStated(value))
+    .map(([name, value]) =>
+      finding('InertOnNative', `${name} has no effect on this native sidecar`, { path: whereOf(value.origin) }),
+    );
 }
 
 function minimumDrainInert({ settings }: CheckInput): Finding[] {
@@ -87,7 +107,13 @@ function minimumDrainInert({ settings }: CheckInput): Finding[] {
   if (!isClassic(settings) || minimum.origin.level === 'BuiltIn' || settings.exitOnZeroActiveConnections.value) {
     return [];
   }
-  return [finding('MinimumDrainInert', `MINIMUM_DRAIN_DURATION ${minimum.value} s has no effect: EXIT_ON_ZERO_ACTIVE_CONNECTIONS is not true`, { path: whereOf(minimum.origin) })];
+  return [
+    finding(
+      'MinimumDrainInert',
+      `MINIMUM_DRAIN_DURATION ${minimum.value} s has no effect: EXIT_ON_ZERO_ACTIVE_CONNECTIONS is not true`,
+      { path: whereOf(minimum.origin) },
+    ),
+  ];
 }
 
 function outboundNotCovered({ settings, intent, clocks }: CheckInput): Finding[] {
@@ -95,9 +121,13 @@ function outboundNotCovered({ settings, intent, clocks }: CheckInput): Finding[]
   if (!isClassic(settings) || !settings.exitOnZeroActiveConnections.value || covered) {
     return [];
   }
-  return [finding('OutboundNotCovered', `the proxy may leave ${clocks.proxy.floor} s after deletion when no connection is open; calls that the application makes later are refused`, {
-    path: whereOf(settings.minimumDrainDuration.origin),
-  })];
+  return [
+    finding(
+      'OutboundNotCovered',
+      `the proxy may leave ${clocks.proxy.floor} s after deletion when no connection is open; calls that the application makes later are refused`,
+      { path: whereOf(settings.minimumDrainDuration.origin) },
+    ),
+  ];
 }
 
 /** The hooks of every container, with what is known of each. */
@@ -109,22 +139,58 @@ function hookFindings({ settings, clocks, workload }: CheckInput): Finding[] {
     const path = whereOf(preStop.origin);
     const why = hook.recognised === undefined ? hook.summary : `${hook.recognised.explanation}`;
     if (hook.needsShell && settings.proxyImage.value === 'distroless') {
-      found.push(finding('HookNeedsShell', `the preStop of ${PROXY_CONTAINER} needs ${hook.tools.join(', ')}, and the proxy image is distroless: it fails at once`, { path }));
+      found.push(
+        finding(
+          'HookNeedsShell',
+          `the preStop of ${PROXY_CONTAINER} needs ${hook.tools.join(', ')}, and the proxy image is distroless: it fails at once`,
+          { path },
+        ),
+      );
     } else if (hook.neverEnds) {
       found.push(finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} never ends: ${why}`, { path }));
     } else if (hook.statsNeeded.length > 0) {
-      found.push(finding('StatsNotExported', `the preStop of ${PROXY_CONTAINER} reads ${hook.statsNeeded.join(', ')}, which this proxy does not export`, { path }));
+      found.push(
+        finding(
+          'StatsNotExported',
+          `the preStop of ${PROXY_CONTAINER} reads ${hook.statsNeeded.join(', ')}, which this proxy does not export`,
+          { path },
+        ),
+      );
     } else if (hook.endsAtOnce && hook.waitsFor.some((what) => what !== 'Sleep')) {
-      found.push(finding('HookEndsAtOnce', `the preStop of ${PROXY_CONTAINER} ends at once although requests are in flight: ${why}`, { path }));
+      found.push(
+        finding(
+          'HookEndsAtOnce',
+          `the preStop of ${PROXY_CONTAINER} ends at once although requests are in flight: ${why}`,
+          { path },
+        ),
+      );
     } else if (typeof hook.atMost !== 'number') {
-      found.push(finding('HookUnbounded', `the preStop of ${PROXY_CONTAINER} has no upper bound${hook.atMost === 'unknown' ? ' that can be known' : ''}: ${why}`, { path }));
+      found.push(
+        finding(
+          'HookUnbounded',
+          `the preStop of ${PROXY_CONTAINER} has no upper bound${hook.atMost === 'unknown' ? ' that can be known' : ''}: ${why}`,
+          { path },
+        ),
+      );
     }
     if (settings.proxy.container === 'Native' && !hook.callsDrain) {
-      found.push(finding('HookDropsNativeDrain', `the preStop of ${PROXY_CONTAINER} replaces Istio's drain call: ${settings.terminationDrainDuration.value} s of terminationDrainDuration follow after the application has exited`, { path }));
+      found.push(
+        finding(
+          'HookDropsNativeDrain',
+          `the preStop of ${PROXY_CONTAINER} replaces Istio's drain call: ${settings.terminationDrainDuration.value} s of terminationDrainDuration follow after the application has exited`,
+          { path },
+        ),
+      );
     }
   }
   for (const unbounded of clocks.delay.unbounded) {
-    found.push(finding('HookUnbounded', `the preStop of container ${unbounded.container} in ${workload.name} has no upper bound that can be known: ${unbounded.summary}`, { path: unbounded.path }));
+    found.push(
+      finding(
+        'HookUnbounded',
+        `the preStop of container ${unbounded.container} in ${workload.name} has no upper bound that can be known: ${unbounded.summary}`,
+        { path: unbounded.path },
+      ),
+    );
   }
   return found;
 }
@@ -136,12 +202,22 @@ function holdHook({ settings }: CheckInput): Finding[] {
   const postStart = settings.proxyPostStart;
   const waits = postStart?.value.exec?.command?.join(' ').includes('pilot-agent wait') === true;
   if (settings.holdApplicationUntilProxyStarts.value && !waits) {
-    return [finding('HoldHookLost', 'holdApplicationUntilProxyStarts is true, but the postStart of istio-proxy does not run pilot-agent wait', {
-      path: whereOf(postStart?.origin ?? settings.holdApplicationUntilProxyStarts.origin),
-    })];
+    return [
+      finding(
+        'HoldHookLost',
+        'holdApplicationUntilProxyStarts is true, but the postStart of istio-proxy does not run pilot-agent wait',
+        { path: whereOf(postStart?.origin ?? settings.holdApplicationUntilProxyStarts.origin) },
+      ),
+    ];
   }
   if (!settings.holdApplicationUntilProxyStarts.value && waits && postStart?.origin.level === 'Template') {
-    return [finding('PostStartWithoutHold', 'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts holds nothing: the application stands before the proxy', { path: whereOf(postStart.origin) })];
+    return [
+      finding(
+        'PostStartWithoutHold',
+        'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts holds nothing: the application stands before the proxy',
+        { path: whereOf(postStart.origin) },
+      ),
+    ];
   }
   return [];
 }
@@ -153,7 +229,13 @@ function settingProblems({ settings, workload }: CheckInput): Finding[] {
     found.push(finding('HookHandlerIllegal', refused.message, { path: `lifecycle of container ${PROXY_CONTAINER}` }));
   }
   for (const name of workload.misplaced ?? []) {
-    found.push(finding('AnnotationMisplaced', `${name} stands on the ${workload.kind} itself; Istio reads it on the pod template only`, { path: `metadata.annotations["${name}"]` }));
+    found.push(
+      finding(
+        'AnnotationMisplaced',
+        `${name} stands on the ${workload.kind} itself; Istio reads it on the pod template only`,
+        { path: `metadata.annotations["${name}"]` },
+      ),
+    );
   }
   return found;
 }
@@ -165,10 +247,22 @@ function imageAuto({ settings, workload }: CheckInput): Finding[] {
   }
   const path = `image of container ${PROXY_CONTAINER}`;
   if (settings.proxy.kind === 'None') {
-    return [finding('ImageAutoNotInjected', `container ${PROXY_CONTAINER} has image auto, but ${settings.proxy.because[settings.proxy.because.length - 1] ?? 'nothing is injected'}: its pods never start`, { path })];
+    return [
+      finding(
+        'ImageAutoNotInjected',
+        `container ${PROXY_CONTAINER} has image auto, but ${settings.proxy.because[settings.proxy.because.length - 1] ?? 'nothing is injected'}: its pods never start`,
+        { path },
+      ),
+    ];
   }
   return container.imagePullPolicy === undefined || container.imagePullPolicy === 'Always'
-    ? [finding('ImageAutoPullAlways', `container ${PROXY_CONTAINER} has image auto and ${container.imagePullPolicy === undefined ? 'no imagePullPolicy, which becomes Always' : 'imagePullPolicy: Always'}`, { path })]
+    ? [
+        finding(
+          'ImageAutoPullAlways',
+          `container ${PROXY_CONTAINER} has image auto and ${container.imagePullPolicy === undefined ? 'no imagePullPolicy, which becomes Always' : 'imagePullPolicy: Always'}`,
+          { path },
+        ),
+      ]
     : [];
 }
 
@@ -181,20 +275,32 @@ function listenerCloses({ settings, intent, clocks }: CheckInput): Finding[] {
     : Math.min(settings.gracePeriod.value, clocks.delay.seconds + longestPromised(intent));
   const drain = settings.drainDuration;
   return longest > drain.value
-    ? [finding('ListenerClosesBeforeDrainEnds', `the drain can last ${longest} s, but new inbound connections are refused after drainDuration ${drain.value} s`, { path: whereOf(drain.origin) })]
+    ? [
+        finding(
+          'ListenerClosesBeforeDrainEnds',
+          `the drain can last ${longest} s, but new inbound connections are refused after drainDuration ${drain.value} s`,
+          { path: whereOf(drain.origin) },
+        ),
+      ]
     : [];
 }
 
 function nodeBudget({ settings }: CheckInput): Finding[] {
   const grace = settings.gracePeriod.value;
   return grace > NODE_BUDGET_SECONDS
-    ? [finding('GraceExceedsNodeBudget', `terminationGracePeriodSeconds is ${grace}; node drains and the cluster autoscaler commonly wait ${NODE_BUDGET_SECONDS} s`, { path: GRACE_PATH })]
+    ? [
+        finding(
+          'GraceExceedsNodeBudget',
+          `terminationGracePeriodSeconds is ${grace}; node drains and the cluster autoscaler commonly wait ${NODE_BUDGET_SECONDS} s`,
+          { path: GRACE_PATH },
+        ),
+      ]
     : [];
 }
 
 function jobNeverCompletes({ settings, workload }: CheckInput): Finding[] {
   return (workload.kind === 'Job' || workload.kind === 'CronJob') && isClassic(settings)
-    ? [finding('JobNeverCompletes', 'with a classic sidecar the job\'s pods do not end when the work is done')]
+    ? [finding('JobNeverCompletes', "with a classic sidecar the job's pods do not end when the work is done")]
     : [];
 }
 

@@ -24,7 +24,15 @@ export interface AnalysisOptions {
 export type Length = Seconds | 'unbounded' | 'unknown';
 
 export type WaitedFor =
-  | 'Sleep' | 'AppListener' | 'AnyListener' | 'InboundConnections' | 'AnyConnection' | 'ActiveRequests' | 'Stats' | 'HttpEndpoint' | 'Unknown';
+  | 'Sleep'
+  | 'AppListener'
+  | 'AnyListener'
+  | 'InboundConnections'
+  | 'AnyConnection'
+  | 'ActiveRequests'
+  | 'Stats'
+  | 'HttpEndpoint'
+  | 'Unknown';
 
 export interface HookAnalysis {
   /** One sentence for people. */
@@ -68,9 +76,9 @@ const cache = new Map<string, HookAnalysis>();
 export function analyseHook(handler: LifecycleHandler, options: AnalysisOptions): HookAnalysis {
   const key = JSON.stringify([handler, options]);
   const known = cache.get(key);
-  if (known !== undefined) return known;
+  if (known !== undefined) {return known;}
   const analysis = analyse(handler, options);
-  if (cache.size >= MAXIMUM_CACHED) cache.clear();
+  if (cache.size >= MAXIMUM_CACHED) {cache.clear();}
   cache.set(key, analysis);
   return analysis;
 }
@@ -84,7 +92,7 @@ const PATIENCE: Seconds = 300;
 const AT_ONCE: Seconds = 1;
 
 function lengthOf(run: HookRun): Length {
-  if (run.how === 'Unknown') return 'unknown';
+  if (run.how === 'Unknown') {return 'unknown';}
   return run.endsAt ?? 'unbounded';
 }
 
@@ -92,13 +100,24 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
   const exported = exportedBy(options.statsInclusion, options.exitOnZero ?? false);
   // An app's own preStop runs before its SIGTERM, so that its listener is open all the time.
   const base: WorldShape = {
-    image: options.image, appPorts: options.appPorts === undefined || options.appPorts.length === 0 ? [8080] : options.appPorts,
-    proxyListeners: true, appListener: options.container === 'App', otherConnections: true, inboundConnections: 0, activeRequests: 0, isExported: exported, http: 200,
+    image: options.image,
+    appPorts: options.appPorts === undefined || options.appPorts.length === 0 ? [8080] : options.appPorts,
+    proxyListeners: true,
+    appListener: options.container === 'App',
+    otherConnections: true,
+    inboundConnections: 0,
+    activeRequests: 0,
+    isExported: exported,
+    http: 200,
   };
   const observed: ObservedRun[] = [];
   const runIn = (change: Partial<WorldShape>, until = HORIZON): HookRun => {
     const one = runHookObserved(handler, worldOf({ ...base, ...change }), {
-      container: options.container, start: 0, until, steadyFrom: 0, ...(options.environment === undefined ? {} : { environment: options.environment }),
+      container: options.container,
+      start: 0,
+      until,
+      steadyFrom: 0,
+      ...(options.environment === undefined ? {} : { environment: options.environment }),
     });
     observed.push(one);
     return one.run;
@@ -131,36 +150,55 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
     notUnderstood,
   };
   const recognised = recognise(handler, partial);
-  const quits = runs.flatMap((run) => run.effects).filter((effect) => effect.kind === 'AgentQuit').map((effect) => effect.at);
+  const quits = runs
+    .flatMap((run) => run.effects)
+    .filter((effect) => effect.kind === 'AgentQuit')
+    .map((effect) => effect.at);
   const quitsAt = quits.length === 0 ? {} : { quitsAt: Math.min(...quits) };
-  return { summary: summarise(handler, partial, busy), ...partial, ...quitsAt, ...(recognised === undefined ? {} : { recognised }) };
+  return {
+    summary: summarise(handler, partial, busy),
+    ...partial,
+    ...quitsAt,
+    ...(recognised === undefined ? {} : { recognised }),
+  };
 }
 
 function longest(lengths: readonly Length[]): Length {
-  if (lengths.includes('unknown')) return 'unknown';
-  if (lengths.includes('unbounded')) return 'unbounded';
+  if (lengths.includes('unknown')) {return 'unknown';}
+  if (lengths.includes('unbounded')) {return 'unbounded';}
   return Math.max(...lengths.filter((length) => typeof length === 'number'));
 }
 
 /** Whatever changes the hook's length when it alone is added to a bare pod is what the hook waits for. */
 function findWaits(runIn: (change: Partial<WorldShape>) => HookRun): WaitedFor[] {
-  const bare: Partial<WorldShape> = { proxyListeners: false, appListener: false, otherConnections: false, isExported: exportsAll };
+  const bare: Partial<WorldShape> = {
+    proxyListeners: false,
+    appListener: false,
+    otherConnections: false,
+    isExported: exportsAll,
+  };
   const lengthIn = (change: Partial<WorldShape>): Length => lengthOf(runIn({ ...bare, ...change }));
   const length = lengthIn({});
   const matters = (change: Partial<WorldShape>): boolean => lengthIn(change) !== length;
   // Sockets are told from stats by pods that export none.
   const without = lengthIn({ isExported: exportsNothing });
-  const socketsMatter = (change: Partial<WorldShape>): boolean => lengthIn({ ...change, isExported: exportsNothing }) !== without;
+  const socketsMatter = (change: Partial<WorldShape>): boolean =>
+    lengthIn({ ...change, isExported: exportsNothing }) !== without;
   const found: WaitedFor[] = [];
   const http = matters({ http: 'refused' }) || matters({ http: 503 });
-  if (http) found.push('HttpEndpoint');
-  if (length === 'unbounded' ? !http : typeof length === 'number' && length >= AT_ONCE) found.push('Sleep');
-  if (socketsMatter({ proxyListeners: true })) found.push('AnyListener');
-  else if (socketsMatter({ appListener: true })) found.push('AppListener');
-  const byConnections = socketsMatter({ otherConnections: true }) ? 'AnyConnection' : socketsMatter({ inboundConnections: 1 }) ? 'InboundConnections' : undefined;
-  if (byConnections !== undefined) found.push(byConnections);
-  if (matters({ activeRequests: 1 })) found.push('ActiveRequests');
-  if (byConnections === undefined && (matters({ inboundConnections: 1 }) || matters({ otherConnections: true }))) found.push('Stats');
+  if (http) {found.push('HttpEndpoint');}
+  if (length === 'unbounded' ? !http : typeof length === 'number' && length >= AT_ONCE) {found.push('Sleep');}
+  if (socketsMatter({ proxyListeners: true })) {found.push('AnyListener');}
+  else if (socketsMatter({ appListener: true })) {found.push('AppListener');}
+  const byConnections = socketsMatter({ otherConnections: true })
+    ? 'AnyConnection'
+    : socketsMatter({ inboundConnections: 1 })
+      ? 'InboundConnections'
+      : undefined;
+  if (byConnections !== undefined) {found.push(byConnections);}
+  if (matters({ activeRequests: 1 })) {found.push('ActiveRequests');}
+  if (byConnections === undefined && (matters({ inboundConnections: 1 }) || matters({ otherConnections: true })))
+    {found.push('Stats');}
   return found;
 }
 
@@ -172,19 +210,26 @@ const IN_EVERY_SHELL = new Set(['echo', 'printf', 'test', '[', 'true', 'false', 
 
 /** On an image where the hook cannot start, its tools are those that it would use elsewhere. */
 function toolsOf(handler: LifecycleHandler, options: AnalysisOptions, observed: readonly ObservedRun[]): string[] {
-  if (options.container === 'Proxy' && options.image !== 'with-shell') return [...analyseHook(handler, { ...options, image: 'with-shell' }).tools];
+  if (options.container === 'Proxy' && options.image !== 'with-shell')
+    {return [...analyseHook(handler, { ...options, image: 'with-shell' }).tools];}
   return [...new Set(observed.flatMap((one) => [...one.tools]))].filter((tool) => !IN_EVERY_SHELL.has(tool)).sort();
 }
 
-function statsNeeded(observed: readonly ObservedRun[], exported: (name: string) => boolean, base: WorldShape): string[] {
+function statsNeeded(
+  observed: readonly ObservedRun[],
+  exported: (name: string) => boolean,
+  base: WorldShape,
+): string[] {
   const filters = new Set(observed.flatMap((one) => [...one.statsRead]));
-  const names = worldOf({ ...base, isExported: exportsAll }).stats(0).map((stat) => stat.name);
+  const names = worldOf({ ...base, isExported: exportsAll })
+    .stats(0)
+    .map((stat) => stat.name);
   const needed = new Set<string>();
   for (const filter of filters) {
-    if (filter === '') continue;
+    if (filter === '') {continue;}
     const matching = names.filter((name) => matchesPerl(filter, name));
-    if (matching.length === 0 || matching.some(exported)) continue;
-    for (const name of matching) needed.add(name.slice(name.lastIndexOf('.') + 1));
+    if (matching.length === 0 || matching.some(exported)) {continue;}
+    for (const name of matching) {needed.add(name.slice(name.lastIndexOf('.') + 1));}
   }
   return [...needed].sort();
 }

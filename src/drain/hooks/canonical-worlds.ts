@@ -51,8 +51,8 @@ export function worldOf(shape: WorldShape): PodWorld {
     connections: () => connections,
     stats: () => stats,
     http: (_at, _method, port, path) => {
-      if (shape.appPorts.includes(port)) return shape.appListener ? 'unknown' : 'refused';
-      if (!PROXY_LISTENERS.some((listener) => listener.port === port)) return 'refused';
+      if (shape.appPorts.includes(port)) {return shape.appListener ? 'unknown' : 'refused';}
+      if (!PROXY_LISTENERS.some((listener) => listener.port === port)) {return 'refused';}
       return ALWAYS_THERE.test(path) ? 200 : shape.http;
     },
   };
@@ -61,11 +61,19 @@ export function worldOf(shape: WorldShape): PodWorld {
 /** The client's connection to Envoy, and both ends of Envoy's connection to the app. */
 function inbound(shape: WorldShape): EstablishedConnection[] {
   const port = shape.appPorts[0] ?? 8080;
-  return Array.from({ length: shape.inboundConnections }, (_, index) => index).flatMap((index): EstablishedConnection[] => [
-    { localAddress: POD, localPort: 15006, remoteAddress: '10.244.2.9', remotePort: 50_000 + index, program: 'envoy' },
-    { localAddress: '127.0.0.6', localPort: 43_000 + index, remoteAddress: POD, remotePort: port, program: 'envoy' },
-    { localAddress: POD, localPort: port, remoteAddress: '127.0.0.6', remotePort: 43_000 + index },
-  ]);
+  return Array.from({ length: shape.inboundConnections }, (_, index) => index).flatMap(
+    (index): EstablishedConnection[] => [
+      {
+        localAddress: POD,
+        localPort: 15006,
+        remoteAddress: '10.244.2.9',
+        remotePort: 50_000 + index,
+        program: 'envoy',
+      },
+      { localAddress: '127.0.0.6', localPort: 43_000 + index, remoteAddress: POD, remotePort: port, program: 'envoy' },
+      { localAddress: POD, localPort: port, remoteAddress: '127.0.0.6', remotePort: 43_000 + index },
+    ],
+  );
 }
 
 function statsOf(shape: WorldShape): EnvoyStat[] {
@@ -89,13 +97,15 @@ const DEFAULT_PREFIXES = ['cluster_manager', 'listener_manager', 'server', 'clus
 /** Whether a proxy with these settings exports a stat. */
 export function exportedBy(inclusion: StatsInclusion | undefined, exitOnZero: boolean): (name: string) => boolean {
   return (name) => {
-    if (DEFAULT_PREFIXES.some((prefix) => name.startsWith(prefix))) return true;
+    if (DEFAULT_PREFIXES.some((prefix) => name.startsWith(prefix))) {return true;}
     // EXIT_ON_ZERO_ACTIVE_CONNECTIONS asks for the suffix of what it counts (same file, "Needed for draining").
-    if (exitOnZero && name.endsWith('downstream_cx_active')) return true;
-    if (inclusion === undefined) return false;
-    return inclusion.suffixes.some((suffix) => name.endsWith(suffix))
-      || inclusion.prefixes.some((prefix) => name.startsWith(prefix))
-      || inclusion.regexps.some((pattern) => matchesPerl(pattern, name, 'line'));
+    if (exitOnZero && name.endsWith('downstream_cx_active')) {return true;}
+    if (inclusion === undefined) {return false;}
+    return (
+      inclusion.suffixes.some((suffix) => name.endsWith(suffix)) ||
+      inclusion.prefixes.some((prefix) => name.startsWith(prefix)) ||
+      inclusion.regexps.some((pattern) => matchesPerl(pattern, name, 'line'))
+    );
   };
 }
 

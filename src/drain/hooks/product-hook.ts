@@ -75,12 +75,17 @@ export function productHook(parameters: ProductHookParameters): LifecycleHandler
   return { exec: { command: ['/bin/sh', '-c', script] } };
 }
 
-const MARK = /^# sidecardrain\.io hook \d+: (EstablishedConnections|ActiveRequests), at least (\d+(?:\.\d+)?)s, at most (\d+(?:\.\d+)?)s$/m;
+const MARK =
+  /^# sidecardrain\.io hook \d+: (EstablishedConnections|ActiveRequests), at least (\d+(?:\.\d+)?)s, at most (\d+(?:\.\d+)?)s$/m;
 
 /** The parameters of a hook that this product wrote, in this version or an earlier one; `undefined` for others. */
 export function recogniseProductHook(handler: LifecycleHandler): ProductHookParameters | undefined {
   const script = handler.exec?.command?.[2];
   const match = script === undefined ? null : MARK.exec(script);
-  if (match === null) return undefined;
-  return { waitFor: match[1] === 'ActiveRequests' ? 'ActiveRequests' : 'EstablishedConnections', duration: Number(match[2]), maxWait: Number(match[3]) };
+  if (match === null) {return undefined;}
+  return {
+    waitFor: match[1] === 'ActiveRequests' ? 'ActiveRequests' : 'EstablishedConnections',
+    duration: Number(match[2]),
+    maxWait: Number(match[3]),
+  };
 }

@@ -1,6 +1,14 @@
 import type { LabelSelector } from '../../api/kubernetes.ts';
 import type {
-  InjectorValues, InjectorWebhook, MeshFacts, NativeSetting, NodeFacts, ProxyConfigResource, ProxyConfigValues, Revision, StatedFacts,
+  InjectorValues,
+  InjectorWebhook,
+  MeshFacts,
+  NativeSetting,
+  NodeFacts,
+  ProxyConfigResource,
+  ProxyConfigValues,
+  Revision,
+  StatedFacts,
 } from '../model/mesh.ts';
 import { readIstioYaml } from '../template/annotation.ts';
 import { proxyConfigValuesFrom } from '../template/proxy-config.ts';
@@ -62,7 +70,9 @@ export function readIstioConfigMap(raw: RawConfigMap): MeshConfigRecord | Inject
     return readInjector(raw, namespace, injector[1] ?? DEFAULT_REVISION);
   }
   const mesh = MESH_CONFIG_NAME.exec(name);
-  return mesh === null || raw.data?.mesh === undefined ? undefined : readMeshConfig(raw.data.mesh, namespace, mesh[1] ?? DEFAULT_REVISION);
+  return mesh === null || raw.data?.mesh === undefined
+    ? undefined
+    : readMeshConfig(raw.data.mesh, namespace, mesh[1] ?? DEFAULT_REVISION);
 }
 
 function readMeshConfig(text: string, namespace: string, revision: string): MeshConfigRecord {
@@ -78,7 +88,9 @@ function readMeshConfig(text: string, namespace: string, revision: string): Mesh
   }
   return {
     ...base,
-    ...(typeof mesh.rootNamespace === 'string' && mesh.rootNamespace !== '' ? { rootNamespace: mesh.rootNamespace } : {}),
+    ...(typeof mesh.rootNamespace === 'string' && mesh.rootNamespace !== ''
+      ? { rootNamespace: mesh.rootNamespace }
+      : {}),
     ...(defaults === undefined ? {} : { defaultConfig: defaults.values }),
   };
 }
@@ -107,7 +119,11 @@ function readInjector(raw: RawConfigMap, namespace: string, revision: string): I
       neverInjectSelector: selectors(settings.neverInjectSelector),
       alwaysInjectSelector: selectors(settings.alwaysInjectSelector),
       ...(Object.keys(lifecycle).length === 0 ? {} : { proxyLifecycle: lifecycle }),
-      ...(variant !== undefined ? { imageType: variant } : tag.endsWith('-distroless') ? { imageType: 'distroless' } : {}),
+      ...(variant !== undefined
+        ? { imageType: variant }
+        : tag.endsWith('-distroless')
+          ? { imageType: 'distroless' }
+          : {}),
     },
   };
 }
@@ -118,7 +134,12 @@ function selectors(value: unknown): LabelSelector[] {
 
 export interface RawDeployment {
   readonly metadata?: RawMeta;
-  readonly spec?: { readonly template?: { readonly metadata?: RawMeta; readonly spec?: { readonly containers?: readonly RawContainer[] } } };
+  readonly spec?: {
+    readonly template?: {
+      readonly metadata?: RawMeta;
+      readonly spec?: { readonly containers?: readonly RawContainer[] };
+    };
+  };
 }
 
 interface RawContainer {
@@ -133,7 +154,9 @@ export function isIstiod(raw: { readonly metadata?: RawMeta }): boolean {
 }
 
 export function readIstiod(raw: RawDeployment): IstiodRecord {
-  const container = raw.spec?.template?.spec?.containers?.find((each) => each.name === 'discovery') ?? raw.spec?.template?.spec?.containers?.[0];
+  const container =
+    raw.spec?.template?.spec?.containers?.find((each) => each.name === 'discovery') ??
+    raw.spec?.template?.spec?.containers?.[0];
   const labels = raw.metadata?.labels ?? {};
   const version = versionOfImage(container?.image) ?? labels['app.kubernetes.io/version'];
   const setting = container?.env?.find((variable) => variable.name === 'ENABLE_NATIVE_SIDECARS')?.value?.toLowerCase();
@@ -153,7 +176,11 @@ function versionOfImage(image: string | undefined): string | undefined {
 
 export interface RawWebhookConfiguration {
   readonly metadata?: RawMeta;
-  readonly webhooks?: readonly { readonly name?: string; readonly namespaceSelector?: LabelSelector; readonly objectSelector?: LabelSelector }[];
+  readonly webhooks?: readonly {
+    readonly name?: string;
+    readonly namespaceSelector?: LabelSelector;
+    readonly objectSelector?: LabelSelector;
+  }[];
 }
 
 /** Label that every injector's configuration carries. */
@@ -192,7 +219,9 @@ export function readProxyConfig(raw: RawProxyConfig): ProxyConfigResource {
 }
 
 /** Minor version of a node's kubelet, from `v1.36.3`. */
-export function readKubeletMinor(raw: { readonly status?: { readonly nodeInfo?: { readonly kubeletVersion?: string } } }): number | undefined {
+export function readKubeletMinor(raw: {
+  readonly status?: { readonly nodeInfo?: { readonly kubeletVersion?: string } };
+}): number | undefined {
   const match = /^v?1\.(\d{1,3})/.exec(raw.status?.nodeInfo?.kubeletVersion ?? '');
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
@@ -218,9 +247,11 @@ export function assembleMesh(records: MeshRecords): MeshFacts {
     ...records.istiods.map((each) => each.revision),
   ]);
   const revisions = [...names].sort().map((name) => revisionOf(name, records));
-  const root = revisions.find((revision) => revision.name === DEFAULT_REVISION)?.rootNamespace ?? revisions[0]?.rootNamespace;
+  const root =
+    revisions.find((revision) => revision.name === DEFAULT_REVISION)?.rootNamespace ?? revisions[0]?.rootNamespace;
   return {
-    istio: records.webhooksUnknownBecause !== undefined ? 'Unknown' : records.webhooks.length > 0 ? 'Present' : 'Absent',
+    istio:
+      records.webhooksUnknownBecause !== undefined ? 'Unknown' : records.webhooks.length > 0 ? 'Present' : 'Absent',
     ...(records.webhooksUnknownBecause === undefined ? {} : { unknownBecause: records.webhooksUnknownBecause }),
     rootNamespace: root ?? records.defaultRootNamespace,
     revisions,
@@ -232,8 +263,12 @@ export function assembleMesh(records: MeshRecords): MeshFacts {
 }
 
 function revisionOf(name: string, records: MeshRecords): Revision {
-  const mesh = records.configMaps.find((each): each is MeshConfigRecord => each.kind === 'MeshConfig' && each.revision === name);
-  const injector = records.configMaps.find((each): each is InjectorRecord => each.kind === 'Injector' && each.revision === name);
+  const mesh = records.configMaps.find(
+    (each): each is MeshConfigRecord => each.kind === 'MeshConfig' && each.revision === name,
+  );
+  const injector = records.configMaps.find(
+    (each): each is InjectorRecord => each.kind === 'Injector' && each.revision === name,
+  );
   const istiod = records.istiods.find((each) => each.revision === name);
   const rootNamespace = mesh?.rootNamespace ?? mesh?.namespace;
   return {
@@ -259,5 +294,5 @@ function nodeFacts(minors: ReadonlyMap<string, number> | undefined): NodeFacts {
 }
 
 function record(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : {};
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

@@ -4,7 +4,11 @@ import type { InjectorWebhook, MeshFacts, NamespaceFacts, Revision } from '../mo
 import type { ProxyVerdict } from '../model/settings.ts';
 import { matchesSelector } from '../selection/labels.ts';
 import {
-  istioMinor, NATIVE_ANNOTATION_SINCE_MINOR, NATIVE_AUTO_KUBELET_MINOR, NATIVE_AUTO_SINCE_MINOR, PLAIN_BOOLEANS_SINCE_MINOR,
+  istioMinor,
+  NATIVE_ANNOTATION_SINCE_MINOR,
+  NATIVE_AUTO_KUBELET_MINOR,
+  NATIVE_AUTO_SINCE_MINOR,
+  PLAIN_BOOLEANS_SINCE_MINOR,
 } from './version.ts';
 
 const TEMPLATES_ANNOTATION = 'inject.istio.io/templates';
@@ -27,10 +31,24 @@ export function proxyOf(template: PodTemplate, namespace: NamespaceFacts, mesh: 
   const revision = { revision: injection.revision };
   const templates = list(template.metadata?.annotations?.[TEMPLATES_ANNOTATION]);
   if (templates.some((name) => name.startsWith('grpc'))) {
-    return { kind: 'GrpcAgent', container: 'None', ...revision, because: [...injection.because, `the injection template is ${templates.join(',')}: an agent without Envoy`], missing: [], ambient };
+    return {
+      kind: 'GrpcAgent',
+      container: 'None',
+      ...revision,
+      because: [...injection.because, `the injection template is ${templates.join(',')}: an agent without Envoy`],
+      missing: [],
+      ambient,
+    };
   }
   if (templates.includes('gateway')) {
-    return { kind: 'Gateway', container: 'Classic', ...revision, because: [...injection.because, 'the injection template is gateway'], missing: [], ambient };
+    return {
+      kind: 'Gateway',
+      container: 'Classic',
+      ...revision,
+      because: [...injection.because, 'the injection template is gateway'],
+      missing: [],
+      ambient,
+    };
   }
   const form = formOf(template, findRevision(mesh, injection.revision), mesh);
   const because = [...injection.because, ...form.because];
@@ -77,7 +95,11 @@ function injectionOf(template: PodTemplate, namespace: NamespaceFacts, mesh: Mes
     return { kind: 'No', because: ['there is no Istio injector'] };
   }
   if (mesh.istio === 'Unknown') {
-    return { kind: 'Unknown', because: [], missing: [mesh.unknownBecause ?? 'the injector\'s MutatingWebhookConfigurations'] };
+    return {
+      kind: 'Unknown',
+      because: [],
+      missing: [mesh.unknownBecause ?? "the injector's MutatingWebhookConfigurations"],
+    };
   }
   if (namespace.labels === undefined) {
     return { kind: 'Unknown', because: [], missing: [`the labels of namespace ${namespace.name}`] };
@@ -95,14 +117,25 @@ function statedRevision(template: PodTemplate, namespace: NamespaceFacts, mesh: 
   const label = template.metadata?.labels?.['istio.io/rev'] ?? namespace.labels?.['istio.io/rev'];
   const tagged = mesh.webhooks.find((webhook) => webhook.tag !== undefined && webhook.tag === label);
   const only = mesh.revisions.length === 1 ? mesh.revisions[0]?.name : undefined;
-  return tagged?.revision ?? (label !== undefined && findRevision(mesh, label) !== undefined ? label : undefined) ?? only ?? 'default';
+  return (
+    tagged?.revision ??
+    (label !== undefined && findRevision(mesh, label) !== undefined ? label : undefined) ??
+    only ??
+    'default'
+  );
 }
 
-function webhookFor(template: PodTemplate, namespaceLabels: Readonly<Record<string, string>>, webhooks: readonly InjectorWebhook[]): InjectorWebhook | undefined {
+function webhookFor(
+  template: PodTemplate,
+  namespaceLabels: Readonly<Record<string, string>>,
+  webhooks: readonly InjectorWebhook[],
+): InjectorWebhook | undefined {
   const podLabels = template.metadata?.labels ?? {};
-  return webhooks.find((webhook) =>
-    (webhook.namespaceSelector === undefined || matchesSelector(webhook.namespaceSelector, namespaceLabels))
-    && (webhook.objectSelector === undefined || matchesSelector(webhook.objectSelector, podLabels)));
+  return webhooks.find(
+    (webhook) =>
+      (webhook.namespaceSelector === undefined || matchesSelector(webhook.namespaceSelector, namespaceLabels)) &&
+      (webhook.objectSelector === undefined || matchesSelector(webhook.objectSelector, podLabels)),
+  );
 }
 
 function ignoredByInjector(template: PodTemplate, namespace: NamespaceFacts): string | undefined {
@@ -116,7 +149,12 @@ function ignoredByInjector(template: PodTemplate, namespace: NamespaceFacts): st
 }
 
 /** istio/istio pkg/kube/inject/inject.go injectRequired: label, else annotation, then the never and always selectors, then the policy. */
-function injectorRules(template: PodTemplate, webhook: InjectorWebhook, revision: Revision | undefined, minor: number | undefined): Injection {
+function injectorRules(
+  template: PodTemplate,
+  webhook: InjectorWebhook,
+  revision: Revision | undefined,
+  minor: number | undefined,
+): Injection {
   const because = [`webhook ${webhook.name} of ${webhook.configuration} selects them`];
   const labels = template.metadata?.labels ?? {};
   const asked = labels[INJECT_KEY] ?? template.metadata?.annotations?.[INJECT_KEY] ?? '';
@@ -132,10 +170,14 @@ function injectorRules(template: PodTemplate, webhook: InjectorWebhook, revision
     return { kind: 'No', because: [...because, 'but neverInjectSelector of the injector matches'] };
   }
   if (injector?.alwaysInjectSelector.some((selector) => selects(selector, labels)) === true) {
-    return { kind: 'Yes', revision: webhook.revision, because: [...because, 'alwaysInjectSelector of the injector matches'] };
+    return {
+      kind: 'Yes',
+      revision: webhook.revision,
+      because: [...because, 'alwaysInjectSelector of the injector matches'],
+    };
   }
   if (injector?.policy === 'disabled') {
-    return { kind: 'No', because: [...because, 'but the injector\'s policy is disabled'] };
+    return { kind: 'No', because: [...because, "but the injector's policy is disabled"] };
   }
   return { kind: 'Yes', revision: webhook.revision, because };
 }
@@ -166,9 +208,14 @@ function formOf(template: PodTemplate, revision: Revision | undefined, mesh: Mes
   const minor = istioMinor(version);
   const annotation = template.metadata?.annotations?.[NATIVE_SIDECAR_ANNOTATION];
   // An unknown version is taken as one that knows the annotation: every supported Istio does.
-  if (annotation !== undefined && annotation !== '' && (minor === undefined || minor >= NATIVE_ANNOTATION_SINCE_MINOR)) {
+  if (
+    annotation !== undefined &&
+    annotation !== '' &&
+    (minor === undefined || minor >= NATIVE_ANNOTATION_SINCE_MINOR)
+  ) {
     // Until 1.26 only "true" made a sidecar native; since then everything but "false" does.
-    const native = minor !== undefined && minor < NATIVE_AUTO_SINCE_MINOR ? annotation === 'true' : annotation !== 'false';
+    const native =
+      minor !== undefined && minor < NATIVE_AUTO_SINCE_MINOR ? annotation === 'true' : annotation !== 'false';
     return { kind: native ? 'Native' : 'Classic', because: [`${NATIVE_SIDECAR_ANNOTATION} is "${annotation}"`] };
   }
   const setting = mesh.stated.nativeSidecars ?? revision?.nativeSidecars;
@@ -187,7 +234,7 @@ function formOf(template: PodTemplate, revision: Revision | undefined, mesh: Mes
   if (kubelet === undefined) {
     return { kind: 'Unknown', because: [`${source} is auto`], missing: ['the kubelet versions of the nodes'] };
   }
-  const because = [`${source} is auto and the ${own === undefined ? 'oldest' : 'node\'s'} kubelet is 1.${kubelet}`];
+  const because = [`${source} is auto and the ${own === undefined ? 'oldest' : "node's"} kubelet is 1.${kubelet}`];
   return { kind: kubelet >= NATIVE_AUTO_KUBELET_MINOR ? 'Native' : 'Classic', because };
 }
 
@@ -197,5 +244,8 @@ function isAmbient(template: PodTemplate, namespace: NamespaceFacts): boolean {
 }
 
 function list(text: string | undefined): string[] {
-  return (text ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '');
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }

@@ -15,7 +15,12 @@ export interface WinningProxyConfigs {
  * them. A selector without labels matches nothing. A selector in the root namespace covers that namespace only
  * (istio/istio pilot/pkg/model/proxy_config.go).
  */
-export function winningProxyConfigs(all: readonly ProxyConfigResource[], template: PodTemplate, namespace: string, rootNamespace: string): WinningProxyConfigs {
+export function winningProxyConfigs(
+  all: readonly ProxyConfigResource[],
+  template: PodTemplate,
+  namespace: string,
+  rootNamespace: string,
+): WinningProxyConfigs {
   if (all.length === 0) {
     return NONE;
   }
@@ -55,7 +60,11 @@ export function winningProxyConfigs(all: readonly ProxyConfigResource[], templat
 }
 
 /** A ProxyConfig does nothing for pods that are older than it [measured]; only those with `variables` are worth a word. */
-export function youngerThanPods(resources: WinningProxyConfigs, variables: readonly string[], rolledOutAt: string | undefined): SettingProblem[] {
+export function youngerThanPods(
+  resources: WinningProxyConfigs,
+  variables: readonly string[],
+  rolledOutAt: string | undefined,
+): SettingProblem[] {
   return [resources.root, resources.namespace, resources.selector].flatMap((resource) => {
     const made = resource?.creationTimestamp;
     const matters = variables.some((name) => resource?.environmentVariables[name] !== undefined);
@@ -63,7 +72,13 @@ export function youngerThanPods(resources: WinningProxyConfigs, variables: reado
       return [];
     }
     const name = proxyConfigName(resource);
-    return [{ kind: 'ProxyConfigTooYoung' as const, path: name, message: `${name} was made at ${made}, after the last rollout (${rolledOutAt}): pods that have not been replaced since run without it` }];
+    return [
+      {
+        kind: 'ProxyConfigTooYoung' as const,
+        path: name,
+        message: `${name} was made at ${made}, after the last rollout (${rolledOutAt}): pods that have not been replaced since run without it`,
+      },
+    ];
   });
 }
 

@@ -1,10 +1,33 @@
 import {
-  DEFAULT_GRACE_PERIOD_SECONDS, type Container, type Lifecycle, type LifecycleHandler, type PodTemplate,
+  DEFAULT_GRACE_PERIOD_SECONDS,
+  type Container,
+  type Lifecycle,
+  type LifecycleHandler,
+  type PodTemplate,
 } from '../../api/kubernetes.ts';
-import { PRE_STOP_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER, STATS_SUFFIXES_ANNOTATION } from '../../api/names.ts';
+import {
+  PRE_STOP_ANNOTATION,
+  PROXY_CONFIG_ANNOTATION,
+  PROXY_CONTAINER,
+  STATS_SUFFIXES_ANNOTATION,
+} from '../../api/names.ts';
 import { parseGoBool, parseGoDuration } from '../duration.ts';
-import type { MeshFacts, NamespaceFacts, ProxyConfigValues, ProxyImage, Revision, StatsInclusion } from '../model/mesh.ts';
-import type { ContainerSettings, EffectiveSettings, Origin, ProxyVerdict, SettingProblem, Sourced } from '../model/settings.ts';
+import type {
+  MeshFacts,
+  NamespaceFacts,
+  ProxyConfigValues,
+  ProxyImage,
+  Revision,
+  StatsInclusion,
+} from '../model/mesh.ts';
+import type {
+  ContainerSettings,
+  EffectiveSettings,
+  Origin,
+  ProxyVerdict,
+  SettingProblem,
+  Sourced,
+} from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 import { findRevision, proxyOf } from './injection.ts';
@@ -45,17 +68,34 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   const revision = findRevision(mesh, proxy.revision);
   const istioVersion = mesh.stated.istioVersion ?? revision?.version;
   const annotation = readAnnotation(template);
-  const resources = winningProxyConfigs(mesh.proxyConfigs ?? [], template, namespace.name, revision?.rootNamespace ?? mesh.rootNamespace);
+  const resources = winningProxyConfigs(
+    mesh.proxyConfigs ?? [],
+    template,
+    namespace.name,
+    revision?.rootNamespace ?? mesh.rootNamespace,
+  );
   const layers = [...configLayers(revision, annotation.values), ...filledInConfig(template, proxy)];
   const environment = environmentOf(revision, annotation.values, resources, template);
-  const problems: SettingProblem[] = [...annotation.problems, ...(hasProxy(proxy) ? [...resources.problems, ...youngerThanPods(resources, [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE], input.rolledOutAt)] : [])];
+  const problems: SettingProblem[] = [
+    ...annotation.problems,
+    ...(hasProxy(proxy)
+      ? [
+          ...resources.problems,
+          ...youngerThanPods(resources, [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE], input.rolledOutAt),
+        ]
+      : []),
+  ];
   const hold = pick(layers, (values) => values.holdApplicationUntilProxyStarts, false);
   const lifecycle = proxyLifecycle(template, proxy, revision, mesh, hold.value);
   const refused = annotation.refused ?? lifecycle.refused;
   return {
     proxy,
     ...(istioVersion === undefined ? {} : { istioVersion }),
-    terminationDrainDuration: pick(layers, (values) => values.terminationDrainDuration, DEFAULT_TERMINATION_DRAIN_SECONDS),
+    terminationDrainDuration: pick(
+      layers,
+      (values) => values.terminationDrainDuration,
+      DEFAULT_TERMINATION_DRAIN_SECONDS,
+    ),
     drainDuration: pick(layers, (values) => values.drainDuration, DEFAULT_DRAIN_DURATION_SECONDS),
     minimumDrainDuration: durationVariable(environment, problems),
     exitOnZeroActiveConnections: booleanVariable(environment, problems),
@@ -85,7 +125,10 @@ interface Layer {
 function configLayers(revision: Revision | undefined, annotation: ProxyConfigValues | undefined): Layer[] {
   const layers: Layer[] = [];
   if (annotation !== undefined) {
-    layers.push({ values: annotation, origin: { level: 'Annotation', path: `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]` } });
+    layers.push({
+      values: annotation,
+      origin: { level: 'Annotation', path: `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]` },
+    });
   }
   if (revision?.defaultConfig !== undefined) {
     layers.push({ values: revision.defaultConfig, origin: meshOrigin(revision) });
@@ -99,14 +142,27 @@ function isFilledIn(proxy: ProxyVerdict): boolean {
 }
 
 function filledInConfig(template: PodTemplate, proxy: ProxyVerdict): Layer[] {
-  const text = isFilledIn(proxy) ? proxyContainer(template)?.env?.find((variable) => variable.name === 'PROXY_CONFIG')?.value : undefined;
+  const text = isFilledIn(proxy)
+    ? proxyContainer(template)?.env?.find((variable) => variable.name === 'PROXY_CONFIG')?.value
+    : undefined;
   const parsed = text === undefined ? undefined : parseProxyConfigAnnotation(text);
-  return parsed?.ok === true ? [{ values: parsed.values, origin: { level: 'Template', path: `env PROXY_CONFIG of container ${PROXY_CONTAINER}` } }] : [];
+  return parsed?.ok === true
+    ? [
+        {
+          values: parsed.values,
+          origin: { level: 'Template', path: `env PROXY_CONFIG of container ${PROXY_CONTAINER}` },
+        },
+      ]
+    : [];
 }
 
 function meshOrigin(revision: Revision): Origin {
   const suffix = revision.name === 'default' ? '' : `-${revision.name}`;
-  return { level: 'MeshConfig', object: `ConfigMap ${revision.rootNamespace ?? 'istio-system'}/istio${suffix}`, path: 'mesh.defaultConfig' };
+  return {
+    level: 'MeshConfig',
+    object: `ConfigMap ${revision.rootNamespace ?? 'istio-system'}/istio${suffix}`,
+    path: 'mesh.defaultConfig',
+  };
 }
 
 /** Layers stand highest first. */
@@ -123,7 +179,12 @@ function pick<T>(layers: readonly Layer[], read: (values: ProxyConfigValues) => 
 type Environment = ReadonlyMap<string, Sourced<string>>;
 
 /** Environment merges per key; a selector ProxyConfig beats the annotation's proxyMetadata, a namespace one does not. */
-function environmentOf(revision: Revision | undefined, annotation: ProxyConfigValues | undefined, resources: WinningProxyConfigs, template: PodTemplate): Environment {
+function environmentOf(
+  revision: Revision | undefined,
+  annotation: ProxyConfigValues | undefined,
+  resources: WinningProxyConfigs,
+  template: PodTemplate,
+): Environment {
   const merged = new Map<string, Sourced<string>>();
   const add = (variables: Readonly<Record<string, string>> | undefined, origin: Origin): void => {
     for (const name of [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE]) {
@@ -140,14 +201,26 @@ function environmentOf(revision: Revision | undefined, annotation: ProxyConfigVa
     add(resources.root.environmentVariables, { level: 'RootProxyConfig', object: proxyConfigName(resources.root) });
   }
   if (resources.namespace !== undefined) {
-    add(resources.namespace.environmentVariables, { level: 'NamespaceProxyConfig', object: proxyConfigName(resources.namespace) });
+    add(resources.namespace.environmentVariables, {
+      level: 'NamespaceProxyConfig',
+      object: proxyConfigName(resources.namespace),
+    });
   }
-  add(annotation?.proxyMetadata, { level: 'Annotation', path: `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]` });
+  add(annotation?.proxyMetadata, {
+    level: 'Annotation',
+    path: `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]`,
+  });
   if (resources.selector !== undefined) {
-    add(resources.selector.environmentVariables, { level: 'SelectorProxyConfig', object: proxyConfigName(resources.selector) });
+    add(resources.selector.environmentVariables, {
+      level: 'SelectorProxyConfig',
+      object: proxyConfigName(resources.selector),
+    });
   }
   const own = proxyContainer(template)?.env ?? [];
-  add(Object.fromEntries(own.map((variable) => [variable.name, variable.value ?? ''])), { level: 'Template', path: `env of container ${PROXY_CONTAINER}` });
+  add(Object.fromEntries(own.map((variable) => [variable.name, variable.value ?? ''])), {
+    level: 'Template',
+    path: `env of container ${PROXY_CONTAINER}`,
+  });
   return merged;
 }
 
@@ -205,17 +278,25 @@ function readAnnotation(template: PodTemplate): AnnotationRead {
     const message = parsed.malformed.message;
     return {
       problems: [{ kind: 'AnnotationMalformed', message, path }],
-      refused: { code: 'AnnotationMalformed', message: `the injector refuses every pod: ${PROXY_CONFIG_ANNOTATION} is malformed (${message})` },
+      refused: {
+        code: 'AnnotationMalformed',
+        message: `the injector refuses every pod: ${PROXY_CONFIG_ANNOTATION} is malformed (${message})`,
+      },
     };
   }
   return {
     values: parsed.values,
     problems: [
       ...parsed.unknownKeys.map((unknown): SettingProblem => ({
-        kind: 'AnnotationKeyUnknown', path: `${path}.${unknown.path}`,
+        kind: 'AnnotationKeyUnknown',
+        path: `${path}.${unknown.path}`,
         message: `Istio ignores the unknown key ${unknown.path}${unknown.suggestion === undefined ? '' : `; did you mean ${unknown.suggestion}?`}`,
       })),
-      ...parsed.dangerous.map((problem): SettingProblem => ({ kind: 'AnnotationValueDangerous', path: `${path}.${problem.path}`, message: problem.message })),
+      ...parsed.dangerous.map((problem): SettingProblem => ({
+        kind: 'AnnotationValueDangerous',
+        path: `${path}.${problem.path}`,
+        message: problem.message,
+      })),
     ],
   };
 }
@@ -229,8 +310,10 @@ function gracePeriodOf(template: PodTemplate): Sourced<Seconds> {
 
 /** The entry that users (or we) put into the template: in `containers` for `image: auto`, else where it was filled in by hand. */
 export function proxyContainer(template: PodTemplate): Container | undefined {
-  return template.spec.containers.find((container) => container.name === PROXY_CONTAINER)
-    ?? template.spec.initContainers?.find((container) => container.name === PROXY_CONTAINER);
+  return (
+    template.spec.containers.find((container) => container.name === PROXY_CONTAINER) ??
+    template.spec.initContainers?.find((container) => container.name === PROXY_CONTAINER)
+  );
 }
 
 interface ProxyLifecycle {
@@ -243,7 +326,13 @@ interface ProxyLifecycle {
  * The injector merges the user's `istio-proxy` entry over its own container [measured]: on native an `exec` preStop
  * replaces the default drain call, any other handler stands beside it, and the API server rejects the pod for two.
  */
-function proxyLifecycle(template: PodTemplate, proxy: ProxyVerdict, revision: Revision | undefined, mesh: MeshFacts, hold: boolean): ProxyLifecycle {
+function proxyLifecycle(
+  template: PodTemplate,
+  proxy: ProxyVerdict,
+  revision: Revision | undefined,
+  mesh: MeshFacts,
+  hold: boolean,
+): ProxyLifecycle {
   if (proxy.container === 'None') {
     return {};
   }
@@ -259,22 +348,43 @@ function proxyLifecycle(template: PodTemplate, proxy: ProxyVerdict, revision: Re
     }
     const other = given[hook]?.value;
     if (other !== undefined && handlerType(other) !== handlerType(own)) {
-      return { refused: { code: 'HookHandlerIllegal', message: `the API server refuses every pod: ${path} would have two ${hook} handlers, ${handlerType(own)} and Istio's ${handlerType(other)}` } };
+      return {
+        refused: {
+          code: 'HookHandlerIllegal',
+          message: `the API server refuses every pod: ${path} would have two ${hook} handlers, ${handlerType(own)} and Istio's ${handlerType(other)}`,
+        },
+      };
     }
     merged[hook] = { value: own, origin: { level: 'Template', path: `${path}.${hook}` } };
   }
-  const inInit = template.spec.initContainers?.some((init) => init.name === PROXY_CONTAINER && init.image === 'auto') === true;
+  const inInit =
+    template.spec.initContainers?.some((init) => init.name === PROXY_CONTAINER && init.image === 'auto') === true;
   if (inInit && proxy.container === 'Classic') {
-    return { ...merged, refused: { code: 'HookHandlerIllegal', message: `the API server refuses every pod: ${PROXY_CONTAINER} stands under initContainers, and the injector adds another under containers` } };
+    return {
+      ...merged,
+      refused: {
+        code: 'HookHandlerIllegal',
+        message: `the API server refuses every pod: ${PROXY_CONTAINER} stands under initContainers, and the injector adds another under containers`,
+      },
+    };
   }
   return merged;
 }
 
 /** What Istio itself puts there: Helm's `global.proxy.lifecycle` replaces both the hold hook and the native drain call. */
-function givenLifecycle(proxy: ProxyVerdict, revision: Revision | undefined, mesh: MeshFacts, hold: boolean): { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } {
+function givenLifecycle(
+  proxy: ProxyVerdict,
+  revision: Revision | undefined,
+  mesh: MeshFacts,
+  hold: boolean,
+): { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } {
   const helm = revision?.injector?.proxyLifecycle;
   if (helm !== undefined) {
-    const origin: Origin = { level: 'Injector', object: `istio-sidecar-injector of revision ${revision?.name ?? ''}`, path: 'global.proxy.lifecycle' };
+    const origin: Origin = {
+      level: 'Injector',
+      object: `istio-sidecar-injector of revision ${revision?.name ?? ''}`,
+      path: 'global.proxy.lifecycle',
+    };
     return {
       ...(helm.preStop === undefined ? {} : { preStop: { value: helm.preStop, origin } }),
       ...(helm.postStart === undefined ? {} : { postStart: { value: helm.postStart, origin } }),
@@ -282,9 +392,13 @@ function givenLifecycle(proxy: ProxyVerdict, revision: Revision | undefined, mes
   }
   if (proxy.container === 'Native') {
     const minor = istioMinor(mesh.stated.istioVersion ?? revision?.version);
-    return minor === undefined || minor >= NATIVE_DRAIN_HOOK_SINCE_MINOR ? { preStop: { value: NATIVE_DRAIN_HOOK, origin: BUILT_IN } } : {};
+    return minor === undefined || minor >= NATIVE_DRAIN_HOOK_SINCE_MINOR
+      ? { preStop: { value: NATIVE_DRAIN_HOOK, origin: BUILT_IN } }
+      : {};
   }
-  return hold ? { postStart: { value: HOLD_POST_START, origin: { level: 'BuiltIn', path: 'holdApplicationUntilProxyStarts' } } } : {};
+  return hold
+    ? { postStart: { value: HOLD_POST_START, origin: { level: 'BuiltIn', path: 'holdApplicationUntilProxyStarts' } } }
+    : {};
 }
 
 export function handlerType(handler: LifecycleHandler): string {
@@ -307,8 +421,12 @@ function containerSettings(container: Container, role: ContainerSettings['role']
   return {
     name: container.name,
     role,
-    ...(preStop === undefined ? {} : { preStop: { value: preStop, origin: { level: 'Template' as const, path: `${path}.preStop` } } }),
-    ...(postStart === undefined ? {} : { postStart: { value: postStart, origin: { level: 'Template' as const, path: `${path}.postStart` } } }),
+    ...(preStop === undefined
+      ? {}
+      : { preStop: { value: preStop, origin: { level: 'Template' as const, path: `${path}.preStop` } } }),
+    ...(postStart === undefined
+      ? {}
+      : { postStart: { value: postStart, origin: { level: 'Template' as const, path: `${path}.postStart` } } }),
   };
 }
 
@@ -328,30 +446,55 @@ function statedPreStop(input: SettingsInput, problems: SettingProblem[]): { stat
   const path = `${own === undefined ? 'spec.template.' : ''}metadata.annotations["${PRE_STOP_ANNOTATION}"]`;
   const parsed = parseGoDuration(text);
   if (!parsed.ok || parsed.seconds < 0) {
-    problems.push({ kind: 'EnvironmentValueIgnored', path, message: `${PRE_STOP_ANNOTATION} "${text}" is no duration such as 20s and is ignored` });
+    problems.push({
+      kind: 'EnvironmentValueIgnored',
+      path,
+      message: `${PRE_STOP_ANNOTATION} "${text}" is no duration such as 20s and is ignored`,
+    });
     return {};
   }
   return { statedPreStop: { value: parsed.seconds, origin: { level: 'Annotation', path } } };
 }
 
-function proxyImageOf(template: PodTemplate, layers: readonly Layer[], resources: WinningProxyConfigs, revision: Revision | undefined, mesh: MeshFacts): Sourced<ProxyImage | 'unknown'> {
+function proxyImageOf(
+  template: PodTemplate,
+  layers: readonly Layer[],
+  resources: WinningProxyConfigs,
+  revision: Revision | undefined,
+  mesh: MeshFacts,
+): Sourced<ProxyImage | 'unknown'> {
   if (mesh.stated.proxyImage !== undefined) {
     return { value: mesh.stated.proxyImage, origin: { level: 'BuiltIn', path: 'stated' } };
   }
   const annotations = template.metadata?.annotations ?? {};
   const explicit = proxyContainer(template)?.image ?? annotations['sidecar.istio.io/proxyImage'];
   if (explicit !== undefined && explicit !== 'auto') {
-    return { value: explicit.includes('distroless') ? 'distroless' : 'unknown', origin: { level: 'Template', path: `image of ${PROXY_CONTAINER}` } };
+    return {
+      value: explicit.includes('distroless') ? 'distroless' : 'unknown',
+      origin: { level: 'Template', path: `image of ${PROXY_CONTAINER}` },
+    };
   }
   // The annotation of its own comes last in Istio (pkg/kube/inject ProxyImage), so that it beats even a selector ProxyConfig.
   const type: Sourced<string> | undefined =
-    sourced(annotations['sidecar.istio.io/proxyImageType'], { level: 'Annotation', path: 'sidecar.istio.io/proxyImageType' })
-    ?? sourced(resources.selector?.imageType, { level: 'SelectorProxyConfig', ...(resources.selector === undefined ? {} : { object: proxyConfigName(resources.selector) }) })
-    ?? sourced(layers.find((layer) => layer.origin.level === 'Annotation')?.values.imageType, { level: 'Annotation', path: 'image.imageType' })
-    ?? sourced(resources.namespace?.imageType, { level: 'NamespaceProxyConfig' })
-    ?? sourced(resources.root?.imageType, { level: 'RootProxyConfig' })
-    ?? sourced(layers.find((layer) => layer.origin.level === 'MeshConfig')?.values.imageType, { level: 'MeshConfig', path: 'defaultConfig.image.imageType' })
-    ?? sourced(revision?.injector?.imageType, { level: 'Injector', path: 'global.variant' });
+    sourced(annotations['sidecar.istio.io/proxyImageType'], {
+      level: 'Annotation',
+      path: 'sidecar.istio.io/proxyImageType',
+    }) ??
+    sourced(resources.selector?.imageType, {
+      level: 'SelectorProxyConfig',
+      ...(resources.selector === undefined ? {} : { object: proxyConfigName(resources.selector) }),
+    }) ??
+    sourced(layers.find((layer) => layer.origin.level === 'Annotation')?.values.imageType, {
+      level: 'Annotation',
+      path: 'image.imageType',
+    }) ??
+    sourced(resources.namespace?.imageType, { level: 'NamespaceProxyConfig' }) ??
+    sourced(resources.root?.imageType, { level: 'RootProxyConfig' }) ??
+    sourced(layers.find((layer) => layer.origin.level === 'MeshConfig')?.values.imageType, {
+      level: 'MeshConfig',
+      path: 'defaultConfig.image.imageType',
+    }) ??
+    sourced(revision?.injector?.imageType, { level: 'Injector', path: 'global.variant' });
   if (type !== undefined) {
     return { value: type.value === 'distroless' ? 'distroless' : 'with-shell', origin: type.origin };
   }
@@ -385,5 +528,8 @@ function statsInclusionOf(template: PodTemplate, layers: readonly Layer[]): Sour
 const NO_STATS: StatsInclusion = { prefixes: [], suffixes: [], regexps: [] };
 
 function words(text: string | undefined): string[] {
-  return (text ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '');
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }

@@ -14,7 +14,8 @@ import type { ManagedField, Seconds, WorkloadRef } from './workload.ts';
  * - `Unknown`: something must be known first.
  * - `Failed`: cannot be made compliant as things are; the reason says why.
  */
-export type WorkloadOutcome = 'Compliant' | 'Updating' | 'Pending' | 'NonCompliant' | 'Conflicted' | 'Exempt' | 'Unknown' | 'Failed';
+export type WorkloadOutcome =
+  'Compliant' | 'Updating' | 'Pending' | 'NonCompliant' | 'Conflicted' | 'Exempt' | 'Unknown' | 'Failed';
 
 export interface Change {
   readonly field: ManagedField;

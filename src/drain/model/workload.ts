@@ -35,7 +35,14 @@ export interface FieldOwner {
 }
 
 /** The fields that a plan may write. The names are used as keys everywhere: state, changes, conflicts. */
-export const MANAGED_FIELDS = ['gracePeriod', 'proxyConfig', 'statsSuffixes', 'nativeSidecar', 'proxyConfigMark', 'proxyContainer'] as const;
+export const MANAGED_FIELDS = [
+  'gracePeriod',
+  'proxyConfig',
+  'statsSuffixes',
+  'nativeSidecar',
+  'proxyConfigMark',
+  'proxyContainer',
+] as const;
 export type ManagedField = (typeof MANAGED_FIELDS)[number];
 
 export type FieldOwners = Readonly<Record<ManagedField, FieldOwner>>;

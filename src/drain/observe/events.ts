@@ -5,7 +5,13 @@ export interface RawEvent {
   readonly metadata?: { readonly namespace?: string; readonly creationTimestamp?: string };
   readonly reason?: string;
   readonly message?: string;
-  readonly involvedObject?: { readonly kind?: string; readonly namespace?: string; readonly name?: string; readonly uid?: string; readonly fieldPath?: string };
+  readonly involvedObject?: {
+    readonly kind?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly uid?: string;
+    readonly fieldPath?: string;
+  };
   readonly firstTimestamp?: string | null;
   readonly lastTimestamp?: string | null;
   readonly eventTime?: string | null;
@@ -78,7 +84,9 @@ export class PodEvents {
 
   /** Pods that were told to stop, as far as Events say so. */
   stoppedPods(): GonePod[] {
-    return [...this.byPod].flatMap(([pod, { stoppedAt }]) => (stoppedAt === undefined ? [] : [{ pod, deletedAt: stoppedAt }]));
+    return [...this.byPod].flatMap(([pod, { stoppedAt }]) =>
+      stoppedAt === undefined ? [] : [{ pod, deletedAt: stoppedAt }],
+    );
   }
 
   private of(pod: string): Told {

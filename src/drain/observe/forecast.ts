@@ -46,18 +46,29 @@ export function compareEnding(ending: PodEnding, settings: EffectiveSettings): F
     const latest = Math.max(...expected.map(({ sigkillAt }) => sigkillAt));
     compared++;
     if (app.after < earliest - TOLERANCE_SECONDS) {
-      differences.push(`container ${app.container} ended after ${words(app.after)}, before the SIGTERM that the engine expects at ${words(earliest)}`);
+      differences.push(
+        `container ${app.container} ended after ${words(app.after)}, before the SIGTERM that the engine expects at ${words(earliest)}`,
+      );
     } else if (app.after > latest + TOLERANCE_SECONDS) {
-      differences.push(`container ${app.container} ended after ${words(app.after)}, later than the SIGKILL that the engine expects at ${words(latest)}`);
+      differences.push(
+        `container ${app.container} ended after ${words(app.after)}, later than the SIGKILL that the engine expects at ${words(latest)}`,
+      );
     }
   }
   const proxy = proxyForecast(runs);
   const seenProxy = ends.find(({ role }) => role === 'Proxy');
   if (settings.proxy.container !== 'None' && seenProxy !== undefined) {
     compared++;
-    const fits = proxy.some(({ exitCode, from, to }) => exitCode === seenProxy.exitCode && seenProxy.after >= from - TOLERANCE_SECONDS && seenProxy.after <= to + TOLERANCE_SECONDS);
+    const fits = proxy.some(
+      ({ exitCode, from, to }) =>
+        exitCode === seenProxy.exitCode &&
+        seenProxy.after >= from - TOLERANCE_SECONDS &&
+        seenProxy.after <= to + TOLERANCE_SECONDS,
+    );
     if (!fits) {
-      differences.push(`the proxy ended with code ${seenProxy.exitCode} after ${words(seenProxy.after)}; the engine expects ${proxy.map(proxyWords).join(' or ')}`);
+      differences.push(
+        `the proxy ended with code ${seenProxy.exitCode} after ${words(seenProxy.after)}; the engine expects ${proxy.map(proxyWords).join(' or ')}`,
+      );
     }
   }
   return { proxy, differences, compared };
@@ -68,10 +79,19 @@ export function proxyWords({ exitCode, from, to }: ProxyForecast): string {
   return `code ${exitCode} after ${to - from < 1.5 ? words(from) : `${Math.round(from)} to ${words(to)}`}`;
 }
 
-function possibleRuns(ending: PodEnding, settings: EffectiveSettings, lastApp: Seconds, killedApp: boolean): Termination[] {
+function possibleRuns(
+  ending: PodEnding,
+  settings: EffectiveSettings,
+  lastApp: Seconds,
+  killedApp: boolean,
+): Termination[] {
   const { gracePeriodSeconds } = ending;
-  const sigtermAt = simulateTermination({ settings, application: DEFAULT_APPLICATION, requests: [], deletedWithGracePeriod: gracePeriodSeconds })
-    .apps.reduce((last, app) => Math.max(last, app.sigtermAt), 0);
+  const sigtermAt = simulateTermination({
+    settings,
+    application: DEFAULT_APPLICATION,
+    requests: [],
+    deletedWithGracePeriod: gracePeriodSeconds,
+  }).apps.reduce((last, app) => Math.max(last, app.sigtermAt), 0);
   const untilEnd = killedApp ? Infinity : lastApp;
   const runsOn = killedApp ? 1e9 : Math.max(0, lastApp - sigtermAt);
   const busy: readonly InboundRequest[] = [{ id: 'longest', startsAt: -1, lasts: untilEnd + 1 }];
@@ -87,8 +107,13 @@ function possibleRuns(ending: PodEnding, settings: EffectiveSettings, lastApp: S
     { application: { ...listening, idleKeepAliveClient: true }, requests: busy },
   ];
   // What ends in the very second in which the grace period does may go either way.
-  return scenarios.flatMap(({ application, requests }) => (['EndAtOnce', 'NeverEnd'] as const).flatMap((unknownHooks) =>
-    [gracePeriodSeconds, gracePeriodSeconds + 1].map((deletedWithGracePeriod) => simulateTermination({ settings, application, requests, unknownHooks, deletedWithGracePeriod }))));
+  return scenarios.flatMap(({ application, requests }) =>
+    (['EndAtOnce', 'NeverEnd'] as const).flatMap((unknownHooks) =>
+      [gracePeriodSeconds, gracePeriodSeconds + 1].map((deletedWithGracePeriod) =>
+        simulateTermination({ settings, application, requests, unknownHooks, deletedWithGracePeriod }),
+      ),
+    ),
+  );
 }
 
 function proxyForecast(runs: readonly Termination[]): ProxyForecast[] {
@@ -99,7 +124,11 @@ function proxyForecast(runs: readonly Termination[]): ProxyForecast[] {
     }
     const { exitCode, exitAt } = proxy;
     const known = ranges.get(exitCode);
-    ranges.set(exitCode, { exitCode, from: Math.min(known?.from ?? exitAt, exitAt), to: Math.max(known?.to ?? exitAt, exitAt) });
+    ranges.set(exitCode, {
+      exitCode,
+      from: Math.min(known?.from ?? exitAt, exitAt),
+      to: Math.max(known?.to ?? exitAt, exitAt),
+    });
   }
   return [...ranges.values()].sort((a, b) => a.exitCode - b.exitCode);
 }

@@ -10,9 +10,28 @@
  */
 export { compareEnding, proxyWords, type ForecastComparison, type ProxyForecast } from './forecast.ts';
 export { PodEvents, POD_EVENT_REASONS, type RawEvent } from './events.ts';
-export { endedAfter, judgeEnding, NO_NEWS, TERMINATION_OUTCOMES, tookSeconds, type HookFailure, type Judged, type PodNews, type TerminationOutcome } from './outcome.ts';
 export {
-  deletionOfPod, endsOfPod, mergeEnds, proxyOfPod, restartsOfPod, runningIn, TOLERANCE_SECONDS, type PodDeletion, type RawPod, type SeenEnd,
+  endedAfter,
+  judgeEnding,
+  NO_NEWS,
+  TERMINATION_OUTCOMES,
+  tookSeconds,
+  type HookFailure,
+  type Judged,
+  type PodNews,
+  type TerminationOutcome,
+} from './outcome.ts';
+export {
+  deletionOfPod,
+  endsOfPod,
+  mergeEnds,
+  proxyOfPod,
+  restartsOfPod,
+  runningIn,
+  TOLERANCE_SECONDS,
+  type PodDeletion,
+  type RawPod,
+  type SeenEnd,
 } from './pod.ts';
 export { recordOf, recordOfGone, type TerminationRecord } from './record.ts';
 export { endingOf, endingOfGone, type PodEnding } from './story.ts';

@@ -54,7 +54,10 @@ export function judgeEnding(ending: PodEnding, news: PodNews = NO_NEWS): Judged 
     return undefined;
   }
   if (gone === 'Seen' && running.length > 0) {
-    return { outcome: 'Forced', why: `the pod was removed while ${listed(running)} still ran: nobody waited for the end` };
+    return {
+      outcome: 'Forced',
+      why: `the pod was removed while ${listed(running)} still ran: nobody waited for the end`,
+    };
   }
   if (gracePeriodSeconds === 0) {
     return { outcome: 'Forced', why: 'it was deleted with a grace period of 0' };
@@ -62,17 +65,26 @@ export function judgeEnding(ending: PodEnding, news: PodNews = NO_NEWS): Judged 
   if (atTheEnd.length > 0 || news.exceeded) {
     return {
       outcome: 'Killed',
-      why: atTheEnd.length > 0
-        ? `${listed(atTheEnd.map(({ container }) => container))} still ran when the grace period of ${gracePeriodSeconds} s was over and got SIGKILL`
-        : `the kubelet reported that the grace period of ${gracePeriodSeconds} s was exceeded`,
+      why:
+        atTheEnd.length > 0
+          ? `${listed(atTheEnd.map(({ container }) => container))} still ran when the grace period of ${gracePeriodSeconds} s was over and got SIGKILL`
+          : `the kubelet reported that the grace period of ${gracePeriodSeconds} s was exceeded`,
     };
   }
   if (news.hookFailures.length > 0) {
-    return { outcome: 'HookFailed', why: news.hookFailures.map(({ container, message }) => `the preStop of ${container} failed${message === '' ? '' : `: ${message}`}`).join('; ') };
+    return {
+      outcome: 'HookFailed',
+      why: news.hookFailures
+        .map(({ container, message }) => `the preStop of ${container} failed${message === '' ? '' : `: ${message}`}`)
+        .join('; '),
+    };
   }
   const [early] = killed;
   if (early !== undefined) {
-    return { outcome: 'Unknown', why: `${early.container} got SIGKILL (${early.reason ?? 'no reason given'}) after ${Math.round(endedAfter(early, ending.deletedAt))} s, long before the grace period was over` };
+    return {
+      outcome: 'Unknown',
+      why: `${early.container} got SIGKILL (${early.reason ?? 'no reason given'}) after ${Math.round(endedAfter(early, ending.deletedAt))} s, long before the grace period was over`,
+    };
   }
   if (gone === 'Missed' && running.length > 0) {
     return { outcome: 'Unknown', why: `the pod is gone, and how ${listed(running)} ended was not seen` };
@@ -82,7 +94,9 @@ export function judgeEnding(ending: PodEnding, news: PodNews = NO_NEWS): Judged 
 
 /** From the deletion to the end of the last container that was seen to end; undefined while some run. */
 export function tookSeconds({ ends, running, deletedAt }: PodEnding): Seconds | undefined {
-  return running.length > 0 || ends.length === 0 ? undefined : ends.reduce((last, end) => Math.max(last, endedAfter(end, deletedAt)), 0);
+  return running.length > 0 || ends.length === 0
+    ? undefined
+    : ends.reduce((last, end) => Math.max(last, endedAfter(end, deletedAt)), 0);
 }
 
 function listed(names: readonly string[]): string {

@@ -31,19 +31,36 @@ interface RawContainerStatus {
 /** The parts of a pod that tell how it ended. */
 export interface RawPod {
   readonly metadata: {
-    readonly name: string; readonly namespace?: string; readonly uid?: string;
-    readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>>;
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[];
-    readonly deletionTimestamp?: string; readonly deletionGracePeriodSeconds?: number; readonly creationTimestamp?: string;
+    readonly deletionTimestamp?: string;
+    readonly deletionGracePeriodSeconds?: number;
+    readonly creationTimestamp?: string;
   };
   readonly spec: {
     readonly nodeName?: string;
     readonly containers: readonly { readonly name: string; readonly image?: string }[];
-    readonly initContainers?: readonly { readonly name: string; readonly image?: string; readonly restartPolicy?: string }[];
+    readonly initContainers?: readonly {
+      readonly name: string;
+      readonly image?: string;
+      readonly restartPolicy?: string;
+    }[];
   };
   readonly status?: {
-    readonly phase?: string; readonly podIP?: string; readonly reason?: string; readonly message?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }[];
+    readonly phase?: string;
+    readonly podIP?: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
     readonly containerStatuses?: readonly RawContainerStatus[];
     readonly initContainerStatuses?: readonly RawContainerStatus[];
   };
@@ -59,7 +76,11 @@ export function proxyOfPod(pod: Pick<RawPod, 'spec'>): 'Classic' | 'Native' | 'N
   if (pod.spec.containers.some(({ name }) => name === PROXY_CONTAINER)) {
     return 'Classic';
   }
-  return pod.spec.initContainers?.some(({ name, restartPolicy }) => name === PROXY_CONTAINER && restartPolicy === 'Always') === true ? 'Native' : 'None';
+  return pod.spec.initContainers?.some(
+    ({ name, restartPolicy }) => name === PROXY_CONTAINER && restartPolicy === 'Always',
+  ) === true
+    ? 'Native'
+    : 'None';
 }
 
 /**
@@ -74,16 +95,21 @@ export function deletionOfPod(pod: Pick<RawPod, 'metadata'>, now?: number): PodD
   }
   const gracePeriodSeconds = deletionGracePeriodSeconds ?? 0;
   const whole = Date.parse(deletionTimestamp) - gracePeriodSeconds * 1000;
-  return { deletedAt: now === undefined ? whole + 500 : Math.max(whole, Math.min(now, whole + 999)), gracePeriodSeconds };
+  return {
+    deletedAt: now === undefined ? whole + 500 : Math.max(whole, Math.min(now, whole + 999)),
+    gracePeriodSeconds,
+  };
 }
 
 /** Statuses of what runs until the pod's end: containers and native sidecars, not init containers that have done their work. */
 function runningStatuses(pod: RawPod): RawContainerStatus[] {
-  return [...pod.status?.containerStatuses ?? [], ...sidecarStatuses(pod)];
+  return [...(pod.status?.containerStatuses ?? []), ...sidecarStatuses(pod)];
 }
 
 function sidecarStatuses(pod: RawPod): RawContainerStatus[] {
-  const always = new Set((pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name));
+  const always = new Set(
+    (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name),
+  );
   return (pod.status?.initContainerStatuses ?? []).filter(({ name }) => always.has(name));
 }
 
@@ -96,16 +122,25 @@ export function endsOfPod(pod: RawPod): SeenEnd[] {
   return runningStatuses(pod).flatMap(({ name, state }): SeenEnd[] => {
     const ended = state?.terminated;
     // The kubelet reports 137 for a container that it could not find any more: no kill, and no time.
-    return ended === undefined || typeof ended.finishedAt !== 'string' || ended.reason === 'ContainerStatusUnknown' ? [] : [{
-      container: name, role: name === PROXY_CONTAINER ? 'Proxy' : 'App', exitCode: ended.exitCode,
-      ...(ended.reason === undefined ? {} : { reason: ended.reason }), finishedAt: Date.parse(ended.finishedAt),
-    }];
+    return ended === undefined || typeof ended.finishedAt !== 'string' || ended.reason === 'ContainerStatusUnknown'
+      ? []
+      : [
+          {
+            container: name,
+            role: name === PROXY_CONTAINER ? 'Proxy' : 'App',
+            exitCode: ended.exitCode,
+            ...(ended.reason === undefined ? {} : { reason: ended.reason }),
+            finishedAt: Date.parse(ended.finishedAt),
+          },
+        ];
   });
 }
 
 /** Containers that run, as far as the status says. */
 export function runningIn(pod: RawPod): string[] {
-  return runningStatuses(pod).filter(({ state }) => state?.running !== undefined).map(({ name }) => name);
+  return runningStatuses(pod)
+    .filter(({ state }) => state?.running !== undefined)
+    .map(({ name }) => name);
 }
 
 export function mergeEnds(before: readonly SeenEnd[], now: readonly SeenEnd[]): SeenEnd[] {

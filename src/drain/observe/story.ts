@@ -1,4 +1,13 @@
-import { deletionOfPod, endsOfPod, mergeEnds, proxyOfPod, runningIn, type PodDeletion, type RawPod, type SeenEnd } from './pod.ts';
+import {
+  deletionOfPod,
+  endsOfPod,
+  mergeEnds,
+  proxyOfPod,
+  runningIn,
+  type PodDeletion,
+  type RawPod,
+  type SeenEnd,
+} from './pod.ts';
 
 /** What is known of the termination of one pod so far: a few strings and numbers, never the pod. */
 export interface PodEnding extends PodDeletion {
@@ -29,8 +38,14 @@ export function endingOf(pod: RawPod, before?: PodEnding, now?: number): PodEndi
   // What had ended long before the deletion (a container that runs once) is no part of the termination.
   const ends = endsOfPod(pod).filter(({ finishedAt }) => finishedAt >= deletion.deletedAt - 1500);
   return {
-    pod: pod.metadata.name, namespace: pod.metadata.namespace ?? '', uid, proxy: proxyOfPod(pod), ...deletion,
-    ends: mergeEnds(known?.ends ?? [], ends), running, gone: 'No',
+    pod: pod.metadata.name,
+    namespace: pod.metadata.namespace ?? '',
+    uid,
+    proxy: proxyOfPod(pod),
+    ...deletion,
+    ends: mergeEnds(known?.ends ?? [], ends),
+    running,
+    gone: 'No',
   };
 }
 
@@ -42,10 +57,19 @@ export function endingOfGone(pod: RawPod, before?: PodEnding, now?: number): Pod
   }
   // An object that was removed at once has no deletionTimestamp.
   const running = runningIn(pod);
-  return running.length === 0 || now === undefined ? undefined : {
-    pod: pod.metadata.name, namespace: pod.metadata.namespace ?? '', uid: pod.metadata.uid ?? pod.metadata.name, proxy: proxyOfPod(pod),
-    deletedAt: now, gracePeriodSeconds: 0, ends: [], running, gone: 'Seen',
-  };
+  return running.length === 0 || now === undefined
+    ? undefined
+    : {
+        pod: pod.metadata.name,
+        namespace: pod.metadata.namespace ?? '',
+        uid: pod.metadata.uid ?? pod.metadata.name,
+        proxy: proxyOfPod(pod),
+        deletedAt: now,
+        gracePeriodSeconds: 0,
+        ends: [],
+        running,
+        gone: 'Seen',
+      };
 }
 
 function deletionIn(pod: RawPod, known: PodEnding | undefined, now: number | undefined): PodDeletion | undefined {
@@ -56,5 +80,8 @@ function deletionIn(pod: RawPod, known: PodEnding | undefined, now: number | und
   // The kubelet's own last delete, with a grace period of 0, moves the time stamp: the first one counts. A person's second
   // delete may shorten the time while containers still run.
   const shortened = present.gracePeriodSeconds > 0 && present.gracePeriodSeconds < known.gracePeriodSeconds;
-  return { deletedAt: known.deletedAt, gracePeriodSeconds: shortened ? present.gracePeriodSeconds : known.gracePeriodSeconds };
+  return {
+    deletedAt: known.deletedAt,
+    gracePeriodSeconds: shortened ? present.gracePeriodSeconds : known.gracePeriodSeconds,
+  };
 }

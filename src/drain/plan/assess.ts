@@ -45,26 +45,45 @@ const NOTHING: Assessment = { audits: [], overridden: [], refused: [], matched: 
 /** Who governs a workload and what follows from it. Controller, CLI and webhook all ask this one function. */
 export function assess(input: AssessInput): Assessment {
   const { workload, namespace, mesh } = input;
-  const scope = { rootNamespace: mesh.rootNamespace, ...(input.operatorNamespace === undefined ? {} : { operatorNamespace: input.operatorNamespace }) };
-  const selected = input.policies.filter((policy) =>
-    policy.compiled !== undefined && !policy.deleting && matches(policy.compiled, workload, namespace.labels, scope) === 'Match');
+  const scope = {
+    rootNamespace: mesh.rootNamespace,
+    ...(input.operatorNamespace === undefined ? {} : { operatorNamespace: input.operatorNamespace }),
+  };
+  const selected = input.policies.filter(
+    (policy) =>
+      policy.compiled !== undefined &&
+      !policy.deleting &&
+      matches(policy.compiled, workload, namespace.labels, scope) === 'Match',
+  );
   if (selected.length === 0) {
     return NOTHING;
   }
   const proxy = proxyOf(workload.template, namespace, mesh);
   const tags = revisionOfTag(mesh);
-  const matched = selected.filter((policy) => policy.compiled !== undefined && matchesProxy(policy.compiled, proxy, tags));
+  const matched = selected.filter(
+    (policy) => policy.compiled !== undefined && matchesProxy(policy.compiled, proxy, tags),
+  );
   if (matched.length === 0) {
     return NOTHING;
   }
   const result = govern(matched, { unboundedTenants: input.unboundedTenants === true });
   const decideUnder = (policy: PolicyRecord, mayWrite: boolean): Decision => {
-    const own = policy.intent.environment === 'ProxyConfig' ? input.ownProxyConfig?.(policy, workload.namespace) : undefined;
+    const own =
+      policy.intent.environment === 'ProxyConfig' ? input.ownProxyConfig?.(policy, workload.namespace) : undefined;
     const limit = restartLimitOf(policy);
     const decision = decide({
-      workload: policy.spec.delivery === 'Admission' ? asDeliveredToPods(workload) : workload, namespace, mesh, proxy,
+      workload: policy.spec.delivery === 'Admission' ? asDeliveredToPods(workload) : workload,
+      namespace,
+      mesh,
+      proxy,
       policy: {
-        name: policy.name, uid: policy.uid, onDelete: policy.spec.onDelete, ...(limit === undefined ? {} : { maxConcurrent: limit }), intent: policy.intent, conflicts: policy.spec.conflicts, mayWrite,
+        name: policy.name,
+        uid: policy.uid,
+        onDelete: policy.spec.onDelete,
+        ...(limit === undefined ? {} : { maxConcurrent: limit }),
+        intent: policy.intent,
+        conflicts: policy.spec.conflicts,
+        mayWrite,
         matchedByName: policy.compiled !== undefined && matchesByName(policy.compiled, workload.name),
       },
       ...(own === undefined ? {} : { ownProxyConfig: own }),
@@ -75,9 +94,17 @@ export function assess(input: AssessInput): Assessment {
   };
   const governing = result.governing;
   return {
-    ...(governing === undefined ? {} : {
-      governing: { policy: governing, decision: decideUnder(governing, !governing.spec.suspend && governing.stalled === undefined && input.hold !== true) },
-    }),
+    ...(governing === undefined
+      ? {}
+      : {
+          governing: {
+            policy: governing,
+            decision: decideUnder(
+              governing,
+              !governing.spec.suspend && governing.stalled === undefined && input.hold !== true,
+            ),
+          },
+        }),
     audits: result.audits.map((policy) => ({ policy, decision: decideUnder(policy, false) })),
     overridden: result.overridden,
     refused: result.refused,
@@ -87,5 +114,7 @@ export function assess(input: AssessInput): Assessment {
 
 /** Revision tags as the injector's webhooks state them: a policy may name `stable` where a workload has `1-30-3`. */
 function revisionOfTag(mesh: MeshFacts): Readonly<Record<string, string>> {
-  return Object.fromEntries(mesh.webhooks.flatMap(({ tag, revision }) => (tag === undefined ? [] : [[tag, revision] as const])));
+  return Object.fromEntries(
+    mesh.webhooks.flatMap(({ tag, revision }) => (tag === undefined ? [] : [[tag, revision] as const])),
+  );
 }

@@ -84,8 +84,14 @@ export function proxyClocks(settings: EffectiveSettings): ProxyClocks {
     busy: Math.min(quitsAt, ...shapes.map((shape) => shape.busy)),
     heldFrom: Math.min(...shapes.map((shape) => shape.heldFrom)),
     ceiling: Math.max(...shapes.map((shape) => shape.ceiling)),
-    bounded: Math.max(0, ...shapes.map((shape) => (Number.isFinite(shape.ceiling) ? shape.ceiling : shape.floor)).filter(Number.isFinite)),
-    afterUnboundedPreStop: Math.max(0, ...shapes.filter((shape) => shape.preStopAtMost === Infinity).map((shape) => shape.afterApps)),
+    bounded: Math.max(
+      0,
+      ...shapes.map((shape) => (Number.isFinite(shape.ceiling) ? shape.ceiling : shape.floor)).filter(Number.isFinite),
+    ),
+    afterUnboundedPreStop: Math.max(
+      0,
+      ...shapes.filter((shape) => shape.preStopAtMost === Infinity).map((shape) => shape.afterApps),
+    ),
     quitsAt,
     afterApps: Math.max(...shapes.map((shape) => shape.afterApps)),
     ...(analysis === undefined ? {} : { hook: analysis }),
@@ -106,10 +112,14 @@ function analyseAppHook(hook: LifecycleHandler, settings: EffectiveSettings): Ho
 
 /** Where the image is not known, a hook that needs a shell may work or fail: both must be reckoned with. */
 function analysesFor(hook: LifecycleHandler, settings: EffectiveSettings): HookAnalysis[] {
-  const analyse = (image: ProxyImage): HookAnalysis => analyseHook(hook, {
-    container: 'Proxy', image, appPorts: settings.appPorts, statsInclusion: settings.statsInclusion.value,
-    exitOnZero: settings.exitOnZeroActiveConnections.value,
-  });
+  const analyse = (image: ProxyImage): HookAnalysis =>
+    analyseHook(hook, {
+      container: 'Proxy',
+      image,
+      appPorts: settings.appPorts,
+      statsInclusion: settings.statsInclusion.value,
+      exitOnZero: settings.exitOnZeroActiveConnections.value,
+    });
   if (settings.proxyImage.value !== 'unknown') {
     return [analyse(settings.proxyImage.value)];
   }
@@ -122,7 +132,12 @@ function hookNumbers(analysis: HookAnalysis): HookNumbers {
     // The analysis looks only so far; what never ends has no number.
     atLeast: analysis.neverEnds && analysis.whenBusy === 'unbounded' ? Infinity : analysis.atLeast,
     atMost: typeof analysis.atMost === 'number' ? analysis.atMost : Infinity,
-    whenBusy: typeof analysis.whenBusy === 'number' ? analysis.whenBusy : analysis.whenBusy === 'unbounded' ? Infinity : analysis.atLeast,
+    whenBusy:
+      typeof analysis.whenBusy === 'number'
+        ? analysis.whenBusy
+        : analysis.whenBusy === 'unbounded'
+          ? Infinity
+          : analysis.atLeast,
     callsDrain: analysis.callsDrain || analysis.quitsAt !== undefined,
     quitsAt: analysis.quitsAt ?? Infinity,
   };
@@ -133,14 +148,33 @@ type Life = Omit<ProxyClocks, 'hook' | 'bounded' | 'afterUnboundedPreStop' | 'qu
 function lifeOf(hook: HookNumbers, settings: EffectiveSettings): Life {
   // A hook that waits while requests are in flight, and finds none, is over: it does not look again.
   const heldFrom = hook.whenBusy > hook.atLeast ? hook.atLeast : Infinity;
-  const base = { heldFrom, preStopAtLeast: hook.atLeast, preStopAtMost: hook.atMost, preStopWhenBusy: hook.whenBusy, callsDrain: hook.callsDrain };
+  const base = {
+    heldFrom,
+    preStopAtLeast: hook.atLeast,
+    preStopAtMost: hook.atMost,
+    preStopWhenBusy: hook.whenBusy,
+    callsDrain: hook.callsDrain,
+  };
   if (hook.callsDrain) {
     return { ...base, floor: hook.atLeast, busy: hook.whenBusy, ceiling: hook.atMost, afterApps: 0 };
   }
   if (settings.exitOnZeroActiveConnections.value) {
     const shortest = Math.max(0, settings.minimumDrainDuration.value) + 1;
-    return { ...base, heldFrom: hook.atLeast + shortest, floor: hook.atLeast + shortest, busy: Infinity, ceiling: Infinity, afterApps: shortest };
+    return {
+      ...base,
+      heldFrom: hook.atLeast + shortest,
+      floor: hook.atLeast + shortest,
+      busy: Infinity,
+      ceiling: Infinity,
+      afterApps: shortest,
+    };
   }
   const drain = Math.max(0, settings.terminationDrainDuration.value);
-  return { ...base, floor: hook.atLeast + drain, busy: hook.whenBusy + drain, ceiling: hook.atMost + drain, afterApps: drain };
+  return {
+    ...base,
+    floor: hook.atLeast + drain,
+    busy: hook.whenBusy + drain,
+    ceiling: hook.atMost + drain,
+    afterApps: drain,
+  };
 }

@@ -10,7 +10,11 @@ export interface Target {
   readonly drainDuration?: Seconds;
   readonly exitOnZero?: boolean;
   readonly minimumDrain?: Seconds;
-  readonly hook?: { readonly duration: Seconds; readonly maxWait: Seconds; readonly waitFor: 'EstablishedConnections' | 'ActiveRequests' };
+  readonly hook?: {
+    readonly duration: Seconds;
+    readonly maxWait: Seconds;
+    readonly waitFor: 'EstablishedConnections' | 'ActiveRequests';
+  };
   readonly hold?: true;
   readonly native?: true;
 }
@@ -55,7 +59,11 @@ const STRATEGIES: Record<ClassicStrategy, (intent: Intent, delay: Seconds, setti
   },
   PreStopHook(intent, delay, settings) {
     return {
-      hook: { duration: delay + intent.duration, maxWait: delay + Math.max(intent.duration, intent.maxWait), waitFor: intent.hook },
+      hook: {
+        duration: delay + intent.duration,
+        maxWait: delay + Math.max(intent.duration, intent.maxWait),
+        waitFor: intent.hook,
+      },
       // The net for the case that the hook fails; after its drain call it is dead [measured].
       ...(intent.duration > 0 ? { terminationDrainDuration: delay + intent.duration } : {}),
       ...(settings.exitOnZeroActiveConnections.value ? { exitOnZero: false } : {}),
@@ -65,7 +73,11 @@ const STRATEGIES: Record<ClassicStrategy, (intent: Intent, delay: Seconds, setti
 
 /** The design's table: what one promise means for the proxy at hand. */
 export function compile(intent: Intent, settings: EffectiveSettings, delay: AppDelay): Target {
-  const hold: Target = intent.holdApplicationUntilProxyStarts === 'Enabled' && (settings.proxy.kind === 'Classic' || settings.proxy.kind === 'Unknown') ? { hold: true } : {};
+  const hold: Target =
+    intent.holdApplicationUntilProxyStarts === 'Enabled' &&
+    (settings.proxy.kind === 'Classic' || settings.proxy.kind === 'Unknown')
+      ? { hold: true }
+      : {};
   if (settings.proxy.container === 'None' || settings.proxy.kind === 'Native') {
     return {};
   }

@@ -36,12 +36,12 @@ export interface DecidingPolicy {
 /** The ProxyConfig resource that we keep for `environment: ProxyConfig`, as it stands in the cluster, or why there can be none. */
 export type OwnProxyConfig =
   | {
-    readonly kind: 'Ready';
-    readonly exitOnZero: boolean;
-    readonly minimumDrain: Seconds;
-    /** Written into the template so that its pods are certainly younger than the resource. */
-    readonly mark: string;
-  }
+      readonly kind: 'Ready';
+      readonly exitOnZero: boolean;
+      readonly minimumDrain: Seconds;
+      /** Written into the template so that its pods are certainly younger than the resource. */
+      readonly mark: string;
+    }
   | { readonly kind: 'Blocked'; readonly why: string };
 
 export interface DecideInput {
@@ -74,12 +74,25 @@ export function decide(input: DecideInput): Decision {
   const findings = findingsOf({ workload, settings: before.settings, intent, clocks: before.clocks });
   const needsMinimumDrain = minimumDrainByProxyConfig(input, before);
   const base = {
-    workload, policy: policy.name, before: before.settings, neededGrace: before.neededGrace, changes: [], conflicts: [], findings,
+    workload,
+    policy: policy.name,
+    before: before.settings,
+    neededGrace: before.neededGrace,
+    changes: [],
+    conflicts: [],
+    findings,
     ...(needsMinimumDrain === undefined ? {} : { needsMinimumDrain }),
   };
-  const end = (outcome: WorkloadOutcome, message: string, more: Partial<Decision> & { reason?: ReasonCode } = {}): Decision => ({ ...base, outcome, message, ...more });
+  const end = (
+    outcome: WorkloadOutcome,
+    message: string,
+    more: Partial<Decision> & { reason?: ReasonCode } = {},
+  ): Decision => ({ ...base, outcome, message, ...more });
   const stop = (outcome: WorkloadOutcome, found: Finding): Decision =>
-    end(outcome, found.message, { reason: found.code, findings: findings.some((other) => other.code === found.code) ? findings : [...findings, found] });
+    end(outcome, found.message, {
+      reason: found.code,
+      findings: findings.some((other) => other.code === found.code) ? findings : [...findings, found],
+    });
 
   // 1. What is left alone, whatever its settings are.
   const alone = leftAlone(workload, before.settings, input.exemption);
@@ -88,14 +101,22 @@ export function decide(input: DecideInput): Decision {
   }
   const state = readState(workload);
   if (state === 'damaged') {
-    return stop('Failed', finding('StateDamaged', `the annotation ${STATE_ANNOTATION} of ${workload.name} cannot be read`, { path: `metadata.annotations["${STATE_ANNOTATION}"]` }));
+    return stop(
+      'Failed',
+      finding('StateDamaged', `the annotation ${STATE_ANNOTATION} of ${workload.name} cannot be read`, {
+        path: `metadata.annotations["${STATE_ANNOTATION}"]`,
+      }),
+    );
   }
 
   // 2. The promise holds: nothing is written, whatever the exact text. Only a changed wish is followed further.
   const wish = intentKey(intent);
   const wishChanged = state !== undefined && state.intent !== wish;
   if (before.kept && !wishChanged) {
-    const adopt = state !== undefined && policy.mayWrite && isOutOfDate(state, policy) ? { adopt: valuesInPlace(workload.template, state) } : {};
+    const adopt =
+      state !== undefined && policy.mayWrite && isOutOfDate(state, policy)
+        ? { adopt: valuesInPlace(workload.template, state) }
+        : {};
     const under = state === undefined ? undefined : underWay(workload);
     return under === undefined ? end('Compliant', 'the promise holds', adopt) : end('Updating', under, adopt);
   }
@@ -117,7 +138,9 @@ export function decide(input: DecideInput): Decision {
   if (awaited !== undefined) {
     return 'blocked' in awaited
       ? stop('Failed', awaited.blocked)
-      : end(policy.mayWrite ? 'Pending' : 'NonCompliant', 'waits for its ProxyConfig resource', { needsMinimumDrain: awaited.minimumDrain });
+      : end(policy.mayWrite ? 'Pending' : 'NonCompliant', 'waits for its ProxyConfig resource', {
+          needsMinimumDrain: awaited.minimumDrain,
+        });
   }
 
   // 6. What would have to stand there, computed from the values before us, so that every plan is a function of those alone.
@@ -129,10 +152,16 @@ export function decide(input: DecideInput): Decision {
   const changes = changesBetween(workload.template, planned.template, planned.why);
   if (changes.length === 0) {
     const adopt = policy.mayWrite ? { adopt: planned.values } : {};
-    return before.kept ? end('Compliant', 'the promise holds', adopt) : stop('Failed', unreachable(planned.after, intent));
+    return before.kept
+      ? end('Compliant', 'the promise holds', adopt)
+      : stop('Failed', unreachable(planned.after, intent));
   }
   const caveat = rolloutCaveat(workload);
-  const all = [...findings, ...consequences(workload, before, planned.after), ...(caveat === undefined ? [] : [caveat])];
+  const all = [
+    ...findings,
+    ...consequences(workload, before, planned.after),
+    ...(caveat === undefined ? [] : [caveat]),
+  ];
   const more = { after: planned.after.settings, neededGrace: planned.after.neededGrace, changes, findings: all };
 
   // 7. All or nothing: one conflict, and nothing is written. What the kind does not allow is no conflict with anybody.
@@ -141,7 +170,10 @@ export function decide(input: DecideInput): Decision {
     return end('Failed', limited.message, { ...more, reason: limited.code, findings: [...all, limited] });
   }
   if (!policy.matchedByName && isDownWhileRestarting(workload)) {
-    const found = finding('DowntimePerDeploy', `${workload.kind} ${workload.name} is down while it restarts (${downBecause(workload)}); it is left alone unless match.names names it`);
+    const found = finding(
+      'DowntimePerDeploy',
+      `${workload.kind} ${workload.name} is down while it restarts (${downBecause(workload)}); it is left alone unless match.names names it`,
+    );
     return end('Exempt', found.message, { ...more, reason: found.code, findings: [...all, found] });
   }
   const conflicts = conflictsOf(workload, changes);
@@ -152,7 +184,12 @@ export function decide(input: DecideInput): Decision {
   if (!policy.mayWrite) {
     return end('NonCompliant', changes.map((change) => change.why).join('; '), { ...more, conflicts });
   }
-  return end('Pending', changes.map((change) => change.why).join('; '), { ...more, conflicts, write: planned.values, ...(hold === undefined ? {} : { reverts: hold.reverts }) });
+  return end('Pending', changes.map((change) => change.why).join('; '), {
+    ...more,
+    conflicts,
+    write: planned.values,
+    ...(hold === undefined ? {} : { reverts: hold.reverts }),
+  });
 }
 
 /** The template says it, and the pods do not yet. */
@@ -163,20 +200,32 @@ function underWay({ rollout }: Workload): string | undefined {
   if (rollout.complete || rollout.replicas === 0) {
     return undefined;
   }
-  return rollout.strategy === 'OnDelete' ? 'written; with updateStrategy OnDelete each pod follows when somebody deletes it'
-    : rollout.partition > 0 ? `written; pods below updateStrategy.rollingUpdate.partition ${rollout.partition} follow when it is lowered`
+  return rollout.strategy === 'OnDelete'
+    ? 'written; with updateStrategy OnDelete each pod follows when somebody deletes it'
+    : rollout.partition > 0
+      ? `written; pods below updateStrategy.rollingUpdate.partition ${rollout.partition} follow when it is lowered`
       : undefined;
 }
 
 function isOutOfDate(state: WorkloadState, policy: DecidingPolicy): boolean {
-  return state.policy.uid !== policy.uid || state.onDelete !== policy.onDelete || state.maxConcurrent !== policy.maxConcurrent;
+  return (
+    state.policy.uid !== policy.uid ||
+    state.onDelete !== policy.onDelete ||
+    state.maxConcurrent !== policy.maxConcurrent
+  );
 }
 
 function held(hold: Hold, stop: (outcome: WorkloadOutcome, found: Finding) => Decision, mayWrite: boolean): Decision {
   const until = new Date(hold.until * 1000).toISOString();
   const found = hold.fight
-    ? finding('ChangedBack', `${hold.by} has changed our values back ${hold.reverts} times in a row; left alone until ${until}`)
-    : finding('ChangedByOthers', `${hold.by} has changed the pod template since our write; left as it is until ${until}`);
+    ? finding(
+        'ChangedBack',
+        `${hold.by} has changed our values back ${hold.reverts} times in a row; left alone until ${until}`,
+      )
+    : finding(
+        'ChangedByOthers',
+        `${hold.by} has changed the pod template since our write; left as it is until ${until}`,
+      );
   return { ...stop(hold.fight ? 'Conflicted' : mayWrite ? 'Pending' : 'NonCompliant', found), notBefore: hold.until };
 }
 
@@ -196,24 +245,41 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
   const { annotations: workloadAnnotations, rolledOutAt } = input.workload;
   const proxy = template === input.workload.template ? input.proxy : undefined;
   const settings = effectiveSettings({
-    template, workloadAnnotations, namespace: input.namespace, mesh: input.mesh,
-    ...(rolledOutAt === undefined ? {} : { rolledOutAt }), ...(proxy === undefined ? {} : { proxy }),
+    template,
+    workloadAnnotations,
+    namespace: input.namespace,
+    mesh: input.mesh,
+    ...(rolledOutAt === undefined ? {} : { rolledOutAt }),
+    ...(proxy === undefined ? {} : { proxy }),
   });
   const { intent } = input.policy;
   const clocks: Clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
   const needed = neededGrace(settings, intent, clocks);
   // A ProxyConfig does nothing for pods that are older than it: only the mark in the template proves that they are not.
   const mark = input.ownProxyConfig?.kind === 'Ready' ? input.ownProxyConfig.mark : undefined;
-  const marked = mark === undefined || intent.environment === 'Annotation' || settings.proxy.container === 'Native'
-    || template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === mark;
+  const marked =
+    mark === undefined ||
+    intent.environment === 'Annotation' ||
+    settings.proxy.container === 'Native' ||
+    template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === mark;
   return {
-    settings, clocks, neededGrace: needed,
-    kept: obstacleTo({ settings, clocks }) === undefined && marked && brokenDrainClauses(settings, intent, clocks).length === 0
-      && unmetWishes(settings, intent, clocks).length === 0 && settings.gracePeriod.value >= needed,
+    settings,
+    clocks,
+    neededGrace: needed,
+    kept:
+      obstacleTo({ settings, clocks }) === undefined &&
+      marked &&
+      brokenDrainClauses(settings, intent, clocks).length === 0 &&
+      unmetWishes(settings, intent, clocks).length === 0 &&
+      settings.gracePeriod.value >= needed,
   };
 }
 
-function leftAlone(workload: Workload, settings: EffectiveSettings, exemption: ActiveExemption | undefined): { outcome: WorkloadOutcome; finding: Finding } | undefined {
+function leftAlone(
+  workload: Workload,
+  settings: EffectiveSettings,
+  exemption: ActiveExemption | undefined,
+): { outcome: WorkloadOutcome; finding: Finding } | undefined {
   const exempt = workload.annotations[EXEMPT_ANNOTATION];
   if (exempt !== undefined) {
     return { outcome: 'Exempt', finding: finding('Exempt', `exempt: ${exempt === '' ? 'no reason given' : exempt}`) };
@@ -223,7 +289,13 @@ function leftAlone(workload: Workload, settings: EffectiveSettings, exemption: A
   }
   const owner = workload.controllerOwner;
   if (owner !== undefined) {
-    return { outcome: 'Exempt', finding: finding('OwnedByController', `${owner.kind} ${owner.name} owns this ${workload.kind} and would undo a change`) };
+    return {
+      outcome: 'Exempt',
+      finding: finding(
+        'OwnedByController',
+        `${owner.kind} ${owner.name} owns this ${workload.kind} and would undo a change`,
+      ),
+    };
   }
   const elsewhere = templateElsewhere(workload);
   if (elsewhere !== undefined) {
@@ -231,7 +303,13 @@ function leftAlone(workload: Workload, settings: EffectiveSettings, exemption: A
   }
   const { proxy } = settings;
   if (proxy.kind === 'None' || proxy.kind === 'GrpcAgent') {
-    return { outcome: 'Exempt', finding: finding('NotInjected', `no sidecar: ${proxy.because[proxy.because.length - 1] ?? 'nothing is injected'}`) };
+    return {
+      outcome: 'Exempt',
+      finding: finding(
+        'NotInjected',
+        `no sidecar: ${proxy.because[proxy.because.length - 1] ?? 'nothing is injected'}`,
+      ),
+    };
   }
   // Injection itself is not certain. Where only the form is unknown, the annotation and the grace period are right for both.
   if (proxy.kind === 'Unknown' && proxy.revision === undefined) {
@@ -255,13 +333,19 @@ function obstacleTo({ settings, clocks }: Pick<Judged, 'settings' | 'clocks'>): 
   }
   const hook = clocks.proxy.hook;
   if (hook?.neverEnds === true) {
-    return finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} never ends: ${hook.summary}; no setting beside it would help`);
+    return finding(
+      'HookNeverEnds',
+      `the preStop of ${PROXY_CONTAINER} never ends: ${hook.summary}; no setting beside it would help`,
+    );
   }
   return undefined;
 }
 
 /** Undefined where no resource is awaited; else what it must give, or why there can be none. */
-function awaitedProxyConfig(input: DecideInput, before: Judged): { minimumDrain: Seconds } | { blocked: Finding } | undefined {
+function awaitedProxyConfig(
+  input: DecideInput,
+  before: Judged,
+): { minimumDrain: Seconds } | { blocked: Finding } | undefined {
   const minimumDrain = minimumDrainByProxyConfig(input, before);
   if (minimumDrain === undefined) {
     return undefined;
@@ -292,8 +376,10 @@ interface Planned {
 function plan(original: Workload['template'], input: DecideInput, judge: Judge): Planned | { blocked: Finding } {
   const { intent } = input.policy;
   // Where the annotation would not count now, a later Istio must not find it there.
-  const native = intent.form === 'Native' && judge(original).settings.proxy.kind !== 'Native'
-    && judge(applyToTemplate(original, { nativeSidecar: 'true' })).settings.proxy.kind === 'Native';
+  const native =
+    intent.form === 'Native' &&
+    judge(original).settings.proxy.kind !== 'Native' &&
+    judge(applyToTemplate(original, { nativeSidecar: 'true' })).settings.proxy.kind === 'Native';
   const formed = native ? applyToTemplate(original, { nativeSidecar: 'true' }) : original;
   const start = judge(formed);
   const why = new Map<ManagedField, string>();
@@ -303,9 +389,20 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
   }
   const drainBroken = brokenDrainClauses(start.settings, intent, start.clocks);
   const target = compile(intent, start.settings, start.clocks.delay);
-  const needsTarget = drainBroken.length > 0 || target.hold === true || target.drainDuration !== undefined || input.ownProxyConfig !== undefined;
+  const needsTarget =
+    drainBroken.length > 0 ||
+    target.hold === true ||
+    target.drainDuration !== undefined ||
+    input.ownProxyConfig !== undefined;
   if (needsTarget) {
-    const made = valuesFor({ template: formed, settings: start.settings, target, intent, ...(input.ownProxyConfig === undefined ? {} : { ownProxyConfig: input.ownProxyConfig }), drainBroken: drainBroken.length > 0 });
+    const made = valuesFor({
+      template: formed,
+      settings: start.settings,
+      target,
+      intent,
+      ...(input.ownProxyConfig === undefined ? {} : { ownProxyConfig: input.ownProxyConfig }),
+      drainBroken: drainBroken.length > 0,
+    });
     if ('blocked' in made) {
       return made;
     }
@@ -322,10 +419,20 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
   }
   if (drained.settings.gracePeriod.value < drained.neededGrace) {
     if (intent.graceChange === 'Never') {
-      return { blocked: finding('GraceMayNotChange', `terminationGracePeriodSeconds ${drained.settings.gracePeriod.value} would have to be ${drained.neededGrace}, and the policy says gracePeriod.change: Never`) };
+      return {
+        blocked: finding(
+          'GraceMayNotChange',
+          `terminationGracePeriodSeconds ${drained.settings.gracePeriod.value} would have to be ${drained.neededGrace}, and the policy says gracePeriod.change: Never`,
+        ),
+      };
     }
     if (drained.neededGrace > intent.graceMaximum) {
-      return { blocked: finding('GraceAboveMaximum', `terminationGracePeriodSeconds would have to be ${drained.neededGrace}, above the policy's maximum of ${intent.graceMaximum}`) };
+      return {
+        blocked: finding(
+          'GraceAboveMaximum',
+          `terminationGracePeriodSeconds would have to be ${drained.neededGrace}, above the policy's maximum of ${intent.graceMaximum}`,
+        ),
+      };
     }
     values = { ...values, gracePeriodSeconds: drained.neededGrace };
     why.set('gracePeriod', graceReason(drained, intent));
@@ -340,10 +447,14 @@ function unreachable(judged: Judged, intent: Intent): Finding {
     return finding(judged.settings.podsRefused.code, judged.settings.podsRefused.message);
   }
   const broken = brokenDrainClauses(judged.settings, intent, judged.clocks)[0];
-  const by = judged.settings.exitOnZeroActiveConnections.origin.level === 'SelectorProxyConfig'
-    ? ` (${judged.settings.exitOnZeroActiveConnections.origin.object ?? 'a ProxyConfig'} decides)`
-    : '';
-  return finding('PromiseUnreachable', `nothing that may be written keeps the promise${by}: ${broken?.message ?? `the grace period ${judged.settings.gracePeriod.value} stays below ${judged.neededGrace}`}`);
+  const by =
+    judged.settings.exitOnZeroActiveConnections.origin.level === 'SelectorProxyConfig'
+      ? ` (${judged.settings.exitOnZeroActiveConnections.origin.object ?? 'a ProxyConfig'} decides)`
+      : '';
+  return finding(
+    'PromiseUnreachable',
+    `nothing that may be written keeps the promise${by}: ${broken?.message ?? `the grace period ${judged.settings.gracePeriod.value} stays below ${judged.neededGrace}`}`,
+  );
 }
 
 function graceReason(judged: Judged, intent: Intent): string {
@@ -356,9 +467,17 @@ function consequences(workload: Workload, before: Judged, after: Judged): Findin
   const found: Finding[] = [];
   if (after.settings.gracePeriod.value > before.settings.gracePeriod.value) {
     const slowed = workload.template.spec.containers.filter((container) =>
-      [container.livenessProbe, container.startupProbe].some((probe) => probe !== undefined && probe.terminationGracePeriodSeconds === undefined));
+      [container.livenessProbe, container.startupProbe].some(
+        (probe) => probe !== undefined && probe.terminationGracePeriodSeconds === undefined,
+      ),
+    );
     if (slowed.length > 0) {
-      found.push(finding('LivenessKillSlowed', `a hung ${slowed.map((container) => container.name).join(', ')} is killed after ${after.settings.gracePeriod.value} s instead of ${before.settings.gracePeriod.value} s`));
+      found.push(
+        finding(
+          'LivenessKillSlowed',
+          `a hung ${slowed.map((container) => container.name).join(', ')} is killed after ${after.settings.gracePeriod.value} s instead of ${before.settings.gracePeriod.value} s`,
+        ),
+      );
     }
   }
   return found;
@@ -375,7 +494,9 @@ function downBecause(workload: Workload): string | undefined {
   if (workload.rollout.strategy === 'Recreate') {
     return 'strategy Recreate';
   }
-  return workload.kind === 'StatefulSet' && workload.rollout.replicas <= 1 ? 'a StatefulSet with a single replica' : undefined;
+  return workload.kind === 'StatefulSet' && workload.rollout.replicas <= 1
+    ? 'a StatefulSet with a single replica'
+    : undefined;
 }
 
 function conflictsOf(workload: Workload, changes: readonly Change[]): Conflict[] {
@@ -390,5 +511,10 @@ function conflictsOf(workload: Workload, changes: readonly Change[]): Conflict[]
 }
 
 function conflictMessage(conflicts: readonly Conflict[]): string {
-  return conflicts.map((conflict) => `${conflict.path} is declared by ${conflict.owners.join(', ') || 'somebody else'}; wanted is ${conflict.wanted}`).join('; ');
+  return conflicts
+    .map(
+      (conflict) =>
+        `${conflict.path} is declared by ${conflict.owners.join(', ') || 'somebody else'}; wanted is ${conflict.wanted}`,
+    )
+    .join('; ');
 }

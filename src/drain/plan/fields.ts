@@ -1,4 +1,10 @@
-import { NATIVE_SIDECAR_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATS_SUFFIXES_ANNOTATION } from '../../api/names.ts';
+import {
+  NATIVE_SIDECAR_ANNOTATION,
+  PROXY_CONFIG_ANNOTATION,
+  PROXY_CONFIG_MARK_ANNOTATION,
+  PROXY_CONTAINER,
+  STATS_SUFFIXES_ANNOTATION,
+} from '../../api/names.ts';
 import type { ManagedField } from '../model/workload.ts';
 
 const FIELD_PATHS: Record<ManagedField, string> = {

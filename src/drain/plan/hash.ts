@@ -59,7 +59,7 @@ function normal(field: ManagedField, value: string | undefined): string | null {
   if (field === 'gracePeriod') {
     return value ?? String(DEFAULT_GRACE_PERIOD_SECONDS);
   }
-  return value !== undefined && field === 'proxyContainer' ? canonical(JSON.parse(value)) : value ?? null;
+  return value !== undefined && field === 'proxyContainer' ? canonical(JSON.parse(value)) : (value ?? null);
 }
 
 /**

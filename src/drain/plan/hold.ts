@@ -13,13 +13,21 @@ export interface DecidingPatience {
 }
 
 /** How long a workload is left as somebody else has made it; undefined where what we wrote stands, or we have written nothing. */
-export function holdOn(workload: Workload, state: WorkloadState | undefined, patience: DecidingPatience | undefined): Hold | undefined {
+export function holdOn(
+  workload: Workload,
+  state: WorkloadState | undefined,
+  patience: DecidingPatience | undefined,
+): Hold | undefined {
   if (patience === undefined) {
     return undefined;
   }
   const { rules, undoneSince, wiped } = patience;
   if (state === undefined) {
-    return wiped === undefined ? undefined : holdAfterForeignChange({ writtenAt: wiped.writtenAt }, wiped.reverts, rules, undoneSince);
+    return wiped === undefined
+      ? undefined
+      : holdAfterForeignChange({ writtenAt: wiped.writtenAt }, wiped.reverts, rules, undoneSince);
   }
-  return writtenValuesStand(workload.template, state) ? undefined : holdAfterForeignChange(workload.history, state.reverts ?? 0, rules, undoneSince);
+  return writtenValuesStand(workload.template, state)
+    ? undefined
+    : holdAfterForeignChange(workload.history, state.reverts ?? 0, rules, undoneSince);
 }

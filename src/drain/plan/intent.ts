@@ -29,7 +29,9 @@ export function intentKey(intent: Intent): string {
   if (known !== undefined) {
     return known;
   }
-  const wish = Object.entries(intent).filter(([name]) => name !== 'graceMaximum').sort(([a], [b]) => (a < b ? -1 : 1));
+  const wish = Object.entries(intent)
+    .filter(([name]) => name !== 'graceMaximum')
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   const key = fnv1a(JSON.stringify(wish));
   keys.set(intent, key);
   return key;
@@ -74,10 +76,19 @@ export function intentOf(spec: DefaultedSidecarDrainPolicySpec): Intent {
 /** What is assumed where no policy says anything: requests of a stated length that shall survive, and nothing more. */
 export function assumedIntent(longestRequest: Seconds, endpointDelay: Seconds): Intent {
   return {
-    mode: 'Fixed', duration: longestRequest, maxWait: longestRequest, endpointDelay,
-    strategy: 'Auto', hook: 'EstablishedConnections', environment: 'Annotation', drainDuration: 'Leave', form: 'Keep',
-    holdApplicationUntilProxyStarts: 'Keep', graceChange: 'RaiseOnly',
+    mode: 'Fixed',
+    duration: longestRequest,
+    maxWait: longestRequest,
+    endpointDelay,
+    strategy: 'Auto',
+    hook: 'EstablishedConnections',
+    environment: 'Annotation',
+    drainDuration: 'Leave',
+    form: 'Keep',
+    holdApplicationUntilProxyStarts: 'Keep',
+    graceChange: 'RaiseOnly',
     // Strictly less than the grace period is all that the platform asks for.
-    margin: 1, graceMaximum: Infinity,
+    margin: 1,
+    graceMaximum: Infinity,
   };
 }

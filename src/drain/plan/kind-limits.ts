@@ -10,20 +10,32 @@ export function templateElsewhere({ kind, name, limit }: Workload): Finding | un
 }
 
 /** Why these changes must not be written to a workload of this kind. */
-export function kindLimit({ kind, name, limit, atomicContainers }: Workload, changes: readonly Change[]): Finding | undefined {
+export function kindLimit(
+  { kind, name, limit, atomicContainers }: Workload,
+  changes: readonly Change[],
+): Finding | undefined {
   if (limit?.reason === 'TemplateNotRolled' || limit?.reason === 'TemplateImmutable') {
-    return finding(limit.reason, limit.reason === 'TemplateImmutable'
-      ? `the pod template of Job ${name} cannot be changed`
-      : `nothing replaces the pods of ${kind} ${name} when its template changes`);
+    return finding(
+      limit.reason,
+      limit.reason === 'TemplateImmutable'
+        ? `the pod template of Job ${name} cannot be changed`
+        : `nothing replaces the pods of ${kind} ${name} when its template changes`,
+    );
   }
   const newPods = changes.some(({ field }) => field === 'gracePeriod' || field === 'proxyContainer');
   if (limit?.reason === 'UpdatedInPlace' && (limit.detail === 'InPlaceOnly' || !newPods)) {
-    return finding('UpdatedInPlace', limit.detail === 'InPlaceOnly'
-      ? `${kind} ${name} is updated in place only, and these changes need new pods`
-      : `${kind} ${name} would be updated in place: annotations alone make no new pods, and the running proxies do not read them`);
+    return finding(
+      'UpdatedInPlace',
+      limit.detail === 'InPlaceOnly'
+        ? `${kind} ${name} is updated in place only, and these changes need new pods`
+        : `${kind} ${name} would be updated in place: annotations alone make no new pods, and the running proxies do not read them`,
+    );
   }
   if (atomicContainers === true && changes.some(({ field }) => field === 'proxyContainer')) {
-    return finding('ContainersNotMergeable', `the list of containers of ${kind} ${name} is one value to the API server, so the hook cannot be added to it`);
+    return finding(
+      'ContainersNotMergeable',
+      `the list of containers of ${kind} ${name} is one value to the API server, so the hook cannot be added to it`,
+    );
   }
   return undefined;
 }
@@ -31,6 +43,9 @@ export function kindLimit({ kind, name, limit, atomicContainers }: Workload, cha
 /** What a write to such a workload brings with it. */
 export function rolloutCaveat({ kind, name, rollout }: Workload): Finding | undefined {
   return rollout.strategy === 'Unseen'
-    ? finding('RolloutNotVisible', `the status of ${kind} ${name} does not tell how a rollout goes: it counts as over once the template is written`)
+    ? finding(
+        'RolloutNotVisible',
+        `the status of ${kind} ${name} does not tell how a rollout goes: it counts as over once the template is written`,
+      )
     : undefined;
 }

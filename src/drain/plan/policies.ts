@@ -1,6 +1,11 @@
 import {
-  NAMESPACED_POLICY_KIND, POLICY_KIND, withDefaults,
-  type DefaultedSidecarDrainPolicySpec, type NamespacedSidecarDrainPolicy, type SidecarDrainPolicy, type SidecarDrainPolicySpec,
+  NAMESPACED_POLICY_KIND,
+  POLICY_KIND,
+  withDefaults,
+  type DefaultedSidecarDrainPolicySpec,
+  type NamespacedSidecarDrainPolicy,
+  type SidecarDrainPolicy,
+  type SidecarDrainPolicySpec,
 } from '../../api/policy.ts';
 import { compileWindows, type CompiledWindow, type CompiledWindows } from '../rollout/windows.ts';
 import { compilePolicy, type CompiledPolicy } from '../selection/match.ts';
@@ -21,7 +26,10 @@ export interface PolicyRecord {
   readonly compiled?: CompiledPolicy;
   /** When its pods may be restarted; none is always. */
   readonly windows?: readonly CompiledWindow[];
-  readonly stalled?: { readonly reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec' | 'InvalidWindow' | 'KindUnknown'; readonly message: string };
+  readonly stalled?: {
+    readonly reason: 'InvalidSelector' | 'InvalidNamePattern' | 'InvalidSpec' | 'InvalidWindow' | 'KindUnknown';
+    readonly message: string;
+  };
 }
 
 /** Reads a policy; what cannot be evaluated is stalled with a reason, never thrown. */
@@ -33,15 +41,28 @@ export function readPolicy(raw: SidecarDrainPolicy): PolicyRecord {
  * The same of a namespaced policy, which becomes one like the cluster's that selects its own namespace and nothing else.
  * @param defaultNamespace where the manifest states none
  */
-export function readNamespacedPolicy({ spec, ...raw }: NamespacedSidecarDrainPolicy, defaultNamespace = 'default'): PolicyRecord {
+export function readNamespacedPolicy(
+  { spec, ...raw }: NamespacedSidecarDrainPolicy,
+  defaultNamespace = 'default',
+): PolicyRecord {
   const namespace = raw.metadata?.namespace ?? defaultNamespace;
   const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': namespace } };
-  return read({ ...raw, spec: { ...spec, match: { ...spec.match, namespaceSelector } } }, `${namespace}/${raw.metadata?.name ?? ''}`, namespace);
+  return read(
+    { ...raw, spec: { ...spec, match: { ...spec.match, namespaceSelector } } },
+    `${namespace}/${raw.metadata?.name ?? ''}`,
+    namespace,
+  );
 }
 
 /** Kind, namespace and name of the object behind a policy. */
-export function policyObject({ name, namespace }: Pick<PolicyRecord, 'name' | 'namespace'>): { readonly kind: string; readonly namespace?: string; readonly name: string } {
-  return namespace === undefined ? { kind: POLICY_KIND, name } : { kind: NAMESPACED_POLICY_KIND, namespace, name: name.slice(namespace.length + 1) };
+export function policyObject({ name, namespace }: Pick<PolicyRecord, 'name' | 'namespace'>): {
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+} {
+  return namespace === undefined
+    ? { kind: POLICY_KIND, name }
+    : { kind: NAMESPACED_POLICY_KIND, namespace, name: name.slice(namespace.length + 1) };
 }
 
 interface RawPolicy {
@@ -66,19 +87,55 @@ function read(raw: RawPolicy, name: string, namespace: string | undefined): Poli
     intent = intentOf(spec);
     windows = compileWindows(spec.rollout.windows ?? []);
   } catch (error) {
-    return { ...base, spec: raw.spec as DefaultedSidecarDrainPolicySpec, intent: NO_INTENT, stalled: { reason: 'InvalidSpec', message: error instanceof Error ? error.message : String(error) } };
+    return {
+      ...base,
+      spec: raw.spec as DefaultedSidecarDrainPolicySpec,
+      intent: NO_INTENT,
+      stalled: { reason: 'InvalidSpec', message: error instanceof Error ? error.message : String(error) },
+    };
   }
   const compiled = compilePolicy({ spec }, namespace);
   if (compiled.ok && !windows.ok) {
     // Whom it means is known: it goes on governing, and writes nothing.
-    return { ...base, spec, intent, compiled: compiled.policy, stalled: { reason: 'InvalidWindow', message: `${windows.path}: ${windows.message}` } };
+    return {
+      ...base,
+      spec,
+      intent,
+      compiled: compiled.policy,
+      stalled: { reason: 'InvalidWindow', message: `${windows.path}: ${windows.message}` },
+    };
   }
   return compiled.ok
-    ? { ...base, spec, intent, compiled: compiled.policy, ...(windows.ok && windows.windows.length > 0 ? { windows: windows.windows } : {}) }
-    : { ...base, spec, intent, stalled: { reason: compiled.problems[0]?.reason ?? 'InvalidSpec', message: compiled.problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ') } };
+    ? {
+        ...base,
+        spec,
+        intent,
+        compiled: compiled.policy,
+        ...(windows.ok && windows.windows.length > 0 ? { windows: windows.windows } : {}),
+      }
+    : {
+        ...base,
+        spec,
+        intent,
+        stalled: {
+          reason: compiled.problems[0]?.reason ?? 'InvalidSpec',
+          message: compiled.problems.map((problem) => `${problem.path}: ${problem.message}`).join('; '),
+        },
+      };
 }
 
 const NO_INTENT: Intent = {
-  mode: 'Fixed', duration: 0, maxWait: 0, endpointDelay: 0, strategy: 'Auto', hook: 'EstablishedConnections', environment: 'Annotation',
-  drainDuration: 'Leave', form: 'Keep', holdApplicationUntilProxyStarts: 'Keep', graceChange: 'Never', margin: 1, graceMaximum: 0,
+  mode: 'Fixed',
+  duration: 0,
+  maxWait: 0,
+  endpointDelay: 0,
+  strategy: 'Auto',
+  hook: 'EstablishedConnections',
+  environment: 'Annotation',
+  drainDuration: 'Leave',
+  form: 'Keep',
+  holdApplicationUntilProxyStarts: 'Keep',
+  graceChange: 'Never',
+  margin: 1,
+  graceMaximum: 0,
 };

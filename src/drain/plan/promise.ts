@@ -33,12 +33,14 @@ export function longestPromised(intent: Intent): Seconds {
 export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, clocks: Clocks): BrokenClause[] {
   const { delay, proxy } = clocks;
   if (settings.proxy.container === 'Native' && proxy.quitsAt < delay.seconds + longestPromised(intent)) {
-    return [{
-      code: 'DrainTooShort',
-      message: `a preStop hook tells the proxy to quit after ${proxy.quitsAt} s; the promise needs it for ${delay.seconds + longestPromised(intent)} s`,
-      needed: delay.seconds + longestPromised(intent),
-      present: proxy.quitsAt,
-    }];
+    return [
+      {
+        code: 'DrainTooShort',
+        message: `a preStop hook tells the proxy to quit after ${proxy.quitsAt} s; the promise needs it for ${delay.seconds + longestPromised(intent)} s`,
+        needed: delay.seconds + longestPromised(intent),
+        present: proxy.quitsAt,
+      },
+    ];
   }
   if (settings.proxy.container === 'Native' || settings.proxy.container === 'None') {
     return [];
@@ -90,7 +92,11 @@ export function unmetWishes(settings: EffectiveSettings, intent: Intent, clocks:
   if (target.hold === true && kind === 'Classic' && !settings.holdApplicationUntilProxyStarts.value) {
     unmet.push('holdApplicationUntilProxyStarts');
   }
-  if (container !== 'Native' && target.drainDuration !== undefined && settings.drainDuration.value < target.drainDuration) {
+  if (
+    container !== 'Native' &&
+    target.drainDuration !== undefined &&
+    settings.drainDuration.value < target.drainDuration
+  ) {
     unmet.push(`drainDuration ${target.drainDuration} s`);
   }
   return unmet;
@@ -128,7 +134,8 @@ function nativeNeed(settings: EffectiveSettings, intent: Intent, { delay, proxy 
 
 function classicNeed(intent: Intent, { delay, proxy }: Clocks): Seconds {
   const promised = delay.seconds + longestPromised(intent);
-  const hook = intent.mode !== 'Fixed' && intent.strategy === 'PreStopHook' && proxy.callsDrain ? promised + intent.duration : 0;
+  const hook =
+    intent.mode !== 'Fixed' && intent.strategy === 'PreStopHook' && proxy.callsDrain ? promised + intent.duration : 0;
   return Math.max(promised + proxy.afterUnboundedPreStop, finite(proxy.floor, 0), proxy.bounded, hook);
 }
 

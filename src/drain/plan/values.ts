@@ -1,5 +1,10 @@
 import type { PodTemplate } from '../../api/kubernetes.ts';
-import { NATIVE_SIDECAR_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, STATS_SUFFIXES_ANNOTATION } from '../../api/names.ts';
+import {
+  NATIVE_SIDECAR_ANNOTATION,
+  PROXY_CONFIG_ANNOTATION,
+  PROXY_CONFIG_MARK_ANNOTATION,
+  STATS_SUFFIXES_ANNOTATION,
+} from '../../api/names.ts';
 import { finding, type Finding } from '../../api/reasons.ts';
 import { formatGoDuration } from '../duration.ts';
 import { productHook } from '../hooks/index.ts';
@@ -26,8 +31,7 @@ export interface ValuesInput {
 }
 
 export type ValuesMade =
-  | { readonly values: ManagedValues; readonly why: ReadonlyMap<ManagedField, string> }
-  | { readonly blocked: Finding };
+  { readonly values: ManagedValues; readonly why: ReadonlyMap<ManagedField, string> } | { readonly blocked: Finding };
 
 /** Edits of the annotation; a plan only ever sets keys, it takes none out. */
 interface Edits {
@@ -48,20 +52,38 @@ export function valuesFor(input: ValuesInput): ValuesMade {
   if (Object.keys(edits).length > 0) {
     const merged = mergeProxyConfigAnnotation(input.template.metadata?.annotations?.[PROXY_CONFIG_ANNOTATION], edits);
     if (!merged.ok) {
-      return { blocked: finding('AnnotationMalformed', `${PROXY_CONFIG_ANNOTATION} cannot be parsed: ${merged.malformed.message}`) };
+      return {
+        blocked: finding(
+          'AnnotationMalformed',
+          `${PROXY_CONFIG_ANNOTATION} cannot be parsed: ${merged.malformed.message}`,
+        ),
+      };
     }
     values = { ...values, proxyConfig: merged.text };
     why.set('proxyConfig', editsInWords(edits));
   }
   if (input.drainBroken && target.hook !== undefined) {
     if (proxyContainer(input.template)?.lifecycle?.preStop !== undefined) {
-      return { blocked: finding('PromiseUnreachable', 'the template already has a preStop on istio-proxy, which is its owner\'s: it is never overwritten') };
+      return {
+        blocked: finding(
+          'PromiseUnreachable',
+          "the template already has a preStop on istio-proxy, which is its owner's: it is never overwritten",
+        ),
+      };
     }
     if (settings.proxyImage.value === 'distroless') {
-      return { blocked: finding('HookNeedsShell', 'the proxy image is distroless: a hook would fail at once; use strategy ActiveConnections') };
+      return {
+        blocked: finding(
+          'HookNeedsShell',
+          'the proxy image is distroless: a hook would fail at once; use strategy ActiveConnections',
+        ),
+      };
     }
     values = { ...values, proxyPreStop: productHook(target.hook) };
-    why.set('proxyContainer', `preStop that waits at least ${target.hook.duration} s and at most ${target.hook.maxWait} s`);
+    why.set(
+      'proxyContainer',
+      `preStop that waits at least ${target.hook.duration} s and at most ${target.hook.maxWait} s`,
+    );
     if (target.hook.waitFor === 'ActiveRequests') {
       const present = settings.statsInclusion.value.suffixes;
       if (!present.includes(REQUEST_STAT_SUFFIX)) {
@@ -79,7 +101,7 @@ export function valuesFor(input: ValuesInput): ValuesMade {
 
 function annotationEdits({ target, settings, intent, drainBroken }: ValuesInput): Edits {
   const environment: Record<string, string> = {};
-  if (drainBroken && intent.environment === 'Annotation' || target.exitOnZero === false) {
+  if ((drainBroken && intent.environment === 'Annotation') || target.exitOnZero === false) {
     if (target.exitOnZero !== undefined && settings.exitOnZeroActiveConnections.value !== target.exitOnZero) {
       environment[EXIT_ON_ZERO_VARIABLE] = String(target.exitOnZero);
     }
@@ -88,15 +110,25 @@ function annotationEdits({ target, settings, intent, drainBroken }: ValuesInput)
     }
   }
   return {
-    ...raised('terminationDrainDuration', drainBroken ? target.terminationDrainDuration : undefined, settings.terminationDrainDuration.value),
+    ...raised(
+      'terminationDrainDuration',
+      drainBroken ? target.terminationDrainDuration : undefined,
+      settings.terminationDrainDuration.value,
+    ),
     ...raised('drainDuration', target.drainDuration, settings.drainDuration.value),
-    ...(target.hold === true && !settings.holdApplicationUntilProxyStarts.value ? { holdApplicationUntilProxyStarts: true } : {}),
+    ...(target.hold === true && !settings.holdApplicationUntilProxyStarts.value
+      ? { holdApplicationUntilProxyStarts: true }
+      : {}),
     ...(Object.keys(environment).length === 0 ? {} : { proxyMetadata: environment }),
   };
 }
 
 /** A value that is already long enough stays: only what is too short is written. */
-function raised(key: 'terminationDrainDuration' | 'drainDuration', wanted: Seconds | undefined, present: Seconds): Edits {
+function raised(
+  key: 'terminationDrainDuration' | 'drainDuration',
+  wanted: Seconds | undefined,
+  present: Seconds,
+): Edits {
   return wanted === undefined || present >= wanted ? {} : { [key]: wanted };
 }
 
@@ -118,20 +150,26 @@ function editsInWords(edits: Edits): string {
 }
 
 /** What differs between two templates in the fields that a plan may write. */
-export function changesBetween(before: PodTemplate, after: PodTemplate, why: ReadonlyMap<ManagedField, string>): Change[] {
+export function changesBetween(
+  before: PodTemplate,
+  after: PodTemplate,
+  why: ReadonlyMap<ManagedField, string>,
+): Change[] {
   const changes: Change[] = [];
   const add = (field: ManagedField, old: string | undefined, next: string | undefined): void => {
     if (old === next) {
       return;
     }
     changes.push({
-      field, path: fieldPath(field),
+      field,
+      path: fieldPath(field),
       ...(old === undefined ? {} : { before: old }),
       ...(next === undefined ? {} : { after: next }),
       why: why.get(field) ?? 'no longer needed: back to what stood here before',
     });
   };
-  const annotation = (template: PodTemplate, name: string): string | undefined => template.metadata?.annotations?.[name];
+  const annotation = (template: PodTemplate, name: string): string | undefined =>
+    template.metadata?.annotations?.[name];
   const grace = (template: PodTemplate): string | undefined => template.spec.terminationGracePeriodSeconds?.toString();
   const hook = (template: PodTemplate): string | undefined => {
     const container = proxyContainer(template);
@@ -140,7 +178,11 @@ export function changesBetween(before: PodTemplate, after: PodTemplate, why: Rea
   add('proxyConfig', annotation(before, PROXY_CONFIG_ANNOTATION), annotation(after, PROXY_CONFIG_ANNOTATION));
   add('statsSuffixes', annotation(before, STATS_SUFFIXES_ANNOTATION), annotation(after, STATS_SUFFIXES_ANNOTATION));
   add('nativeSidecar', annotation(before, NATIVE_SIDECAR_ANNOTATION), annotation(after, NATIVE_SIDECAR_ANNOTATION));
-  add('proxyConfigMark', annotation(before, PROXY_CONFIG_MARK_ANNOTATION), annotation(after, PROXY_CONFIG_MARK_ANNOTATION));
+  add(
+    'proxyConfigMark',
+    annotation(before, PROXY_CONFIG_MARK_ANNOTATION),
+    annotation(after, PROXY_CONFIG_MARK_ANNOTATION),
+  );
   add('proxyContainer', hook(before), hook(after));
   add('gracePeriod', grace(before), grace(after));
   return changes;

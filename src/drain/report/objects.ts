@@ -40,19 +40,32 @@ interface RawReport extends KubernetesObject {
 
 /** The object to apply. A result that was there before keeps its time, in whichever shard it stood. */
 export function reportObject(
-  api: ReportApi, namespace: string, shard: Shard, owners: readonly OwnerReference[], times: ReadonlyMap<string, Seconds>, now: Seconds,
+  api: ReportApi,
+  namespace: string,
+  shard: Shard,
+  owners: readonly OwnerReference[],
+  times: ReadonlyMap<string, Seconds>,
+  now: Seconds,
 ): { readonly name: string; readonly body: object; readonly fingerprint: string } {
-  const results = shard.results.map((result) => ({ ...result, timestamp: { seconds: times.get(fingerprintOf(result)) ?? Math.floor(now), nanos: 0 } }));
+  const results = shard.results.map((result) => ({
+    ...result,
+    timestamp: { seconds: times.get(fingerprintOf(result)) ?? Math.floor(now), nanos: 0 },
+  }));
   const own = { ...(api.source ? { source: REPORT_SOURCE } : {}), summary: shard.summary, results };
   const name = reportName(shard.number);
   return {
     name,
     body: {
-      apiVersion: api.apiVersion, kind: api.kind,
+      apiVersion: api.apiVersion,
+      kind: api.kind,
       metadata: { namespace, name, labels: { [MANAGED_BY_LABEL]: FIELD_MANAGER }, ownerReferences: owners },
       ...own,
     },
-    fingerprint: contentOf(own, owners.map(({ uid }) => uid), shard.results.map(fingerprintOf)),
+    fingerprint: contentOf(
+      own,
+      owners.map(({ uid }) => uid),
+      shard.results.map(fingerprintOf),
+    ),
   };
 }
 
@@ -71,12 +84,20 @@ export function readReport(raw: RawReport): ReportRecord {
     namespace: metadata?.namespace ?? '',
     name: metadata?.name ?? '',
     uid: metadata?.uid ?? '',
-    fingerprint: contentOf({ ...(source === undefined ? {} : { source }), ...(summary === undefined ? {} : { summary }) }, (metadata?.ownerReferences ?? []).map(({ uid }) => uid), fingerprints),
+    fingerprint: contentOf(
+      { ...(source === undefined ? {} : { source }), ...(summary === undefined ? {} : { summary }) },
+      (metadata?.ownerReferences ?? []).map(({ uid }) => uid),
+      fingerprints,
+    ),
     times,
   };
 }
 
-function contentOf({ source, summary }: { readonly source?: string; readonly summary?: object }, owners: readonly string[], results: readonly string[]): string {
+function contentOf(
+  { source, summary }: { readonly source?: string; readonly summary?: object },
+  owners: readonly string[],
+  results: readonly string[],
+): string {
   return digest({ source, summary, owners: [...owners].sort(byText), results });
 }
 
@@ -96,7 +117,11 @@ function canonical(value: unknown): unknown {
     return value.map(canonical);
   }
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => byText(a, b)).map(([key, inner]) => [key, canonical(inner)]));
+    return Object.fromEntries(
+      Object.entries(value)
+        .sort(([a], [b]) => byText(a, b))
+        .map(([key, inner]) => [key, canonical(inner)]),
+    );
   }
   return value;
 }

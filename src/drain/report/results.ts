@@ -12,7 +12,15 @@ export interface ReportResult {
   readonly severity: 'high' | 'medium' | 'low';
   readonly result: 'fail' | 'warn' | 'error';
   readonly scored: boolean;
-  readonly resources: readonly [{ readonly apiVersion: string; readonly kind: string; readonly namespace: string; readonly name: string; readonly uid?: string }];
+  readonly resources: readonly [
+    {
+      readonly apiVersion: string;
+      readonly kind: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly uid?: string;
+    },
+  ];
   readonly message: string;
   /** No times: a result that is the same is written once. */
   readonly properties: { readonly outcome: string; readonly action?: string };
@@ -55,12 +63,19 @@ export function isViolation(entry: Pick<ReportedEntry, 'outcome'>): boolean {
 /** The violations of a workload, the most pressing first where there are more than can be told; in the order of their policies. */
 export function resultsOf(workload: ReportedWorkload): WorkloadResults {
   const violations = [...workload.entries].filter(([, entry]) => isViolation(entry));
-  violations.sort(([a, { outcome: one }], [b, { outcome: other }]) => VIOLATIONS.indexOf(one) - VIOLATIONS.indexOf(other) || byText(a, b));
+  violations.sort(
+    ([a, { outcome: one }], [b, { outcome: other }]) =>
+      VIOLATIONS.indexOf(one) - VIOLATIONS.indexOf(other) || byText(a, b),
+  );
   const told = violations.slice(0, MOST_PER_WORKLOAD).sort(([a], [b]) => byText(a, b));
   return { workload: workloadKey(workload), results: told.map(([policy, entry]) => resultOf(workload, policy, entry)) };
 }
 
-function resultOf({ apiVersion, kind, namespace, name, uid }: ReportedWorkload, policy: string, entry: ReportedEntry): ReportResult {
+function resultOf(
+  { apiVersion, kind, namespace, name, uid }: ReportedWorkload,
+  policy: string,
+  entry: ReportedEntry,
+): ReportResult {
   const reason = REASONS[entry.reason as keyof typeof REASONS] as (typeof REASONS)[keyof typeof REASONS] | undefined;
   const severity = reason === undefined ? (entry.outcome === 'Failed' ? 'high' : 'medium') : SEVERITY[reason.severity];
   const result = verdictOf(entry.outcome, severity);

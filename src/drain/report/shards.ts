@@ -42,8 +42,15 @@ const MOST_SHARDS = 256;
  * not reshuffle its whole namespace each time.
  * @param present how many shards there are now; 0 where it is not known
  */
-export function shardsOf(workloads: Iterable<WorkloadResults>, present: number, limitBytes: number = LARGEST_REPORT_BYTES): Sharding {
-  const measured = [...workloads].filter(({ results }) => results.length > 0).sort((a, b) => byText(a.workload, b.workload)).map(measure);
+export function shardsOf(
+  workloads: Iterable<WorkloadResults>,
+  present: number,
+  limitBytes: number = LARGEST_REPORT_BYTES,
+): Sharding {
+  const measured = [...workloads]
+    .filter(({ results }) => results.length > 0)
+    .sort((a, b) => byText(a.workload, b.workload))
+    .map(measure);
   if (measured.length === 0) {
     return { shards: [], leftOut: 0 };
   }
@@ -62,7 +69,12 @@ export function shardsOf(workloads: Iterable<WorkloadResults>, present: number, 
     const results = kept.flatMap((one) => one.results);
     leftOut -= results.length;
     if (results.length > 0) {
-      shards.push({ number, results, summary: summaryOf(results), policies: [...new Set(results.map(({ policy }) => policy))].sort(byText) });
+      shards.push({
+        number,
+        results,
+        summary: summaryOf(results),
+        policies: [...new Set(results.map(({ policy }) => policy))].sort(byText),
+      });
     }
   }
   return { shards: shards.sort((a, b) => a.number - b.number), leftOut };
@@ -115,7 +127,12 @@ interface Measured extends WorkloadResults {
 }
 
 function measure({ workload, results }: WorkloadResults): Measured {
-  return { workload, results, hash: hashOf(workload), bytes: results.reduce((sum, result) => sum + jsonBytes(result) + TIME_BYTES, 0) };
+  return {
+    workload,
+    results,
+    hash: hashOf(workload),
+    bytes: results.reduce((sum, result) => sum + jsonBytes(result) + TIME_BYTES, 0),
+  };
 }
 
 /** FNV's low bits hardly depend on the high bits of the text; folding brings them together. */

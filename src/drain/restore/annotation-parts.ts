@@ -20,7 +20,11 @@ export function partsWritten(before: string | undefined, after: string): ProxyCo
   const changed: Record<string, string | boolean> = {};
   for (const part of PARTS) {
     const value = raw[part];
-    if (now[part] !== undefined && now[part] !== old[part] && (typeof value === 'string' || typeof value === 'boolean')) {
+    if (
+      now[part] !== undefined &&
+      now[part] !== old[part] &&
+      (typeof value === 'string' || typeof value === 'boolean')
+    ) {
       changed[part] = value;
     }
   }
@@ -32,7 +36,11 @@ export function partsWritten(before: string | undefined, after: string): ProxyCo
  * The text without what we wrote into it: each key that still has our value goes back to what it was before. A key that
  * somebody has changed since is theirs. `undefined` where the text cannot be edited so.
  */
-export function withoutParts(current: string, before: string | undefined, written: ProxyConfigEdits): string | undefined {
+export function withoutParts(
+  current: string,
+  before: string | undefined,
+  written: ProxyConfigEdits,
+): string | undefined {
   const values = valuesOf(current);
   const raw = rawParts(before);
   const old = valuesOf(before);
@@ -49,7 +57,10 @@ export function withoutParts(current: string, before: string | undefined, writte
       variables[name] = variableOf(old, name) ?? null;
     }
   }
-  const merged = mergeProxyConfigAnnotation(current, { ...back, ...(Object.keys(variables).length === 0 ? {} : { proxyMetadata: variables }) });
+  const merged = mergeProxyConfigAnnotation(current, {
+    ...back,
+    ...(Object.keys(variables).length === 0 ? {} : { proxyMetadata: variables }),
+  });
   return merged.ok ? merged.text : undefined;
 }
 

@@ -13,7 +13,11 @@ import type { WorkloadState } from './state.ts';
  * would stay for ever that its owner drops from the manifest later, because by then nobody would own it. The API server
  * takes edits of managedFields as they come (seen on 1.36).
  */
-export function ownershipOperations(raw: RawObject, state: WorkloadState, templatePath: readonly string[]): JsonPatchOperation[] {
+export function ownershipOperations(
+  raw: RawObject,
+  state: WorkloadState,
+  templatePath: readonly string[],
+): JsonPatchOperation[] {
   const entries = managedFieldsOf(raw);
   const kept = entries.filter((entry) => entry.manager !== FIELD_MANAGER);
   if (kept.length === entries.length) {
@@ -28,7 +32,11 @@ export function ownershipOperations(raw: RawObject, state: WorkloadState, templa
   for (const [index, entry] of entries.entries()) {
     const paths = back.get(entry);
     if (paths !== undefined) {
-      operations.push({ op: 'replace', path: pointer('metadata', 'managedFields', index, 'fieldsV1'), value: withPaths(entry.fieldsV1, paths) });
+      operations.push({
+        op: 'replace',
+        path: pointer('metadata', 'managedFields', index, 'fieldsV1'),
+        value: withPaths(entry.fieldsV1, paths),
+      });
     }
   }
   for (let index = entries.length - 1; index >= 0; index -= 1) {
@@ -41,7 +49,10 @@ export function ownershipOperations(raw: RawObject, state: WorkloadState, templa
 
 /** For each entry of managedFields, the fields that go back to it. */
 function returnedFields(
-  raw: RawObject, state: WorkloadState, templatePath: readonly string[], kept: readonly ManagedFieldsEntry[],
+  raw: RawObject,
+  state: WorkloadState,
+  templatePath: readonly string[],
+  kept: readonly ManagedFieldsEntry[],
 ): Map<ManagedFieldsEntry, string[][]> {
   const template = at(raw, templatePath);
   const result = new Map<ManagedFieldsEntry, string[][]>();
@@ -63,7 +74,11 @@ function returnedFields(
   give('gracePeriod', grace?.owners, at(template, ['spec', 'terminationGracePeriodSeconds']) === grace?.before);
   for (const field of ANNOTATION_FIELDS) {
     const annotation = state.fields[field];
-    give(field, annotation?.owners, at(template, ['metadata', 'annotations', ANNOTATION_OF[field]]) === annotation?.before);
+    give(
+      field,
+      annotation?.owners,
+      at(template, ['metadata', 'annotations', ANNOTATION_OF[field]]) === annotation?.before,
+    );
   }
   return result;
 }

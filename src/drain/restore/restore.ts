@@ -3,7 +3,13 @@ import type { ManagedField } from '../model/workload.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY } from '../template/apply.ts';
 import { SPEC_TEMPLATE, workloadKind } from '../template/kinds.ts';
 import type { TemplatePlace } from '../template/kinds.ts';
-import { ANNOTATION_FIELDS, ANNOTATION_OF, fieldOwners, LAST_APPLIED_ANNOTATION, PROXY_CONTAINER_KEY } from '../template/ownership.ts';
+import {
+  ANNOTATION_FIELDS,
+  ANNOTATION_OF,
+  fieldOwners,
+  LAST_APPLIED_ANNOTATION,
+  PROXY_CONTAINER_KEY,
+} from '../template/ownership.ts';
 import { at, canonical, listOf, managedFieldsOf, metadataOf, recordOf, textOf } from '../template/raw.ts';
 import type { Raw, RawObject } from '../template/raw.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -42,7 +48,10 @@ export interface RestoreStep {
  * @param place where the template stands in a kind of the configuration
  */
 export function planRestore(
-  raw: RawObject, state: WorkloadState, mode: 'Restore' | 'Orphan', place: TemplatePlace = workloadKind(raw.kind ?? '') ?? { templatePath: SPEC_TEMPLATE },
+  raw: RawObject,
+  state: WorkloadState,
+  mode: 'Restore' | 'Orphan',
+  place: TemplatePlace = workloadKind(raw.kind ?? '') ?? { templatePath: SPEC_TEMPLATE },
 ): RestoreStep {
   const values = mode === 'Restore' ? valueOperations(raw, state, place) : NO_VALUES;
   const onlyRemovals = values.operations.every(({ op }) => op === 'remove');
@@ -84,7 +93,9 @@ function stateOperations(raw: RawObject): JsonPatchOperation[] {
     return [];
   }
   const alone = Object.keys(annotations).length === 1;
-  return [{ op: 'remove', path: alone ? '/metadata/annotations' : pointer('metadata', 'annotations', STATE_ANNOTATION) }];
+  return [
+    { op: 'remove', path: alone ? '/metadata/annotations' : pointer('metadata', 'annotations', STATE_ANNOTATION) },
+  ];
 }
 
 function valueOperations(raw: RawObject, state: WorkloadState, place: TemplatePlace): ValueOperations {
@@ -163,23 +174,33 @@ class Plan implements ValueOperations {
       }
     }
     const emptied = operations.length > 0 && left.size === 0 && state.gap !== 'EmptyAnnotations';
-    this.operations.push(...(emptied ? [{ op: 'remove' as const, path: this.#path('metadata', ...this.#emptied(state)) }] : operations));
+    this.operations.push(
+      ...(emptied ? [{ op: 'remove' as const, path: this.#path('metadata', ...this.#emptied(state)) }] : operations),
+    );
   }
 
   /** The metadata that came with our annotations go with them. */
   #emptied({ gap }: WorkloadState): string[] {
-    return gap === 'NoMetadata' && Object.keys(recordOf(this.#template['metadata'])).length === 1 ? [] : ['annotations'];
+    return gap === 'NoMetadata' && Object.keys(recordOf(this.#template['metadata'])).length === 1
+      ? []
+      : ['annotations'];
   }
 
   /** By server-side apply, or by the manifest that client-side `kubectl apply` remembers. */
   #declaredInManifest(key: string): boolean {
     const path = [...this.#templatePath.map((step) => `f:${step}`), 'f:metadata', 'f:annotations', `f:${key}`];
-    const manager = managedFieldsOf(this.#raw).find((entry) => entry.operation === 'Apply' && entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, path) !== undefined);
+    const manager = managedFieldsOf(this.#raw).find(
+      (entry) =>
+        entry.operation === 'Apply' && entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, path) !== undefined,
+    );
     if (manager !== undefined) {
       return true;
     }
     const remembered = metadataOf(this.#raw).annotations?.[LAST_APPLIED_ANNOTATION];
-    return remembered?.includes(JSON.stringify(key)) === true && stated(remembered, [...this.#templatePath, 'metadata', 'annotations', key]);
+    return (
+      remembered?.includes(JSON.stringify(key)) === true &&
+      stated(remembered, [...this.#templatePath, 'metadata', 'annotations', key])
+    );
   }
 
   container(state: WorkloadState, foreign: boolean): void {
@@ -204,17 +225,26 @@ class Plan implements ValueOperations {
       return;
     }
     if (ours.before?.preStop !== undefined) {
-      this.operations.push({ op: 'replace', path: this.#path('spec', 'containers', index, 'lifecycle', 'preStop'), value: ours.before.preStop });
+      this.operations.push({
+        op: 'replace',
+        path: this.#path('spec', 'containers', index, 'lifecycle', 'preStop'),
+        value: ours.before.preStop,
+      });
       return;
     }
     const alone = Object.keys(recordOf(container['lifecycle'])).length === 1 && ours.before?.lifecycle !== true;
-    this.operations.push({ op: 'remove', path: this.#path('spec', 'containers', index, 'lifecycle', ...(alone ? [] : ['preStop'])) });
+    this.operations.push({
+      op: 'remove',
+      path: this.#path('spec', 'containers', index, 'lifecycle', ...(alone ? [] : ['preStop'])),
+    });
   }
 
   /** Nobody has put anything of their own into the container that we added. */
   #isWhollyOurs(container: Raw): boolean {
     const key = [...this.#templatePath.map((step) => `f:${step}`), 'f:spec', 'f:containers', PROXY_CONTAINER_KEY];
-    const others = managedFieldsOf(this.#raw).filter((entry) => entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, key) !== undefined);
+    const others = managedFieldsOf(this.#raw).filter(
+      (entry) => entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, key) !== undefined,
+    );
     const foreign = Object.entries(container).filter(([name, value]) => !isOwnOrDefault(name, value));
     return others.length === 0 && foreign.length === 0 && at(container, ['lifecycle', 'postStart']) === undefined;
   }

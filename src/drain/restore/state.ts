@@ -48,8 +48,9 @@ export interface ContainerState {
   readonly wrote: string;
 }
 
-export type FieldStates = { readonly gracePeriod?: GraceState; readonly proxyContainer?: ContainerState }
-  & { readonly [Field in AnnotationField]?: AnnotationState };
+export type FieldStates = { readonly gracePeriod?: GraceState; readonly proxyContainer?: ContainerState } & {
+  readonly [Field in AnnotationField]?: AnnotationState;
+};
 
 export interface WorkloadState {
   readonly v: typeof STATE_VERSION;
@@ -70,7 +71,8 @@ export interface WorkloadState {
   readonly fields: FieldStates;
 }
 
-export type DecodedState = { readonly ok: true; readonly state: WorkloadState } | { readonly ok: false; readonly why: string };
+export type DecodedState =
+  { readonly ok: true; readonly state: WorkloadState } | { readonly ok: false; readonly why: string };
 
 export function encodeState(state: WorkloadState): string {
   return JSON.stringify(state);
@@ -88,7 +90,10 @@ export function decodeState(text: string): DecodedState {
     return { ok: false, why: 'it is no JSON object' };
   }
   if (typeof raw['v'] === 'number' && raw['v'] > STATE_VERSION) {
-    return { ok: false, why: `it has version ${raw['v']}, written by a newer release (this one reads version ${STATE_VERSION})` };
+    return {
+      ok: false,
+      why: `it has version ${raw['v']}, written by a newer release (this one reads version ${STATE_VERSION})`,
+    };
   }
   const wrong = problemOf(raw);
   return wrong === undefined ? { ok: true, state: raw as unknown as WorkloadState } : { ok: false, why: wrong };
@@ -203,7 +208,11 @@ function gapBefore(workload: Workload, previous: WorkloadState | undefined): { g
   return gap === undefined ? {} : { gap };
 }
 
-function nextGrace(workload: Workload, wanted: number | undefined, previous: GraceState | undefined): GraceState | undefined {
+function nextGrace(
+  workload: Workload,
+  wanted: number | undefined,
+  previous: GraceState | undefined,
+): GraceState | undefined {
   const present = workload.template.spec.terminationGracePeriodSeconds;
   if (previous !== undefined && present === previous.wrote) {
     if (wanted === undefined) {
@@ -227,12 +236,18 @@ function nextGrace(workload: Workload, wanted: number | undefined, previous: Gra
 }
 
 function nextAnnotation(
-  field: AnnotationField, present: string | undefined, wanted: string | undefined, previous: AnnotationState | undefined, taken: Taken,
+  field: AnnotationField,
+  present: string | undefined,
+  wanted: string | undefined,
+  previous: AnnotationState | undefined,
+  taken: Taken,
 ): AnnotationState | undefined {
   const untouched = previous !== undefined && present !== undefined && fingerprint(present) === previous.wrote;
   const owners = untouched ? (previous.owners === undefined ? {} : { owners: previous.owners }) : taken;
   if (wanted === undefined) {
-    return untouched && previous.before !== null ? { before: previous.before, ...owners, wrote: fingerprint(previous.before) } : undefined;
+    return untouched && previous.before !== null
+      ? { before: previous.before, ...owners, wrote: fingerprint(previous.before) }
+      : undefined;
   }
   const before = previous === undefined ? present : annotationBefore(present, previous);
   const keys = field === 'proxyConfig' ? { keys: partsWritten(before, wanted) } : {};
@@ -244,7 +259,11 @@ function takenFrom(workload: Workload, field: ManagedField): Taken {
   return ownership === 'Declared' ? { owners } : {};
 }
 
-function nextContainer(template: PodTemplate, wanted: LifecycleHandler | undefined, previous: ContainerState | undefined): ContainerState | undefined {
+function nextContainer(
+  template: PodTemplate,
+  wanted: LifecycleHandler | undefined,
+  previous: ContainerState | undefined,
+): ContainerState | undefined {
   if (wanted === undefined) {
     return undefined;
   }
@@ -257,7 +276,10 @@ function nextContainer(template: PodTemplate, wanted: LifecycleHandler | undefin
   if (previous !== undefined && preStop !== undefined && fingerprint(canonical(preStop)) === previous.wrote) {
     return { before: previous.before, wrote };
   }
-  return { before: { lifecycle: present.lifecycle !== undefined, ...(preStop === undefined ? {} : { preStop }) }, wrote };
+  return {
+    before: { lifecycle: present.lifecycle !== undefined, ...(preStop === undefined ? {} : { preStop }) },
+    wrote,
+  };
 }
 
 /** Whether the container `istio-proxy` that the hook stands in is one that we add, or one that the user has. */
@@ -315,11 +337,15 @@ export function writtenValuesStand(template: PodTemplate, state: WorkloadState):
 /** Whether a field still has the value that we wrote; `undefined` where we wrote none. */
 function stands(field: ManagedField, template: PodTemplate, { fields }: WorkloadState): boolean | undefined {
   if (field === 'gracePeriod') {
-    return fields.gracePeriod === undefined ? undefined : template.spec.terminationGracePeriodSeconds === fields.gracePeriod.wrote;
+    return fields.gracePeriod === undefined
+      ? undefined
+      : template.spec.terminationGracePeriodSeconds === fields.gracePeriod.wrote;
   }
   if (field === 'proxyContainer') {
     const preStop = proxyContainerOf(template)?.lifecycle?.preStop;
-    return fields.proxyContainer === undefined ? undefined : preStop !== undefined && fingerprint(canonical(preStop)) === fields.proxyContainer.wrote;
+    return fields.proxyContainer === undefined
+      ? undefined
+      : preStop !== undefined && fingerprint(canonical(preStop)) === fields.proxyContainer.wrote;
   }
   const text = template.metadata?.annotations?.[ANNOTATION_OF[field]];
   const state = fields[field];
@@ -375,7 +401,12 @@ function containersBefore(template: PodTemplate, state: ContainerState | undefin
   const { containers } = template.spec;
   const present = proxyContainerOf(template);
   const preStop = present?.lifecycle?.preStop;
-  if (state === undefined || present === undefined || preStop === undefined || fingerprint(canonical(preStop)) !== state.wrote) {
+  if (
+    state === undefined ||
+    present === undefined ||
+    preStop === undefined ||
+    fingerprint(canonical(preStop)) !== state.wrote
+  ) {
     return containers;
   }
   if (state.before === null) {
@@ -399,4 +430,3 @@ function proxyContainerOf(template: PodTemplate): Container | undefined {
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
-

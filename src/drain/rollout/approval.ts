@@ -18,7 +18,12 @@ export type NotApproved = 'None' | 'Stale' | 'New' | 'Changed';
  * come in by it, and the others are not held up by that one.
  * @param annotation what the policy's annotation carries now: an approval that is taken out of it holds no longer
  */
-export function notApproved(annotation: string | undefined, kept: ApprovedSet | undefined, workload: string, hash: string): NotApproved | undefined {
+export function notApproved(
+  annotation: string | undefined,
+  kept: ApprovedSet | undefined,
+  workload: string,
+  hash: string,
+): NotApproved | undefined {
   if (annotation === undefined || annotation === '') {
     return 'None';
   }
@@ -42,7 +47,8 @@ export const NOT_APPROVED: Readonly<Record<NotApproved, string>> = {
 /** The command that approves. A namespaced policy is called `namespace/name`. */
 export function approveCommand(policy: string, annotation: string, hash: string): string {
   const [first = '', second] = policy.split('/');
-  const object = second === undefined ? `sidecardrainpolicies ${first}` : `-n ${first} namespacedsidecardrainpolicies ${second}`;
+  const object =
+    second === undefined ? `sidecardrainpolicies ${first}` : `-n ${first} namespacedsidecardrainpolicies ${second}`;
   return `kubectl annotate ${object} ${annotation}=${hash} --overwrite`;
 }
 

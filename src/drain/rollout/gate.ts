@@ -14,7 +14,12 @@ export interface RolloutLimits {
   readonly maxPods: number;
 }
 
-export const NO_LIMITS: RolloutLimits = { strategy: 'Immediate', maxConcurrent: Infinity, maxPerNamespace: Infinity, maxPods: Infinity };
+export const NO_LIMITS: RolloutLimits = {
+  strategy: 'Immediate',
+  maxConcurrent: Infinity,
+  maxPerNamespace: Infinity,
+  maxPods: Infinity,
+};
 
 /** Across all policies, and per namespace: what waves never exceed together. */
 export interface OperatorCaps {
@@ -43,7 +48,12 @@ export type GateAnswer =
 const OPEN: GateAnswer = { open: true };
 
 /** Whether one more workload may start to roll, beside those that roll already. */
-export function mayRoll(candidate: Rolling, rolling: Iterable<Rolling>, limits: RolloutLimits, caps: OperatorCaps): GateAnswer {
+export function mayRoll(
+  candidate: Rolling,
+  rolling: Iterable<Rolling>,
+  limits: RolloutLimits,
+  caps: OperatorCaps,
+): GateAnswer {
   if (limits.strategy === 'Immediate') {
     return OPEN;
   }
@@ -67,19 +77,32 @@ export function mayRoll(candidate: Rolling, rolling: Iterable<Rolling>, limits: 
     }
   }
   if (ofPolicy >= limits.maxConcurrent) {
-    return { open: false, because: `${ofPolicy} workload(s) of the policy are rolling out; maxConcurrent is ${limits.maxConcurrent}` };
+    return {
+      open: false,
+      because: `${ofPolicy} workload(s) of the policy are rolling out; maxConcurrent is ${limits.maxConcurrent}`,
+    };
   }
   if (ofPolicyHere >= limits.maxPerNamespace) {
-    return { open: false, because: `${ofPolicyHere} workload(s) of the policy are rolling out in namespace ${namespace}; maxPerNamespace is ${limits.maxPerNamespace}` };
+    return {
+      open: false,
+      because: `${ofPolicyHere} workload(s) of the policy are rolling out in namespace ${namespace}; maxPerNamespace is ${limits.maxPerNamespace}`,
+    };
   }
   if (all >= caps.workloads) {
     return { open: false, because: `${all} workload(s) are rolling out; the operator's cap is ${caps.workloads}` };
   }
   if (ofNamespace >= caps.perNamespace) {
-    return { open: false, because: `${ofNamespace} workload(s) of namespace ${namespace} are rolling out; the operator's cap per namespace is ${caps.perNamespace}` };
+    return {
+      open: false,
+      because: `${ofNamespace} workload(s) of namespace ${namespace} are rolling out; the operator's cap per namespace is ${caps.perNamespace}`,
+    };
   }
   if (ofPolicy > 0 && pods + candidate.pods > limits.maxPods) {
-    return { open: false, for: 'Pods', because: `${pods} replica(s) of the policy's workloads are rolling out and this one has ${candidate.pods}; maxPods is ${limits.maxPods}` };
+    return {
+      open: false,
+      for: 'Pods',
+      because: `${pods} replica(s) of the policy's workloads are rolling out and this one has ${candidate.pods}; maxPods is ${limits.maxPods}`,
+    };
   }
   return OPEN;
 }

@@ -23,7 +23,10 @@ export function ownObstacle({ kind, rollout }: Pick<Workload, 'kind' | 'rollout'
     return { passing: false, because: `the ${kind} is paused; it is written when its rollouts are resumed` };
   }
   if (rollout.partition > 0) {
-    return { passing: false, because: `its update is held by updateStrategy.rollingUpdate.partition: ${rollout.partition}; it is written when that is 0` };
+    return {
+      passing: false,
+      because: `its update is held by updateStrategy.rollingUpdate.partition: ${rollout.partition}; it is written when that is 0`,
+    };
   }
   if (rollout.stuck) {
     return { passing: false, because: 'a rollout of it is stuck (ProgressDeadlineExceeded)' };
@@ -31,7 +34,9 @@ export function ownObstacle({ kind, rollout }: Pick<Workload, 'kind' | 'rollout'
   if (rollout.rolling) {
     return { passing: true, because: 'another rollout of it is under way' };
   }
-  return rollout.complete || rollout.healthy ? undefined : { passing: false, because: 'it is not healthy: not every replica is available' };
+  return rollout.complete || rollout.healthy
+    ? undefined
+    : { passing: false, because: 'it is not healthy: not every replica is available' };
 }
 
 /** A PodDisruptionBudget, as far as it matters here. */
@@ -48,13 +53,20 @@ export interface Budget {
 }
 
 /** Rolling updates do not ask a budget. Who allows no disruption is waited for all the same: that is what the budget says. */
-export function budgetObstacle(workload: Pick<Workload, 'rollout' | 'template'>, budgets: Iterable<Budget>): Obstacle | undefined {
+export function budgetObstacle(
+  workload: Pick<Workload, 'rollout' | 'template'>,
+  budgets: Iterable<Budget>,
+): Obstacle | undefined {
   if (!restartsPods(workload.rollout)) {
     return undefined;
   }
   for (const budget of budgets) {
     const { name, selector, observed, disruptionsAllowed, desiredHealthy, expectedPods } = budget;
-    if (selector === undefined || (observed && disruptionsAllowed > 0) || !matchesSelector(selector, workload.template.metadata?.labels ?? {})) {
+    if (
+      selector === undefined ||
+      (observed && disruptionsAllowed > 0) ||
+      !matchesSelector(selector, workload.template.metadata?.labels ?? {})
+    ) {
       continue;
     }
     if (!observed) {
@@ -62,9 +74,10 @@ export function budgetObstacle(workload: Pick<Workload, 'rollout' | 'template'>,
     }
     return {
       passing: false,
-      because: desiredHealthy >= expectedPods
-        ? `PodDisruptionBudget ${name} wants all of its ${expectedPods} pod(s) healthy and so never allows a disruption: lower its minAvailable, or raise its maxUnavailable`
-        : `PodDisruptionBudget ${name} allows no disruption at present`,
+      because:
+        desiredHealthy >= expectedPods
+          ? `PodDisruptionBudget ${name} wants all of its ${expectedPods} pod(s) healthy and so never allows a disruption: lower its minAvailable, or raise its maxUnavailable`
+          : `PodDisruptionBudget ${name} allows no disruption at present`,
     };
   }
   return undefined;

@@ -36,9 +36,13 @@ export interface Hold {
  * @param undoneSince when our values were first seen undone, for a change that managedFields do not tell
  */
 export function holdAfterForeignChange(
-  history: TemplateHistory | undefined, earlierReverts: number, patience: Patience, undoneSince?: Seconds,
+  history: TemplateHistory | undefined,
+  earlierReverts: number,
+  patience: Patience,
+  undoneSince?: Seconds,
 ): Hold | undefined {
-  const told = history?.changedAt !== undefined && history.changedAt >= history.writtenAt ? history.changedAt : undefined;
+  const told =
+    history?.changedAt !== undefined && history.changedAt >= history.writtenAt ? history.changedAt : undefined;
   // managedFields book a removal to nobody: then it counts from when it was seen.
   const changedAt = told ?? undoneSince;
   if (history === undefined || changedAt === undefined) {
@@ -50,5 +54,10 @@ export function holdAfterForeignChange(
   const distance = fight
     ? Math.min(patience.longestDistance, patience.fightDistance * 2 ** Math.min(reverts - patience.fightReverts, 10))
     : patience.afterForeignChange;
-  return { until: changedAt + distance, by: (told === undefined ? undefined : history.changedBy) ?? 'somebody', fight, reverts };
+  return {
+    until: changedAt + distance,
+    by: (told === undefined ? undefined : history.changedBy) ?? 'somebody',
+    fight,
+    reverts,
+  };
 }

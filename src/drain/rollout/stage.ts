@@ -75,15 +75,26 @@ export function haltedBy(member: Member, rules: StageRules, now: Seconds): Halt 
     return { workload, message: `${workload} ${what}, and its rollout is stuck (ProgressDeadlineExceeded)` };
   }
   return now - member.since >= rules.progressDeadline
-    ? { workload, message: `${workload} ${what}, and is not rolled out after ${rules.progressDeadline} s (progressDeadline)` }
+    ? {
+        workload,
+        message: `${workload} ${what}, and is not rolled out after ${rules.progressDeadline} s (progressDeadline)`,
+      }
     : undefined;
 }
 
 /** @param now seconds since 1970 */
-export function stageOf(rules: StageRules, intent: string, members: Iterable<Member>, remembered: StageMemory | undefined, now: Seconds): Stage {
+export function stageOf(
+  rules: StageRules,
+  intent: string,
+  members: Iterable<Member>,
+  remembered: StageMemory | undefined,
+  now: Seconds,
+): Stage {
   const all = [...members];
   const memory: StageMemory = remembered?.intent === intent ? remembered : { intent };
-  const canaries = all.filter((member) => member.intent === intent && member.startedAt !== undefined && member.restoring !== true);
+  const canaries = all.filter(
+    (member) => member.intent === intent && member.startedAt !== undefined && member.restoring !== true,
+  );
   const first = firstHalt(all, rules, now);
   const soaks = rules.canary > 0 && memory.soaked !== true;
   if (!soaks) {
@@ -91,9 +102,14 @@ export function stageOf(rules: StageRules, intent: string, members: Iterable<Mem
   }
   const tolerance = toleranceOf(rules);
   const unwell = canaries.find((member) => member.health === 'Unwell' && now - member.since >= tolerance);
-  const halt = first ?? (unwell === undefined ? undefined : {
-    workload: unwell.workload, message: `${unwell.workload} was changed as a canary and is not healthy any more: not every replica is available`,
-  });
+  const halt =
+    first ??
+    (unwell === undefined
+      ? undefined
+      : {
+          workload: unwell.workload,
+          message: `${unwell.workload} was changed as a canary and is not healthy any more: not every replica is available`,
+        });
   if (halt !== undefined) {
     // It has to be healthy for the whole of the soak, so that begins again.
     return halted(halt, { intent });
@@ -104,13 +120,21 @@ export function stageOf(rules: StageRules, intent: string, members: Iterable<Mem
 function soak(rules: StageRules, canaries: readonly Member[], memory: StageMemory, now: Seconds): Stage {
   const whole = canaries.filter((member) => member.health === 'Whole').length;
   const blips = canaries.filter((member) => member.health === 'Unwell' || member.health === 'Busy').length;
-  const healthySince = whole >= rules.canary ? memory.healthySince ?? now
-    : whole + blips >= rules.canary ? memory.healthySince
-      : undefined;
+  const healthySince =
+    whole >= rules.canary
+      ? (memory.healthySince ?? now)
+      : whole + blips >= rules.canary
+        ? memory.healthySince
+        : undefined;
   if (healthySince === undefined) {
-    const under = canaries.filter((member) => member.health !== 'Whole').map((member) => member.workload).slice(0, 3);
+    const under = canaries
+      .filter((member) => member.health !== 'Whole')
+      .map((member) => member.workload)
+      .slice(0, 3);
     return {
-      phase: 'Canary', spots: Math.max(0, rules.canary - canaries.length), memory: { intent: memory.intent },
+      phase: 'Canary',
+      spots: Math.max(0, rules.canary - canaries.length),
+      memory: { intent: memory.intent },
       because: `${rules.canary} workload(s) go first as canaries${under.length === 0 ? '' : ` (${under.join(', ')})`}`,
     };
   }
@@ -120,7 +144,9 @@ function soak(rules: StageRules, canaries: readonly Member[], memory: StageMemor
     return rest(rules, canaries, canaries, soaked);
   }
   return {
-    phase: 'Soaking', spots: 0, memory: { intent: memory.intent, healthySince },
+    phase: 'Soaking',
+    spots: 0,
+    memory: { intent: memory.intent, healthySince },
     because: `the canaries have rolled out and are watched until ${new Date(over * 1000).toISOString()}`,
     // Past that time only a canary that gets well, or does not in time, changes anything: its own change tells.
     ...(now < over ? { lookAt: over } : {}),
@@ -134,14 +160,27 @@ function soak(rules: StageRules, canaries: readonly Member[], memory: StageMemor
 function rest(rules: StageRules, all: readonly Member[], ofWish: readonly Member[], memory: StageMemory): Stage {
   let oldest: Member | undefined;
   for (const member of all) {
-    if (member.health === 'Rolling' && member.startedAt !== undefined && member.restoring !== true && (oldest?.startedAt ?? Infinity) > member.startedAt) {
+    if (
+      member.health === 'Rolling' &&
+      member.startedAt !== undefined &&
+      member.restoring !== true &&
+      (oldest?.startedAt ?? Infinity) > member.startedAt
+    ) {
       oldest = member;
     }
   }
   const behind = oldest?.startedAt;
   const later = behind === undefined ? 0 : ofWish.filter((member) => (member.startedAt ?? 0) > behind).length;
   const spots = oldest === undefined ? Infinity : Math.max(0, rules.maxConcurrent - later);
-  return { phase: 'Rolling', spots, memory, because: oldest === undefined ? '' : `${oldest.workload} is still rolling out, and ${later} workload(s) were started after it` };
+  return {
+    phase: 'Rolling',
+    spots,
+    memory,
+    because:
+      oldest === undefined
+        ? ''
+        : `${oldest.workload} is still rolling out, and ${later} workload(s) were started after it`,
+  };
 }
 
 function firstHalt(members: readonly Member[], rules: StageRules, now: Seconds): Halt | undefined {

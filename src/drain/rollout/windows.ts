@@ -72,7 +72,9 @@ export function windowAt(windows: readonly CompiledWindow[], now: number): Windo
 }
 
 export function windowMessage({ opensAt }: { readonly opensAt?: number }): string {
-  return opensAt === undefined ? 'no window opens any more' : `the next window opens at ${new Date(opensAt).toISOString().replace('.000Z', 'Z')}`;
+  return opensAt === undefined
+    ? 'no window opens any more'
+    : `the next window opens at ${new Date(opensAt).toISOString().replace('.000Z', 'Z')}`;
 }
 
 function zoneProblem(timeZone: string): string | undefined {
@@ -91,8 +93,15 @@ function readSchedule({ schedule, timeZone = 'UTC' }: WindowSpec): Cron | string
   }
   try {
     // A time that the change to summer time leaves out opens at the next valid one; a time that comes twice opens once.
-    const cron = new Cron(schedule.trim(), { timezone: timeZone, paused: true, mode: '5-part', fixedTimeRule: 'no-wildcard' });
-    return cron.nextRun(new Date(SOME_TIME)) === null ? `${JSON.stringify(schedule)} never comes: no month has such a day` : cron;
+    const cron = new Cron(schedule.trim(), {
+      timezone: timeZone,
+      paused: true,
+      mode: '5-part',
+      fixedTimeRule: 'no-wildcard',
+    });
+    return cron.nextRun(new Date(SOME_TIME)) === null
+      ? `${JSON.stringify(schedule)} never comes: no month has such a day`
+      : cron;
   } catch (error) {
     const why = error instanceof Error ? error.message.replace(/^Cron\w+: /, '') : String(error);
     return `${JSON.stringify(schedule)} is no schedule: ${why}`;

@@ -26,7 +26,10 @@ export interface WithdrawalCount {
   readonly held: number;
 }
 
-export function isMassWithdrawal({ leaving, lately, held }: WithdrawalCount, limits: WithdrawalLimits = WITHDRAWAL_LIMITS): boolean {
+export function isMassWithdrawal(
+  { leaving, lately, held }: WithdrawalCount,
+  limits: WithdrawalLimits = WITHDRAWAL_LIMITS,
+): boolean {
   const away = leaving + lately;
   return away > limits.workloads || (away >= limits.atLeast && away > limits.share * (held + lately));
 }

@@ -30,21 +30,37 @@ export function readExemption(raw: DrainExemption, defaultNamespace = 'default')
   const namespace = metadata?.namespace ?? defaultNamespace;
   const problems: PolicyProblem[] = [];
   const { selector } = spec;
-  const workload = selector.workloadSelector === undefined ? undefined : selectorAt(selector.workloadSelector, 'spec.selector.workloadSelector', problems);
+  const workload =
+    selector.workloadSelector === undefined
+      ? undefined
+      : selectorAt(selector.workloadSelector, 'spec.selector.workloadSelector', problems);
   const names = selector.names === undefined ? undefined : namesAt(selector.names, 'spec.selector.names', problems);
   const kinds = selector.kinds === undefined ? undefined : new Set(selector.kinds);
   const [first] = problems;
-  const selects = (one: Workload): boolean => first === undefined && one.namespace === namespace && (kinds?.has(one.kind) ?? true)
-    && (names?.some((fits) => fits(one.name)) ?? true) && (workload?.(one.template.metadata?.labels ?? {}) ?? true);
+  const selects = (one: Workload): boolean =>
+    first === undefined &&
+    one.namespace === namespace &&
+    (kinds?.has(one.kind) ?? true) &&
+    (names?.some((fits) => fits(one.name)) ?? true) &&
+    (workload?.(one.template.metadata?.labels ?? {}) ?? true);
   return {
     name: `${namespace}/${metadata?.name ?? ''}`,
     namespace,
     uid: metadata?.uid ?? '',
     generation: metadata?.generation ?? 0,
-    owner: spec.owner, reason: spec.reason, expires: spec.expires,
+    owner: spec.owner,
+    reason: spec.reason,
+    expires: spec.expires,
     expiresAt: Date.parse(spec.expires) / 1000,
     selects,
-    ...(first === undefined ? {} : { stalled: { reason: first.reason, message: problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ') } }),
+    ...(first === undefined
+      ? {}
+      : {
+          stalled: {
+            reason: first.reason,
+            message: problems.map((problem) => `${problem.path}: ${problem.message}`).join('; '),
+          },
+        }),
   };
 }
 
@@ -54,10 +70,18 @@ export function isActive(exemption: ExemptionRecord, now: Seconds): boolean {
 }
 
 /** The exemption that holds for a workload: the one that lasts longest, then the first by name. */
-export function exemptionOf(workload: Workload, exemptions: Iterable<ExemptionRecord>, now: Seconds): ExemptionRecord | undefined {
+export function exemptionOf(
+  workload: Workload,
+  exemptions: Iterable<ExemptionRecord>,
+  now: Seconds,
+): ExemptionRecord | undefined {
   let found: ExemptionRecord | undefined;
   for (const exemption of exemptions) {
-    if (isActive(exemption, now) && exemption.selects(workload) && (found === undefined || lastsLonger(exemption, found))) {
+    if (
+      isActive(exemption, now) &&
+      exemption.selects(workload) &&
+      (found === undefined || lastsLonger(exemption, found))
+    ) {
       found = exemption;
     }
   }

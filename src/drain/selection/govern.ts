@@ -8,9 +8,10 @@ export interface Governable {
   /** Only of a namespaced policy. */
   readonly namespace?: string;
   readonly deleting: boolean;
-  readonly spec: Pick<DefaultedSidecarDrainPolicySpec, 'enforcement' | 'priority' | 'tenants' | 'bounds' | 'delivery' | 'drain' | 'gracePeriod'> & {
-    readonly match: Pick<DefaultedSidecarDrainPolicySpec['match'], 'names' | 'workloadSelector'>;
-  };
+  readonly spec: Pick<
+    DefaultedSidecarDrainPolicySpec,
+    'enforcement' | 'priority' | 'tenants' | 'bounds' | 'delivery' | 'drain' | 'gracePeriod'
+  > & { readonly match: Pick<DefaultedSidecarDrainPolicySpec['match'], 'names' | 'workloadSelector'> };
 }
 
 /** A namespaced policy that may not govern a workload, whoever else does or does not. */
@@ -48,32 +49,48 @@ export interface GovernOptions {
  * stalled policies keep governing, so that nobody takes their workloads while they hold still; a policy that is being deleted
  * does not. Age plays no part: files have none, and a restore from a backup would change it.
  */
-export function govern<P extends Governable>(policies: readonly P[], { unboundedTenants = false }: GovernOptions = {}): Governed<P> {
+export function govern<P extends Governable>(
+  policies: readonly P[],
+  { unboundedTenants = false }: GovernOptions = {},
+): Governed<P> {
   const living = policies.filter((policy) => !policy.deleting).sort(byPrecedence);
   const audits = living.filter((policy) => policy.spec.enforcement === 'Audit');
   const enforced = living.filter((policy) => policy.spec.enforcement !== 'Audit');
   const first = enforced.find((policy) => policy.namespace === undefined);
   const refused = refusals(living, first, unboundedTenants);
   const mayGovern = (policy: P): boolean =>
-    policy.namespace !== undefined && (first === undefined || first.spec.tenants === 'Allow') && !refused.some((each) => each.policy === policy);
+    policy.namespace !== undefined &&
+    (first === undefined || first.spec.tenants === 'Allow') &&
+    !refused.some((each) => each.policy === policy);
   const governing = enforced.find(mayGovern) ?? first;
   if (governing === undefined) {
     return { overridden: [], refused, audits };
   }
   const losers = enforced.filter((policy) => policy !== governing && !refused.some((each) => each.policy === policy));
   return {
-    governing, refused, audits,
+    governing,
+    refused,
+    audits,
     overridden: losers.map((policy) => ({
-      policy, by: governing.name,
+      policy,
+      by: governing.name,
       ...(policy.namespace !== undefined && governing.namespace === undefined ? { forbidden: true as const } : {}),
     })),
   };
 }
 
-function refusals<P extends Governable>(living: readonly P[], first: P | undefined, unboundedTenants: boolean): Refused<P>[] {
+function refusals<P extends Governable>(
+  living: readonly P[],
+  first: P | undefined,
+  unboundedTenants: boolean,
+): Refused<P>[] {
   const namespaced = living.filter((policy) => policy.namespace !== undefined);
   if (first === undefined) {
-    return unboundedTenants ? [] : namespaced.filter((policy) => policy.spec.enforcement !== 'Audit').map((policy) => ({ policy, reason: 'NoClusterPolicy', message: NO_CLUSTER_POLICY }));
+    return unboundedTenants
+      ? []
+      : namespaced
+          .filter((policy) => policy.spec.enforcement !== 'Audit')
+          .map((policy) => ({ policy, reason: 'NoClusterPolicy', message: NO_CLUSTER_POLICY }));
   }
   if (first.spec.tenants !== 'Allow') {
     return [];
@@ -84,13 +101,16 @@ function refusals<P extends Governable>(living: readonly P[], first: P | undefin
   });
 }
 
-const NO_CLUSTER_POLICY = 'no SidecarDrainPolicy with enforcement: Enforce and tenants: Allow selects the workload, and without one a namespaced policy may not govern it';
+const NO_CLUSTER_POLICY =
+  'no SidecarDrainPolicy with enforcement: Enforce and tenants: Allow selects the workload, and without one a namespaced policy may not govern it';
 
 /** Highest first: priority, then how narrowly it selects, then the name. A total order, since names are unique. */
 export function byPrecedence(left: Governable, right: Governable): number {
-  return right.spec.priority - left.spec.priority
-    || specificity(right) - specificity(left)
-    || compareNames(left.name, right.name);
+  return (
+    right.spec.priority - left.spec.priority ||
+    specificity(right) - specificity(left) ||
+    compareNames(left.name, right.name)
+  );
 }
 
 function specificity({ spec: { match } }: Governable): number {

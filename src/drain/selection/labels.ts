@@ -29,7 +29,8 @@ export function compileSelector(selector: LabelSelector): CompiledSelector {
   const requirements = (selector.matchExpressions ?? []).map(compileRequirement);
   return {
     ok: true,
-    matches: (labels) => exact.every(([key, value]) => valueOf(labels, key) === value) && requirements.every((matches) => matches(labels)),
+    matches: (labels) =>
+      exact.every(([key, value]) => valueOf(labels, key) === value) && requirements.every((matches) => matches(labels)),
   };
 }
 

@@ -34,10 +34,16 @@ export type CompiledPolicyResult =
  * Everything that is wrong with the match part, in the order of the fields. Take a spec with its defaults filled in.
  * @param ownNamespace of a namespaced policy; its namespaceSelector is not looked at
  */
-export function compilePolicy({ spec: { match } }: { readonly spec: Pick<DefaultedSidecarDrainPolicySpec, 'match'> }, ownNamespace?: string): CompiledPolicyResult {
+export function compilePolicy(
+  { spec: { match } }: { readonly spec: Pick<DefaultedSidecarDrainPolicySpec, 'match'> },
+  ownNamespace?: string,
+): CompiledPolicyResult {
   const problems: PolicyProblem[] = [];
   const namespace = selectorAt(match.namespaceSelector, 'spec.match.namespaceSelector', problems);
-  const workload = match.workloadSelector === undefined ? undefined : selectorAt(match.workloadSelector, 'spec.match.workloadSelector', problems);
+  const workload =
+    match.workloadSelector === undefined
+      ? undefined
+      : selectorAt(match.workloadSelector, 'spec.match.workloadSelector', problems);
   const names = match.names === undefined ? undefined : namesAt(match.names, 'spec.match.names', problems);
   if (problems.length > 0) {
     return { ok: false, problems };
@@ -58,7 +64,11 @@ export function compilePolicy({ spec: { match } }: { readonly spec: Pick<Default
 }
 
 /** Patterns made ready; what is wrong with them is added to the problems. */
-export function namesAt(patterns: readonly string[], path: string, problems: PolicyProblem[]): ((name: string) => boolean)[] {
+export function namesAt(
+  patterns: readonly string[],
+  path: string,
+  problems: PolicyProblem[],
+): ((name: string) => boolean)[] {
   return patterns.flatMap((pattern, index) => {
     const compiled = compileNamePattern(pattern);
     if (!compiled.ok) {
@@ -85,8 +95,10 @@ export function selectorAt(selector: PolicySelector, path: string, problems: Pol
 const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
 function asksForNameOnly(selector: PolicySelector): boolean {
-  return [...Object.keys(selector.matchLabels ?? {}), ...(selector.matchExpressions ?? []).map((expression) => expression.key)]
-    .every((key) => key === NAMESPACE_NAME_LABEL);
+  return [
+    ...Object.keys(selector.matchLabels ?? {}),
+    ...(selector.matchExpressions ?? []).map((expression) => expression.key),
+  ].every((key) => key === NAMESPACE_NAME_LABEL);
 }
 
 export interface SelectionScope {
@@ -135,7 +147,12 @@ export function untouchableNamespace(namespace: string, scope: SelectionScope): 
  * Whether a policy selects a workload, as far as names and labels tell; `matchesProxy` is the other half. A namespace
  * whose labels are not known is selected only where the selector asks for no label but its name.
  */
-export function matches(policy: CompiledPolicy, workload: Workload, namespaceLabels: Labels | undefined, scope: SelectionScope): Match {
+export function matches(
+  policy: CompiledPolicy,
+  workload: Workload,
+  namespaceLabels: Labels | undefined,
+  scope: SelectionScope,
+): Match {
   const untouchable = untouchableNamespace(workload.namespace, scope);
   if (untouchable !== undefined) {
     return NO[untouchable];
@@ -149,13 +166,18 @@ export function matches(policy: CompiledPolicy, workload: Workload, namespaceLab
   if (policy.ownNamespace === undefined && namespaceLabels === undefined && !policy.namespaceByName) {
     return NO.NamespaceUnknown;
   }
-  if (policy.ownNamespace === undefined && !policy.namespace(namespaceLabels ?? { [NAMESPACE_NAME_LABEL]: workload.namespace })) {
+  if (
+    policy.ownNamespace === undefined &&
+    !policy.namespace(namespaceLabels ?? { [NAMESPACE_NAME_LABEL]: workload.namespace })
+  ) {
     return NO.NamespaceSelector;
   }
   if (policy.names !== undefined && !matchesByName(policy, workload.name)) {
     return NO.Name;
   }
-  return policy.workload === undefined || policy.workload(workload.template.metadata?.labels ?? {}) ? 'Match' : NO.WorkloadSelector;
+  return policy.workload === undefined || policy.workload(workload.template.metadata?.labels ?? {})
+    ? 'Match'
+    : NO.WorkloadSelector;
 }
 
 /** True only where the policy lists names and one of them fits: who names a workload has thought of it. */
@@ -167,7 +189,11 @@ export function matchesByName(policy: CompiledPolicy, name: string): boolean {
  * The filters `proxies` and `revisions`. A proxy that is not known counts as a sidecar of any revision, so that its
  * workload is reported as unknown instead of vanishing from the policy's account.
  */
-export function matchesProxy(policy: CompiledPolicy, proxy: ProxyVerdict, revisionOfTag: Readonly<Record<string, string>> = {}): boolean {
+export function matchesProxy(
+  policy: CompiledPolicy,
+  proxy: ProxyVerdict,
+  revisionOfTag: Readonly<Record<string, string>> = {},
+): boolean {
   if (!policy.proxies.has(proxy.kind === 'Gateway' ? 'Gateway' : 'Sidecar')) {
     return false;
   }
@@ -178,5 +204,8 @@ export function matchesProxy(policy: CompiledPolicy, proxy: ProxyVerdict, revisi
   if (proxy.revision === undefined) {
     return proxy.kind === 'Unknown';
   }
-  return revisions.has(proxy.revision) || [...revisions].some((name) => Object.hasOwn(revisionOfTag, name) && revisionOfTag[name] === proxy.revision);
+  return (
+    revisions.has(proxy.revision) ||
+    [...revisions].some((name) => Object.hasOwn(revisionOfTag, name) && revisionOfTag[name] === proxy.revision)
+  );
 }

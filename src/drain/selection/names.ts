@@ -1,8 +1,7 @@
 /** Patterns over workload names: `*` stands for any number of characters, `?` for one. */
 
 export type CompiledPattern =
-  | { readonly ok: true; readonly matches: (name: string) => boolean }
-  | { readonly ok: false; readonly why: string };
+  { readonly ok: true; readonly matches: (name: string) => boolean } | { readonly ok: false; readonly why: string };
 
 const LONGEST_NAME = 253;
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;

@@ -91,7 +91,10 @@ function parsedValues(text: string): ProxyConfigValues {
 function stands(values: ProxyConfigValues, { path, value }: Step): boolean {
   const [name, variable] = path;
   if (variable !== undefined) {
-    const present = values.proxyMetadata !== undefined && Object.hasOwn(values.proxyMetadata, variable) ? values.proxyMetadata[variable] : undefined;
+    const present =
+      values.proxyMetadata !== undefined && Object.hasOwn(values.proxyMetadata, variable)
+        ? values.proxyMetadata[variable]
+        : undefined;
     return present === undefined ? value === null : typeof value === 'string' && sameVariable(variable, present, value);
   }
   const present = values[name as 'terminationDrainDuration' | 'drainDuration' | 'holdApplicationUntilProxyStarts'];
@@ -142,7 +145,10 @@ function applyStep(text: string, step: Step): string | Malformed {
     }
   }
   // Anchors, explicit keys, tags: forms in which a change at one place changes another, or that have no one place.
-  return { message: `${step.path.join('.')} cannot be edited without changing something else in this text: write it in plain block YAML or JSON`, path: step.path.join('.') };
+  return {
+    message: `${step.path.join('.')} cannot be edited without changing something else in this text: write it in plain block YAML or JSON`,
+    path: step.path.join('.'),
+  };
 }
 
 /** Both spellings, where both stand there; else the one that stands there; else the usual one. */
@@ -156,7 +162,8 @@ function setAll(text: string, document: IstioYamlDocument, { path }: Step, value
   const [name, variable] = path;
   const root = rootMap(document);
   if (root === undefined) {
-    const start = document.root === null ? text : text.slice(0, document.root.range[0]) + text.slice(document.root.range[1]);
+    const start =
+      document.root === null ? text : text.slice(0, document.root.range[0]) + text.slice(document.root.range[1]);
     return startMap(start, name, variable === undefined ? value : { key: variable, value });
   }
   let result = text;
@@ -211,7 +218,7 @@ function reread(text: string): IstioYamlDocument {
 }
 
 function rootMap(document: IstioYamlDocument): YAMLMap<Node, Node | null> | undefined {
-  return isMap(document.root) ? (document.root) : undefined;
+  return isMap(document.root) ? document.root : undefined;
 }
 
 /** What the text must mean afterwards: the same as before but for the one key. */
@@ -230,7 +237,13 @@ function expectedAfter(before: IstioYamlValue, { path, value }: Step): unknown {
     }
     const inner: Record<string, unknown> = { ...(isPlainMap(map) ? map : {}) };
     setOrDelete(inner, variable, value);
-    setOrDelete(root, key, value === null && isPlainMap(map) && Object.hasOwn(map, variable) && Object.keys(inner).length === 0 ? null : inner);
+    setOrDelete(
+      root,
+      key,
+      value === null && isPlainMap(map) && Object.hasOwn(map, variable) && Object.keys(inner).length === 0
+        ? null
+        : inner,
+    );
   }
   return Object.keys(root).length === 0 ? null : root;
 }
@@ -247,7 +260,10 @@ function setOrDelete(target: Record<string, unknown>, key: string, value: unknow
 function sameValue(left: unknown, right: unknown): boolean {
   if (isPlainMap(left) && isPlainMap(right)) {
     const keys = Object.keys(left);
-    return keys.length === Object.keys(right).length && keys.every((key) => Object.hasOwn(right, key) && sameValue(left[key], right[key]));
+    return (
+      keys.length === Object.keys(right).length &&
+      keys.every((key) => Object.hasOwn(right, key) && sameValue(left[key], right[key]))
+    );
   }
   if (Array.isArray(left) && Array.isArray(right)) {
     return left.length === right.length && left.every((item, index) => sameValue(item, right[index]));

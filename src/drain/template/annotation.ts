@@ -25,7 +25,10 @@ function parse(text: string): ParsedAnnotation {
   if (!reading.ok) {
     const { message, path } = reading.malformed;
     const node = nodeAt(parsed.document.root, path ?? '');
-    return { ok: false, malformed: { ...reading.malformed, message: message + asWritten(node), ...place(parsed.document, node) } };
+    return {
+      ok: false,
+      malformed: { ...reading.malformed, message: message + asWritten(node), ...place(parsed.document, node) },
+    };
   }
   const slips = [...repeatedKeys(parsed.document.root), ...(parsed.document.more ? [MORE_DOCUMENTS] : [])];
   return slips.length === 0 ? reading : { ...reading, dangerous: [...reading.dangerous, ...slips] };
@@ -128,8 +131,17 @@ function childAt(node: Node, path: string): { node: Node; rest: string } | undef
   for (const pair of node.items as Pair<Node, Node | null>[]) {
     const key = isScalar(pair.key) ? String(pair.key.value) : '';
     const next = path.charAt(key.length);
-    if (key !== '' && path.startsWith(key) && (next === '' || next === '.' || next === '[') && key.length >= (found?.length ?? 0)) {
-      found = { node: pair.value ?? pair.key, rest: path.slice(key.length + (next === '.' ? 1 : 0)), length: key.length };
+    if (
+      key !== '' &&
+      path.startsWith(key) &&
+      (next === '' || next === '.' || next === '[') &&
+      key.length >= (found?.length ?? 0)
+    ) {
+      found = {
+        node: pair.value ?? pair.key,
+        rest: path.slice(key.length + (next === '.' ? 1 : 0)),
+        length: key.length,
+      };
     }
   }
   return found;

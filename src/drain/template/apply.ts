@@ -55,8 +55,11 @@ function ownContainer(preStop: LifecycleHandler, form: ProxyContainerForm): Cont
  */
 export function buildApply(workload: Workload, values: ManagedValues, state: WorkloadState): Record<string, unknown> {
   const held = heldValues(values, state);
-  const annotations = annotationsOf(held).flatMap(([field, value]) => (value === undefined ? [] : [[ANNOTATION_OF[field], value] as const]));
-  const container = held.proxyPreStop === undefined ? undefined : ownContainer(held.proxyPreStop, proxyContainerForm(state));
+  const annotations = annotationsOf(held).flatMap(([field, value]) =>
+    value === undefined ? [] : [[ANNOTATION_OF[field], value] as const],
+  );
+  const container =
+    held.proxyPreStop === undefined ? undefined : ownContainer(held.proxyPreStop, proxyContainerForm(state));
   const spec = {
     ...(held.gracePeriodSeconds === undefined ? {} : { terminationGracePeriodSeconds: held.gracePeriodSeconds }),
     ...(container === undefined ? {} : { containers: [container] }),
@@ -97,8 +100,11 @@ export function applyToTemplate(template: PodTemplate, values: ManagedValues, fi
       Reflect.deleteProperty(annotations, ANNOTATION_OF[field]);
     }
   }
-  const grace = values.gracePeriodSeconds
-    ?? (fields?.gracePeriod.ownership === 'Ours' ? DEFAULT_GRACE_PERIOD_SECONDS : template.spec.terminationGracePeriodSeconds);
+  const grace =
+    values.gracePeriodSeconds ??
+    (fields?.gracePeriod.ownership === 'Ours'
+      ? DEFAULT_GRACE_PERIOD_SECONDS
+      : template.spec.terminationGracePeriodSeconds);
   return {
     metadata: { ...template.metadata, annotations },
     spec: {
@@ -109,7 +115,11 @@ export function applyToTemplate(template: PodTemplate, values: ManagedValues, fi
   };
 }
 
-function containersAfter(containers: readonly Container[], values: ManagedValues, fields: FieldOwners | undefined): readonly Container[] {
+function containersAfter(
+  containers: readonly Container[],
+  values: ManagedValues,
+  fields: FieldOwners | undefined,
+): readonly Container[] {
   const present = containers.find((container) => container.name === PROXY_CONTAINER);
   if (values.proxyPreStop !== undefined) {
     if (present === undefined) {
@@ -128,7 +138,9 @@ function containersAfter(containers: readonly Container[], values: ManagedValues
 
 /** A container that holds nothing but what `Add` writes. */
 export function isOurContainer(container: Container): boolean {
-  const foreign = Object.keys(container).filter((key) => !['name', 'image', 'imagePullPolicy', 'lifecycle'].includes(key));
+  const foreign = Object.keys(container).filter(
+    (key) => !['name', 'image', 'imagePullPolicy', 'lifecycle'].includes(key),
+  );
   return container.image === INJECTED_IMAGE && foreign.length === 0 && container.lifecycle?.postStart === undefined;
 }
 

@@ -14,7 +14,9 @@ export function hasAtomicContainers(raw: RawObject, { templatePath }: TemplatePl
     return false;
   }
   const path = [...templatePath.map((key) => `f:${key}`), 'f:spec', 'f:containers'];
-  return !managedFieldsOf(raw).some((entry) => Object.keys(recordOf(at(entry.fieldsV1, path))).some((key) => key.startsWith('k:')));
+  return !managedFieldsOf(raw).some((entry) =>
+    Object.keys(recordOf(at(entry.fieldsV1, path))).some((key) => key.startsWith('k:')),
+  );
 }
 
 /** The API server keeps custom resources as they come: an empty map, or a missing one, must be the same after a restore. */

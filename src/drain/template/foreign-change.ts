@@ -34,5 +34,7 @@ export function templateHistory(raw: RawObject, place: TemplatePlace): TemplateH
       changed = { at: time, by: manager };
     }
   }
-  return written === undefined ? undefined : { writtenAt: written, ...(changed === undefined ? {} : { changedAt: changed.at, changedBy: changed.by }) };
+  return written === undefined
+    ? undefined
+    : { writtenAt: written, ...(changed === undefined ? {} : { changedAt: changed.at, changedBy: changed.by }) };
 }

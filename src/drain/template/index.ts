@@ -6,7 +6,15 @@ export type { IstioYamlReading, ParsedAnnotation } from './annotation.ts';
 export { applyToTemplate, buildApply, INJECTED_IMAGE, INJECTED_PULL_POLICY, isOurContainer } from './apply.ts';
 export type { ManagedValues } from './apply.ts';
 export type { IstioYamlValue, Malformed } from './istio-yaml.ts';
-export { AT_REST, BUILT_IN_KINDS, kindTable, SPEC_TEMPLATE, templateFieldPath, WORKLOAD_KINDS, workloadKind } from './kinds.ts';
+export {
+  AT_REST,
+  BUILT_IN_KINDS,
+  kindTable,
+  SPEC_TEMPLATE,
+  templateFieldPath,
+  WORKLOAD_KINDS,
+  workloadKind,
+} from './kinds.ts';
 export type { KindTable, TemplatePlace, WorkloadKindAdapter } from './kinds.ts';
 export { fieldOwners, LAST_APPLIED_ANNOTATION } from './ownership.ts';
 export { projectTemplate, projectWorkload } from './project.ts';

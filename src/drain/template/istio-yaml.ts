@@ -29,26 +29,39 @@ export interface IstioYamlDocument {
   readonly more: boolean;
 }
 
-export type ParsedYaml = { readonly ok: true; readonly document: IstioYamlDocument } | { readonly ok: false; readonly malformed: Malformed };
+export type ParsedYaml =
+  { readonly ok: true; readonly document: IstioYamlDocument } | { readonly ok: false; readonly malformed: Malformed };
 
 /** Reads the syntax. Scalars stay text (schema `failsafe`); `valueOf` gives them go-yaml's types. */
 export function parseIstioYaml(text: string): ParsedYaml {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
-    schema: 'failsafe', version: '1.1', uniqueKeys: false, prettyErrors: false, keepSourceTokens: true, lineCounter: lines, logLevel: 'silent',
+    schema: 'failsafe',
+    version: '1.1',
+    uniqueKeys: false,
+    prettyErrors: false,
+    keepSourceTokens: true,
+    lineCounter: lines,
+    logLevel: 'silent',
   });
   const first: Document.Parsed | undefined = 'empty' in documents ? undefined : documents[0];
   const content = first?.contents ?? null;
   const isEmpty = content === null || (isScalar(content) && content.value === '');
   if (isEmpty && /^\.\.\.\s*$/m.test(text) && !/^---/m.test(text)) {
-    return { ok: false, malformed: { message: 'did not find expected node content: the text ends a document that has not begun' } };
+    return {
+      ok: false,
+      malformed: { message: 'did not find expected node content: the text ends a document that has not begun' },
+    };
   }
   if (first === undefined) {
     return { ok: true, document: { text, root: null, lines, more: false } };
   }
   const directives = first.directives.yaml;
   if (directives.explicit === true && directives.version !== '1.1') {
-    return { ok: false, malformed: { message: 'found incompatible YAML document: Istio reads YAML 1.1', line: 1, column: 1 } };
+    return {
+      ok: false,
+      malformed: { message: 'found incompatible YAML document: Istio reads YAML 1.1', line: 1, column: 1 },
+    };
   }
   const error = first.errors[0];
   if (error !== undefined) {
@@ -176,7 +189,10 @@ const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
 
 const TAG_PREFIX = 'tag:yaml.org,2002:';
 const TYPE_OF_TAG: Readonly<Record<string, readonly string[]>> = {
-  bool: ['boolean'], int: ['integer'], float: ['float', 'integer'], null: ['null'],
+  bool: ['boolean'],
+  int: ['integer'],
+  float: ['float', 'integer'],
+  null: ['null'],
 };
 
 /** The type that go-yaml v2 gives to a scalar (its resolve.go). A plain scalar only; quotes make a string. */

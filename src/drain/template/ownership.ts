@@ -1,7 +1,12 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { ManagedFieldsEntry } from '../../api/kubernetes.ts';
 import {
-  FIELD_MANAGER, NATIVE_SIDECAR_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATS_SUFFIXES_ANNOTATION,
+  FIELD_MANAGER,
+  NATIVE_SIDECAR_ANNOTATION,
+  PROXY_CONFIG_ANNOTATION,
+  PROXY_CONFIG_MARK_ANNOTATION,
+  PROXY_CONTAINER,
+  STATS_SUFFIXES_ANNOTATION,
 } from '../../api/names.ts';
 import { MANAGED_FIELDS } from '../model/workload.ts';
 import type { FieldOwner, FieldOwners, ManagedField } from '../model/workload.ts';
@@ -27,7 +32,10 @@ const IN_MANIFEST: FieldOwner = Object.freeze({ ownership: 'Declared', owners: O
 /** A value that managedFields book to nobody: after somebody cleared them. Somebody wrote it all the same. */
 const OF_SOMEBODY: FieldOwner = Object.freeze({ ownership: 'Declared', owners: Object.freeze(['unknown']) });
 
-const SHARED_WITH_CLIENT_SIDE_APPLY: FieldOwner = Object.freeze({ ownership: 'Shared', owners: Object.freeze(['kubectl-client-side-apply']) });
+const SHARED_WITH_CLIENT_SIDE_APPLY: FieldOwner = Object.freeze({
+  ownership: 'Shared',
+  owners: Object.freeze(['kubectl-client-side-apply']),
+});
 
 /** `deployment.kubernetes.io/*` and the scale subresource: written for others, never a wish about a pod template. */
 const NOT_DECLARING = new Set(['kube-controller-manager']);
@@ -55,7 +63,11 @@ export type AnnotationField = keyof typeof ANNOTATION_OF;
 export const ANNOTATION_FIELDS = Object.keys(ANNOTATION_OF) as readonly AnnotationField[];
 
 /** A word that a manifest must hold to state the field. */
-const WORD_OF: Readonly<Record<ManagedField, string>> = { ...ANNOTATION_OF, gracePeriod: 'terminationGracePeriodSeconds', proxyContainer: PROXY_CONTAINER };
+const WORD_OF: Readonly<Record<ManagedField, string>> = {
+  ...ANNOTATION_OF,
+  gracePeriod: 'terminationGracePeriodSeconds',
+  proxyContainer: PROXY_CONTAINER,
+};
 
 /**
  * The owner of each field. `proxyContainer` speaks of the preStop of a container `istio-proxy`: an entry without one
@@ -81,7 +93,9 @@ function valueIn(template: unknown, field: ManagedField): unknown {
     return at(template, ['metadata', 'annotations', ANNOTATION_OF[field]]);
   }
   const containers = at(template, ['spec', 'containers']);
-  const proxy: unknown = Array.isArray(containers) ? containers.find((container) => recordOf(container)['name'] === PROXY_CONTAINER) : undefined;
+  const proxy: unknown = Array.isArray(containers)
+    ? containers.find((container) => recordOf(container)['name'] === PROXY_CONTAINER)
+    : undefined;
   return at(proxy, ['lifecycle', 'preStop']);
 }
 
@@ -99,7 +113,8 @@ function ownedTemplates(managed: readonly ManagedFieldsEntry[], place: TemplateP
   for (const entry of managed) {
     const manager = entry.manager ?? 'unknown';
     const isApply = entry.operation === 'Apply';
-    const counts = (entry.subresource ?? '') === '' && !NOT_DECLARING.has(manager) && (manager !== FIELD_MANAGER || isApply);
+    const counts =
+      (entry.subresource ?? '') === '' && !NOT_DECLARING.has(manager) && (manager !== FIELD_MANAGER || isApply);
     const fields = counts ? at(entry.fieldsV1, path) : undefined;
     // An Update entry under our own name is what a restore leaves behind: the value in it was somebody else's.
     if (fields !== undefined) {
@@ -110,7 +125,11 @@ function ownedTemplates(managed: readonly ManagedFieldsEntry[], place: TemplateP
 }
 
 function ownerOf(
-  field: ManagedField, raw: RawObject, place: TemplatePlace, value: unknown, templates: readonly OwnedTemplate[] | undefined,
+  field: ManagedField,
+  raw: RawObject,
+  place: TemplatePlace,
+  value: unknown,
+  templates: readonly OwnedTemplate[] | undefined,
 ): FieldOwner {
   if (value === undefined) {
     return ABSENT;

@@ -41,7 +41,11 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   put(record, 'resourceVersion', metadata.resourceVersion);
   put(record, 'generation', metadata.generation);
   if (controller !== undefined) {
-    record.controllerOwner = { apiVersion: same(controller.apiVersion), kind: same(controller.kind), name: controller.name };
+    record.controllerOwner = {
+      apiVersion: same(controller.apiVersion),
+      kind: same(controller.kind),
+      name: controller.name,
+    };
   }
   if (adapter.templatePath !== SPEC_TEMPLATE && adapter.templatePath.join() !== 'spec,template') {
     record.templatePath = adapter.templatePath;
@@ -68,7 +72,9 @@ function misplacedAnnotations(annotations: unknown, adapter: WorkloadKindAdapter
 
 /** A Deployment's condition Progressing says when its newest ReplicaSet had become available; other kinds tell no time. */
 function lastRollout(raw: RawObject): string | undefined {
-  const progressing = listOf(at(raw, ['status', 'conditions'])).map(recordOf).find((condition) => condition['type'] === 'Progressing');
+  const progressing = listOf(at(raw, ['status', 'conditions']))
+    .map(recordOf)
+    .find((condition) => condition['type'] === 'Progressing');
   return progressing?.['reason'] === 'NewReplicaSetAvailable' ? textOf(progressing['lastUpdateTime']) : undefined;
 }
 

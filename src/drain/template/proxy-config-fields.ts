@@ -60,10 +60,18 @@ const tracing: FieldType = {
     lightstep: { message: { address: 'string', accessToken: 'string' } },
     datadog: address,
     stackdriver: {
-      message: { debug: 'bool', maxNumberOfAttributes: 'int64', maxNumberOfAnnotations: 'int64', maxNumberOfMessageEvents: 'int64' },
+      message: {
+        debug: 'bool',
+        maxNumberOfAttributes: 'int64',
+        maxNumberOfAnnotations: 'int64',
+        maxNumberOfMessageEvents: 'int64',
+      },
     },
     openCensusAgent: {
-      message: { address: 'string', context: { listOf: { oneOf: ['UNSPECIFIED', 'W3C_TRACE_CONTEXT', 'GRPC_BIN', 'CLOUD_TRACE_CONTEXT', 'B3'] } } },
+      message: {
+        address: 'string',
+        context: { listOf: { oneOf: ['UNSPECIFIED', 'W3C_TRACE_CONTEXT', 'GRPC_BIN', 'CLOUD_TRACE_CONTEXT', 'B3'] } },
+      },
     },
     customTags: {
       mapOf: {
@@ -89,7 +97,13 @@ const readinessProbe: FieldType = {
     successThreshold: 'int32',
     failureThreshold: 'int32',
     httpGet: {
-      message: { path: 'string', port: 'uint32', host: 'string', scheme: 'string', httpHeaders: { listOf: { message: { name: 'string', value: 'string' } } } },
+      message: {
+        path: 'string',
+        port: 'uint32',
+        host: 'string',
+        scheme: 'string',
+        httpHeaders: { listOf: { message: { name: 'string', value: 'string' } } },
+      },
     },
     tcpSocket: { message: { host: 'string', port: 'uint32' } },
     exec: { message: { command: strings } },
@@ -100,7 +114,9 @@ const readinessProbe: FieldType = {
 const proxyHeaders: FieldType = {
   message: {
     forwardedClientCert: forwardClientCertDetails,
-    setCurrentClientCertDetails: { message: { subject: 'bool', cert: 'bool', chain: 'bool', dns: 'bool', uri: 'bool' } },
+    setCurrentClientCertDetails: {
+      message: { subject: 'bool', cert: 'bool', chain: 'bool', dns: 'bool', uri: 'bool' },
+    },
     requestId: disabled,
     server: { message: { disabled: 'bool', value: 'string' } },
     attemptCount: disabled,
@@ -129,13 +145,21 @@ const connectionSettings: FieldType = {
     http2InitialConnectionWindowSize: 'int32',
     httpHeadersWithUnderscoresAction: {
       oneOf: [
-        'HEADERS_WITH_UNDERSCORES_UNSPECIFIED', 'HEADERS_WITH_UNDERSCORES_ALLOW',
-        'HEADERS_WITH_UNDERSCORES_REJECT_REQUEST', 'HEADERS_WITH_UNDERSCORES_DROP_HEADER',
+        'HEADERS_WITH_UNDERSCORES_UNSPECIFIED',
+        'HEADERS_WITH_UNDERSCORES_ALLOW',
+        'HEADERS_WITH_UNDERSCORES_REJECT_REQUEST',
+        'HEADERS_WITH_UNDERSCORES_DROP_HEADER',
       ],
     },
     httpMergeSlashes: 'bool',
     httpPathWithEscapedSlashesAction: {
-      oneOf: ['PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED', 'KEEP_UNCHANGED', 'REJECT_REQUEST', 'UNESCAPE_AND_REDIRECT', 'UNESCAPE_AND_FORWARD'],
+      oneOf: [
+        'PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED',
+        'KEEP_UNCHANGED',
+        'REJECT_REQUEST',
+        'UNESCAPE_AND_REDIRECT',
+        'UNESCAPE_AND_FORWARD',
+      ],
     },
     listenerConnectionLimit: 'int32',
     globalDownstreamConnectionLimit: 'int32',

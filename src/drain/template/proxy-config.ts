@@ -2,7 +2,13 @@ import type { ProxyConfigValues, StatsInclusion } from '../model/mesh.ts';
 import { parseGoDuration } from '../duration.ts';
 import { isPlainMap } from './istio-yaml.ts';
 import type { Malformed } from './istio-yaml.ts';
-import { KNOWN_STRANGERS, MUST_BE_A_PORT, MUST_NOT_BE_EMPTY, PROXY_CONFIG_FIELDS, snakeCase } from './proxy-config-fields.ts';
+import {
+  KNOWN_STRANGERS,
+  MUST_BE_A_PORT,
+  MUST_NOT_BE_EMPTY,
+  PROXY_CONFIG_FIELDS,
+  snakeCase,
+} from './proxy-config-fields.ts';
 import type { FieldType, MessageFields } from './proxy-config-fields.ts';
 
 /** A key that Istio accepts and ignores. */
@@ -75,7 +81,10 @@ class MessageReader {
       used.add(name).add(snake);
       const key = camelStands ? name : snake;
       if (camelStands && snakeStands) {
-        this.dangerous.push({ path: join(path, snake), message: `has no effect, because ${name} stands beside it and counts` });
+        this.dangerous.push({
+          path: join(path, snake),
+          message: `has no effect, because ${name} stands beside it and counts`,
+        });
       }
       // A null leaves the field as it was, also when the other spelling has a value.
       const raw = value[key];
@@ -111,7 +120,8 @@ class MessageReader {
     if (typeof termination === 'number' && termination <= 0) {
       this.dangerous.push({
         path: 'terminationDrainDuration',
-        message: 'is not above zero: the proxy ends at once when the pod is told to stop, and requests in flight are lost',
+        message:
+          'is not above zero: the proxy ends at once when the pod is told to stop, and requests in flight are lost',
       });
     }
   }
@@ -167,7 +177,9 @@ class MessageReader {
       this.#refuse(path, `${describe(raw)} stands where a map is expected`);
       return {};
     }
-    return Object.fromEntries(Object.entries(raw).map(([key, item]) => [key, this.#element(type.mapOf, item, join(path, key))]));
+    return Object.fromEntries(
+      Object.entries(raw).map(([key, item]) => [key, this.#element(type.mapOf, item, join(path, key))]),
+    );
   }
 
   /** Inside lists and maps null is the empty value of the type. */
@@ -206,8 +218,14 @@ class MessageReader {
     const text = typeof raw === 'string' ? raw.trim() : undefined;
     const pattern = range === undefined ? /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/ : /^-?(0|[1-9]\d*)$/;
     const number = typeof raw === 'number' ? raw : text !== undefined && pattern.test(text) ? Number(text) : undefined;
-    if (number === undefined || (range !== undefined && (!Number.isInteger(number) || number < range[0] || number > range[1]))) {
-      this.#refuse(path, `${describe(raw)} is no ${range === undefined ? 'number' : 'whole number of the range that the field takes'}`);
+    if (
+      number === undefined ||
+      (range !== undefined && (!Number.isInteger(number) || number < range[0] || number > range[1]))
+    ) {
+      this.#refuse(
+        path,
+        `${describe(raw)} is no ${range === undefined ? 'number' : 'whole number of the range that the field takes'}`,
+      );
       return undefined;
     }
     return number;
@@ -228,7 +246,11 @@ function valuesOf(fields: Fields): ProxyConfigValues {
 }
 
 function statsOf(stats: Readonly<Record<string, readonly string[] | undefined>>): StatsInclusion {
-  return { prefixes: stats['inclusionPrefixes'] ?? [], suffixes: stats['inclusionSuffixes'] ?? [], regexps: stats['inclusionRegexps'] ?? [] };
+  return {
+    prefixes: stats['inclusionPrefixes'] ?? [],
+    suffixes: stats['inclusionSuffixes'] ?? [],
+    regexps: stats['inclusionRegexps'] ?? [],
+  };
 }
 
 function pick<T>(fields: Fields, name: string): Record<string, T> {
@@ -253,13 +275,15 @@ function join(path: string, key: string): string {
 function unknownKey(key: string, parent: string, fields: MessageFields): UnknownKey {
   const path = join(parent, key);
   const camel = key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-  const stranger = parent === '' ? KNOWN_STRANGERS[key] ?? KNOWN_STRANGERS[camel] : undefined;
+  const stranger = parent === '' ? (KNOWN_STRANGERS[key] ?? KNOWN_STRANGERS[camel]) : undefined;
   if (stranger !== undefined) {
     return { path, message: stranger };
   }
   const suggestion = nearest(camel, Object.keys(fields));
   const message = `is no field of ${parent === '' ? 'ProxyConfig' : parent} and is ignored`;
-  return suggestion === undefined ? { path, message } : { path, message: `${message}; did you mean ${suggestion}?`, suggestion };
+  return suggestion === undefined
+    ? { path, message }
+    : { path, message: `${message}; did you mean ${suggestion}?`, suggestion };
 }
 
 /** The known name that differs by the fewest single-character edits, if few enough to be a slip. */

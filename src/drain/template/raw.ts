@@ -59,7 +59,9 @@ export function canonical(value: unknown): string {
   }
   if (typeof value === 'object' && value !== null) {
     const raw = recordOf(value);
-    const keys = Object.keys(raw).filter((key) => raw[key] !== undefined).sort();
+    const keys = Object.keys(raw)
+      .filter((key) => raw[key] !== undefined)
+      .sort();
     return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(raw[key])}`).join(',')}}`;
   }
   return JSON.stringify(value);

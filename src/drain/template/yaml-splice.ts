@@ -91,7 +91,9 @@ function insertIntoFlow(text: string, map: YamlBlock, key: string, value: Splice
   if (first === undefined || last === undefined) {
     const inner = text.slice(open + 1, close);
     const entry = flowEntry(key, value, style, '');
-    return inner.trim() === '' ? `${text.slice(0, open + 1)}${entry}${text.slice(close)}` : `${text.slice(0, close)}${entry}${text.slice(close)}`;
+    return inner.trim() === ''
+      ? `${text.slice(0, open + 1)}${entry}${text.slice(close)}`
+      : `${text.slice(0, close)}${entry}${text.slice(close)}`;
   }
   const end = endOfPair(last);
   const comma = trailingComma(text, end, close);
@@ -119,16 +121,24 @@ function flowStyle(text: string, map: YamlBlock): FlowStyle {
   const [first, second] = map.items;
   const json = isJson(text);
   const keyType = isScalar(first?.key) ? first.key.type : undefined;
-  const quote = json || keyType === 'QUOTE_DOUBLE' ? 'QUOTE_DOUBLE' : keyType === 'QUOTE_SINGLE' ? 'QUOTE_SINGLE' : 'PLAIN';
+  const quote =
+    json || keyType === 'QUOTE_DOUBLE' ? 'QUOTE_DOUBLE' : keyType === 'QUOTE_SINGLE' ? 'QUOTE_SINGLE' : 'PLAIN';
   const opening = first === undefined ? '' : text.slice(startOf(map), startOf(first.key));
   const multiline = opening.includes('\n');
-  const between = first?.value?.range === undefined || first.value.range === null ? ': ' : text.slice(endOf(first.key), first.value.range[0]);
+  const between =
+    first?.value?.range === undefined || first.value.range === null
+      ? ': '
+      : text.slice(endOf(first.key), first.value.range[0]);
   const tight = quote !== 'PLAIN' && between === ':';
-  const gap = first === undefined || second === undefined ? undefined : text.slice(endOfPair(first), startOf(second.key));
+  const gap =
+    first === undefined || second === undefined ? undefined : text.slice(endOfPair(first), startOf(second.key));
   const itemGap = gap !== undefined && /^,[ ]*$/.test(gap) ? gap.slice(1) : tight ? '' : ' ';
   const indent = multiline ? opening.slice(opening.lastIndexOf('\n') + 1) : '';
   const closing = text.slice(startOfLine(text, endOf(map) - 1), endOf(map) - 1);
-  const step = multiline && closing.trim() === '' && indent.startsWith(closing) && indent.length > closing.length ? indent.slice(closing.length) : '  ';
+  const step =
+    multiline && closing.trim() === '' && indent.startsWith(closing) && indent.length > closing.length
+      ? indent.slice(closing.length)
+      : '  ';
   return { quote, colon: tight ? ':' : ': ', itemGap, step, eol: multiline ? lineEnding(text) : '' };
 }
 
@@ -159,7 +169,10 @@ function replaceValue(text: string, map: YamlBlock, pair: YamlPair, value: Splic
   }
   const type = isScalar(node) ? node.type : 'PLAIN';
   const json = isJson(text);
-  const written = writeLeaf(value, json || type === 'QUOTE_DOUBLE' ? 'QUOTE_DOUBLE' : type === 'QUOTE_SINGLE' ? 'QUOTE_SINGLE' : 'PLAIN');
+  const written = writeLeaf(
+    value,
+    json || type === 'QUOTE_DOUBLE' ? 'QUOTE_DOUBLE' : type === 'QUOTE_SINGLE' ? 'QUOTE_SINGLE' : 'PLAIN',
+  );
   // The range of a block scalar ends behind its last line break.
   const tail = text.slice(start, end).endsWith('\n') ? lineEnding(text) : '';
   return text.slice(0, start) + written + tail + text.slice(end);

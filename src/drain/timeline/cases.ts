@@ -60,7 +60,11 @@ export function compareCase(given: TerminationCase): string[] {
     ...compareProxyKind(given),
     ...compareRequests(given.observed, termination),
     ...compareExit('appExit', given.observed.appExit, lastExit(termination)),
-    ...compareExit('proxyExit', given.observed.proxyExit, termination.proxy && { code: termination.proxy.exitCode, at: termination.proxy.exitAt }),
+    ...compareExit(
+      'proxyExit',
+      given.observed.proxyExit,
+      termination.proxy && { code: termination.proxy.exitCode, at: termination.proxy.exitAt },
+    ),
     ...compareTime('podGoneAt', given.observed.podGoneAt, termination.podGoneAt),
     ...compareCalls(given.observed, termination),
     ...compareNewConnections(given.observed, termination),
@@ -72,12 +76,18 @@ export function playCase(given: TerminationCase): Termination {
     settings: settingsOf(given),
     application: { ...DEFAULT_APPLICATION, ...given.application },
     requests: given.load ?? [],
-    ...(given.deletedWithGracePeriodSeconds === undefined ? {} : { deletedWithGracePeriod: given.deletedWithGracePeriodSeconds }),
+    ...(given.deletedWithGracePeriodSeconds === undefined
+      ? {}
+      : { deletedWithGracePeriod: given.deletedWithGracePeriodSeconds }),
   });
 }
 
 export function settingsOf(given: TerminationCase): ReturnType<typeof effectiveSettings> {
-  return effectiveSettings({ template: given.podTemplate, namespace: { name: CASE_NAMESPACE, labels: {} }, mesh: caseMesh(given) });
+  return effectiveSettings({
+    template: given.podTemplate,
+    namespace: { name: CASE_NAMESPACE, labels: {} },
+    mesh: caseMesh(given),
+  });
 }
 
 function caseMesh(given: TerminationCase): MeshFacts {
@@ -117,18 +127,27 @@ function compareRequests(observed: Observed, termination: Termination): string[]
   return Object.entries(observed.requests ?? {}).flatMap(([id, outcome]) => {
     const request = termination.requests.find((candidate) => candidate.id === id);
     const forecast = request?.survived === true ? 'survived' : 'lost';
-    return forecast === outcome ? [] : [`request ${id}: the engine says ${forecast}${at(request?.at)}, it ${outcome === 'lost' ? 'was lost' : 'survived'}`];
+    return forecast === outcome
+      ? []
+      : [
+          `request ${id}: the engine says ${forecast}${at(request?.at)}, it ${outcome === 'lost' ? 'was lost' : 'survived'}`,
+        ];
   });
 }
 
-function compareExit(what: string, observed: { code: number; at: Seconds } | undefined, forecast: { code: number; at: Seconds } | undefined): string[] {
+function compareExit(
+  what: string,
+  observed: { code: number; at: Seconds } | undefined,
+  forecast: { code: number; at: Seconds } | undefined,
+): string[] {
   if (observed === undefined) {
     return [];
   }
   if (forecast === undefined) {
     return [`${what}: the engine has no such container, it ended with ${observed.code} at ${observed.at}`];
   }
-  const differs = forecast.code !== observed.code ? [`${what}: the engine says code ${forecast.code}, it was ${observed.code}`] : [];
+  const differs =
+    forecast.code !== observed.code ? [`${what}: the engine says code ${forecast.code}, it was ${observed.code}`] : [];
   return [...differs, ...compareTime(`${what}.at`, observed.at, forecast.at)];
 }
 
@@ -158,7 +177,9 @@ function compareNewConnections(observed: Observed, termination: Termination): st
     return [];
   }
   if (seen === null) {
-    return forecast.endedBy === 'DrainDuration' ? [`newInboundConnectionsFailFrom: the engine says ${forecast.until} s, none failed`] : [];
+    return forecast.endedBy === 'DrainDuration'
+      ? [`newInboundConnectionsFailFrom: the engine says ${forecast.until} s, none failed`]
+      : [];
   }
   return compareTime('newInboundConnectionsFailFrom', seen, forecast.until);
 }

@@ -1,6 +1,11 @@
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
-import { DEFAULT_APPLICATION, DEFAULT_ENDPOINT_DELAY_SECONDS, DEFAULT_LONGEST_REQUEST_SECONDS, type Application } from './application.ts';
+import {
+  DEFAULT_APPLICATION,
+  DEFAULT_ENDPOINT_DELAY_SECONDS,
+  DEFAULT_LONGEST_REQUEST_SECONDS,
+  type Application,
+} from './application.ts';
 import { eventsOf } from './draw/events.ts';
 import { containersOf, REQUEST_ID, requestOf, type Played } from './draw/played.ts';
 import { judgeTimeline, type TimelineVerdict } from './draw/verdict.ts';
@@ -89,9 +94,17 @@ const SPARE_SHOWN = 1.2;
 /** Plays one termination with one request in flight, and puts it on lanes. */
 export function timelineOf(settings: EffectiveSettings, scenario: Scenario = DEFAULT_SCENARIO): Timeline {
   const { application, unknownHooks } = scenario;
-  const play = (lasts: Seconds): Termination => simulateTermination({ settings, application, unknownHooks, requests: [{ id: REQUEST_ID, startsAt: -1, lasts }] });
+  const play = (lasts: Seconds): Termination =>
+    simulateTermination({ settings, application, unknownHooks, requests: [{ id: REQUEST_ID, startsAt: -1, lasts }] });
   const termination = play(scenario.longestRequest + 1);
-  const base = { settings, scenario, termination, survival: survivalOf(settings, application, unknownHooks), busy: play(Infinity), cuts: cutsOf(termination) };
+  const base = {
+    settings,
+    scenario,
+    termination,
+    survival: survivalOf(settings, application, unknownHooks),
+    busy: play(Infinity),
+    cuts: cutsOf(termination),
+  };
   const verdict = judgeTimeline(base);
   if (settings.podsRefused !== undefined) {
     return { ...base, cuts: [], lanes: [], events: [], verdict, endsAt: 0 };
@@ -109,7 +122,9 @@ export function timelineOf(settings: EffectiveSettings, scenario: Scenario = DEF
 
 function endOf(termination: Termination, scenario: Scenario): Seconds {
   const last = Math.max(termination.podGoneAt, scenario.endpointDelay, scenario.longestRequest);
-  return termination.gracePeriod <= last * GRACE_SHOWN_WHOLE ? Math.max(last, termination.gracePeriod) : last * SPARE_SHOWN;
+  return termination.gracePeriod <= last * GRACE_SHOWN_WHOLE
+    ? Math.max(last, termination.gracePeriod)
+    : last * SPARE_SHOWN;
 }
 
 function segment(from: Seconds, to: Seconds, state: SegmentState, label: string, short: string = label): Segment[] {
@@ -121,9 +136,16 @@ function kubeletLane(termination: Termination): Lane {
   const end = podEnd(termination);
   const spare = secondsWords(gracePeriod - end);
   return {
-    id: 'kubelet', title: 'kubelet',
+    id: 'kubelet',
+    title: 'kubelet',
     segments: [
-      ...segment(0, Math.min(end, gracePeriod), 'Grace', `grace period ${secondsWords(gracePeriod)}`, secondsWords(gracePeriod)),
+      ...segment(
+        0,
+        Math.min(end, gracePeriod),
+        'Grace',
+        `grace period ${secondsWords(gracePeriod)}`,
+        secondsWords(gracePeriod),
+      ),
       ...segment(end, gracePeriod, 'Spare', `${spare} to spare`, spare),
     ],
     marks: [
@@ -134,7 +156,9 @@ function kubeletLane(termination: Termination): Lane {
 }
 
 function sigkills(termination: Termination): Seconds[] {
-  const killed = containersOf(termination).filter((end) => end.how === 'Sigkill').map((end) => end.exitAt);
+  const killed = containersOf(termination)
+    .filter((end) => end.how === 'Sigkill')
+    .map((end) => end.exitAt);
   return [...new Set(killed)].sort((a, b) => a - b);
 }
 
@@ -143,18 +167,23 @@ function endpointsLane(termination: Termination, { endpointDelay }: Scenario): L
   const refused = termination.newInboundConnections;
   const taken = Math.min(refused.until, termination.apps.length === 0 ? Infinity : termination.appListenerClosesAt);
   return {
-    id: 'endpoints', title: 'new requests',
+    id: 'endpoints',
+    title: 'new requests',
     segments: [
       ...segment(0, Math.min(taken, endpointDelay), 'Serving', 'still arrive, are served', 'served'),
       ...segment(Math.min(taken, endpointDelay), endpointDelay, 'Failing', 'still arrive, fail', 'fail'),
     ],
-    marks: refused.endedBy === 'DrainDuration' ? [{ at: refused.until, kind: 'Refuses', label: 'new connections refused' }] : [],
+    marks:
+      refused.endedBy === 'DrainDuration'
+        ? [{ at: refused.until, kind: 'Refuses', label: 'new connections refused' }]
+        : [],
   };
 }
 
 function applicationLane(end: ContainerEnd): Lane {
   return {
-    id: 'application', title: end.name,
+    id: 'application',
+    title: end.name,
     segments: [
       ...segment(0, Math.min(end.sigtermAt, end.exitAt), 'PreStop', 'preStop'),
       ...segment(end.sigtermAt, end.exitAt, 'Finishing', 'finishes what is in flight', 'finishes'),
@@ -164,15 +193,25 @@ function applicationLane(end: ContainerEnd): Lane {
 }
 
 function proxyLane(end: ContainerEnd, settings: EffectiveSettings, termination: Termination): Lane {
-  const hookEnd = Math.min(end.preStop === undefined ? 0 : end.preStop.endsAt ?? end.sigtermAt, end.sigtermAt, end.exitAt);
+  const hookEnd = Math.min(
+    end.preStop === undefined ? 0 : (end.preStop.endsAt ?? end.sigtermAt),
+    end.sigtermAt,
+    end.exitAt,
+  );
   const drains = Math.min(termination.drainStartsAt ?? end.sigtermAt, end.exitAt);
   const waits = drains <= hookEnd && drains < end.sigtermAt;
   return {
-    id: 'proxy', title: end.name,
+    id: 'proxy',
+    title: end.name,
     segments: [
       ...segment(0, hookEnd, 'PreStop', waits ? 'preStop, draining' : 'preStop'),
-      ...segment(hookEnd, Math.min(end.sigtermAt, end.exitAt), waits ? 'Draining' : 'Serving',
-        waits ? 'drains, lives until the application has exited' : 'serves until the application has exited', waits ? 'drains' : 'serves'),
+      ...segment(
+        hookEnd,
+        Math.min(end.sigtermAt, end.exitAt),
+        waits ? 'Draining' : 'Serving',
+        waits ? 'drains, lives until the application has exited' : 'serves until the application has exited',
+        waits ? 'drains' : 'serves',
+      ),
       ...segment(end.sigtermAt, end.exitAt, 'Draining', drainWords(end, settings), 'drains'),
     ],
     marks: containerMarks(end),
@@ -183,7 +222,11 @@ function containerMarks(end: ContainerEnd): Mark[] {
   const killed = end.how === 'Sigkill';
   return [
     ...(end.sigtermAt <= end.exitAt ? [{ at: end.sigtermAt, kind: 'Sigterm' as const, label: 'SIGTERM' }] : []),
-    { at: end.exitAt, kind: killed ? 'Killed' : 'Exit', label: killed ? `SIGKILL (${end.exitCode})` : `exits (${end.exitCode})` },
+    {
+      at: end.exitAt,
+      kind: killed ? 'Killed' : 'Exit',
+      label: killed ? `SIGKILL (${end.exitCode})` : `exits (${end.exitCode})`,
+    },
   ];
 }
 
@@ -192,19 +235,27 @@ function inboundLane(termination: Termination, scenario: Scenario, survival: Sur
   const natural = scenario.longestRequest;
   const lost = outcome?.survived === false ? outcome.at : undefined;
   const room = Math.min(survival.longestInFlight, 1e9);
-  const longer = Number.isFinite(survival.longestInFlight) ? `longer ones too, up to ${secondsWords(room)}` : 'longer ones too';
+  const longer = Number.isFinite(survival.longestInFlight)
+    ? `longer ones too, up to ${secondsWords(room)}`
+    : 'longer ones too';
   return {
-    id: 'inbound', title: 'in flight',
-    segments: lost === undefined
-      ? [
-          ...segment(0, natural, 'Serving', `a request of ${secondsWords(natural)} is served`, 'served'),
-          ...segment(natural, room, 'Room', longer, `up to ${secondsWords(room)}`),
-        ]
-      : [
-          ...segment(0, Math.max(0, lost), 'Serving', 'served'),
-          ...segment(Math.max(0, lost), natural, 'Failing', `lost: it needed ${secondsWords(natural)}`, 'lost'),
-        ],
-    marks: [lost === undefined ? { at: natural, kind: 'Done', label: 'answered' } : { at: Math.max(0, lost), kind: 'Lost', label: 'lost' }],
+    id: 'inbound',
+    title: 'in flight',
+    segments:
+      lost === undefined
+        ? [
+            ...segment(0, natural, 'Serving', `a request of ${secondsWords(natural)} is served`, 'served'),
+            ...segment(natural, room, 'Room', longer, `up to ${secondsWords(room)}`),
+          ]
+        : [
+            ...segment(0, Math.max(0, lost), 'Serving', 'served'),
+            ...segment(Math.max(0, lost), natural, 'Failing', `lost: it needed ${secondsWords(natural)}`, 'lost'),
+          ],
+    marks: [
+      lost === undefined
+        ? { at: natural, kind: 'Done', label: 'answered' }
+        : { at: Math.max(0, lost), kind: 'Lost', label: 'lost' },
+    ],
   };
 }
 
@@ -212,7 +263,8 @@ function outboundLane(termination: Termination): Lane {
   const until = termination.outboundUntil;
   const lastApp = termination.apps.reduce((last, end) => Math.max(last, end.exitAt), 0);
   return {
-    id: 'outbound', title: 'calls out',
+    id: 'outbound',
+    title: 'calls out',
     segments: [
       ...segment(0, until, 'Serving', 'calls of the application work', 'work'),
       ...segment(until, lastApp, 'Failing', 'refused'),
@@ -223,11 +275,17 @@ function outboundLane(termination: Termination): Lane {
 
 function cutsOf(termination: Termination): Cut[] {
   const outcome = requestOf(termination);
-  const killed = containersOf(termination).filter((end) => end.how === 'Sigkill').map((end): Cut => ({
-    at: end.exitAt, lane: end.role === 'Proxy' ? 'proxy' : 'application', kind: 'Sigkill', label: `SIGKILL ends ${end.name}`,
-  }));
-  const lost: Cut[] = outcome?.survived === false
-    ? [{ at: Math.max(0, outcome.at), lane: 'inbound', kind: 'ConnectionLost', label: 'requests in flight are lost' }]
-    : [];
+  const killed = containersOf(termination)
+    .filter((end) => end.how === 'Sigkill')
+    .map((end): Cut => ({
+      at: end.exitAt,
+      lane: end.role === 'Proxy' ? 'proxy' : 'application',
+      kind: 'Sigkill',
+      label: `SIGKILL ends ${end.name}`,
+    }));
+  const lost: Cut[] =
+    outcome?.survived === false
+      ? [{ at: Math.max(0, outcome.at), lane: 'inbound', kind: 'ConnectionLost', label: 'requests in flight are lost' }]
+      : [];
   return [...killed, ...lost].sort((a, b) => a.at - b.at);
 }

@@ -63,7 +63,10 @@ export interface Termination {
   /** The app's listeners are closed from then on. */
   readonly appListenerClosesAt: Seconds;
   /** New inbound TCP connections are refused from then on, and why. */
-  readonly newInboundConnections: { readonly until: Seconds; readonly endedBy: 'DrainDuration' | 'ProxyExit' | 'AppListener' };
+  readonly newInboundConnections: {
+    readonly until: Seconds;
+    readonly endedBy: 'DrainDuration' | 'ProxyExit' | 'AppListener';
+  };
   /** Outbound calls of the app work until then. */
   readonly outboundUntil: Seconds;
   /** The first late call of the app (`callsOutEverySecond`) that fails; undefined where none does. */
@@ -107,11 +110,12 @@ function play(input: TerminationInput, requests: readonly InboundRequest[]): Ter
     podGoneAt: Math.max(lastAppExit, proxy?.end.exitAt ?? 0) + POD_REMOVAL_SECONDS,
     ...(drainStartsAt === undefined ? {} : { drainStartsAt }),
     appListenerClosesAt: activity.appListenerClosesAt,
-    newInboundConnections: proxy === undefined
-      ? { until: activity.appListenerClosesAt, endedBy: 'AppListener' }
-      : listenersClose < proxyExit
-        ? { until: listenersClose, endedBy: 'DrainDuration' }
-        : { until: proxyExit, endedBy: 'ProxyExit' },
+    newInboundConnections:
+      proxy === undefined
+        ? { until: activity.appListenerClosesAt, endedBy: 'AppListener' }
+        : listenersClose < proxyExit
+          ? { until: listenersClose, endedBy: 'DrainDuration' }
+          : { until: proxyExit, endedBy: 'ProxyExit' },
     outboundUntil: Math.min(proxyExit, apps.ends.length === 0 ? proxyExit : lastAppExit),
     ...firstFailingCall(input.application, apps.ends, proxyExit),
     requests: [],
@@ -131,12 +135,17 @@ function lastExitOf(ends: readonly ContainerEnd[]): Seconds {
  * so that it is the last (kubelet terminationOrdering). A classic proxy is one of the containers that they wait for.
  */
 function playProxyAndSidecars(
-  input: TerminationInput, apps: AppsPlayed, effects: readonly HookEffect[], gracePeriod: Seconds,
+  input: TerminationInput,
+  apps: AppsPlayed,
+  effects: readonly HookEffect[],
+  gracePeriod: Seconds,
 ): { readonly proxy?: ProxyPlayed; readonly sidecars: readonly ContainerEnd[] } {
   const { container } = input.settings.proxy;
   const lastAppExit = lastExitOf(apps.ends);
-  const playSidecarsAfter = (last: Seconds): ContainerEnd[] => playSidecars(input, apps.beforeSigterm, gracePeriod, last);
-  const playProxyAfter = (last: Seconds): ProxyPlayed => playProxy({ input, activity: apps.activity, effects, gracePeriod, lastAppExit: last });
+  const playSidecarsAfter = (last: Seconds): ContainerEnd[] =>
+    playSidecars(input, apps.beforeSigterm, gracePeriod, last);
+  const playProxyAfter = (last: Seconds): ProxyPlayed =>
+    playProxy({ input, activity: apps.activity, effects, gracePeriod, lastAppExit: last });
   if (container === 'None') {
     return { sidecars: playSidecarsAfter(lastAppExit) };
   }
@@ -162,15 +171,21 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
     appListenerClosesAt: Infinity,
     idleKeepAliveClient: application.idleKeepAliveClient,
   };
-  const stopped = settings.apps.filter((container) => container.role === 'App').map((container) => {
-    const preStop = playHook(container.preStop?.value, {
-      input, activity: beforeSigterm, container: 'App', until: gracePeriod, stated: settings.statedPreStop?.value,
+  const stopped = settings.apps
+    .filter((container) => container.role === 'App')
+    .map((container) => {
+      const preStop = playHook(container.preStop?.value, {
+        input,
+        activity: beforeSigterm,
+        container: 'App',
+        until: gracePeriod,
+        stated: settings.statedPreStop?.value,
+      });
+      const hookEnd = Math.min(preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod), gracePeriod);
+      // A hook may tell the app to stop by itself, long before it ends.
+      const sigtermAt = Math.min(preStop?.toldAppToStopAt ?? Infinity, hookEnd);
+      return { container, preStop, sigtermAt, sigkillAt: sigkillAfter(hookEnd, gracePeriod) };
     });
-    const hookEnd = Math.min(preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod), gracePeriod);
-    // A hook may tell the app to stop by itself, long before it ends.
-    const sigtermAt = Math.min(preStop?.toldAppToStopAt ?? Infinity, hookEnd);
-    return { container, preStop, sigtermAt, sigkillAt: sigkillAfter(hookEnd, gracePeriod) };
-  });
   const firstSigterm = stopped.reduce((earliest, { sigtermAt }) => Math.min(earliest, sigtermAt), Infinity);
   const lastSigterm = stopped.reduce((latest, { sigtermAt }) => Math.max(latest, sigtermAt), 0);
   const served = servedRequests(application, requests, firstSigterm);
@@ -181,7 +196,11 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
     // SIGTERM and SIGKILL both come a moment after the whole second, so that a request that ends with the grace period is just over.
     const killed = idleAt > sigkillAt || (ownWorkDone >= sigkillAt && ownWorkDone > sigtermAt);
     return {
-      name: container.name, role: 'App', ...(preStop === undefined ? {} : { preStop }), sigtermAt, sigkillAt,
+      name: container.name,
+      role: 'App',
+      ...(preStop === undefined ? {} : { preStop }),
+      sigtermAt,
+      sigkillAt,
       exitAt: killed ? sigkillAt : finished,
       exitCode: killed ? SIGKILL_EXIT_CODE : 0,
       how: killed ? 'Sigkill' : 'Finished',
@@ -194,9 +213,10 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
     beforeSigterm,
     activity: {
       inbound: served.intervals.map(({ from, to }) => ({ from, to: ends.length === 0 ? to : Math.min(to, lastExit) })),
-      appListenerClosesAt: application.onSigterm === 'KeepListeningUntilIdle'
-        ? Math.max(lastSigterm, Math.min(served.idleAt, lastExit))
-        : lastSigterm,
+      appListenerClosesAt:
+        application.onSigterm === 'KeepListeningUntilIdle'
+          ? Math.max(lastSigterm, Math.min(served.idleAt, lastExit))
+          : lastSigterm,
       idleKeepAliveClient: application.idleKeepAliveClient,
       ...(pooled === undefined ? {} : { pooledOutbound: pooled }),
     },
@@ -204,26 +224,50 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
 }
 
 /** Other native sidecars: their preStop runs at once, their SIGTERM waits for the app containers, and then they end. */
-function playSidecars(input: TerminationInput, activity: PodActivity, gracePeriod: Seconds, lastAppExit: Seconds): ContainerEnd[] {
-  return input.settings.apps.filter((container) => container.role === 'NativeSidecar').map((container): ContainerEnd => {
-    const preStop = playHook(container.preStop?.value, { input, activity, container: 'App', until: gracePeriod, stated: input.settings.statedPreStop?.value });
-    const preStopEnd = preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod);
-    const sigtermAt = Math.min(Math.max(preStopEnd, lastAppExit), gracePeriod);
-    return {
-      name: container.name, role: 'App', ...(preStop === undefined ? {} : { preStop }), sigtermAt, sigkillAt: sigkillAfter(sigtermAt, gracePeriod),
-      exitAt: sigtermAt, exitCode: 0, how: 'Finished',
-    };
-  });
+function playSidecars(
+  input: TerminationInput,
+  activity: PodActivity,
+  gracePeriod: Seconds,
+  lastAppExit: Seconds,
+): ContainerEnd[] {
+  return input.settings.apps
+    .filter((container) => container.role === 'NativeSidecar')
+    .map((container): ContainerEnd => {
+      const preStop = playHook(container.preStop?.value, {
+        input,
+        activity,
+        container: 'App',
+        until: gracePeriod,
+        stated: input.settings.statedPreStop?.value,
+      });
+      const preStopEnd = preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod);
+      const sigtermAt = Math.min(Math.max(preStopEnd, lastAppExit), gracePeriod);
+      return {
+        name: container.name,
+        role: 'App',
+        ...(preStop === undefined ? {} : { preStop }),
+        sigtermAt,
+        sigkillAt: sigkillAfter(sigtermAt, gracePeriod),
+        exitAt: sigtermAt,
+        exitCode: 0,
+        how: 'Finished',
+      };
+    });
 }
 
 /** Which requests the app takes, and when the last of them is done. It works them to their end even where the client has gone [measured]. */
-function servedRequests(application: Application, requests: readonly InboundRequest[], sigtermAt: Seconds): { intervals: Interval[]; idleAt: Seconds } {
+function servedRequests(
+  application: Application,
+  requests: readonly InboundRequest[],
+  sigtermAt: Seconds,
+): { intervals: Interval[]; idleAt: Seconds } {
   const intervals: Interval[] = [];
   let idleAt = 0;
   for (const request of [...requests].sort((a, b) => a.startsAt - b.startsAt)) {
-    const listening = request.startsAt < sigtermAt
-      || (application.onSigterm === 'KeepListeningUntilIdle' && request.startsAt < idleAt)
-      || sigtermAt === Infinity;
+    const listening =
+      request.startsAt < sigtermAt ||
+      (application.onSigterm === 'KeepListeningUntilIdle' && request.startsAt < idleAt) ||
+      sigtermAt === Infinity;
     if (!listening) {
       continue;
     }
@@ -254,26 +298,41 @@ function playProxy({ input, activity, effects: foreign, gracePeriod, lastAppExit
   const preStop = playHook(settings.proxyPreStop?.value, { input, activity, container: 'Proxy', until: gracePeriod });
   const preStopEnd = Math.min(preStop?.endsAt ?? (preStop === undefined ? 0 : gracePeriod), gracePeriod);
   // Only SIGTERM is ordered on native sidecars: preStops all run at t = 0 [measured].
-  const sigtermAt = settings.proxy.container === 'Native' ? Math.min(Math.max(preStopEnd, lastAppExit), gracePeriod) : preStopEnd;
+  const sigtermAt =
+    settings.proxy.container === 'Native' ? Math.min(Math.max(preStopEnd, lastAppExit), gracePeriod) : preStopEnd;
   const sigkillAt = sigkillAfter(sigtermAt, gracePeriod);
   // A hook of another container takes a moment to start, so that at t = 0 SIGTERM comes first.
-  const effects = [...preStop?.effects ?? [], ...foreign.filter((effect) => effect.at < sigtermAt || effect.kind === 'AgentQuit')]
-    .filter((effect) => effect.at <= gracePeriod).sort((a, b) => a.at - b.at);
+  const effects = [
+    ...(preStop?.effects ?? []),
+    ...foreign.filter((effect) => effect.at < sigtermAt || effect.kind === 'AgentQuit'),
+  ]
+    .filter((effect) => effect.at <= gracePeriod)
+    .sort((a, b) => a.at - b.at);
   const quit = effectAt(effects, 'AgentQuit');
   // SIGTERM decides how the agent ends; a drain call that comes later finds it waiting already.
   const drainCall = effectAt(effects, 'AgentDrain');
   const agentDrain = drainCall !== undefined && drainCall <= sigtermAt ? drainCall : undefined;
-  const envoyDrain = effects.find((effect) => effect.kind === 'EnvoyDrain' && effect.at < Math.min(agentDrain ?? Infinity, sigtermAt));
+  const envoyDrain = effects.find(
+    (effect) => effect.kind === 'EnvoyDrain' && effect.at < Math.min(agentDrain ?? Infinity, sigtermAt),
+  );
   const stopped = effectAt(effects, 'EnvoyStopListeners') ?? Infinity;
   const drainStartsAt = Math.min(agentDrain ?? Infinity, envoyDrain?.at ?? Infinity, sigtermAt);
-  const common = { name: PROXY_CONTAINER, role: 'Proxy' as const, ...(preStop === undefined ? {} : { preStop }), sigtermAt, sigkillAt };
+  const common = {
+    name: PROXY_CONTAINER,
+    role: 'Proxy' as const,
+    ...(preStop === undefined ? {} : { preStop }),
+    sigtermAt,
+    sigkillAt,
+  };
 
-  const bySigterm: { at: Seconds; how: ContainerEnd['how'] } = agentDrain !== undefined
-    ? { at: sigtermAt, how: 'DrainOver' }
-    : settings.exitOnZeroActiveConnections.value
-      ? { at: firstQuietLook(settings, activity, sigtermAt, sigkillAt), how: 'NoConnectionLeft' }
-      : { at: sigtermAt + Math.max(0, settings.terminationDrainDuration.value), how: 'DrainOver' };
-  const planned = quit !== undefined && quit < bySigterm.at ? { at: quit, how: 'EndedByAgentCall' as const } : bySigterm;
+  const bySigterm: { at: Seconds; how: ContainerEnd['how'] } =
+    agentDrain !== undefined
+      ? { at: sigtermAt, how: 'DrainOver' }
+      : settings.exitOnZeroActiveConnections.value
+        ? { at: firstQuietLook(settings, activity, sigtermAt, sigkillAt), how: 'NoConnectionLeft' }
+        : { at: sigtermAt + Math.max(0, settings.terminationDrainDuration.value), how: 'DrainOver' };
+  const planned =
+    quit !== undefined && quit < bySigterm.at ? { at: quit, how: 'EndedByAgentCall' as const } : bySigterm;
   const killed = planned.at >= sigkillAt && planned.at > sigtermAt;
   const end: ContainerEnd = killed
     ? { ...common, exitAt: sigkillAt, exitCode: SIGKILL_EXIT_CODE, how: 'Sigkill' }
@@ -283,12 +342,20 @@ function playProxy({ input, activity, effects: foreign, gracePeriod, lastAppExit
     ...(drainStartsAt < end.exitAt ? { drainStartsAt } : {}),
     // The first call that starts Envoy's drain decides: the agent's keeps listeners open for ever (skip_exit); the SIGTERM
     // path closes them after drainDuration [measured].
-    listenersCloseAt: Math.min(stopped, agentDrain !== undefined && envoyDrain === undefined ? Infinity : drainStartsAt + settings.drainDuration.value),
+    listenersCloseAt: Math.min(
+      stopped,
+      agentDrain !== undefined && envoyDrain === undefined ? Infinity : drainStartsAt + settings.drainDuration.value,
+    ),
   };
 }
 
 /** EXIT_ON_ZERO_ACTIVE_CONNECTIONS looks first 1 s after MINIMUM_DRAIN_DURATION, then every second [measured]. */
-function firstQuietLook(settings: EffectiveSettings, activity: PodActivity, sigtermAt: Seconds, sigkillAt: Seconds): Seconds {
+function firstQuietLook(
+  settings: EffectiveSettings,
+  activity: PodActivity,
+  sigtermAt: Seconds,
+  sigkillAt: Seconds,
+): Seconds {
   const pooled = activity.pooledOutbound;
   for (let look = sigtermAt + Math.max(0, settings.minimumDrainDuration.value) + 1; look < sigkillAt; look++) {
     const outbound = pooled !== undefined && pooled.from <= look && look < pooled.to;
@@ -311,7 +378,11 @@ function playHook(handler: LifecycleHandler | undefined, play: HookPlay): HookRu
   if (handler === undefined) {
     return undefined;
   }
-  const run = runHook(handler, buildWorld(play.input.settings, play.activity), { container: play.container, start: 0, until: play.until });
+  const run = runHook(handler, buildWorld(play.input.settings, play.activity), {
+    container: play.container,
+    start: 0,
+    until: play.until,
+  });
   if (run.how !== 'Unknown') {
     return run;
   }
@@ -319,7 +390,9 @@ function playHook(handler: LifecycleHandler | undefined, play: HookPlay): HookRu
     return { how: 'Completed', endsAt: play.stated, effects: run.effects, notUnderstood: [] };
   }
   const { how, effects, notUnderstood } = run;
-  return play.input.unknownHooks === 'EndAtOnce' ? { how, effects, notUnderstood, endsAt: 0 } : { how, effects, notUnderstood };
+  return play.input.unknownHooks === 'EndAtOnce'
+    ? { how, effects, notUnderstood, endsAt: 0 }
+    : { how, effects, notUnderstood };
 }
 
 function sigkillAfter(sigtermAt: Seconds, gracePeriod: Seconds): Seconds {
@@ -330,7 +403,11 @@ function effectAt(effects: readonly HookEffect[], kind: HookEffect['kind']): Sec
   return effects.find((effect) => effect.kind === kind)?.at;
 }
 
-function firstFailingCall(application: Application, ends: readonly ContainerEnd[], proxyExit: Seconds): { callsOutFailFrom?: Seconds } {
+function firstFailingCall(
+  application: Application,
+  ends: readonly ContainerEnd[],
+  proxyExit: Seconds,
+): { callsOutFailFrom?: Seconds } {
   if (application.callsOutEverySecond === undefined) {
     return {};
   }
@@ -346,7 +423,12 @@ function firstFailingCall(application: Application, ends: readonly ContainerEnd[
 
 function judge(request: InboundRequest, world: Termination, input: TerminationInput): RequestOutcome {
   const end = request.startsAt + request.lasts;
-  const lost = (at: Seconds, lostBecause: NonNullable<RequestOutcome['lostBecause']>): RequestOutcome => ({ id: request.id, survived: false, at, lostBecause });
+  const lost = (at: Seconds, lostBecause: NonNullable<RequestOutcome['lostBecause']>): RequestOutcome => ({
+    id: request.id,
+    survived: false,
+    at,
+    lostBecause,
+  });
   if (request.startsAt >= world.newInboundConnections.until) {
     return lost(request.startsAt, world.proxy === undefined ? 'AppRefuses' : 'ProxyRefuses');
   }

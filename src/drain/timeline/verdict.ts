@@ -25,11 +25,18 @@ const ENDLESS: readonly InboundRequest[] = [{ id: 'endless', startsAt: -1, lasts
 /** Far beyond any grace period: stands for an app that works on until it is killed. */
 const FOR_EVER: Seconds = 1e9;
 
-export function survivalOf(settings: EffectiveSettings, application: Application, unknownHooks: UnknownHooks = 'EndAtOnce'): Survival {
+export function survivalOf(
+  settings: EffectiveSettings,
+  application: Application,
+  unknownHooks: UnknownHooks = 'EndAtOnce',
+): Survival {
   const busy = simulateTermination({ settings, application, requests: ENDLESS, unknownHooks });
   const quiet = simulateTermination({ settings, application, requests: [], unknownHooks });
   const late = simulateTermination({
-    settings, application: { ...application, runsOnAfterSigterm: FOR_EVER, callsOutEverySecond: 'NewConnection' }, requests: [], unknownHooks,
+    settings,
+    application: { ...application, runsOnAfterSigterm: FOR_EVER, callsOutEverySecond: 'NewConnection' },
+    requests: [],
+    unknownHooks,
   });
   const cut = busy.requests[0];
   return {
@@ -44,8 +51,11 @@ export function survivalOf(settings: EffectiveSettings, application: Application
 
 /** When the last container of the pod ends. */
 export function podEnd(termination: Termination): Seconds {
-  return [...termination.apps, ...termination.sidecars, ...(termination.proxy === undefined ? [] : [termination.proxy])]
-    .reduce((last, end) => Math.max(last, end.exitAt), 0);
+  return [
+    ...termination.apps,
+    ...termination.sidecars,
+    ...(termination.proxy === undefined ? [] : [termination.proxy]),
+  ].reduce((last, end) => Math.max(last, end.exitAt), 0);
 }
 
 /** Seconds between the end of the last container and the grace period; negative or 0 where something was killed. */

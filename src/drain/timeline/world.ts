@@ -40,7 +40,11 @@ const PROXY_LISTENERS: readonly ListeningSocket[] = [
 
 /** The agent's stream to istiod, open for the pod's whole life. */
 const CONTROL_PLANE_CONNECTION: EstablishedConnection = {
-  localAddress: POD_ADDRESS, localPort: 41222, remoteAddress: '10.96.0.15', remotePort: 15012, program: 'pilot-agent',
+  localAddress: POD_ADDRESS,
+  localPort: 41222,
+  remoteAddress: '10.96.0.15',
+  remotePort: 15012,
+  program: 'pilot-agent',
 };
 
 /** True in `[from, to)`: a request that ends in the very moment of a look is over [measured]. */
@@ -65,9 +69,10 @@ export function buildWorld(settings: EffectiveSettings, activity: PodActivity): 
   return {
     image: settings.proxyImage.value,
     listeners(at) {
-      const app: ListeningSocket[] = at < activity.appListenerClosesAt
-        ? settings.appPorts.map((port) => ({ port, address: '0.0.0.0' as const }))
-        : [];
+      const app: ListeningSocket[] =
+        at < activity.appListenerClosesAt
+          ? settings.appPorts.map((port) => ({ port, address: '0.0.0.0' as const }))
+          : [];
       return hasProxy ? [...PROXY_LISTENERS, ...app] : app;
     },
     connections(at) {
@@ -85,19 +90,33 @@ export function buildWorld(settings: EffectiveSettings, activity: PodActivity): 
         }
         // Envoy's side of the client's connection, then both ends of Envoy's own connection to the app.
         all.push({ localAddress: POD_ADDRESS, localPort: INBOUND_PORT, ...client, program: 'envoy' });
-        all.push({ localAddress: '127.0.0.6', localPort: clientPort, remoteAddress: POD_ADDRESS, remotePort: appPort, program: 'envoy' });
+        all.push({
+          localAddress: '127.0.0.6',
+          localPort: clientPort,
+          remoteAddress: POD_ADDRESS,
+          remotePort: appPort,
+          program: 'envoy',
+        });
         all.push({ localAddress: POD_ADDRESS, localPort: appPort, remoteAddress: '127.0.0.6', remotePort: clientPort });
       }
       if (activity.idleKeepAliveClient) {
         all.push({
-          localAddress: POD_ADDRESS, localPort: hasProxy ? INBOUND_PORT : appPort,
-          remoteAddress: '10.244.0.44', remotePort: 50_000,
+          localAddress: POD_ADDRESS,
+          localPort: hasProxy ? INBOUND_PORT : appPort,
+          remoteAddress: '10.244.0.44',
+          remotePort: 50_000,
           ...(hasProxy ? { program: 'envoy' as const } : {}),
         });
       }
       if (hasProxy && activity.pooledOutbound !== undefined && isActive(activity.pooledOutbound, at)) {
         all.push({ localAddress: POD_ADDRESS, localPort: 38_000, remoteAddress: '10.96.3.7', remotePort: 80 });
-        all.push({ localAddress: '127.0.0.1', localPort: OUTBOUND_PORT, remoteAddress: POD_ADDRESS, remotePort: 38_000, program: 'envoy' });
+        all.push({
+          localAddress: '127.0.0.1',
+          localPort: OUTBOUND_PORT,
+          remoteAddress: POD_ADDRESS,
+          remotePort: 38_000,
+          program: 'envoy',
+        });
       }
       return all;
     },
@@ -105,8 +124,7 @@ export function buildWorld(settings: EffectiveSettings, activity: PodActivity): 
       const requests = countActive(activity.inbound, at);
       const idle = activity.idleKeepAliveClient ? 1 : 0;
       const outbound = activity.pooledOutbound !== undefined && isActive(activity.pooledOutbound, at) ? 1 : 0;
-      return proxyStats(appPort, requests, requests + idle, outbound)
-        .filter((stat) => isExported(stat.name, settings));
+      return proxyStats(appPort, requests, requests + idle, outbound).filter((stat) => isExported(stat.name, settings));
     },
     http(at, method, port, path) {
       return answer(settings, activity, { at, method, port, path });
@@ -143,7 +161,12 @@ function answer(settings: EffectiveSettings, activity: PodActivity, ask: HttpAsk
   return PROXY_LISTENERS.some((listener) => listener.port === ask.port) ? 200 : 'refused';
 }
 
-function proxyStats(appPort: number, requests: number, inboundConnections: number, outboundConnections: number): EnvoyStat[] {
+function proxyStats(
+  appPort: number,
+  requests: number,
+  inboundConnections: number,
+  outboundConnections: number,
+): EnvoyStat[] {
   return [
     { name: 'listener.0.0.0.0_15006.downstream_cx_active', value: inboundConnections },
     { name: 'listener.0.0.0.0_15001.downstream_cx_active', value: outboundConnections },
@@ -158,6 +181,9 @@ function proxyStats(appPort: number, requests: number, inboundConnections: numbe
 }
 
 /** Whether this proxy exports a stat: none of the `*_active` ones unless somebody asks for them [measured]. */
-export function isExported(name: string, settings: Pick<EffectiveSettings, 'statsInclusion' | 'exitOnZeroActiveConnections'>): boolean {
+export function isExported(
+  name: string,
+  settings: Pick<EffectiveSettings, 'statsInclusion' | 'exitOnZeroActiveConnections'>,
+): boolean {
   return exportedBy(settings.statsInclusion.value, settings.exitOnZeroActiveConnections.value)(name);
 }

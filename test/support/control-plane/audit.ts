@@ -74,13 +74,19 @@ function toWrite(event: AuditEvent): AuditedWrite {
 }
 
 function matches(write: AuditedWrite, filter: WriteFilter): boolean {
-  const user = typeof filter.user === 'object' ? `system:serviceaccount:${filter.user.namespace}:${filter.user.name}` : filter.user;
+  const user =
+    typeof filter.user === 'object'
+      ? `system:serviceaccount:${filter.user.namespace}:${filter.user.name}`
+      : filter.user;
   const verbs = typeof filter.verb === 'string' ? [filter.verb] : filter.verb;
-  return (user === undefined || write.user === user)
-    && (verbs === undefined || verbs.includes(write.verb))
-    && (['group', 'resource', 'subresource', 'namespace', 'name'] as const)
-      .every((key) => filter[key] === undefined || write[key] === filter[key])
-    && (filter.succeeded === undefined || filter.succeeded === (write.code < 400 && !write.dryRun));
+  return (
+    (user === undefined || write.user === user) &&
+    (verbs === undefined || verbs.includes(write.verb)) &&
+    (['group', 'resource', 'subresource', 'namespace', 'name'] as const).every(
+      (key) => filter[key] === undefined || write[key] === filter[key],
+    ) &&
+    (filter.succeeded === undefined || filter.succeeded === (write.code < 400 && !write.dryRun))
+  );
 }
 
 /** The API server's own account of writes, from its audit log. Leases are left out: they are written by the clock. */
@@ -103,7 +109,10 @@ export class AuditLog {
     closeSync(file);
     const text = bytes.toString('utf8', 0, length);
     // What follows the last line break is still being written.
-    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n').filter((line) => line !== '');
+    const lines = text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter((line) => line !== '');
     return lines.map((line) => toWrite(JSON.parse(line) as AuditEvent)).filter((write) => matches(write, filter));
   }
 

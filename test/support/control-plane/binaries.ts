@@ -19,9 +19,11 @@ function executable(folder: string, name: string): string | undefined {
 
 function locate(name: BinaryName): string | undefined {
   const assets = process.env.KUBEBUILDER_ASSETS;
-  return (assets === undefined || assets === '' ? undefined : executable(assets, name))
-    ?? executable(builtFolder(), name)
-    ?? executable(envtestFolder(), name);
+  return (
+    (assets === undefined || assets === '' ? undefined : executable(assets, name)) ??
+    executable(builtFolder(), name) ??
+    executable(envtestFolder(), name)
+  );
 }
 
 /**

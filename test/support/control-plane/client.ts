@@ -32,7 +32,11 @@ export interface RequestOptions {
 }
 
 export class ApiError extends Error {
-  constructor(readonly status: number, readonly reason: string, message: string) {
+  constructor(
+    readonly status: number,
+    readonly reason: string,
+    message: string,
+  ) {
     super(message);
     this.name = 'ApiError';
   }
@@ -41,7 +45,12 @@ export class ApiError extends Error {
 export class Client {
   private readonly agent: Agent;
 
-  constructor(readonly server: string, certificate: string, private readonly token: string, connections = 16) {
+  constructor(
+    readonly server: string,
+    certificate: string,
+    private readonly token: string,
+    connections = 16,
+  ) {
     this.agent = new Agent({ connect: { ca: certificate }, connections, headersTimeout: 60_000, bodyTimeout: 0 });
   }
 
@@ -55,7 +64,9 @@ export class Client {
         'user-agent': 'control-plane-support',
         ...(options.body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
       },
-      ...(options.body === undefined ? {} : { body: typeof options.body === 'string' ? options.body : JSON.stringify(options.body) }),
+      ...(options.body === undefined
+        ? {}
+        : { body: typeof options.body === 'string' ? options.body : JSON.stringify(options.body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
   }

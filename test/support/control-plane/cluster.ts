@@ -40,14 +40,23 @@ function labelsOf(text: string): Record<string, string> {
 }
 
 export function kubeconfigText(url: string, caData: string, token: string, namespace = 'default'): string {
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'test', cluster: { server: url, 'certificate-authority-data': Buffer.from(caData).toString('base64') } }],
-    users: [{ name: 'user', user: { token } }],
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'user', namespace } }],
-    'current-context': 'test',
-  }, undefined, 2);
+  return JSON.stringify(
+    {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [
+        {
+          name: 'test',
+          cluster: { server: url, 'certificate-authority-data': Buffer.from(caData).toString('base64') },
+        },
+      ],
+      users: [{ name: 'user', user: { token } }],
+      contexts: [{ name: 'test', context: { cluster: 'test', user: 'user', namespace } }],
+      'current-context': 'test',
+    },
+    undefined,
+    2,
+  );
 }
 
 /** A running API server as its administrator sees it. */
@@ -90,13 +99,22 @@ export class Cluster {
       const kubeconfig = options.kubeconfig ?? this.kubeconfigPath;
       const child = spawn(this.connection.kubectlPath, args, {
         // HOME: the discovery cache belongs to this control plane, not to whoever runs the tests.
-        env: { ...process.env, KUBECONFIG: kubeconfig, HOME: this.folder, KUBECACHEDIR: join(this.folder, 'kube-cache') },
+        env: {
+          ...process.env,
+          KUBECONFIG: kubeconfig,
+          HOME: this.folder,
+          KUBECACHEDIR: join(this.folder, 'kube-cache'),
+        },
         stdio: ['pipe', 'pipe', 'pipe'],
       });
       let stdout = '';
       let stderr = '';
-      child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString(); });
-      child.stderr.on('data', (chunk: Buffer) => { stderr += chunk.toString(); });
+      child.stdout.on('data', (chunk: Buffer) => {
+        stdout += chunk.toString();
+      });
+      child.stderr.on('data', (chunk: Buffer) => {
+        stderr += chunk.toString();
+      });
       child.once('error', reject);
       child.once('close', (code) => resolve({ code: code ?? 1, stdout, stderr }));
       child.stdin.on('error', () => undefined);
@@ -130,13 +148,22 @@ export class Cluster {
   }
 
   /** Path of an object or, without a name, of its collection; plural and scope come from the server's discovery. */
-  async pathOf(object: { apiVersion: string; kind: string; metadata?: { name?: string; namespace?: string } }): Promise<string> {
+  async pathOf(object: {
+    apiVersion: string;
+    kind: string;
+    metadata?: { name?: string; namespace?: string };
+  }): Promise<string> {
     const { apiVersion, kind, metadata } = object;
     const base = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     if (!this.plurals.get(apiVersion)?.has(kind)) {
-      const { resources } = await this.client.call<{ resources: { name: string; kind: string; namespaced: boolean }[] }>('GET', base);
+      const { resources } = await this.client.call<{
+        resources: { name: string; kind: string; namespaced: boolean }[];
+      }>('GET', base);
       const plain = resources.filter(({ name }) => !name.includes('/'));
-      this.plurals.set(apiVersion, new Map(plain.map((entry) => [entry.kind, { plural: entry.name, namespaced: entry.namespaced }])));
+      this.plurals.set(
+        apiVersion,
+        new Map(plain.map((entry) => [entry.kind, { plural: entry.name, namespaced: entry.namespaced }])),
+      );
     }
     const resource = this.plurals.get(apiVersion)?.get(kind);
     if (resource === undefined) {
@@ -148,7 +175,11 @@ export class Cluster {
 
   /** A plain create (POST). */
   async create<T = KubeObject>(object: object): Promise<T> {
-    const { apiVersion, kind, metadata } = object as { apiVersion: string; kind: string; metadata: { namespace?: string } };
+    const { apiVersion, kind, metadata } = object as {
+      apiVersion: string;
+      kind: string;
+      metadata: { namespace?: string };
+    };
     const namespace = metadata.namespace;
     const path = await this.pathOf({ apiVersion, kind, metadata: namespace === undefined ? {} : { namespace } });
     return this.client.call<T>('POST', path, { body: object });
@@ -167,7 +198,11 @@ export class Cluster {
   }
 
   /** A namespace of a test's own. With a controller manager it is returned once pods can be created in it. */
-  async namespace(prefix = 'test', labels: Record<string, string> = {}, options: { controllerManager?: boolean } = {}): Promise<string> {
+  async namespace(
+    prefix = 'test',
+    labels: Record<string, string> = {},
+    options: { controllerManager?: boolean } = {},
+  ): Promise<string> {
     const name = `${prefix}-${randomBytes(4).toString('hex')}`;
     await this.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
     if (options.controllerManager ?? true) {
@@ -222,8 +257,9 @@ export class Cluster {
     let sum = 0;
     for (const [, text, value] of body.matchAll(/^apiserver_request_total\{([^}]*)\} (\S+)$/gm)) {
       const labels = labelsOf(text!);
-      const plain = (['group', 'version', 'resource', 'subresource', 'code'] as const)
-        .every((key) => filter[key] === undefined || labels[key] === filter[key]);
+      const plain = (['group', 'version', 'resource', 'subresource', 'code'] as const).every(
+        (key) => filter[key] === undefined || labels[key] === filter[key],
+      );
       if (plain && (verbs === undefined || verbs.includes(labels.verb ?? ''))) {
         sum += Number(value);
       }

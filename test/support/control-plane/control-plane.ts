@@ -26,10 +26,22 @@ export interface ControlPlaneOptions {
 
 // Without node-lifecycle: nobody renews leases for nodes without kubelets, and it would taint them.
 const controllers = [
-  'deployment-controller', 'replicaset-controller', 'statefulset-controller', 'daemonset-controller', 'job-controller', 'cronjob-controller',
-  'serviceaccount-controller', 'serviceaccount-token-controller', 'root-ca-certificate-publisher-controller', 'namespace-controller',
-  'garbage-collector-controller', 'disruption-controller', 'resourcequota-controller', 'horizontal-pod-autoscaler-controller',
-  'endpointslice-controller', 'clusterrole-aggregation-controller',
+  'deployment-controller',
+  'replicaset-controller',
+  'statefulset-controller',
+  'daemonset-controller',
+  'job-controller',
+  'cronjob-controller',
+  'serviceaccount-controller',
+  'serviceaccount-token-controller',
+  'root-ca-certificate-publisher-controller',
+  'namespace-controller',
+  'garbage-collector-controller',
+  'disruption-controller',
+  'resourcequota-controller',
+  'horizontal-pod-autoscaler-controller',
+  'endpointslice-controller',
+  'clusterrole-aggregation-controller',
 ];
 
 const users = { admin: 'admin', pods: 'test-pod-mover', controllers: 'system:kube-controller-manager' };
@@ -107,44 +119,93 @@ async function startEtcd(command: string, folder: string): Promise<{ etcd: Servi
   const [client, peer] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${client}`;
   const peerUrl = `http://127.0.0.1:${peer}`;
-  const etcd = new Service('etcd', command, [
-    `--data-dir=${join(folder, 'etcd')}`, '--name=test', `--listen-client-urls=${url}`, `--advertise-client-urls=${url}`,
-    `--listen-peer-urls=${peerUrl}`, `--initial-advertise-peer-urls=${peerUrl}`, `--initial-cluster=test=${peerUrl}`,
-    // The data does not outlive the run, so there is nothing to sync for.
-    '--unsafe-no-fsync', '--quota-backend-bytes=8589934592', '--log-level=warn',
-  ], folder);
+  const etcd = new Service(
+    'etcd',
+    command,
+    [
+      `--data-dir=${join(folder, 'etcd')}`,
+      '--name=test',
+      `--listen-client-urls=${url}`,
+      `--advertise-client-urls=${url}`,
+      `--listen-peer-urls=${peerUrl}`,
+      `--initial-advertise-peer-urls=${peerUrl}`,
+      `--initial-cluster=test=${peerUrl}`,
+      // The data does not outlive the run, so there is nothing to sync for.
+      '--unsafe-no-fsync',
+      '--quota-backend-bytes=8589934592',
+      '--log-level=warn',
+    ],
+    folder,
+  );
   etcd.start();
   await etcd.waitUntil(async () => (await fetch(`${url}/health`)).ok, 30_000);
   return { etcd, url };
 }
 
-function apiServerArguments(folder: string, etcdUrl: string, port: number, keys: { privateKey: string; publicKey: string }, options: ControlPlaneOptions): string[] {
+function apiServerArguments(
+  folder: string,
+  etcdUrl: string,
+  port: number,
+  keys: { privateKey: string; publicKey: string },
+  options: ControlPlaneOptions,
+): string[] {
   return [
-    `--etcd-servers=${etcdUrl}`, `--secure-port=${port}`, '--bind-address=127.0.0.1', '--advertise-address=127.0.0.1',
+    `--etcd-servers=${etcdUrl}`,
+    `--secure-port=${port}`,
+    '--bind-address=127.0.0.1',
+    '--advertise-address=127.0.0.1',
     // It signs its own serving certificate there, and finds it again after a restart.
-    `--cert-dir=${join(folder, 'certificates')}`, '--service-cluster-ip-range=10.0.0.0/16', '--authorization-mode=RBAC',
-    `--token-auth-file=${join(folder, 'tokens.csv')}`, '--allow-privileged=true', '--endpoint-reconciler-type=none',
-    '--service-account-issuer=https://kubernetes.default.svc', `--service-account-key-file=${keys.publicKey}`,
+    `--cert-dir=${join(folder, 'certificates')}`,
+    '--service-cluster-ip-range=10.0.0.0/16',
+    '--authorization-mode=RBAC',
+    `--token-auth-file=${join(folder, 'tokens.csv')}`,
+    '--allow-privileged=true',
+    '--endpoint-reconciler-type=none',
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${keys.publicKey}`,
     `--service-account-signing-key-file=${keys.privateKey}`,
-    ...(options.audit === false ? [] : [
-      `--audit-policy-file=${join(folder, 'audit-policy.json')}`, `--audit-log-path=${join(folder, 'audit.log')}`, '--audit-log-maxsize=10000',
-    ]),
+    ...(options.audit === false
+      ? []
+      : [
+          `--audit-policy-file=${join(folder, 'audit-policy.json')}`,
+          `--audit-log-path=${join(folder, 'audit.log')}`,
+          '--audit-log-maxsize=10000',
+        ]),
     ...(options.apiServerFlags ?? []),
   ];
 }
 
 function controllerManagerArguments(folder: string, kubeconfig: string, caFile: string, privateKey: string): string[] {
   return [
-    `--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--secure-port=0', `--cert-dir=${join(folder, 'controller-manager')}`,
-    `--controllers=${controllers.join(',')}`, `--service-account-private-key-file=${privateKey}`, `--root-ca-file=${caFile}`,
-    '--kube-api-qps=500', '--kube-api-burst=1000', '--concurrent-deployment-syncs=10', '--concurrent-replicaset-syncs=10',
+    `--kubeconfig=${kubeconfig}`,
+    '--leader-elect=false',
+    '--secure-port=0',
+    `--cert-dir=${join(folder, 'controller-manager')}`,
+    `--controllers=${controllers.join(',')}`,
+    `--service-account-private-key-file=${privateKey}`,
+    `--root-ca-file=${caFile}`,
+    '--kube-api-qps=500',
+    '--kube-api-burst=1000',
+    '--concurrent-deployment-syncs=10',
+    '--concurrent-replicaset-syncs=10',
   ];
 }
 
-async function startAll(folder: string, binaries: Record<BinaryName, string>, options: ControlPlaneOptions, endWatchdog: () => Promise<void>): Promise<ControlPlane> {
+async function startAll(
+  folder: string,
+  binaries: Record<BinaryName, string>,
+  options: ControlPlaneOptions,
+  endWatchdog: () => Promise<void>,
+): Promise<ControlPlane> {
   const controllerManager = options.controllerManager ?? true;
-  const tokens = { admin: randomBytes(16).toString('hex'), pods: randomBytes(16).toString('hex'), controllers: randomBytes(16).toString('hex') };
-  const lines = (Object.keys(users) as (keyof typeof users)[]).map((key) => `${tokens[key]},${users[key]},${users[key]},system:masters\n`);
+  const tokens = {
+    admin: randomBytes(16).toString('hex'),
+    pods: randomBytes(16).toString('hex'),
+    controllers: randomBytes(16).toString('hex'),
+  };
+  const lines = (Object.keys(users) as (keyof typeof users)[]).map(
+    (key) => `${tokens[key]},${users[key]},${users[key]},system:masters\n`,
+  );
   writeFileSync(join(folder, 'tokens.csv'), lines.join(''), { mode: 0o600 });
   writeFileSync(join(folder, 'audit-policy.json'), JSON.stringify(auditPolicy));
   const keys = writeKeys(folder);
@@ -153,7 +214,12 @@ async function startAll(folder: string, binaries: Record<BinaryName, string>, op
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
   const caFile = join(folder, 'certificates', 'apiserver.crt');
-  const apiServer = new Service('kube-apiserver', binaries['kube-apiserver'], apiServerArguments(folder, etcdUrl, port, keys, options), folder);
+  const apiServer = new Service(
+    'kube-apiserver',
+    binaries['kube-apiserver'],
+    apiServerArguments(folder, etcdUrl, port, keys, options),
+    folder,
+  );
   apiServer.start();
   await apiServer.waitUntil(() => isReady(url, caFile), 60_000);
 
@@ -165,15 +231,26 @@ async function startAll(folder: string, binaries: Record<BinaryName, string>, op
     const kubeconfig = join(folder, 'kubeconfig-controller-manager');
     writeFileSync(kubeconfig, kubeconfigText(url, ca, tokens.controllers), { mode: 0o600 });
     const args = controllerManagerArguments(folder, kubeconfig, caFile, keys.privateKey);
-    services.controllerManager = new Service('kube-controller-manager', binaries['kube-controller-manager'], args, folder);
+    services.controllerManager = new Service(
+      'kube-controller-manager',
+      binaries['kube-controller-manager'],
+      args,
+      folder,
+    );
     services.controllerManager.start();
   }
   const podClient = new Client(url, ca, tokens.pods);
-  const pods = options.pods ?? controllerManager ? new PodMover(podClient, options.nodes ?? ['node-1', 'node-2', 'node-3']) : undefined;
+  const pods =
+    (options.pods ?? controllerManager)
+      ? new PodMover(podClient, options.nodes ?? ['node-1', 'node-2', 'node-3'])
+      : undefined;
   await pods?.start();
   const connection = { url, caFile, adminToken: tokens.admin, kubeconfigPath, folder, kubectlPath: binaries.kubectl };
   const plane = new ControlPlane(connection, services, pods, podClient, endWatchdog);
-  await services.controllerManager?.waitUntil(async () => (await plane.client.raw('GET', '/api/v1/namespaces/default/serviceaccounts/default')).status === 200, 60_000);
+  await services.controllerManager?.waitUntil(
+    async () => (await plane.client.raw('GET', '/api/v1/namespaces/default/serviceaccounts/default')).status === 200,
+    60_000,
+  );
   return plane;
 }
 

@@ -19,13 +19,21 @@ const kubernetesFlags = `-X ${stamp}.gitVersion=${kubernetesVersion} -X ${stamp}
 
 const programs = {
   etcd: { module: 'control-plane', package: 'go.etcd.io/etcd/server/v3' },
-  'kube-apiserver': { module: 'control-plane', package: 'k8s.io/kubernetes/cmd/kube-apiserver', ldflags: kubernetesFlags },
+  'kube-apiserver': {
+    module: 'control-plane',
+    package: 'k8s.io/kubernetes/cmd/kube-apiserver',
+    ldflags: kubernetesFlags,
+  },
   'kube-controller-manager': {
-    module: 'control-plane', package: 'k8s.io/kubernetes/cmd/kube-controller-manager', ldflags: kubernetesFlags,
+    module: 'control-plane',
+    package: 'k8s.io/kubernetes/cmd/kube-controller-manager',
+    ldflags: kubernetesFlags,
   },
   kubectl: { module: 'control-plane', package: 'k8s.io/kubernetes/cmd/kubectl', ldflags: kubernetesFlags },
   helm: {
-    module: 'control-plane/tools', package: 'helm.sh/helm/v3/cmd/helm', ldflags: '-X helm.sh/helm/v3/internal/version.version=v3.22.0',
+    module: 'control-plane/tools',
+    package: 'helm.sh/helm/v3/cmd/helm',
+    ldflags: '-X helm.sh/helm/v3/internal/version.version=v3.22.0',
   },
 } as const satisfies Record<string, GoProgram>;
 
@@ -35,9 +43,19 @@ export function builtFolder(): string {
   return join(cacheRoot(), kubernetesVersion, 'bin');
 }
 
-function run(command: string, args: string[], cwd: string, onLine?: (line: string) => void): Promise<{ code: number; output: string }> {
+function run(
+  command: string,
+  args: string[],
+  cwd: string,
+  onLine?: (line: string) => void,
+): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: `${process.env.GOFLAGS ?? ''} -mod=readonly`.trim() };
+    const env = {
+      ...process.env,
+      CGO_ENABLED: '0',
+      GOWORK: 'off',
+      GOFLAGS: `${process.env.GOFLAGS ?? ''} -mod=readonly`.trim(),
+    };
     const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env });
     let output = '';
     let rest = '';
@@ -88,7 +106,17 @@ async function buildOne(name: BinaryName, position: string, temporary: string): 
   const target = join(temporary, name);
   // The linker drops debugging data (-s -w), so the compiler need not make any: a fifth less work.
   const ldflags = `-s -w ${program.ldflags ?? ''}`.trim();
-  const args = ['build', '-v', '-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', ldflags, '-o', target, program.package];
+  const args = [
+    'build',
+    '-v',
+    '-trimpath',
+    '-gcflags=all=-dwarf=false',
+    '-ldflags',
+    ldflags,
+    '-o',
+    target,
+    program.package,
+  ];
   const { code, output } = await run('go', args, join(projectRoot(), program.module), (line) => {
     if (line.startsWith('go: downloading')) {
       downloads += 1;
@@ -99,7 +127,9 @@ async function buildOne(name: BinaryName, position: string, temporary: string): 
   });
   if (code !== 0) {
     progress.done('failed');
-    throw new Error(`go ${args.join(' ')} in ${program.module} failed with exit code ${code}:\n${output.split('\n').slice(-15).join('\n')}`);
+    throw new Error(
+      `go ${args.join(' ')} in ${program.module} failed with exit code ${code}:\n${output.split('\n').slice(-15).join('\n')}`,
+    );
   }
   await rename(target, join(builtFolder(), name));
   progress.done('done');
@@ -110,17 +140,21 @@ export async function buildBinaries(missing: BinaryName[], stillMissing: (name: 
   await checkGo(missing);
   const folder = builtFolder();
   await mkdir(folder, { recursive: true });
-  await withLock(folder, (pid) => console.error(`waiting for process ${pid}, which builds the control plane's binaries`), async () => {
-    await removeDeadBuilds(folder);
-    const names = missing.filter(stillMissing);
-    const temporary = join(folder, `.build-${process.pid}`);
-    await mkdir(temporary, { recursive: true });
-    try {
-      for (const [index, name] of names.entries()) {
-        await buildOne(name, `${index + 1} of ${names.length}`, temporary);
+  await withLock(
+    folder,
+    (pid) => console.error(`waiting for process ${pid}, which builds the control plane's binaries`),
+    async () => {
+      await removeDeadBuilds(folder);
+      const names = missing.filter(stillMissing);
+      const temporary = join(folder, `.build-${process.pid}`);
+      await mkdir(temporary, { recursive: true });
+      try {
+        for (const [index, name] of names.entries()) {
+          await buildOne(name, `${index + 1} of ${names.length}`, temporary);
+        }
+      } finally {
+        await rm(temporary, { recursive: true, force: true });
       }
-    } finally {
-      await rm(temporary, { recursive: true, force: true });
-    }
-  });
+    },
+  );
 }

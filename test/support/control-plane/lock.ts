@@ -42,12 +42,12 @@ export async function withLock<T>(folder: string, onWait: (pid: number) => void,
     // An empty file is an owner between creating and writing: give it a moment before calling it dead.
     if (owner === 0) {
       await sleep(200);
-      if (await readFile(lock, 'utf8').catch(() => 'gone') === '') {
+      if ((await readFile(lock, 'utf8').catch(() => 'gone')) === '') {
         await rm(lock, { force: true });
       }
       continue;
     }
-    if (!await isHeld(lock, owner)) {
+    if (!(await isHeld(lock, owner))) {
       await rm(lock, { force: true });
       continue;
     }

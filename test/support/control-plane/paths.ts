@@ -22,8 +22,10 @@ export function projectRoot(): string {
 }
 
 /** The Kubernetes that tests run on, as control-plane/go.mod states it. */
-export const kubernetesVersion = /k8s\.io\/kubernetes (v\d+\.\d+\.\d+)/
-  .exec(readFileSync(join(projectRoot(), 'control-plane', 'go.mod'), 'utf8'))?.[1] ?? '';
+export const kubernetesVersion =
+  /k8s\.io\/kubernetes (v\d+\.\d+\.\d+)/.exec(
+    readFileSync(join(projectRoot(), 'control-plane', 'go.mod'), 'utf8'),
+  )?.[1] ?? '';
 
 /** Where binaries are kept between runs: outside git, and shared between clones with SIDECAR_DRAIN_CACHE. */
 export function cacheRoot(): string {

@@ -39,14 +39,25 @@ export function nodeManifest(name: string, kubeletVersion: string = kubernetesVe
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name, labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' } },
+    metadata: {
+      name,
+      labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' },
+    },
     status: {
       capacity: { cpu: '64', memory: '256Gi', pods: '10000' },
       allocatable: { cpu: '64', memory: '256Gi', pods: '10000' },
       conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'stands in for a kubelet' }],
       nodeInfo: {
-        kubeletVersion, kubeProxyVersion: '', architecture: 'amd64', operatingSystem: 'linux', osImage: 'none', kernelVersion: 'none',
-        containerRuntimeVersion: 'none://0', machineID: '', systemUUID: '', bootID: '',
+        kubeletVersion,
+        kubeProxyVersion: '',
+        architecture: 'amd64',
+        operatingSystem: 'linux',
+        osImage: 'none',
+        kernelVersion: 'none',
+        containerRuntimeVersion: 'none://0',
+        machineID: '',
+        systemUUID: '',
+        bootID: '',
       },
     },
   };
@@ -58,12 +69,18 @@ function daemonNode(spec: PodSpec): string | undefined {
 }
 
 function containerStatus(container: Container, kind: 'running' | 'completed', ready: boolean, now: string): object {
-  const state = kind === 'running'
-    ? { running: { startedAt: now } }
-    : { terminated: { exitCode: 0, reason: 'Completed', startedAt: now, finishedAt: now } };
+  const state =
+    kind === 'running'
+      ? { running: { startedAt: now } }
+      : { terminated: { exitCode: 0, reason: 'Completed', startedAt: now, finishedAt: now } };
   return {
-    name: container.name, image: container.image, imageID: '', restartCount: 0, state,
-    started: kind === 'running', ready: kind === 'completed' || ready,
+    name: container.name,
+    image: container.image,
+    imageID: '',
+    restartCount: 0,
+    state,
+    started: kind === 'running',
+    ready: kind === 'completed' || ready,
   };
 }
 
@@ -72,20 +89,37 @@ function statusOf(pod: Pod, podIP: string, now: string): object {
   const ready = !runsToCompletion && pod.metadata.labels?.[neverReadyLabel] !== 'true';
   const startTime = pod.status?.startTime ?? now;
   const condition = (type: string, value: boolean): object => ({
-    type, status: value ? 'True' : 'False', lastTransitionTime: now, observedGeneration: pod.metadata.generation ?? 0,
+    type,
+    status: value ? 'True' : 'False',
+    lastTransitionTime: now,
+    observedGeneration: pod.metadata.generation ?? 0,
     ...(value || type === 'PodScheduled' ? {} : { reason: runsToCompletion ? 'PodCompleted' : 'ContainersNotReady' }),
   });
   return {
     phase: runsToCompletion ? 'Succeeded' : 'Running',
-    podIP, podIPs: [{ ip: podIP }], hostIP: '192.0.2.1', startTime, qosClass: undefined,
+    podIP,
+    podIPs: [{ ip: podIP }],
+    hostIP: '192.0.2.1',
+    startTime,
+    qosClass: undefined,
     conditions: [
-      condition('PodReadyToStartContainers', !runsToCompletion), condition('Initialized', true), condition('Ready', ready),
-      condition('ContainersReady', ready), condition('PodScheduled', true),
+      condition('PodReadyToStartContainers', !runsToCompletion),
+      condition('Initialized', true),
+      condition('Ready', ready),
+      condition('ContainersReady', ready),
+      condition('PodScheduled', true),
     ],
     initContainerStatuses: (pod.spec.initContainers ?? []).map((container) =>
-      containerStatus(container, container.restartPolicy === 'Always' && !runsToCompletion ? 'running' : 'completed', true, startTime)),
+      containerStatus(
+        container,
+        container.restartPolicy === 'Always' && !runsToCompletion ? 'running' : 'completed',
+        true,
+        startTime,
+      ),
+    ),
     containerStatuses: pod.spec.containers.map((container) =>
-      containerStatus(container, runsToCompletion ? 'completed' : 'running', ready, startTime)),
+      containerStatus(container, runsToCompletion ? 'completed' : 'running', ready, startTime),
+    ),
   };
 }
 
@@ -95,14 +129,18 @@ export class PodMover {
   private nextNode = 0;
   private nextAddress = 1;
 
-  constructor(private readonly client: Client, private readonly nodes: string[]) {}
+  constructor(
+    private readonly client: Client,
+    private readonly nodes: string[],
+  ) {}
 
   async start(): Promise<void> {
     for (const name of this.nodes) {
       await this.client.call('POST', '/api/v1/nodes', { body: nodeManifest(name) });
       // Admission taints every new node as not ready, and DaemonSets keep off until node-lifecycle takes that away.
       await this.client.call('PATCH', `/api/v1/nodes/${name}`, {
-        contentType: 'application/merge-patch+json', body: { spec: { taints: null } },
+        contentType: 'application/merge-patch+json',
+        body: { spec: { taints: null } },
       });
     }
     this.running = this.run();
@@ -117,7 +155,11 @@ export class PodMover {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        const list = await this.client.call<{ metadata: { resourceVersion: string }; items: Pod[] }>('GET', '/api/v1/pods', { signal });
+        const list = await this.client.call<{ metadata: { resourceVersion: string }; items: Pod[] }>(
+          'GET',
+          '/api/v1/pods',
+          { signal },
+        );
         await Promise.all(list.items.map((pod) => this.move(pod)));
         const path = `/api/v1/pods?watch=1&allowWatchBookmarks=true&resourceVersion=${list.metadata.resourceVersion}`;
         for await (const { type, object } of this.client.watch(path, signal)) {
@@ -158,7 +200,12 @@ export class PodMover {
     }
     if (pod.spec.nodeName === undefined) {
       const target = daemonNode(pod.spec) ?? this.nodes[this.nextNode++ % this.nodes.length];
-      const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { apiVersion: 'v1', kind: 'Node', name: target } };
+      const binding = {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name, namespace, uid },
+        target: { apiVersion: 'v1', kind: 'Node', name: target },
+      };
       await this.client.call('POST', `${path}/binding`, { body: binding, signal });
       return;
     }
@@ -172,7 +219,11 @@ export class PodMover {
     }
     const podIP = pod.status?.podIP ?? this.address();
     const status = statusOf(pod, podIP, new Date().toISOString().replace(/\.\d+Z$/, 'Z'));
-    await this.client.call('PATCH', `${path}/status`, { contentType: 'application/merge-patch+json', body: { metadata: { uid }, status }, signal });
+    await this.client.call('PATCH', `${path}/status`, {
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { uid }, status },
+      signal,
+    });
   }
 
   private address(): string {

@@ -9,18 +9,22 @@ const folder = process.argv[2];
 
 function processes() {
   if (existsSync('/proc/self/cmdline')) {
-    return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).map((pid) => {
-      try {
-        return { pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8') };
-      } catch {
-        return { pid: Number(pid), command: '' };
-      }
-    });
+    return readdirSync('/proc')
+      .filter((entry) => /^\d+$/.test(entry))
+      .map((pid) => {
+        try {
+          return { pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, 'utf8') };
+        } catch {
+          return { pid: Number(pid), command: '' };
+        }
+      });
   }
-  return execFileSync('ps', ['-axww', '-o', 'pid=,args='], { encoding: 'utf8' }).split('\n').map((line) => {
-    const [, pid, command] = /^\s*(\d+) (.*)$/.exec(line) ?? [];
-    return { pid: Number(pid), command: command ?? '' };
-  });
+  return execFileSync('ps', ['-axww', '-o', 'pid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => {
+      const [, pid, command] = /^\s*(\d+) (.*)$/.exec(line) ?? [];
+      return { pid: Number(pid), command: command ?? '' };
+    });
 }
 
 function end() {

@@ -27,7 +27,9 @@ export function inspectPage() {
   };
   const pale = [];
   const broken = [];
-  for (const element of document.querySelectorAll('main h1, main h2, main p, main li, main td, main th, main code, main strong, main dt')) {
+  for (const element of document.querySelectorAll(
+    'main h1, main h2, main p, main li, main td, main th, main code, main strong, main dt',
+  )) {
     const words = (element.textContent ?? '').trim();
     const found = contrast(getComputedStyle(element).color, behind(element));
     if (words !== '' && found < 4.5) {
@@ -45,7 +47,9 @@ export function outlineOfPage() {
     title: document.title,
     language: document.documentElement.lang,
     headings: [...document.querySelectorAll('h1, h2')].map((heading) => heading.textContent),
-    tablesWithoutHeads: [...document.querySelectorAll('table')].filter((table) => table.querySelector('thead th[scope=col]') === null).length,
+    tablesWithoutHeads: [...document.querySelectorAll('table')].filter(
+      (table) => table.querySelector('thead th[scope=col]') === null,
+    ).length,
     pictures: [...document.querySelectorAll('svg[role=img] > title')].map((title) => title.textContent),
   };
 }

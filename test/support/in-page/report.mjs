@@ -22,14 +22,20 @@ export function goTo(hash) {
 /** What a screen reader and a link need of the page. */
 export function structure() {
   const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
-  const unnamed = [...document.querySelectorAll('input, select, button, a, svg[role=img], figure[tabindex]')].filter((element) =>
-    element.textContent.trim() === '' && element.getAttribute('aria-label') === null && element.closest('label') === null);
+  const unnamed = [...document.querySelectorAll('input, select, button, a, svg[role=img], figure[tabindex]')].filter(
+    (element) =>
+      element.textContent.trim() === '' &&
+      element.getAttribute('aria-label') === null &&
+      element.closest('label') === null,
+  );
   return {
     language: document.documentElement.lang,
     headings: document.querySelectorAll('h1').length,
     mains: document.querySelectorAll('main').length,
     unnamed: unnamed.map((element) => element.outerHTML.slice(0, 80)),
     repeatedIds: ids.filter((id, index) => ids.indexOf(id) !== index),
-    deadLinks: [...document.querySelectorAll('a[href^="#"]')].map((link) => link.getAttribute('href').slice(1)).filter((id) => document.getElementById(id) === null),
+    deadLinks: [...document.querySelectorAll('a[href^="#"]')]
+      .map((link) => link.getAttribute('href').slice(1))
+      .filter((id) => document.getElementById(id) === null),
   };
 }

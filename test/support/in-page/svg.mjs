@@ -63,12 +63,20 @@ export function cutOfSvg() {
     const { x, width, top, bottom } = document.querySelector(selector).getBoundingClientRect();
     return { x, width, top, bottom };
   };
-  return { cut: place('line.cut'), lost: place('[data-lane=inbound] [data-mark=Lost]'), first: place('[data-lane=kubelet]'), last: place('[data-lane=outbound]') };
+  return {
+    cut: place('line.cut'),
+    lost: place('[data-lane=inbound] [data-mark=Lost]'),
+    first: place('[data-lane=kubelet]'),
+    last: place('[data-lane=outbound]'),
+  };
 }
 
 export function accessibleSvg() {
   const svg = document.querySelector('svg');
-  const [title, desc] = svg.getAttribute('aria-labelledby').split(' ').map((id) => document.getElementById(id)?.textContent ?? '');
+  const [title, desc] = svg
+    .getAttribute('aria-labelledby')
+    .split(' ')
+    .map((id) => document.getElementById(id)?.textContent ?? '');
   return { role: svg.getAttribute('role'), title, desc };
 }
 

@@ -41,7 +41,10 @@ describe('mergeBundle', () => {
   it('takes out what nobody can read, and keeps the rest', () => {
     const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 
-    expect(bundleAuthorities(mergeBundle(`${broken}${ca('other')}words`, 'me', [ca('me')], NOW)).sort()).toEqual(['me', 'other']);
+    expect(bundleAuthorities(mergeBundle(`${broken}${ca('other')}words`, 'me', [ca('me')], NOW)).sort()).toEqual([
+      'me',
+      'other',
+    ]);
   });
 
   it('comes out the same in whatever order replicas write', () => {

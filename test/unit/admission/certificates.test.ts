@@ -22,19 +22,24 @@ class Recorder {
   private running: Promise<void> = Promise.resolve();
 
   run(certificates: Certificates): void {
-    this.running = certificates.run({
-      use: (certificate) => {
-        this.served.push(certificate);
-        this.steps.push('serve');
+    this.running = certificates.run(
+      {
+        use: (certificate) => {
+          this.served.push(certificate);
+          this.steps.push('serve');
+        },
+        publish: () => {
+          const { caBundle } = certificates.wanted(EMPTY);
+          this.published.push(caBundle);
+          this.steps.push(`publish ${caBundle.split('BEGIN').length - 1}`);
+          return Promise.resolve(this.kept);
+        },
+        onTrusted: () => {
+          this.steps.push('trusted');
+        },
       },
-      publish: () => {
-        const { caBundle } = certificates.wanted(EMPTY);
-        this.published.push(caBundle);
-        this.steps.push(`publish ${caBundle.split('BEGIN').length - 1}`);
-        return Promise.resolve(this.kept);
-      },
-      onTrusted: () => { this.steps.push('trusted'); },
-    }, this.abort.signal);
+      this.abort.signal,
+    );
   }
 
   async stop(): Promise<void> {
@@ -49,7 +54,9 @@ beforeEach(() => {
   clock = new VirtualClock();
   recorder = new Recorder();
 });
-afterEach(async () => { await recorder.stop(); });
+afterEach(async () => {
+  await recorder.stop();
+});
 
 describe('SelfManagedCertificates', () => {
   function make(): SelfManagedCertificates {
@@ -105,7 +112,7 @@ describe('SelfManagedCertificates', () => {
     expect(recorder.steps.at(-1)).toBe('trusted');
   });
 
-  it('leave the others\' authorities alone, and go with their replica', () => {
+  it("leave the others' authorities alone, and go with their replica", () => {
     const certificates = make();
     const { ca } = issueCertificate({ authority: 'other', hosts: ['a'], now: clock.now(), lifetimeMs: DAY_MS });
 
@@ -121,8 +128,12 @@ describe('SelfManagedCertificates', () => {
 
 describe('CertificateFiles', () => {
   let folder: string;
-  beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'certificates-')); });
-  afterEach(async () => { await rm(folder, { recursive: true }); });
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'certificates-'));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+  });
 
   async function write(issued: IssuedCertificate, ca = true): Promise<void> {
     await writeFile(join(folder, 'tls.crt'), issued.cert);
@@ -140,7 +151,9 @@ describe('CertificateFiles', () => {
   async function until(check: () => boolean): Promise<void> {
     for (let tries = 0; tries < 200 && !check(); tries++) {
       await clock.advance(1_000);
-      await new Promise((resolve) => { setTimeout(resolve, 10); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 10);
+      });
     }
   }
 
@@ -187,7 +200,7 @@ describe('CertificateFiles', () => {
   });
 
   it.each([
-    ['cert-manager\'s injector, where the object asks for it', true, 'INJECTED', 'INJECTED'],
+    ["cert-manager's injector, where the object asks for it", true, 'INJECTED', 'INJECTED'],
     ['ca.crt, until the injector has been there', true, '', 'FILE'],
     ['ca.crt, where nobody injects', false, 'OLD', 'FILE'],
   ])('trust %s', async (_whom, injected, caBundle, expected) => {
@@ -196,7 +209,10 @@ describe('CertificateFiles', () => {
     const certificates = new CertificateFiles(folder, { clock });
     await certificates.first();
 
-    expect(certificates.wanted({ annotation: 'left by another', caBundle, injected })).toEqual({ annotation: '', caBundle: expected === 'FILE' ? issued.ca : expected });
+    expect(certificates.wanted({ annotation: 'left by another', caBundle, injected })).toEqual({
+      annotation: '',
+      caBundle: expected === 'FILE' ? issued.ca : expected,
+    });
   });
 
   it('leave what was written by hand where there is no ca.crt', async () => {

@@ -7,11 +7,41 @@ const OBJECT = { metadata: { annotations: { 'a/b': 'c' } }, spec: { containers: 
 describe('patchProblem', () => {
   it.each<[string, JsonPatchOperation[]]>([
     ['an empty one', []],
-    ['a member that is added', [{ op: 'add', path: '/metadata/labels', value: {} }, { op: 'add', path: '/metadata/labels/x', value: 'y' }]],
-    ['a member that is replaced', [{ op: 'replace', path: '/metadata/annotations/a~1b', value: 'd' }, { op: 'test', path: '/metadata/annotations/a~1b', value: 'd' }]],
-    ['an element at the end', [{ op: 'add', path: '/spec/containers/-', value: { name: 'istio-proxy' } }, { op: 'test', path: '/spec/containers/1/name', value: 'istio-proxy' }]],
-    ['an element in front', [{ op: 'add', path: '/spec/containers/0', value: { name: 'istio-proxy' } }, { op: 'test', path: '/spec/containers/1', value: { name: 'app' } }]],
-    ['an element that is removed', [{ op: 'remove', path: '/spec/containers/0' }, { op: 'test', path: '/spec/containers', value: [] }]],
+    [
+      'a member that is added',
+      [
+        { op: 'add', path: '/metadata/labels', value: {} },
+        { op: 'add', path: '/metadata/labels/x', value: 'y' },
+      ],
+    ],
+    [
+      'a member that is replaced',
+      [
+        { op: 'replace', path: '/metadata/annotations/a~1b', value: 'd' },
+        { op: 'test', path: '/metadata/annotations/a~1b', value: 'd' },
+      ],
+    ],
+    [
+      'an element at the end',
+      [
+        { op: 'add', path: '/spec/containers/-', value: { name: 'istio-proxy' } },
+        { op: 'test', path: '/spec/containers/1/name', value: 'istio-proxy' },
+      ],
+    ],
+    [
+      'an element in front',
+      [
+        { op: 'add', path: '/spec/containers/0', value: { name: 'istio-proxy' } },
+        { op: 'test', path: '/spec/containers/1', value: { name: 'app' } },
+      ],
+    ],
+    [
+      'an element that is removed',
+      [
+        { op: 'remove', path: '/spec/containers/0' },
+        { op: 'test', path: '/spec/containers', value: [] },
+      ],
+    ],
     ['the whole object', [{ op: 'test', path: '', value: OBJECT }]],
   ])('finds nothing wrong with %s', (_what, patch) => {
     expect(patchProblem(OBJECT, patch)).toBeUndefined();
@@ -33,7 +63,10 @@ describe('patchProblem', () => {
   it('leaves the object as it is', () => {
     const object = structuredClone(OBJECT);
 
-    patchProblem(object, [{ op: 'remove', path: '/spec/containers/0' }, { op: 'add', path: '/metadata/annotations/x', value: 'y' }]);
+    patchProblem(object, [
+      { op: 'remove', path: '/spec/containers/0' },
+      { op: 'add', path: '/metadata/annotations/x', value: 'y' },
+    ]);
 
     expect(object).toEqual(OBJECT);
   });

@@ -6,10 +6,18 @@ import { AdmissionServer } from '../../../src/admission/server.ts';
 import { issueCertificate, type IssuedCertificate } from '../../../src/admission/x509.ts';
 
 let identity: IssuedCertificate;
-beforeAll(() => { identity = issue('first'); });
+beforeAll(() => {
+  identity = issue('first');
+});
 
 const servers: AdmissionServer[] = [];
-afterEach(async () => { await Promise.all(servers.splice(0).map(async (server) => { await server.stop(); })); });
+afterEach(async () => {
+  await Promise.all(
+    servers.splice(0).map(async (server) => {
+      await server.stop();
+    }),
+  );
+});
 
 function issue(authority: string): IssuedCertificate {
   return issueCertificate({ authority, hosts: ['127.0.0.1'], now: Date.now(), lifetimeMs: 3_600_000 });
@@ -23,7 +31,12 @@ interface Started {
 async function start(handler: AdmissionHandler, isReady = true): Promise<Started> {
   const outcomes: Started['outcomes'] = [];
   const server = new AdmissionServer({
-    address: '127.0.0.1:0', handler, isReady: () => isReady, observe: (kind, outcome) => { outcomes.push([kind, outcome]); },
+    address: '127.0.0.1:0',
+    handler,
+    isReady: () => isReady,
+    observe: (kind, outcome) => {
+      outcomes.push([kind, outcome]);
+    },
   });
   await server.start(identity);
   servers.push(server);
@@ -37,18 +50,34 @@ interface Reply {
   readonly issuer: string;
 }
 
-async function send(server: AdmissionServer, body: string, options: { method?: string; path?: string; ca?: string } = {}): Promise<Reply> {
+async function send(
+  server: AdmissionServer,
+  body: string,
+  options: { method?: string; path?: string; ca?: string } = {},
+): Promise<Reply> {
   return await new Promise((resolve, reject) => {
-    const call = request({
-      host: '127.0.0.1', port: server.port, path: options.path ?? '/mutate?timeout=2s', method: options.method ?? 'POST', ca: options.ca ?? identity.ca, agent: false,
-      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-    }, (response) => {
-      const socket = response.socket as unknown as { getPeerCertificate(): { issuer?: { CN?: string } } };
-      const issuer = socket.getPeerCertificate().issuer?.CN ?? '';
-      let text = '';
-      response.on('data', (chunk: Buffer) => { text += chunk.toString('utf8'); });
-      response.on('end', () => { resolve({ status: response.statusCode ?? 0, body: text, connection: response.headers.connection, issuer }); });
-    });
+    const call = request(
+      {
+        host: '127.0.0.1',
+        port: server.port,
+        path: options.path ?? '/mutate?timeout=2s',
+        method: options.method ?? 'POST',
+        ca: options.ca ?? identity.ca,
+        agent: false,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
+      (response) => {
+        const socket = response.socket as unknown as { getPeerCertificate(): { issuer?: { CN?: string } } };
+        const issuer = socket.getPeerCertificate().issuer?.CN ?? '';
+        let text = '';
+        response.on('data', (chunk: Buffer) => {
+          text += chunk.toString('utf8');
+        });
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? 0, body: text, connection: response.headers.connection, issuer });
+        });
+      },
+    );
     call.on('error', reject);
     call.end(body);
   });
@@ -58,12 +87,27 @@ const POD = { metadata: { name: 'web' }, spec: { containers: [] } };
 
 function review(object: unknown = POD, more: Record<string, unknown> = {}): string {
   return JSON.stringify({
-    apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview',
-    request: { uid: 'u-1', kind: { group: '', version: 'v1', kind: 'Pod' }, resource: { group: '', version: 'v1', resource: 'pods' }, operation: 'CREATE', namespace: 'shop', object, ...more },
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: 'u-1',
+      kind: { group: '', version: 'v1', kind: 'Pod' },
+      resource: { group: '', version: 'v1', resource: 'pods' },
+      operation: 'CREATE',
+      namespace: 'shop',
+      object,
+      ...more,
+    },
   });
 }
 
-function responseOf({ body }: Reply): { uid: string; allowed: boolean; patch?: string; patchType?: string; warnings?: string[] } {
+function responseOf({ body }: Reply): {
+  uid: string;
+  allowed: boolean;
+  patch?: string;
+  patchType?: string;
+  warnings?: string[];
+} {
   return (JSON.parse(body) as { response: ReturnType<typeof responseOf> }).response;
 }
 
@@ -86,20 +130,56 @@ describe('AdmissionServer', () => {
       return {};
     });
 
-    await send(server, review(POD, { dryRun: true, operation: 'UPDATE', oldObject: { metadata: {} }, userInfo: { username: 'jane' }, name: 'web' }));
+    await send(
+      server,
+      review(POD, {
+        dryRun: true,
+        operation: 'UPDATE',
+        oldObject: { metadata: {} },
+        userInfo: { username: 'jane' },
+        name: 'web',
+      }),
+    );
 
-    expect(seen).toEqual([{
-      uid: 'u-1', kind: { group: '', version: 'v1', kind: 'Pod' }, resource: { group: '', version: 'v1', resource: 'pods' }, operation: 'UPDATE',
-      namespace: 'shop', name: 'web', object: POD, oldObject: { metadata: {} }, dryRun: true, userInfo: { username: 'jane' },
-    }]);
+    expect(seen).toEqual([
+      {
+        uid: 'u-1',
+        kind: { group: '', version: 'v1', kind: 'Pod' },
+        resource: { group: '', version: 'v1', resource: 'pods' },
+        operation: 'UPDATE',
+        namespace: 'shop',
+        name: 'web',
+        object: POD,
+        oldObject: { metadata: {} },
+        dryRun: true,
+        userInfo: { username: 'jane' },
+      },
+    ]);
   });
 
   it.each<[string, AdmissionOutcome, boolean, AdmissionHandler]>([
-    ['throws', 'failed', true, () => { throw new Error('broken'); }],
+    [
+      'throws',
+      'failed',
+      true,
+      () => {
+        throw new Error('broken');
+      },
+    ],
     ['rejects', 'failed', true, () => Promise.reject(new Error('broken'))],
-    ['has a patch that does not fit', 'failed', true, () => ({ patch: [{ op: 'replace', path: '/spec/nowhere', value: 1 }] })],
+    [
+      'has a patch that does not fit',
+      'failed',
+      true,
+      () => ({ patch: [{ op: 'replace', path: '/spec/nowhere', value: 1 }] }),
+    ],
     ['has nothing to say', 'unchanged', true, () => ({})],
-    ['would have a patch, but the caches are not filled', 'not-ready', false, () => ({ patch: [{ op: 'add', path: '/x', value: 1 }] })],
+    [
+      'would have a patch, but the caches are not filled',
+      'not-ready',
+      false,
+      () => ({ patch: [{ op: 'add', path: '/x', value: 1 }] }),
+    ],
   ])('lets the request through as it is where the handler %s', async (_what, outcome, isReady, handler) => {
     const { server, outcomes } = await start(handler, isReady);
 
@@ -110,7 +190,8 @@ describe('AdmissionServer', () => {
   });
 
   it.each([
-    ['no JSON', '{', {}, 400], ['another kind', JSON.stringify({ apiVersion: 'v1', kind: 'Pod' }), {}, 400],
+    ['no JSON', '{', {}, 400],
+    ['another kind', JSON.stringify({ apiVersion: 'v1', kind: 'Pod' }), {}, 400],
     ['an old version', review().replace('admission.k8s.io/v1', 'admission.k8s.io/v1beta1'), {}, 400],
     ['no uid', review(POD, { uid: '' }), {}, 400],
     ['a body that is too long', review({ text: 'x'.repeat(3 * 1024 * 1024) }), {}, 413],
@@ -144,7 +225,10 @@ describe('AdmissionServer', () => {
     expect(reply.connection).toBe('close');
   });
 
-  it.each([['0', 'is nowhere'], ['nonsense', 'is not an address']])('cannot listen on %s', async (address, message) => {
+  it.each([
+    ['0', 'is nowhere'],
+    ['nonsense', 'is not an address'],
+  ])('cannot listen on %s', async (address, message) => {
     const server = new AdmissionServer({ address, handler: () => ({}), isReady: () => true });
 
     await expect(server.start(identity)).rejects.toThrow(message);

@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { MAX_SELECTORS, webhooksFor, type Webhook, type WebhookKind, type WebhookNeed } from '../../../src/admission/webhooks.ts';
+import {
+  MAX_SELECTORS,
+  webhooksFor,
+  type Webhook,
+  type WebhookKind,
+  type WebhookNeed,
+} from '../../../src/admission/webhooks.ts';
 
 const KINDS: WebhookKind[] = [
   { kind: 'Deployment', apiVersion: 'apps/v1', plural: 'deployments' },
@@ -30,25 +36,67 @@ describe('webhooksFor', () => {
   it('always leaves out the excluded namespaces, each once', () => {
     const list = webhooks(need({}), need({ matchLabels: { a: 'b' } }, { delivery: 'Admission' }));
 
-    expect(list.map((webhook) => webhook.namespaceSelector.matchExpressions?.at(-1))).toEqual([NOT_EXCLUDED, NOT_EXCLUDED]);
+    expect(list.map((webhook) => webhook.namespaceSelector.matchExpressions?.at(-1))).toEqual([
+      NOT_EXCLUDED,
+      NOT_EXCLUDED,
+    ]);
   });
 
   it('fails open, within three seconds, without side effects', () => {
     const [webhook] = webhooks(need({}));
 
-    expect(webhook).toMatchObject({ failurePolicy: 'Ignore', sideEffects: 'None', reinvocationPolicy: 'IfNeeded', matchPolicy: 'Equivalent', admissionReviewVersions: ['v1'] });
+    expect(webhook).toMatchObject({
+      failurePolicy: 'Ignore',
+      sideEffects: 'None',
+      reinvocationPolicy: 'IfNeeded',
+      matchPolicy: 'Equivalent',
+      admissionReviewVersions: ['v1'],
+    });
     expect(webhook?.timeoutSeconds).toBeLessThanOrEqual(3);
   });
 
   it.each<[string, WebhookNeed[], unknown[]]>([
-    ['two writings of one selector are one', [need({ matchLabels: { a: 'x', b: 'y' } }), need({ matchExpressions: [{ key: 'b', operator: 'In', values: ['y'] }, { key: 'a', operator: 'In', values: ['x'] }] })],
-      [[{ key: 'a', operator: 'In', values: ['x'] }, { key: 'b', operator: 'In', values: ['y'] }]]],
-    ['values of one label are one', [need({ matchLabels: { team: 'b' } }), need({ matchLabels: { team: 'a' } }), need({ matchExpressions: [{ key: 'team', operator: 'In', values: ['c', 'a'] }] })],
-      [[{ key: 'team', operator: 'In', values: ['a', 'b', 'c'] }]]],
+    [
+      'two writings of one selector are one',
+      [
+        need({ matchLabels: { a: 'x', b: 'y' } }),
+        need({
+          matchExpressions: [
+            { key: 'b', operator: 'In', values: ['y'] },
+            { key: 'a', operator: 'In', values: ['x'] },
+          ],
+        }),
+      ],
+      [
+        [
+          { key: 'a', operator: 'In', values: ['x'] },
+          { key: 'b', operator: 'In', values: ['y'] },
+        ],
+      ],
+    ],
+    [
+      'values of one label are one',
+      [
+        need({ matchLabels: { team: 'b' } }),
+        need({ matchLabels: { team: 'a' } }),
+        need({ matchExpressions: [{ key: 'team', operator: 'In', values: ['c', 'a'] }] }),
+      ],
+      [[{ key: 'team', operator: 'In', values: ['a', 'b', 'c'] }]],
+    ],
     ['one that takes every namespace takes in all others', [need({ matchLabels: { a: 'x' } }), need({})], [[]]],
-    ['absence of a label is kept', [need({ matchExpressions: [{ key: 'a', operator: 'DoesNotExist' }] })], [[{ key: 'a', operator: 'DoesNotExist' }]]],
-    ['values to leave out are never merged', [need({ matchExpressions: [{ key: 'a', operator: 'NotIn', values: ['x'] }] }), need({ matchExpressions: [{ key: 'a', operator: 'NotIn', values: ['x', 'y'] }] })],
-      [[{ key: 'a', operator: 'NotIn', values: ['x'] }], [{ key: 'a', operator: 'NotIn', values: ['x', 'y'] }]]],
+    [
+      'absence of a label is kept',
+      [need({ matchExpressions: [{ key: 'a', operator: 'DoesNotExist' }] })],
+      [[{ key: 'a', operator: 'DoesNotExist' }]],
+    ],
+    [
+      'values to leave out are never merged',
+      [
+        need({ matchExpressions: [{ key: 'a', operator: 'NotIn', values: ['x'] }] }),
+        need({ matchExpressions: [{ key: 'a', operator: 'NotIn', values: ['x', 'y'] }] }),
+      ],
+      [[{ key: 'a', operator: 'NotIn', values: ['x'] }], [{ key: 'a', operator: 'NotIn', values: ['x', 'y'] }]],
+    ],
   ])('%s', (_what, needs, expected) => {
     const found = selectors(webhooks(...needs));
 
@@ -57,18 +105,35 @@ describe('webhooksFor', () => {
   });
 
   it('takes one entry for everything where there are too many selectors', () => {
-    const many = Array.from({ length: MAX_SELECTORS + 1 }, (_, index) => need({ matchExpressions: [{ key: `label-${index}`, operator: 'Exists' as const }] }));
+    const many = Array.from({ length: MAX_SELECTORS + 1 }, (_, index) =>
+      need({ matchExpressions: [{ key: `label-${index}`, operator: 'Exists' as const }] }),
+    );
 
     expect(selectors(webhooks(...many.slice(1)))).toHaveLength(MAX_SELECTORS);
     expect(selectors(webhooks(...many))).toEqual([[]]);
   });
 
   it('names the kinds that the policies name, and no other', () => {
-    const [both] = webhooks(need({}, { kinds: ['CronJob'] }), need({ matchLabels: { a: 'x' } }, { kinds: ['StatefulSet', 'Unknown'] }));
+    const [both] = webhooks(
+      need({}, { kinds: ['CronJob'] }),
+      need({ matchLabels: { a: 'x' } }, { kinds: ['StatefulSet', 'Unknown'] }),
+    );
 
     expect(both?.rules).toEqual([
-      { operations: ['CREATE', 'UPDATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['statefulsets'], scope: 'Namespaced' },
-      { operations: ['CREATE', 'UPDATE'], apiGroups: ['batch'], apiVersions: ['v1'], resources: ['cronjobs'], scope: 'Namespaced' },
+      {
+        operations: ['CREATE', 'UPDATE'],
+        apiGroups: ['apps'],
+        apiVersions: ['v1'],
+        resources: ['statefulsets'],
+        scope: 'Namespaced',
+      },
+      {
+        operations: ['CREATE', 'UPDATE'],
+        apiGroups: ['batch'],
+        apiVersions: ['v1'],
+        resources: ['cronjobs'],
+        scope: 'Namespaced',
+      },
     ]);
     expect(webhooks(need({}, { kinds: ['Unknown'] }))).toEqual([]);
   });
@@ -76,8 +141,12 @@ describe('webhooksFor', () => {
   it('asks about pods only for delivery Admission, and then not about the workloads', () => {
     const list = webhooks(need({}, { delivery: 'Admission' }));
 
-    expect(list.map((webhook) => webhook.rules)).toEqual([[{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], scope: 'Namespaced' }]]);
-    expect(list[0]?.objectSelector).toEqual({ matchExpressions: [{ key: 'sidecar.istio.io/inject', operator: 'NotIn', values: ['false'] }] });
+    expect(list.map((webhook) => webhook.rules)).toEqual([
+      [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], scope: 'Namespaced' }],
+    ]);
+    expect(list[0]?.objectSelector).toEqual({
+      matchExpressions: [{ key: 'sidecar.istio.io/inject', operator: 'NotIn', values: ['false'] }],
+    });
   });
 
   it('keeps the name of an entry while others come and go, and the order whatever the order of the policies', () => {

@@ -6,7 +6,13 @@ const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
 const DAY_MS = 24 * 3600 * 1000;
 
 function issue(more: Partial<Parameters<typeof issueCertificate>[0]> = {}): IssuedCertificate {
-  return issueCertificate({ authority: 'sidecar-drain abc', hosts: ['web.system.svc', '127.0.0.1', 'fe80::1:2'], now: NOW, lifetimeMs: DAY_MS, ...more });
+  return issueCertificate({
+    authority: 'sidecar-drain abc',
+    hosts: ['web.system.svc', '127.0.0.1', 'fe80::1:2'],
+    now: NOW,
+    lifetimeMs: DAY_MS,
+    ...more,
+  });
 }
 
 describe('issueCertificate', () => {
@@ -20,12 +26,18 @@ describe('issueCertificate', () => {
     expect(authority.verify(authority.publicKey)).toBe(true);
     expect([authority.ca, server.ca]).toEqual([true, false]);
     expect([authority.subject, server.subject]).toEqual(['CN=sidecar-drain abc', 'CN=web.system.svc']);
-    expect(() => { assertKeyPair(cert, key); }).not.toThrow();
+    expect(() => {
+      assertKeyPair(cert, key);
+    }).not.toThrow();
   });
 
   it.each([
-    ['web.system.svc', 'checkHost', true], ['other.system.svc', 'checkHost', false],
-    ['127.0.0.1', 'checkIP', true], ['127.0.0.2', 'checkIP', false], ['fe80::1:2', 'checkIP', true], ['fe80::1', 'checkIP', false],
+    ['web.system.svc', 'checkHost', true],
+    ['other.system.svc', 'checkHost', false],
+    ['127.0.0.1', 'checkIP', true],
+    ['127.0.0.2', 'checkIP', false],
+    ['fe80::1:2', 'checkIP', true],
+    ['fe80::1', 'checkIP', false],
   ] as const)('is for %s (%s): %s', (host, check, expected) => {
     const server = new X509Certificate(issue().cert);
 
@@ -33,7 +45,7 @@ describe('issueCertificate', () => {
   });
 
   it.each([
-    ['in this century\'s first half', NOW],
+    ["in this century's first half", NOW],
     // RFC 5280: from 2050 on years have four digits.
     ['beyond 2050', Date.UTC(2050, 5, 1)],
     ['across 2050', Date.UTC(2049, 11, 31, 12)],
@@ -65,6 +77,8 @@ describe('issueCertificate', () => {
 
 describe('assertKeyPair', () => {
   it('refuses a key of another certificate', () => {
-    expect(() => { assertKeyPair(issue().cert, issue().key); }).toThrow('does not belong');
+    expect(() => {
+      assertKeyPair(issue().cert, issue().key);
+    }).toThrow('does not belong');
   });
 });

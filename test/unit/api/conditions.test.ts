@@ -6,7 +6,9 @@ import { validateAgainst } from '../../../src/api/schema-validate.ts';
 
 const EARLY = '2026-01-01T00:00:00Z';
 const LATE = '2026-01-02T00:00:00Z';
-const everyReason = CONDITION_TYPES.flatMap((type) => Object.keys(CONDITION_REASONS[type]).map((reason) => [type, reason] as const));
+const everyReason = CONDITION_TYPES.flatMap((type) =>
+  Object.keys(CONDITION_REASONS[type]).map((reason) => [type, reason] as const),
+);
 
 describe('condition', () => {
   it.each(everyReason)('%s, %s, is one that the schema accepts', (type, reason) => {
@@ -19,10 +21,18 @@ describe('condition', () => {
 
   it('takes its status from the reason and the sentence where no message is given', () => {
     expect(condition('Ready', 'NoMatchingWorkloads', 2)).toEqual({
-      type: 'Ready', status: 'True', reason: 'NoMatchingWorkloads', observedGeneration: 2,
+      type: 'Ready',
+      status: 'True',
+      reason: 'NoMatchingWorkloads',
+      observedGeneration: 2,
       message: 'The policy is accepted and selects no workload at present.',
     });
-    expect(condition('Stalled', 'InvalidSelector', undefined, 'why')).toEqual({ type: 'Stalled', status: 'True', reason: 'InvalidSelector', message: 'why' });
+    expect(condition('Stalled', 'InvalidSelector', undefined, 'why')).toEqual({
+      type: 'Stalled',
+      status: 'True',
+      reason: 'InvalidSelector',
+      message: 'why',
+    });
   });
 
   it('knows no reason outside the list', () => {
@@ -30,13 +40,15 @@ describe('condition', () => {
   });
 
   it.each(['InvalidSelector', 'InvalidNamePattern', 'InvalidSpec', 'ProxyConfigKindAbsent'] as const)(
-    'says %s in Ready and in Stalled alike, as kstatus expects', (reason) => {
+    'says %s in Ready and in Stalled alike, as kstatus expects',
+    (reason) => {
       const ready = condition('Ready', reason, 1);
       const stalled = condition('Stalled', reason, 1);
 
       expect([ready.status, stalled.status]).toEqual(['False', 'True']);
       expect(ready.message).toBe(stalled.message);
-    });
+    },
+  );
 });
 
 describe('setCondition', () => {
@@ -67,7 +79,13 @@ describe('setCondition', () => {
   });
 
   it('shows them in one order and leaves foreign ones alone', () => {
-    const foreign = { type: 'example.com/Seen', status: 'True', reason: 'X', message: '', lastTransitionTime: EARLY } as const;
+    const foreign = {
+      type: 'example.com/Seen',
+      status: 'True',
+      reason: 'X',
+      message: '',
+      lastTransitionTime: EARLY,
+    } as const;
 
     const set = setCondition(setCondition([foreign], condition('Stalled', 'NotStalled', 1), LATE), ready, LATE);
 

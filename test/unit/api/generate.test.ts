@@ -7,8 +7,12 @@ interface Generate {
   differing: (folder: string | undefined, outputs: Map<string, string>) => Promise<string[]>;
   allOutputs: () => Promise<Map<string, string>>;
 }
-interface Cel { toTypeScript: (source: string) => string }
-interface Kinds { readKinds: () => Promise<{ schema: Node }[]> }
+interface Cel {
+  toTypeScript: (source: string) => string;
+}
+interface Kinds {
+  readKinds: () => Promise<{ schema: Node }[]>;
+}
 interface Node {
   description?: string;
   properties?: Record<string, Node>;
@@ -18,7 +22,7 @@ interface Node {
 }
 
 // Scripts are plain modules without types.
-const load = async <T>(path: string): Promise<T> => await import(path) as T;
+const load = async <T>(path: string): Promise<T> => (await import(path)) as T;
 const { differing, allOutputs } = await load<Generate>('../../../scripts/generate.mjs');
 const { toTypeScript } = await load<Cel>('../../../scripts/generate/cel.mjs');
 const { readKinds } = await load<Kinds>('../../../scripts/generate/crds.mjs');
@@ -28,7 +32,9 @@ const GENERATES_MS = 180_000;
 
 describe('generated files', () => {
   let outputs: Map<string, string>;
-  beforeAll(async () => { outputs = await allOutputs(); }, GENERATES_MS);
+  beforeAll(async () => {
+    outputs = await allOutputs();
+  }, GENERATES_MS);
 
   it('are what their sources say', async () => {
     expect(await differing(undefined, outputs)).toEqual([]);
@@ -40,7 +46,9 @@ describe('generated files', () => {
       const expected = [...outputs.keys()];
 
       expect((await differing(empty, outputs)).sort()).toEqual(expected.sort());
-      expect(expected).toEqual(expect.arrayContaining(['src/api/policy.gen.ts', 'src/api/policy-schema.gen.ts', 'docs/reference/api.md']));
+      expect(expected).toEqual(
+        expect.arrayContaining(['src/api/policy.gen.ts', 'src/api/policy-schema.gen.ts', 'docs/reference/api.md']),
+      );
     } finally {
       await rm(empty, { recursive: true });
     }
@@ -51,7 +59,9 @@ describe('CEL as TypeScript', () => {
   const evaluate = (source: string, self: unknown): unknown =>
     // eslint-disable-next-line @typescript-eslint/no-implied-eval -- that the text is a right expression is what is tested
     new Function('self', 'parsePolicyDuration', `return ${toTypeScript(source).replace(/\(d: string\)/g, '(d)')}`)(
-      self, (text: string) => Number(text.replace('s', '')));
+      self,
+      (text: string) => Number(text.replace('s', '')),
+    );
 
   it.each([
     ["self.a == 'x' || self.b == 'y' && self.c == 'z'", { a: 'x', b: '', c: '' }, true],
@@ -69,10 +79,18 @@ describe('CEL as TypeScript', () => {
     expect(evaluate(source, self)).toBe(expected);
   });
 
-  it.each(['self.a ? 1 : 2', 'self.exists(x, x)', 'a b', "self.a == \"x\"", 'size(self.a', 'has()', 'self.a.map(x, x)', 'self # 1'])(
-    'is not made of what is not understood: %s', (source) => {
-      expect(() => toTypeScript(source)).toThrow(/^CEL not understood/);
-    });
+  it.each([
+    'self.a ? 1 : 2',
+    'self.exists(x, x)',
+    'a b',
+    'self.a == "x"',
+    'size(self.a',
+    'has()',
+    'self.a.map(x, x)',
+    'self # 1',
+  ])('is not made of what is not understood: %s', (source) => {
+    expect(() => toTypeScript(source)).toThrow(/^CEL not understood/);
+  });
 });
 
 describe('the schema', () => {
@@ -97,8 +115,13 @@ describe('the schema', () => {
   });
 
   it('states the same rule and message for every duration', () => {
-    const durations = nodes.filter(([path]) => /\.(duration|maxWait|endpointDelay|margin|maximum|longestDrain|longestGrace)$/.test(path));
-    const first = durations.map(([, node]) => ({ maxLength: node.maxLength, rule: node['x-kubernetes-validations']?.[0] }));
+    const durations = nodes.filter(([path]) =>
+      /\.(duration|maxWait|endpointDelay|margin|maximum|longestDrain|longestGrace)$/.test(path),
+    );
+    const first = durations.map(([, node]) => ({
+      maxLength: node.maxLength,
+      rule: node['x-kubernetes-validations']?.[0],
+    }));
 
     // Five of a policy and that of its windows, in both of its kinds, and two bounds.
     expect(first).toHaveLength(14);

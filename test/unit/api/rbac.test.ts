@@ -3,9 +3,25 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 
-interface Rule { apiGroups?: string[]; resources?: string[]; resourceNames?: string[]; nonResourceURLs?: string[]; verbs: string[] }
-interface Role { kind: string; metadata: { name: string; namespace?: string }; rules: Rule[]; aggregationRule?: unknown }
-interface Binding { kind: string; metadata: { name: string; namespace?: string }; roleRef: { kind: string; name: string }; subjects: unknown[] }
+interface Rule {
+  apiGroups?: string[];
+  resources?: string[];
+  resourceNames?: string[];
+  nonResourceURLs?: string[];
+  verbs: string[];
+}
+interface Role {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  rules: Rule[];
+  aggregationRule?: unknown;
+}
+interface Binding {
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  roleRef: { kind: string; name: string };
+  subjects: unknown[];
+}
 
 const folders = ['config/rbac', 'config/istio-access'];
 let documents: (Role | Binding)[] = [];
@@ -22,14 +38,22 @@ beforeAll(async () => {
 
 /** One line per group, resource and name: `deployments.apps: get list`. */
 function permissions(role: Role): string[] {
-  return role.rules.flatMap((rule) => (rule.apiGroups ?? ['?']).flatMap((group) => (rule.resources ?? ['?']).map((resource) => {
-    const names = rule.resourceNames === undefined ? '' : ` [${rule.resourceNames.join(' ')}]`;
-    return `${resource}${group === '' ? '' : `.${group}`}${names}: ${rule.verbs.join(' ')}`;
-  }))).sort();
+  return role.rules
+    .flatMap((rule) =>
+      (rule.apiGroups ?? ['?']).flatMap((group) =>
+        (rule.resources ?? ['?']).map((resource) => {
+          const names = rule.resourceNames === undefined ? '' : ` [${rule.resourceNames.join(' ')}]`;
+          return `${resource}${group === '' ? '' : `.${group}`}${names}: ${rule.verbs.join(' ')}`;
+        }),
+      ),
+    )
+    .sort();
 }
 
 function roleNamed(kind: string, name: string, namespace?: string): Role {
-  const found = documents.filter((one) => one.kind === kind && one.metadata.name === name && one.metadata.namespace === namespace);
+  const found = documents.filter(
+    (one) => one.kind === kind && one.metadata.name === name && one.metadata.namespace === namespace,
+  );
   expect(found).toHaveLength(1);
   return found[0] as Role;
 }
@@ -76,8 +100,10 @@ describe('the permissions of the operator', () => {
     ]);
   });
 
-  it('are to read ConfigMaps in Istio\'s namespace', () => {
-    expect(permissions(roleNamed('Role', 'sidecar-drain-operator', 'istio-system'))).toEqual(['configmaps: get list watch']);
+  it("are to read ConfigMaps in Istio's namespace", () => {
+    expect(permissions(roleNamed('Role', 'sidecar-drain-operator', 'istio-system'))).toEqual([
+      'configmaps: get list watch',
+    ]);
   });
 
   it('are no others: every role is known, and every binding binds one of these to its service account', () => {
@@ -92,27 +118,48 @@ describe('the permissions of the operator', () => {
       'Role istio-system/sidecar-drain-operator',
       'Role sidecar-drain-system/sidecar-drain-operator',
     ]);
-    expect(bindings.map((one) => `${one.kind} ${one.metadata.namespace ?? '-'} ${one.roleRef.kind}/${one.roleRef.name}`).sort()).toEqual([
+    expect(
+      bindings
+        .map((one) => `${one.kind} ${one.metadata.namespace ?? '-'} ${one.roleRef.kind}/${one.roleRef.name}`)
+        .sort(),
+    ).toEqual([
       'ClusterRoleBinding - ClusterRole/sidecar-drain-operator',
       'RoleBinding istio-system Role/sidecar-drain-operator',
       'RoleBinding sidecar-drain-system Role/sidecar-drain-operator',
     ]);
     for (const { subjects } of bindings) {
-      expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'sidecar-drain-operator', namespace: 'sidecar-drain-system' }]);
+      expect(subjects).toEqual([
+        { kind: 'ServiceAccount', name: 'sidecar-drain-operator', namespace: 'sidecar-drain-system' },
+      ]);
     }
   });
 
   it('hold no wildcard, no secret, no way into a pod and no way to more permissions', () => {
     const roles = documents.filter((one): one is Role => 'rules' in one);
     const rules = roles.flatMap((one) => one.rules);
-    const words = rules.flatMap((rule) => [...rule.apiGroups ?? [], ...rule.resources ?? [], ...rule.verbs]);
+    const words = rules.flatMap((rule) => [...(rule.apiGroups ?? []), ...(rule.resources ?? []), ...rule.verbs]);
 
     expect(rules.length).toBeGreaterThan(10);
     expect(words.filter((word) => word.includes('*'))).toEqual([]);
     expect(rules.filter((rule) => rule.nonResourceURLs !== undefined)).toEqual([]);
     expect(roles.filter((role) => role.aggregationRule !== undefined)).toEqual([]);
-    for (const forbidden of ['secrets', 'pods/exec', 'pods/attach', 'pods/portforward', 'serviceaccounts', 'serviceaccounts/token',
-      'roles', 'clusterroles', 'rolebindings', 'clusterrolebindings', 'escalate', 'bind', 'impersonate', 'deletecollection', 'nodes/proxy']) {
+    for (const forbidden of [
+      'secrets',
+      'pods/exec',
+      'pods/attach',
+      'pods/portforward',
+      'serviceaccounts',
+      'serviceaccounts/token',
+      'roles',
+      'clusterroles',
+      'rolebindings',
+      'clusterrolebindings',
+      'escalate',
+      'bind',
+      'impersonate',
+      'deletecollection',
+      'nodes/proxy',
+    ]) {
       expect(words).not.toContain(forbidden);
     }
   });

@@ -10,7 +10,9 @@ describe('validatePolicy', () => {
     ['a list', []],
     ['null', null],
   ])('says what a policy is when given %s', (_, raw) => {
-    expect(validatePolicy(raw)).toEqual([{ path: '', message: 'a SidecarDrainPolicy is an object with apiVersion, kind, metadata and spec' }]);
+    expect(validatePolicy(raw)).toEqual([
+      { path: '', message: 'a SidecarDrainPolicy is an object with apiVersion, kind, metadata and spec' },
+    ]);
   });
 
   it('names another kind and version', () => {
@@ -29,11 +31,15 @@ describe('validatePolicy', () => {
   ])('guesses what %s was meant to be', (written, meant) => {
     const found = validatePolicy(policyOf({ drain: { mode: 'Fixed', duration: '60s', [written]: '5s' } }));
 
-    expect(found).toEqual([{ path: `spec.drain.${written}`, message: `unknown field "spec.drain.${written}", did you mean "${meant}"?` }]);
+    expect(found).toEqual([
+      { path: `spec.drain.${written}`, message: `unknown field "spec.drain.${written}", did you mean "${meant}"?` },
+    ]);
   });
 
   it('finds unknown fields beside the spec', () => {
-    expect(validatePolicy({ ...policyOf({}), specs: {} })).toEqual([{ path: 'specs', message: 'unknown field "specs", did you mean "spec"?' }]);
+    expect(validatePolicy({ ...policyOf({}), specs: {} })).toEqual([
+      { path: 'specs', message: 'unknown field "specs", did you mean "spec"?' },
+    ]);
   });
 
   it('does not look at the status, which nobody can create', () => {
@@ -41,26 +47,42 @@ describe('validatePolicy', () => {
   });
 
   it('never throws, whatever a file holds', () => {
-    fc.assert(fc.property(fc.object({ maxDepth: 4, key: fc.constantFrom('mode', 'duration', 'maxWait', 'match', 'drain', 'kinds', 'names', 'x') }), (spec) => {
-      expect(Array.isArray(validatePolicy(policyOf(spec)))).toBe(true);
-      expect(Array.isArray(validatePolicy(policyOf({ drain: { mode: 'Combined', ...spec } })))).toBe(true);
-      expect(Array.isArray(validatePolicy(spec))).toBe(true);
-    }));
+    fc.assert(
+      fc.property(
+        fc.object({
+          maxDepth: 4,
+          key: fc.constantFrom('mode', 'duration', 'maxWait', 'match', 'drain', 'kinds', 'names', 'x'),
+        }),
+        (spec) => {
+          expect(Array.isArray(validatePolicy(policyOf(spec)))).toBe(true);
+          expect(Array.isArray(validatePolicy(policyOf({ drain: { mode: 'Combined', ...spec } })))).toBe(true);
+          expect(Array.isArray(validatePolicy(spec))).toBe(true);
+        },
+      ),
+    );
   });
 
   it('never lets a promise through that does not fit into the maximum', () => {
     const seconds = fc.integer({ min: 1, max: 900 });
-    fc.assert(fc.property(seconds, seconds, seconds, fc.constantFrom('Fixed', 'Adaptive', 'Combined'), (duration, maxWait, maximum, mode) => {
-      const drain = {
-        mode,
-        ...(mode === 'Adaptive' ? {} : { duration: `${duration}s` }),
-        ...(mode === 'Fixed' ? {} : { maxWait: `${maxWait}s` }),
-      };
+    fc.assert(
+      fc.property(
+        seconds,
+        seconds,
+        seconds,
+        fc.constantFrom('Fixed', 'Adaptive', 'Combined'),
+        (duration, maxWait, maximum, mode) => {
+          const drain = {
+            mode,
+            ...(mode === 'Adaptive' ? {} : { duration: `${duration}s` }),
+            ...(mode === 'Fixed' ? {} : { maxWait: `${maxWait}s` }),
+          };
 
-      const accepted = validatePolicy(policyOf({ drain, gracePeriod: { maximum: `${maximum}s` } })).length === 0;
+          const accepted = validatePolicy(policyOf({ drain, gracePeriod: { maximum: `${maximum}s` } })).length === 0;
 
-      const longest = mode === 'Fixed' ? duration : maxWait;
-      expect(accepted).toBe(10 + longest <= maximum && (mode !== 'Combined' || maxWait >= duration));
-    }));
+          const longest = mode === 'Fixed' ? duration : maxWait;
+          expect(accepted).toBe(10 + longest <= maximum && (mode !== 'Combined' || maxWait >= duration));
+        },
+      ),
+    );
   });
 });

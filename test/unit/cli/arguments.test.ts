@@ -8,10 +8,13 @@ import { nearest } from '../../../src/cli/suggest.ts';
 import { cli } from './support.ts';
 
 const COMMAND: Command = {
-  name: 'do', summary: '', description: '',
+  name: 'do',
+  summary: '',
+  description: '',
   positionals: [{ name: 'WHAT', description: 'what', required: true }],
   flags: [
-    { name: 'file', short: 'f', type: 'string', multiple: true, description: '' }, { name: 'output', short: 'o', type: 'string', choices: ['text', 'json'], description: '' },
+    { name: 'file', short: 'f', type: 'string', multiple: true, description: '' },
+    { name: 'output', short: 'o', type: 'string', choices: ['text', 'json'], description: '' },
     { name: 'quiet', short: 'q', type: 'boolean', description: '' },
   ],
   run: () => Promise.resolve(0),
@@ -27,14 +30,25 @@ describe('parseArguments', () => {
   ])('%j', (args, expected) => {
     const { flags } = parseArguments(COMMAND, args);
 
-    expect({ file: flags.strings('file'), ...('output' in expected ? { output: flags.string('output') } : {}), ...('quiet' in expected ? { quiet: flags.boolean('quiet') } : {}) }).toEqual(expected);
+    expect({
+      file: flags.strings('file'),
+      ...('output' in expected ? { output: flags.string('output') } : {}),
+      ...('quiet' in expected ? { quiet: flags.boolean('quiet') } : {}),
+    }).toEqual(expected);
   });
 
   it.each([
-    [['x', '--fil', 'a'], 'unknown flag --fil; did you mean --file?'], [['x', '--outptu', 'json'], 'unknown flag --outptu; did you mean --output?'], [['x', '-z'], 'unknown flag -z'],
-    [['x', '--completely-else'], 'unknown flag --completely-else'], [['x', '-f', '--output'], '-f needs a value: VALUE'], [['x', '-f'], '-f needs a value: VALUE'],
-    [['x', '-o', 'jsno'], '-o jsno: must be one of text, json (did you mean json?)'], [['x', '-o', 'text', '-o', 'json'], '-o is given more than once'],
-    [['x', '--quiet=maybe'], '--quiet is a switch: it takes no value but true or false'], [[], 'WHAT is missing: what'], [['x', 'y'], 'too many arguments: y'],
+    [['x', '--fil', 'a'], 'unknown flag --fil; did you mean --file?'],
+    [['x', '--outptu', 'json'], 'unknown flag --outptu; did you mean --output?'],
+    [['x', '-z'], 'unknown flag -z'],
+    [['x', '--completely-else'], 'unknown flag --completely-else'],
+    [['x', '-f', '--output'], '-f needs a value: VALUE'],
+    [['x', '-f'], '-f needs a value: VALUE'],
+    [['x', '-o', 'jsno'], '-o jsno: must be one of text, json (did you mean json?)'],
+    [['x', '-o', 'text', '-o', 'json'], '-o is given more than once'],
+    [['x', '--quiet=maybe'], '--quiet is a switch: it takes no value but true or false'],
+    [[], 'WHAT is missing: what'],
+    [['x', 'y'], 'too many arguments: y'],
   ])('refuses %j: %s', (args, message) => {
     expect(() => parseArguments(COMMAND, args)).toThrow(new UsageError(message));
   });
@@ -45,15 +59,26 @@ describe('parseArguments', () => {
 });
 
 describe('nearest', () => {
-  it.each([['verison', 'version'], ['exp', 'explain'], ['Lint', 'lint'], ['zzz', undefined], ['', undefined]])('%s -> %s', (word, expected) => {
+  it.each([
+    ['verison', 'version'],
+    ['exp', 'explain'],
+    ['Lint', 'lint'],
+    ['zzz', undefined],
+    ['', undefined],
+  ])('%s -> %s', (word, expected) => {
     expect(nearest(word, ['lint', 'plan', 'explain', 'version'])).toBe(expected);
   });
 });
 
 describe('the program', () => {
   it.each([
-    [[], 2, /usage: sidecar-drain COMMAND/], [['--help'], 0, /usage: sidecar-drain COMMAND/], [['help', 'lint'], 0, /usage: sidecar-drain lint/], [['--version'], 0, /sidecar-drain /],
-    [['lnit'], 2, /unknown command lnit; did you mean lint\?/], [['lint', '--ouptut', 'x'], 2, /did you mean --output\?.*\n.*lint --help/], [['completion', 'tcsh'], 2, /must be one of bash, zsh, fish/],
+    [[], 2, /usage: sidecar-drain COMMAND/],
+    [['--help'], 0, /usage: sidecar-drain COMMAND/],
+    [['help', 'lint'], 0, /usage: sidecar-drain lint/],
+    [['--version'], 0, /sidecar-drain /],
+    [['lnit'], 2, /unknown command lnit; did you mean lint\?/],
+    [['lint', '--ouptut', 'x'], 2, /did you mean --output\?.*\n.*lint --help/],
+    [['completion', 'tcsh'], 2, /must be one of bash, zsh, fish/],
     [['lint', '-f', 'x', '--longest-request', '30'], 2, /no such file|with a unit/],
   ])('%j ends with %i', async (args, code, message) => {
     const ran = await cli(args);
@@ -63,32 +88,51 @@ describe('the program', () => {
   });
 
   it.each([
-    ['--longest-request', '30'], ['--endpoint-delay', '-1s'], ['--istio-version', 'two'], ['--kubernetes-version', '33'], ['--namespace-labels', 'nothing'], ['--max-file-size', '0'],
+    ['--longest-request', '30'],
+    ['--endpoint-delay', '-1s'],
+    ['--istio-version', 'two'],
+    ['--kubernetes-version', '33'],
+    ['--namespace-labels', 'nothing'],
+    ['--max-file-size', '0'],
   ])('lint refuses %s %s', async (flag, value) => {
-    expect(await cli(['lint', '-f', '-', `${flag}=${value}`], { stdin: 'a: 1\n' })).toMatchObject({ code: 2, err: expect.stringContaining(flag) });
+    expect(await cli(['lint', '-f', '-', `${flag}=${value}`], { stdin: 'a: 1\n' })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(flag),
+    });
   });
 
-  it.each(cliCommands().map((command) => [command.name, command] as const))('%s: help names every flag, variable and exit code', async (name, command) => {
-    const { out } = await cli([name, '--help']);
+  it.each(cliCommands().map((command) => [command.name, command] as const))(
+    '%s: help names every flag, variable and exit code',
+    async (name, command) => {
+      const { out } = await cli([name, '--help']);
 
-    for (const flag of flagsOf(command)) {
-      expect(out).toContain(`--${flag.name}`);
-    }
-    for (const { name: variable } of command.environment ?? []) {
-      expect(out).toContain(variable);
-    }
-    expect(out).toMatch(/exit codes:/);
-    expect(out.split('\n').filter((line) => line.length > 110 && !line.includes('sidecar-drain ')).join('\n')).toBe('');
-  });
+      for (const flag of flagsOf(command)) {
+        expect(out).toContain(`--${flag.name}`);
+      }
+      for (const { name: variable } of command.environment ?? []) {
+        expect(out).toContain(variable);
+      }
+      expect(out).toMatch(/exit codes:/);
+      expect(
+        out
+          .split('\n')
+          .filter((line) => line.length > 110 && !line.includes('sidecar-drain '))
+          .join('\n'),
+      ).toBe('');
+    },
+  );
 
-  it.each(cliCommands().map((command) => [command.name, command] as const))('%s: flags are unique, and what has a value says what it is', (_, command) => {
-    const flags = flagsOf(command);
+  it.each(cliCommands().map((command) => [command.name, command] as const))(
+    '%s: flags are unique, and what has a value says what it is',
+    (_, command) => {
+      const flags = flagsOf(command);
 
-    expect(new Set(flags.map((flag) => flag.name)).size).toBe(flags.length);
-    const shorts = flags.flatMap((flag) => flag.short ?? []);
-    expect(new Set(shorts).size).toBe(shorts.length);
-    expect(flags.filter((flag) => flag.type === 'string' && flag.value === undefined)).toEqual([]);
-  });
+      expect(new Set(flags.map((flag) => flag.name)).size).toBe(flags.length);
+      const shorts = flags.flatMap((flag) => flag.short ?? []);
+      expect(new Set(shorts).size).toBe(shorts.length);
+      expect(flags.filter((flag) => flag.type === 'string' && flag.value === undefined)).toEqual([]);
+    },
+  );
 });
 
 describe('completion', () => {
@@ -104,7 +148,13 @@ describe('completion', () => {
   });
 
   it.each([
-    [['sidecar-drain', 'li'], ['lint']], [['sidecar-drain', 'lint', '--out'], ['--output', '--output-file']], [['sidecar-drain', 'lint', '-o', 'sa'], ['sarif']], [['sidecar-drain', 'completion', 'f'], ['fish']],
+    [['sidecar-drain', 'li'], ['lint']],
+    [
+      ['sidecar-drain', 'lint', '--out'],
+      ['--output', '--output-file'],
+    ],
+    [['sidecar-drain', 'lint', '-o', 'sa'], ['sarif']],
+    [['sidecar-drain', 'completion', 'f'], ['fish']],
   ])('bash completes %j', (words, expected) => {
     const script = `${completionScript('bash', cliCommands())}\nCOMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}; _sidecar_drain; printf '%s\\n' "\${COMPREPLY[@]}"`;
 

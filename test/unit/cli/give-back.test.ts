@@ -7,9 +7,13 @@ import { runCli } from '../../../src/cli/run.ts';
 async function giveBack(...args: string[]): Promise<[number, string]> {
   const stderr = new PassThrough();
   let text = '';
-  stderr.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+  stderr.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
   const code = await runCli(['give-back', ...args], {
-    program: 'sidecar-drain', commands: cliCommands(), io: { stdin: new PassThrough(), stdout: new PassThrough(), stderr, env: {} },
+    program: 'sidecar-drain',
+    commands: cliCommands(),
+    io: { stdin: new PassThrough(), stdout: new PassThrough(), stderr, env: {} },
   });
   return [code, text];
 }
@@ -19,7 +23,11 @@ it.each<[string, string[], RegExp]>([
   ['all and one at once', ['--all', '--policy', 'a'], /--all, or --policy NAME/],
   ['nothing at once', ['--all', '--max-concurrent', '0'], /--max-concurrent 0: a whole number from 1 up/],
   ['half a workload', ['--all', '--max-concurrent', '1.5'], /a whole number from 1 up/],
-  ['a deadline without a unit', ['--all', '--progress-deadline', '10'], /--progress-deadline 10: write a duration with a unit/],
+  [
+    'a deadline without a unit',
+    ['--all', '--progress-deadline', '10'],
+    /--progress-deadline 10: write a duration with a unit/,
+  ],
   ['a kubeconfig that is not there', ['--all', '--kubeconfig', '/nowhere/kubeconfig'], /\/nowhere\/kubeconfig/],
 ])('refuses %s', async (_, args, message) => {
   const [code, text] = await giveBack(...args);

@@ -14,11 +14,20 @@ let address: string;
 
 beforeAll(async () => {
   const files = folderWith({
-    'a.yaml': deployment({ name: 'checkout', namespace: 'shop', grace: 5 }), 'b.yaml': deployment({ name: 'cart', namespace: 'shop', grace: 90, config: 'terminationDrainDuration: 60s' }),
+    'a.yaml': deployment({ name: 'checkout', namespace: 'shop', grace: 5 }),
+    'b.yaml': deployment({ name: 'cart', namespace: 'shop', grace: 90, config: 'terminationDrainDuration: 60s' }),
     'c.yaml': deployment({ name: 'search', namespace: 'catalog', grace: 60, config: 'terminationDrainDuratoin: 30s' }),
-    'd.yaml': deployment({ name: 'batch', namespace: 'catalog', grace: 5, annotations: { 'sidecardrain.io/exempt': '<script>alert(1)</script>' } }),
+    'd.yaml': deployment({
+      name: 'batch',
+      namespace: 'catalog',
+      grace: 5,
+      annotations: { 'sidecardrain.io/exempt': '<script>alert(1)</script>' },
+    }),
     'e.yaml': deployment({ name: 'fine', namespace: 'shop', grace: 90, config: 'terminationDrainDuration: 45s' }),
-    'p.yaml': policy('slow', 'mode: Fixed, duration: 30s').replace('namespaceSelector: {}', 'namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}'),
+    'p.yaml': policy('slow', 'mode: Fixed, duration: 30s').replace(
+      'namespaceSelector: {}',
+      'namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}',
+    ),
     'broken.yaml': 'a: [\n',
   });
   const report = join(folderWith({}), 'report.html');
@@ -55,10 +64,24 @@ async function visible(page: Page): Promise<string[]> {
   return page.locator('#table tbody tr:visible').evaluateAll(rowsOf);
 }
 
-const ALL = ['GraceTooShort checkout', 'DrainTooShort checkout', 'DrainTooShort search', 'AnnotationKeyUnknown search', 'ListenerClosesBeforeDrainEnds cart', 'GraceTooShort batch', 'DrainTooShort batch'];
+const ALL = [
+  'GraceTooShort checkout',
+  'DrainTooShort checkout',
+  'DrainTooShort search',
+  'AnnotationKeyUnknown search',
+  'ListenerClosesBeforeDrainEnds cart',
+  'GraceTooShort batch',
+  'DrainTooShort batch',
+];
 
 describe('the report as a page', () => {
-  it.each([[1240, 'light'], [1240, 'dark'], [390, 'light'], [390, 'dark'], [760, 'light']] as const)('%i pixels wide, %s: fits, is readable, asks the network for nothing', async (width, scheme) => {
+  it.each([
+    [1240, 'light'],
+    [1240, 'dark'],
+    [390, 'light'],
+    [390, 'dark'],
+    [760, 'light'],
+  ] as const)('%i pixels wide, %s: fits, is readable, asks the network for nothing', async (width, scheme) => {
     const { page, asked, errors } = await open('', width, scheme);
     await page.locator('details').evaluateAll(openAll);
 
@@ -74,7 +97,11 @@ describe('the report as a page', () => {
     expect(await visible(page)).toEqual(ALL);
     expect(await page.locator('#shown').textContent()).toBe('7 findings');
     expect(await page.locator('details svg').count()).toBe(5);
-    expect(await page.locator('.card').allInnerTexts()).toEqual(['5\nworkloads', '3\nclean', '3\nerrors', '1\nwarnings', '1\nnotes', '2\nexempt'].map((text) => expect.stringMatching(new RegExp(`^${text.split('\n')[0]}\\s*${text.split('\n')[1]}$`))));
+    expect(await page.locator('.card').allInnerTexts()).toEqual(
+      ['5\nworkloads', '3\nclean', '3\nerrors', '1\nwarnings', '1\nnotes', '2\nexempt'].map((text) =>
+        expect.stringMatching(new RegExp(`^${text.split('\n')[0]}\\s*${text.split('\n')[1]}$`)),
+      ),
+    );
     expect(await page.getByText('broken.yaml:2: cannot be read').count()).toBe(1);
     await page.close();
   });
@@ -162,14 +189,23 @@ describe('the report as a page', () => {
     const target = await page.evaluate(focused);
 
     expect([first.text, target.id]).toEqual(['Skip to the findings', 'findings']);
-    expect(await page.evaluate(structure)).toEqual({ language: 'en', headings: 1, mains: 1, unnamed: [], repeatedIds: [], deadLinks: [] });
+    expect(await page.evaluate(structure)).toEqual({
+      language: 'en',
+      headings: 1,
+      mains: 1,
+      unnamed: [],
+      repeatedIds: [],
+      deadLinks: [],
+    });
     await page.close();
   });
 
   it('takes no text of the input for markup', async () => {
     const { page, errors } = await open('#?q=batch');
 
-    expect(await page.locator('#table tbody tr:visible .tag').first().textContent()).toBe('exempt: <script>alert(1)</script>');
+    expect(await page.locator('#table tbody tr:visible .tag').first().textContent()).toBe(
+      'exempt: <script>alert(1)</script>',
+    );
     expect(errors).toEqual([]);
     await page.close();
   });

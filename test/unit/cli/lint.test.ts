@@ -11,14 +11,40 @@ afterAll(removeFolders);
 interface Json {
   readonly summary: Record<string, number>;
   readonly notes: readonly string[];
-  readonly findings: readonly { code: string; severity: string; message: string; action: string; docs: string; baseline: boolean; exempt?: string; file?: string; line?: number; workload: { name: string } }[];
+  readonly findings: readonly {
+    code: string;
+    severity: string;
+    message: string;
+    action: string;
+    docs: string;
+    baseline: boolean;
+    exempt?: string;
+    file?: string;
+    line?: number;
+    workload: { name: string };
+  }[];
 }
 
 const MIXED: Readonly<Record<string, string>> = {
   'deploy/bad.yaml': deployment({ name: 'bad', namespace: 'shop', grace: 5 }),
-  'deploy/good.yaml': deployment({ name: 'good', namespace: 'shop', grace: 90, config: 'terminationDrainDuration: 45s' }),
-  'deploy/odd.yaml': deployment({ name: 'odd', namespace: 'x<&"\'>', grace: 90, config: 'terminationDrainDuration: 60s\nterminationDrainDuratoin: 60s' }),
-  'deploy/exempt.yaml': deployment({ name: 'exempt', namespace: 'shop', grace: 5, annotations: { 'sidecardrain.io/exempt': 'batch <only>' } }),
+  'deploy/good.yaml': deployment({
+    name: 'good',
+    namespace: 'shop',
+    grace: 90,
+    config: 'terminationDrainDuration: 45s',
+  }),
+  'deploy/odd.yaml': deployment({
+    name: 'odd',
+    namespace: 'x<&"\'>',
+    grace: 90,
+    config: 'terminationDrainDuration: 60s\nterminationDrainDuratoin: 60s',
+  }),
+  'deploy/exempt.yaml': deployment({
+    name: 'exempt',
+    namespace: 'shop',
+    grace: 5,
+    annotations: { 'sidecardrain.io/exempt': 'batch <only>' },
+  }),
   'deploy/broken.yaml': 'a: [\n',
 };
 
@@ -33,8 +59,13 @@ function validator(file: string): (value: unknown) => unknown {
   delete schema['$schema'];
   delete schema['id'];
   const ajv = new Ajv({
-    strict: false, allErrors: true,
-    formats: { 'uri': (text) => URL.canParse(text), 'uri-reference': (text) => !/[\s\\<>"{}|^`]/.test(text) && URL.canParse(text, 'file:///x/'), 'date-time': (text) => !Number.isNaN(Date.parse(text)) },
+    strict: false,
+    allErrors: true,
+    formats: {
+      uri: (text) => URL.canParse(text),
+      'uri-reference': (text) => !/[\s\\<>"{}|^`]/.test(text) && URL.canParse(text, 'file:///x/'),
+      'date-time': (text) => !Number.isNaN(Date.parse(text)),
+    },
   });
   const validate = ajv.compile(schema);
   return (value) => (validate(value) ? null : validate.errors);
@@ -48,11 +79,18 @@ describe('lint', () => {
 
     expect(code).toBe(1);
     const errors = json.findings.filter((finding) => finding.severity === 'error' && finding.exempt === undefined);
-    expect(errors.map(({ code: found, workload, line }) => [found, workload.name, line])).toEqual([['GraceTooShort', 'bad', 12], ['DrainTooShort', 'bad', 1]]);
+    expect(errors.map(({ code: found, workload, line }) => [found, workload.name, line])).toEqual([
+      ['GraceTooShort', 'bad', 12],
+      ['DrainTooShort', 'bad', 1],
+    ]);
     expect(json.summary).toMatchObject({ workloads: 4, errors: 2, exempt: 2, files: 5 });
   });
 
-  it.each([['error', 0], ['warning', 1], ['info', 1]])('with --fail-on %s a warning ends with %i', async (failOn, expected) => {
+  it.each([
+    ['error', 0],
+    ['warning', 1],
+    ['info', 1],
+  ])('with --fail-on %s a warning ends with %i', async (failOn, expected) => {
     const folder = folderWith({ 'a.yaml': MIXED['deploy/odd.yaml'] ?? '' });
 
     expect((await cli(['lint', '-f', folder, ...CLASSIC, '--fail-on', failOn])).code).toBe(expected);
@@ -61,7 +99,12 @@ describe('lint', () => {
   it('is clean on the same manifest in every form of sidecar when it holds for each', async () => {
     const folder = folderWith({ 'a.yaml': MIXED['deploy/good.yaml'] ?? '' });
 
-    for (const facts of [[], CLASSIC, ['--assume', 'injected=false'], ['--assume', 'injected=true', '--istio-version', '1.24.0']]) {
+    for (const facts of [
+      [],
+      CLASSIC,
+      ['--assume', 'injected=false'],
+      ['--assume', 'injected=true', '--istio-version', '1.24.0'],
+    ]) {
       const { code, json } = await lintJson('-f', folder, ...facts);
       expect([code, json.findings]).toEqual([0, []]);
     }
@@ -70,20 +113,32 @@ describe('lint', () => {
   it('says what it assumes, and does not where it is stated', async () => {
     const folder = folderWith({ 'a.yaml': deployment({ grace: 90 }) });
 
-    expect((await lintJson('-f', folder)).json.notes).toEqual([expect.stringMatching(/^assumed: pods are injected/), expect.stringMatching(/^assumed: .*classic or native/)]);
+    expect((await lintJson('-f', folder)).json.notes).toEqual([
+      expect.stringMatching(/^assumed: pods are injected/),
+      expect.stringMatching(/^assumed: .*classic or native/),
+    ]);
     expect((await lintJson('-f', folder, '--assume', 'injected=true', ...CLASSIC)).json.notes).toEqual([]);
   });
 
   it.each([
-    ['a label on the pods', deployment({ grace: 5 }).replace('labels: {app: checkout}', 'labels: {app: checkout, sidecar.istio.io/inject: "false"}')],
-    ['the namespace', `apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {istio-injection: disabled}}\n---\n${deployment({ grace: 5 })}`],
+    [
+      'a label on the pods',
+      deployment({ grace: 5 }).replace(
+        'labels: {app: checkout}',
+        'labels: {app: checkout, sidecar.istio.io/inject: "false"}',
+      ),
+    ],
+    [
+      'the namespace',
+      `apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {istio-injection: disabled}}\n---\n${deployment({ grace: 5 })}`,
+    ],
   ])('believes %s that says no to injection', async (_, content) => {
     const { json } = await lintJson('-f', folderWith({ 'a.yaml': content }));
 
     expect(json.findings).toEqual([]);
   });
 
-  it('takes the mesh\'s own configuration from the files', async () => {
+  it("takes the mesh's own configuration from the files", async () => {
     const mesh = `apiVersion: v1
 kind: ConfigMap
 metadata: {name: istio, namespace: istio-system}
@@ -119,7 +174,11 @@ apiVersion: v1
 kind: Namespace
 metadata: {name: istio-system}
 `;
-    const folder = folderWith({ 'mesh.yaml': mesh, 'a.yaml': deployment({ name: 'in', namespace: 'shop', grace: 30 }), 'b.yaml': deployment({ name: 'out', namespace: 'elsewhere', grace: 5 }) });
+    const folder = folderWith({
+      'mesh.yaml': mesh,
+      'a.yaml': deployment({ name: 'in', namespace: 'shop', grace: 30 }),
+      'b.yaml': deployment({ name: 'out', namespace: 'elsewhere', grace: 5 }),
+    });
 
     const { json } = await lintJson('-f', folder, '--namespace-labels', 'elsewhere:team=b');
 
@@ -129,7 +188,10 @@ metadata: {name: istio-system}
   });
 
   it('judges by a policy where one governs', async () => {
-    const folder = folderWith({ 'a.yaml': deployment({ grace: 30, config: 'terminationDrainDuration: 20s' }), 'p.yaml': policy('slow', 'mode: Fixed, duration: 2m') });
+    const folder = folderWith({
+      'a.yaml': deployment({ grace: 30, config: 'terminationDrainDuration: 20s' }),
+      'p.yaml': policy('slow', 'mode: Fixed, duration: 2m'),
+    });
 
     const { json } = await lintJson('-f', folder, ...CLASSIC);
 
@@ -142,17 +204,28 @@ metadata: {name: istio-system}
     expect((await cli(['lint', '-f', join(folder, 'deploy'), ...CLASSIC, '--write-baseline', baseline])).code).toBe(0);
 
     const known = await lintJson('-f', join(folder, 'deploy'), ...CLASSIC, '--baseline', baseline, '--fail-on', 'info');
-    const other = folderWith({ 'new.yaml': `# moved\n${deployment({ name: 'bad', namespace: 'shop', grace: 4 })}---\n${deployment({ name: 'new', grace: 5 })}` });
+    const other = folderWith({
+      'new.yaml': `# moved\n${deployment({ name: 'bad', namespace: 'shop', grace: 4 })}---\n${deployment({ name: 'new', grace: 5 })}`,
+    });
     const fresh = await lintJson('-f', other, ...CLASSIC, '--baseline', baseline);
 
     expect([known.code, known.json.summary['errors']]).toEqual([0, 0]);
-    expect(fresh.json.findings.filter((finding) => !finding.baseline).map((finding) => finding.workload.name)).toEqual(['new', 'new']);
+    expect(fresh.json.findings.filter((finding) => !finding.baseline).map((finding) => finding.workload.name)).toEqual([
+      'new',
+      'new',
+    ]);
   });
 
-  it.each([['no JSON', '{'], ['another version', '{"version": 9, "findings": []}']])('refuses a baseline that is %s', async (_, content) => {
+  it.each([
+    ['no JSON', '{'],
+    ['another version', '{"version": 9, "findings": []}'],
+  ])('refuses a baseline that is %s', async (_, content) => {
     const folder = folderWith({ 'b.json': content, 'a.yaml': deployment({}) });
 
-    expect(await cli(['lint', '-f', join(folder, 'a.yaml'), '--baseline', join(folder, 'b.json')])).toMatchObject({ code: 2, err: expect.stringContaining('--baseline') });
+    expect(await cli(['lint', '-f', join(folder, 'a.yaml'), '--baseline', join(folder, 'b.json')])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--baseline'),
+    });
   });
 });
 
@@ -168,7 +241,11 @@ describe('outputs', () => {
   });
 
   it.each([
-    ['a terminal', true, {}, true], ['a pipe', false, {}, false], ['NO_COLOR', true, { NO_COLOR: '1' }, false], ['an empty NO_COLOR', true, { NO_COLOR: '' }, true], ['a dumb terminal', true, { TERM: 'dumb' }, false],
+    ['a terminal', true, {}, true],
+    ['a pipe', false, {}, false],
+    ['NO_COLOR', true, { NO_COLOR: '1' }, false],
+    ['an empty NO_COLOR', true, { NO_COLOR: '' }, true],
+    ['a dumb terminal', true, { TERM: 'dumb' }, false],
   ])('text on %s', async (_, terminal, env, colours) => {
     const { out } = await cli(['lint', '-f', folderWith(MIXED)], { terminal, env });
 
@@ -199,7 +276,18 @@ describe('outputs', () => {
 
   it('sarif: valid by the published schema, with a rule and a line for each result, known ones suppressed', async () => {
     const { out } = await cli(['lint', '-f', folderWith(MIXED), ...CLASSIC, '-o', 'sarif']);
-    const log = JSON.parse(out) as { runs: { tool: { driver: { rules: { id: string; shortDescription: { text: string } }[] } }; results: { ruleId: string; ruleIndex: number; level: string; suppressions?: { kind: string }[]; locations: { physicalLocation: { region: { startLine: number }; artifactLocation: { uri: string } } }[] }[] }[] };
+    const log = JSON.parse(out) as {
+      runs: {
+        tool: { driver: { rules: { id: string; shortDescription: { text: string } }[] } };
+        results: {
+          ruleId: string;
+          ruleIndex: number;
+          level: string;
+          suppressions?: { kind: string }[];
+          locations: { physicalLocation: { region: { startLine: number }; artifactLocation: { uri: string } } }[];
+        }[];
+      }[];
+    };
 
     expect(validator('test/fixtures/cli/schemas/sarif-schema-2.1.0.json')(log)).toBeNull();
     const { tool, results } = log.runs[0]!;
@@ -207,13 +295,24 @@ describe('outputs', () => {
       expect(tool.driver.rules[result.ruleIndex]?.id).toBe(result.ruleId);
       expect(result.locations[0]?.physicalLocation.region.startLine).toBeGreaterThan(0);
     }
-    expect(tool.driver.rules.find((rule) => rule.id === 'GraceTooShort')?.shortDescription.text).toBe(REASONS.GraceTooShort.sentence);
+    expect(tool.driver.rules.find((rule) => rule.id === 'GraceTooShort')?.shortDescription.text).toBe(
+      REASONS.GraceTooShort.sentence,
+    );
     expect(results.filter((result) => result.suppressions?.[0]?.kind === 'inSource')).toHaveLength(2);
     expect(results.find((result) => result.ruleId === 'GraceTooShort')).toMatchObject({ level: 'error' });
   });
 
   it('sarif: paths of the repository are relative references', async () => {
-    const { out } = await cli(['lint', '-f', 'docs/examples/termination', '-o', 'sarif', '--fail-on', 'error', ...CLASSIC]);
+    const { out } = await cli([
+      'lint',
+      '-f',
+      'docs/examples/termination',
+      '-o',
+      'sarif',
+      '--fail-on',
+      'error',
+      ...CLASSIC,
+    ]);
 
     expect(out).toMatch(/"uri": "docs\/examples\/termination\/[a-z-]+\.yaml"/);
     expect(out).not.toContain('file://');
@@ -226,7 +325,7 @@ describe('outputs', () => {
     const { errors } = await validateXML({ xml: [{ fileName: 'junit.xml', contents: out }], schema: [xsd] });
     expect(errors).toEqual([]);
     expect(out).toMatch(/<testsuites [^>]*failures="1"/);
-    expect(out).toContain('x&lt;&amp;&quot;\'&gt;');
+    expect(out).toContain("x&lt;&amp;&quot;'&gt;");
     expect(out.match(/<failure /g)).toHaveLength(1);
   });
 
@@ -238,7 +337,15 @@ describe('outputs', () => {
 
   it('goes to a file where one is named', async () => {
     const folder = folderWith(MIXED);
-    const { code, out, err } = await cli(['lint', '-f', join(folder, 'deploy'), '-o', 'sarif', '--output-file', join(folder, 'out.sarif')]);
+    const { code, out, err } = await cli([
+      'lint',
+      '-f',
+      join(folder, 'deploy'),
+      '-o',
+      'sarif',
+      '--output-file',
+      join(folder, 'out.sarif'),
+    ]);
 
     expect([code, out]).toEqual([1, '']);
     expect(err).toContain('written to');
@@ -252,11 +359,22 @@ const corpus = process.env['SIDECAR_DRAIN_CORPUS'];
     const { json } = await lintJson('-f', join(corpus ?? '', 'online-boutique.yaml'));
 
     const errors = json.findings.filter((finding) => finding.severity === 'error');
-    expect(errors.map((finding) => [finding.code, finding.workload.name])).toEqual([
-      'adservice', 'currencyservice', 'cartservice', 'loadgenerator', 'recommendationservice', 'emailservice', 'paymentservice', 'productcatalogservice',
-    ].map((name) => ['GraceTooShort', name]));
+    expect(errors.map((finding) => [finding.code, finding.workload.name])).toEqual(
+      [
+        'adservice',
+        'currencyservice',
+        'cartservice',
+        'loadgenerator',
+        'recommendationservice',
+        'emailservice',
+        'paymentservice',
+        'productcatalogservice',
+      ].map((name) => ['GraceTooShort', name]),
+    );
     const lines = readFileSync(join(corpus ?? '', 'online-boutique.yaml'), 'utf8').split('\n');
-    expect(errors.every((finding) => lines[(finding.line ?? 0) - 1]?.includes('terminationGracePeriodSeconds: 5'))).toBe(true);
+    expect(
+      errors.every((finding) => lines[(finding.line ?? 0) - 1]?.includes('terminationGracePeriodSeconds: 5')),
+    ).toBe(true);
     expect(json.summary).toMatchObject({ workloads: 12 });
   });
 
@@ -272,8 +390,14 @@ const corpus = process.env['SIDECAR_DRAIN_CORPUS'];
 
     expect([rendered.code, again.code, again.out, lint.code, lint.json.findings]).toEqual([0, 0, '', 0, []]);
     const changed = diff.out.split('\n').filter((line) => /^[-+](?![-+]{2} )/.test(line));
-    expect(new Set(changed.map((line) => line.replace(/\d+s?$/, '').replace(/^(.)\s+/, '$1 ')))).toEqual(new Set([
-      '- terminationGracePeriodSeconds: ', '+ terminationGracePeriodSeconds: ', '+ annotations:', '+ proxy.istio.io/config: |', '+ terminationDrainDuration: ',
-    ]));
+    expect(new Set(changed.map((line) => line.replace(/\d+s?$/, '').replace(/^(.)\s+/, '$1 ')))).toEqual(
+      new Set([
+        '- terminationGracePeriodSeconds: ',
+        '+ terminationGracePeriodSeconds: ',
+        '+ annotations:',
+        '+ proxy.istio.io/config: |',
+        '+ terminationDrainDuration: ',
+      ]),
+    );
   });
 });

@@ -10,7 +10,12 @@ interface Plan {
   readonly notes: readonly string[];
   readonly policies: readonly { name: string; outcomes: Record<string, number>; overridden: number }[];
   readonly workloads: readonly {
-    policy: string; outcome: string; reason?: string; restarts: number; line: number; workload: { name: string };
+    policy: string;
+    outcome: string;
+    reason?: string;
+    restarts: number;
+    line: number;
+    workload: { name: string };
     changes: readonly { field: string; before?: string; after?: string; why: string; line: number }[];
     cost?: { quietBefore: number; quietAfter: number; worstBefore: number; worstAfter: number };
     overridden: readonly { policy: string; by: string }[];
@@ -19,7 +24,10 @@ interface Plan {
   readonly meshDefault?: { covers: number; of: number; yaml: string };
 }
 
-async function plan(files: Readonly<Record<string, string>>, ...args: string[]): Promise<{ code: number; plan: Plan; text: string }> {
+async function plan(
+  files: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<{ code: number; plan: Plan; text: string }> {
   const folder = folderWith(files);
   const json = await cli(['plan', '-f', folder, ...CLASSIC, '-o', 'json', ...args]);
   const text = await cli(['plan', '-f', folder, ...CLASSIC, ...args]);
@@ -30,13 +38,26 @@ const SLOW = policy('slow', 'mode: Fixed, duration: 30s');
 
 describe('plan', () => {
   it('says what would change, where, why, what restarts and what it costs', async () => {
-    const { code, plan: { workloads, totals }, text } = await plan({ 'p.yaml': SLOW, 'a.yaml': deployment({ name: 'a' }) });
+    const {
+      code,
+      plan: { workloads, totals },
+      text,
+    } = await plan({ 'p.yaml': SLOW, 'a.yaml': deployment({ name: 'a' }) });
 
     expect(code).toBe(0);
-    expect(workloads).toMatchObject([{
-      policy: 'slow', outcome: 'Pending', restarts: 2, workload: { name: 'a' }, cost: { quietBefore: 5, quietAfter: 35, worstBefore: 30, worstAfter: 40 },
-      changes: [{ field: 'proxyConfig', after: 'terminationDrainDuration: 35s\n', line: 8 }, { field: 'gracePeriod', after: '40', line: 10 }],
-    }]);
+    expect(workloads).toMatchObject([
+      {
+        policy: 'slow',
+        outcome: 'Pending',
+        restarts: 2,
+        workload: { name: 'a' },
+        cost: { quietBefore: 5, quietAfter: 35, worstBefore: 30, worstAfter: 40 },
+        changes: [
+          { field: 'proxyConfig', after: 'terminationDrainDuration: 35s\n', line: 8 },
+          { field: 'gracePeriod', after: '40', line: 10 },
+        ],
+      },
+    ]);
     expect(totals).toMatchObject({ workloads: 1, changes: 1, podRestarts: 2, nodeDrainBefore: 30, nodeDrainAfter: 40 });
     expect(text).toContain('+ terminationDrainDuration: 35s');
     expect(text).toContain('(not set) -> 40');
@@ -45,17 +66,31 @@ describe('plan', () => {
   });
 
   it('tells every outcome apart', async () => {
-    const { plan: { workloads, ungoverned, policies }, text } = await plan({
+    const {
+      plan: { workloads, ungoverned, policies },
+      text,
+    } = await plan({
       'p.yaml': `${SLOW}  gracePeriod: {maximum: 5m}\n`,
       'w.yaml': [
-        deployment({ name: 'pending' }), deployment({ name: 'compliant', grace: 90, config: 'terminationDrainDuration: 45s' }), deployment({ name: 'conflicted', grace: 5 }),
-        deployment({ name: 'exempt', annotations: { 'sidecardrain.io/exempt': 'soon gone' } }), deployment({ name: 'malformed', config: 'terminationDrainDuration: 60' }),
-        deployment({ name: 'single', kind: 'StatefulSet' }).replace('replicas: 2', 'replicas: 1'), deployment({ name: 'daemon', kind: 'DaemonSet' }),
+        deployment({ name: 'pending' }),
+        deployment({ name: 'compliant', grace: 90, config: 'terminationDrainDuration: 45s' }),
+        deployment({ name: 'conflicted', grace: 5 }),
+        deployment({ name: 'exempt', annotations: { 'sidecardrain.io/exempt': 'soon gone' } }),
+        deployment({ name: 'malformed', config: 'terminationDrainDuration: 60' }),
+        deployment({ name: 'single', kind: 'StatefulSet' }).replace('replicas: 2', 'replicas: 1'),
+        deployment({ name: 'daemon', kind: 'DaemonSet' }),
       ].join('---\n'),
     });
 
-    expect(Object.fromEntries(workloads.map((one) => [one.workload.name, `${one.outcome} ${one.reason ?? ''}`.trim()]))).toEqual({
-      pending: 'Pending', compliant: 'Compliant', conflicted: 'Conflicted FieldConflict', exempt: 'Exempt Exempt', malformed: 'Failed AnnotationMalformed', single: 'Exempt DowntimePerDeploy',
+    expect(
+      Object.fromEntries(workloads.map((one) => [one.workload.name, `${one.outcome} ${one.reason ?? ''}`.trim()])),
+    ).toEqual({
+      pending: 'Pending',
+      compliant: 'Compliant',
+      conflicted: 'Conflicted FieldConflict',
+      exempt: 'Exempt Exempt',
+      malformed: 'Failed AnnotationMalformed',
+      single: 'Exempt DowntimePerDeploy',
     });
     expect(ungoverned.map((one) => one.name)).toEqual(['daemon']);
     expect(policies[0]?.outcomes).toMatchObject({ Pending: 1, Compliant: 1, Conflicted: 1, Exempt: 2, Failed: 1 });
@@ -65,31 +100,55 @@ describe('plan', () => {
 
   it('has one hash for the same changes, in any order of files, and another for others', async () => {
     const documents = [deployment({ name: 'a' }), deployment({ name: 'b' }), SLOW];
-    const hash = async (...contents: string[]): Promise<string> => (await plan(Object.fromEntries(contents.map((content, index) => [`${index}.yaml`, content])))).plan.hash;
+    const hash = async (...contents: string[]): Promise<string> =>
+      (await plan(Object.fromEntries(contents.map((content, index) => [`${index}.yaml`, content])))).plan.hash;
 
     const first = await hash(...documents);
 
     expect(first).toMatch(/^[0-9a-f]{16}$/);
     expect(await hash(...[...documents].reverse())).toBe(first);
     expect(await hash(documents.join('---\n'))).toBe(first);
-    expect(await hash(...documents, deployment({ name: 'exempt', annotations: { 'sidecardrain.io/exempt': '' } }))).toBe(first);
-    expect(await hash(documents[0] ?? '', documents[1] ?? '', policy('slow', 'mode: Fixed, duration: 31s'))).not.toBe(first);
+    expect(
+      await hash(...documents, deployment({ name: 'exempt', annotations: { 'sidecardrain.io/exempt': '' } })),
+    ).toBe(first);
+    expect(await hash(documents[0] ?? '', documents[1] ?? '', policy('slow', 'mode: Fixed, duration: 31s'))).not.toBe(
+      first,
+    );
     expect(await hash(documents[0] ?? '', SLOW)).not.toBe(first);
   });
 
   it('shows who overrides whom, and what an Audit policy would do', async () => {
-    const { plan: { workloads, totals }, text } = await plan({
-      'a.yaml': deployment({ name: 'a' }), 'low.yaml': SLOW, 'high.yaml': policy('high', 'mode: Fixed, duration: 60s', '  priority: 10\n'), 'audit.yaml': policy('trial', 'mode: Fixed, duration: 90s').replace('Enforce', 'Audit'),
+    const {
+      plan: { workloads, totals },
+      text,
+    } = await plan({
+      'a.yaml': deployment({ name: 'a' }),
+      'low.yaml': SLOW,
+      'high.yaml': policy('high', 'mode: Fixed, duration: 60s', '  priority: 10\n'),
+      'audit.yaml': policy('trial', 'mode: Fixed, duration: 90s').replace('Enforce', 'Audit'),
     });
 
-    expect(workloads.map((one) => [one.policy, one.outcome, one.overridden])).toEqual([['high', 'Pending', [{ policy: 'slow', by: 'high' }]], ['trial', 'NonCompliant', []]]);
+    expect(workloads.map((one) => [one.policy, one.outcome, one.overridden])).toEqual([
+      ['high', 'Pending', [{ policy: 'slow', by: 'high' }]],
+      ['trial', 'NonCompliant', []],
+    ]);
     expect(totals).toMatchObject({ changes: 1, wouldChangeInAudit: 1 });
     expect(text).toContain('overridden by high');
     expect(text).toContain('1 more under policies in Audit');
   });
 
   it('says when one line of mesh config would do for most', async () => {
-    const { plan: { meshDefault }, text } = await plan({ 'p.yaml': SLOW, 'w.yaml': [deployment({ name: 'a', grace: 90 }), deployment({ name: 'b', grace: 90 }), deployment({ name: 'c', grace: 90, config: 'terminationDrainDuration: 10s' })].join('---\n') });
+    const {
+      plan: { meshDefault },
+      text,
+    } = await plan({
+      'p.yaml': SLOW,
+      'w.yaml': [
+        deployment({ name: 'a', grace: 90 }),
+        deployment({ name: 'b', grace: 90 }),
+        deployment({ name: 'c', grace: 90, config: 'terminationDrainDuration: 10s' }),
+      ].join('---\n'),
+    });
 
     expect(meshDefault).toMatchObject({ covers: 2, of: 3, yaml: 'defaultConfig:\n  terminationDrainDuration: 35s\n' });
     expect(text).toContain('MeshDefaultWouldDo: 2 of 3 workloads');
@@ -97,7 +156,12 @@ describe('plan', () => {
 
   it('does not where that would not help most of them', async () => {
     const own = (name: string): string => deployment({ name, grace: 90, config: 'terminationDrainDuration: 10s' });
-    const { plan: { meshDefault } } = await plan({ 'p.yaml': SLOW, 'w.yaml': [own('a'), own('b'), deployment({ name: 'c', grace: 90 })].join('---\n') });
+    const {
+      plan: { meshDefault },
+    } = await plan({
+      'p.yaml': SLOW,
+      'w.yaml': [own('a'), own('b'), deployment({ name: 'c', grace: 90 })].join('---\n'),
+    });
 
     expect(meshDefault).toBeUndefined();
   });
@@ -108,29 +172,51 @@ describe('plan', () => {
 
     const unknown = await plan(files);
     const stated = await plan(files, '--namespace-labels', 'shop:drain=managed');
-    const seen = await plan({ ...files, 'ns.yaml': 'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {drain: managed}}\n' });
+    const seen = await plan({
+      ...files,
+      'ns.yaml': 'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {drain: managed}}\n',
+    });
 
     expect(unknown.plan.notes.at(-1)).toMatch(/^not known: the labels of shop/);
     expect([unknown, stated, seen].map((one) => one.plan.totals['changes'])).toEqual([0, 1, 1]);
   });
 
-  it.each([['rollout: {strategy: OnNextRollout}', 'rides along with its next rollout, no pod restarts', 'Rollout'], ['delivery: Admission', 'its pods get it when they are created, none restarts', 'Pod']])('restarts nothing under %s', async (field, says, carrier) => {
+  it.each([
+    ['rollout: {strategy: OnNextRollout}', 'rides along with its next rollout, no pod restarts', 'Rollout'],
+    ['delivery: Admission', 'its pods get it when they are created, none restarts', 'Pod'],
+  ])('restarts nothing under %s', async (field, says, carrier) => {
     const riding = SLOW.replace('match: {namespaceSelector: {}}', `match: {namespaceSelector: {}}\n  ${field}`);
-    const { plan: { workloads, totals }, text } = await plan({ 'p.yaml': riding, 'a.yaml': deployment({ name: 'a' }) });
+    const {
+      plan: { workloads, totals },
+      text,
+    } = await plan({ 'p.yaml': riding, 'a.yaml': deployment({ name: 'a' }) });
 
     expect(workloads).toMatchObject([{ outcome: 'Pending', restarts: 0, carrier }]);
     expect(totals).toMatchObject({ changes: 1, podRestarts: 0 });
     expect(text).toContain(says);
   });
 
-  it.each([['never', 0], ['changes', 1], ['attention', 1]])('--fail-on %s ends with %i', async (failOn, expected) => {
-    const folder = folderWith({ 'p.yaml': SLOW, 'w.yaml': `${deployment({ name: 'a' })}---\n${deployment({ name: 'b', grace: 5 })}` });
+  it.each([
+    ['never', 0],
+    ['changes', 1],
+    ['attention', 1],
+  ])('--fail-on %s ends with %i', async (failOn, expected) => {
+    const folder = folderWith({
+      'p.yaml': SLOW,
+      'w.yaml': `${deployment({ name: 'a' })}---\n${deployment({ name: 'b', grace: 5 })}`,
+    });
 
-    expect((await cli(['plan', '-f', join(folder, 'w.yaml'), '-p', join(folder, 'p.yaml'), ...CLASSIC, '--fail-on', failOn])).code).toBe(expected);
+    expect(
+      (await cli(['plan', '-f', join(folder, 'w.yaml'), '-p', join(folder, 'p.yaml'), ...CLASSIC, '--fail-on', failOn]))
+        .code,
+    ).toBe(expected);
   });
 
   it('gives the reason that the policy is stalled, and ends with 2 without any policy', async () => {
-    const stalled = await plan({ 'p.yaml': SLOW.replace('match: {namespaceSelector: {}}', 'match: {namespaceSelector: {}, names: ["UPPER"]}'), 'a.yaml': deployment({}) });
+    const stalled = await plan({
+      'p.yaml': SLOW.replace('match: {namespaceSelector: {}}', 'match: {namespaceSelector: {}, names: ["UPPER"]}'),
+      'a.yaml': deployment({}),
+    });
     const none = await cli(['plan', '-f', folderWith({ 'a.yaml': deployment({}) })]);
 
     expect(stalled.text).toContain('stalled: ');

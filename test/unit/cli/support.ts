@@ -18,18 +18,24 @@ export interface Surroundings {
 }
 
 /** Runs the program as a process would, without one. */
-export async function cli(args: readonly string[], { stdin = '', env = {}, terminal = false }: Surroundings = {}): Promise<Ran> {
+export async function cli(
+  args: readonly string[],
+  { stdin = '', env = {}, terminal = false }: Surroundings = {},
+): Promise<Ran> {
   const out: Buffer[] = [];
   const err: Buffer[] = [];
-  const into = (parts: Buffer[]): Writable => new Writable({
-    write(chunk: Buffer, _, done) {
-      parts.push(chunk);
-      done();
-    },
-  });
+  const into = (parts: Buffer[]): Writable =>
+    new Writable({
+      write(chunk: Buffer, _, done) {
+        parts.push(chunk);
+        done();
+      },
+    });
   const stdout = terminal ? Object.assign(into(out), { isTTY: true, columns: 100 }) : into(out);
   const code = await runCli(args, {
-    program: 'sidecar-drain', commands: cliCommands(), io: { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr: into(err), env },
+    program: 'sidecar-drain',
+    commands: cliCommands(),
+    io: { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr: into(err), env },
   });
   return { code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() };
 }
@@ -66,14 +72,49 @@ export interface Sketch {
 }
 
 /** A Deployment as people write it. */
-export function deployment({ name = 'checkout', namespace, kind = 'Deployment', grace, config, annotations, selector = false }: Sketch = {}): string {
+export function deployment({
+  name = 'checkout',
+  namespace,
+  kind = 'Deployment',
+  grace,
+  config,
+  annotations,
+  selector = false,
+}: Sketch = {}): string {
   const lines = [
-    'apiVersion: apps/v1', `kind: ${kind}`, 'metadata:', `  name: ${name}`, ...(namespace === undefined ? [] : [`  namespace: ${namespace}`]),
-    ...(annotations === undefined ? [] : ['  annotations:', ...Object.entries(annotations).map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`)]),
-    'spec:', '  replicas: 2', ...(selector ? [`  selector: {matchLabels: {app: ${name}}}`] : []), '  template:', '    metadata:', `      labels: {app: ${name}}`,
-    ...(config === undefined ? [] : ['      annotations:', '        proxy.istio.io/config: |', ...config.trimEnd().split('\n').map((line) => `          ${line}`)]),
-    '    spec:', ...(grace === undefined ? [] : [`      terminationGracePeriodSeconds: ${grace}`]),
-    '      containers:', '      - name: server', '        image: example/server:1  # pinned by the release', '',
+    'apiVersion: apps/v1',
+    `kind: ${kind}`,
+    'metadata:',
+    `  name: ${name}`,
+    ...(namespace === undefined ? [] : [`  namespace: ${namespace}`]),
+    ...(annotations === undefined
+      ? []
+      : [
+          '  annotations:',
+          ...Object.entries(annotations).map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`),
+        ]),
+    'spec:',
+    '  replicas: 2',
+    ...(selector ? [`  selector: {matchLabels: {app: ${name}}}`] : []),
+    '  template:',
+    '    metadata:',
+    `      labels: {app: ${name}}`,
+    ...(config === undefined
+      ? []
+      : [
+          '      annotations:',
+          '        proxy.istio.io/config: |',
+          ...config
+            .trimEnd()
+            .split('\n')
+            .map((line) => `          ${line}`),
+        ]),
+    '    spec:',
+    ...(grace === undefined ? [] : [`      terminationGracePeriodSeconds: ${grace}`]),
+    '      containers:',
+    '      - name: server',
+    '        image: example/server:1  # pinned by the release',
+    '',
   ];
   return lines.join('\n');
 }

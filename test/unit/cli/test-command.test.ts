@@ -6,7 +6,10 @@ import { cli, deployment, folderWith, policy, removeFolders } from './support.ts
 
 afterAll(removeFolders);
 
-const INPUT = { 'policies/p.yaml': policy('slow', 'mode: Fixed, duration: 30s'), 'deploy/w.yaml': `${deployment({ name: 'a', namespace: 'shop' })}---\n${deployment({ name: 'b', namespace: 'shop', grace: 5 })}` };
+const INPUT = {
+  'policies/p.yaml': policy('slow', 'mode: Fixed, duration: 30s'),
+  'deploy/w.yaml': `${deployment({ name: 'a', namespace: 'shop' })}---\n${deployment({ name: 'b', namespace: 'shop', grace: 5 })}`,
+};
 
 function testFile(cases: string, more = ''): string {
   return `apiVersion: sidecardrain.io/v1alpha1\nkind: SidecarDrainTest\nmetadata: {name: shop}\npolicies: [policies]\nmanifests: [deploy/w.yaml]\nfacts: {nativeSidecars: false}\n${more}cases:\n${cases}`;
@@ -59,10 +62,26 @@ describe('test', () => {
   });
 
   it.each([
-    ['a member that does not exist', '- workload: Deployment/a\n  expect: {outcom: Pending}\n', /shop\.test\.yaml:9: cases\[0\]\.expect\.outcom: .*did you mean outcome/],
-    ['an outcome that does not exist', '- workload: Deployment/a\n  expect: {outcome: Pendng}\n', /:9: .*did you mean Pending/],
-    ['a code that does not exist', '- workload: Deployment/a\n  expect: {findings: [GraceToShort]}\n', /did you mean GraceTooShort/],
-    ['a workload without a name', '- workload: Deployment\n  expect: {}\n', /:8: cases\[0\]\.workload: must be KIND\/NAME/],
+    [
+      'a member that does not exist',
+      '- workload: Deployment/a\n  expect: {outcom: Pending}\n',
+      /shop\.test\.yaml:9: cases\[0\]\.expect\.outcom: .*did you mean outcome/,
+    ],
+    [
+      'an outcome that does not exist',
+      '- workload: Deployment/a\n  expect: {outcome: Pendng}\n',
+      /:9: .*did you mean Pending/,
+    ],
+    [
+      'a code that does not exist',
+      '- workload: Deployment/a\n  expect: {findings: [GraceToShort]}\n',
+      /did you mean GraceTooShort/,
+    ],
+    [
+      'a workload without a name',
+      '- workload: Deployment\n  expect: {}\n',
+      /:8: cases\[0\]\.workload: must be KIND\/NAME/,
+    ],
     ['no cases', '  []\n', /must be a list/],
     ['bad YAML', '- {\n', /shop\.test\.yaml:9: cannot be read as YAML/],
   ])('ends with 2 at %s', async (_, cases, message) => {
@@ -73,35 +92,63 @@ describe('test', () => {
   });
 
   it('says when a workload is not there, or is there twice', async () => {
-    const { out } = await cli(['test', '-f', folderWith({ ...INPUT, 'deploy/x.yaml': deployment({ name: 'a', namespace: 'shop' }), 'x.yaml': testFile('- {workload: Deployment/c, expect: {}}\n- {workload: Deployment/a, expect: {}}\n').replace('deploy/w.yaml', 'deploy') })]);
+    const { out } = await cli([
+      'test',
+      '-f',
+      folderWith({
+        ...INPUT,
+        'deploy/x.yaml': deployment({ name: 'a', namespace: 'shop' }),
+        'x.yaml': testFile('- {workload: Deployment/c, expect: {}}\n- {workload: Deployment/a, expect: {}}\n').replace(
+          'deploy/w.yaml',
+          'deploy',
+        ),
+      }),
+    ]);
 
     expect(out).toMatch(/not among the manifests/);
     expect(out).toMatch(/2: .*w\.yaml:1, .*x\.yaml:1/);
   });
 
   it.each([
-    ['nativeSidecars: true', 'Native'], ['injected: false', 'None'], ['istioVersion: 1.20.0', 'Classic'], ['{istioVersion: "1.30", kubernetesVersion: "1.33"}', 'Native'],
+    ['nativeSidecars: true', 'Native'],
+    ['injected: false', 'None'],
+    ['istioVersion: 1.20.0', 'Classic'],
+    ['{istioVersion: "1.30", kubernetesVersion: "1.33"}', 'Native'],
     ['{injected: true, nativeSidecars: false, namespaceLabels: {shop: {a: b}}}', 'Classic'],
   ])('takes facts: %s', async (facts, proxy) => {
-    const files = { ...INPUT, 't.yaml': testFile(`- {workload: Deployment/shop/a, expect: {proxy: ${proxy}}}\n`).replace('{nativeSidecars: false}', facts.startsWith('{') ? facts : `{${facts}}`) };
+    const files = {
+      ...INPUT,
+      't.yaml': testFile(`- {workload: Deployment/shop/a, expect: {proxy: ${proxy}}}\n`).replace(
+        '{nativeSidecars: false}',
+        facts.startsWith('{') ? facts : `{${facts}}`,
+      ),
+    };
 
     expect(await cli(['test', '-f', folderWith(files)])).toMatchObject({ code: 0 });
   });
 
   it('runs only the cases that are asked for', async () => {
-    const cases = '- {name: one, workload: Deployment/a, expect: {outcome: Exempt}}\n- {name: two, workload: Deployment/a, expect: {}}\n';
+    const cases =
+      '- {name: one, workload: Deployment/a, expect: {outcome: Exempt}}\n- {name: two, workload: Deployment/a, expect: {}}\n';
 
     expect((await run(cases, '', '--run', 'two')).code).toBe(0);
     expect((await run(cases, '', '--run', 'three')).code).toBe(2);
   });
 
   it('junit and json', async () => {
-    const cases = '- {name: <one>, workload: Deployment/a, expect: {outcome: Exempt}}\n- {name: two, workload: Deployment/a, expect: {}}\n';
+    const cases =
+      '- {name: <one>, workload: Deployment/a, expect: {outcome: Exempt}}\n- {name: two, workload: Deployment/a, expect: {}}\n';
 
-    const { errors } = await validateXML({ xml: [{ fileName: 'junit.xml', contents: (await run(cases, '', '-o', 'junit')).out }], schema: [readFileSync(join('test/fixtures/cli/schemas/junit-10.xsd'), 'utf8')] });
+    const { errors } = await validateXML({
+      xml: [{ fileName: 'junit.xml', contents: (await run(cases, '', '-o', 'junit')).out }],
+      schema: [readFileSync(join('test/fixtures/cli/schemas/junit-10.xsd'), 'utf8')],
+    });
     const json = JSON.parse((await run(cases, '', '-o', 'json')).out) as { cases: unknown[] };
 
     expect(errors).toEqual([]);
-    expect(json.cases).toMatchObject([{ name: '<one>', ok: false, differences: [{ what: 'outcome', expected: 'Exempt' }] }, { name: 'two', ok: true }]);
+    expect(json.cases).toMatchObject([
+      { name: '<one>', ok: false, differences: [{ what: 'outcome', expected: 'Exempt' }] },
+      { name: 'two', ok: true },
+    ]);
   });
 });

@@ -8,11 +8,16 @@ describe('the kinds that a command reads', () => {
     const made = judgedKinds([GAME]);
     expect(made.ok && made.kinds.get('GameServer')?.templatePath).toEqual(['spec', 'pods']);
     expect(made.ok && made.kinds.get('CronJob')?.templatePath).toEqual(['spec', 'jobTemplate', 'spec', 'template']);
-    expect(made.ok && [made.kinds.get('Pod')?.templatePath, made.kinds.governed.has('Pod'), made.kinds.get('Service')]).toEqual([[], false, undefined]);
+    expect(
+      made.ok && [made.kinds.get('Pod')?.templatePath, made.kinds.governed.has('Pod'), made.kinds.get('Service')],
+    ).toEqual([[], false, undefined]);
   });
 
   it('are refused as the operator refuses them', () => {
-    expect(judgedKinds(['apps.kruise.io/v1beta1/daemonsets:DaemonSet=spec.template'])).toEqual({ ok: false, why: expect.stringContaining('apps/v1 already') });
+    expect(judgedKinds(['apps.kruise.io/v1beta1/daemonsets:DaemonSet=spec.template'])).toEqual({
+      ok: false,
+      why: expect.stringContaining('apps/v1 already'),
+    });
   });
 });
 

@@ -1,6 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,12 +33,15 @@ function program(path: string, text = '#!/bin/sh\n'): string {
 
 /** Stands in for the Go tool: it writes what `-o` names and keeps a list of what it was asked to build. */
 function fakeGo(build = 'printf "#!/bin/sh\\n" > "$out"; chmod +x "$out"', version = 'echo go version go1.26.8'): void {
-  program(join(folder, 'path', 'go'), `#!/bin/sh
+  program(
+    join(folder, 'path', 'go'),
+    `#!/bin/sh
 if [ "$1" = version ]; then ${version}; exit; fi
 while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
 echo "$(basename "$out")" >> "${folder}/built"
 ${build}
-`);
+`,
+  );
   process.env.PATH = `${join(folder, 'path')}:/usr/bin:/bin`;
 }
 
@@ -48,7 +61,9 @@ beforeEach(() => {
   // Nothing listens there: a network that refuses at once.
   process.env.SIDECAR_DRAIN_ENVTEST_INDEX = 'http://127.0.0.1:9/index.yaml';
   delete process.env.KUBEBUILDER_ASSETS;
-  jest.spyOn(console, 'error').mockImplementation((text: string) => { output += `${text}\n`; });
+  jest.spyOn(console, 'error').mockImplementation((text: string) => {
+    output += `${text}\n`;
+  });
   jest.spyOn(process.stderr, 'write').mockImplementation((text) => {
     output += String(text);
     return true;
@@ -123,15 +138,26 @@ describe('where a program is found', () => {
   it('says what the compiler said, and leaves nothing, when a build fails', async () => {
     fakeGo('echo "no space left on device" >&2; exit 1');
 
-    await expect(findBinaries(['etcd'])).rejects.toThrow(/^go build .* failed with exit code 1:\n[^]*no space left on device/);
+    await expect(findBinaries(['etcd'])).rejects.toThrow(
+      /^go build .* failed with exit code 1:\n[^]*no space left on device/,
+    );
 
     expect(readdirSync(builtFolder())).toEqual([]);
   });
 
   it.each([
-    ['missing', () => { process.env.PATH = join(folder, 'nothing'); }, /^Go was not found, and etcd must be built with it\. Install Go 1\.26 or newer .*KUBEBUILDER_ASSETS.*$/],
-    ['too old', () => fakeGo('', 'echo "go: go.mod requires go >= 1.26.0 (running go 1.21.0)" >&2; exit 1'),
-      /^Go is too old to build etcd \(go: go\.mod requires go >= 1\.26\.0 \(running go 1\.21\.0\)\)\. Install Go 1\.26 or newer .*$/],
+    [
+      'missing',
+      () => {
+        process.env.PATH = join(folder, 'nothing');
+      },
+      /^Go was not found, and etcd must be built with it\. Install Go 1\.26 or newer .*KUBEBUILDER_ASSETS.*$/,
+    ],
+    [
+      'too old',
+      () => fakeGo('', 'echo "go: go.mod requires go >= 1.26.0 (running go 1.21.0)" >&2; exit 1'),
+      /^Go is too old to build etcd \(go: go\.mod requires go >= 1\.26\.0 \(running go 1\.21\.0\)\)\. Install Go 1\.26 or newer .*$/,
+    ],
   ])('says in one line what to do when Go is %s', async (_, prepare, message) => {
     prepare();
 
@@ -154,7 +180,9 @@ describe('the envtest archives', () => {
     server = createServer((request, response) => {
       const origin = `http://${request.headers.host}`;
       const machine = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
-      const entry = (version: string, link: string): object => ({ [`envtest-${version}-${machine}.tar.gz`]: { hash, selfLink: origin + link } });
+      const entry = (version: string, link: string): object => ({
+        [`envtest-${version}-${machine}.tar.gz`]: { hash, selfLink: origin + link },
+      });
       const [major, minor] = kubernetesVersion.split('.');
       const other = `${major}.${Number(minor) + 1}.0`;
       const releases = {
@@ -201,7 +229,9 @@ describe('the envtest archives', () => {
   it('are not asked for when everything is in the cache', async () => {
     const etcd = program(join(builtFolder(), 'etcd'));
     let asked = 0;
-    server.on('request', () => { asked += 1; });
+    server.on('request', () => {
+      asked += 1;
+    });
 
     expect(await findBinaries(['etcd'])).toEqual({ etcd });
     expect(asked).toBe(0);

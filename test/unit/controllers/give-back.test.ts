@@ -6,9 +6,15 @@ import type { WorkloadState } from '../../../src/drain/restore/state.ts';
 
 const KEY = 'Deployment/shop/web';
 const workload = { kind: 'Deployment', namespace: 'shop', name: 'web', annotations: {} } as unknown as Workload;
-const state = { policy: { name: 'p', uid: 'u' }, fields: { proxyContainer: { before: null, wrote: 'x' } } } as unknown as WorkloadState;
+const state = {
+  policy: { name: 'p', uid: 'u' },
+  fields: { proxyContainer: { before: null, wrote: 'x' } },
+} as unknown as WorkloadState;
 const NOBODY: Assessment = { audits: [], overridden: [], refused: [], matched: [] };
-const notInjected = { ...NOBODY, governing: { policy: { name: 'p', spec: { delivery: 'PodTemplate' } }, decision: { reason: 'NotInjected' } } } as unknown as Assessment;
+const notInjected = {
+  ...NOBODY,
+  governing: { policy: { name: 'p', spec: { delivery: 'PodTemplate' } }, decision: { reason: 'NotInjected' } },
+} as unknown as Assessment;
 
 describe('evidence that nothing is injected any more', () => {
   it('is looked at again when it has lasted, and no longer once nobody governs: each second, for ever', () => {
@@ -16,9 +22,15 @@ describe('evidence that nothing is injected any more', () => {
     // The policy only audits now: it keeps what it has written.
     const holder = { record: { name: 'p', uid: 'u', deleting: false, spec: { enforcement: 'Audit', match: {} } } };
     const caches = {
-      policies: { state: 'Synced', store: { get: () => holder } }, namespace: () => ({ labels: {} }), meshFacts: () => ({ istio: 'Present', stated: {} }),
+      policies: { state: 'Synced', store: { get: () => holder } },
+      namespace: () => ({ labels: {} }),
+      meshFacts: () => ({ istio: 'Present', stated: {} }),
     };
-    const giveBack = new GiveBack({ caches, now: () => now, admissionServes: () => false } as unknown as GiveBackOptions);
+    const giveBack = new GiveBack({
+      caches,
+      now: () => now,
+      admissionServes: () => false,
+    } as unknown as GiveBackOptions);
 
     expect(giveBack.isDue(KEY, workload, state, notInjected)).toBe(false);
     expect(giveBack.dueInMs(KEY)).toBe(10 * 60_000);

@@ -11,18 +11,34 @@ class Watch {
   hasSynced = true;
   runs = false;
   cleared = false;
-  readonly store = { values: () => this.records.values(), clear: () => { this.cleared = true; this.records.clear(); } };
-  start(): void { this.runs = true; }
-  stop(): Promise<void> { this.runs = false; return Promise.resolve(); }
+  readonly store = {
+    values: () => this.records.values(),
+    clear: () => {
+      this.cleared = true;
+      this.records.clear();
+    },
+  };
+  start(): void {
+    this.runs = true;
+  }
+  stop(): Promise<void> {
+    this.runs = false;
+    return Promise.resolve();
+  }
 }
 
 let made: KindWatches | undefined;
-afterEach(async () => { await made?.stop(); });
+afterEach(async () => {
+  await made?.stop();
+});
 
 function given(named: Set<string>): { watches: KindWatches; ofKind: (kind: string) => Watch | undefined } {
   const watches = new KindWatches({
-    kinds: WORKLOAD_KINDS, logger: silentLogger, named: () => named, lingerMs: 0,
-    watch: (adapter) => ({ adapter, resource: {}, reflector: new Watch() } as unknown as WatchedKind),
+    kinds: WORKLOAD_KINDS,
+    logger: silentLogger,
+    named: () => named,
+    lingerMs: 0,
+    watch: (adapter) => ({ adapter, resource: {}, reflector: new Watch() }) as unknown as WatchedKind,
   });
   made = watches;
   return { watches, ofKind: (kind) => watches.get(kind)?.reflector as unknown as Watch | undefined };
@@ -65,12 +81,43 @@ describe('kinds that are watched', () => {
   });
 
   it.each<[string, (watch: Watch) => void, boolean]>([
-    ['something of it holds our state', (watch) => watch.records.set('n/a', { annotations: { 'sidecardrain.io/state': '{}' } }), true],
+    [
+      'something of it holds our state',
+      (watch) => watch.records.set('n/a', { annotations: { 'sidecardrain.io/state': '{}' } }),
+      true,
+    ],
     ['nothing of it does', (watch) => watch.records.set('n/a', { annotations: {} }), false],
-    ['it has not been read yet', (watch) => { watch.hasSynced = false; watch.state = 'Starting'; }, true],
-    ['it may not be read at all', (watch) => { watch.hasSynced = false; watch.state = 'Forbidden'; }, false],
-    ['it may not be read any more and held our state', (watch) => { watch.state = 'Forbidden'; watch.records.set('n/a', { annotations: { 'sidecardrain.io/state': '{}' } }); }, true],
-    ['it is not installed', (watch) => { watch.state = 'Absent'; }, false],
+    [
+      'it has not been read yet',
+      (watch) => {
+        watch.hasSynced = false;
+        watch.state = 'Starting';
+      },
+      true,
+    ],
+    [
+      'it may not be read at all',
+      (watch) => {
+        watch.hasSynced = false;
+        watch.state = 'Forbidden';
+      },
+      false,
+    ],
+    [
+      'it may not be read any more and held our state',
+      (watch) => {
+        watch.state = 'Forbidden';
+        watch.records.set('n/a', { annotations: { 'sidecardrain.io/state': '{}' } });
+      },
+      true,
+    ],
+    [
+      'it is not installed',
+      (watch) => {
+        watch.state = 'Absent';
+      },
+      false,
+    ],
   ])('that nobody names, while %s', (_, set, stays) => {
     const { watches, ofKind } = given(new Set());
     watches.startOnDemand();

@@ -5,11 +5,15 @@ const COMPLIANT: LedgerEntry = { outcome: 'Compliant', reason: '', message: '' }
 
 describe('a ledger of 10,000 workloads, 1,000 of them in violation', () => {
   const told: string[] = [];
-  const ledger = new Ledger((policy, workload) => { told.push(`${policy} ${workload}`); });
+  const ledger = new Ledger((policy, workload) => {
+    told.push(`${policy} ${workload}`);
+  });
   // Names as long as Kubernetes lets them be, and messages longer than anybody reads.
-  const key = (index: number): string => `Deployment/${'n'.repeat(58)}${String(index % 100).padStart(5, '0')}/${'w'.repeat(248)}${String(index).padStart(5, '0')}`;
+  const key = (index: number): string =>
+    `Deployment/${'n'.repeat(58)}${String(index % 100).padStart(5, '0')}/${'w'.repeat(248)}${String(index).padStart(5, '0')}`;
   for (let index = 0; index < 10_000; index += 1) {
-    const entry: LedgerEntry = index % 10 === 0 ? { outcome: 'Failed', reason: 'GraceAboveMaximum', message: 'm'.repeat(5_000) } : COMPLIANT;
+    const entry: LedgerEntry =
+      index % 10 === 0 ? { outcome: 'Failed', reason: 'GraceAboveMaximum', message: 'm'.repeat(5_000) } : COMPLIANT;
     ledger.record(key(index), new Map([['long-requests', entry]]));
   }
 
@@ -26,9 +30,18 @@ describe('a ledger of 10,000 workloads, 1,000 of them in violation', () => {
     ledger.record(key(7), new Map([['long-requests', COMPLIANT]]));
     expect(told).toEqual([]);
 
-    ledger.record(key(7), new Map([['long-requests', { ...COMPLIANT, outcome: 'NonCompliant' }], ['audit', COMPLIANT]]));
+    ledger.record(
+      key(7),
+      new Map([
+        ['long-requests', { ...COMPLIANT, outcome: 'NonCompliant' }],
+        ['audit', COMPLIANT],
+      ]),
+    );
     expect(told).toEqual([`long-requests ${key(7)}`, `audit ${key(7)}`]);
-    expect([...ledger.entriesOf(key(7))].map(([policy, { outcome }]) => [policy, outcome])).toEqual([['long-requests', 'NonCompliant'], ['audit', 'Compliant']]);
+    expect([...ledger.entriesOf(key(7))].map(([policy, { outcome }]) => [policy, outcome])).toEqual([
+      ['long-requests', 'NonCompliant'],
+      ['audit', 'Compliant'],
+    ]);
 
     told.length = 0;
     ledger.forget(key(7));

@@ -17,7 +17,11 @@ function candidate(workload: string, pods: number): Candidate {
 function given(spotsOf: (workload: string) => Spots = () => OPEN): { places: Places; asked: string[] } {
   const asked: string[] = [];
   const places = new Places({
-    caps: { workloads: 10, perNamespace: 2 }, ask: (workload) => { asked.push(workload); }, spotsOf: ({ me }) => spotsOf(me.workload),
+    caps: { workloads: 10, perNamespace: 2 },
+    ask: (workload) => {
+      asked.push(workload);
+    },
+    spotsOf: ({ me }) => spotsOf(me.workload),
   });
   return { places, asked };
 }
@@ -28,14 +32,18 @@ describe('a workload that waits for room for its replicas', () => {
     places.take(rolling('D/a/small', 2));
     places.waitsBecause(candidate('D/b/big', 9));
 
-    expect(places.waitsBecause(candidate('D/c/small', 1))).toBe('D/b/big goes first: it waits for room for its replicas (maxPods)');
+    expect(places.waitsBecause(candidate('D/c/small', 1))).toBe(
+      'D/b/big goes first: it waits for room for its replicas (maxPods)',
+    );
     places.free('D/a/small');
     expect(asked[0]).toBe('D/b/big');
   });
 
   it('holds up nobody while its policy is halted: the one that halts it could never be corrected', () => {
     let halted = false;
-    const { places } = given((workload) => (halted && workload !== 'D/a/culprit' ? { spots: 0, because: 'halted' } : OPEN));
+    const { places } = given((workload) =>
+      halted && workload !== 'D/a/culprit' ? { spots: 0, because: 'halted' } : OPEN,
+    );
     places.take(rolling('D/a/culprit', 2));
     expect(places.waitsBecause(candidate('D/b/big', 9))).toContain('maxPods');
     halted = true;

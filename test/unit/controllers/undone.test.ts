@@ -5,12 +5,24 @@ import { DEFAULT_PATIENCE } from '../../../src/drain/rollout/patience.ts';
 import { BUILT_IN_KINDS, projectWorkload } from '../../../src/drain/template/index.ts';
 
 const adapter = BUILT_IN_KINDS.get('Deployment')!;
-const workload = projectWorkload({ kind: 'Deployment', metadata: { namespace: 'shop', name: 'web', uid: 'u' }, spec: { template: { spec: { containers: [] } } } }, adapter);
+const workload = projectWorkload(
+  {
+    kind: 'Deployment',
+    metadata: { namespace: 'shop', name: 'web', uid: 'u' },
+    spec: { template: { spec: { containers: [] } } },
+  },
+  adapter,
+);
 const KEY = 'Deployment/shop/web';
 
 function clocked(): { undone: Undone; at: (seconds: number) => void } {
   let now = 0;
-  return { undone: new Undone(DEFAULT_PATIENCE, () => now * 1000), at: (seconds) => { now = seconds; } };
+  return {
+    undone: new Undone(DEFAULT_PATIENCE, () => now * 1000),
+    at: (seconds) => {
+      now = seconds;
+    },
+  };
 }
 
 it('is patient with a workload from which a PUT has wiped out everything of ours, and in a fight ever longer', () => {
@@ -27,7 +39,12 @@ it('is patient with a workload from which a PUT has wiped out everything of ours
 
   expect(first).toEqual({ until: 110 + DEFAULT_PATIENCE.afterForeignChange, by: 'somebody', fight: false, reverts: 1 });
   expect(later).toEqual(first);
-  expect(second).toEqual({ until: 120 + DEFAULT_PATIENCE.afterForeignChange + DEFAULT_PATIENCE.fightDistance, by: 'somebody', fight: true, reverts: 2 });
+  expect(second).toEqual({
+    until: 120 + DEFAULT_PATIENCE.afterForeignChange + DEFAULT_PATIENCE.fightDistance,
+    by: 'somebody',
+    fight: true,
+    reverts: 2,
+  });
 });
 
 it('holds nothing back where we have written nothing, nor after a giving back', () => {

@@ -9,16 +9,29 @@ import { podTrouble } from '../../../e2e/cluster/trouble.ts';
 import { PodRecorder, type RawPod } from '../../../e2e/observe/pods.ts';
 
 describe('the variables', () => {
-  it('have defaults that need no registry of one\'s own and no operator in the cluster', () => {
+  it("have defaults that need no registry of one's own and no operator in the cluster", () => {
     expect(readOptions({ PATH: '/bin' })).toMatchObject({
-      only: [], forms: 'auto', operator: { how: 'outside' }, addressing: 'auto', clients: ['mesh'], replicas: 2, keep: false,
-      image: { pullPolicy: 'IfNotPresent', node: 'node', programs: 'configmap' }, injectionLabels: { 'istio-injection': 'enabled' },
+      only: [],
+      forms: 'auto',
+      operator: { how: 'outside' },
+      addressing: 'auto',
+      clients: ['mesh'],
+      replicas: 2,
+      keep: false,
+      image: { pullPolicy: 'IfNotPresent', node: 'node', programs: 'configmap' },
+      injectionLabels: { 'istio-injection': 'enabled' },
     });
   });
 
   it.each([
-    [{ E2E_ONLY: 'fixed,adaptive/classic' }, { only: [{ scenario: 'fixed' }, { scenario: 'adaptive', form: 'classic' }] }],
-    [{ E2E_OPERATOR: 'image', E2E_OPERATOR_IMAGE: 'reg.example/op:1' }, { operator: { how: 'image', image: 'reg.example/op:1' } }],
+    [
+      { E2E_ONLY: 'fixed,adaptive/classic' },
+      { only: [{ scenario: 'fixed' }, { scenario: 'adaptive', form: 'classic' }] },
+    ],
+    [
+      { E2E_OPERATOR: 'image', E2E_OPERATOR_IMAGE: 'reg.example/op:1' },
+      { operator: { how: 'image', image: 'reg.example/op:1' } },
+    ],
     [{ E2E_OPERATOR: 'image reg.example/op:1' }, { operator: { how: 'image', image: 'reg.example/op:1' } }],
     [{ E2E_INJECTION_LABELS: 'istio.io/rev=canary' }, { injectionLabels: { 'istio.io/rev': 'canary' } }],
     [{ E2E_KEEP: '0' }, { keep: false }],
@@ -51,19 +64,40 @@ describe('the scenarios', () => {
   });
 
   it('refuses requests that are longer than what the policies promise', () => {
-    expect(timingProblems('classic', timingOf('classic', { hold: 60 }))[0]).toContain('E2E_DURATION and E2E_MAX_WAIT must not be shorter than E2E_HOLD (60s)');
+    expect(timingProblems('classic', timingOf('classic', { hold: 60 }))[0]).toContain(
+      'E2E_DURATION and E2E_MAX_WAIT must not be shorter than E2E_HOLD (60s)',
+    );
   });
 });
 
 const CHECKS: readonly Check[] = [
-  { scenario: 'fixed', form: 'classic', check: 'no request is lost', verdict: 'Passed', detail: '40 requests', seconds: 12 },
-  { scenario: 'default', form: 'classic', check: 'requests are lost', verdict: 'Void', detail: 'none was <lost>', seconds: 30 },
+  {
+    scenario: 'fixed',
+    form: 'classic',
+    check: 'no request is lost',
+    verdict: 'Passed',
+    detail: '40 requests',
+    seconds: 12,
+  },
+  {
+    scenario: 'default',
+    form: 'classic',
+    check: 'requests are lost',
+    verdict: 'Void',
+    detail: 'none was <lost>',
+    seconds: 30,
+  },
   { scenario: 'default', form: 'classic', check: 'other', verdict: 'Skipped', detail: 'not here', seconds: 0 },
 ];
 
 describe('the results', () => {
   it.each([
-    [[CHECKS[0]!], false, 0], [[CHECKS[0]!, CHECKS[2]!], false, 0], [CHECKS, false, 1], [[], false, 1], [[CHECKS[2]!], false, 1], [[CHECKS[0]!], true, 130],
+    [[CHECKS[0]!], false, 0],
+    [[CHECKS[0]!, CHECKS[2]!], false, 0],
+    [CHECKS, false, 1],
+    [[], false, 1],
+    [[CHECKS[2]!], false, 1],
+    [[CHECKS[0]!], true, 130],
   ])('exit code %#', (checks, interrupted, code) => {
     expect(exitCodeOf({ checks, interrupted })).toBe(code);
   });
@@ -85,16 +119,56 @@ describe('the results', () => {
 function pod(more: Partial<RawPod['status']> & object, metadata: Partial<RawPod['metadata']> = {}): RawPod {
   return {
     metadata: { name: 'server-1', uid: 'u1', ...metadata },
-    spec: { containers: [{ name: 'server', image: 'node:24' }, { name: 'istio-proxy', image: 'proxyv2' }] }, status: more,
+    spec: {
+      containers: [
+        { name: 'server', image: 'node:24' },
+        { name: 'istio-proxy', image: 'proxyv2' },
+      ],
+    },
+    status: more,
   };
 }
 
 describe('why a pod is not ready', () => {
   it.each([
-    ['an image that cannot be pulled', pod({ containerStatuses: [{ name: 'server', state: { waiting: { reason: 'ErrImageNeverPull', message: 'not present' } } }] }), 'waits for image node:24 (ErrImageNeverPull: not present)'],
-    ['no node that takes it', pod({ conditions: [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes: untolerated taint' }] }), 'E2E_TOLERATE_ALL=1'],
-    ['a program that ends', pod({ containerStatuses: [{ name: 'server', state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 127 } } }] }), 'exit code 127'],
-    ['a proxy that is not ready', pod({ phase: 'Running', containerStatuses: [{ name: 'server', ready: true, state: { running: {} } }, { name: 'istio-proxy', ready: false, state: { running: {} } }] }), 'istio-proxy is not ready'],
+    [
+      'an image that cannot be pulled',
+      pod({
+        containerStatuses: [
+          { name: 'server', state: { waiting: { reason: 'ErrImageNeverPull', message: 'not present' } } },
+        ],
+      }),
+      'waits for image node:24 (ErrImageNeverPull: not present)',
+    ],
+    [
+      'no node that takes it',
+      pod({ conditions: [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes: untolerated taint' }] }),
+      'E2E_TOLERATE_ALL=1',
+    ],
+    [
+      'a program that ends',
+      pod({
+        containerStatuses: [
+          {
+            name: 'server',
+            state: { waiting: { reason: 'CrashLoopBackOff' } },
+            lastState: { terminated: { exitCode: 127 } },
+          },
+        ],
+      }),
+      'exit code 127',
+    ],
+    [
+      'a proxy that is not ready',
+      pod({
+        phase: 'Running',
+        containerStatuses: [
+          { name: 'server', ready: true, state: { running: {} } },
+          { name: 'istio-proxy', ready: false, state: { running: {} } },
+        ],
+      }),
+      'istio-proxy is not ready',
+    ],
   ])('%s', (_, given, words) => {
     expect(podTrouble(given)).toContain(words);
   });
@@ -104,16 +178,28 @@ describe('the record of a termination', () => {
   const deletion = { deletionTimestamp: '2026-11-21T10:00:30Z', deletionGracePeriodSeconds: 30 };
   const base = Date.parse('2026-11-21T10:00:00Z');
 
-  it('takes the moment of deletion from our own clock where that does not contradict, and never from the kubelet\'s last delete', () => {
+  it("takes the moment of deletion from our own clock where that does not contradict, and never from the kubelet's last delete", () => {
     const recorder = new PodRecorder();
     recorder.event('ADDED', pod({}), base - 5000);
     recorder.event('MODIFIED', pod({}, deletion), base + 400);
-    recorder.event('MODIFIED', pod({}, { deletionTimestamp: '2026-11-21T10:00:21Z', deletionGracePeriodSeconds: 0 }), base + 21_000);
+    recorder.event(
+      'MODIFIED',
+      pod({}, { deletionTimestamp: '2026-11-21T10:00:21Z', deletionGracePeriodSeconds: 0 }),
+      base + 21_000,
+    );
 
-    expect(recorder.all()[0]).toMatchObject({ deletedAt: base + 400, gracePeriodSeconds: 30, heardOfDeletionAt: base + 400, proxy: 'Classic' });
+    expect(recorder.all()[0]).toMatchObject({
+      deletedAt: base + 400,
+      gracePeriodSeconds: 30,
+      heardOfDeletionAt: base + 400,
+      proxy: 'Classic',
+    });
   });
 
-  it.each([[-60_000, base], [60_000, base + 999]])('bounds a clock that is %d ms off by what the API server says', (off, deletedAt) => {
+  it.each([
+    [-60_000, base],
+    [60_000, base + 999],
+  ])('bounds a clock that is %d ms off by what the API server says', (off, deletedAt) => {
     const recorder = new PodRecorder();
     recorder.event('MODIFIED', pod({}, deletion), base + off);
 
@@ -122,10 +208,19 @@ describe('the record of a termination', () => {
 
   it('keeps the ends of containers that a later status leaves out', () => {
     const recorder = new PodRecorder();
-    const ended = (name: string, exitCode: number): object => ({ name, state: { terminated: { exitCode, reason: 'x', finishedAt: '2026-11-21T10:00:05Z' } } });
+    const ended = (name: string, exitCode: number): object => ({
+      name,
+      state: { terminated: { exitCode, reason: 'x', finishedAt: '2026-11-21T10:00:05Z' } },
+    });
     recorder.event('MODIFIED', pod({ containerStatuses: [ended('istio-proxy', 137) as never] }, deletion), base);
     recorder.event('DELETED', pod({ containerStatuses: [ended('server', 0) as never] }, deletion), base + 20_000);
 
-    expect(recorder.all()[0]).toMatchObject({ goneAt: base + 20_000, ends: [{ container: 'istio-proxy', role: 'Proxy', exitCode: 137 }, { container: 'server', role: 'App', exitCode: 0 }] });
+    expect(recorder.all()[0]).toMatchObject({
+      goneAt: base + 20_000,
+      ends: [
+        { container: 'istio-proxy', role: 'Proxy', exitCode: 137 },
+        { container: 'server', role: 'App', exitCode: 0 },
+      ],
+    });
   });
 });

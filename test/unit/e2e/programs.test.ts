@@ -42,26 +42,30 @@ function start(name: 'server' | 'load', env: Record<string, string>): Program {
   const listeners = new Set<() => void>();
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString('utf8');
-    listeners.forEach((listener) => { listener(); });
+    listeners.forEach((listener) => {
+      listener();
+    });
   });
   return {
-    child, lines: () => parseLines(text),
+    child,
+    lines: () => parseLines(text),
     exited: new Promise((resolve) => {
       child.on('close', (code, signal) => {
         running.delete(child);
         resolve({ code, signal });
       });
     }),
-    until: (event, count = 1) => new Promise((resolve) => {
-      const look = (): void => {
-        if (parseLines(text).filter((line) => line.event === event).length >= count) {
-          listeners.delete(look);
-          resolve();
-        }
-      };
-      listeners.add(look);
-      look();
-    }),
+    until: (event, count = 1) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (parseLines(text).filter((line) => line.event === event).length >= count) {
+            listeners.delete(look);
+            resolve();
+          }
+        };
+        listeners.add(look);
+        look();
+      }),
   };
 }
 
@@ -73,7 +77,15 @@ async function startServer(env: Record<string, string> = {}): Promise<{ server: 
 }
 
 function startLoad(targets: string, env: Record<string, string> = {}): Program {
-  return start('load', { LOAD_NAME: 'mesh', TARGETS: targets, HOST: 'server.shop.svc', HOLD_SECONDS: '2', INTERVAL_MS: '200', LOAD_SECONDS: '1', ...env });
+  return start('load', {
+    LOAD_NAME: 'mesh',
+    TARGETS: targets,
+    HOST: 'server.shop.svc',
+    HOLD_SECONDS: '2',
+    INTERVAL_MS: '200',
+    LOAD_SECONDS: '1',
+    ...env,
+  });
 }
 
 describe('the server', () => {
@@ -84,11 +96,17 @@ describe('the server', () => {
 
     server.child.kill('SIGTERM');
     await server.until('sigterm');
-    const refused = await fetch(`${url}/ok`).then(() => 'answered', () => 'refused');
+    const refused = await fetch(`${url}/ok`).then(
+      () => 'answered',
+      () => 'refused',
+    );
     const answer = await inFlight;
 
     expect(refused).toBe('refused');
-    expect({ status: answer.status, body: await answer.json() }).toEqual({ status: 200, body: { pod: 'server-1', id: 'r1', seconds: 2 } });
+    expect({ status: answer.status, body: await answer.json() }).toEqual({
+      status: 200,
+      body: { pod: 'server-1', id: 'r1', seconds: 2 },
+    });
     expect(await server.exited).toEqual({ code: 0, signal: null });
     expect(server.lines().map(({ event }) => event)).toEqual(['listening', 'request', 'sigterm', 'finished', 'exit']);
   });
@@ -124,7 +142,12 @@ describe('the load generator', () => {
     expect(await load.exited).toEqual({ code: 0, signal: null });
     const requests = loadRequests(load.lines());
     expect(requests.length).toBeGreaterThanOrEqual(3);
-    expect(requests.every(({ survived, pod, sentAt, endedAt }) => survived === true && pod === 'server-1' && (endedAt ?? 0) - sentAt >= 1990)).toBe(true);
+    expect(
+      requests.every(
+        ({ survived, pod, sentAt, endedAt }) =>
+          survived === true && pod === 'server-1' && (endedAt ?? 0) - sentAt >= 1990,
+      ),
+    ).toBe(true);
     server.child.kill('SIGTERM');
     await server.exited;
     expect(requestsOfPod('server-1', new Map([['server-1', server.lines()]]), requests)).toHaveLength(requests.length);
@@ -141,10 +164,16 @@ describe('the load generator', () => {
     const requests = loadRequests(load.lines());
     const lost = requestsOfPod('server-1', new Map([['server-1', server.lines()]]), requests);
     expect(lost.length).toBeGreaterThanOrEqual(3);
-    expect(new Set(lost.map(({ survived, error }) => `${survived}: ${error}`))).toEqual(new Set(['false: socket hang up']));
+    expect(new Set(lost.map(({ survived, error }) => `${survived}: ${error}`))).toEqual(
+      new Set(['false: socket hang up']),
+    );
     const refused = requests.filter(({ id }) => !lost.some((each) => each.id === id));
     expect(refused.length).toBeGreaterThan(0);
-    expect(refused.every(({ survived, error }) => survived === false && /ECONNREFUSED|socket hang up|ECONNRESET/.test(error ?? ''))).toBe(true);
+    expect(
+      refused.every(
+        ({ survived, error }) => survived === false && /ECONNREFUSED|socket hang up|ECONNRESET/.test(error ?? ''),
+      ),
+    ).toBe(true);
   });
 
   it('takes the first address that answers', async () => {
@@ -161,6 +190,8 @@ describe('the load generator', () => {
     const load = startLoad(`http://127.0.0.1:${await freePort()}`, { FIND_SECONDS: '1' });
 
     expect(await load.exited).toEqual({ code: 1, signal: null });
-    expect(load.lines()).toEqual([expect.objectContaining({ event: 'unreachable', last: expect.stringContaining('ECONNREFUSED') })]);
+    expect(load.lines()).toEqual([
+      expect.objectContaining({ event: 'unreachable', last: expect.stringContaining('ECONNREFUSED') }),
+    ]);
   });
 });

@@ -44,7 +44,11 @@ function anchorsOf(page: string): Set<string> {
   const times = new Map<string, number>();
   for (const [, heading = ''] of text.matchAll(/^#{1,6} +(.+?) *#*$/gm)) {
     const shown = heading.replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/<[^>]+>/g, '');
-    const slug = shown.trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-');
+    const slug = shown
+      .trim()
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/\s/g, '-');
     const before = times.get(slug) ?? 0;
     times.set(slug, before + 1);
     anchors.add(before === 0 ? slug : `${slug}-${before}`);
@@ -66,12 +70,16 @@ function brokenBecause(page: string, link: string): string | undefined {
   if (!existsSync(join(root, path))) {
     return `there is no ${path}`;
   }
-  return anchor !== '' && extname(path) === '.md' && !anchorsOf(path).has(anchor) ? `${path} has no heading #${anchor}` : undefined;
+  return anchor !== '' && extname(path) === '.md' && !anchorsOf(path).has(anchor)
+    ? `${path} has no heading #${anchor}`
+    : undefined;
 }
 
 describe('links', () => {
   it.each(pages)('of %s lead somewhere', (page) => {
-    const broken = linksOf(page).map((link) => ({ link, why: brokenBecause(page, link) })).filter(({ why }) => why !== undefined);
+    const broken = linksOf(page)
+      .map((link) => ({ link, why: brokenBecause(page, link) }))
+      .filter(({ why }) => why !== undefined);
 
     expect(broken).toEqual([]);
   });
@@ -112,15 +120,20 @@ interface Call {
 
 /** The simple commands of shell text: a comment is none, and a line may go on below or hold several. */
 function callsIn(shell: string): Call[] {
-  return shell.replace(/\\\n\s*/g, ' ').split('\n').flatMap((whole) => {
-    const line = whole.replace(/(^|\s)#.*$/, '').trim();
-    const parts = line.match(/(?:"[^"]*"|'[^']*'|[^|;&"'])+/g) ?? [];
-    return parts.map((part) => ({ line, words: part.match(/(?:"[^"]*"|'[^']*'|\S)+/g) ?? [] }));
-  });
+  return shell
+    .replace(/\\\n\s*/g, ' ')
+    .split('\n')
+    .flatMap((whole) => {
+      const line = whole.replace(/(^|\s)#.*$/, '').trim();
+      const parts = line.match(/(?:"[^"]*"|'[^']*'|[^|;&"'])+/g) ?? [];
+      return parts.map((part) => ({ line, words: part.match(/(?:"[^"]*"|'[^']*'|\S)+/g) ?? [] }));
+    });
 }
 
 function shellOf(text: string): string[] {
-  const blocks = [...text.matchAll(FENCE)].filter(([, , , language = '']) => ['sh', 'bash', 'shell', 'console'].includes(language.trim())).map(([, , , , body = '']) => body);
+  const blocks = [...text.matchAll(FENCE)]
+    .filter(([, , , language = '']) => ['sh', 'bash', 'shell', 'console'].includes(language.trim()))
+    .map(([, , , , body = '']) => body);
   const inline = [...text.replace(FENCE, '').matchAll(INLINE_CODE)].map(([, , code = '']) => code);
   return [...blocks, ...inline];
 }
@@ -145,12 +158,23 @@ function wrongWith(given: readonly string[]): string | undefined {
   if (command === undefined) {
     return `there is no command ${name}`;
   }
-  const known = new Set(['--help', '-h', ...command.flags.flatMap((flag) => [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])])]);
-  const wrong = rest.filter((word) => /^-{1,2}[a-z]/i.test(word)).map((word) => word.split('=', 1)[0] ?? '').find((flag) => !known.has(flag));
+  const known = new Set([
+    '--help',
+    '-h',
+    ...command.flags.flatMap((flag) => [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])]),
+  ]);
+  const wrong = rest
+    .filter((word) => /^-{1,2}[a-z]/i.test(word))
+    .map((word) => word.split('=', 1)[0] ?? '')
+    .find((flag) => !known.has(flag));
   return wrong === undefined ? undefined : `${name} has no flag ${wrong}`;
 }
 
-const calls = pages.flatMap((page) => shellOf(textOf.get(page) ?? '').flatMap(callsIn).map((call) => ({ page: relative('.', page), ...call })));
+const calls = pages.flatMap((page) =>
+  shellOf(textOf.get(page) ?? '')
+    .flatMap(callsIn)
+    .map((call) => ({ page: relative('.', page), ...call })),
+);
 
 describe('what a page tells to type', () => {
   it('names commands and flags that the program has', () => {
@@ -166,18 +190,31 @@ describe('what a page tells to type', () => {
   it('names targets that the Makefile has', () => {
     const makefile = readFileSync(join(root, 'Makefile'), 'utf8');
     const targets = new Set([...makefile.matchAll(/^([a-z][a-z0-9-]*):/gm)].map(([, target = '']) => target));
-    const asked = calls.filter(({ words }) => words[0] === 'make').flatMap(({ page, line, words }) =>
-      words.slice(1).filter((word) => /^[a-z][a-z0-9-]*$/.test(word)).map((target) => ({ page, line, target })));
+    const asked = calls
+      .filter(({ words }) => words[0] === 'make')
+      .flatMap(({ page, line, words }) =>
+        words
+          .slice(1)
+          .filter((word) => /^[a-z][a-z0-9-]*$/.test(word))
+          .map((target) => ({ page, line, target })),
+      );
 
     expect(asked.length).toBeGreaterThan(10);
     expect(asked.filter(({ target }) => !targets.has(target))).toEqual([]);
   });
 
   it('is read as a shell reads it', () => {
-    const text = '```sh\n# sidecar-drain not-this\nhelm template x | sidecar-drain lint - \\\n  --nope=1\n```\nand `kubectl sidecar-drain plna`';
+    const text =
+      '```sh\n# sidecar-drain not-this\nhelm template x | sidecar-drain lint - \\\n  --nope=1\n```\nand `kubectl sidecar-drain plna`';
 
-    const found = shellOf(text).flatMap(callsIn).flatMap((call) => argumentsOf(call) ?? []).join(' ');
-    const wrong = shellOf(text).flatMap(callsIn).map(argumentsOf).flatMap((given) => (given === undefined ? [] : wrongWith(given) ?? []));
+    const found = shellOf(text)
+      .flatMap(callsIn)
+      .flatMap((call) => argumentsOf(call) ?? [])
+      .join(' ');
+    const wrong = shellOf(text)
+      .flatMap(callsIn)
+      .map(argumentsOf)
+      .flatMap((given) => (given === undefined ? [] : (wrongWith(given) ?? [])));
 
     expect(found).toBe('lint - --nope=1 plna');
     expect(wrong).toEqual(['lint has no flag --nope', 'there is no command plna']);

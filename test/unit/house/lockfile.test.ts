@@ -10,7 +10,9 @@ interface Locked {
   optionalDependencies?: Record<string, string>;
 }
 
-const { packages } = JSON.parse(readFileSync(join(projectRoot(), 'package-lock.json'), 'utf8')) as { packages: Record<string, Locked> };
+const { packages } = JSON.parse(readFileSync(join(projectRoot(), 'package-lock.json'), 'utf8')) as {
+  packages: Record<string, Locked>;
+};
 
 describe('package-lock.json', () => {
   // npm leaves out what a registry does not offer for other platforms, says nothing, and then `npm ci` refuses the
@@ -19,7 +21,10 @@ describe('package-lock.json', () => {
     const names = new Set(Object.keys(packages).map((path) => path.split('node_modules/').pop()));
 
     const missing = Object.entries(packages).flatMap(([path, { optionalDependencies }]) =>
-      Object.keys(optionalDependencies ?? {}).filter((name) => !names.has(name)).map((name) => `${path}: ${name}`));
+      Object.keys(optionalDependencies ?? {})
+        .filter((name) => !names.has(name))
+        .map((name) => `${path}: ${name}`),
+    );
 
     expect(missing).toEqual([]);
   });

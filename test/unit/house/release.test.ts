@@ -7,8 +7,14 @@ import { projectRoot } from '../../support/control-plane/index.ts';
 
 const read = (path: string): Promise<string> => readFile(join(projectRoot(), path), 'utf8');
 
-interface Step { readonly uses?: string; readonly run?: string }
-interface Workflow { readonly permissions: unknown; readonly jobs: Record<string, { readonly permissions?: unknown; readonly steps: readonly Step[] }> }
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+}
+interface Workflow {
+  readonly permissions: unknown;
+  readonly jobs: Record<string, { readonly permissions?: unknown; readonly steps: readonly Step[] }>;
+}
 
 describe.each(['ci.yaml', 'release.yaml'])('workflow %s', (file) => {
   it('uses actions by commit, grants nothing by default, and each job only what it names', async () => {
@@ -26,7 +32,11 @@ describe.each(['ci.yaml', 'release.yaml'])('workflow %s', (file) => {
     const workflow = parse(await read(`.github/workflows/${file}`)) as Workflow;
     const scripts = Object.values(workflow.jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []));
 
-    expect(scripts.flatMap((script) => script.match(/\$\{\{.*?\}\}/g) ?? []).filter((one) => !/^\$\{\{ steps\.build\.outputs\.digest \}\}$/.test(one))).toEqual([]);
+    expect(
+      scripts
+        .flatMap((script) => script.match(/\$\{\{.*?\}\}/g) ?? [])
+        .filter((one) => !/^\$\{\{ steps\.build\.outputs\.digest \}\}$/.test(one)),
+    ).toEqual([]);
   });
 });
 
@@ -34,7 +44,10 @@ describe('the image', () => {
   it('can be built from digests, and runs as a user that is nobody', async () => {
     const lines = (await read('Dockerfile')).split('\n');
 
-    expect(lines.filter((line) => line.startsWith('FROM '))).toEqual(['FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build', 'FROM ${RUN_IMAGE}']);
+    expect(lines.filter((line) => line.startsWith('FROM '))).toEqual([
+      'FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build',
+      'FROM ${RUN_IMAGE}',
+    ]);
     expect(lines).toContain('USER 65532:65532');
     expect(lines).toContain('RUN npm ci --ignore-scripts');
     for (const name of ['BUILD_IMAGE', 'RUN_IMAGE']) {
@@ -44,35 +57,62 @@ describe('the image', () => {
 });
 
 describe('the bundle for OLM', () => {
-  interface Permission { readonly serviceAccountName: string; readonly rules: unknown }
+  interface Permission {
+    readonly serviceAccountName: string;
+    readonly rules: unknown;
+  }
   interface ServiceVersion {
     readonly metadata: { readonly annotations: Record<string, string> };
     readonly spec: {
-      readonly customresourcedefinitions: { readonly owned: readonly { name: string; kind: string; description: string }[] };
-      readonly install: { readonly spec: { readonly clusterPermissions: Permission[]; readonly permissions: Permission[]; readonly deployments: { readonly spec: unknown }[] } };
+      readonly customresourcedefinitions: {
+        readonly owned: readonly { name: string; kind: string; description: string }[];
+      };
+      readonly install: {
+        readonly spec: {
+          readonly clusterPermissions: Permission[];
+          readonly permissions: Permission[];
+          readonly deployments: { readonly spec: unknown }[];
+        };
+      };
     };
   }
 
   it('has the rules, the Deployment and the definitions of config/', async () => {
-    const version = parse(await read('bundle/manifests/sidecar-drain-operator.clusterserviceversion.yaml')) as ServiceVersion;
+    const version = parse(
+      await read('bundle/manifests/sidecar-drain-operator.clusterserviceversion.yaml'),
+    ) as ServiceVersion;
     const { clusterPermissions, permissions, deployments } = version.spec.install.spec;
     const rules = async (file: string): Promise<unknown> => (parse(await read(file)) as { rules: unknown }).rules;
     const manager = parse(await read('config/manager/manager.yaml')) as { spec: unknown };
     const crds = (await readdir(join(projectRoot(), 'crds'))).filter((file) => file.endsWith('.yaml'));
     const shipped = (await readdir(join(projectRoot(), 'bundle/manifests'))).filter((file) => crds.includes(file));
 
-    expect(clusterPermissions).toEqual([{ serviceAccountName: 'sidecar-drain-operator', rules: await rules('config/rbac/role.yaml') }]);
-    expect(permissions).toEqual([{ serviceAccountName: 'sidecar-drain-operator', rules: await rules('config/rbac/operator_namespace_role.yaml') }]);
-    expect(deployments.map(({ spec }) => JSON.stringify(spec).replace(/"sidecar-drain-operator:[\d.]+"/, '"controller:latest"'))).toEqual([JSON.stringify(manager.spec)]);
+    expect(clusterPermissions).toEqual([
+      { serviceAccountName: 'sidecar-drain-operator', rules: await rules('config/rbac/role.yaml') },
+    ]);
+    expect(permissions).toEqual([
+      { serviceAccountName: 'sidecar-drain-operator', rules: await rules('config/rbac/operator_namespace_role.yaml') },
+    ]);
+    expect(
+      deployments.map(({ spec }) =>
+        JSON.stringify(spec).replace(/"sidecar-drain-operator:[\d.]+"/, '"controller:latest"'),
+      ),
+    ).toEqual([JSON.stringify(manager.spec)]);
     expect(shipped.sort()).toEqual(crds.sort());
     expect(version.spec.customresourcedefinitions.owned).toHaveLength(crds.length);
   });
 
   it('offers the samples as examples', async () => {
-    const version = parse(await read('bundle/manifests/sidecar-drain-operator.clusterserviceversion.yaml')) as ServiceVersion;
-    const samples = (await readdir(join(projectRoot(), 'config/samples'))).filter((file) => file !== 'kustomization.yaml');
+    const version = parse(
+      await read('bundle/manifests/sidecar-drain-operator.clusterserviceversion.yaml'),
+    ) as ServiceVersion;
+    const samples = (await readdir(join(projectRoot(), 'config/samples'))).filter(
+      (file) => file !== 'kustomization.yaml',
+    );
 
-    const documents = (await Promise.all(samples.map((file) => read(`config/samples/${file}`)))).flatMap((text) => parseAllDocuments(text));
+    const documents = (await Promise.all(samples.map((file) => read(`config/samples/${file}`)))).flatMap((text) =>
+      parseAllDocuments(text),
+    );
 
     expect(JSON.parse(version.metadata.annotations['alm-examples'] ?? '')).toHaveLength(documents.length);
   });

@@ -9,14 +9,28 @@ import type { LoadConfigOptions } from '../../../src/kube/index.ts';
 let folder = '';
 const inFolder = (name: string) => join(folder, name);
 
-function kubeconfig(parts: { server?: string; cluster?: object; user?: object; context?: object; current?: string | null; prefix?: string }): string {
+function kubeconfig(parts: {
+  server?: string;
+  cluster?: object;
+  user?: object;
+  context?: object;
+  current?: string | null;
+  prefix?: string;
+}): string {
   const prefix = parts.prefix ?? 'a';
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: `${prefix}-cluster`, cluster: { server: parts.server ?? 'https://10.0.0.1:6443', ...parts.cluster } }],
+    clusters: [
+      { name: `${prefix}-cluster`, cluster: { server: parts.server ?? 'https://10.0.0.1:6443', ...parts.cluster } },
+    ],
     users: [{ name: `${prefix}-user`, user: parts.user ?? { token: 't0ken' } }],
-    contexts: [{ name: `${prefix}-context`, context: { cluster: `${prefix}-cluster`, user: `${prefix}-user`, ...parts.context } }],
+    contexts: [
+      {
+        name: `${prefix}-context`,
+        context: { cluster: `${prefix}-cluster`, user: `${prefix}-user`, ...parts.context },
+      },
+    ],
     ...(parts.current === null ? {} : { 'current-context': parts.current ?? `${prefix}-context` }),
   });
 }
@@ -31,20 +45,37 @@ beforeAll(async () => {
     writeFile(inFolder('wrong-current'), kubeconfig({ current: 'gone' })),
     writeFile(inFolder('no-cluster'), kubeconfig({ context: { cluster: 'gone' } })),
     writeFile(inFolder('no-user'), kubeconfig({ context: { user: 'gone' } })),
-    writeFile(inFolder('no-server'), JSON.stringify({ clusters: [{ name: 'x', cluster: {} }], users: [], contexts: [] })),
+    writeFile(
+      inFolder('no-server'),
+      JSON.stringify({ clusters: [{ name: 'x', cluster: {} }], users: [], contexts: [] }),
+    ),
     writeFile(inFolder('bad-server'), kubeconfig({ server: 'not an address' })),
     writeFile(inFolder('ftp-server'), kubeconfig({ server: 'ftp://10.0.0.1' })),
     writeFile(inFolder('bad-yaml'), 'clusters: [\n  {name: "x"\nusers'),
     writeFile(inFolder('empty'), '\n'),
-    writeFile(inFolder('missing-cert'), kubeconfig({ user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' } })),
-    writeFile(inFolder('bad-plugin'), kubeconfig({ user: { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'no-such-plugin-anywhere' } } })),
-    writeFile(inFolder('tls'), kubeconfig({
-      cluster: { 'certificate-authority': 'ca.crt', 'tls-server-name': 'kubernetes' },
-      user: { 'client-certificate': 'user.crt', 'client-key-data': Buffer.from('key').toString('base64') },
-    })),
+    writeFile(
+      inFolder('missing-cert'),
+      kubeconfig({ user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' } }),
+    ),
+    writeFile(
+      inFolder('bad-plugin'),
+      kubeconfig({
+        user: { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'no-such-plugin-anywhere' } },
+      }),
+    ),
+    writeFile(
+      inFolder('tls'),
+      kubeconfig({
+        cluster: { 'certificate-authority': 'ca.crt', 'tls-server-name': 'kubernetes' },
+        user: { 'client-certificate': 'user.crt', 'client-key-data': Buffer.from('key').toString('base64') },
+      }),
+    ),
     writeFile(inFolder('ca.crt'), 'ca'),
     writeFile(inFolder('user.crt'), 'cert'),
-    writeFile(inFolder('basic'), kubeconfig({ user: { username: 'me', password: 'pw' }, server: 'http://127.0.0.1:8001' })),
+    writeFile(
+      inFolder('basic'),
+      kubeconfig({ user: { username: 'me', password: 'pw' }, server: 'http://127.0.0.1:8001' }),
+    ),
     writeFile(inFolder('impersonate'), kubeconfig({ user: { token: 't', as: 'system:serviceaccount:a:b' } })),
     writeFile(inFolder('home/.kube/config'), kubeconfig({ prefix: 'home' })),
   ]);
@@ -59,19 +90,30 @@ function load(options: LoadConfigOptions): ReturnType<typeof loadClusterConfig> 
 describe('loadClusterConfig finds', () => {
   it('the file of the flag', async () => {
     const config = await load({ file: inFolder('plain') });
-    expect(config).toMatchObject({ server: 'https://10.0.0.1:6443', context: 'a-context', namespace: 'shop', source: inFolder('plain') });
+    expect(config).toMatchObject({
+      server: 'https://10.0.0.1:6443',
+      context: 'a-context',
+      namespace: 'shop',
+      source: inFolder('plain'),
+    });
     expect((await config.credentials()).headers).toEqual(['authorization', 'Bearer t0ken']);
   });
 
   it('the files of KUBECONFIG: the first one says which context, missing ones do not matter', async () => {
     const env = { KUBECONFIG: `${inFolder('gone')}:${inFolder('plain')}:${inFolder('second')}` };
     await expect(load({ env })).resolves.toMatchObject({ context: 'a-context' });
-    await expect(load({ env, context: 'b-context' })).resolves.toMatchObject({ context: 'b-context', server: 'https://b.example', namespace: 'default' });
+    await expect(load({ env, context: 'b-context' })).resolves.toMatchObject({
+      context: 'b-context',
+      server: 'https://b.example',
+      namespace: 'default',
+    });
   });
 
   it('the flag before KUBECONFIG, KUBECONFIG before the home folder', async () => {
     const env = { KUBECONFIG: inFolder('second') };
-    await expect(load({ env, file: inFolder('plain'), home: inFolder('home') })).resolves.toMatchObject({ context: 'a-context' });
+    await expect(load({ env, file: inFolder('plain'), home: inFolder('home') })).resolves.toMatchObject({
+      context: 'a-context',
+    });
     await expect(load({ env, home: inFolder('home') })).resolves.toMatchObject({ context: 'b-context' });
     await expect(load({ home: inFolder('home') })).resolves.toMatchObject({ context: 'home-context' });
   });
@@ -86,24 +128,35 @@ describe('loadClusterConfig finds', () => {
 
   it('a password, and a plain http server', async () => {
     const config = await load({ file: inFolder('basic') });
-    expect((await config.credentials()).headers).toEqual(['authorization', `Basic ${Buffer.from('me:pw').toString('base64')}`]);
+    expect((await config.credentials()).headers).toEqual([
+      'authorization',
+      `Basic ${Buffer.from('me:pw').toString('base64')}`,
+    ]);
   });
 
   it('impersonation', async () => {
     const config = await load({ file: inFolder('impersonate') });
-    expect((await config.credentials()).headers).toEqual(expect.arrayContaining(['impersonate-user', 'system:serviceaccount:a:b']));
+    expect((await config.credentials()).headers).toEqual(
+      expect.arrayContaining(['impersonate-user', 'system:serviceaccount:a:b']),
+    );
   });
 
   it('a token that a plugin prints, and asks it again for a fresh one', async () => {
     const plugin = inFolder('plugin.sh');
     const counter = inFolder('counter');
     await writeFile(counter, '');
-    await writeFile(plugin, `#!/bin/sh
+    await writeFile(
+      plugin,
+      `#!/bin/sh
 echo x >> ${counter}
 printf '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"number-%s"}}' "$(wc -l < ${counter} | tr -d ' ')"
-`);
+`,
+    );
     await chmod(plugin, 0o755);
-    await writeFile(inFolder('plugin'), kubeconfig({ user: { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: plugin } } }));
+    await writeFile(
+      inFolder('plugin'),
+      kubeconfig({ user: { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: plugin } } }),
+    );
 
     const config = await load({ file: inFolder('plugin') });
     const cached = await config.credentials();
@@ -127,7 +180,7 @@ describe('the service account of a pod', () => {
     await writeFile(`${inFolder('pod')}${root}/namespace`, 'sidecar-drain-system\n');
   });
   afterAll(() => {
-    for (const name of Object.keys(address)) Reflect.deleteProperty(process.env, name);
+    for (const name of Object.keys(address)) {Reflect.deleteProperty(process.env, name);}
   });
 
   it('is taken inside of a pod, and its token is read again when the kubelet has replaced it', async () => {
@@ -141,7 +194,9 @@ describe('the service account of a pod', () => {
   });
 
   it('is not looked at outside of one', async () => {
-    await expect(load({ podRoot: inFolder('pod'), home: inFolder('home') })).resolves.toMatchObject({ context: 'home-context' });
+    await expect(load({ podRoot: inFolder('pod'), home: inFolder('home') })).resolves.toMatchObject({
+      context: 'home-context',
+    });
   });
 });
 
@@ -157,13 +212,20 @@ describe('loadClusterConfig says in one line what is wrong', () => {
     ['a server of another protocol', { named: 'ftp-server' }, 'KUBECONFIG_INVALID', 'must start with https://'],
     ['no current-context', { named: 'no-current' }, 'KUBECONFIG_NO_CONTEXT', 'Choose one with --context NAME'],
     ['a current-context that is not there', { named: 'wrong-current' }, 'KUBECONFIG_NO_CONTEXT', 'It has: a-context'],
-    ['a --context that is not there', { named: 'plain', context: 'prod' }, 'KUBECONFIG_NO_CONTEXT', 'has no context "prod". It has: a-context'],
+    [
+      'a --context that is not there',
+      { named: 'plain', context: 'prod' },
+      'KUBECONFIG_NO_CONTEXT',
+      'has no context "prod". It has: a-context',
+    ],
     ['a context without its cluster', { named: 'no-cluster' }, 'KUBECONFIG_INVALID', 'names the cluster "gone"'],
     ['a context without its user', { named: 'no-user' }, 'KUBECONFIG_INVALID', 'names the user "gone"'],
     ['a certificate that is not there', { named: 'missing-cert' }, 'KUBECONFIG_CREDENTIALS', 'gone.crt'],
     ['a plugin that is not installed', { named: 'bad-plugin' }, 'KUBECONFIG_CREDENTIALS', 'no-such-plugin-anywhere'],
   ])('%s', async (_name, { named, ...options }, code, text) => {
-    const error = await load({ ...options, ...(named === undefined ? {} : { file: inFolder(named) }) }).catch((caught: unknown) => caught);
+    const error = await load({ ...options, ...(named === undefined ? {} : { file: inFolder(named) }) }).catch(
+      (caught: unknown) => caught,
+    );
     expect(error).toBeInstanceOf(KubeConfigError);
     expect(error).toMatchObject({ code, message: expect.stringContaining(text) });
     expect((error as Error).message).not.toContain('\n');
@@ -171,7 +233,8 @@ describe('loadClusterConfig says in one line what is wrong', () => {
 
   it('KUBECONFIG names only files that are not there', async () => {
     await expect(load({ env: { KUBECONFIG: inFolder('gone') } })).rejects.toMatchObject({
-      code: 'KUBECONFIG_NOT_FOUND', message: expect.stringContaining('the environment variable KUBECONFIG'),
+      code: 'KUBECONFIG_NOT_FOUND',
+      message: expect.stringContaining('the environment variable KUBECONFIG'),
     });
   });
 });

@@ -9,21 +9,35 @@ import type { Handler } from './fake-server.ts';
 const cleanups: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
+  for (const cleanup of cleanups.splice(0)) {await cleanup();}
 });
 
-async function setup(handler: Handler, options: Partial<EventRecorderOptions> = {}): Promise<{ recorder: EventRecorder; server: FakeServer; results: string[] }> {
+async function setup(
+  handler: Handler,
+  options: Partial<EventRecorderOptions> = {},
+): Promise<{ recorder: EventRecorder; server: FakeServer; results: string[] }> {
   const server = await FakeServer.start(handler);
   const transport = new Transport({ config: server.config, userAgent: 'x', retryPolicy: { attempts: 1 } });
   const results: string[] = [];
   const recorder = new EventRecorder({
-    client: new KubeClient(transport), component: 'operator', instance: 'pod', onEvent: (result) => { results.push(result); }, ...options,
+    client: new KubeClient(transport),
+    component: 'operator',
+    instance: 'pod',
+    onEvent: (result) => {
+      results.push(result);
+    },
+    ...options,
   });
-  cleanups.push(() => transport.close(), () => server.stop());
+  cleanups.push(
+    () => transport.close(),
+    () => server.stop(),
+  );
   return { recorder, server, results };
 }
 
-const created: Handler = (_request, response) => { answer(response, 201, {}); };
+const created: Handler = (_request, response) => {
+  answer(response, 201, {});
+};
 
 function about(name: string): { apiVersion: string; kind: string; name: string; namespace: string } {
   return { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace: 'shop' };
@@ -34,7 +48,7 @@ describe('EventRecorder', () => {
     const { recorder, server, results } = await setup(() => undefined, { maxPending: 3 });
     recorder.event(about('first'), 'Normal', 'R', 'm');
     await eventually(() => server.requests.length === 1, 'the first one is under way');
-    for (let index = 0; index < 10; index += 1) recorder.event(about(`more-${index}`), 'Normal', 'R', 'm');
+    for (let index = 0; index < 10; index += 1) {recorder.event(about(`more-${index}`), 'Normal', 'R', 'm');}
 
     expect(results.filter((result) => result === 'dropped')).toHaveLength(7);
     await recorder.stop(10);
@@ -46,14 +60,16 @@ describe('EventRecorder', () => {
     await eventually(() => server.requests.length === 1, 'it is under way');
     await recorder.stop(30);
     recorder.event(about('b'), 'Normal', 'R', 'm');
-    await new Promise((resolve) => { setTimeout(resolve, 30); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 30);
+    });
 
     expect(server.requests).toHaveLength(1);
   });
 
   it('forgets the oldest when it has to remember too many, and so repeats rather than grows', async () => {
     const { recorder, results } = await setup(created, { remembered: 2 });
-    for (const name of ['a', 'b', 'c', 'c', 'a']) recorder.event(about(name), 'Normal', 'R', 'm');
+    for (const name of ['a', 'b', 'c', 'c', 'a']) {recorder.event(about(name), 'Normal', 'R', 'm');}
     await recorder.stop();
 
     expect(results.filter((result) => result === 'sent')).toHaveLength(4);

@@ -22,7 +22,10 @@ export class FakeServer {
   connections = 0;
   private readonly sockets = new Set<Socket>();
 
-  private constructor(private readonly server: Server, readonly port: number) {}
+  private constructor(
+    private readonly server: Server,
+    readonly port: number,
+  ) {}
 
   static async start(handler: Handler): Promise<FakeServer> {
     const holder: { fake?: FakeServer } = {};
@@ -32,14 +35,20 @@ export class FakeServer {
       request.on('end', () => {
         const url = request.url ?? '/';
         const seen = {
-          method: request.method ?? '', url, query: new URL(url, 'http://x').searchParams, headers: request.headers,
-          body: Buffer.concat(chunks).toString(), at: performance.now(),
+          method: request.method ?? '',
+          url,
+          query: new URL(url, 'http://x').searchParams,
+          headers: request.headers,
+          body: Buffer.concat(chunks).toString(),
+          at: performance.now(),
         };
         holder.fake!.requests.push(seen);
         void handler(seen, response, holder.fake!.requests.length);
       });
     });
-    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
     const fake = new FakeServer(server, (server.address() as AddressInfo).port);
     holder.fake = fake;
     server.on('connection', (socket) => {
@@ -55,12 +64,16 @@ export class FakeServer {
   }
 
   breakConnections(): void {
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets) {socket.destroy();}
   }
 
   async stop(): Promise<void> {
     this.breakConnections();
-    await new Promise<void>((resolve) => { this.server.close(() => { resolve(); }); });
+    await new Promise<void>((resolve) => {
+      this.server.close(() => {
+        resolve();
+      });
+    });
   }
 }
 
@@ -77,7 +90,12 @@ export function fakeConfig(server: string, overrides: Partial<ClusterConfig> = {
   };
 }
 
-export function answer(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function answer(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(typeof body === 'string' ? body : JSON.stringify(body));
 }
@@ -89,7 +107,9 @@ export function status(code: number, reason: string, message: string, extra: Rec
 export async function eventually(check: () => boolean, what: string, timeoutMs = 8_000): Promise<void> {
   const until = performance.now() + timeoutMs;
   while (!check()) {
-    if (performance.now() > until) throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => { setTimeout(resolve, 10); });
+    if (performance.now() > until) {throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);}
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10);
+    });
   }
 }

@@ -7,12 +7,18 @@ import { answer, eventually, FakeServer } from './fake-server.ts';
 const cleanups: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
+  for (const cleanup of cleanups.splice(0)) {await cleanup();}
 });
 
 function elector(client: KubeClient, options: Partial<LeaderElectorOptions> = {}): LeaderElector {
   return new LeaderElector({
-    client, namespace: 'ns', name: 'operator', identity: 'a', onStartedLeading: () => undefined, onStoppedLeading: () => undefined, ...options,
+    client,
+    namespace: 'ns',
+    name: 'operator',
+    identity: 'a',
+    onStartedLeading: () => undefined,
+    onStoppedLeading: () => undefined,
+    ...options,
   });
 }
 
@@ -21,19 +27,31 @@ describe('a leader whose API server hangs', () => {
     let hangs = false;
     let answeredAt = 0;
     const server = await FakeServer.start((request, response) => {
-      if (hangs) return;
+      if (hangs) {return;}
       answeredAt = request.at;
-      if (request.method === 'GET') answer(response, 404, { kind: 'Status', code: 404, reason: 'NotFound' });
-      else answer(response, 200, { ...JSON.parse(request.body) as object, metadata: { name: 'operator', uid: 'u', resourceVersion: String(server.requests.length) } });
+      if (request.method === 'GET') {answer(response, 404, { kind: 'Status', code: 404, reason: 'NotFound' });}
+      else
+        {answer(response, 200, {
+          ...(JSON.parse(request.body) as object),
+          metadata: { name: 'operator', uid: 'u', resourceVersion: String(server.requests.length) },
+        });}
     });
     const transport = new Transport({ config: server.config, userAgent: 'x' });
     let lostAt = 0;
     const sut = elector(new KubeClient(transport), {
       // A whole further retry period after the deadline would be too late.
       timings: { leaseDurationMs: 1_500, renewDeadlineMs: 900, retryPeriodMs: 700 },
-      onStartedLeading: (lost) => { lost.addEventListener('abort', () => { lostAt = performance.now(); }); },
+      onStartedLeading: (lost) => {
+        lost.addEventListener('abort', () => {
+          lostAt = performance.now();
+        });
+      },
     });
-    cleanups.push(() => sut.stop(), () => transport.close(), () => server.stop());
+    cleanups.push(
+      () => sut.stop(),
+      () => transport.close(),
+      () => server.stop(),
+    );
     sut.start();
     await eventually(() => server.requests.filter((request) => request.method === 'PUT').length >= 2, 'it was renewed');
     hangs = true;
@@ -48,9 +66,21 @@ describe('a leader whose API server hangs', () => {
 
 describe('timings that cannot be safe', () => {
   it.each([
-    ['a renew deadline as long as the lease', { leaseDurationMs: 10_000, renewDeadlineMs: 10_000 }, 'must be longer than the renew deadline'],
-    ['no room for a second attempt', { renewDeadlineMs: 2_000, retryPeriodMs: 2_000 }, 'must be longer than 1.2 retry periods'],
-    ['less than the Lease can say', { leaseDurationMs: 900, renewDeadlineMs: 500, retryPeriodMs: 100 }, 'at least 1000 ms'],
+    [
+      'a renew deadline as long as the lease',
+      { leaseDurationMs: 10_000, renewDeadlineMs: 10_000 },
+      'must be longer than the renew deadline',
+    ],
+    [
+      'no room for a second attempt',
+      { renewDeadlineMs: 2_000, retryPeriodMs: 2_000 },
+      'must be longer than 1.2 retry periods',
+    ],
+    [
+      'less than the Lease can say',
+      { leaseDurationMs: 900, renewDeadlineMs: 500, retryPeriodMs: 100 },
+      'at least 1000 ms',
+    ],
   ])('%s', (_name, timings, message) => {
     expect(() => elector(undefined as unknown as KubeClient, { timings })).toThrow(message);
   });

@@ -18,11 +18,13 @@ function split(text: string, cuts: number[], maxLineBytes = 1_000_000): { lines:
 describe('LineSplitter', () => {
   it('gives the same lines wherever the stream is cut, also inside a character', () => {
     const line = fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\n', ' '));
-    fc.assert(fc.property(fc.array(line), fc.array(fc.nat()), (lines, cuts) => {
-      const result = split(lines.map((one) => `${one}\n`).join(''), cuts);
-      expect(result.lines).toEqual(lines.filter((one) => one !== ''));
-      expect(result.pending).toBe(0);
-    }));
+    fc.assert(
+      fc.property(fc.array(line), fc.array(fc.nat()), (lines, cuts) => {
+        const result = split(lines.map((one) => `${one}\n`).join(''), cuts);
+        expect(result.lines).toEqual(lines.filter((one) => one !== ''));
+        expect(result.pending).toBe(0);
+      }),
+    );
   });
 
   it('keeps what has no end yet, and says how much that is', () => {

@@ -7,11 +7,24 @@ import type { LogFields, Logger, ReflectorOptions, ReflectorState } from '../../
 import { answer, eventually, FakeServer, status } from './fake-server.ts';
 import type { Handler, SeenRequest } from './fake-server.ts';
 
-const widgets = defineResource({ group: 'example.io', version: 'v1', plural: 'widgets', kind: 'Widget', namespaced: true });
+const widgets = defineResource({
+  group: 'example.io',
+  version: 'v1',
+  plural: 'widgets',
+  kind: 'Widget',
+  namespaced: true,
+});
 const cleanups: (() => Promise<void>)[] = [];
 const timings = {
-  backoffBaseMs: 20, backoffMaxMs: 60, absentMaxMs: 40, forbiddenMs: 40, absentConfirmMs: 30, relistJitterMs: 10,
-  idleTimeoutMs: 5_000, headersTimeoutMs: 2_000, confirmMs: 30,
+  backoffBaseMs: 20,
+  backoffMaxMs: 60,
+  absentMaxMs: 40,
+  forbiddenMs: 40,
+  absentConfirmMs: 30,
+  relistJitterMs: 10,
+  idleTimeoutMs: 5_000,
+  headersTimeoutMs: 2_000,
+  confirmMs: 30,
 };
 
 interface Widget extends KubernetesObject {
@@ -27,7 +40,10 @@ interface Log {
   messages: string[];
 }
 
-async function setup(handler: Handler, options: Partial<ReflectorOptions<Widget, number>> = {}): Promise<{ server: FakeServer; reflector: Reflector<Widget, number>; log: Log }> {
+async function setup(
+  handler: Handler,
+  options: Partial<ReflectorOptions<Widget, number>> = {},
+): Promise<{ server: FakeServer; reflector: Reflector<Widget, number>; log: Log }> {
   const server = await FakeServer.start(handler);
   const transport = new Transport({ config: server.config, userAgent: 'test' });
   const log: Log = { states: [], changes: [], torn: 0, handlerErrors: 0, relists: [], messages: [] };
@@ -36,30 +52,50 @@ async function setup(handler: Handler, options: Partial<ReflectorOptions<Widget,
     resource: widgets,
     project: (raw) => raw.size ?? 0,
     handlers: {
-      onAdd: (key, record, initial) => { log.changes.push(`+${key}=${record}${initial ? '*' : ''}`); },
-      onUpdate: (key, record) => { log.changes.push(`~${key}=${record}`); },
-      onDelete: (key) => { log.changes.push(`-${key}`); },
+      onAdd: (key, record, initial) => {
+        log.changes.push(`+${key}=${record}${initial ? '*' : ''}`);
+      },
+      onUpdate: (key, record) => {
+        log.changes.push(`~${key}=${record}`);
+      },
+      onDelete: (key) => {
+        log.changes.push(`-${key}`);
+      },
     },
-    onStateChange: (state) => { log.states.push(state); },
+    onStateChange: (state) => {
+      log.states.push(state);
+    },
     metrics: {
-      onTornStream: () => { log.torn += 1; },
-      onHandlerError: () => { log.handlerErrors += 1; },
-      onRelist: (_resource, reason) => { log.relists.push(reason); },
+      onTornStream: () => {
+        log.torn += 1;
+      },
+      onHandlerError: () => {
+        log.handlerErrors += 1;
+      },
+      onRelist: (_resource, reason) => {
+        log.relists.push(reason);
+      },
     },
     logger: recording(log.messages),
     timings,
     ...options,
   });
-  cleanups.push(() => reflector.stop(), () => transport.close(), () => server.stop());
+  cleanups.push(
+    () => reflector.stop(),
+    () => transport.close(),
+    () => server.stop(),
+  );
   return { server, reflector, log };
 }
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
+  for (const cleanup of cleanups.splice(0)) {await cleanup();}
 });
 
 function recording(messages: string[]): Logger {
-  const write = (message: string, fields?: LogFields) => { messages.push(`${message} ${errorText(fields?.error ?? fields?.detail ?? '')}`); };
+  const write = (message: string, fields?: LogFields) => {
+    messages.push(`${message} ${errorText(fields?.error ?? fields?.detail ?? '')}`);
+  };
   const logger: Logger = { ...silentLogger, info: write, warn: write, error: write, child: () => logger };
   return logger;
 }
@@ -77,7 +113,9 @@ function line(type: string, object: unknown): string {
 }
 
 function bookmark(resourceVersion: string, end = false): string {
-  return line('BOOKMARK', { metadata: { resourceVersion, ...(end ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) } });
+  return line('BOOKMARK', {
+    metadata: { resourceVersion, ...(end ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) },
+  });
 }
 
 const isInitial = (request: SeenRequest) => request.query.get('sendInitialEvents') === 'true';
@@ -102,7 +140,7 @@ describe('a stream that breaks', () => {
         return;
       }
       open(response);
-      if (count === 2) response.write(line('MODIFIED', widget('a', 2, '12')));
+      if (count === 2) {response.write(line('MODIFIED', widget('a', 2, '12')));}
     });
     reflector.start();
     await eventually(() => reflector.store.get('ns/a') === 2, 'the change after the fault');
@@ -119,10 +157,14 @@ describe('a stream that breaks', () => {
     const { reflector, log } = await setup((_request, response, count) => {
       if (count === 1) {
         initial(response, '10', widget('a', 1, '5'), widget('b', 1, '6'));
-        setTimeout(() => { response.end(line('ERROR', status(410, 'Expired', 'too old'))); }, 20);
+        setTimeout(() => {
+          response.end(line('ERROR', status(410, 'Expired', 'too old')));
+        }, 20);
       } else if (count === 2) {
         open(response);
-        response.write(line('ADDED', widget('a', 1, '5')), () => { response.destroy(); });
+        response.write(line('ADDED', widget('a', 1, '5')), () => {
+          response.destroy();
+        });
       } else {
         initial(response, '20', widget('b', 2, '15'));
       }
@@ -136,10 +178,13 @@ describe('a stream that breaks', () => {
   });
 
   it('by silence is opened again by the watchdog', async () => {
-    const { server, reflector } = await setup((request, response) => {
-      if (isInitial(request)) initial(response, '10');
-      else open(response);
-    }, { timings: { ...timings, idleTimeoutMs: 100 } });
+    const { server, reflector } = await setup(
+      (request, response) => {
+        if (isInitial(request)) {initial(response, '10');}
+        else {open(response);}
+      },
+      { timings: { ...timings, idleTimeoutMs: 100 } },
+    );
     reflector.start();
 
     await eventually(() => server.requests.length >= 3, 'the silent watches were given up');
@@ -147,9 +192,12 @@ describe('a stream that breaks', () => {
   });
 
   it('before its headers is tried again', async () => {
-    const { reflector, log } = await setup((_request, response, count) => {
-      if (count > 1) initial(response, '10', widget('a', 1, '5'));
-    }, { timings: { ...timings, headersTimeoutMs: 60 } });
+    const { reflector, log } = await setup(
+      (_request, response, count) => {
+        if (count > 1) {initial(response, '10', widget('a', 1, '5'));}
+      },
+      { timings: { ...timings, headersTimeoutMs: 60 } },
+    );
     reflector.start();
     await reflector.waitForSync();
 
@@ -158,11 +206,14 @@ describe('a stream that breaks', () => {
   });
 
   it('with a line that is longer than allowed is counted, not kept in memory', async () => {
-    const { reflector, log } = await setup((request, response, count) => {
-      if (isInitial(request)) initial(response, '10');
-      else open(response);
-      if (count === 1) response.write(line('ADDED', { ...widget('big', 1, '11'), text: 'x'.repeat(5_000) }));
-    }, { maxLineBytes: 2_000 });
+    const { reflector, log } = await setup(
+      (request, response, count) => {
+        if (isInitial(request)) {initial(response, '10');}
+        else {open(response);}
+        if (count === 1) {response.write(line('ADDED', { ...widget('big', 1, '11'), text: 'x'.repeat(5_000) }));}
+      },
+      { maxLineBytes: 2_000 },
+    );
     reflector.start();
 
     await eventually(() => log.torn === 1, 'the line was refused');
@@ -193,15 +244,20 @@ describe('errors inside of the stream', () => {
   });
 
   it('410 as the first line of a watch after a lost connection: not synced before the new list', async () => {
-    const { server, reflector, log } = await setup((request, response, count) => {
-      if (count === 1) initial(response, '10', widget('a', 1, '5'));
-      else if (isInitial(request)) initial(response, '30', widget('a', 3, '25'));
-      else {
-        open(response);
-        response.flushHeaders();
-        setTimeout(() => { response.end(line('ERROR', status(410, 'Expired', 'too old'))); }, 10);
-      }
-    }, { timings: { ...timings, confirmMs: 1_000 } });
+    const { server, reflector, log } = await setup(
+      (request, response, count) => {
+        if (count === 1) {initial(response, '10', widget('a', 1, '5'));}
+        else if (isInitial(request)) {initial(response, '30', widget('a', 3, '25'));}
+        else {
+          open(response);
+          response.flushHeaders();
+          setTimeout(() => {
+            response.end(line('ERROR', status(410, 'Expired', 'too old')));
+          }, 10);
+        }
+      },
+      { timings: { ...timings, confirmMs: 1_000 } },
+    );
     reflector.start();
     await reflector.waitForSync();
     server.breakConnections();
@@ -218,7 +274,7 @@ describe('errors inside of the stream', () => {
         return;
       }
       open(response);
-      if (count === 2) response.write(line('ADDED', widget('a', 1, '11')));
+      if (count === 2) {response.write(line('ADDED', widget('a', 1, '11')));}
     });
     reflector.start();
     await eventually(() => reflector.store.size === 1, 'the event after the error');
@@ -234,7 +290,13 @@ describe('errors inside of the stream', () => {
       } else if (isInitial(request)) {
         initial(response, '8', widget('a', 2, '7'));
       } else {
-        answer(response, 504, status(504, 'Timeout', 'Too large resource version', { details: { causes: [{ reason: 'ResourceVersionTooLarge' }] } }));
+        answer(
+          response,
+          504,
+          status(504, 'Timeout', 'Too large resource version', {
+            details: { causes: [{ reason: 'ResourceVersionTooLarge' }] },
+          }),
+        );
       }
     });
     reflector.start();
@@ -246,7 +308,7 @@ describe('errors inside of the stream', () => {
 describe('a quiet collection', () => {
   it('is synced again soon after the connection is back, though nothing comes', async () => {
     const { server, reflector, log } = await setup((request, response) => {
-      if (isInitial(request)) initial(response, '10', widget('a', 1, '5'));
+      if (isInitial(request)) {initial(response, '10', widget('a', 1, '5'));}
       else {
         open(response);
         response.flushHeaders();
@@ -271,7 +333,7 @@ describe('bookmarks', () => {
         return;
       }
       open(response);
-      if (count > 2) return;
+      if (count > 2) {return;}
       response.end();
     });
     reflector.start();
@@ -303,7 +365,7 @@ describe('a server that does not stream lists', () => {
     ['refuses them with 400', 400, 'BadRequest'],
   ])('%s: pages are read, once and for all', async (_name, code, reason) => {
     const { server, reflector, log } = await setup((request, response) => {
-      if (isInitial(request)) answer(response, code, status(code, reason, 'sendInitialEvents is forbidden'));
+      if (isInitial(request)) {answer(response, code, status(code, reason, 'sendInitialEvents is forbidden'));}
       else if (request.query.get('watch') === 'true') {
         open(response);
         response.end(request.query.get('resourceVersion') === '10' ? line('ERROR', status(410, 'Expired', 'old')) : '');
@@ -326,8 +388,8 @@ describe('a server that does not stream lists', () => {
       if (isInitial(request)) {
         open(response);
         response.end(line('ADDED', widget('a', 1, '1')));
-      } else if (request.query.get('watch') === 'true') open(response);
-      else answer(response, 200, { metadata: { resourceVersion: '10' }, items: [widget('a', 1, '1')] });
+      } else if (request.query.get('watch') === 'true') {open(response);}
+      else {answer(response, 200, { metadata: { resourceVersion: '10' }, items: [widget('a', 1, '1')] });}
     });
     reflector.start();
     await reflector.waitForSync();
@@ -337,10 +399,14 @@ describe('a server that does not stream lists', () => {
 
   it('a page token that expired starts the list over', async () => {
     const { reflector } = await setup((request, response, count) => {
-      if (isInitial(request)) answer(response, 422, status(422, 'Invalid', 'no'));
-      else if (request.query.get('watch') === 'true') open(response);
-      else if (request.query.get('continue') === 'old') answer(response, 410, status(410, 'Expired', 'token'));
-      else answer(response, 200, { metadata: { resourceVersion: '10', ...(count === 2 ? { continue: 'old' } : {}) }, items: [widget('a', count, '1')] });
+      if (isInitial(request)) {answer(response, 422, status(422, 'Invalid', 'no'));}
+      else if (request.query.get('watch') === 'true') {open(response);}
+      else if (request.query.get('continue') === 'old') {answer(response, 410, status(410, 'Expired', 'token'));}
+      else
+        {answer(response, 200, {
+          metadata: { resourceVersion: '10', ...(count === 2 ? { continue: 'old' } : {}) },
+          items: [widget('a', count, '1')],
+        });}
     });
     reflector.start();
     await reflector.waitForSync();
@@ -353,7 +419,7 @@ describe('what is not known', () => {
   it('is held: a 403 keeps the store, says what to grant, and goes on when it is granted', async () => {
     let forbidden = false;
     const { server, reflector, log } = await setup((request, response) => {
-      if (forbidden) answer(response, 403, status(403, 'Forbidden', 'widgets.example.io is forbidden'));
+      if (forbidden) {answer(response, 403, status(403, 'Forbidden', 'widgets.example.io is forbidden'));}
       else if (isInitial(request)) {
         initial(response, '10', widget('a', 1, '5'));
       } else {
@@ -383,7 +449,7 @@ describe('what is not known', () => {
       if (missing > 0) {
         missing -= 1;
         answer(response, 404, '404 page not found\n');
-      } else if (isInitial(request)) initial(response, '10', widget('a', 1, '5'));
+      } else if (isInitial(request)) {initial(response, '10', widget('a', 1, '5'));}
       else {
         open(response);
         response.write(bookmark('11'));
@@ -401,11 +467,14 @@ describe('what is not known', () => {
 
   it('a 404 at the start is absence at once, and kick looks again without the wait', async () => {
     let installed = false;
-    const { reflector, log } = await setup((request, response) => {
-      if (!installed) answer(response, 404, '404 page not found\n');
-      else if (isInitial(request)) initial(response, '10', widget('a', 1, '5'));
-      else open(response);
-    }, { timings: { ...timings, backoffBaseMs: 60_000, absentMaxMs: 60_000 } });
+    const { reflector, log } = await setup(
+      (request, response) => {
+        if (!installed) {answer(response, 404, '404 page not found\n');}
+        else if (isInitial(request)) {initial(response, '10', widget('a', 1, '5'));}
+        else {open(response);}
+      },
+      { timings: { ...timings, backoffBaseMs: 60_000, absentMaxMs: 60_000 } },
+    );
     reflector.start();
     await reflector.waitForSync();
     expect([reflector.state, reflector.store.size]).toEqual(['Absent', 0]);
@@ -420,13 +489,20 @@ describe('what is not known', () => {
 describe('our own errors', () => {
   it('a handler that throws is counted and logged, and the rest goes on', async () => {
     const seen: string[] = [];
-    const { reflector, log } = await setup((request, response) => {
-      if (isInitial(request)) initial(response, '10', widget('a', 1, '5'), widget('b', 1, '6'));
-      else open(response);
-    }, { handlers: { onAdd: (key) => {
-      seen.push(key);
-      throw new Error('a bug');
-    } } });
+    const { reflector, log } = await setup(
+      (request, response) => {
+        if (isInitial(request)) {initial(response, '10', widget('a', 1, '5'), widget('b', 1, '6'));}
+        else {open(response);}
+      },
+      {
+        handlers: {
+          onAdd: (key) => {
+            seen.push(key);
+            throw new Error('a bug');
+          },
+        },
+      },
+    );
     reflector.start();
     await reflector.waitForSync();
 
@@ -437,15 +513,20 @@ describe('our own errors', () => {
   });
 
   it('an object that cannot be projected keeps its old record', async () => {
-    const { reflector, log } = await setup((request, response) => {
-      if (isInitial(request)) {
-        initial(response, '10', widget('a', 1, '5'));
-        response.write(line('MODIFIED', widget('a', -1, '11')) + line('ADDED', widget('b', 2, '12')));
-      } else open(response);
-    }, { project: (raw) => {
-      if (raw.size === -1) throw new Error('cannot read this');
-      return raw.size;
-    } });
+    const { reflector, log } = await setup(
+      (request, response) => {
+        if (isInitial(request)) {
+          initial(response, '10', widget('a', 1, '5'));
+          response.write(line('MODIFIED', widget('a', -1, '11')) + line('ADDED', widget('b', 2, '12')));
+        } else {open(response);}
+      },
+      {
+        project: (raw) => {
+          if (raw.size === -1) {throw new Error('cannot read this');}
+          return raw.size;
+        },
+      },
+    );
     reflector.start();
     await eventually(() => reflector.store.has('ns/b'), 'the next object');
 
@@ -456,12 +537,15 @@ describe('our own errors', () => {
 
 describe('what is of no interest', () => {
   it('is not kept, and what loses our interest is reported as deleted', async () => {
-    const { reflector, log } = await setup((request, response) => {
-      if (isInitial(request)) {
-        initial(response, '10', widget('a', 5, '5'), widget('b', 0, '6'));
-        response.write(line('MODIFIED', widget('a', 0, '11')) + line('MODIFIED', widget('b', 7, '12')));
-      } else open(response);
-    }, { project: (raw) => (raw.size === 0 ? undefined : raw.size) });
+    const { reflector, log } = await setup(
+      (request, response) => {
+        if (isInitial(request)) {
+          initial(response, '10', widget('a', 5, '5'), widget('b', 0, '6'));
+          response.write(line('MODIFIED', widget('a', 0, '11')) + line('MODIFIED', widget('b', 7, '12')));
+        } else {open(response);}
+      },
+      { project: (raw) => (raw.size === 0 ? undefined : raw.size) },
+    );
     reflector.start();
     await eventually(() => reflector.store.has('ns/b'), 'the last change');
 
@@ -469,12 +553,15 @@ describe('what is of no interest', () => {
   });
 
   it('is not told: records that are equal', async () => {
-    const { reflector, log } = await setup((request, response) => {
-      if (isInitial(request)) {
-        initial(response, '10', widget('a', 1, '5'));
-        response.write(line('MODIFIED', widget('a', 1, '11')) + line('MODIFIED', widget('a', 2, '12')));
-      } else open(response);
-    }, { equal: (a, b) => a === b });
+    const { reflector, log } = await setup(
+      (request, response) => {
+        if (isInitial(request)) {
+          initial(response, '10', widget('a', 1, '5'));
+          response.write(line('MODIFIED', widget('a', 1, '11')) + line('MODIFIED', widget('a', 2, '12')));
+        } else {open(response);}
+      },
+      { equal: (a, b) => a === b },
+    );
     reflector.start();
     await eventually(() => reflector.store.get('ns/a') === 2, 'the last change');
 
@@ -484,17 +571,22 @@ describe('what is of no interest', () => {
 
 describe('a server that ends watches at once', () => {
   it('is not asked in a tight loop', async () => {
-    const { server, reflector } = await setup((request, response) => {
-      if (isInitial(request)) {
-        initial(response, '10');
+    const { server, reflector } = await setup(
+      (request, response) => {
+        if (isInitial(request)) {
+          initial(response, '10');
+          response.end();
+          return;
+        }
+        open(response);
         response.end();
-        return;
-      }
-      open(response);
-      response.end();
-    }, { timings: { ...timings, backoffBaseMs: 100, backoffMaxMs: 10_000 } });
+      },
+      { timings: { ...timings, backoffBaseMs: 100, backoffMaxMs: 10_000 } },
+    );
     reflector.start();
-    await new Promise((resolve) => { setTimeout(resolve, 700); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 700);
+    });
 
     // Waits of at least 50, 100, 200, 400 ms lie between them.
     expect(server.requests.length).toBeGreaterThanOrEqual(2);

@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { defineResource, itemPath, keyOf, listPath, objectKey, splitKey, withQuery } from '../../../src/kube/index.ts';
 
-const deployments = defineResource({ group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment', namespaced: true });
+const deployments = defineResource({
+  group: 'apps',
+  version: 'v1',
+  plural: 'deployments',
+  kind: 'Deployment',
+  namespaced: true,
+});
 const nodes = defineResource({ group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false });
 
 describe('paths', () => {
@@ -28,12 +34,20 @@ describe('paths', () => {
   });
 
   it('names resources as RBAC does', () => {
-    expect([deployments.fullName, nodes.fullName, deployments.apiVersion, nodes.apiVersion]).toEqual(['deployments.apps', 'nodes', 'apps/v1', 'v1']);
+    expect([deployments.fullName, nodes.fullName, deployments.apiVersion, nodes.apiVersion]).toEqual([
+      'deployments.apps',
+      'nodes',
+      'apps/v1',
+      'v1',
+    ]);
   });
 });
 
 describe('keys', () => {
-  it.each([['shop', 'cart', 'shop/cart'], [undefined, 'node-1', 'node-1']])('%s %s', (namespace, name, key) => {
+  it.each([
+    ['shop', 'cart', 'shop/cart'],
+    [undefined, 'node-1', 'node-1'],
+  ])('%s %s', (namespace, name, key) => {
     expect(objectKey(namespace, name)).toBe(key);
     expect(splitKey(key)).toEqual({ namespace, name });
     expect(keyOf({ metadata: { name, ...(namespace === undefined ? {} : { namespace }) } })).toBe(key);

@@ -17,7 +17,12 @@ describe('mayRetry', () => {
     ['503', api(503, 'ServiceUnavailable'), true, false],
     ['504', api(504, 'Timeout'), true, false],
     ['500 with another reason', api(500, 'Unknown'), false, false],
-    ['500 of an apply with an unknown field', api(500, '', 'failed to create typed patch object: .spec.bogus: field not declared in schema'), false, false],
+    [
+      '500 of an apply with an unknown field',
+      api(500, '', 'failed to create typed patch object: .spec.bogus: field not declared in schema'),
+      false,
+      false,
+    ],
     ['409', api(409, 'Conflict'), false, false],
     ['422', api(422, 'Invalid'), false, false],
     ['404', api(404, 'NotFound'), false, false],
@@ -36,7 +41,11 @@ describe('mayRetry', () => {
 
 describe('waits', () => {
   it.each([
-    [1, 100, 200], [2, 200, 400], [3, 400, 800], [4, 500, 1_000], [60, 500, 1_000],
+    [1, 100, 200],
+    [2, 200, 400],
+    [3, 400, 800],
+    [4, 500, 1_000],
+    [60, 500, 1_000],
   ])('failure %i waits between %i and %i ms', (failures, low, high) => {
     expect(backoffMs(failures, 200, 1_000, () => 0)).toBe(low);
     expect(backoffMs(failures, 200, 1_000, () => 1)).toBe(high);
@@ -58,8 +67,12 @@ describe('waits', () => {
 
   const now = Date.parse('2026-03-01T12:00:00Z');
   it.each([
-    ['3', 3_000], [' 0 ', 0], ['Sun, 01 Mar 2026 12:00:05 GMT', 5_000], ['Sun, 01 Mar 2026 11:00:00 GMT', 0],
-    ['soon', undefined], [undefined, undefined],
+    ['3', 3_000],
+    [' 0 ', 0],
+    ['Sun, 01 Mar 2026 12:00:05 GMT', 5_000],
+    ['Sun, 01 Mar 2026 11:00:00 GMT', 0],
+    ['soon', undefined],
+    [undefined, undefined],
   ])('Retry-After "%s" is %s ms', (header, expected) => {
     expect(parseRetryAfter(header, now)).toBe(expected);
   });

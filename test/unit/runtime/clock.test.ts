@@ -6,13 +6,23 @@ describe('VirtualClock', () => {
   it('fires timers in the order of their times, and lets each one finish before the next', async () => {
     const clock = new VirtualClock(1_000);
     const seen: string[] = [];
-    clock.setTimeout(() => { seen.push(`late at ${clock.now()}`); }, 50);
+    clock.setTimeout(() => {
+      seen.push(`late at ${clock.now()}`);
+    }, 50);
     clock.setTimeout(() => {
       seen.push(`early at ${clock.now()}`);
-      void Promise.resolve().then(() => Promise.resolve()).then(() => { seen.push('what early woke up'); });
-      clock.setTimeout(() => { seen.push(`nested at ${clock.monotonic()}`); }, 10);
+      void Promise.resolve()
+        .then(() => Promise.resolve())
+        .then(() => {
+          seen.push('what early woke up');
+        });
+      clock.setTimeout(() => {
+        seen.push(`nested at ${clock.monotonic()}`);
+      }, 10);
     }, 20);
-    const cancelled = clock.setTimeout(() => { seen.push('never'); }, 30);
+    const cancelled = clock.setTimeout(() => {
+      seen.push('never');
+    }, 30);
     clock.clearTimeout(cancelled);
     await clock.advance(60);
 
@@ -27,8 +37,12 @@ describe('sleep', () => {
     const controller = new AbortController();
     const ended: string[] = [];
     const both = [
-      sleep(clock, 100).then(() => { ended.push('slept'); }),
-      sleep(clock, 1_000, controller.signal).then(() => { ended.push('woken'); }),
+      sleep(clock, 100).then(() => {
+        ended.push('slept');
+      }),
+      sleep(clock, 1_000, controller.signal).then(() => {
+        ended.push('woken');
+      }),
     ];
     await clock.advance(100);
     controller.abort();
@@ -43,8 +57,12 @@ describe('sleep', () => {
 describe('systemClock', () => {
   it('a very long wait does not fire at once', async () => {
     let fired = false;
-    const handle = systemClock.setTimeout(() => { fired = true; }, 2 ** 40);
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    const handle = systemClock.setTimeout(() => {
+      fired = true;
+    }, 2 ** 40);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
     systemClock.clearTimeout(handle);
     expect(fired).toBe(false);
   });

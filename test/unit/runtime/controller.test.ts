@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ApiError } from '../../../src/kube/index.ts';
-import { Controller, done, requeueAfter, retry, terminal, TerminalError, VirtualClock, WorkQueue } from '../../../src/runtime/index.ts';
+import {
+  Controller,
+  done,
+  requeueAfter,
+  retry,
+  terminal,
+  TerminalError,
+  VirtualClock,
+  WorkQueue,
+} from '../../../src/runtime/index.ts';
 import type { LogFields, Logger, Outcome } from '../../../src/runtime/index.ts';
 
 let clock: VirtualClock;
@@ -17,38 +26,95 @@ beforeEach(() => {
   controllers = [];
 });
 afterEach(() => {
-  for (const controller of controllers) controller.abortNow('test is over');
+  for (const controller of controllers) {controller.abortNow('test is over');}
 });
 
 function logger(): Logger {
-  const at = (level: string) => (message: string, fields?: LogFields) => { logged.push(`${level}: ${message} ${(fields?.error as Error).message}`); };
-  const result: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => result };
+  const at = (level: string) => (message: string, fields?: LogFields) => {
+    logged.push(`${level}: ${message} ${(fields?.error as Error).message}`);
+  };
+  const result: Logger = {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: () => result,
+  };
   return result;
 }
 
 function start(reconcile: (key: string, signal: AbortSignal) => Promise<Outcome>, concurrency = 1): Controller {
   const controller = new Controller({
-    name: 'test', queue, concurrency, reconcile, clock, logger: logger(),
-    observer: { onStart: () => undefined, onEnd: (result, _seconds, isTerminal) => { ends.push(isTerminal ? `${result} (terminal)` : result); } },
+    name: 'test',
+    queue,
+    concurrency,
+    reconcile,
+    clock,
+    logger: logger(),
+    observer: {
+      onStart: () => undefined,
+      onEnd: (result, _seconds, isTerminal) => {
+        ends.push(isTerminal ? `${result} (terminal)` : result);
+      },
+    },
   });
   controllers.push(controller);
   controller.start();
   return controller;
 }
 
-const conflict = new ApiError(409, { reason: 'Conflict', message: 'changed meanwhile' }, '', { verb: 'patch', resource: 'x' });
+const conflict = new ApiError(409, { reason: 'Conflict', message: 'changed meanwhile' }, '', {
+  verb: 'patch',
+  resource: 'x',
+});
 const throttled = new ApiError(429, { message: 'slow down' }, '', { verb: 'patch', resource: 'x' }, 700);
 
 describe('the table of outcomes', () => {
   it.each<[string, () => Promise<Outcome>, string, number | undefined, string[]]>([
     ['done', () => Promise.resolve(done), 'success', undefined, []],
     ['requeueAfter', () => Promise.resolve(requeueAfter(300)), 'requeue_after', 300, []],
-    ['retry', () => Promise.resolve(retry(new Error('passing'))), 'error', 100, ['warn: reconcile failed, trying again passing']],
-    ['anything thrown is a retry', () => Promise.reject(new Error('a bug')), 'error', 100, ['warn: reconcile failed, trying again a bug']],
-    ['a conflict is a quiet retry', () => Promise.reject(conflict), 'error', 100, [expect.stringMatching(/^debug: reconcile met a conflict/) as unknown as string]],
-    ['a retry waits as long as the server asks', () => Promise.reject(throttled), 'error', 700, [expect.stringMatching(/^warn/) as unknown as string]],
-    ['terminal', () => Promise.resolve(terminal(new Error('never'))), 'error (terminal)', undefined, ['error: reconcile failed for good, waiting for a change never']],
-    ['a TerminalError thrown is terminal', () => Promise.reject(new TerminalError('BAD_SELECTOR', 'never')), 'error (terminal)', undefined, ['error: reconcile failed for good, waiting for a change never']],
+    [
+      'retry',
+      () => Promise.resolve(retry(new Error('passing'))),
+      'error',
+      100,
+      ['warn: reconcile failed, trying again passing'],
+    ],
+    [
+      'anything thrown is a retry',
+      () => Promise.reject(new Error('a bug')),
+      'error',
+      100,
+      ['warn: reconcile failed, trying again a bug'],
+    ],
+    [
+      'a conflict is a quiet retry',
+      () => Promise.reject(conflict),
+      'error',
+      100,
+      [expect.stringMatching(/^debug: reconcile met a conflict/) as unknown as string],
+    ],
+    [
+      'a retry waits as long as the server asks',
+      () => Promise.reject(throttled),
+      'error',
+      700,
+      [expect.stringMatching(/^warn/) as unknown as string],
+    ],
+    [
+      'terminal',
+      () => Promise.resolve(terminal(new Error('never'))),
+      'error (terminal)',
+      undefined,
+      ['error: reconcile failed for good, waiting for a change never'],
+    ],
+    [
+      'a TerminalError thrown is terminal',
+      () => Promise.reject(new TerminalError('BAD_SELECTOR', 'never')),
+      'error (terminal)',
+      undefined,
+      ['error: reconcile failed for good, waiting for a change never'],
+    ],
   ])('%s', async (_name, first, result, againAfterMs, log) => {
     const calls: number[] = [];
     start(() => {
@@ -85,14 +151,19 @@ describe('Controller', () => {
     let most = 0;
     start(async (key) => {
       working.set(key, (working.get(key) ?? 0) + 1);
-      most = Math.max(most, [...working.values()].reduce((sum, count) => sum + count, 0));
+      most = Math.max(
+        most,
+        [...working.values()].reduce((sum, count) => sum + count, 0),
+      );
       expect(working.get(key)).toBe(1);
       queue.add(key === 'a' && ends.length < 3 ? 'a' : 'z');
-      await new Promise<void>((resolve) => { clock.setTimeout(resolve, 10); });
+      await new Promise<void>((resolve) => {
+        clock.setTimeout(resolve, 10);
+      });
       working.set(key, 0);
       return done;
     }, 3);
-    for (const key of ['a', 'b', 'c', 'd', 'e']) queue.add(key);
+    for (const key of ['a', 'b', 'c', 'd', 'e']) {queue.add(key);}
     await clock.advance(200);
 
     expect(most).toBe(3);
@@ -103,7 +174,9 @@ describe('Controller', () => {
     const started: string[] = [];
     const controller = start(async (key) => {
       started.push(key);
-      await new Promise<void>((resolve) => { clock.setTimeout(resolve, 100); });
+      await new Promise<void>((resolve) => {
+        clock.setTimeout(resolve, 100);
+      });
       return done;
     });
     queue.add('a');
@@ -118,9 +191,14 @@ describe('Controller', () => {
   });
 
   it('stop aborts work that does not end by its deadline, and calls that no failure', async () => {
-    const controller = start((_key, signal) => new Promise((_resolve, reject) => {
-      signal.addEventListener('abort', () => { reject(new Error('aborted')); });
-    }));
+    const controller = start(
+      (_key, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new Error('aborted'));
+          });
+        }),
+    );
     queue.add('a');
     await clock.advance(10);
     const stopped = controller.stop(5_000);

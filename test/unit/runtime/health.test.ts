@@ -12,10 +12,14 @@ async function start(options: Partial<HealthServerOptions> = {}): Promise<Health
 }
 
 afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop();
+  for (const server of servers.splice(0)) {await server.stop();}
 });
 
-async function get(server: HealthServer, path: string, method = 'GET'): Promise<{ status: number; body: string; type: string | null }> {
+async function get(
+  server: HealthServer,
+  path: string,
+  method = 'GET',
+): Promise<{ status: number; body: string; type: string | null }> {
   const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method });
   return { status: response.status, body: await response.text(), type: response.headers.get('content-type') };
 }
@@ -30,19 +34,31 @@ describe('checks', () => {
     expect(await get(server, '/readyz')).toMatchObject({ status: 200, body: 'ok' });
     reason = 'deployments.apps is not synced';
     expect(await get(server, '/readyz')).toMatchObject({
-      status: 503, body: '[+]ping ok\n[-]caches failed: deployments.apps is not synced\n[+]leader ok\nreadyz check failed\n',
+      status: 503,
+      body: '[+]ping ok\n[-]caches failed: deployments.apps is not synced\n[+]leader ok\nreadyz check failed\n',
     });
     expect(await get(server, '/readyz/leader')).toMatchObject({ status: 200, body: 'ok' });
     expect(await get(server, '/readyz?exclude=caches')).toMatchObject({ status: 200 });
-    expect(await get(server, '/healthz?verbose')).toMatchObject({ status: 200, body: '[+]ping ok\nhealthz check passed\n' });
+    expect(await get(server, '/healthz?verbose')).toMatchObject({
+      status: 200,
+      body: '[+]ping ok\nhealthz check passed\n',
+    });
     expect(await get(server, '/livez')).toMatchObject({ status: 200, body: 'ok' });
-    expect(await get(server, '/readyz/nothing')).toMatchObject({ status: 404, body: expect.stringContaining('there are: ping caches leader') });
+    expect(await get(server, '/readyz/nothing')).toMatchObject({
+      status: 404,
+      body: expect.stringContaining('there are: ping caches leader'),
+    });
   });
 
   it('that throw have failed', async () => {
     const server = await start();
-    server.addLiveness('loop', () => { throw new Error('stuck'); });
-    expect(await get(server, '/healthz')).toMatchObject({ status: 503, body: expect.stringContaining('[-]loop failed: stuck') });
+    server.addLiveness('loop', () => {
+      throw new Error('stuck');
+    });
+    expect(await get(server, '/healthz')).toMatchObject({
+      status: 503,
+      body: expect.stringContaining('[-]loop failed: stuck'),
+    });
   });
 });
 
@@ -56,14 +72,21 @@ describe('endpoints', () => {
   });
 
   it.each([
-    ['/metrics', 'GET', 404], ['/', 'GET', 404], ['/healthz', 'POST', 405], ['/healthz', 'HEAD', 200], ['/healthz/', 'GET', 200],
+    ['/metrics', 'GET', 404],
+    ['/', 'GET', 404],
+    ['/healthz', 'POST', 405],
+    ['/healthz', 'HEAD', 200],
+    ['/healthz/', 'GET', 200],
   ])('%s %s answers %i', async (path, method, status) => {
     const server = await start();
     expect((await get(server, path, method)).status).toBe(status);
   });
 
   it('can serve metrics alone', async () => {
-    const server = await start({ health: false, metrics: { contentType: 'text/plain', text: () => Promise.resolve('m 1\n') } });
+    const server = await start({
+      health: false,
+      metrics: { contentType: 'text/plain', text: () => Promise.resolve('m 1\n') },
+    });
     expect((await get(server, '/metrics')).body).toBe('m 1\n');
     expect(await get(server, '/healthz')).toMatchObject({ status: 404, body: 'not found; there are: /metrics\n' });
   });
@@ -82,15 +105,22 @@ describe('addresses', () => {
     const error = await second.start().catch((caught: unknown) => caught);
 
     expect(error).toBeInstanceOf(BindError);
-    expect(error).toMatchObject({ code: 'BIND_FAILED', message: `Cannot listen on 127.0.0.1:${first.port} (--health-address): the port is in use by another process. Choose another one with --health-address, or 0 for none.` });
+    expect(error).toMatchObject({
+      code: 'BIND_FAILED',
+      message: `Cannot listen on 127.0.0.1:${first.port} (--health-address): the port is in use by another process. Choose another one with --health-address, or 0 for none.`,
+    });
   });
 
   it.each(['8081', 'localhost', ':99999', 'http://x:1', '::1:80'])('"%s" is refused', async (address) => {
-    await expect(new HealthServer({ address, flag: '--health-address' }).start()).rejects.toThrow(`--health-address "${address}" is not an address. Write :8081`);
+    await expect(new HealthServer({ address, flag: '--health-address' }).start()).rejects.toThrow(
+      `--health-address "${address}" is not an address. Write :8081`,
+    );
   });
 
   it('an address that this machine does not have is one clear line', async () => {
-    await expect(new HealthServer({ address: '203.0.113.1:0', flag: '--health-address' }).start()).rejects.toThrow('this machine has no such address');
+    await expect(new HealthServer({ address: '203.0.113.1:0', flag: '--health-address' }).start()).rejects.toThrow(
+      'this machine has no such address',
+    );
   });
 
   it.each(['0', ''])('"%s" means no server', async (address) => {

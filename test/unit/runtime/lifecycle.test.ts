@@ -19,7 +19,9 @@ beforeEach(() => {
   clock = new VirtualClock();
   port = new FakeProcess();
   logged = [];
-  const write = (message: string, fields?: LogFields) => { logged.push(fields?.error instanceof Error ? `${message}: ${fields.error.message}` : message); };
+  const write = (message: string, fields?: LogFields) => {
+    logged.push(fields?.error instanceof Error ? `${message}: ${fields.error.message}` : message);
+  };
   const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
   lifecycle = new Lifecycle({ clock, process: port, logger, stopDeadlineMs: 1_000 });
   lifecycle.install();
@@ -28,7 +30,10 @@ beforeEach(() => {
 function part(name: string, order: string[], takesMs = 0): void {
   lifecycle.onStop(name, async () => {
     order.push(`${name} stops`);
-    if (takesMs > 0) await new Promise<void>((resolve) => { clock.setTimeout(resolve, takesMs); });
+    if (takesMs > 0)
+      {await new Promise<void>((resolve) => {
+        clock.setTimeout(resolve, takesMs);
+      });}
     order.push(`${name} stopped`);
   });
 }
@@ -52,7 +57,10 @@ describe('Lifecycle', () => {
     expect(port.exits).toEqual([0]);
   });
 
-  it.each([['SIGINT', 130], ['SIGTERM', 143]])('a second signal (%s) ends the process at once', async (signal, code) => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ])('a second signal (%s) ends the process at once', async (signal, code) => {
     lifecycle.onStop('stuck', () => new Promise(() => undefined));
     port.emit('SIGTERM', 'SIGTERM');
     await clock.advance(10);
@@ -79,26 +87,33 @@ describe('Lifecycle', () => {
     const order: string[] = [];
     part('reflectors', order);
     lifecycle.onStop('lease', () => Promise.reject(new Error('no answer')));
-    lifecycle.onStop('server', () => { throw new Error('not running'); });
+    lifecycle.onStop('server', () => {
+      throw new Error('not running');
+    });
     port.emit('SIGINT', 'SIGINT');
     await clock.advance(10);
 
     expect(order).toEqual(['reflectors stops', 'reflectors stopped']);
-    expect(logged).toEqual(expect.arrayContaining(['a part did not stop cleanly: no answer', 'a part did not stop cleanly: not running']));
+    expect(logged).toEqual(
+      expect.arrayContaining(['a part did not stop cleanly: no answer', 'a part did not stop cleanly: not running']),
+    );
     expect(port.exits).toEqual([1]);
   });
 
-  it.each(['unhandledRejection', 'uncaughtException'])('%s is logged, and ends the process in order with 1', async (event) => {
-    const order: string[] = [];
-    part('controllers', order);
-    lifecycle.running();
-    port.emit(event, new Error('a bug'));
-    await clock.advance(10);
+  it.each(['unhandledRejection', 'uncaughtException'])(
+    '%s is logged, and ends the process in order with 1',
+    async (event) => {
+      const order: string[] = [];
+      part('controllers', order);
+      lifecycle.running();
+      port.emit(event, new Error('a bug'));
+      await clock.advance(10);
 
-    expect(logged[0]).toMatch(/nobody caught it: a bug$/);
-    expect(order).toEqual(['controllers stops', 'controllers stopped']);
-    expect(port.exits).toEqual([1]);
-  });
+      expect(logged[0]).toMatch(/nobody caught it: a bug$/);
+      expect(order).toEqual(['controllers stops', 'controllers stopped']);
+      expect(port.exits).toEqual([1]);
+    },
+  );
 
   it('an uncaught error while it stops changes neither the order nor the end', async () => {
     const order: string[] = [];
@@ -123,7 +138,9 @@ describe('Lifecycle', () => {
     const order: string[] = [];
     part('connections', order);
     part('controllers', order, 10);
-    lifecycle.signal.addEventListener('abort', () => { void lifecycle.stop(1, 'asked by a listener'); });
+    lifecycle.signal.addEventListener('abort', () => {
+      void lifecycle.stop(1, 'asked by a listener');
+    });
     const code = lifecycle.stop(0, 'first');
     await clock.advance(100);
 

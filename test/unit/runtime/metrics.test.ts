@@ -8,11 +8,22 @@ async function sample(metrics: Metrics, line: string): Promise<number | undefine
 
 describe('Metrics', () => {
   it.each([
-    'workqueue_depth', 'workqueue_adds_total', 'workqueue_queue_duration_seconds', 'workqueue_work_duration_seconds', 'workqueue_retries_total',
-    'workqueue_unfinished_work_seconds', 'workqueue_longest_running_processor_seconds', 'controller_runtime_reconcile_total',
-    'controller_runtime_reconcile_errors_total', 'controller_runtime_reconcile_time_seconds', 'controller_runtime_active_workers',
-    'controller_runtime_max_concurrent_reconciles', 'leader_election_master_status', 'rest_client_requests_total',
-    'rest_client_request_duration_seconds', 'process_cpu_seconds_total',
+    'workqueue_depth',
+    'workqueue_adds_total',
+    'workqueue_queue_duration_seconds',
+    'workqueue_work_duration_seconds',
+    'workqueue_retries_total',
+    'workqueue_unfinished_work_seconds',
+    'workqueue_longest_running_processor_seconds',
+    'controller_runtime_reconcile_total',
+    'controller_runtime_reconcile_errors_total',
+    'controller_runtime_reconcile_time_seconds',
+    'controller_runtime_active_workers',
+    'controller_runtime_max_concurrent_reconciles',
+    'leader_election_master_status',
+    'rest_client_requests_total',
+    'rest_client_request_duration_seconds',
+    'process_cpu_seconds_total',
   ])('%s is there under the name that dashboards know', async (name) => {
     expect(await new Metrics().text()).toContain(`# TYPE ${name} `);
   });
@@ -73,8 +84,15 @@ describe('Metrics', () => {
     metrics.setLeader('operator', true);
     metrics.reflectorMetrics.onTornStream?.('deployments.apps');
 
-    expect(await sample(metrics, 'rest_client_requests_total{code="409",method="PATCH",host="10.0.0.1:6443",resource="deployments.apps"}')).toBe(2);
-    expect(await sample(metrics, 'rest_client_request_duration_seconds_count{verb="patch",host="10.0.0.1:6443"}')).toBe(2);
+    expect(
+      await sample(
+        metrics,
+        'rest_client_requests_total{code="409",method="PATCH",host="10.0.0.1:6443",resource="deployments.apps"}',
+      ),
+    ).toBe(2);
+    expect(await sample(metrics, 'rest_client_request_duration_seconds_count{verb="patch",host="10.0.0.1:6443"}')).toBe(
+      2,
+    );
     expect(await sample(metrics, 'leader_election_master_status{name="operator"}')).toBe(1);
     expect(await sample(metrics, 'reflector_torn_streams_total{resource="deployments.apps"}')).toBe(1);
     metrics.setLeader('operator', false);

@@ -15,13 +15,13 @@ beforeEach(() => {
 /** What the workers would get now, without finishing any of it. */
 async function takeAll(): Promise<string[]> {
   const keys: string[] = [];
-  while (queue.depth > 0) keys.push((await queue.take())!);
+  while (queue.depth > 0) {keys.push((await queue.take())!);}
   return keys;
 }
 
 describe('WorkQueue', () => {
   it('holds a key once, however often it is added', async () => {
-    for (const key of ['a', 'b', 'a', 'a']) queue.add(key);
+    for (const key of ['a', 'b', 'a', 'a']) {queue.add(key);}
     expect(queue.depth).toBe(2);
     expect(await takeAll()).toEqual(['a', 'b']);
   });
@@ -56,14 +56,17 @@ describe('WorkQueue', () => {
     expect(queue.idle).toBe(true);
   });
 
-  it.each([[['initial', 'live']], [['live', 'initial']]] as const)('keeps the highest priority of what was added during the work: %j', async (priorities) => {
-    queue.add('a');
-    await queue.take();
-    queue.add('b', 'initial');
-    for (const priority of priorities) queue.add('a', priority);
-    queue.done('a');
-    expect(await takeAll()).toEqual(['a', 'b']);
-  });
+  it.each([[['initial', 'live']], [['live', 'initial']]] as const)(
+    'keeps the highest priority of what was added during the work: %j',
+    async (priorities) => {
+      queue.add('a');
+      await queue.take();
+      queue.add('b', 'initial');
+      for (const priority of priorities) {queue.add('a', priority);}
+      queue.done('a');
+      expect(await takeAll()).toEqual(['a', 'b']);
+    },
+  );
 
   it('lets what turned out to be no news come behind everything else, and a change after it overtake again', async () => {
     queue.add('a');
@@ -157,10 +160,18 @@ describe('WorkQueue', () => {
   it('tells how long keys waited and were worked on, and how long work is under way', async () => {
     const seen: string[] = [];
     queue.observe({
-      onAdd: () => { seen.push('add'); },
-      onTake: (seconds) => { seen.push(`take ${seconds}`); },
-      onDone: (seconds) => { seen.push(`done ${seconds}`); },
-      onRetry: () => { seen.push('retry'); },
+      onAdd: () => {
+        seen.push('add');
+      },
+      onTake: (seconds) => {
+        seen.push(`take ${seconds}`);
+      },
+      onDone: (seconds) => {
+        seen.push(`done ${seconds}`);
+      },
+      onRetry: () => {
+        seen.push('retry');
+      },
     });
     queue.add('a', 'initial');
     await clock.advance(2_000);
@@ -180,44 +191,51 @@ describe('WorkQueue', () => {
   it('holds its promises under any order of events', async () => {
     const key = fc.constantFrom('a', 'b', 'c');
     const action = fc.oneof(
-      fc.record({ do: fc.constant('add' as const), key, priority: fc.constantFrom('live' as const, 'initial' as const) }),
+      fc.record({
+        do: fc.constant('add' as const),
+        key,
+        priority: fc.constantFrom('live' as const, 'initial' as const),
+      }),
       fc.record({ do: fc.constant('after' as const), key, ms: fc.integer({ min: 1, max: 50 }) }),
       fc.record({ do: fc.constant('fail' as const), key }),
       fc.record({ do: fc.constant('take' as const) }),
       fc.record({ do: fc.constant('done' as const), key }),
       fc.record({ do: fc.constant('advance' as const), ms: fc.integer({ min: 1, max: 60 }) }),
     );
-    await fc.assert(fc.asyncProperty(fc.array(action, { maxLength: 60 }), async (actions) => {
-      clock = new VirtualClock();
-      queue = new WorkQueue({ name: 'test', clock, backoffBaseMs: 10, backoffMaxMs: 40 });
-      const working = new Set<string>();
-      // A key is owed when it was added after work on it last began.
-      const owed = new Set<string>();
-      const take = async () => {
-        const taken = (await queue.take())!;
-        expect(working.has(taken)).toBe(false);
-        working.add(taken);
-        owed.delete(taken);
-      };
-      for (const one of actions) {
-        if (one.do === 'add') queue.add(one.key, one.priority);
-        if (one.do === 'after') queue.addAfter(one.key, one.ms);
-        if (one.do === 'fail') queue.addRateLimited(one.key);
-        if (one.do === 'add' || one.do === 'after' || one.do === 'fail') owed.add(one.key);
-        if (one.do === 'take' && queue.depth > 0) await take();
-        if (one.do === 'done' && working.delete(one.key)) queue.done(one.key);
-        if (one.do === 'advance') await clock.advance(one.ms);
-      }
-      for (let round = 0; round < 3; round += 1) {
-        for (const one of [...working]) {
-          working.delete(one);
-          queue.done(one);
+    await fc.assert(
+      fc.asyncProperty(fc.array(action, { maxLength: 60 }), async (actions) => {
+        clock = new VirtualClock();
+        queue = new WorkQueue({ name: 'test', clock, backoffBaseMs: 10, backoffMaxMs: 40 });
+        const working = new Set<string>();
+        // A key is owed when it was added after work on it last began.
+        const owed = new Set<string>();
+        const take = async () => {
+          const taken = (await queue.take())!;
+          expect(working.has(taken)).toBe(false);
+          working.add(taken);
+          owed.delete(taken);
+        };
+        for (const one of actions) {
+          if (one.do === 'add') {queue.add(one.key, one.priority);}
+          if (one.do === 'after') {queue.addAfter(one.key, one.ms);}
+          if (one.do === 'fail') {queue.addRateLimited(one.key);}
+          if (one.do === 'add' || one.do === 'after' || one.do === 'fail') {owed.add(one.key);}
+          if (one.do === 'take' && queue.depth > 0) {await take();}
+          if (one.do === 'done' && working.delete(one.key)) {queue.done(one.key);}
+          if (one.do === 'advance') {await clock.advance(one.ms);}
         }
-        await clock.advance(100);
-        while (queue.depth > 0) await take();
-      }
-      expect([...owed]).toEqual([]);
-    }), { numRuns: 60 });
+        for (let round = 0; round < 3; round += 1) {
+          for (const one of [...working]) {
+            working.delete(one);
+            queue.done(one);
+          }
+          await clock.advance(100);
+          while (queue.depth > 0) {await take();}
+        }
+        expect([...owed]).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 
@@ -229,52 +247,64 @@ describe('OrderedKeys', () => {
       fc.record({ do: fc.constant('shift' as const) }),
       fc.record({ do: fc.constant('clear' as const) }),
     );
-    fc.assert(fc.property(fc.array(action, { maxLength: 50 }), (actions) => {
-      const keys = new OrderedKeys();
-      let model: [string, number][] = [];
-      for (const [time, one] of actions.entries()) {
-        if (one.do === 'push' && !keys.has(one.key)) {
-          keys.push(one.key, time);
-          model.push([one.key, time]);
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 50 }), (actions) => {
+        const keys = new OrderedKeys();
+        let model: [string, number][] = [];
+        for (const [time, one] of actions.entries()) {
+          if (one.do === 'push' && !keys.has(one.key)) {
+            keys.push(one.key, time);
+            model.push([one.key, time]);
+          }
+          if (one.do === 'delete') {
+            keys.delete(one.key);
+            model = model.filter(([key]) => key !== one.key);
+          }
+          if (one.do === 'shift') {expect(keys.shift()).toEqual(model.shift());}
+          if (one.do === 'clear') {
+            keys.clear();
+            model = [];
+          }
+          expect(keys.size).toBe(model.length);
         }
-        if (one.do === 'delete') {
-          keys.delete(one.key);
-          model = model.filter(([key]) => key !== one.key);
-        }
-        if (one.do === 'shift') expect(keys.shift()).toEqual(model.shift());
-        if (one.do === 'clear') {
-          keys.clear();
-          model = [];
-        }
-        expect(keys.size).toBe(model.length);
-      }
-    }));
+      }),
+    );
   });
 });
 
 describe('DelayedKeys', () => {
   it('gives every key at its earliest time, in the order of time', async () => {
-    const entries = fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), ms: fc.integer({ min: 0, max: 1_000 }) }), { maxLength: 40 });
-    await fc.assert(fc.asyncProperty(entries, async (added) => {
-      const time = new VirtualClock();
-      const fired: [string, number][] = [];
-      const delayed = new DelayedKeys(time, (key) => { fired.push([key, time.monotonic()]); });
-      const earliest = new Map<string, number>();
-      for (const { key, ms } of added) {
-        delayed.add(key, ms);
-        earliest.set(key, Math.min(earliest.get(key) ?? Infinity, ms));
-      }
-      await time.advance(1_000);
+    const entries = fc.array(
+      fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), ms: fc.integer({ min: 0, max: 1_000 }) }),
+      { maxLength: 40 },
+    );
+    await fc.assert(
+      fc.asyncProperty(entries, async (added) => {
+        const time = new VirtualClock();
+        const fired: [string, number][] = [];
+        const delayed = new DelayedKeys(time, (key) => {
+          fired.push([key, time.monotonic()]);
+        });
+        const earliest = new Map<string, number>();
+        for (const { key, ms } of added) {
+          delayed.add(key, ms);
+          earliest.set(key, Math.min(earliest.get(key) ?? Infinity, ms));
+        }
+        await time.advance(1_000);
 
-      expect(fired.map(([key]) => key).sort()).toEqual([...earliest.keys()].sort());
-      for (const [key, at] of fired) expect(Math.abs(at - earliest.get(key)!)).toBeLessThanOrEqual(1);
-      expect(delayed.size).toBe(0);
-    }), { numRuns: 60 });
+        expect(fired.map(([key]) => key).sort()).toEqual([...earliest.keys()].sort());
+        for (const [key, at] of fired) {expect(Math.abs(at - earliest.get(key)!)).toBeLessThanOrEqual(1);}
+        expect(delayed.size).toBe(0);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('forgets what was removed', async () => {
     const fired: string[] = [];
-    const delayed = new DelayedKeys(clock, (key) => { fired.push(key); });
+    const delayed = new DelayedKeys(clock, (key) => {
+      fired.push(key);
+    });
     delayed.add('a', 10);
     delayed.add('b', 10);
     delayed.remove('a');

@@ -12,7 +12,13 @@ import type { DuplicateKey, Position, PositionNode, ReadDocument } from './posit
  *
  * With `build: false` it only checks the form and finds the root's `apiVersion` and `kind`.
  */
-export function readFast(text: string, from: number, to: number, line: number, build: boolean): ReadDocument | undefined {
+export function readFast(
+  text: string,
+  from: number,
+  to: number,
+  line: number,
+  build: boolean,
+): ReadDocument | undefined {
   const reader = new BlockReader(text, from, to, line, build);
   try {
     return reader.document();
@@ -160,7 +166,15 @@ class BlockReader extends LineCursor {
 
   /** Whether a key with its colon stands here; only asked where a scalar could stand as well. */
   #startsKey(pos: number, code: number): boolean {
-    if (code === BRACE || code === BRACKET || code === NEWLINE || code === RETURN || code === HASH || code === PIPE || code === GREATER) {
+    if (
+      code === BRACE ||
+      code === BRACKET ||
+      code === NEWLINE ||
+      code === RETURN ||
+      code === HASH ||
+      code === PIPE ||
+      code === GREATER
+    ) {
       return false;
     }
     let at = pos;
@@ -205,7 +219,7 @@ class BlockReader extends LineCursor {
     } else {
       this.#checkPlainStart(start, first);
       pos = start;
-      for (;; pos++) {
+      for (; ; pos++) {
         if (pos >= this.to) {
           throw BAIL;
         }
@@ -244,7 +258,8 @@ class BlockReader extends LineCursor {
     if (code === NEWLINE || code === RETURN || (code === HASH && pos > this.pos)) {
       this.endLine();
       this.toContent();
-      const isList = this.column === indent && listMayStandHere && text.charCodeAt(this.pos) === DASH && this.endsWord(this.pos + 1);
+      const isList =
+        this.column === indent && listMayStandHere && text.charCodeAt(this.pos) === DASH && this.endsWord(this.pos + 1);
       if (this.column > indent || isList) {
         const node = isList ? this.#sequence(indent) : this.#block();
         return listMayStandHere ? withLine(node, line) : node;

@@ -161,7 +161,12 @@ export class FlowReader {
     const text = this.#text;
     const start = this.pos;
     const first = this.#code();
-    if (isIndicator(first) || first === 0x3f || first === COLON || (first === 0x2d && !/[0-9A-Za-z.]/.test(text.charAt(start + 1)))) {
+    if (
+      isIndicator(first) ||
+      first === 0x3f ||
+      first === COLON ||
+      (first === 0x2d && !/[0-9A-Za-z.]/.test(text.charAt(start + 1)))
+    ) {
       throw BAIL;
     }
     let pos = start;
@@ -174,7 +179,15 @@ export class FlowReader {
         throw BAIL;
       }
       const next = text.charCodeAt(pos + 1);
-      if (code === COLON && (isBlankCode(next) || next === NEWLINE || next === RETURN || next === COMMA || next === CLOSE_BRACE || next === CLOSE_BRACKET)) {
+      if (
+        code === COLON &&
+        (isBlankCode(next) ||
+          next === NEWLINE ||
+          next === RETURN ||
+          next === COMMA ||
+          next === CLOSE_BRACE ||
+          next === CLOSE_BRACKET)
+      ) {
         break;
       }
       if (code === HASH && isBlankCode(text.charCodeAt(pos - 1))) {

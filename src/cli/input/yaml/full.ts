@@ -10,7 +10,8 @@ export interface YamlProblem {
   readonly line: number;
 }
 
-export type FullReading = { readonly ok: true; readonly document: ReadDocument } | { readonly ok: false; readonly problem: YamlProblem };
+export type FullReading =
+  { readonly ok: true; readonly document: ReadDocument } | { readonly ok: false; readonly problem: YamlProblem };
 
 /**
  * More values than this, counted as if every alias were written out, is an attack or a mistake: a few hundred bytes of
@@ -24,14 +25,23 @@ export function readFull(text: string, firstLine: number): FullReading {
   const lineAt = (offset: number): number => firstLine - 1 + lines.linePos(offset).line;
   try {
     const document = parseDocument(text, {
-      schema: 'failsafe', version: '1.1', uniqueKeys: false, prettyErrors: false, lineCounter: lines, logLevel: 'silent', strict: true,
+      schema: 'failsafe',
+      version: '1.1',
+      uniqueKeys: false,
+      prettyErrors: false,
+      lineCounter: lines,
+      logLevel: 'silent',
+      strict: true,
     });
     const error = document.errors[0];
     if (error !== undefined) {
       return { ok: false, problem: { message: oneLine(error.message), line: lineAt(error.pos[0]) } };
     }
     const converter = new Converter(lineAt, firstLine);
-    const [value, position] = converter.convert(document.contents, document.contents?.range === undefined ? firstLine : lineAt(document.contents.range[0]));
+    const [value, position] = converter.convert(
+      document.contents,
+      document.contents?.range === undefined ? firstLine : lineAt(document.contents.range[0]),
+    );
     return { ok: true, document: { value, position, duplicates: converter.duplicates } };
   } catch (error) {
     if (error instanceof ConversionError) {
@@ -101,11 +111,16 @@ class Converter {
     if (anchor !== undefined) {
       this.#anchors.set(anchor, 'open');
     }
-    const converted = isMap(node) ? this.#map(node as YAMLMap<Node, Node | null>, line)
-      : isSeq(node) ? this.#list(node.items as (Node | null)[], line)
+    const converted = isMap(node)
+      ? this.#map(node as YAMLMap<Node, Node | null>, line)
+      : isSeq(node)
+        ? this.#list(node.items as (Node | null)[], line)
         : { value: isScalar(node) ? this.#scalar(node) : null, position: line, size: 1 };
     if (converted.size > EXPANSION_LIMIT) {
-      throw new ConversionError(`aliases stand for more than ${EXPANSION_LIMIT} values: an alias bomb, or a mistake`, this.#lineOf(node));
+      throw new ConversionError(
+        `aliases stand for more than ${EXPANSION_LIMIT} values: an alias bomb, or a mistake`,
+        this.#lineOf(node),
+      );
     }
     if (anchor !== undefined) {
       this.#anchors.set(anchor, converted);
@@ -185,7 +200,11 @@ class Converter {
       return detached(text);
     }
     const value = resolvePlain(text);
-    return typeof value === 'number' && !Number.isFinite(value) ? text : typeof value === 'string' ? detached(value) : value;
+    return typeof value === 'number' && !Number.isFinite(value)
+      ? text
+      : typeof value === 'string'
+        ? detached(value)
+        : value;
   }
 }
 

@@ -1,6 +1,8 @@
 /** Light and dark as the reader's system says, unless data-theme on the page says otherwise. Every text has a contrast of at least 4.5 to 1. */
-const LIGHT = '--bg:#ffffff;--panel:#f6f8fa;--text:#1f2328;--dim:#59636e;--line:#d1d9e0;--link:#0550ae;--error:#b3141f;--error-bg:#ffe1df;--warning:#7d4e00;--warning-bg:#fff1c9;--info:#0550ae;--info-bg:#dcebff;--clean:#116329;--clean-bg:#d2f4dc;--focus:#0550ae;--mark:#fff8c5';
-const DARK = '--bg:#0d1117;--panel:#151b23;--text:#e6edf3;--dim:#9da7b3;--line:#30363d;--link:#79b8ff;--error:#ff8a80;--error-bg:#3d1214;--warning:#e3b341;--warning-bg:#33260a;--info:#79b8ff;--info-bg:#10294f;--clean:#56d364;--clean-bg:#12361f;--focus:#79b8ff;--mark:#3a3000';
+const LIGHT =
+  '--bg:#ffffff;--panel:#f6f8fa;--text:#1f2328;--dim:#59636e;--line:#d1d9e0;--link:#0550ae;--error:#b3141f;--error-bg:#ffe1df;--warning:#7d4e00;--warning-bg:#fff1c9;--info:#0550ae;--info-bg:#dcebff;--clean:#116329;--clean-bg:#d2f4dc;--focus:#0550ae;--mark:#fff8c5';
+const DARK =
+  '--bg:#0d1117;--panel:#151b23;--text:#e6edf3;--dim:#9da7b3;--line:#30363d;--link:#79b8ff;--error:#ff8a80;--error-bg:#3d1214;--warning:#e3b341;--warning-bg:#33260a;--info:#79b8ff;--info-bg:#10294f;--clean:#56d364;--clean-bg:#12361f;--focus:#79b8ff;--mark:#3a3000';
 
 export const STYLE = `
 :root{color-scheme:light dark;${LIGHT}}

@@ -33,7 +33,7 @@ export function runAwk(program: AwkProgram, lines: readonly string[], machine: M
       machine.fields = undefined;
       machine.records += 1;
       flow = runMain(program, machine);
-      if (flow === 'exit') break;
+      if (flow === 'exit') {break;}
     }
   }
   runRules(program, machine, 'END');
@@ -41,38 +41,42 @@ export function runAwk(program: AwkProgram, lines: readonly string[], machine: M
 
 function runRules(program: AwkProgram, machine: Machine, pattern: 'BEGIN' | 'END'): Flow {
   for (const rule of program.rules) {
-    if (rule.pattern !== pattern || rule.action === undefined) continue;
-    if (run(machine, rule.action) === 'exit') return 'exit';
+    if (rule.pattern !== pattern || rule.action === undefined) {continue;}
+    if (run(machine, rule.action) === 'exit') {return 'exit';}
   }
   return 'next';
 }
 
 function runMain(program: AwkProgram, machine: Machine): Flow {
   for (const rule of program.rules) {
-    if (rule.pattern === 'BEGIN' || rule.pattern === 'END' || !selects(machine, rule, rule.pattern)) continue;
+    if (rule.pattern === 'BEGIN' || rule.pattern === 'END' || !selects(machine, rule, rule.pattern)) {continue;}
     machine.charge(1);
     if (rule.action === undefined) {
       print(machine, `${machine.line}\n`);
       continue;
     }
     const flow = run(machine, rule.action);
-    if (flow === 'exit') return flow;
-    if (flow === 'next-record') return 'next';
+    if (flow === 'exit') {return flow;}
+    if (flow === 'next-record') {return 'next';}
   }
   return 'next';
 }
 
-function selects(machine: Machine, rule: Rule, pattern: { readonly from: Expression; readonly to?: Expression } | undefined): boolean {
-  if (pattern === undefined) return true;
-  if (pattern.to === undefined) return condition(machine, pattern.from);
-  if (!machine.openRanges.has(rule) && !condition(machine, pattern.from)) return false;
-  if (condition(machine, pattern.to)) machine.openRanges.delete(rule);
-  else machine.openRanges.add(rule);
+function selects(
+  machine: Machine,
+  rule: Rule,
+  pattern: { readonly from: Expression; readonly to?: Expression } | undefined,
+): boolean {
+  if (pattern === undefined) {return true;}
+  if (pattern.to === undefined) {return condition(machine, pattern.from);}
+  if (!machine.openRanges.has(rule) && !condition(machine, pattern.from)) {return false;}
+  if (condition(machine, pattern.to)) {machine.openRanges.delete(rule);}
+  else {machine.openRanges.add(rule);}
   return true;
 }
 
 function print(machine: Machine, text: string): void {
-  if (machine.output.length + text.length > MAXIMUM_OUTPUT) throw new AwkProblem('output of this size');
+  if (machine.output.length + text.length > MAXIMUM_OUTPUT) {throw new AwkProblem('output of this size');}
   machine.output += text;
 }
 
@@ -82,7 +86,7 @@ function run(machine: Machine, statement: Statement): Flow {
     case 'block':
       for (const inner of statement.statements) {
         const flow = run(machine, inner);
-        if (flow !== 'next') return flow;
+        if (flow !== 'next') {return flow;}
       }
       return 'next';
     case 'expression':
@@ -90,55 +94,83 @@ function run(machine: Machine, statement: Statement): Flow {
       return 'next';
     case 'print': {
       const separator = toText(machine.variables.get('OFS') ?? ' ');
-      const text = statement.values.length === 0 ? machine.line : statement.values.map((value) => toText(evaluate(machine, value))).join(separator);
+      const text =
+        statement.values.length === 0
+          ? machine.line
+          : statement.values.map((value) => toText(evaluate(machine, value))).join(separator);
       print(machine, text + toText(machine.variables.get('ORS') ?? '\n'));
       return 'next';
     }
     case 'printf': {
-      const text = formatPrintf(statement.values.map((value) => toText(evaluate(machine, value))), false);
-      if (text === undefined) throw new AwkProblem('printf');
+      const text = formatPrintf(
+        statement.values.map((value) => toText(evaluate(machine, value))),
+        false,
+      );
+      if (text === undefined) {throw new AwkProblem('printf');}
       print(machine, text);
       return 'next';
     }
     case 'if':
-      if (condition(machine, statement.condition)) return run(machine, statement.yes);
+      if (condition(machine, statement.condition)) {return run(machine, statement.yes);}
       return statement.no === undefined ? 'next' : run(machine, statement.no);
     case 'while':
-      return repeat(machine, statement.body, () => condition(machine, statement.condition), () => undefined, statement.atLeastOnce);
+      return repeat(
+        machine,
+        statement.body,
+        () => condition(machine, statement.condition),
+        () => undefined,
+        statement.atLeastOnce,
+      );
     case 'for': {
-      if (statement.first !== undefined) run(machine, statement.first);
+      if (statement.first !== undefined) {run(machine, statement.first);}
       const { condition: test, next } = statement;
-      return repeat(machine, statement.body, () => test === undefined || condition(machine, test), () => next !== undefined && run(machine, next), false);
+      return repeat(
+        machine,
+        statement.body,
+        () => test === undefined || condition(machine, test),
+        () => next !== undefined && run(machine, next),
+        false,
+      );
     }
     case 'for-in':
       for (const key of [...(machine.arrays.get(statement.array)?.keys() ?? [])]) {
         machine.variables.set(statement.variable, new Field(key));
         const flow = run(machine, statement.body);
-        if (flow === 'break') break;
-        if (flow === 'exit' || flow === 'next-record') return flow;
+        if (flow === 'break') {break;}
+        if (flow === 'exit' || flow === 'next-record') {return flow;}
       }
       return 'next';
     case 'delete':
-      if (statement.subscript === undefined) machine.arrays.delete(statement.name);
-      else machine.arrays.get(statement.name)?.delete(subscriptText(machine, statement.subscript));
+      if (statement.subscript === undefined) {machine.arrays.delete(statement.name);}
+      else {machine.arrays.get(statement.name)?.delete(subscriptText(machine, statement.subscript));}
       return 'next';
-    case 'next': return 'next-record';
-    case 'break': return 'break';
-    case 'continue': return 'continue';
+    case 'next':
+      return 'next-record';
+    case 'break':
+      return 'break';
+    case 'continue':
+      return 'continue';
     case 'exit':
-      if (statement.status !== undefined) machine.status = Math.trunc(toNumber(evaluate(machine, statement.status))) & 255;
+      if (statement.status !== undefined)
+        {machine.status = Math.trunc(toNumber(evaluate(machine, statement.status))) & 255;}
       return 'exit';
   }
 }
 
-function repeat(machine: Machine, body: Statement, test: () => boolean, next: () => unknown, atLeastOnce: boolean): Flow {
+function repeat(
+  machine: Machine,
+  body: Statement,
+  test: () => boolean,
+  next: () => unknown,
+  atLeastOnce: boolean,
+): Flow {
   let first = atLeastOnce;
   while (first || test()) {
     first = false;
     machine.charge(1);
     const flow = run(machine, body);
-    if (flow === 'break') return 'next';
-    if (flow === 'exit' || flow === 'next-record') return flow;
+    if (flow === 'break') {return 'next';}
+    if (flow === 'exit' || flow === 'next-record') {return flow;}
     next();
   }
   return 'next';
@@ -156,27 +188,39 @@ function evaluate(machine: Machine, expression: Expression): Value {
   machine.charge(1);
   switch (expression.type) {
     case 'number':
-    case 'text': return expression.value;
-    case 'regex': return search(machine, translateAwk(expression.source), machine.line) ? 1 : 0;
-    case 'variable': return variable(machine, expression.name);
-    case 'field': return fieldValue(machine, toNumber(evaluate(machine, expression.index)));
-    case 'element': return machine.arrays.get(expression.name)?.get(subscriptText(machine, expression.subscript)) ?? UNSET;
-    case 'in': return machine.arrays.get(expression.name)?.has(subscriptText(machine, expression.subscript)) === true ? 1 : 0;
+    case 'text':
+      return expression.value;
+    case 'regex':
+      return search(machine, translateAwk(expression.source), machine.line) ? 1 : 0;
+    case 'variable':
+      return variable(machine, expression.name);
+    case 'field':
+      return fieldValue(machine, toNumber(evaluate(machine, expression.index)));
+    case 'element':
+      return machine.arrays.get(expression.name)?.get(subscriptText(machine, expression.subscript)) ?? UNSET;
+    case 'in':
+      return machine.arrays.get(expression.name)?.has(subscriptText(machine, expression.subscript)) === true ? 1 : 0;
     case 'unary': {
       const value = evaluate(machine, expression.operand);
-      if (expression.operator === '!') return isTrue(value) ? 0 : 1;
+      if (expression.operator === '!') {return isTrue(value) ? 0 : 1;}
       return expression.operator === '-' ? -toNumber(value) : toNumber(value);
     }
     case 'match': {
       const found = search(machine, regexOf(machine, expression.right), toText(evaluate(machine, expression.left)));
       return found !== expression.negated ? 1 : 0;
     }
-    case 'choice': return evaluate(machine, condition(machine, expression.condition) ? expression.yes : expression.no);
+    case 'choice':
+      return evaluate(machine, condition(machine, expression.condition) ? expression.yes : expression.no);
     case 'assign': {
       const value = evaluate(machine, expression.value);
-      const result = expression.operator === '='
-        ? value
-        : arithmetic(expression.operator.slice(0, -1), toNumber(evaluate(machine, expression.target)), toNumber(value));
+      const result =
+        expression.operator === '='
+          ? value
+          : arithmetic(
+              expression.operator.slice(0, -1),
+              toNumber(evaluate(machine, expression.target)),
+              toNumber(value),
+            );
       assign(machine, expression.target, result);
       return result;
     }
@@ -185,8 +229,10 @@ function evaluate(machine: Machine, expression: Expression): Value {
       assign(machine, expression.target, old + expression.by);
       return expression.prefix ? old + expression.by : old;
     }
-    case 'call': return callFunction(machine, expression.name, expression.parameters);
-    case 'binary': return binary(machine, expression.operator, expression.left, expression.right);
+    case 'call':
+      return callFunction(machine, expression.name, expression.parameters);
+    case 'binary':
+      return binary(machine, expression.operator, expression.left, expression.right);
   }
 }
 
@@ -201,41 +247,53 @@ function regexOf(machine: Machine, expression: Expression, flags = ''): RegExp {
 
 function binary(machine: Machine, operator: string, leftSide: Expression, rightSide: Expression): Value {
   const left = evaluate(machine, leftSide);
-  if (operator === '&&') return isTrue(left) && condition(machine, rightSide) ? 1 : 0;
-  if (operator === '||') return isTrue(left) || condition(machine, rightSide) ? 1 : 0;
+  if (operator === '&&') {return isTrue(left) && condition(machine, rightSide) ? 1 : 0;}
+  if (operator === '||') {return isTrue(left) || condition(machine, rightSide) ? 1 : 0;}
   const right = evaluate(machine, rightSide);
   switch (operator) {
     case ' ': {
       const text = toText(left) + toText(right);
-      if (text.length > MAXIMUM_OUTPUT) throw new AwkProblem('text of this size');
+      if (text.length > MAXIMUM_OUTPUT) {throw new AwkProblem('text of this size');}
       machine.charge(text.length / CHARACTERS_PER_STEP);
       return text;
     }
-    case '==': return compareValues(left, right) === 0 ? 1 : 0;
-    case '!=': return compareValues(left, right) !== 0 ? 1 : 0;
-    case '<': return compareValues(left, right) < 0 ? 1 : 0;
-    case '<=': return compareValues(left, right) <= 0 ? 1 : 0;
-    case '>': return compareValues(left, right) > 0 ? 1 : 0;
-    case '>=': return compareValues(left, right) >= 0 ? 1 : 0;
-    default: return arithmetic(operator, toNumber(left), toNumber(right));
+    case '==':
+      return compareValues(left, right) === 0 ? 1 : 0;
+    case '!=':
+      return compareValues(left, right) !== 0 ? 1 : 0;
+    case '<':
+      return compareValues(left, right) < 0 ? 1 : 0;
+    case '<=':
+      return compareValues(left, right) <= 0 ? 1 : 0;
+    case '>':
+      return compareValues(left, right) > 0 ? 1 : 0;
+    case '>=':
+      return compareValues(left, right) >= 0 ? 1 : 0;
+    default:
+      return arithmetic(operator, toNumber(left), toNumber(right));
   }
 }
 
 function arithmetic(operator: string, left: number, right: number): number {
   switch (operator) {
-    case '+': return left + right;
-    case '-': return left - right;
-    case '*': return left * right;
-    case '^': return left ** right;
-    default: break;
+    case '+':
+      return left + right;
+    case '-':
+      return left - right;
+    case '*':
+      return left * right;
+    case '^':
+      return left ** right;
+    default:
+      break;
   }
-  if (right === 0) throw new AwkProblem('division by zero');
+  if (right === 0) {throw new AwkProblem('division by zero');}
   return operator === '/' ? left / right : left % right;
 }
 
 function variable(machine: Machine, name: string): Value {
-  if (name === 'NF') return fieldsOf(machine).length;
-  if (name === 'NR' || name === 'FNR') return machine.records;
+  if (name === 'NF') {return fieldsOf(machine).length;}
+  if (name === 'NR' || name === 'FNR') {return machine.records;}
   return machine.variables.get(name) ?? UNSET;
 }
 
@@ -249,23 +307,24 @@ function splitFields(machine: Machine, text: string, separator: string): string[
     const trimmed = text.trim();
     return trimmed === '' ? [] : trimmed.split(/[ \t\n]+/);
   }
-  if (text === '') return [];
-  if (separator.length === 1 && separator !== '\\') return text.split(separator);
+  if (text === '') {return [];}
+  if (separator.length === 1 && separator !== '\\') {return text.split(separator);}
   const expression = translateAwk(separator);
   machine.charge(costOf(expression, text));
   return text.split(expression);
 }
 
 function fieldValue(machine: Machine, index: number): Value {
-  if (index === 0) return new Field(machine.line);
-  if (index < 0) throw new AwkProblem('a negative field');
+  if (index === 0) {return new Field(machine.line);}
+  if (index < 0) {throw new AwkProblem('a negative field');}
   const text = fieldsOf(machine)[Math.trunc(index) - 1];
   return text === undefined ? UNSET : new Field(text);
 }
 
 function assign(machine: Machine, target: Place, value: Value): void {
   if (target.type === 'variable') {
-    if (target.name === 'NF' || target.name === 'NR' || target.name === 'RS') throw new AwkProblem(`assignment to ${target.name}`);
+    if (target.name === 'NF' || target.name === 'NR' || target.name === 'RS')
+      {throw new AwkProblem(`assignment to ${target.name}`);}
     machine.variables.set(target.name, value);
   } else if (target.type === 'element') {
     const array = machine.arrays.get(target.name) ?? new Map<string, Value>();
@@ -279,14 +338,14 @@ function assign(machine: Machine, target: Place, value: Value): void {
 const MAXIMUM_FIELDS = 1000;
 
 function setField(machine: Machine, index: number, text: string): void {
-  if (index < 0 || index > MAXIMUM_FIELDS) throw new AwkProblem('a field of this number');
+  if (index < 0 || index > MAXIMUM_FIELDS) {throw new AwkProblem('a field of this number');}
   if (index === 0) {
     machine.line = text;
     machine.fields = undefined;
     return;
   }
   const fields = fieldsOf(machine);
-  while (fields.length < index) fields.push('');
+  while (fields.length < index) {fields.push('');}
   fields[index - 1] = text;
   machine.line = fields.join(toText(machine.variables.get('OFS') ?? ' '));
 }
@@ -295,13 +354,19 @@ const WHOLE_LINE: Place = { type: 'field', index: { type: 'number', value: 0 } }
 
 function callFunction(machine: Machine, name: string, parameters: readonly Expression[]): Value {
   const [first, second, third] = parameters;
-  const text = (expression: Expression | undefined): string => (expression === undefined ? '' : toText(evaluate(machine, expression)));
+  const text = (expression: Expression | undefined): string =>
+    expression === undefined ? '' : toText(evaluate(machine, expression));
   switch (name) {
-    case 'length': return lengthOf(machine, first);
-    case 'tolower': return text(first).toLowerCase();
-    case 'toupper': return text(first).toUpperCase();
-    case 'int': return first === undefined ? 0 : Math.trunc(toNumber(evaluate(machine, first)));
-    case 'index': return text(first).indexOf(text(second)) + 1;
+    case 'length':
+      return lengthOf(machine, first);
+    case 'tolower':
+      return text(first).toLowerCase();
+    case 'toupper':
+      return text(first).toUpperCase();
+    case 'int':
+      return first === undefined ? 0 : Math.trunc(toNumber(evaluate(machine, first)));
+    case 'index':
+      return text(first).indexOf(text(second)) + 1;
     case 'substr': {
       const start = second === undefined ? 1 : Math.round(toNumber(evaluate(machine, second)));
       const length = third === undefined ? Infinity : Math.round(toNumber(evaluate(machine, third)));
@@ -309,11 +374,11 @@ function callFunction(machine: Machine, name: string, parameters: readonly Expre
     }
     case 'sprintf': {
       const formatted = formatPrintf(parameters.map(text), false);
-      if (formatted === undefined) throw new AwkProblem('sprintf');
+      if (formatted === undefined) {throw new AwkProblem('sprintf');}
       return formatted;
     }
     case 'match': {
-      if (second === undefined) throw new AwkProblem('match');
+      if (second === undefined) {throw new AwkProblem('match');}
       const expression = regexOf(machine, second);
       const searched = text(first);
       machine.charge(costOf(expression, searched));
@@ -322,35 +387,51 @@ function callFunction(machine: Machine, name: string, parameters: readonly Expre
       machine.variables.set('RLENGTH', found === null ? -1 : found[0].length);
       return found === null ? 0 : found.index + 1;
     }
-    case 'split': return split(machine, text(first), second, third);
+    case 'split':
+      return split(machine, text(first), second, third);
     case 'sub':
-    case 'gsub': return substitute(machine, parameters, name === 'gsub');
-    default: throw new AwkProblem(`the function ${name}`);
+    case 'gsub':
+      return substitute(machine, parameters, name === 'gsub');
+    default:
+      throw new AwkProblem(`the function ${name}`);
   }
 }
 
 function lengthOf(machine: Machine, expression: Expression | undefined): number {
-  if (expression === undefined) return machine.line.length;
+  if (expression === undefined) {return machine.line.length;}
   if (expression.type === 'variable') {
     const array = machine.arrays.get(expression.name);
-    if (array !== undefined) return array.size;
+    if (array !== undefined) {return array.size;}
   }
   return toText(evaluate(machine, expression)).length;
 }
 
-function split(machine: Machine, text: string, target: Expression | undefined, separator: Expression | undefined): number {
-  if (target?.type !== 'variable') throw new AwkProblem('split');
-  const pieces = separator?.type === 'regex'
-    ? text === '' ? [] : text.split(regexOf(machine, separator))
-    : splitFields(machine, text, separator === undefined ? toText(machine.variables.get('FS') ?? ' ') : toText(evaluate(machine, separator)));
+function split(
+  machine: Machine,
+  text: string,
+  target: Expression | undefined,
+  separator: Expression | undefined,
+): number {
+  if (target?.type !== 'variable') {throw new AwkProblem('split');}
+  const pieces =
+    separator?.type === 'regex'
+      ? text === ''
+        ? []
+        : text.split(regexOf(machine, separator))
+      : splitFields(
+          machine,
+          text,
+          separator === undefined ? toText(machine.variables.get('FS') ?? ' ') : toText(evaluate(machine, separator)),
+        );
   machine.arrays.set(target.name, new Map(pieces.map((piece, index) => [String(index + 1), new Field(piece)])));
   return pieces.length;
 }
 
 function substitute(machine: Machine, parameters: readonly Expression[], all: boolean): number {
   const [pattern, replacement, target = WHOLE_LINE] = parameters;
-  if (pattern === undefined || replacement === undefined) throw new AwkProblem('sub');
-  if (target.type !== 'variable' && target.type !== 'field' && target.type !== 'element') throw new AwkProblem('sub of a value');
+  if (pattern === undefined || replacement === undefined) {throw new AwkProblem('sub');}
+  if (target.type !== 'variable' && target.type !== 'field' && target.type !== 'element')
+    {throw new AwkProblem('sub of a value');}
   const expression = regexOf(machine, pattern, all ? 'g' : '');
   const by = toText(evaluate(machine, replacement));
   let count = 0;
@@ -360,6 +441,6 @@ function substitute(machine: Machine, parameters: readonly Expression[], all: bo
     count += 1;
     return by.replace(/\\&|&/g, (mark) => (mark === '&' ? found : '&'));
   });
-  if (count > 0) assign(machine, target, changed);
+  if (count > 0) {assign(machine, target, changed);}
   return count;
 }

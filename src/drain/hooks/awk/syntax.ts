@@ -23,7 +23,13 @@ export type Statement =
   | { readonly type: 'printf'; readonly values: readonly Expression[] }
   | { readonly type: 'if'; readonly condition: Expression; readonly yes: Statement; readonly no?: Statement }
   | { readonly type: 'while'; readonly condition: Expression; readonly body: Statement; readonly atLeastOnce: boolean }
-  | { readonly type: 'for'; readonly first?: Statement; readonly condition?: Expression; readonly next?: Statement; readonly body: Statement }
+  | {
+      readonly type: 'for';
+      readonly first?: Statement;
+      readonly condition?: Expression;
+      readonly next?: Statement;
+      readonly body: Statement;
+    }
   | { readonly type: 'for-in'; readonly variable: string; readonly array: string; readonly body: Statement }
   | { readonly type: 'block'; readonly statements: readonly Statement[] }
   | { readonly type: 'delete'; readonly name: string; readonly subscript?: readonly Expression[] }

@@ -11,7 +11,7 @@ export interface TextPart {
 }
 
 export type ParameterOperator =
-  | '' | '-' | ':-' | '=' | ':=' | '?' | ':?' | '+' | ':+' | '%' | '%%' | '#' | '##' | 'length' | 'bad';
+  '' | '-' | ':-' | '=' | ':=' | '?' | ':?' | '+' | ':+' | '%' | '%%' | '#' | '##' | 'length' | 'bad';
 
 export interface ParameterPart {
   readonly type: 'parameter';

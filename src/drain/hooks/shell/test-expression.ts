@@ -15,17 +15,17 @@ class TestProblem extends Error {}
 
 /** `test` and `[`: the status for these arguments (without the closing bracket). */
 export function testStatus(shell: Shell, words: readonly string[]): number {
-  for (const word of words) demandKnown(word);
+  for (const word of words) {demandKnown(word);}
   const [first = '', second = '', third = ''] = words;
   if (words.length === 3 && isComparison(second)) {
     return statusOf(() => compare(shell, first, second, third));
   }
   return statusOf(() => {
     const reader = { words, position: 0, shell };
-    if (words.length === 0) return false;
-    if (words.length === 1) return first !== '';
+    if (words.length === 0) {return false;}
+    if (words.length === 1) {return first !== '';}
     const result = parseOr(reader);
-    if (reader.position < words.length) throw new TestProblem('unexpected operator');
+    if (reader.position < words.length) {throw new TestProblem('unexpected operator');}
     return result;
   });
 }
@@ -34,7 +34,7 @@ function statusOf(decide: () => boolean): number {
   try {
     return decide() ? TRUE : FALSE;
   } catch (error) {
-    if (error instanceof TestProblem) return ERROR;
+    if (error instanceof TestProblem) {return ERROR;}
     throw error;
   }
 }
@@ -76,7 +76,7 @@ function parseNot(reader: Reader): boolean {
 
 function parsePrimary(reader: Reader): boolean {
   const word = reader.words[reader.position];
-  if (word === undefined) throw new TestProblem('argument expected');
+  if (word === undefined) {throw new TestProblem('argument expected');}
   const operator = reader.words[reader.position + 1];
   const right = reader.words[reader.position + 2];
   if (operator !== undefined && right !== undefined && isComparison(operator)) {
@@ -86,7 +86,7 @@ function parsePrimary(reader: Reader): boolean {
   if (word === '(' && operator !== undefined) {
     reader.position += 1;
     const inner = parseOr(reader);
-    if (reader.words[reader.position] !== ')') throw new TestProblem('closing paren expected');
+    if (reader.words[reader.position] !== ')') {throw new TestProblem('closing paren expected');}
     reader.position += 1;
     return inner;
   }
@@ -99,8 +99,14 @@ function parsePrimary(reader: Reader): boolean {
 }
 
 function isComparison(word: string): boolean {
-  return word === '=' || word === '==' || word === '!=' || word === '<' || word === '>'
-    || (word.length === 3 && /^-(eq|ne|lt|le|gt|ge|nt|ot|ef)$/.test(word));
+  return (
+    word === '=' ||
+    word === '==' ||
+    word === '!=' ||
+    word === '<' ||
+    word === '>' ||
+    (word.length === 3 && /^-(eq|ne|lt|le|gt|ge|nt|ot|ef)$/.test(word))
+  );
 }
 
 function compare(shell: Shell, left: string, operator: string, right: string): boolean {
@@ -109,33 +115,47 @@ function compare(shell: Shell, left: string, operator: string, right: string): b
   switch (operator) {
     case '==':
       // dash's own test knows only "=": it prints "unexpected operator".
-      if (shell.dialect === 'dash') throw new TestProblem('unexpected operator');
+      if (shell.dialect === 'dash') {throw new TestProblem('unexpected operator');}
       return left === right;
-    case '=': return left === right;
-    case '!=': return left !== right;
-    case '<': return left < right;
-    case '>': return left > right;
-    case '-eq': return integer(left) === integer(right);
-    case '-ne': return integer(left) !== integer(right);
-    case '-lt': return integer(left) < integer(right);
-    case '-le': return integer(left) <= integer(right);
-    case '-gt': return integer(left) > integer(right);
-    case '-ge': return integer(left) >= integer(right);
-    default: throw new NotUnderstood(`test ${operator}`);
+    case '=':
+      return left === right;
+    case '!=':
+      return left !== right;
+    case '<':
+      return left < right;
+    case '>':
+      return left > right;
+    case '-eq':
+      return integer(left) === integer(right);
+    case '-ne':
+      return integer(left) !== integer(right);
+    case '-lt':
+      return integer(left) < integer(right);
+    case '-le':
+      return integer(left) <= integer(right);
+    case '-gt':
+      return integer(left) > integer(right);
+    case '-ge':
+      return integer(left) >= integer(right);
+    default:
+      throw new NotUnderstood(`test ${operator}`);
   }
 }
 
 function integer(text: string): number {
-  if (!/^\s*[-+]?\d+\s*$/.test(text)) throw new TestProblem(`Illegal number: ${text}`);
+  if (!/^\s*[-+]?\d+\s*$/.test(text)) {throw new TestProblem(`Illegal number: ${text}`);}
   return Number(text);
 }
 
 function unary(shell: Shell, operator: string, operand: string): boolean {
   demandKnown(operand);
   switch (operator) {
-    case '-n': return operand !== '';
-    case '-z': return operand === '';
-    case '-t': return false;
+    case '-n':
+      return operand !== '';
+    case '-z':
+      return operand === '';
+    case '-t':
+      return false;
     case '-f':
     case '-e':
     case '-r':
@@ -146,8 +166,10 @@ function unary(shell: Shell, operator: string, operand: string): boolean {
     case '-S':
     case '-p':
     case '-L':
-    case '-h': return fileExists(shell, operand, operator);
-    default: throw new NotUnderstood(`test ${operator} ${operand}`);
+    case '-h':
+      return fileExists(shell, operand, operator);
+    default:
+      throw new NotUnderstood(`test ${operator} ${operand}`);
   }
 }
 
@@ -155,12 +177,12 @@ function fileExists(shell: Shell, path: string, operator: string): boolean {
   const { files } = shell.run;
   if (files.has(path) && operator !== '-x' && operator !== '-d') {
     const content = files.get(path);
-    if (content === undefined) throw new NotUnderstood(path);
+    if (content === undefined) {throw new NotUnderstood(path);}
     return operator !== '-s' || content !== '';
   }
-  if (path === '/dev/null') return operator === '-e' || operator === '-r' || operator === '-w';
-  if (/^\/proc\/(uptime|net\/tcp6?|loadavg)$/.test(path)) return '-f-e-r'.includes(operator);
-  if (/^\/(tmp|proc|bin|usr|etc|dev)\/?$/.test(path)) return operator === '-d' || operator === '-e';
+  if (path === '/dev/null') {return operator === '-e' || operator === '-r' || operator === '-w';}
+  if (/^\/proc\/(uptime|net\/tcp6?|loadavg)$/.test(path)) {return '-f-e-r'.includes(operator);}
+  if (/^\/(tmp|proc|bin|usr|etc|dev)\/?$/.test(path)) {return operator === '-d' || operator === '-e';}
   throw new NotUnderstood(`test ${operator} ${path}`);
 }
 
@@ -171,25 +193,34 @@ export function conditionStatus(shell: Shell, condition: Condition): number {
 
 function holds(shell: Shell, condition: Condition): boolean {
   switch (condition.type) {
-    case 'or': return holds(shell, condition.left) || holds(shell, condition.right);
-    case 'and': return holds(shell, condition.left) && holds(shell, condition.right);
-    case 'not': return !holds(shell, condition.operand);
-    case 'unary': return unary(shell, condition.operator, expandText(shell, condition.operand));
-    case 'binary': break;
+    case 'or':
+      return holds(shell, condition.left) || holds(shell, condition.right);
+    case 'and':
+      return holds(shell, condition.left) && holds(shell, condition.right);
+    case 'not':
+      return !holds(shell, condition.operand);
+    case 'unary':
+      return unary(shell, condition.operator, expandText(shell, condition.operand));
+    case 'binary':
+      break;
   }
   const left = demandKnown(expandText(shell, condition.left));
   switch (condition.operator) {
     case '=':
-    case '==': return matchesPattern(patternOf(shell, condition.right), left);
-    case '!=': return !matchesPattern(patternOf(shell, condition.right), left);
+    case '==':
+      return matchesPattern(patternOf(shell, condition.right), left);
+    case '!=':
+      return !matchesPattern(patternOf(shell, condition.right), left);
     case '=~': {
       const expression = translateExtended(demandKnown(expandText(shell, condition.right)));
       step(shell.run, costOf(expression, left));
       return expression.test(left);
     }
     case '<':
-    case '>': return compare(shell, left, condition.operator, expandText(shell, condition.right));
-    default: break;
+    case '>':
+      return compare(shell, left, condition.operator, expandText(shell, condition.right));
+    default:
+      break;
   }
   // Inside [[ ]] both sides of a numeric comparison are arithmetic.
   const right = demandKnown(expandText(shell, condition.right));

@@ -10,17 +10,23 @@ export interface Sockets {
 
 /** The world hands out fresh lists for every look; what is in them seldom changes. */
 function sameSockets(known: Sockets, listeners: Sockets['listeners'], connections: Sockets['connections']): boolean {
-  if (known.listeners.length !== listeners.length || known.connections.length !== connections.length) return false;
+  if (known.listeners.length !== listeners.length || known.connections.length !== connections.length) {return false;}
   for (const [index, one] of listeners.entries()) {
     const other = known.listeners[index];
-    if (one === other) continue;
-    if (one.port !== other?.port || one.address !== other.address || one.program !== other.program) return false;
+    if (one === other) {continue;}
+    if (one.port !== other?.port || one.address !== other.address || one.program !== other.program) {return false;}
   }
   for (const [index, one] of connections.entries()) {
     const other = known.connections[index];
-    if (one === other) continue;
-    if (one.localPort !== other?.localPort || one.remotePort !== other.remotePort || one.localAddress !== other.localAddress
-      || one.remoteAddress !== other.remoteAddress || one.program !== other.program) return false;
+    if (one === other) {continue;}
+    if (
+      one.localPort !== other?.localPort ||
+      one.remotePort !== other.remotePort ||
+      one.localAddress !== other.localAddress ||
+      one.remoteAddress !== other.remoteAddress ||
+      one.program !== other.program
+    )
+      {return false;}
   }
   return true;
 }
@@ -29,7 +35,11 @@ function sameSockets(known: Sockets, listeners: Sockets['listeners'], connection
  * Prints what `make` makes of the pod's sockets, once for as long as these are the same. `undefined` from it stands for
  * options that are not modelled.
  */
-export function printTable(shell: Shell, words: readonly string[], make: (sockets: Sockets) => string | undefined): number {
+export function printTable(
+  shell: Shell,
+  words: readonly string[],
+  make: (sockets: Sockets) => string | undefined,
+): number {
   const { run } = shell;
   const listeners = run.world.listeners(run.now);
   const connections = run.world.connections(run.now);
@@ -40,7 +50,7 @@ export function printTable(shell: Shell, words: readonly string[], make: (socket
     return 0;
   }
   const text = make({ listeners, connections });
-  if (text === undefined) return passUnknown(shell, unknownText(`the output of ${key.slice(0, 120)}`));
+  if (text === undefined) {return passUnknown(shell, unknownText(`the output of ${key.slice(0, 120)}`));}
   run.tables.set(key, { listeners, connections, text });
   write(shell.output, text);
   return 0;

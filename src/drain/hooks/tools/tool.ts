@@ -18,9 +18,9 @@ export function readInput(shell: Shell): string {
 
 /** Lines without their newlines; a last line without one counts. */
 export function linesOf(text: string): string[] {
-  if (text === '') return [];
+  if (text === '') {return [];}
   const lines = text.split('\n');
-  if (lines.at(-1) === '') lines.pop();
+  if (lines.at(-1) === '') {lines.pop();}
   return lines;
 }
 
@@ -30,15 +30,17 @@ export function joinLines(lines: readonly string[]): string {
 
 /** Hands on that the text is not known, as one word, and says that the status is not known either. */
 export function passUnknown(shell: Shell, text: string): number {
-  if (text !== '') write(shell.output, unknownText(unknownWords(text)));
+  if (text !== '') {write(shell.output, unknownText(unknownWords(text)));}
   return UNKNOWN_STATUS;
 }
 
 /** A program that makes one text of another; unknown text stays unknown. */
-export function filter(work: (text: string, shell: Shell, words: readonly string[]) => { readonly output: string; readonly status: number }): Tool {
+export function filter(
+  work: (text: string, shell: Shell, words: readonly string[]) => { readonly output: string; readonly status: number },
+): Tool {
   return (shell, words) => {
     const text = readInput(shell);
-    if (isUnknown(text)) return passUnknown(shell, text);
+    if (isUnknown(text)) {return passUnknown(shell, text);}
     const { output, status } = work(text, shell, words);
     write(shell.output, output);
     return status;
@@ -53,7 +55,12 @@ export interface Options {
 }
 
 /** `undefined` where an option is not among the known ones. Long options are given as `--name`. */
-export function parseOptions(words: readonly string[], flags: string, valued: string, long: readonly string[] = []): Options | undefined {
+export function parseOptions(
+  words: readonly string[],
+  flags: string,
+  valued: string,
+  long: readonly string[] = [],
+): Options | undefined {
   const letters = new Set<string>();
   const values = new Map<string, string>();
   const operands: string[] = [];
@@ -67,8 +74,8 @@ export function parseOptions(words: readonly string[], flags: string, valued: st
       const equals = word.indexOf('=');
       const name = equals < 0 ? word : word.slice(0, equals);
       if (long.includes(`${name}=`)) {
-        if (equals < 0) index += 1;
-        values.set(name, equals < 0 ? words[index] ?? '' : word.slice(equals + 1));
+        if (equals < 0) {index += 1;}
+        values.set(name, equals < 0 ? (words[index] ?? '') : word.slice(equals + 1));
       } else if (long.includes(name)) {
         letters.add(name);
       } else {
@@ -84,11 +91,11 @@ export function parseOptions(words: readonly string[], flags: string, valued: st
       const letter = word.charAt(position);
       if (valued.includes(letter)) {
         const attached = word.slice(position + 1);
-        if (attached === '') index += 1;
-        values.set(letter, attached === '' ? words[index] ?? '' : attached);
+        if (attached === '') {index += 1;}
+        values.set(letter, attached === '' ? (words[index] ?? '') : attached);
         break;
       }
-      if (!flags.includes(letter)) return undefined;
+      if (!flags.includes(letter)) {return undefined;}
       letters.add(letter);
     }
   }

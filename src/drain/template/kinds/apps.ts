@@ -8,12 +8,37 @@ import type { WorkloadKindAdapter } from './kind.ts';
 const NOT_ROLLED: KindLimit = Object.freeze({ reason: 'TemplateNotRolled' });
 
 export const APPS_KINDS: readonly WorkloadKindAdapter[] = [
-  { apiVersion: 'apps/v1', kind: 'Deployment', plural: 'deployments', templatePath: SPEC_TEMPLATE, rollout: deploymentRollout },
-  { apiVersion: 'apps/v1', kind: 'StatefulSet', plural: 'statefulsets', templatePath: SPEC_TEMPLATE, rollout: statefulSetRollout },
-  { apiVersion: 'apps/v1', kind: 'DaemonSet', plural: 'daemonsets', templatePath: SPEC_TEMPLATE, rollout: daemonSetRollout },
   {
-    apiVersion: 'apps/v1', kind: 'ReplicaSet', plural: 'replicasets', templatePath: SPEC_TEMPLATE, onDemand: true, reportedOnly: true, partsLeftOut: true,
-    rollout: () => AT_REST, limit: () => NOT_ROLLED,
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    plural: 'deployments',
+    templatePath: SPEC_TEMPLATE,
+    rollout: deploymentRollout,
+  },
+  {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    plural: 'statefulsets',
+    templatePath: SPEC_TEMPLATE,
+    rollout: statefulSetRollout,
+  },
+  {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    plural: 'daemonsets',
+    templatePath: SPEC_TEMPLATE,
+    rollout: daemonSetRollout,
+  },
+  {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    plural: 'replicasets',
+    templatePath: SPEC_TEMPLATE,
+    onDemand: true,
+    reportedOnly: true,
+    partsLeftOut: true,
+    rollout: () => AT_REST,
+    limit: () => NOT_ROLLED,
   },
 ];
 
@@ -40,7 +65,10 @@ function deploymentRollout(raw: RawObject): RolloutFacts {
   const oldPodsStand = all > updated;
   const rolledOutBefore = progressing?.['reason'] === 'NewReplicaSetAvailable';
   return facts({
-    desired, strategy, paused, stuck,
+    desired,
+    strategy,
+    paused,
+    stuck,
     observed: observed(raw, status),
     complete: updated >= desired && all === updated && available >= desired,
     rolling: oldPodsStand || !rolledOutBefore,
@@ -66,10 +94,16 @@ function statefulSetRollout(raw: RawObject): RolloutFacts {
   const shouldBeUpdated = Math.max(0, desired - partition);
   const allowedAway = allowedUnavailable(at(spec, ['updateStrategy', 'rollingUpdate', 'maxUnavailable']), desired);
   return facts({
-    desired, strategy, partition,
+    desired,
+    strategy,
+    partition,
     observed: observed(raw, status),
     // Under OnDelete the controller never moves currentRevision; the count of updated pods tells.
-    complete: (sameRevision || (strategy === 'OnDelete' && updated >= desired)) && all === desired && ready >= desired && available >= desired,
+    complete:
+      (sameRevision || (strategy === 'OnDelete' && updated >= desired)) &&
+      all === desired &&
+      ready >= desired &&
+      available >= desired,
     // Replicas below the partition, and those of OnDelete, wait for somebody: that is not a rollout under way.
     rolling: all !== desired || (strategy === 'RollingUpdate' && !sameRevision && updated < shouldBeUpdated),
     smooth: ready >= Math.min(all, desired) - allowedAway,
@@ -89,10 +123,13 @@ function daemonSetRollout(raw: RawObject): RolloutFacts {
   const updated = numberOf(status['updatedNumberScheduled']) ?? 0;
   const available = numberOf(status['numberAvailable']) ?? 0;
   return facts({
-    desired, strategy,
+    desired,
+    strategy,
     observed: observed(raw, status),
     complete: scheduled >= desired && updated >= desired && available >= desired,
     rolling: scheduled < desired || (strategy === 'RollingUpdate' && updated < desired),
-    smooth: available >= desired - allowedUnavailable(at(spec, ['updateStrategy', 'rollingUpdate', 'maxUnavailable']), desired),
+    smooth:
+      available >=
+      desired - allowedUnavailable(at(spec, ['updateStrategy', 'rollingUpdate', 'maxUnavailable']), desired),
   });
 }

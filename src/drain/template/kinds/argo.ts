@@ -6,8 +6,14 @@ import type { WorkloadKindAdapter } from './kind.ts';
 
 export const ARGO_KINDS: readonly WorkloadKindAdapter[] = [
   {
-    apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', plural: 'rollouts', templatePath: SPEC_TEMPLATE, onDemand: true, custom: true,
-    rollout: argoRollout, limit: templateElsewhere,
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Rollout',
+    plural: 'rollouts',
+    templatePath: SPEC_TEMPLATE,
+    onDemand: true,
+    custom: true,
+    rollout: argoRollout,
+    limit: templateElsewhere,
   },
 ];
 
@@ -28,13 +34,19 @@ function argoRollout(raw: RawObject): RolloutFacts {
   const phase = textOf(status['phase']);
   const aborted = status['abort'] === true;
   const progressing = conditionOf(status, 'Progressing');
-  const stuck = aborted || (progressing?.['status'] === 'False' && /ProgressDeadlineExceeded|RolloutAborted/.test(textOf(progressing['reason']) ?? ''));
+  const stuck =
+    aborted ||
+    (progressing?.['status'] === 'False' &&
+      /ProgressDeadlineExceeded|RolloutAborted/.test(textOf(progressing['reason']) ?? ''));
   const promoted = textOf(status['stableRS']) === textOf(status['currentPodHash']);
   const updated = numberOf(status['updatedReplicas']) ?? 0;
   const available = numberOf(status['availableReplicas']) ?? 0;
   const allThere = promoted && updated >= desired && available >= desired;
   return facts({
-    desired, strategy: 'RollingUpdate', paused, stuck,
+    desired,
+    strategy: 'RollingUpdate',
+    paused,
+    stuck,
     observed: isObserved(raw, status),
     complete: phase === undefined ? allThere : phase === 'Healthy' || (phase === 'Paused' && paused && allThere),
     // Aborted: the old pods take over, and nothing moves until somebody acts.
@@ -55,5 +67,7 @@ function isObserved(raw: RawObject, status: Raw): boolean {
 function templateElsewhere(raw: RawObject): KindLimit | undefined {
   const ref = recordOf(at(raw.spec, ['workloadRef']));
   const name = textOf(ref['name']);
-  return name === undefined ? undefined : { reason: 'TemplateElsewhere', detail: `${textOf(ref['kind']) ?? 'Deployment'} ${name}` };
+  return name === undefined
+    ? undefined
+    : { reason: 'TemplateElsewhere', detail: `${textOf(ref['kind']) ?? 'Deployment'} ${name}` };
 }

@@ -4,7 +4,8 @@ import type { RawObject } from '../raw.ts';
 import { conditionOf, facts, fromManifest } from './kind.ts';
 import type { WorkloadKindAdapter } from './kind.ts';
 
-export type ConfiguredKind = { readonly ok: true; readonly adapter: WorkloadKindAdapter } | { readonly ok: false; readonly why: string };
+export type ConfiguredKind =
+  { readonly ok: true; readonly adapter: WorkloadKindAdapter } | { readonly ok: false; readonly why: string };
 
 const GROUP = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$/;
 const VERSION = /^v[0-9]+((alpha|beta)[0-9]+)?$/;
@@ -39,7 +40,18 @@ export function parseConfiguredKind(text: string): ConfiguredKind {
   if (templatePath[0] === 'metadata' || templatePath[0] === 'status') {
     return refused(text, `a pod template does not stand below ${templatePath[0]}`);
   }
-  return { ok: true, adapter: { apiVersion: `${group}/${version}`, kind, plural, templatePath, onDemand: true, custom: true, rollout: configuredRollout } };
+  return {
+    ok: true,
+    adapter: {
+      apiVersion: `${group}/${version}`,
+      kind,
+      plural,
+      templatePath,
+      onDemand: true,
+      custom: true,
+      rollout: configuredRollout,
+    },
+  };
 }
 
 function refused(text: string, why: string): ConfiguredKind {
@@ -66,7 +78,9 @@ export function configuredRollout(raw: RawObject): RolloutFacts {
     const all = numberOf(status['replicas']) ?? updated;
     const ready = numberOf(status['availableReplicas']) ?? numberOf(status['readyReplicas']) ?? updated;
     return facts({
-      desired, strategy: 'RollingUpdate', paused,
+      desired,
+      strategy: 'RollingUpdate',
+      paused,
       observed: seen ?? true,
       complete: updated >= desired && all === updated && ready >= desired,
       rolling: updated < desired || all !== updated,
@@ -75,9 +89,25 @@ export function configuredRollout(raw: RawObject): RolloutFacts {
   }
   const ready = conditionOf(status, 'Ready');
   if (ready === undefined) {
-    return facts({ desired, strategy: 'Unseen', paused, observed: seen ?? true, complete: true, rolling: false, smooth: true });
+    return facts({
+      desired,
+      strategy: 'Unseen',
+      paused,
+      observed: seen ?? true,
+      complete: true,
+      rolling: false,
+      smooth: true,
+    });
   }
   const isReady = textOf(ready['status']) === 'True';
   // Whether it is ill or on its way is not told apart, so it keeps its place until it is ready.
-  return facts({ desired, strategy: 'RollingUpdate', paused, observed: seen ?? true, complete: isReady, rolling: !isReady, smooth: textOf(ready['status']) !== 'False' });
+  return facts({
+    desired,
+    strategy: 'RollingUpdate',
+    paused,
+    observed: seen ?? true,
+    complete: isReady,
+    rolling: !isReady,
+    smooth: textOf(ready['status']) !== 'False',
+  });
 }

@@ -30,7 +30,14 @@ export const SPEC_TEMPLATE: readonly string[] = Object.freeze(['spec', 'template
 
 /** Nothing rolls out when the template changes. */
 export const AT_REST: RolloutFacts = Object.freeze({
-  replicas: 1, strategy: 'None', paused: false, partition: 0, complete: true, healthy: true, rolling: false, stuck: false,
+  replicas: 1,
+  strategy: 'None',
+  paused: false,
+  partition: 0,
+  complete: true,
+  healthy: true,
+  rolling: false,
+  stuck: false,
 });
 
 export interface Counts {
@@ -63,7 +70,12 @@ export function facts(counts: Counts): RolloutFacts {
 }
 
 /** A manifest has no status: nothing of it runs, so nothing of it is rolling or ill. */
-export function fromManifest(raw: RawObject, desired: number, strategy: RolloutFacts['strategy'], more: Partial<Counts>): RolloutFacts | undefined {
+export function fromManifest(
+  raw: RawObject,
+  desired: number,
+  strategy: RolloutFacts['strategy'],
+  more: Partial<Counts>,
+): RolloutFacts | undefined {
   if (raw.status !== undefined || metadataOf(raw).uid !== undefined) {
     return undefined;
   }
@@ -75,7 +87,9 @@ export function observed(raw: RawObject, status: Raw): boolean {
 }
 
 export function conditionOf(status: Raw, type: string): Raw | undefined {
-  return listOf(status['conditions']).map(recordOf).find((condition) => condition['type'] === type);
+  return listOf(status['conditions'])
+    .map(recordOf)
+    .find((condition) => condition['type'] === type);
 }
 
 /** `maxUnavailable` as a count: a number or a percentage, 1 where it is not stated. */

@@ -6,8 +6,14 @@ import type { WorkloadKindAdapter } from './kind.ts';
 
 export const KRUISE_KINDS: readonly WorkloadKindAdapter[] = [
   {
-    apiVersion: 'apps.kruise.io/v1alpha1', kind: 'CloneSet', plural: 'clonesets', templatePath: SPEC_TEMPLATE, onDemand: true, custom: true,
-    rollout: cloneSetRollout, limit: inPlace,
+    apiVersion: 'apps.kruise.io/v1alpha1',
+    kind: 'CloneSet',
+    plural: 'clonesets',
+    templatePath: SPEC_TEMPLATE,
+    onDemand: true,
+    custom: true,
+    rollout: cloneSetRollout,
+    limit: inPlace,
   },
 ];
 
@@ -36,9 +42,15 @@ function cloneSetRollout(raw: RawObject): RolloutFacts {
   const updatedReady = numberOf(status['updatedReadyReplicas']) ?? 0;
   const sameRevision = textOf(status['currentRevision']) === textOf(status['updateRevision']);
   const shouldBeUpdated = Math.max(0, desired - partition);
-  const away = strategy['maxUnavailable'] === undefined ? allowedUnavailable('20%', desired) : allowedUnavailable(strategy['maxUnavailable'], desired);
+  const away =
+    strategy['maxUnavailable'] === undefined
+      ? allowedUnavailable('20%', desired)
+      : allowedUnavailable(strategy['maxUnavailable'], desired);
   return facts({
-    desired, strategy: kind, paused, partition,
+    desired,
+    strategy: kind,
+    paused,
+    partition,
     observed: observed(raw, status),
     complete: (sameRevision || updated >= desired) && all === desired && updatedReady >= desired,
     // Pods that the partition keeps, and those of OnDelete, wait for somebody: that is not a rollout under way.
@@ -50,7 +62,7 @@ function cloneSetRollout(raw: RawObject): RolloutFacts {
 /** How many pods stay on the old revision: a number, or a percentage that is rounded up. */
 function partitionOf(value: unknown, desired: number): number {
   const percent = typeof value === 'string' ? /^(\d+)%$/.exec(value)?.[1] : undefined;
-  return percent === undefined ? numberOf(value) ?? 0 : Math.ceil((Number(percent) * desired) / 100);
+  return percent === undefined ? (numberOf(value) ?? 0) : Math.ceil((Number(percent) * desired) / 100);
 }
 
 /**

@@ -6,7 +6,12 @@ import type { WorkloadKindAdapter } from './kind.ts';
 import { KRUISE_KINDS } from './kruise.ts';
 
 /** The kinds that need no configuration. */
-export const WORKLOAD_KINDS: readonly WorkloadKindAdapter[] = [...APPS_KINDS, ...BATCH_KINDS, ...ARGO_KINDS, ...KRUISE_KINDS];
+export const WORKLOAD_KINDS: readonly WorkloadKindAdapter[] = [
+  ...APPS_KINDS,
+  ...BATCH_KINDS,
+  ...ARGO_KINDS,
+  ...KRUISE_KINDS,
+];
 
 const BY_KIND = new Map(WORKLOAD_KINDS.map((adapter) => [adapter.kind, adapter]));
 
@@ -22,7 +27,8 @@ export interface KindTable {
   get(kind: string): WorkloadKindAdapter | undefined;
 }
 
-export type KindTableResult = { readonly ok: true; readonly table: KindTable } | { readonly ok: false; readonly why: string };
+export type KindTableResult =
+  { readonly ok: true; readonly table: KindTable } | { readonly ok: false; readonly why: string };
 
 /**
  * A workload is known as Kind/namespace/name everywhere (queues, ledgers, status, metrics), so one name of a kind is one
@@ -39,13 +45,15 @@ export function kindTable(configured: readonly string[] = []): KindTableResult {
     const { adapter } = parsed;
     const other = byKind.get(adapter.kind);
     if (other !== undefined) {
-      return { ok: false, why: `"${text}": the kind ${adapter.kind} is ${other.apiVersion} already; workloads are told apart by kind, namespace and name, so a second group cannot have it` };
+      return {
+        ok: false,
+        why: `"${text}": the kind ${adapter.kind} is ${other.apiVersion} already; workloads are told apart by kind, namespace and name, so a second group cannot have it`,
+      };
     }
     byKind.set(adapter.kind, adapter);
   }
   return { ok: true, table: { all: [...byKind.values()], get: (kind) => byKind.get(kind) } };
 }
-
 
 /** Without configuration. */
 export const BUILT_IN_KINDS: KindTable = { all: WORKLOAD_KINDS, get: (kind) => BY_KIND.get(kind) };

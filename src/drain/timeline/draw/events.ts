@@ -18,7 +18,12 @@ export function eventsOf(played: Played): TimelineEvent[] {
   ];
   return events
     .map((event, index) => ({ event, index }))
-    .sort((a, b) => a.event.at - b.event.at || LANE_ORDER.indexOf(a.event.lane) - LANE_ORDER.indexOf(b.event.lane) || a.index - b.index)
+    .sort(
+      (a, b) =>
+        a.event.at - b.event.at ||
+        LANE_ORDER.indexOf(a.event.lane) - LANE_ORDER.indexOf(b.event.lane) ||
+        a.index - b.index,
+    )
     .map(({ event }) => event);
 }
 
@@ -29,8 +34,16 @@ function event(at: number, lane: LaneId, sentence: string): TimelineEvent {
 function kubeletEvents({ termination }: Played): TimelineEvent[] {
   const left = termination.gracePeriod - podEnd(termination);
   return [
-    event(0, 'kubelet', `The pod is deleted: all preStop hooks start, and ${secondsWords(termination.gracePeriod)} of grace period begin.`),
-    event(termination.podGoneAt, 'kubelet', left > 0 ? `The pod is gone; ${secondsWords(left)} of the grace period were not needed.` : 'The pod is gone.'),
+    event(
+      0,
+      'kubelet',
+      `The pod is deleted: all preStop hooks start, and ${secondsWords(termination.gracePeriod)} of grace period begin.`,
+    ),
+    event(
+      termination.podGoneAt,
+      'kubelet',
+      left > 0 ? `The pod is gone; ${secondsWords(left)} of the grace period were not needed.` : 'The pod is gone.',
+    ),
   ];
 }
 
@@ -39,7 +52,13 @@ function endpointEvents({ termination, scenario }: Played): TimelineEvent[] {
   const refused = termination.newInboundConnections;
   const events: TimelineEvent[] = [];
   if (endpointDelay > 0) {
-    events.push(event(endpointDelay, 'endpoints', `Clients have heard of it: no new requests come any more (assumed: ${secondsWords(endpointDelay)}).`));
+    events.push(
+      event(
+        endpointDelay,
+        'endpoints',
+        `Clients have heard of it: no new requests come any more (assumed: ${secondsWords(endpointDelay)}).`,
+      ),
+    );
   }
   if (refused.endedBy === 'DrainDuration') {
     events.push(event(refused.until, 'endpoints', 'drainDuration is over: the proxy refuses new inbound connections.'));
@@ -58,7 +77,9 @@ function preStopSentence(end: ContainerEnd): string {
     case 'Unknown':
       return 'how long its preStop takes cannot be known; it gets SIGTERM';
     case 'Completed':
-      return end.sigtermAt > 0 ? `its preStop is over after ${secondsWords(end.preStop.endsAt ?? end.sigtermAt)}, it gets SIGTERM` : 'its preStop ends at once, it gets SIGTERM';
+      return end.sigtermAt > 0
+        ? `its preStop is over after ${secondsWords(end.preStop.endsAt ?? end.sigtermAt)}, it gets SIGTERM`
+        : 'its preStop ends at once, it gets SIGTERM';
     case undefined:
       return 'it has no preStop and gets SIGTERM';
   }
@@ -71,11 +92,12 @@ function exitSentence(end: ContainerEnd): string {
 }
 
 function applicationEvents(end: ContainerEnd, { scenario }: Played): TimelineEvent[] {
-  const doing = scenario.application.onSigterm === 'ExitAtOnce'
-    ? 'it exits without finishing what is in flight'
-    : scenario.application.onSigterm === 'KeepListeningUntilIdle'
-      ? 'it goes on accepting until nothing is in flight'
-      : 'it closes its listener and finishes what is in flight';
+  const doing =
+    scenario.application.onSigterm === 'ExitAtOnce'
+      ? 'it exits without finishing what is in flight'
+      : scenario.application.onSigterm === 'KeepListeningUntilIdle'
+        ? 'it goes on accepting until nothing is in flight'
+        : 'it closes its listener and finishes what is in flight';
   return [
     event(end.sigtermAt, 'application', `${end.name}: ${preStopSentence(end)}; ${doing}.`),
     event(end.exitAt, 'application', exitSentence(end)),
@@ -86,16 +108,32 @@ function proxyEvents(end: ContainerEnd, { settings, termination }: Played): Time
   const events: TimelineEvent[] = [];
   const drains = termination.drainStartsAt;
   if (drains !== undefined && drains < end.sigtermAt) {
-    events.push(event(drains, 'proxy', `${end.name}: its preStop starts the drain: clients are told to close their connections.`));
+    events.push(
+      event(drains, 'proxy', `${end.name}: its preStop starts the drain: clients are told to close their connections.`),
+    );
   }
   if (end.how === 'EndedByAgentCall') {
-    return [...events, event(end.exitAt, 'proxy', `${end.name}: its preStop tells the agent to quit: the proxy ends now.`)];
+    return [
+      ...events,
+      event(end.exitAt, 'proxy', `${end.name}: its preStop tells the agent to quit: the proxy ends now.`),
+    ];
   }
-  const waited = settings.proxy.container === 'Native' && end.sigtermAt > (end.preStop?.endsAt ?? 0) && end.preStop?.how !== 'StillRunning';
+  const waited =
+    settings.proxy.container === 'Native' &&
+    end.sigtermAt > (end.preStop?.endsAt ?? 0) &&
+    end.preStop?.how !== 'StillRunning';
   const why = waited ? 'the application has exited, so it gets SIGTERM' : preStopSentence(end);
   const now = agentDrained(end) ? '; it has drained already' : `; it drains: ${drainReason(settings)}`;
   events.push(event(end.sigtermAt, 'proxy', `${end.name}: ${why}${now}.`));
-  events.push(event(end.exitAt, 'proxy', end.how === 'NoConnectionLeft' ? `${end.name} exits (${end.exitCode}): no connection is left.` : exitSentence(end)));
+  events.push(
+    event(
+      end.exitAt,
+      'proxy',
+      end.how === 'NoConnectionLeft'
+        ? `${end.name} exits (${end.exitCode}): no connection is left.`
+        : exitSentence(end),
+    ),
+  );
   return events;
 }
 
@@ -114,11 +152,26 @@ function trafficEvents({ termination, scenario }: Played): TimelineEvent[] {
     events.push(event(outcome.at, 'inbound', 'The request that was in flight is answered.'));
   } else if (outcome !== undefined) {
     const at = Math.max(0, outcome.at);
-    const by = outcome.lostBecause === 'AppGone' || outcome.lostBecause === 'AppRefuses' ? 'the application is gone' : 'the proxy is gone';
-    events.push(event(at, 'inbound', `The request that was in flight is lost, ${secondsWords(scenario.longestRequest - at)} before its end: ${by}.`));
+    const by =
+      outcome.lostBecause === 'AppGone' || outcome.lostBecause === 'AppRefuses'
+        ? 'the application is gone'
+        : 'the proxy is gone';
+    events.push(
+      event(
+        at,
+        'inbound',
+        `The request that was in flight is lost, ${secondsWords(scenario.longestRequest - at)} before its end: ${by}.`,
+      ),
+    );
   }
   if (termination.apps.length > 0 && termination.outboundUntil < lastApp) {
-    events.push(event(termination.outboundUntil, 'outbound', 'Calls that the application makes from now on are refused: the proxy is gone.'));
+    events.push(
+      event(
+        termination.outboundUntil,
+        'outbound',
+        'Calls that the application makes from now on are refused: the proxy is gone.',
+      ),
+    );
   }
   return events;
 }

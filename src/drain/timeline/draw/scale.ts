@@ -11,7 +11,8 @@ export interface TimeScale {
 
 export function scaleFor(timelines: readonly Timeline[], mostTicks: number): TimeScale {
   const longest = Math.max(1, ...timelines.map((timeline) => timeline.endsAt));
-  const step = STEPS.find((candidate) => longest / candidate <= mostTicks) ?? Math.ceil(longest / mostTicks / 3600) * 3600;
+  const step =
+    STEPS.find((candidate) => longest / candidate <= mostTicks) ?? Math.ceil(longest / mostTicks / 3600) * 3600;
   const endsAt = Math.ceil(longest);
   const ticks: Seconds[] = [];
   for (let tick = 0; tick <= endsAt; tick += step) {

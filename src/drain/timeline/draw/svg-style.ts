@@ -20,7 +20,14 @@ interface Palette {
 
 /** Every text stands on its fill with a contrast of at least 4.5 to 1; states differ in pattern or label too, never in colour alone. */
 const LIGHT: Palette = {
-  background: '#ffffff', text: '#1f2328', muted: '#59636e', grid: '#d1d9e0', stripe: '#f6f8fa', good: '#116329', warn: '#7d4e00', bad: '#b3141f',
+  background: '#ffffff',
+  text: '#1f2328',
+  muted: '#59636e',
+  grid: '#d1d9e0',
+  stripe: '#f6f8fa',
+  good: '#116329',
+  warn: '#7d4e00',
+  bad: '#b3141f',
   states: {
     Grace: { fill: '#eaeef2', line: '#818b98', text: '#1f2328' },
     Spare: { fill: '#ffffff', line: '#818b98', text: '#59636e' },
@@ -34,7 +41,14 @@ const LIGHT: Palette = {
 };
 
 const DARK: Palette = {
-  background: '#0d1117', text: '#e6edf3', muted: '#9da7b3', grid: '#30363d', stripe: '#151b23', good: '#56d364', warn: '#e3b341', bad: '#ff8a80',
+  background: '#0d1117',
+  text: '#e6edf3',
+  muted: '#9da7b3',
+  grid: '#30363d',
+  stripe: '#151b23',
+  good: '#56d364',
+  warn: '#e3b341',
+  bad: '#ff8a80',
   states: {
     Grace: { fill: '#2a313a', line: '#8b949e', text: '#e6edf3' },
     Spare: { fill: '#0d1117', line: '#8b949e', text: '#9da7b3' },
@@ -90,6 +104,8 @@ function variables(palette: Palette): string {
   const { states, ...plain } = palette;
   return [
     ...Object.entries(plain).map(([name, value]) => `--sd-${name}:${value}`),
-    ...Object.entries(states).flatMap(([state, colors]) => Object.entries(colors).map(([part, value]) => `--sd-${state}-${part}:${value as string}`)),
+    ...Object.entries(states).flatMap(([state, colors]) =>
+      Object.entries(colors).map(([part, value]) => `--sd-${state}-${part}:${value as string}`),
+    ),
   ].join(';');
 }

@@ -30,8 +30,14 @@ const VERDICT_CHARS = 122;
 const WIDEST_TITLE_CHARS = 22;
 
 const STATE_WORDS: Readonly<Record<SegmentState, string>> = {
-  Grace: 'grace period', Spare: 'to spare', Serving: 'works', PreStop: 'preStop', Finishing: 'finishes', Draining: 'drains',
-  Failing: 'fails', Room: 'longer requests survive too',
+  Grace: 'grace period',
+  Spare: 'to spare',
+  Serving: 'works',
+  PreStop: 'preStop',
+  Finishing: 'finishes',
+  Draining: 'drains',
+  Failing: 'fails',
+  Room: 'longer requests survive too',
 };
 
 interface Canvas {
@@ -43,10 +49,15 @@ interface Canvas {
 /** Timelines one below the other on one time scale: a picture of its own, for light and dark. */
 export function drawSvg(panels: readonly Panel[], options: SvgOptions): string {
   const shown = panels.filter((panel) => panel.timeline.lanes.length > 0);
-  const titles = shown.flatMap((panel) => panel.timeline.lanes.map((lane) => Math.min(WIDEST_TITLE_CHARS, lane.title.length)));
+  const titles = shown.flatMap((panel) =>
+    panel.timeline.lanes.map((lane) => Math.min(WIDEST_TITLE_CHARS, lane.title.length)),
+  );
   const canvas: Canvas = {
     left: MARGIN + Math.max(...titles, 10) * CHAR + 14,
-    scale: scaleFor(shown.map((panel) => panel.timeline), 10),
+    scale: scaleFor(
+      shown.map((panel) => panel.timeline),
+      10,
+    ),
     id: options.idPrefix ?? 'sidecar-drain',
   };
   let y = MARGIN;
@@ -74,10 +85,14 @@ export function drawSvg(panels: readonly Panel[], options: SvgOptions): string {
 
 /** All that the picture shows, for those who cannot see it. */
 function description(panels: readonly Panel[]): string {
-  return panels.map(({ heading, timeline }) => [
-    `${heading}: ${timeline.verdict.sentence} ${timeline.verdict.slackSentence}`,
-    ...timeline.events.map((event) => `${secondsWords(event.at)}: ${event.sentence}`),
-  ].join(' ')).join(' ');
+  return panels
+    .map(({ heading, timeline }) =>
+      [
+        `${heading}: ${timeline.verdict.sentence} ${timeline.verdict.slackSentence}`,
+        ...timeline.events.map((event) => `${secondsWords(event.at)}: ${event.sentence}`),
+      ].join(' '),
+    )
+    .join(' ');
 }
 
 function drawPanel(panel: Panel, canvas: Canvas, top: number): { parts: string[]; bottom: number } {
@@ -97,12 +112,16 @@ function drawPanel(panel: Panel, canvas: Canvas, top: number): { parts: string[]
   const chartBottom = chartTop + timeline.lanes.length * ROW;
   for (const [index] of timeline.lanes.entries()) {
     if (index % 2 === 0) {
-      parts.push(`<rect class="stripe" x="${MARGIN / 2}" y="${chartTop + index * ROW}" width="${WIDTH - MARGIN}" height="${ROW}"/>`);
+      parts.push(
+        `<rect class="stripe" x="${MARGIN / 2}" y="${chartTop + index * ROW}" width="${WIDTH - MARGIN}" height="${ROW}"/>`,
+      );
     }
   }
   for (const tick of canvas.scale.ticks) {
     const x = round(xOf(tick, canvas));
-    parts.push(`<line class="${tick === 0 ? 'start' : 'grid'}" x1="${x}" y1="${chartTop}" x2="${x}" y2="${chartBottom}"/>`);
+    parts.push(
+      `<line class="${tick === 0 ? 'start' : 'grid'}" x1="${x}" y1="${chartTop}" x2="${x}" y2="${chartBottom}"/>`,
+    );
     parts.push(`<text class="muted" x="${x}" y="${axisTop}" text-anchor="middle">${tick} s</text>`);
   }
   parts.push(...cutLines(timeline, canvas, chartTop, chartBottom));
@@ -162,7 +181,9 @@ function segmentText(segment: Segment, lane: Lane, index: number, canvas: Canvas
       return text(from + 14, words);
     }
   }
-  const words = [segment.label, segment.short].find((candidate) => to + 14 + candidate.length * CHAR <= CHART_RIGHT + 20);
+  const words = [segment.label, segment.short].find(
+    (candidate) => to + 14 + candidate.length * CHAR <= CHART_RIGHT + 20,
+  );
   return index === lane.segments.length - 1 && words !== undefined ? text(to + 14, words) : '';
 }
 
@@ -210,7 +231,13 @@ function cutTexts(timeline: Timeline, canvas: Canvas, top: number): { parts: str
 }
 
 const MARK_WORDS: Readonly<Record<Mark['kind'], string>> = {
-  Deleted: 'pod deleted', Sigterm: 'SIGTERM', Exit: 'exits by itself', Done: 'answered', Refuses: '', Lost: 'cut', Killed: 'cut',
+  Deleted: 'pod deleted',
+  Sigterm: 'SIGTERM',
+  Exit: 'exits by itself',
+  Done: 'answered',
+  Refuses: '',
+  Lost: 'cut',
+  Killed: 'cut',
 };
 
 function drawLegend(panels: readonly Panel[], canvas: Canvas, top: number): { parts: string[]; bottom: number } {
@@ -221,12 +248,20 @@ function drawLegend(panels: readonly Panel[], canvas: Canvas, top: number): { pa
     kinds.delete('Killed');
   }
   const entries = [
-    ...(Object.keys(MARK_WORDS) as Mark['kind'][]).filter((kind) => kinds.has(kind) && MARK_WORDS[kind] !== '')
-      .map((kind) => ({ words: MARK_WORDS[kind], width: 26, shape: (x: number, y: number) => markShape(kind, x + 8, kind === 'Sigterm' ? y + 7 : y) })),
-    ...(Object.keys(STATE_WORDS) as SegmentState[]).filter((state) => states.has(state))
+    ...(Object.keys(MARK_WORDS) as Mark['kind'][])
+      .filter((kind) => kinds.has(kind) && MARK_WORDS[kind] !== '')
+      .map((kind) => ({
+        words: MARK_WORDS[kind],
+        width: 26,
+        shape: (x: number, y: number) => markShape(kind, x + 8, kind === 'Sigterm' ? y + 7 : y),
+      })),
+    ...(Object.keys(STATE_WORDS) as SegmentState[])
+      .filter((state) => states.has(state))
       .map((state) => ({
-        words: STATE_WORDS[state], width: 36,
-        shape: (x: number, y: number) => `<g class="state-${state}"><rect x="${x}" y="${y - 7}" width="28" height="14" rx="3"/>${state === 'Failing' ? `<rect x="${x}" y="${y - 7}" width="28" height="14" rx="3" style="fill:url(#${canvas.id}-hatch)"/>` : ''}</g>`,
+        words: STATE_WORDS[state],
+        width: 36,
+        shape: (x: number, y: number) =>
+          `<g class="state-${state}"><rect x="${x}" y="${y - 7}" width="28" height="14" rx="3"/>${state === 'Failing' ? `<rect x="${x}" y="${y - 7}" width="28" height="14" rx="3" style="fill:url(#${canvas.id}-hatch)"/>` : ''}</g>`,
       })),
   ];
   let x = MARGIN;
@@ -238,7 +273,10 @@ function drawLegend(panels: readonly Panel[], canvas: Canvas, top: number): { pa
       x = MARGIN;
       y += 26;
     }
-    parts.push(entry.shape(x, y), `<text class="muted" x="${round(x + entry.width)}" y="${y + 5}">${escapeXml(entry.words)}</text>`);
+    parts.push(
+      entry.shape(x, y),
+      `<text class="muted" x="${round(x + entry.width)}" y="${y + 5}">${escapeXml(entry.words)}</text>`,
+    );
     x = round(x + width);
   }
   parts.push(`<text class="muted" x="${MARGIN}" y="${y + 29}">Seconds after the pod is deleted.</text></g>`);
@@ -251,6 +289,10 @@ function round(value: number): number {
 
 /** Also drops what XML 1.0 cannot carry at all. */
 function escapeXml(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, '')
-    .replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return text
+    .replace(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, '')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }

@@ -62,10 +62,15 @@ export function drawText(panels: readonly Panel[], options: TextOptions): string
   const titles = shown.flatMap((panel) => panel.timeline.lanes.map((lane) => lane.title.length));
   const left = Math.min(WIDEST_TITLE, Math.max(...titles)) + 2;
   const columns = width - left - 1;
-  const scale = scaleFor(shown.map((panel) => panel.timeline), Math.max(4, Math.floor(columns / 9)));
+  const scale = scaleFor(
+    shown.map((panel) => panel.timeline),
+    Math.max(4, Math.floor(columns / 9)),
+  );
   const canvas: Canvas = { left, columns, scale, options };
   const blocks = shown.map((panel) => drawPanel(panel, canvas));
-  return [...blocks, legend(shown, options, width)].map((lines) => lines.map((line) => line.trimEnd()).join('\n')).join('\n\n');
+  return [...blocks, legend(shown, options, width)]
+    .map((lines) => lines.map((line) => line.trimEnd()).join('\n'))
+    .join('\n\n');
 }
 
 interface Canvas {
@@ -85,7 +90,9 @@ function drawPanel(panel: Panel, canvas: Canvas): string[] {
   return [
     paint(heading, '1', canvas.options),
     ...axis(canvas),
-    ...timeline.lanes.map((lane) => title(lane.title, canvas) + paintCells(laneCells(lane, cuts, canvas), canvas.options)),
+    ...timeline.lanes.map(
+      (lane) => title(lane.title, canvas) + paintCells(laneCells(lane, cuts, canvas), canvas.options),
+    ),
     ...cutLines(timeline, canvas),
   ];
 }
@@ -124,7 +131,11 @@ function laneCells(lane: Lane, cuts: readonly number[], canvas: Canvas): Cell[] 
   }
   const marks = lane.marks.map((mark) => ({ column: columnOf(mark.at, canvas), glyph: MARKS[mark.kind] }));
   const taken = new Set(marks.map((mark) => mark.column));
-  const segments = lane.segments.map((segment) => ({ segment, from: columnOf(segment.from, canvas), to: columnOf(segment.to, canvas) }));
+  const segments = lane.segments.map((segment) => ({
+    segment,
+    from: columnOf(segment.from, canvas),
+    to: columnOf(segment.to, canvas),
+  }));
   for (const { segment, from, to } of segments) {
     const { color, ...glyph } = FILLS[segment.state];
     cells.fill({ char: options.unicode ? glyph.unicode : glyph.ascii, color }, from, Math.min(to, columns + 1));
@@ -142,7 +153,8 @@ function laneCells(lane: Lane, cuts: readonly number[], canvas: Canvas): Cell[] 
       continue;
     }
     const free = index === segments.length - 1 ? columns + 1 - to - 2 : 0;
-    const beside = segment.label.length <= free ? segment.label : segment.short.length <= free ? segment.short : undefined;
+    const beside =
+      segment.label.length <= free ? segment.label : segment.short.length <= free ? segment.short : undefined;
     if (beside !== undefined) {
       write(cells, taken.has(to) ? to + 2 : to + 1, beside, FILLS[segment.state].color);
     }
@@ -169,9 +181,12 @@ function cutLines(timeline: Timeline, canvas: Canvas): string[] {
     const text = `${secondsWords(cut.at)}: ${cut.label}`;
     const right = `${options.unicode ? '└' : '`'} ${text}`;
     const leftwards = `${text} ${options.unicode ? '┘' : "'"}`;
-    const body = column + right.length <= columns + 1
-      ? ' '.repeat(column) + right
-      : leftwards.length <= column + 1 ? leftwards.padStart(column + 1) : shorten(text, columns + 1, options).padStart(columns + 1);
+    const body =
+      column + right.length <= columns + 1
+        ? ' '.repeat(column) + right
+        : leftwards.length <= column + 1
+          ? leftwards.padStart(column + 1)
+          : shorten(text, columns + 1, options).padStart(columns + 1);
     return ' '.repeat(left) + paint(body, '31', options);
   });
 }
@@ -181,8 +196,12 @@ function legend(panels: readonly Panel[], options: TextOptions, width: number): 
   const states = new Set(lanes.flatMap((lane) => lane.segments.map((segment) => segment.state)));
   const kinds = new Set(lanes.flatMap((lane) => lane.marks.map((mark) => mark.kind)));
   const entries = [
-    ...Object.entries(MARKS).filter(([kind]) => kinds.has(kind as Mark['kind'])).map(([, glyph]) => glyph),
-    ...Object.entries(FILLS).filter(([state]) => states.has(state as SegmentState)).map(([, glyph]) => glyph),
+    ...Object.entries(MARKS)
+      .filter(([kind]) => kinds.has(kind as Mark['kind']))
+      .map(([, glyph]) => glyph),
+    ...Object.entries(FILLS)
+      .filter(([state]) => states.has(state as SegmentState))
+      .map(([, glyph]) => glyph),
   ];
   // Two marks may look the same: an exit and an answer, a kill and a loss.
   const byGlyph = new Map<string, Glyph[]>();

@@ -20,7 +20,12 @@ export function judgeTimeline(played: Played): TimelineVerdict {
   const { settings, termination, survival } = played;
   const slack = slackOf(termination);
   if (settings.podsRefused !== undefined) {
-    return { survives: false, slack, sentence: `No pod of this template is created: ${settings.podsRefused.message}.`, slackSentence: 'Nothing here takes effect until that is corrected.' };
+    return {
+      survives: false,
+      slack,
+      sentence: `No pod of this template is created: ${settings.podsRefused.message}.`,
+      slackSentence: 'Nothing here takes effect until that is corrected.',
+    };
   }
   const survives = requestOf(termination)?.survived === true;
   return {
@@ -37,7 +42,8 @@ function limitSentence({ settings, survival, termination, busy, scenario }: Play
   if (!Number.isFinite(limit)) {
     return 'Nothing in sight ends a request that is in flight.';
   }
-  const upTo = limit <= 0 ? 'Requests in flight are lost at once' : `Requests in flight survive up to ${secondsWords(limit)}`;
+  const upTo =
+    limit <= 0 ? 'Requests in flight are lost at once' : `Requests in flight survive up to ${secondsWords(limit)}`;
   const appGone = busy.apps.reduce((first, end) => Math.min(first, end.exitAt), Infinity);
   if (scenario.application.onSigterm === 'ExitAtOnce' && appGone <= limit) {
     return `${upTo}: the application exits at SIGTERM without finishing them.`;

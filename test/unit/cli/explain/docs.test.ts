@@ -6,7 +6,9 @@ import { docsOf } from '../../../../src/cli/output/report.ts';
 
 const PAGE = 'docs/termination.md';
 const page = readFileSync(PAGE, 'utf8');
-const links = [...page.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map((match) => match[1] ?? '').filter((link) => !link.startsWith('http'));
+const links = [...page.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
+  .map((match) => match[1] ?? '')
+  .filter((link) => !link.startsWith('http'));
 
 describe('the page on termination', () => {
   it('links to things that are there', () => {
@@ -23,7 +25,11 @@ describe('the page on termination', () => {
 });
 
 describe('the page of findings', () => {
-  const anchors = new Set([...readFileSync('docs/reference/findings.md', 'utf8').matchAll(/^### (.+)$/gm)].map((match) => (match[1] ?? '').toLowerCase()));
+  const anchors = new Set(
+    [...readFileSync('docs/reference/findings.md', 'utf8').matchAll(/^### (.+)$/gm)].map((match) =>
+      (match[1] ?? '').toLowerCase(),
+    ),
+  );
 
   it.each(REASON_CODES)('has the place that findings of %s point to', (code) => {
     const [file, anchor] = docsOf(code).split('#');

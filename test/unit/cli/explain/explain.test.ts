@@ -13,13 +13,26 @@ interface Output {
   readonly workload: { readonly name: string; readonly line: number };
   readonly scenario: { readonly longestRequest: number; readonly endpointDelay: number };
   readonly timelines: readonly {
-    readonly when: string; readonly assumed: object; readonly gracePeriod: number;
+    readonly when: string;
+    readonly assumed: object;
+    readonly gracePeriod: number;
     readonly verdict: { readonly survives: boolean; readonly longestInFlight?: number; readonly slack: number };
     readonly cuts: readonly { readonly kind: string; readonly at: number }[];
   }[];
-  readonly policy?: { readonly name: string; readonly enforcement: string; readonly outcome: string; readonly changes: readonly { readonly path: string }[] };
+  readonly policy?: {
+    readonly name: string;
+    readonly enforcement: string;
+    readonly outcome: string;
+    readonly changes: readonly { readonly path: string }[];
+  };
   readonly otherPolicies: readonly { readonly name: string; readonly why: string }[];
-  readonly settings: readonly { readonly name: string; readonly value: string; readonly withPolicy?: string; readonly note?: string; readonly origin: { readonly level: string } }[];
+  readonly settings: readonly {
+    readonly name: string;
+    readonly value: string;
+    readonly withPolicy?: string;
+    readonly note?: string;
+    readonly origin: { readonly level: string };
+  }[];
   readonly findings: readonly { readonly code: string; readonly line: number }[];
 }
 
@@ -54,19 +67,38 @@ describe('explain', () => {
   it('tells before and after of a policy, and what it would change', async () => {
     const output = await json('deployment/checkout', ...example('classic-default'), ...POLICY, ...MESH);
 
-    expect(output.timelines.map((timeline) => [timeline.when, timeline.verdict.survives])).toEqual([['Now', false], ['WithPolicy', true]]);
+    expect(output.timelines.map((timeline) => [timeline.when, timeline.verdict.survives])).toEqual([
+      ['Now', false],
+      ['WithPolicy', true],
+    ]);
     expect(output.policy).toMatchObject({ name: 'slow-requests', enforcement: 'Enforce', outcome: 'Pending' });
     expect(output.scenario.longestRequest).toBe(20);
-    expect(output.settings.find((row) => row.name === 'terminationGracePeriodSeconds')).toMatchObject({ value: '30 s', withPolicy: '55 s' });
-    expect(output.policy?.changes.map((change) => change.path)).toEqual(expect.arrayContaining(['spec.template.spec.terminationGracePeriodSeconds']));
+    expect(output.settings.find((row) => row.name === 'terminationGracePeriodSeconds')).toMatchObject({
+      value: '30 s',
+      withPolicy: '55 s',
+    });
+    expect(output.policy?.changes.map((change) => change.path)).toEqual(
+      expect.arrayContaining(['spec.template.spec.terminationGracePeriodSeconds']),
+    );
   });
 
   it('says why a policy of the input is not for the workload', async () => {
     const flags = MESH.filter((flag) => flag !== '--namespace-labels' && flag !== 'istio-injection=enabled');
-    const output = await json('deployment/checkout', ...example('classic-default'), '-f', 'test/fixtures/cli/policy-by-namespace-label.yaml', ...flags);
+    const output = await json(
+      'deployment/checkout',
+      ...example('classic-default'),
+      '-f',
+      'test/fixtures/cli/policy-by-namespace-label.yaml',
+      ...flags,
+    );
 
     expect(output.policy).toBeUndefined();
-    expect(output.otherPolicies).toEqual([{ name: 'slow-requests', why: 'the labels of the namespace are not known: add its manifest, or say --namespace-labels' }]);
+    expect(output.otherPolicies).toEqual([
+      {
+        name: 'slow-requests',
+        why: 'the labels of the namespace are not known: add its manifest, or say --namespace-labels',
+      },
+    ]);
   });
 
   it('says where each value comes from', async () => {
@@ -81,43 +113,67 @@ describe('explain', () => {
   it('explains a hook', async () => {
     const output = await json('deployment/checkout', ...example('literal-hook'), ...MESH);
 
-    expect(output.settings.find((row) => row.name === 'preStop of istio-proxy')?.note).toContain('pilot-agent itself listens on 15020');
+    expect(output.settings.find((row) => row.name === 'preStop of istio-proxy')?.note).toContain(
+      'pilot-agent itself listens on 15020',
+    );
     expect(output.findings.map((finding) => finding.code)).toContain('HookNeverEnds');
   });
 
   it('shows both forms where the form of the sidecar is not known', async () => {
-    const manifest = readFileSync(`${EXAMPLES}/classic-default.yaml`, 'utf8').replace(/ +annotations:\n.*nativeSidecar.*\n/, '');
+    const manifest = readFileSync(`${EXAMPLES}/classic-default.yaml`, 'utf8').replace(
+      / +annotations:\n.*nativeSidecar.*\n/,
+      '',
+    );
     const { out } = await runExplain(['-f', '-', '--assume', 'injected=true', '-o', 'json'], { stdin: manifest });
     const { timelines } = JSON.parse(out) as Output;
 
-    expect(timelines.map((timeline) => [timeline.assumed, timeline.verdict.survives])).toEqual([[{ form: 'Classic' }, false], [{ form: 'Native' }, true]]);
+    expect(timelines.map((timeline) => [timeline.assumed, timeline.verdict.survives])).toEqual([
+      [{ form: 'Classic' }, false],
+      [{ form: 'Native' }, true],
+    ]);
   });
 
   it('shows both images where a hook needs a shell and the image is not known', async () => {
     const flags = MESH.filter((flag) => flag !== '--proxy-image' && flag !== 'with-shell');
     const { timelines } = await json('deployment/checkout', ...example('literal-hook'), ...flags);
 
-    expect(timelines.map((timeline) => [timeline.assumed, timeline.verdict.survives])).toEqual([[{ image: 'with-shell' }, true], [{ image: 'distroless' }, false]]);
+    expect(timelines.map((timeline) => [timeline.assumed, timeline.verdict.survives])).toEqual([
+      [{ image: 'with-shell' }, true],
+      [{ image: 'distroless' }, false],
+    ]);
   });
 
   it('explains pods that are never created, and pods without a sidecar', async () => {
-    const broken = readFileSync(`${EXAMPLES}/fixed-drain.yaml`, 'utf8').replace('terminationDrainDuration: 25s', 'terminationDrainDuration: 25');
+    const broken = readFileSync(`${EXAMPLES}/fixed-drain.yaml`, 'utf8').replace(
+      'terminationDrainDuration: 25s',
+      'terminationDrainDuration: 25',
+    );
     const refused = await runExplain(['-f', '-', ...MESH], { stdin: broken });
-    const { timelines } = await json('deployment/checkout', ...example('classic-default'), '--assume', 'injected=false');
+    const { timelines } = await json(
+      'deployment/checkout',
+      ...example('classic-default'),
+      '--assume',
+      'injected=false',
+    );
 
     expect(refused.code).toBe(0);
     expect(refused.out).toContain('No pod of this template is created');
     expect(timelines[0]?.verdict).toMatchObject({ survives: true, longestInFlight: 30 });
   });
 
-  it.each(['classic-default', 'literal-hook', 'exit-on-zero', 'native-default'])('%s: the JSON is as its schema says', async (name) => {
-    const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(JSON.parse(readFileSync('docs/reference/explain-output.schema.json', 'utf8')) as object);
-    const output = await json('deployment/checkout', ...example(name), ...POLICY, ...MESH);
+  it.each(['classic-default', 'literal-hook', 'exit-on-zero', 'native-default'])(
+    '%s: the JSON is as its schema says',
+    async (name) => {
+      const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(
+        JSON.parse(readFileSync('docs/reference/explain-output.schema.json', 'utf8')) as object,
+      );
+      const output = await json('deployment/checkout', ...example(name), ...POLICY, ...MESH);
 
-    validate(output);
-    expect(validate.errors).toBeNull();
-    expect(validate({ ...output, timelines: [{ ...output.timelines[0], verdict: {} }] })).toBe(false);
-  });
+      validate(output);
+      expect(validate.errors).toBeNull();
+      expect(validate({ ...output, timelines: [{ ...output.timelines[0], verdict: {} }] })).toBe(false);
+    },
+  );
 });
 
 describe('explain as text', () => {
@@ -127,10 +183,18 @@ describe('explain as text', () => {
     expect(code).toBe(0);
     expect(out).toContain('Deployment shop/checkout');
     const parts = [
-      'Requests in flight survive up to 5 s', 'istio-proxy   ▼', 'What happens now', 'What happens with the policy', 'Policy slow-requests (Enforce): Pending',
-      'Settings that count', 'Findings', 'Assumed',
+      'Requests in flight survive up to 5 s',
+      'istio-proxy   ▼',
+      'What happens now',
+      'What happens with the policy',
+      'Policy slow-requests (Enforce): Pending',
+      'Settings that count',
+      'Findings',
+      'Assumed',
     ];
-    expect(parts.map((part) => out.indexOf(part))).toEqual(parts.map((part) => out.indexOf(part)).sort((a, b) => a - b));
+    expect(parts.map((part) => out.indexOf(part))).toEqual(
+      parts.map((part) => out.indexOf(part)).sort((a, b) => a - b),
+    );
     expect(parts.filter((part) => !out.includes(part))).toEqual([]);
     expect(out).not.toMatch(ESCAPE);
   });
@@ -143,7 +207,10 @@ describe('explain as text', () => {
   });
 
   it.each([80, 120, 200])('keeps to the %i columns of the terminal', async (columns) => {
-    const { out } = await runExplain(['deployment/checkout', ...example('classic-default'), ...POLICY, ...MESH], { columns, env: { NO_COLOR: '1' } });
+    const { out } = await runExplain(['deployment/checkout', ...example('classic-default'), ...POLICY, ...MESH], {
+      columns,
+      env: { NO_COLOR: '1' },
+    });
     // Paths and texts that are one word cannot be broken.
     const tooWide = out.split('\n').filter((line) => line.length > columns && line.trim().includes(' '));
 
@@ -169,11 +236,27 @@ describe('explain: what it cannot do', () => {
     ['no input', ['deployment/checkout'], 'no input'],
     ['a file without workloads', ['deployment/checkout', ...example('policy')], 'nothing to judge'],
     ['a choice between several', [...example('classic-default'), ...example('fixed-drain')], 'which one?'],
-    ['one that stands twice', ['deployment/checkout', ...example('classic-default'), ...example('fixed-drain')], 'stands 2 times'],
+    [
+      'one that stands twice',
+      ['deployment/checkout', ...example('classic-default'), ...example('fixed-drain')],
+      'stands 2 times',
+    ],
     ['a width that is none', ['deployment/checkout', '--width', '20', ...example('classic-default')], '--width 20'],
-    ['a grace period with a unit', ['deployment/checkout', '--grace-period', '5s', ...example('classic-default')], 'a whole number of seconds'],
-    ['a duration without a unit', ['deployment/checkout', '--longest-request', '30', ...example('classic-default')], '--longest-request 30'],
-    ['a file that cannot be written', ['deployment/checkout', ...example('classic-default'), '--output-file', 'no/such/folder/x.svg'], '--output-file no/such/folder/x.svg'],
+    [
+      'a grace period with a unit',
+      ['deployment/checkout', '--grace-period', '5s', ...example('classic-default')],
+      'a whole number of seconds',
+    ],
+    [
+      'a duration without a unit',
+      ['deployment/checkout', '--longest-request', '30', ...example('classic-default')],
+      '--longest-request 30',
+    ],
+    [
+      'a file that cannot be written',
+      ['deployment/checkout', ...example('classic-default'), '--output-file', 'no/such/folder/x.svg'],
+      '--output-file no/such/folder/x.svg',
+    ],
   ])('%s: one line and exit code 2', async (_, args, words) => {
     const { code, out, err } = await runExplain(args);
 
@@ -182,9 +265,12 @@ describe('explain: what it cannot do', () => {
     expect(err).toContain(words);
   });
 
-  it.each(['deploy/checkout', 'Deployment/checkout', 'deployments/checkout', 'deployments.apps/checkout'])('%s is understood', async (target) => {
-    expect((await runExplain([target, ...example('classic-default'), ...MESH])).code).toBe(0);
-  });
+  it.each(['deploy/checkout', 'Deployment/checkout', 'deployments/checkout', 'deployments.apps/checkout'])(
+    '%s is understood',
+    async (target) => {
+      expect((await runExplain([target, ...example('classic-default'), ...MESH])).code).toBe(0);
+    },
+  );
 });
 
 describe('explain to a file', () => {
@@ -192,7 +278,15 @@ describe('explain to a file', () => {
     const folder = mkdtempSync(join(tmpdir(), 'explain-'));
     try {
       const file = join(folder, 'termination.svg');
-      const { code, out } = await runExplain(['deployment/checkout', ...example('native-default'), ...MESH, '-o', 'svg', '--output-file', file]);
+      const { code, out } = await runExplain([
+        'deployment/checkout',
+        ...example('native-default'),
+        ...MESH,
+        '-o',
+        'svg',
+        '--output-file',
+        file,
+      ]);
 
       expect({ code, out }).toEqual({ code: 0, out: '' });
       expect(readFileSync(file, 'utf8')).toBe(readFileSync('docs/images/termination/native-default.svg', 'utf8'));

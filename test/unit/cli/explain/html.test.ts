@@ -15,7 +15,11 @@ afterAll(async () => {
   await browser.close();
 });
 
-async function open(html: string, width: number, colorScheme: 'light' | 'dark'): Promise<{ page: Page; asked: string[] }> {
+async function open(
+  html: string,
+  width: number,
+  colorScheme: 'light' | 'dark',
+): Promise<{ page: Page; asked: string[] }> {
   const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
   const asked: string[] = [];
   page.on('request', (request) => asked.push(request.url()));
@@ -24,22 +28,37 @@ async function open(html: string, width: number, colorScheme: 'light' | 'dark'):
 }
 
 async function pageOf(name: string): Promise<string> {
-  const { code, out } = await runExplain(['deployment/checkout', ...example(name), '--policy', `${EXAMPLES}/policy.yaml`, ...MESH, '-o', 'html']);
+  const { code, out } = await runExplain([
+    'deployment/checkout',
+    ...example(name),
+    '--policy',
+    `${EXAMPLES}/policy.yaml`,
+    ...MESH,
+    '-o',
+    'html',
+  ]);
   expect(code).toBe(0);
   return out;
 }
 
 describe('explain as a page', () => {
   it.each([
-    ['classic-default', 1100, 'light'], ['classic-default', 390, 'dark'], ['literal-hook', 1100, 'dark'], ['literal-hook', 390, 'light'], ['exit-on-zero', 700, 'light'],
-  ] as const)('%s, %i pixels wide, %s: fits, is readable, asks the network for nothing', async (name, width, scheme) => {
-    const { page, asked } = await open(await pageOf(name), width, scheme);
+    ['classic-default', 1100, 'light'],
+    ['classic-default', 390, 'dark'],
+    ['literal-hook', 1100, 'dark'],
+    ['literal-hook', 390, 'light'],
+    ['exit-on-zero', 700, 'light'],
+  ] as const)(
+    '%s, %i pixels wide, %s: fits, is readable, asks the network for nothing',
+    async (name, width, scheme) => {
+      const { page, asked } = await open(await pageOf(name), width, scheme);
 
-    expect(await page.evaluate(sidewaysScroll)).toBe(0);
-    expect(await page.evaluate(inspectPage)).toEqual({ pale: [], broken: [] });
-    expect(asked).toEqual([]);
-    await page.close();
-  });
+      expect(await page.evaluate(sidewaysScroll)).toBe(0);
+      expect(await page.evaluate(inspectPage)).toEqual({ pale: [], broken: [] });
+      expect(asked).toEqual([]);
+      await page.close();
+    },
+  );
 
   it('shows the picture as readable as it is alone', async () => {
     const { page } = await open(await pageOf('classic-default'), 1100, 'dark');
@@ -53,17 +72,34 @@ describe('explain as a page', () => {
     const outline = await page.evaluate(outlineOfPage);
     await page.close();
 
-    expect(outline).toMatchObject({ title: 'Termination of Deployment shop/checkout', language: 'en', tablesWithoutHeads: 0, pictures: ['Termination of Deployment shop/checkout'] });
+    expect(outline).toMatchObject({
+      title: 'Termination of Deployment shop/checkout',
+      language: 'en',
+      tablesWithoutHeads: 0,
+      pictures: ['Termination of Deployment shop/checkout'],
+    });
     expect(outline.headings).toEqual([
-      'Termination of Deployment shop/checkout', 'Now: classic sidecar', 'With policy slow-requests: classic sidecar', 'Policy slow-requests',
-      'Settings that count, and where they come from', 'Findings', 'Assumed',
+      'Termination of Deployment shop/checkout',
+      'Now: classic sidecar',
+      'With policy slow-requests: classic sidecar',
+      'Policy slow-requests',
+      'Settings that count, and where they come from',
+      'Findings',
+      'Assumed',
     ]);
   });
 
   it('shows what manifests say as text, never as markup', async () => {
     const manifest = [
-      'apiVersion: apps/v1', 'kind: Deployment', 'metadata: {name: checkout, namespace: shop, annotations: {sidecardrain.io/exempt: "<b>why</b>"}}', 'spec:', '  template:', '    spec:',
-      '      containers:', '        - name: app', '          lifecycle: {preStop: {exec: {command: [sh, -c, "echo <img src=x onerror=alert(1)> & sleep 3"]}}}',
+      'apiVersion: apps/v1',
+      'kind: Deployment',
+      'metadata: {name: checkout, namespace: shop, annotations: {sidecardrain.io/exempt: "<b>why</b>"}}',
+      'spec:',
+      '  template:',
+      '    spec:',
+      '      containers:',
+      '        - name: app',
+      '          lifecycle: {preStop: {exec: {command: [sh, -c, "echo <img src=x onerror=alert(1)> & sleep 3"]}}}',
     ].join('\n');
     const { out } = await runExplain(['-f', '-', ...MESH, '-o', 'html'], { stdin: manifest });
     const { page } = await open(out, 1100, 'light');

@@ -15,7 +15,10 @@ export interface Surroundings {
 }
 
 /** Runs `explain` as a process would, without one. */
-export async function runExplain(args: readonly string[], { stdin = '', env = {}, columns }: Surroundings = {}): Promise<Ran> {
+export async function runExplain(
+  args: readonly string[],
+  { stdin = '', env = {}, columns }: Surroundings = {},
+): Promise<Ran> {
   const collect = (): { stream: Writable; text: () => string } => {
     const chunks: string[] = [];
     return {
@@ -31,13 +34,26 @@ export async function runExplain(args: readonly string[], { stdin = '', env = {}
   const out = collect();
   const err = collect();
   const stdout = columns === undefined ? out.stream : Object.assign(out.stream, { isTTY: true, columns });
-  const code = await runCli(['explain', ...args], { program: 'sidecar-drain', commands: [explainCommand], io: { stdin: Readable.from([stdin]), stdout, stderr: err.stream, env } });
+  const code = await runCli(['explain', ...args], {
+    program: 'sidecar-drain',
+    commands: [explainCommand],
+    io: { stdin: Readable.from([stdin]), stdout, stderr: err.stream, env },
+  });
   return { code, out: out.text(), err: err.text() };
 }
 
 export const EXAMPLES = 'docs/examples/termination';
 /** The mesh that the examples are drawn for. */
-export const MESH = ['--assume', 'injected=true', '--istio-version', '1.30.3', '--proxy-image', 'with-shell', '--namespace-labels', 'istio-injection=enabled'] as const;
+export const MESH = [
+  '--assume',
+  'injected=true',
+  '--istio-version',
+  '1.30.3',
+  '--proxy-image',
+  'with-shell',
+  '--namespace-labels',
+  'istio-injection=enabled',
+] as const;
 
 export function example(name: string): string[] {
   return ['-f', `${EXAMPLES}/${name}.yaml`];

@@ -38,7 +38,10 @@ describe('the fast reader', () => {
     ['an indented list', 'a:\n  - x: 1\n    y: 2\n  -   z: 3\nb: 4\n'],
     ['lists in lists', '- - a\n  - b\n-\n  - c\n- d: 1\n'],
     ['an empty item', '- \n- a\n-\n'],
-    ['comments everywhere', '# top\na: 1 # one\n# between\nb:   # what follows\n  # inside\n  c: "x # no" # yes\n  # end\n'],
+    [
+      'comments everywhere',
+      '# top\na: 1 # one\n# between\nb:   # what follows\n  # inside\n  c: "x # no" # yes\n  # end\n',
+    ],
     ['quoted scalars', 'a: "x: y"\nb: \'it\'\'s\'\nc: "tab\\tquote\\" \\u00e4"\n"d e": 1\n\'f\': 2\n'],
     ['a literal block', 'a: |\n  one\n   two\n\n  three\nb: 1\n'],
     ['a literal block, stripped and kept', 'a: |-\n  one\n\nb: |+\n  two\n\nc: 1\n'],
@@ -49,7 +52,7 @@ describe('the fast reader', () => {
     ['flow collections', 'a: [1, "b", c d, {e: f}]\ng: {h: [], i: {}}\nj: [\n  k,  # comment\n  l\n  ]\n'],
     ['JSON', '{"a": {"b": [1, 2.5, true, null, "x"]}, "c": "\\u00e9\\n"}\n'],
     ['JSON over lines', '{\n  "a": 1,\n  "b": [\n    {\n      "c": "d"\n    }\n  ]\n}\n'],
-    ['go-yaml\'s types', 'a: yes\nb: 012\nc: 0x1f\nd: 1_000\ne: ~\nf: 1e3\ng: .5\nh: 1.2.3\ni: "yes"\n'],
+    ["go-yaml's types", 'a: yes\nb: 012\nc: 0x1f\nd: 1_000\ne: ~\nf: 1e3\ng: .5\nh: 1.2.3\ni: "yes"\n'],
     ['windows line ends', 'a: 1\r\nb:\r\n  - "x" # y\r\n  - |\r\n    one\r\n    two\r\nc: d\r\n'],
     ['no line break at the end', 'a:\n  b: c'],
     ['a colon inside words', 'a: b:c\nimage: registry:5000/x:v1\nurl: http://x/y\n'],
@@ -92,19 +95,29 @@ describe('the fast reader', () => {
     expect([fast(text), fast(text, false) === undefined]).toEqual([undefined, false]);
   });
 
-  it.each(['a: {{ .Values.x }}\n', 'a:\n  {{- toYaml . }}\n', '- {{ .x }}\n', 'a: [{{ .x }}]\n'])('recognises an unrendered template in %j', (text) => {
-    expect(() => fast(text)).toThrow(TemplateFound);
-  });
+  it.each(['a: {{ .Values.x }}\n', 'a:\n  {{- toYaml . }}\n', '- {{ .x }}\n', 'a: [{{ .x }}]\n'])(
+    'recognises an unrendered template in %j',
+    (text) => {
+      expect(() => fast(text)).toThrow(TemplateFound);
+    },
+  );
 
   it('knows the line of every key and item', () => {
-    const read = fast('# comment\nspec:\n  containers:\n  - name: a\n\n  - lifecycle:\n      preStop: {sleep: {seconds: 5}}\n');
+    const read = fast(
+      '# comment\nspec:\n  containers:\n  - name: a\n\n  - lifecycle:\n      preStop: {sleep: {seconds: 5}}\n',
+    );
 
     const line = (...path: (string | number)[]): number | undefined => {
       const position = positionAt(read?.position, path);
       return position === undefined ? undefined : lineOf(position);
     };
-    expect([line('spec'), line('spec', 'containers'), line('spec', 'containers', 0), line('spec', 'containers', 1, 'lifecycle', 'preStop'), line('nothing')])
-      .toEqual([2, 3, 4, 7, undefined]);
+    expect([
+      line('spec'),
+      line('spec', 'containers'),
+      line('spec', 'containers', 0),
+      line('spec', 'containers', 1, 'lifecycle', 'preStop'),
+      line('nothing'),
+    ]).toEqual([2, 3, 4, 7, undefined]);
   });
 
   it('only looks for the kind where nothing is to be built', () => {
@@ -115,39 +128,87 @@ describe('the fast reader', () => {
 
   it('agrees with the full reader on whatever it reads of generated documents, in every style', () => {
     const scalar = fc.oneof(
-      fc.string({ maxLength: 12 }), fc.integer(), fc.boolean(), fc.constant(null), fc.constantFrom('yes', '012', 'a: b', '# x', '- y', 'two\nlines\n', ' lead', 'trail ', '{{ x }}', '1_0', '', '"', "'", '|', '>', '*a', '&b'),
+      fc.string({ maxLength: 12 }),
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.constantFrom(
+        'yes',
+        '012',
+        'a: b',
+        '# x',
+        '- y',
+        'two\nlines\n',
+        ' lead',
+        'trail ',
+        '{{ x }}',
+        '1_0',
+        '',
+        '"',
+        "'",
+        '|',
+        '>',
+        '*a',
+        '&b',
+      ),
     );
-    const key = fc.oneof(fc.stringMatching(/^[a-z]{1,6}$/), fc.constantFrom('app.kubernetes.io/name', 'with space', '1', 'on', 'x:y', '"q"', '#'));
+    const key = fc.oneof(
+      fc.stringMatching(/^[a-z]{1,6}$/),
+      fc.constantFrom('app.kubernetes.io/name', 'with space', '1', 'on', 'x:y', '"q"', '#'),
+    );
     const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
-      tree: fc.oneof({ depthSize: 'small', withCrossShrink: true }, scalar, fc.array(tie('tree'), { maxLength: 4 }), fc.dictionary(key, tie('tree'), { maxKeys: 5 })),
+      tree: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        scalar,
+        fc.array(tie('tree'), { maxLength: 4 }),
+        fc.dictionary(key, tie('tree'), { maxKeys: 5 }),
+      ),
     }));
     const document = fc.dictionary(key, tree, { minKeys: 1, maxKeys: 6 });
-    const style = fc.record({ indent: fc.constantFrom(2, 4), indentSeq: fc.boolean(), lineWidth: fc.constantFrom(0, 40), flow: fc.boolean() });
+    const style = fc.record({
+      indent: fc.constantFrom(2, 4),
+      indentSeq: fc.boolean(),
+      lineWidth: fc.constantFrom(0, 40),
+      flow: fc.boolean(),
+    });
     let read = 0;
-    fc.assert(fc.property(document, style, (value, { indent, indentSeq, lineWidth, flow }) => {
-      const text = flow ? `${JSON.stringify(value, null, indent)}\n` : stringify(value, { indent, indentSeq, lineWidth, version: '1.1' });
-      try {
-        read += expectAgreement(text) === 'read' ? 1 : 0;
-      } catch (error) {
-        if (!(error instanceof TemplateFound)) {
-          throw error;
+    fc.assert(
+      fc.property(document, style, (value, { indent, indentSeq, lineWidth, flow }) => {
+        const text = flow
+          ? `${JSON.stringify(value, null, indent)}\n`
+          : stringify(value, { indent, indentSeq, lineWidth, version: '1.1' });
+        try {
+          read += expectAgreement(text) === 'read' ? 1 : 0;
+        } catch (error) {
+          if (!(error instanceof TemplateFound)) {
+            throw error;
+          }
         }
-      }
-    }), { numRuns: RUNS });
+      }),
+      { numRuns: RUNS },
+    );
     expect(read).toBeGreaterThan(RUNS / 3);
   });
 
   it('never takes a text for YAML that the full reader refuses, whatever is done to it', () => {
     const base = 'a: 1\nb:\n  - c: "d"\n    e: [f, {g: h}]\n  - |\n    x\n    y\ni: j # k\n';
-    fc.assert(fc.property(fc.nat(base.length), fc.nat(4), fc.stringMatching(/^[-:{}[\]"'#|>,&*!? \n\tab]{0,4}$/), (at, remove, insert) => {
-      const text = base.slice(0, at) + insert + base.slice(at + remove);
-      try {
-        expectAgreement(text);
-      } catch (error) {
-        if (!(error instanceof TemplateFound)) {
-          throw error;
-        }
-      }
-    }), { numRuns: RUNS });
+    fc.assert(
+      fc.property(
+        fc.nat(base.length),
+        fc.nat(4),
+        fc.stringMatching(/^[-:{}[\]"'#|>,&*!? \n\tab]{0,4}$/),
+        (at, remove, insert) => {
+          const text = base.slice(0, at) + insert + base.slice(at + remove);
+          try {
+            expectAgreement(text);
+          } catch (error) {
+            if (!(error instanceof TemplateFound)) {
+              throw error;
+            }
+          }
+        },
+      ),
+      { numRuns: RUNS },
+    );
   });
 });

@@ -9,13 +9,20 @@ import { workloadOf } from '../../../fixtures/drain/objects.ts';
 import { carriedOut, factsWith, policy, type Json } from './objects.ts';
 
 const CONFIG = 'proxy.istio.io/config';
-const declaredBy = (owner: string) => ({ ownership: 'Declared', owners: [owner] } as const);
+const declaredBy = (owner: string) => ({ ownership: 'Declared', owners: [owner] }) as const;
 
-function pod({ grace = 30, config, containers = [] }: { grace?: number; config?: string; containers?: readonly object[] } = {}): Json {
+function pod({
+  grace = 30,
+  config,
+  containers = [],
+}: { grace?: number; config?: string; containers?: readonly object[] } = {}): Json {
   return {
-    apiVersion: 'v1', kind: 'Pod',
+    apiVersion: 'v1',
+    kind: 'Pod',
     metadata: {
-      generateName: 'checkout-6d5f-', namespace: 'shop', labels: { app: 'shop', 'pod-template-hash': '6d5f' },
+      generateName: 'checkout-6d5f-',
+      namespace: 'shop',
+      labels: { app: 'shop', 'pod-template-hash': '6d5f' },
       ...(config === undefined ? {} : { annotations: { [CONFIG]: config } }),
     },
     spec: { terminationGracePeriodSeconds: grace, containers: [{ name: 'app', image: 'app:1' }, ...containers] },
@@ -43,22 +50,37 @@ describe('a pod on its way in', () => {
 
   it('keeps what its template declares in the annotation, key by key', () => {
     const before = pod({ config: '# ours\nconcurrency: 2\nproxyMetadata:\n  FOO: bar\n' });
-    const after = carriedOut(before, admit(before, toPods(), workloadOf({ fields: { proxyConfig: declaredBy('flux') } })).patch);
+    const after = carriedOut(
+      before,
+      admit(before, toPods(), workloadOf({ fields: { proxyConfig: declaredBy('flux') } })).patch,
+    );
 
-    expect(after.metadata.annotations[CONFIG]).toBe('# ours\nconcurrency: 2\nproxyMetadata:\n  FOO: bar\nterminationDrainDuration: 35s\n');
+    expect(after.metadata.annotations[CONFIG]).toBe(
+      '# ours\nconcurrency: 2\nproxyMetadata:\n  FOO: bar\nterminationDrainDuration: 35s\n',
+    );
   });
 
   it('gets the hook in a container istio-proxy that the injector merges', () => {
     const before = pod();
-    const after = carriedOut(before, admit(before, toPods({ drain: { mode: 'Adaptive', maxWait: '60s', strategy: 'PreStopHook' } })).patch);
+    const after = carriedOut(
+      before,
+      admit(before, toPods({ drain: { mode: 'Adaptive', maxWait: '60s', strategy: 'PreStopHook' } })).patch,
+    );
 
-    expect(after.spec.containers[1]).toMatchObject({ name: 'istio-proxy', image: 'auto', imagePullPolicy: 'IfNotPresent', lifecycle: { preStop: { exec: {} } } });
+    expect(after.spec.containers[1]).toMatchObject({
+      name: 'istio-proxy',
+      image: 'auto',
+      imagePullPolicy: 'IfNotPresent',
+      lifecycle: { preStop: { exec: {} } },
+    });
   });
 
   it('of a template that keeps the promise by itself is only counted', () => {
     const before = pod({ grace: 60, config: 'terminationDrainDuration: 50s\n' });
 
-    expect(admit(before).patch).toEqual([{ op: 'add', path: `/metadata/labels/${DELIVERED_LABEL.replace('/', '~1')}`, value: deliveredKey(toPods()) }]);
+    expect(admit(before).patch).toEqual([
+      { op: 'add', path: `/metadata/labels/${DELIVERED_LABEL.replace('/', '~1')}`, value: deliveredKey(toPods()) },
+    ]);
   });
 
   it.each<[string, Json, ReturnType<typeof policy>, Workload | undefined]>([
@@ -66,8 +88,18 @@ describe('a pod on its way in', () => {
     ['the policy is suspended', pod(), toPods({ suspend: true }), undefined],
     ['the policy is Audit', pod(), toPods({ enforcement: 'Audit' }), undefined],
     ['the workload is exempt', pod(), toPods(), workloadOf({ metadata: { 'sidecardrain.io/exempt': 'batch' } })],
-    ['its grace period is declared shorter', pod({ grace: 10 }), toPods(), workloadOf({ grace: 10, fields: { gracePeriod: declaredBy('flux') } })],
-    ['its annotation is declared to say something else', pod({ config: 'terminationDrainDuration: 10s\n' }), toPods(), workloadOf({ fields: { proxyConfig: declaredBy('flux') } })],
+    [
+      'its grace period is declared shorter',
+      pod({ grace: 10 }),
+      toPods(),
+      workloadOf({ grace: 10, fields: { gracePeriod: declaredBy('flux') } }),
+    ],
+    [
+      'its annotation is declared to say something else',
+      pod({ config: 'terminationDrainDuration: 10s\n' }),
+      toPods(),
+      workloadOf({ fields: { proxyConfig: declaredBy('flux') } }),
+    ],
   ])('is left alone where %s', (_, raw, given, workload) => {
     expect(admit(raw, given, workload).patch).toEqual([]);
   });
@@ -81,38 +113,77 @@ describe('a pod on its way in', () => {
 
   it('takes a declared value with conflicts: Force', () => {
     const before = pod({ grace: 10, config: 'terminationDrainDuration: 10s\n' });
-    const workload = workloadOf({ grace: 10, fields: { gracePeriod: declaredBy('flux'), proxyConfig: declaredBy('flux') } });
+    const workload = workloadOf({
+      grace: 10,
+      fields: { gracePeriod: declaredBy('flux'), proxyConfig: declaredBy('flux') },
+    });
     const after = carriedOut(before, admit(before, toPods({ conflicts: 'Force' }), workload).patch);
 
-    expect([after.spec.terminationGracePeriodSeconds, after.metadata.annotations[CONFIG]]).toEqual([40, 'terminationDrainDuration: 35s\n']);
+    expect([after.spec.terminationGracePeriodSeconds, after.metadata.annotations[CONFIG]]).toEqual([
+      40,
+      'terminationDrainDuration: 35s\n',
+    ]);
   });
 });
 
 describe('whose a pod is', () => {
-  const owned = (kind: string, name: string, labels: Record<string, string> = {}, controller = true): string | undefined =>
+  const owned = (
+    kind: string,
+    name: string,
+    labels: Record<string, string> = {},
+    controller = true,
+  ): string | undefined =>
     ownerOfPod({ labels, ownerReferences: [{ apiVersion: 'apps/v1', kind, name, uid: 'u', controller }] }, 'shop');
 
   it.each([
-    ['a Deployment\'s', owned('ReplicaSet', 'check-out-6d5f', { 'pod-template-hash': '6d5f' }), 'Deployment/shop/check-out'],
-    ['a Rollout\'s', owned('ReplicaSet', 'check-out-6d5f', { 'rollouts-pod-template-hash': '6d5f' }), 'Rollout/shop/check-out'],
-    ['a StatefulSet\'s', owned('StatefulSet', 'db'), 'StatefulSet/shop/db'],
-    ['a bare ReplicaSet\'s', owned('ReplicaSet', 'check-out'), undefined],
-    ['of a ReplicaSet with another hash', owned('ReplicaSet', 'check-out-6d5f', { 'pod-template-hash': 'f5d6' }), undefined],
-    ['no controller\'s', owned('StatefulSet', 'db', {}, false), undefined],
-    ['nobody\'s', ownerOfPod({}, 'shop'), undefined],
+    [
+      "a Deployment's",
+      owned('ReplicaSet', 'check-out-6d5f', { 'pod-template-hash': '6d5f' }),
+      'Deployment/shop/check-out',
+    ],
+    [
+      "a Rollout's",
+      owned('ReplicaSet', 'check-out-6d5f', { 'rollouts-pod-template-hash': '6d5f' }),
+      'Rollout/shop/check-out',
+    ],
+    ["a StatefulSet's", owned('StatefulSet', 'db'), 'StatefulSet/shop/db'],
+    ["a bare ReplicaSet's", owned('ReplicaSet', 'check-out'), undefined],
+    [
+      'of a ReplicaSet with another hash',
+      owned('ReplicaSet', 'check-out-6d5f', { 'pod-template-hash': 'f5d6' }),
+      undefined,
+    ],
+    ["no controller's", owned('StatefulSet', 'db', {}, false), undefined],
+    ["nobody's", ownerOfPod({}, 'shop'), undefined],
   ])('%s', (_, key, expected) => {
     expect(key).toBe(expected);
   });
 });
 
 describe('a policy with delivery: Admission', () => {
-  const decided = (more: Partial<AssessInput> = {}, given = toPods()): Decision | undefined => assess({ ...factsWith(given), workload: workloadOf(), ...more }).governing?.decision;
+  const decided = (more: Partial<AssessInput> = {}, given = toPods()): Decision | undefined =>
+    assess({ ...factsWith(given), workload: workloadOf(), ...more }).governing?.decision;
 
   it.each<[string, Partial<AssessInput>, string, string]>([
     ['no pods can be looked at (files)', {}, 'Pending', 'its pods get it when they are created'],
-    ['every pod carries the key', { countDelivered: () => ({ current: 3, wanted: 3 }) }, 'Compliant', 'every pod carries'],
-    ['more than wanted carry it', { countDelivered: () => ({ current: 4, wanted: 3 }) }, 'Compliant', 'every pod carries'],
-    ['some are older', { countDelivered: () => ({ current: 1, wanted: 3 }) }, 'Pending', '2 of 3 pod(s) are older than the policy; they get it at their next restart'],
+    [
+      'every pod carries the key',
+      { countDelivered: () => ({ current: 3, wanted: 3 }) },
+      'Compliant',
+      'every pod carries',
+    ],
+    [
+      'more than wanted carry it',
+      { countDelivered: () => ({ current: 4, wanted: 3 }) },
+      'Compliant',
+      'every pod carries',
+    ],
+    [
+      'some are older',
+      { countDelivered: () => ({ current: 1, wanted: 3 }) },
+      'Pending',
+      '2 of 3 pod(s) are older than the policy; they get it at their next restart',
+    ],
     ['pods may not be read', { countDelivered: () => undefined }, 'Unknown', 'cannot be looked at'],
   ])('says of a workload where %s', (_, more, outcome, message) => {
     expect(decided(more)).toMatchObject({ outcome, message: expect.stringContaining(message), carrier: 'Pod' });
@@ -120,7 +191,10 @@ describe('a policy with delivery: Admission', () => {
 
   it('counts the pods of its own wish', () => {
     const keys: string[] = [];
-    const countDelivered = (_: Workload, key: string) => { keys.push(key); return { current: 0, wanted: 1 }; };
+    const countDelivered = (_: Workload, key: string) => {
+      keys.push(key);
+      return { current: 0, wanted: 1 };
+    };
     decided({ countDelivered });
     decided({ countDelivered }, toPods({ drain: { mode: 'Fixed', duration: '31s' } }));
     decided({ countDelivered }, toPods({ onDelete: 'Orphan' }));
@@ -133,7 +207,9 @@ describe('a policy with delivery: Admission', () => {
 
     expect(decided({ workload: workload('concurrency: 2\n') })?.outcome).toBe('Pending');
     expect(decided({ workload: workload('terminationDrainDuration: 10s\n') })).toMatchObject({
-      outcome: 'Conflicted', reason: 'FieldConflict', message: expect.stringMatching(/states terminationDrainDuration, declared by flux/),
+      outcome: 'Conflicted',
+      reason: 'FieldConflict',
+      message: expect.stringMatching(/states terminationDrainDuration, declared by flux/),
     });
   });
 });

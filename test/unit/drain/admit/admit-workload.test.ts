@@ -4,7 +4,17 @@ import { assess } from '../../../../src/drain/plan/assess.ts';
 import { decodeState, planRestore, type WorkloadState } from '../../../../src/drain/restore/index.ts';
 import { DEFAULT_PATIENCE } from '../../../../src/drain/rollout/patience.ts';
 import { fieldOwners, projectWorkload } from '../../../../src/drain/template/index.ts';
-import { admit, carriedOut, DEPLOYMENT, factsWith, incoming, policy, stored, type IncomingOptions, type Json } from './objects.ts';
+import {
+  admit,
+  carriedOut,
+  DEPLOYMENT,
+  factsWith,
+  incoming,
+  policy,
+  stored,
+  type IncomingOptions,
+  type Json,
+} from './objects.ts';
 
 const CONFIG = 'proxy.istio.io/config';
 
@@ -38,22 +48,39 @@ describe('a workload on its way in', () => {
 
     expect(object.spec.template.spec.terminationGracePeriodSeconds).toBe(40);
     expect(object.spec.template.metadata.annotations[CONFIG]).toContain('terminationDrainDuration: 35s');
-    expect(stateOf(object)).toMatchObject({ policy: { name: 'long-requests' }, maxConcurrent: 3, fields: { gracePeriod: { before: 30, defaulted: true, wrote: 40 }, proxyConfig: { before: null } } });
+    expect(stateOf(object)).toMatchObject({
+      policy: { name: 'long-requests' },
+      maxConcurrent: 3,
+      fields: { gracePeriod: { before: 30, defaulted: true, wrote: 40 }, proxyConfig: { before: null } },
+    });
   });
 
-  it('is booked as a forced apply of the operator would be: what we changed is ours and nobody else\'s', () => {
+  it("is booked as a forced apply of the operator would be: what we changed is ours and nobody else's", () => {
     const object = through(incoming());
 
     expect(fieldOwners(stored(object), DEPLOYMENT)).toMatchObject({
-      gracePeriod: { ownership: 'Ours', owners: [] }, proxyConfig: { ownership: 'Ours', owners: [] }, proxyContainer: { ownership: 'Absent' },
+      gracePeriod: { ownership: 'Ours', owners: [] },
+      proxyConfig: { ownership: 'Ours', owners: [] },
+      proxyContainer: { ownership: 'Absent' },
     });
     const [helm, ours] = object.metadata.managedFields;
-    expect(helm.fieldsV1['f:spec']['f:template']).toEqual({ 'f:spec': { 'f:containers': { 'k:{"name":"app"}': { '.': {}, 'f:image': {} } } } });
+    expect(helm.fieldsV1['f:spec']['f:template']).toEqual({
+      'f:spec': { 'f:containers': { 'k:{"name":"app"}': { '.': {}, 'f:image': {} } } },
+    });
     expect(ours).toEqual({
-      manager: 'sidecar-drain-operator', operation: 'Apply', apiVersion: 'apps/v1', time: '2026-11-21T06:00:00Z', fieldsType: 'FieldsV1',
+      manager: 'sidecar-drain-operator',
+      operation: 'Apply',
+      apiVersion: 'apps/v1',
+      time: '2026-11-21T06:00:00Z',
+      fieldsType: 'FieldsV1',
       fieldsV1: {
         'f:metadata': { 'f:annotations': { [`f:${STATE_ANNOTATION}`]: {} } },
-        'f:spec': { 'f:template': { 'f:metadata': { 'f:annotations': { [`f:${CONFIG}`]: {} } }, 'f:spec': { 'f:terminationGracePeriodSeconds': {} } } },
+        'f:spec': {
+          'f:template': {
+            'f:metadata': { 'f:annotations': { [`f:${CONFIG}`]: {} } },
+            'f:spec': { 'f:terminationGracePeriodSeconds': {} },
+          },
+        },
       },
     });
   });
@@ -67,16 +94,25 @@ describe('a workload on its way in', () => {
   it.each<[string, IncomingOptions]>([
     ['no annotations', {}],
     ['annotations of its own', { annotations: { team: 'shop' } }],
-    ['a container istio-proxy of its own', { containers: [{ name: 'istio-proxy', image: 'auto', resources: { limits: { cpu: '1' } } }] }],
+    [
+      'a container istio-proxy of its own',
+      { containers: [{ name: 'istio-proxy', image: 'auto', resources: { limits: { cpu: '1' } } }] },
+    ],
   ])('is given back byte for byte: %s', (_, options) => {
     const before = incoming(options);
     const hook = policy({ drain: { mode: 'Combined', duration: '30s', maxWait: '60s', strategy: 'PreStopHook' } });
     let object = stored(through(before, [hook]));
-    expect(object.spec.template.spec.containers.find(({ name }: Json) => name === 'istio-proxy').lifecycle.preStop.exec.command).toHaveLength(3);
+    expect(
+      object.spec.template.spec.containers.find(({ name }: Json) => name === 'istio-proxy').lifecycle.preStop.exec
+        .command,
+    ).toHaveLength(3);
 
     for (let last = false; !last;) {
       const step = planRestore(object, stateOf(object), 'Restore');
-      object = carriedOut(object, step.patch.filter(({ op, path }) => op !== 'test' && path !== '/metadata/resourceVersion'));
+      object = carriedOut(
+        object,
+        step.patch.filter(({ op, path }) => op !== 'test' && path !== '/metadata/resourceVersion'),
+      );
       last = step.last;
     }
 
@@ -85,7 +121,11 @@ describe('a workload on its way in', () => {
   });
 
   it.each<[string, IncomingOptions, RegExp]>([
-    ['a shorter grace period', { grace: 10, declared: true, manager: 'flux', operation: 'Apply' }, /terminationGracePeriodSeconds is declared by flux; wanted is 40/],
+    [
+      'a shorter grace period',
+      { grace: 10, declared: true, manager: 'flux', operation: 'Apply' },
+      /terminationGracePeriodSeconds is declared by flux; wanted is 40/,
+    ],
     ['an annotation', { config: 'concurrency: 2\n' }, /proxy\.istio\.io\/config.* is declared by helm/],
   ])('keeps what its author declares, and tells the author: %s', (_, options, says) => {
     const { patch, warnings } = admit(incoming(options));
@@ -95,11 +135,15 @@ describe('a workload on its way in', () => {
   });
 
   it('keeps a longer grace period that its author declares', () => {
-    expect(through(incoming({ grace: 120, declared: true })).spec.template.spec.terminationGracePeriodSeconds).toBe(120);
+    expect(through(incoming({ grace: 120, declared: true })).spec.template.spec.terminationGracePeriodSeconds).toBe(
+      120,
+    );
   });
 
   it('loses a declared value to conflicts: Force, and remembers whose it was', () => {
-    const object = through(incoming({ grace: 10, declared: true, manager: 'flux', operation: 'Apply' }), [policy({ conflicts: 'Force' })]);
+    const object = through(incoming({ grace: 10, declared: true, manager: 'flux', operation: 'Apply' }), [
+      policy({ conflicts: 'Force' }),
+    ]);
 
     expect(object.spec.template.spec.terminationGracePeriodSeconds).toBe(40);
     expect(stateOf(object).fields.gracePeriod).toEqual({ before: 10, owners: ['flux'], wrote: 40 });
@@ -161,7 +205,10 @@ describe('an update', () => {
     const object = through(put, [policy()], old);
 
     expect(object.spec.template.spec.terminationGracePeriodSeconds).toBe(40);
-    expect(stateOf(object).fields).toMatchObject({ gracePeriod: { before: 30, defaulted: true }, proxyConfig: { before: null } });
+    expect(stateOf(object).fields).toMatchObject({
+      gracePeriod: { before: 30, defaulted: true },
+      proxyConfig: { before: null },
+    });
     expect(fieldOwners(stored(object), DEPLOYMENT).gracePeriod.ownership).toBe('Ours');
   });
 
@@ -180,10 +227,22 @@ describe('an update', () => {
     expect(stateOf(object).fields.gracePeriod).toBeUndefined();
   });
 
-  it.each([['rollout undo', 'kubectl', []], ['an edit', 'kubectl-edit', []], ['a deployer', 'deployer', ['put back']]])('in which %s takes our values out', (_, manager, expected) => {
+  it.each([
+    ['rollout undo', 'kubectl', []],
+    ['an edit', 'kubectl-edit', []],
+    ['a deployer', 'deployer', ['put back']],
+  ])('in which %s takes our values out', (_, manager, expected) => {
     const next = structuredClone(old);
     next.spec.template = incoming().spec.template;
-    next.metadata.managedFields = [...old.metadata.managedFields.slice(0, 1), { manager, operation: 'Update', apiVersion: 'apps/v1', fieldsV1: { 'f:spec': { 'f:template': { 'f:spec': { 'f:terminationGracePeriodSeconds': {} } } } } }];
+    next.metadata.managedFields = [
+      ...old.metadata.managedFields.slice(0, 1),
+      {
+        manager,
+        operation: 'Update',
+        apiVersion: 'apps/v1',
+        fieldsV1: { 'f:spec': { 'f:template': { 'f:spec': { 'f:terminationGracePeriodSeconds': {} } } } },
+      },
+    ];
 
     expect(admit(next, [policy()], { oldObject: old }).patch.length > 0 ? ['put back'] : []).toEqual(expected);
   });
@@ -197,8 +256,16 @@ describe('OnNextRollout', () => {
     const start = Date.parse('2026-11-21T00:00:00Z') / 1000;
 
     for (let passed = 0; passed <= 24 * 3600; passed += 600) {
-      const { governing } = assess({ ...factsWith(riding), workload, patience: { now: start + passed, rules: DEFAULT_PATIENCE } });
-      expect(governing?.decision).toMatchObject({ outcome: 'Pending', carrier: 'Rollout', message: expect.stringContaining('rides along with its next rollout') });
+      const { governing } = assess({
+        ...factsWith(riding),
+        workload,
+        patience: { now: start + passed, rules: DEFAULT_PATIENCE },
+      });
+      expect(governing?.decision).toMatchObject({
+        outcome: 'Pending',
+        carrier: 'Rollout',
+        message: expect.stringContaining('rides along with its next rollout'),
+      });
     }
   });
 
@@ -208,7 +275,11 @@ describe('OnNextRollout', () => {
     worded.spec.template.metadata.annotations[CONFIG] = '{"terminationDrainDuration": "0h0m35s"}';
 
     for (const each of [object, worded]) {
-      const { governing } = assess({ ...factsWith(riding), workload: projectWorkload(each, DEPLOYMENT), patience: { now: 2e9, rules: DEFAULT_PATIENCE } });
+      const { governing } = assess({
+        ...factsWith(riding),
+        workload: projectWorkload(each, DEPLOYMENT),
+        patience: { now: 2e9, rules: DEFAULT_PATIENCE },
+      });
       expect(['Compliant', 'Updating']).toContain(governing?.decision.outcome);
       expect(governing?.decision.write).toBeUndefined();
     }

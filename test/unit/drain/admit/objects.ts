@@ -1,6 +1,11 @@
 // Objects on their way in, as the API server shows them to a webhook, and the carrying out of the answer.
 import { withDefaults, type SidecarDrainPolicySpec } from '../../../../src/api/policy.ts';
-import { admitWorkload, type AdmitFacts, type Admitted, type AdmitWorkloadInput } from '../../../../src/drain/admit/index.ts';
+import {
+  admitWorkload,
+  type AdmitFacts,
+  type Admitted,
+  type AdmitWorkloadInput,
+} from '../../../../src/drain/admit/index.ts';
 import { readPolicy, type PolicyRecord } from '../../../../src/drain/plan/policies.ts';
 import type { JsonPatchOperation } from '../../../../src/drain/restore/index.ts';
 import { workloadKind, type WorkloadKindAdapter } from '../../../../src/drain/template/index.ts';
@@ -12,23 +17,47 @@ export const DEPLOYMENT = workloadKind('Deployment') as WorkloadKindAdapter;
 export const AT = '2026-11-21T06:00:00.000Z';
 
 export function policy(spec: Partial<SidecarDrainPolicySpec> = {}, name = 'long-requests'): PolicyRecord {
-  const full = withDefaults({ match: { namespaceSelector: {} }, drain: { mode: 'Fixed', duration: '30s' }, enforcement: 'Enforce', ...spec });
-  return readPolicy({ apiVersion: 'sidecardrain.io/v1alpha1', kind: 'SidecarDrainPolicy', metadata: { name, uid: `uid-${name}`, generation: 1 }, spec: full });
+  const full = withDefaults({
+    match: { namespaceSelector: {} },
+    drain: { mode: 'Fixed', duration: '30s' },
+    enforcement: 'Enforce',
+    ...spec,
+  });
+  return readPolicy({
+    apiVersion: 'sidecardrain.io/v1alpha1',
+    kind: 'SidecarDrainPolicy',
+    metadata: { name, uid: `uid-${name}`, generation: 1 },
+    spec: full,
+  });
 }
 
 export function factsWith(...policies: readonly PolicyRecord[]): AdmitFacts {
   return { namespace: NAMESPACE, mesh: meshOf('classic'), policies };
 }
 
-export function admit(object: Json, policies: readonly PolicyRecord[] = [policy()], more: Partial<AdmitWorkloadInput> = {}): Admitted {
-  return admitWorkload({ adapter: DEPLOYMENT, object, namespace: 'shop', at: AT, facts: () => factsWith(...policies), ...more });
+export function admit(
+  object: Json,
+  policies: readonly PolicyRecord[] = [policy()],
+  more: Partial<AdmitWorkloadInput> = {},
+): Admitted {
+  return admitWorkload({
+    adapter: DEPLOYMENT,
+    object,
+    namespace: 'shop',
+    at: AT,
+    facts: () => factsWith(...policies),
+    ...more,
+  });
 }
 
 /** RFC 6902 as the API server does it. */
 export function carriedOut(object: Json, operations: readonly JsonPatchOperation[]): Json {
   const result = structuredClone(object);
   for (const operation of operations) {
-    const keys = operation.path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+    const keys = operation.path
+      .split('/')
+      .slice(1)
+      .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
     const last = keys.pop() ?? '';
     const parent = keys.reduce((node: Json, key) => node?.[key], result);
     if (parent === undefined || (operation.op !== 'add' && !Object.hasOwn(parent, last))) {
@@ -43,7 +72,11 @@ export function carriedOut(object: Json, operations: readonly JsonPatchOperation
     } else if (operation.op === 'test') {
       throw new Error('an answer of a webhook tests nothing');
     } else if (Array.isArray(parent)) {
-      parent.splice(last === '-' ? parent.length : Number(last), operation.op === 'add' ? 0 : 1, structuredClone(operation.value));
+      parent.splice(
+        last === '-' ? parent.length : Number(last),
+        operation.op === 'add' ? 0 : 1,
+        structuredClone(operation.value),
+      );
     } else {
       parent[last] = structuredClone(operation.value);
     }
@@ -75,27 +108,43 @@ export function incoming(options: IncomingOptions = {}): Json {
   // An Update is booked with every default, an Apply with what it states.
   const graceBooked = operation === 'Update' || options.declared === true;
   return {
-    apiVersion: 'apps/v1', kind: 'Deployment',
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
     metadata: {
-      name: 'checkout', namespace: 'shop',
+      name: 'checkout',
+      namespace: 'shop',
       ...(options.annotations === undefined ? {} : { annotations: { ...options.annotations } }),
-      managedFields: [{
-        manager, operation, apiVersion: 'apps/v1', time: '2026-11-21T05:00:00Z', fieldsType: 'FieldsV1',
-        fieldsV1: {
-          'f:spec': {
-            'f:replicas': {},
-            'f:template': {
-              ...(config === undefined ? {} : { 'f:metadata': { 'f:annotations': { '.': {}, 'f:proxy.istio.io/config': {} } } }),
-              'f:spec': { 'f:containers': { 'k:{"name":"app"}': { '.': {}, 'f:image': {} } }, ...(graceBooked ? { 'f:terminationGracePeriodSeconds': {} } : {}) },
+      managedFields: [
+        {
+          manager,
+          operation,
+          apiVersion: 'apps/v1',
+          time: '2026-11-21T05:00:00Z',
+          fieldsType: 'FieldsV1',
+          fieldsV1: {
+            'f:spec': {
+              'f:replicas': {},
+              'f:template': {
+                ...(config === undefined
+                  ? {}
+                  : { 'f:metadata': { 'f:annotations': { '.': {}, 'f:proxy.istio.io/config': {} } } }),
+                'f:spec': {
+                  'f:containers': { 'k:{"name":"app"}': { '.': {}, 'f:image': {} } },
+                  ...(graceBooked ? { 'f:terminationGracePeriodSeconds': {} } : {}),
+                },
+              },
             },
           },
         },
-      }],
+      ],
     },
     spec: {
       replicas: 2,
       template: {
-        metadata: { labels: { app: 'checkout' }, ...(config === undefined ? {} : { annotations: { 'proxy.istio.io/config': config } }) },
+        metadata: {
+          labels: { app: 'checkout' },
+          ...(config === undefined ? {} : { annotations: { 'proxy.istio.io/config': config } }),
+        },
         spec: { containers: [{ name: 'app', image }, ...containers], terminationGracePeriodSeconds: grace },
       },
     },

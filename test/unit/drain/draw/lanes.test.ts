@@ -12,7 +12,14 @@ function marks(pod: Pod, lane: LaneId): [string, number][] {
 
 describe('lanes', () => {
   it.each(Object.entries(PODS))('%s: has every lane, once, in the order of the drawing', (_, pod) => {
-    expect(timelineFor(pod).lanes.map((lane) => lane.id)).toEqual(['kubelet', 'endpoints', 'application', 'proxy', 'inbound', 'outbound']);
+    expect(timelineFor(pod).lanes.map((lane) => lane.id)).toEqual([
+      'kubelet',
+      'endpoints',
+      'application',
+      'proxy',
+      'inbound',
+      'outbound',
+    ]);
   });
 
   it.each(Object.entries(PODS))('%s: segments of a lane follow each other and last', (_, pod) => {
@@ -32,12 +39,17 @@ describe('lanes', () => {
 
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(times.length).toBeGreaterThanOrEqual(6);
-    expect(timeline.lanes.map((lane) => lane.id)).toEqual(expect.arrayContaining([...new Set(timeline.events.map((event) => event.lane))]));
+    expect(timeline.lanes.map((lane) => lane.id)).toEqual(
+      expect.arrayContaining([...new Set(timeline.events.map((event) => event.lane))]),
+    );
   });
 
   it('draws one lane per application container', () => {
     const timeline = timelineFor({ moreApps: ['cache'] });
-    expect(timeline.lanes.filter((lane) => lane.id === 'application').map((lane) => lane.title)).toEqual(['checkout', 'cache']);
+    expect(timeline.lanes.filter((lane) => lane.id === 'application').map((lane) => lane.title)).toEqual([
+      'checkout',
+      'cache',
+    ]);
   });
 
   it('has no proxy lane without a sidecar', () => {
@@ -56,18 +68,31 @@ describe('lanes', () => {
 describe('the classic default', () => {
   it('cuts what is in flight when the drain of 5 s is over', () => {
     expect(bars(PODS.classicDefault, 'proxy')).toEqual([['Draining', 0, 5]]);
-    expect(marks(PODS.classicDefault, 'proxy')).toEqual([['Sigterm', 0], ['Exit', 5]]);
-    expect(bars(PODS.classicDefault, 'inbound')).toEqual([['Serving', 0, 5], ['Failing', 5, 15]]);
+    expect(marks(PODS.classicDefault, 'proxy')).toEqual([
+      ['Sigterm', 0],
+      ['Exit', 5],
+    ]);
+    expect(bars(PODS.classicDefault, 'inbound')).toEqual([
+      ['Serving', 0, 5],
+      ['Failing', 5, 15],
+    ]);
     expect(marks(PODS.classicDefault, 'inbound')).toEqual([['Lost', 5]]);
-    expect(bars(PODS.classicDefault, 'outbound')).toEqual([['Serving', 0, 5], ['Failing', 5, 15]]);
-    expect(timelineFor(PODS.classicDefault).cuts).toEqual([{ at: 5, lane: 'inbound', kind: 'ConnectionLost', label: 'requests in flight are lost' }]);
+    expect(bars(PODS.classicDefault, 'outbound')).toEqual([
+      ['Serving', 0, 5],
+      ['Failing', 5, 15],
+    ]);
+    expect(timelineFor(PODS.classicDefault).cuts).toEqual([
+      { at: 5, lane: 'inbound', kind: 'ConnectionLost', label: 'requests in flight are lost' },
+    ]);
   });
 
   it('says until when requests survive, why, and what is left of the grace period', () => {
     const { verdict } = timelineFor(PODS.classicDefault);
 
     expect(verdict).toMatchObject({ survives: false, longestInFlight: 5, slack: 15 });
-    expect(verdict.sentence).toContain('the proxy is gone 5 s after deletion because terminationDrainDuration is 5 s (the default)');
+    expect(verdict.sentence).toContain(
+      'the proxy is gone 5 s after deletion because terminationDrainDuration is 5 s (the default)',
+    );
     expect(verdict.slackSentence).toBe('15 s of the grace period of 30 s are left before SIGKILL.');
   });
 
@@ -77,10 +102,19 @@ describe('the classic default', () => {
   });
 
   it('draws an application preStop before its SIGTERM, and the proxy gone meanwhile', () => {
-    expect(bars(PODS.appHook, 'application')).toEqual([['PreStop', 0, 12], ['Finishing', 12, 15]]);
-    expect(marks(PODS.appHook, 'application')).toEqual([['Sigterm', 12], ['Exit', 15]]);
+    expect(bars(PODS.appHook, 'application')).toEqual([
+      ['PreStop', 0, 12],
+      ['Finishing', 12, 15],
+    ]);
+    expect(marks(PODS.appHook, 'application')).toEqual([
+      ['Sigterm', 12],
+      ['Exit', 15],
+    ]);
     expect(bars(PODS.appHook, 'endpoints')).toEqual([['Serving', 0, 5]]);
-    expect(marks(PODS.appHook, 'proxy')).toEqual([['Sigterm', 0], ['Exit', 5]]);
+    expect(marks(PODS.appHook, 'proxy')).toEqual([
+      ['Sigterm', 0],
+      ['Exit', 5],
+    ]);
   });
 });
 
@@ -89,8 +123,14 @@ describe('native', () => {
     const timeline = timelineFor(PODS.nativeDefault);
 
     expect(bars(PODS.nativeDefault, 'proxy')).toEqual([['Draining', 0, 15]]);
-    expect(marks(PODS.nativeDefault, 'proxy')).toEqual([['Sigterm', 15], ['Exit', 15]]);
-    expect(bars(PODS.nativeDefault, 'inbound')).toEqual([['Serving', 0, 15], ['Room', 15, 30]]);
+    expect(marks(PODS.nativeDefault, 'proxy')).toEqual([
+      ['Sigterm', 15],
+      ['Exit', 15],
+    ]);
+    expect(bars(PODS.nativeDefault, 'inbound')).toEqual([
+      ['Serving', 0, 15],
+      ['Room', 15, 30],
+    ]);
     expect(timeline.cuts).toEqual([]);
     expect(timeline.verdict).toMatchObject({ survives: true, longestInFlight: 30, slack: 15 });
     expect(timeline.verdict.sentence).toContain('the proxy lives as long as the application');
@@ -100,7 +140,12 @@ describe('native', () => {
     const timeline = timelineFor({ ...PODS.nativeDefault, longestRequest: 60 });
 
     expect(timeline.verdict.survives).toBe(false);
-    expect(timeline.cuts.map((cut) => [cut.lane, cut.kind, cut.at])).toEqual(expect.arrayContaining([['application', 'Sigkill', 30], ['inbound', 'ConnectionLost', 30]]));
+    expect(timeline.cuts.map((cut) => [cut.lane, cut.kind, cut.at])).toEqual(
+      expect.arrayContaining([
+        ['application', 'Sigkill', 30],
+        ['inbound', 'ConnectionLost', 30],
+      ]),
+    );
   });
 });
 
@@ -108,8 +153,14 @@ describe('EXIT_ON_ZERO_ACTIVE_CONNECTIONS', () => {
   it('lets the proxy go when the request is answered, and longer ones go on', () => {
     const timeline = timelineFor(PODS.exitOnZero);
 
-    expect(marks(PODS.exitOnZero, 'proxy')).toEqual([['Sigterm', 0], ['Exit', 15]]);
-    expect(bars(PODS.exitOnZero, 'inbound')).toEqual([['Serving', 0, 15], ['Room', 15, 60]]);
+    expect(marks(PODS.exitOnZero, 'proxy')).toEqual([
+      ['Sigterm', 0],
+      ['Exit', 15],
+    ]);
+    expect(bars(PODS.exitOnZero, 'inbound')).toEqual([
+      ['Serving', 0, 15],
+      ['Room', 15, 60],
+    ]);
     expect(timeline.verdict.sentence).toContain('until then the proxy waits for open connections');
     expect(timeline.events.map((event) => event.sentence)).toContain('istio-proxy exits (0): no connection is left.');
   });
@@ -127,8 +178,16 @@ describe('the grace period', () => {
   it('cuts a drain that is longer', () => {
     const timeline = timelineFor(PODS.cutByGrace);
 
-    expect(timeline.cuts.map((cut) => [cut.at, cut.lane, cut.kind])).toEqual(expect.arrayContaining([[30, 'proxy', 'Sigkill'], [30, 'inbound', 'ConnectionLost']]));
-    expect(marks(PODS.cutByGrace, 'kubelet')).toEqual([['Deleted', 0], ['Killed', 30]]);
+    expect(timeline.cuts.map((cut) => [cut.at, cut.lane, cut.kind])).toEqual(
+      expect.arrayContaining([
+        [30, 'proxy', 'Sigkill'],
+        [30, 'inbound', 'ConnectionLost'],
+      ]),
+    );
+    expect(marks(PODS.cutByGrace, 'kubelet')).toEqual([
+      ['Deleted', 0],
+      ['Killed', 30],
+    ]);
     expect(bars(PODS.cutByGrace, 'kubelet')).toEqual([['Grace', 0, 30]]);
   });
 
@@ -144,16 +203,27 @@ describe('hooks of the proxy', () => {
   it('draws the literal netstat hook up to the end of the grace period, and SIGKILL 2 s later', () => {
     const timeline = timelineFor(PODS.neverEndingHook);
 
-    expect(bars(PODS.neverEndingHook, 'proxy')).toEqual([['PreStop', 0, 30], ['Draining', 30, 32]]);
-    expect(marks(PODS.neverEndingHook, 'proxy')).toEqual([['Sigterm', 30], ['Killed', 32]]);
+    expect(bars(PODS.neverEndingHook, 'proxy')).toEqual([
+      ['PreStop', 0, 30],
+      ['Draining', 30, 32],
+    ]);
+    expect(marks(PODS.neverEndingHook, 'proxy')).toEqual([
+      ['Sigterm', 30],
+      ['Killed', 32],
+    ]);
     expect(timeline.verdict).toMatchObject({ survives: true, slack: -2 });
-    expect(timeline.events.find((event) => event.at === 30)?.sentence).toContain('its preStop still runs when the grace period ends');
+    expect(timeline.events.find((event) => event.at === 30)?.sentence).toContain(
+      'its preStop still runs when the grace period ends',
+    );
   });
 
   it('says that a hook fails where the image lacks its programs', () => {
     const timeline = timelineFor(PODS.distrolessHook);
 
-    expect(marks(PODS.distrolessHook, 'proxy')).toEqual([['Sigterm', 0], ['Exit', 5]]);
+    expect(marks(PODS.distrolessHook, 'proxy')).toEqual([
+      ['Sigterm', 0],
+      ['Exit', 5],
+    ]);
     expect(timeline.verdict.sentence).toContain('its preStop fails and terminationDrainDuration is 5 s');
   });
 
@@ -163,9 +233,13 @@ describe('hooks of the proxy', () => {
   });
 
   it('shows the drain inside a hook that asks for it, and no drain after it', () => {
-    const pod: Pod = { proxyHook: { exec: { command: ['sh', '-c', 'pilot-agent request --debug-port=15020 POST drain; sleep 20'] } } };
+    const pod: Pod = {
+      proxyHook: { exec: { command: ['sh', '-c', 'pilot-agent request --debug-port=15020 POST drain; sleep 20'] } },
+    };
 
-    expect(laneOf(timelineFor(pod), 'proxy').segments.map((segment) => [segment.label, Math.round(segment.to)])).toEqual([['preStop, draining', 20]]);
+    expect(
+      laneOf(timelineFor(pod), 'proxy').segments.map((segment) => [segment.label, Math.round(segment.to)]),
+    ).toEqual([['preStop, draining', 20]]);
     expect(timelineFor(pod).verdict.sentence).toContain('SIGTERM ends it at once after the drain call');
   });
 });

@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { drawSvg, svgStyle, type Panel } from '../../../../src/drain/timeline/draw/index.ts';
 import { launchBrowser } from '../../../support/browser.ts';
-import { accessibleSvg, cutOfSvg, inspectSvg, pageFill, panelsOfSvg, xmlProblem } from '../../../support/in-page/svg.mjs';
+import {
+  accessibleSvg,
+  cutOfSvg,
+  inspectSvg,
+  pageFill,
+  panelsOfSvg,
+  xmlProblem,
+} from '../../../support/in-page/svg.mjs';
 import { PODS, timelineFor } from './timelines.ts';
 
 const PAIR: readonly Panel[] = [
@@ -22,26 +29,40 @@ afterAll(async () => {
 });
 
 async function show(svg: string, colorScheme: 'light' | 'dark', around = '%'): Promise<Page> {
-  const page = pages.get(colorScheme) ?? await browser.newPage({ colorScheme, viewport: { width: 1000, height: 1000 } });
+  const page =
+    pages.get(colorScheme) ?? (await browser.newPage({ colorScheme, viewport: { width: 1000, height: 1000 } }));
   pages.set(colorScheme, page);
-  await page.setContent(`<!doctype html><html lang="en"><body style="margin:0">${around.replace('%', () => svg)}</body></html>`);
+  await page.setContent(
+    `<!doctype html><html lang="en"><body style="margin:0">${around.replace('%', () => svg)}</body></html>`,
+  );
   return page;
 }
 
 const NOTHING = { outside: [], overflowing: [], small: [], pale: [], overlapping: [] };
 
 describe('SVG drawing', () => {
-  it.each(Object.entries(PODS).flatMap(([name, pod]) => [[name, pod, 'light'], [name, pod, 'dark']] as const))(
-    '%s is readable in %3$s: nothing outside, cut off, too small, too pale or on top of other text', async (name, pod, scheme) => {
+  it.each(
+    Object.entries(PODS).flatMap(
+      ([name, pod]) =>
+        [
+          [name, pod, 'light'],
+          [name, pod, 'dark'],
+        ] as const,
+    ),
+  )(
+    '%s is readable in %3$s: nothing outside, cut off, too small, too pale or on top of other text',
+    async (name, pod, scheme) => {
       const page = await show(drawSvg([{ heading: name, timeline: timelineFor(pod) }], { title: name }), scheme);
 
       expect(await page.evaluate(inspectSvg)).toEqual(NOTHING);
-    });
+    },
+  );
 
   it('the checks above find what they look for', async () => {
-    const bad = '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="60"><rect class="page" width="100" height="60" fill="rgb(255,255,255)"/>'
-      + '<g><rect x="0" y="0" width="20" height="20" fill="rgb(250,250,250)"/><text x="2" y="14" font-size="9" fill="rgb(200,200,200)">much too long for it</text></g>'
-      + '<text x="4" y="15" font-size="14">on top</text></svg>';
+    const bad =
+      '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="60"><rect class="page" width="100" height="60" fill="rgb(255,255,255)"/>' +
+      '<g><rect x="0" y="0" width="20" height="20" fill="rgb(250,250,250)"/><text x="2" y="14" font-size="9" fill="rgb(200,200,200)">much too long for it</text></g>' +
+      '<text x="4" y="15" font-size="14">on top</text></svg>';
     const page = await show(bad, 'light');
     const found = await page.evaluate(inspectSvg);
 

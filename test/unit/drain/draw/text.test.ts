@@ -23,7 +23,14 @@ describe('text drawing', () => {
     const lines = draw(pod);
 
     expect(lines[0]).toBe('now');
-    expect(lines.slice(3, 9).map((line) => line.slice(0, 14).trim())).toEqual(['kubelet', 'new requests', 'checkout', 'istio-proxy', 'in flight', 'calls out']);
+    expect(lines.slice(3, 9).map((line) => line.slice(0, 14).trim())).toEqual([
+      'kubelet',
+      'new requests',
+      'checkout',
+      'istio-proxy',
+      'in flight',
+      'calls out',
+    ]);
   });
 
   it.each([60, 80, 100, 120, 160, 200])('fits into %i columns and uses them', (width) => {
@@ -35,7 +42,8 @@ describe('text drawing', () => {
   });
 
   it('stays between 60 and 200 columns whatever the terminal says', () => {
-    const longest = (width: number): number => Math.max(...draw(PODS.classicDefault, { width }).map((line) => line.length));
+    const longest = (width: number): number =>
+      Math.max(...draw(PODS.classicDefault, { width }).map((line) => line.length));
 
     expect(longest(20)).toBeLessThanOrEqual(60);
     expect(longest(20)).toBeGreaterThan(50);
@@ -81,7 +89,12 @@ describe('text drawing', () => {
 
     expect(plain).not.toMatch(escapes);
     expect(coloured).toMatch(escapes);
-    expect(coloured.replace(escapes, '').split('\n').map((line) => line.trimEnd())).toEqual(plain.split('\n'));
+    expect(
+      coloured
+        .replace(escapes, '')
+        .split('\n')
+        .map((line) => line.trimEnd()),
+    ).toEqual(plain.split('\n'));
   });
 
   it('explains every sign that it uses, and none that it does not', () => {
@@ -94,10 +107,13 @@ describe('text drawing', () => {
   });
 
   it('puts before and after on one time scale', () => {
-    const text = drawText([
-      { heading: 'now', timeline: timelineFor(PODS.classicDefault) },
-      { heading: 'with policy slow', timeline: timelineFor(PODS.exitOnZero) },
-    ], PLAIN);
+    const text = drawText(
+      [
+        { heading: 'now', timeline: timelineFor(PODS.classicDefault) },
+        { heading: 'with policy slow', timeline: timelineFor(PODS.exitOnZero) },
+      ],
+      PLAIN,
+    );
     const axes = text.split('\n').filter((line) => /^ +0 .* s$/.test(line));
 
     expect(axes).toHaveLength(2);

@@ -3,7 +3,13 @@ import { effectiveSettings } from '../../../../src/drain/mesh/settings.ts';
 import type { MeshFacts, StatedFacts } from '../../../../src/drain/model/mesh.ts';
 import type { EffectiveSettings } from '../../../../src/drain/model/settings.ts';
 import type { Application } from '../../../../src/drain/timeline/application.ts';
-import { DEFAULT_SCENARIO, timelineOf, type Lane, type LaneId, type Timeline } from '../../../../src/drain/timeline/lanes.ts';
+import {
+  DEFAULT_SCENARIO,
+  timelineOf,
+  type Lane,
+  type LaneId,
+  type Timeline,
+} from '../../../../src/drain/timeline/lanes.ts';
 
 /** A pod template and what goes on in its pod, in the words of the tests. */
 export interface Pod {
@@ -39,23 +45,38 @@ export function settingsOf(pod: Pod): EffectiveSettings {
     spec: {
       terminationGracePeriodSeconds: pod.grace ?? 30,
       containers: [
-        { name: 'checkout', ports: [{ containerPort: 8080 }], ...(pod.appHook === undefined ? {} : { lifecycle: { preStop: pod.appHook } }) },
+        {
+          name: 'checkout',
+          ports: [{ containerPort: 8080 }],
+          ...(pod.appHook === undefined ? {} : { lifecycle: { preStop: pod.appHook } }),
+        },
         ...(pod.moreApps ?? []).map((name) => ({ name })),
-        ...(pod.proxyHook === undefined ? [] : [{ name: 'istio-proxy', image: 'auto', lifecycle: { preStop: pod.proxyHook } }]),
+        ...(pod.proxyHook === undefined
+          ? []
+          : [{ name: 'istio-proxy', image: 'auto', lifecycle: { preStop: pod.proxyHook } }]),
       ],
     },
   };
-  return effectiveSettings({ template, namespace: { name: 'shop', labels: {} }, mesh: meshWith({
-    injected: pod.proxy !== 'none',
-    nativeSidecars: pod.proxy === 'native' ? 'true' : 'false',
-    proxyImage: pod.image ?? 'with-shell',
-  }) });
+  return effectiveSettings({
+    template,
+    namespace: { name: 'shop', labels: {} },
+    mesh: meshWith({
+      injected: pod.proxy !== 'none',
+      nativeSidecars: pod.proxy === 'native' ? 'true' : 'false',
+      proxyImage: pod.image ?? 'with-shell',
+    }),
+  });
 }
 
 export function meshWith(stated: StatedFacts): MeshFacts {
   return {
-    istio: 'Present', rootNamespace: 'istio-system', revisions: [{ name: 'default', version: '1.30.3' }],
-    webhooks: [], proxyConfigs: [], nodes: {}, stated,
+    istio: 'Present',
+    rootNamespace: 'istio-system',
+    revisions: [{ name: 'default', version: '1.30.3' }],
+    webhooks: [],
+    proxyConfigs: [],
+    nodes: {},
+    stated,
   };
 }
 

@@ -12,9 +12,28 @@ import { DEFAULT_PATIENCE } from '../../../../src/drain/rollout/patience.ts';
 import { WORKLOAD_KINDS } from '../../../../src/drain/template/kinds.ts';
 import { projectWorkload } from '../../../../src/drain/template/project.ts';
 import {
-  DRAIN_THEN_ESTABLISHED, drainThenSleep, ENDS_WITH_APP_LISTENER, NEVER_ENDS, NOT_UNDERSTOOD, POST_START_WAIT, sh, sleep, WHILE_ACTIVE_REQUESTS, WHILE_ESTABLISHED,
+  DRAIN_THEN_ESTABLISHED,
+  drainThenSleep,
+  ENDS_WITH_APP_LISTENER,
+  NEVER_ENDS,
+  NOT_UNDERSTOOD,
+  POST_START_WAIT,
+  sh,
+  sleep,
+  WHILE_ACTIVE_REQUESTS,
+  WHILE_ESTABLISHED,
 } from '../../../fixtures/drain/hooks.ts';
-import { decideFor, intentFor, meshOf, NAMESPACE, policyOf, workloadOf, written, type ProxyForm, type WorkloadOptions } from '../../../fixtures/drain/objects.ts';
+import {
+  decideFor,
+  intentFor,
+  meshOf,
+  NAMESPACE,
+  policyOf,
+  workloadOf,
+  written,
+  type ProxyForm,
+  type WorkloadOptions,
+} from '../../../fixtures/drain/objects.ts';
 
 const SHELL: Partial<MeshFacts> = { stated: { proxyImage: 'with-shell' } };
 const DISTROLESS: Partial<MeshFacts> = { stated: { proxyImage: 'distroless' } };
@@ -29,10 +48,18 @@ function inputOf({ form = 'classic', mesh = SHELL, intent = {}, ...workload }: S
   const subject = workloadOf(workload);
   const wish = intentFor(intent);
   const settings = effectiveSettings({
-    template: subject.template, workloadAnnotations: subject.annotations, namespace: NAMESPACE, mesh: meshOf(form, mesh),
+    template: subject.template,
+    workloadAnnotations: subject.annotations,
+    namespace: NAMESPACE,
+    mesh: meshOf(form, mesh),
     ...(subject.rolledOutAt === undefined ? {} : { rolledOutAt: subject.rolledOutAt }),
   });
-  return { workload: subject, settings, intent: wish, clocks: { delay: appDelayOf(settings, wish.endpointDelay), proxy: proxyClocks(settings) } };
+  return {
+    workload: subject,
+    settings,
+    intent: wish,
+    clocks: { delay: appDelayOf(settings, wish.endpointDelay), proxy: proxyClocks(settings) },
+  };
 }
 
 function found(scene: Scene): Finding[] {
@@ -40,80 +67,246 @@ function found(scene: Scene): Finding[] {
 }
 
 const drain = (text: string): string => JSON.stringify({ terminationDrainDuration: text });
-const zero = (more: Record<string, string> = {}): string => JSON.stringify({ proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', ...more } });
+const zero = (more: Record<string, string> = {}): string =>
+  JSON.stringify({ proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', ...more } });
 const SHORT: Partial<Intent> = { duration: 10, maxWait: 10 };
-const cr = (name: string, more: object = {}): Partial<MeshFacts> => ({ ...SHELL, proxyConfigs: [{ namespace: 'shop', name, environmentVariables: { MINIMUM_DRAIN_DURATION: '9s' }, creationTimestamp: '2026-02-01T00:00:00Z', ...more }] });
-const two: Partial<MeshFacts> = { ...SHELL, proxyConfigs: [...cr('a').proxyConfigs ?? [], ...cr('b').proxyConfigs ?? []] };
+const cr = (name: string, more: object = {}): Partial<MeshFacts> => ({
+  ...SHELL,
+  proxyConfigs: [
+    {
+      namespace: 'shop',
+      name,
+      environmentVariables: { MINIMUM_DRAIN_DURATION: '9s' },
+      creationTimestamp: '2026-02-01T00:00:00Z',
+      ...more,
+    },
+  ],
+});
+const two: Partial<MeshFacts> = {
+  ...SHELL,
+  proxyConfigs: [...(cr('a').proxyConfigs ?? []), ...(cr('b').proxyConfigs ?? [])],
+};
 
 /** For each code that the checks make: pods that have it, and pods much like them that do not. */
 const SCENES: Partial<Record<ReasonCode, { yes: readonly Scene[]; no: readonly Scene[] }>> = {
   GraceTooShort: {
-    yes: [{}, { form: 'native' }, { form: 'unknown' }, { config: drain('65s'), grace: 65 }, { proxyPreStop: sleep(20), config: drain('20s'), grace: 40, intent: SHORT }, { form: 'native', proxyPreStop: sh('sleep 100'), grace: 100, intent: SHORT }],
-    no: [{ grace: 70 }, { form: 'native', grace: 70 }, { form: 'none' }, { config: drain('65s'), grace: 70 }, { proxyPreStop: NEVER_ENDS, grace: 80 }],
+    yes: [
+      {},
+      { form: 'native' },
+      { form: 'unknown' },
+      { config: drain('65s'), grace: 65 },
+      { proxyPreStop: sleep(20), config: drain('20s'), grace: 40, intent: SHORT },
+      { form: 'native', proxyPreStop: sh('sleep 100'), grace: 100, intent: SHORT },
+    ],
+    no: [
+      { grace: 70 },
+      { form: 'native', grace: 70 },
+      { form: 'none' },
+      { config: drain('65s'), grace: 70 },
+      { proxyPreStop: NEVER_ENDS, grace: 80 },
+    ],
   },
   DrainTooShort: {
-    yes: [{}, { appPreStop: sleep(12), config: drain('10s'), intent: SHORT }, { config: zero({ MINIMUM_DRAIN_DURATION: '70s' }), proxyPreStop: drainThenSleep(10) }, { form: 'unknown' },
-      { form: 'native', proxyPreStop: sh('pilot-agent request --debug-port=15020 POST quitquitquit') }],
-    no: [{ config: drain('65s') }, { form: 'native' }, { form: 'none' }, { config: zero(), intent: { mode: 'Adaptive' } }],
+    yes: [
+      {},
+      { appPreStop: sleep(12), config: drain('10s'), intent: SHORT },
+      { config: zero({ MINIMUM_DRAIN_DURATION: '70s' }), proxyPreStop: drainThenSleep(10) },
+      { form: 'unknown' },
+      { form: 'native', proxyPreStop: sh('pilot-agent request --debug-port=15020 POST quitquitquit') },
+    ],
+    no: [
+      { config: drain('65s') },
+      { form: 'native' },
+      { form: 'none' },
+      { config: zero(), intent: { mode: 'Adaptive' } },
+    ],
   },
   DrainNotAdaptive: {
     yes: [{ config: drain('200s'), intent: { mode: 'Adaptive' } }],
-    no: [{ config: drain('200s') }, { config: zero(), intent: { mode: 'Adaptive' } }, { config: drain('10s'), intent: { mode: 'Adaptive' } }],
+    no: [
+      { config: drain('200s') },
+      { config: zero(), intent: { mode: 'Adaptive' } },
+      { config: drain('10s'), intent: { mode: 'Adaptive' } },
+    ],
   },
   DrainIgnored: {
-    yes: [{ config: '{"terminationDrainDuration":"20s","proxyMetadata":{"EXIT_ON_ZERO_ACTIVE_CONNECTIONS":"true"}}' }, { config: drain('20s'), proxyPreStop: drainThenSleep(10) }],
-    no: [{ config: drain('20s') }, { config: zero() }, { form: 'native', config: '{"terminationDrainDuration":"20s","proxyMetadata":{"EXIT_ON_ZERO_ACTIVE_CONNECTIONS":"true"}}' }],
+    yes: [
+      { config: '{"terminationDrainDuration":"20s","proxyMetadata":{"EXIT_ON_ZERO_ACTIVE_CONNECTIONS":"true"}}' },
+      { config: drain('20s'), proxyPreStop: drainThenSleep(10) },
+    ],
+    no: [
+      { config: drain('20s') },
+      { config: zero() },
+      {
+        form: 'native',
+        config: '{"terminationDrainDuration":"20s","proxyMetadata":{"EXIT_ON_ZERO_ACTIVE_CONNECTIONS":"true"}}',
+      },
+    ],
   },
   InertOnNative: {
-    yes: [{ form: 'native', config: drain('20s') }, { form: 'native', config: zero() }, { form: 'native', mesh: cr('a') }, { form: 'native', config: drain('20s'), proxyPreStop: drainThenSleep(3) }],
-    no: [{ form: 'native' }, { config: drain('20s') }, { form: 'native', config: drain('20s'), proxyPreStop: sh('sleep 3') }],
+    yes: [
+      { form: 'native', config: drain('20s') },
+      { form: 'native', config: zero() },
+      { form: 'native', mesh: cr('a') },
+      { form: 'native', config: drain('20s'), proxyPreStop: drainThenSleep(3) },
+    ],
+    no: [
+      { form: 'native' },
+      { config: drain('20s') },
+      { form: 'native', config: drain('20s'), proxyPreStop: sh('sleep 3') },
+    ],
   },
   MinimumDrainInert: {
-    yes: [{ config: '{"proxyMetadata":{"MINIMUM_DRAIN_DURATION":"20s"}}' }, { config: zero({ EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'yes', MINIMUM_DRAIN_DURATION: '20s' }) }],
-    no: [{ config: zero({ MINIMUM_DRAIN_DURATION: '20s' }) }, {}, { form: 'native', config: '{"proxyMetadata":{"MINIMUM_DRAIN_DURATION":"20s"}}' }],
+    yes: [
+      { config: '{"proxyMetadata":{"MINIMUM_DRAIN_DURATION":"20s"}}' },
+      { config: zero({ EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'yes', MINIMUM_DRAIN_DURATION: '20s' }) },
+    ],
+    no: [
+      { config: zero({ MINIMUM_DRAIN_DURATION: '20s' }) },
+      {},
+      { form: 'native', config: '{"proxyMetadata":{"MINIMUM_DRAIN_DURATION":"20s"}}' },
+    ],
   },
   MinimumDrainTooShort: {
     yes: [{ config: zero(), appPreStop: sleep(12), intent: { mode: 'Adaptive' } }],
-    no: [{ config: zero({ MINIMUM_DRAIN_DURATION: '12s' }), appPreStop: sleep(12), intent: { mode: 'Adaptive' } }, { appPreStop: sleep(12) }],
+    no: [
+      { config: zero({ MINIMUM_DRAIN_DURATION: '12s' }), appPreStop: sleep(12), intent: { mode: 'Adaptive' } },
+      { appPreStop: sleep(12) },
+    ],
   },
   OutboundNotCovered: {
-    yes: [{ config: zero(), intent: { mode: 'Adaptive' } }, { config: zero({ MINIMUM_DRAIN_DURATION: '20s' }), intent: { mode: 'Combined' } }],
-    no: [{ config: zero({ MINIMUM_DRAIN_DURATION: '65s' }), intent: { mode: 'Combined' } }, {}, { form: 'native', config: zero() }],
+    yes: [
+      { config: zero(), intent: { mode: 'Adaptive' } },
+      { config: zero({ MINIMUM_DRAIN_DURATION: '20s' }), intent: { mode: 'Combined' } },
+    ],
+    no: [
+      { config: zero({ MINIMUM_DRAIN_DURATION: '65s' }), intent: { mode: 'Combined' } },
+      {},
+      { form: 'native', config: zero() },
+    ],
   },
-  HookNeverEnds: { yes: [{ proxyPreStop: NEVER_ENDS }, { form: 'native', proxyPreStop: NEVER_ENDS }], no: [{ proxyPreStop: WHILE_ESTABLISHED }, { proxyPreStop: NEVER_ENDS, mesh: DISTROLESS }, {}] },
+  HookNeverEnds: {
+    yes: [{ proxyPreStop: NEVER_ENDS }, { form: 'native', proxyPreStop: NEVER_ENDS }],
+    no: [{ proxyPreStop: WHILE_ESTABLISHED }, { proxyPreStop: NEVER_ENDS, mesh: DISTROLESS }, {}],
+  },
   HookEndsAtOnce: {
     yes: [{ proxyPreStop: ENDS_WITH_APP_LISTENER }, { proxyPreStop: { exec: { command: ['pilot-agent', 'wait'] } } }],
-    no: [{ proxyPreStop: WHILE_ESTABLISHED }, { proxyPreStop: sh('sleep 1') }, { proxyPreStop: drainThenSleep(0) }, { form: 'native' }],
+    no: [
+      { proxyPreStop: WHILE_ESTABLISHED },
+      { proxyPreStop: sh('sleep 1') },
+      { proxyPreStop: drainThenSleep(0) },
+      { form: 'native' },
+    ],
   },
   HookUnbounded: {
-    yes: [{ proxyPreStop: WHILE_ESTABLISHED }, { proxyPreStop: NOT_UNDERSTOOD }, { appPreStop: NOT_UNDERSTOOD }, { appPreStop: { httpGet: { port: 8080 } } }],
-    no: [{ proxyPreStop: sleep(10) }, { appPreStop: NOT_UNDERSTOOD, metadata: { 'sidecardrain.io/pre-stop': '20s' } }, { appPreStop: sleep(10) }],
+    yes: [
+      { proxyPreStop: WHILE_ESTABLISHED },
+      { proxyPreStop: NOT_UNDERSTOOD },
+      { appPreStop: NOT_UNDERSTOOD },
+      { appPreStop: { httpGet: { port: 8080 } } },
+    ],
+    no: [
+      { proxyPreStop: sleep(10) },
+      { appPreStop: NOT_UNDERSTOOD, metadata: { 'sidecardrain.io/pre-stop': '20s' } },
+      { appPreStop: sleep(10) },
+    ],
   },
-  HookNeedsShell: { yes: [{ proxyPreStop: NEVER_ENDS, mesh: DISTROLESS }, { proxyPreStop: sh('sleep 9'), mesh: DISTROLESS }], no: [{ proxyPreStop: sleep(9), mesh: DISTROLESS }, { proxyPreStop: sh('sleep 9') }, { form: 'native', mesh: DISTROLESS }] },
-  HookDropsNativeDrain: { yes: [{ form: 'native', proxyPreStop: sh('sleep 9') }], no: [{ form: 'native', proxyPreStop: DRAIN_THEN_ESTABLISHED }, { form: 'native' }, { proxyPreStop: sh('sleep 9') }] },
-  HookHandlerIllegal: { yes: [{ form: 'native', proxyPreStop: sleep(9) }], no: [{ proxyPreStop: sleep(9) }, { form: 'native', proxyPreStop: sh('sleep 9') }] },
+  HookNeedsShell: {
+    yes: [
+      { proxyPreStop: NEVER_ENDS, mesh: DISTROLESS },
+      { proxyPreStop: sh('sleep 9'), mesh: DISTROLESS },
+    ],
+    no: [
+      { proxyPreStop: sleep(9), mesh: DISTROLESS },
+      { proxyPreStop: sh('sleep 9') },
+      { form: 'native', mesh: DISTROLESS },
+    ],
+  },
+  HookDropsNativeDrain: {
+    yes: [{ form: 'native', proxyPreStop: sh('sleep 9') }],
+    no: [{ form: 'native', proxyPreStop: DRAIN_THEN_ESTABLISHED }, { form: 'native' }, { proxyPreStop: sh('sleep 9') }],
+  },
+  HookHandlerIllegal: {
+    yes: [{ form: 'native', proxyPreStop: sleep(9) }],
+    no: [{ proxyPreStop: sleep(9) }, { form: 'native', proxyPreStop: sh('sleep 9') }],
+  },
   HoldHookLost: {
     yes: [{ config: 'holdApplicationUntilProxyStarts: true', proxyPostStart: sh('echo hello') }],
-    no: [{ config: 'holdApplicationUntilProxyStarts: true' }, { config: 'holdApplicationUntilProxyStarts: true', proxyPostStart: POST_START_WAIT }, { form: 'native', config: 'holdApplicationUntilProxyStarts: true' }],
+    no: [
+      { config: 'holdApplicationUntilProxyStarts: true' },
+      { config: 'holdApplicationUntilProxyStarts: true', proxyPostStart: POST_START_WAIT },
+      { form: 'native', config: 'holdApplicationUntilProxyStarts: true' },
+    ],
   },
-  PostStartWithoutHold: { yes: [{ proxyPostStart: POST_START_WAIT }], no: [{ config: 'holdApplicationUntilProxyStarts: true', proxyPostStart: POST_START_WAIT }, { proxyPostStart: sh('echo hello') }, { form: 'native', proxyPostStart: POST_START_WAIT }] },
-  StatsNotExported: { yes: [{ proxyPreStop: WHILE_ACTIVE_REQUESTS }], no: [{ proxyPreStop: WHILE_ACTIVE_REQUESTS, annotations: { 'sidecar.istio.io/statsInclusionSuffixes': 'downstream_rq_active' } }, { proxyPreStop: WHILE_ESTABLISHED }] },
-  AnnotationMalformed: { yes: [{ config: '{' }, { config: 'terminationDrainDuration: 25' }], no: [{ config: '' }, { config: drain('25s') }] },
-  AnnotationKeyUnknown: { yes: [{ config: 'terminationDrainDuraton: 25s' }], no: [{ config: 'termination_drain_duration: 25s' }] },
-  AnnotationValueDangerous: { yes: [{ config: drain('0s') }, { config: drain('-5s') }], no: [{ config: drain('500ms') }] },
-  AnnotationMisplaced: { yes: [{ workload: { misplaced: ['proxy.istio.io/config'] } }], no: [{ config: drain('25s') }] },
-  EnvironmentValueIgnored: { yes: [{ config: zero({ MINIMUM_DRAIN_DURATION: '20' }) }, { config: zero({ EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'yes' }) }, { metadata: { 'sidecardrain.io/pre-stop': 'long' } }], no: [{ config: zero({ MINIMUM_DRAIN_DURATION: '20s' }) }] },
+  PostStartWithoutHold: {
+    yes: [{ proxyPostStart: POST_START_WAIT }],
+    no: [
+      { config: 'holdApplicationUntilProxyStarts: true', proxyPostStart: POST_START_WAIT },
+      { proxyPostStart: sh('echo hello') },
+      { form: 'native', proxyPostStart: POST_START_WAIT },
+    ],
+  },
+  StatsNotExported: {
+    yes: [{ proxyPreStop: WHILE_ACTIVE_REQUESTS }],
+    no: [
+      {
+        proxyPreStop: WHILE_ACTIVE_REQUESTS,
+        annotations: { 'sidecar.istio.io/statsInclusionSuffixes': 'downstream_rq_active' },
+      },
+      { proxyPreStop: WHILE_ESTABLISHED },
+    ],
+  },
+  AnnotationMalformed: {
+    yes: [{ config: '{' }, { config: 'terminationDrainDuration: 25' }],
+    no: [{ config: '' }, { config: drain('25s') }],
+  },
+  AnnotationKeyUnknown: {
+    yes: [{ config: 'terminationDrainDuraton: 25s' }],
+    no: [{ config: 'termination_drain_duration: 25s' }],
+  },
+  AnnotationValueDangerous: {
+    yes: [{ config: drain('0s') }, { config: drain('-5s') }],
+    no: [{ config: drain('500ms') }],
+  },
+  AnnotationMisplaced: {
+    yes: [{ workload: { misplaced: ['proxy.istio.io/config'] } }],
+    no: [{ config: drain('25s') }],
+  },
+  EnvironmentValueIgnored: {
+    yes: [
+      { config: zero({ MINIMUM_DRAIN_DURATION: '20' }) },
+      { config: zero({ EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'yes' }) },
+      { metadata: { 'sidecardrain.io/pre-stop': 'long' } },
+    ],
+    no: [{ config: zero({ MINIMUM_DRAIN_DURATION: '20s' }) }],
+  },
   ProxyConfigShadowed: { yes: [{ mesh: two }], no: [{ mesh: cr('a') }, { form: 'none', mesh: two }] },
-  ProxyConfigDead: { yes: [{ mesh: cr('a', { selector: {} }) }], no: [{ mesh: cr('a') }, { mesh: cr('a', { selector: { matchLabels: { app: 'cart' } } }) }] },
+  ProxyConfigDead: {
+    yes: [{ mesh: cr('a', { selector: {} }) }],
+    no: [{ mesh: cr('a') }, { mesh: cr('a', { selector: { matchLabels: { app: 'cart' } } }) }],
+  },
   ProxyConfigTooYoung: {
     yes: [{ mesh: cr('a'), workload: { rolledOutAt: '2026-01-31T00:00:00Z' } }],
-    no: [{ mesh: cr('a'), workload: { rolledOutAt: '2026-02-02T00:00:00Z' } }, { mesh: cr('a') }, { mesh: cr('a', { environmentVariables: { OTHER: 'x' } }), workload: { rolledOutAt: '2026-01-31T00:00:00Z' } }],
+    no: [
+      { mesh: cr('a'), workload: { rolledOutAt: '2026-02-02T00:00:00Z' } },
+      { mesh: cr('a') },
+      { mesh: cr('a', { environmentVariables: { OTHER: 'x' } }), workload: { rolledOutAt: '2026-01-31T00:00:00Z' } },
+    ],
   },
   ImageAutoNotInjected: { yes: [{ form: 'none', proxy: {} }], no: [{ proxy: {} }, { form: 'none' }] },
-  ImageAutoPullAlways: { yes: [{ proxy: { imagePullPolicy: 'Always' } }, { containers: [{ name: 'istio-proxy', image: 'auto' }] }], no: [{ proxy: {} }, {}] },
+  ImageAutoPullAlways: {
+    yes: [{ proxy: { imagePullPolicy: 'Always' } }, { containers: [{ name: 'istio-proxy', image: 'auto' }] }],
+    no: [{ proxy: {} }, {}],
+  },
   ListenerClosesBeforeDrainEnds: {
     yes: [{ config: drain('60s') }, { config: zero(), intent: { mode: 'Adaptive' }, grace: 200 }],
-    no: [{ config: '{"terminationDrainDuration":"60s","drainDuration":"60s"}' }, { config: drain('45s') }, { config: drain('60s'), proxyPreStop: drainThenSleep(60) }, { form: 'native', config: drain('60s') }, { config: zero(), intent: { mode: 'Adaptive' }, grace: 40 }],
+    no: [
+      { config: '{"terminationDrainDuration":"60s","drainDuration":"60s"}' },
+      { config: drain('45s') },
+      { config: drain('60s'), proxyPreStop: drainThenSleep(60) },
+      { form: 'native', config: drain('60s') },
+      { config: zero(), intent: { mode: 'Adaptive' }, grace: 40 },
+    ],
   },
   GraceExceedsNodeBudget: { yes: [{ grace: 601 }], no: [{ grace: 600 }] },
   JobNeverCompletes: { yes: [{ kind: 'CronJob' }, { kind: 'Job' }], no: [{ kind: 'Job', form: 'native' }, {}] },
@@ -122,20 +315,62 @@ const SCENES: Partial<Record<ReasonCode, { yes: readonly Scene[]; no: readonly S
 
 /** What a decision adds; test/unit/drain/plan/decide.test.ts has the cases around each. */
 const DECISIONS: Partial<Record<ReasonCode, { yes: () => readonly Finding[]; no: () => readonly Finding[] }>> = {
-  GraceAboveMaximum: { yes: () => decideFor(workloadOf(), policyOf({ duration: 700 })).findings, no: () => decideFor(workloadOf(), policyOf()).findings },
-  GraceMayNotChange: { yes: () => decideFor(workloadOf(), policyOf({ graceChange: 'Never' })).findings, no: () => decideFor(workloadOf({ grace: 90 }), policyOf({ graceChange: 'Never' })).findings },
-  LivenessKillSlowed: { yes: () => decideFor(workloadOf({ app: { livenessProbe: {} } }), policyOf()).findings, no: () => decideFor(workloadOf({ app: { livenessProbe: {} }, grace: 90 }), policyOf()).findings },
-  DowntimePerDeploy: { yes: () => decideFor(workloadOf({ kind: 'DaemonSet' }), policyOf()).findings, no: () => decideFor(workloadOf({ kind: 'DaemonSet' }), policyOf({}, { matchedByName: true })).findings },
-  FieldConflict: {
-    yes: () => decideFor(workloadOf({ fields: { gracePeriod: { ownership: 'Declared', owners: ['helm'] } } }), policyOf()).findings,
-    no: () => decideFor(workloadOf({ fields: { gracePeriod: { ownership: 'Declared', owners: ['helm'] } } }), policyOf({}, { conflicts: 'Force' })).findings,
+  GraceAboveMaximum: {
+    yes: () => decideFor(workloadOf(), policyOf({ duration: 700 })).findings,
+    no: () => decideFor(workloadOf(), policyOf()).findings,
   },
-  OwnedByController: { yes: () => decideFor(workloadOf({ workload: { controllerOwner: { apiVersion: 'v1', kind: 'Revision', name: 'r' } } }), policyOf()).findings, no: () => decideFor(workloadOf(), policyOf()).findings },
-  Exempt: { yes: () => decideFor(workloadOf({ metadata: { 'sidecardrain.io/exempt': '' } }), policyOf()).findings, no: () => decideFor(workloadOf(), policyOf()).findings },
-  NotInjected: { yes: () => decideFor(workloadOf(), policyOf(), meshOf('none')).findings, no: () => decideFor(workloadOf(), policyOf()).findings },
-  FactsMissing: { yes: () => decideFor(workloadOf(), policyOf(), { ...meshOf('classic'), istio: 'Unknown', stated: {} }).findings, no: () => decideFor(workloadOf(), policyOf(), meshOf('unknown')).findings },
-  PromiseUnreachable: { yes: () => decideFor(workloadOf({ proxyPreStop: sleep(3) }), policyOf({ mode: 'Adaptive', strategy: 'PreStopHook' })).findings, no: () => decideFor(workloadOf(), policyOf()).findings },
-  StateDamaged: { yes: () => decideFor(workloadOf({ metadata: { 'sidecardrain.io/state': 'x' } }), policyOf()).findings, no: () => decideFor(workloadOf(), policyOf()).findings },
+  GraceMayNotChange: {
+    yes: () => decideFor(workloadOf(), policyOf({ graceChange: 'Never' })).findings,
+    no: () => decideFor(workloadOf({ grace: 90 }), policyOf({ graceChange: 'Never' })).findings,
+  },
+  LivenessKillSlowed: {
+    yes: () => decideFor(workloadOf({ app: { livenessProbe: {} } }), policyOf()).findings,
+    no: () => decideFor(workloadOf({ app: { livenessProbe: {} }, grace: 90 }), policyOf()).findings,
+  },
+  DowntimePerDeploy: {
+    yes: () => decideFor(workloadOf({ kind: 'DaemonSet' }), policyOf()).findings,
+    no: () => decideFor(workloadOf({ kind: 'DaemonSet' }), policyOf({}, { matchedByName: true })).findings,
+  },
+  FieldConflict: {
+    yes: () =>
+      decideFor(workloadOf({ fields: { gracePeriod: { ownership: 'Declared', owners: ['helm'] } } }), policyOf())
+        .findings,
+    no: () =>
+      decideFor(
+        workloadOf({ fields: { gracePeriod: { ownership: 'Declared', owners: ['helm'] } } }),
+        policyOf({}, { conflicts: 'Force' }),
+      ).findings,
+  },
+  OwnedByController: {
+    yes: () =>
+      decideFor(
+        workloadOf({ workload: { controllerOwner: { apiVersion: 'v1', kind: 'Revision', name: 'r' } } }),
+        policyOf(),
+      ).findings,
+    no: () => decideFor(workloadOf(), policyOf()).findings,
+  },
+  Exempt: {
+    yes: () => decideFor(workloadOf({ metadata: { 'sidecardrain.io/exempt': '' } }), policyOf()).findings,
+    no: () => decideFor(workloadOf(), policyOf()).findings,
+  },
+  NotInjected: {
+    yes: () => decideFor(workloadOf(), policyOf(), meshOf('none')).findings,
+    no: () => decideFor(workloadOf(), policyOf()).findings,
+  },
+  FactsMissing: {
+    yes: () => decideFor(workloadOf(), policyOf(), { ...meshOf('classic'), istio: 'Unknown', stated: {} }).findings,
+    no: () => decideFor(workloadOf(), policyOf(), meshOf('unknown')).findings,
+  },
+  PromiseUnreachable: {
+    yes: () =>
+      decideFor(workloadOf({ proxyPreStop: sleep(3) }), policyOf({ mode: 'Adaptive', strategy: 'PreStopHook' }))
+        .findings,
+    no: () => decideFor(workloadOf(), policyOf()).findings,
+  },
+  StateDamaged: {
+    yes: () => decideFor(workloadOf({ metadata: { 'sidecardrain.io/state': 'x' } }), policyOf()).findings,
+    no: () => decideFor(workloadOf(), policyOf()).findings,
+  },
   ChangedByOthers: { yes: () => afterForeignChange(0), no: () => afterForeignChange(3600) },
   ChangedBack: { yes: () => afterForeignChange(0, 1), no: () => afterForeignChange(0) },
 };
@@ -145,9 +380,20 @@ function afterForeignChange(later: number, earlierReverts = 0): readonly Finding
   const policy = policyOf();
   const before = workloadOf();
   const after = written(before, policy, decideFor(before, policy));
-  const annotations = Object.fromEntries(Object.entries(after.annotations).map(([key, text]) => [key, JSON.stringify({ ...(JSON.parse(text) as object), reverts: earlierReverts })]));
-  const undone = { ...after, annotations, template: before.template, history: { writtenAt: 0, changedAt: 60, changedBy: 'kubectl' } };
-  return decideFor(undone, policy, meshOf('classic'), { patience: { now: 60 + later, rules: DEFAULT_PATIENCE } }).findings;
+  const annotations = Object.fromEntries(
+    Object.entries(after.annotations).map(([key, text]) => [
+      key,
+      JSON.stringify({ ...(JSON.parse(text) as object), reverts: earlierReverts }),
+    ]),
+  );
+  const undone = {
+    ...after,
+    annotations,
+    template: before.template,
+    history: { writtenAt: 0, changedAt: 60, changedBy: 'kubectl' },
+  };
+  return decideFor(undone, policy, meshOf('classic'), { patience: { now: 60 + later, rules: DEFAULT_PATIENCE } })
+    .findings;
 }
 
 /** Made where more is looked at than one workload and its policy, with the test that shows each. */
@@ -215,37 +461,63 @@ describe('a check', () => {
 describe('a finding', () => {
   it('says numbers, place and what to do', () => {
     expect(found({})[0]).toEqual({
-      code: 'GraceTooShort', severity: 'error', path: 'spec.template.spec.terminationGracePeriodSeconds',
-      message: 'terminationGracePeriodSeconds is 30, needed are 70: 65 s for preStop and drain + 5 s margin', action: 'Set terminationGracePeriodSeconds: 70.',
+      code: 'GraceTooShort',
+      severity: 'error',
+      path: 'spec.template.spec.terminationGracePeriodSeconds',
+      message: 'terminationGracePeriodSeconds is 30, needed are 70: 65 s for preStop and drain + 5 s margin',
+      action: 'Set terminationGracePeriodSeconds: 70.',
     });
   });
 
   it('names both parts on native', () => {
-    expect(found({ form: 'native' })[0]?.message).toBe('terminationGracePeriodSeconds is 30, needed are 70: 5 s until the application gets SIGTERM + 60 s for its requests + 5 s margin');
+    expect(found({ form: 'native' })[0]?.message).toBe(
+      'terminationGracePeriodSeconds is 30, needed are 70: 5 s until the application gets SIGTERM + 60 s for its requests + 5 s margin',
+    );
   });
 
   it('is a warning where the form is unknown', () => {
-    expect(found({ form: 'unknown' }).find((one) => one.code === 'DrainTooShort')).toMatchObject({ severity: 'warning', message: expect.stringMatching(/^if the sidecar is classic: /) });
+    expect(found({ form: 'unknown' }).find((one) => one.code === 'DrainTooShort')).toMatchObject({
+      severity: 'warning',
+      message: expect.stringMatching(/^if the sidecar is classic: /),
+    });
   });
 
   it('takes severity and action from the list', () => {
-    expect(finding('ProxyConfigDead', 'x')).toEqual({ code: 'ProxyConfigDead', severity: 'warning', message: 'x', action: REASONS.ProxyConfigDead.action });
-    expect(finding('ProxyConfigDead', 'x', { severity: 'info', action: 'y', path: 'z' })).toEqual({ code: 'ProxyConfigDead', severity: 'info', message: 'x', action: 'y', path: 'z' });
+    expect(finding('ProxyConfigDead', 'x')).toEqual({
+      code: 'ProxyConfigDead',
+      severity: 'warning',
+      message: 'x',
+      action: REASONS.ProxyConfigDead.action,
+    });
+    expect(finding('ProxyConfigDead', 'x', { severity: 'info', action: 'y', path: 'z' })).toEqual({
+      code: 'ProxyConfigDead',
+      severity: 'info',
+      message: 'x',
+      action: 'y',
+      path: 'z',
+    });
   });
 
-  it.each(REASON_CODES.map((code) => [code, REASONS[code]] as const))('%s has a sentence, an action and a source', (code, reason) => {
-    expect(code).toMatch(/^[A-Z][A-Za-z]+$/);
-    expect(['error', 'warning', 'info']).toContain(reason.severity);
-    expect(reason.sentence).toMatch(/\.$/);
-    expect(reason.action).toMatch(/\.$/);
-    expect(reason.source).not.toBe('');
-  });
+  it.each(REASON_CODES.map((code) => [code, REASONS[code]] as const))(
+    '%s has a sentence, an action and a source',
+    (code, reason) => {
+      expect(code).toMatch(/^[A-Z][A-Za-z]+$/);
+      expect(['error', 'warning', 'info']).toContain(reason.severity);
+      expect(reason.sentence).toMatch(/\.$/);
+      expect(reason.action).toMatch(/\.$/);
+      expect(reason.source).not.toBe('');
+    },
+  );
 });
 
 describe('what the checks need of an object', () => {
   const deployment = WORKLOAD_KINDS.find((adapter) => adapter.kind === 'Deployment');
   const raw = (metadata: object, status: object = {}): Parameters<typeof projectWorkload>[0] => ({
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'a', namespace: 'shop', uid: 'u', ...metadata }, spec: { template: { spec: { containers: [{ name: 'app' }] } } }, status,
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'a', namespace: 'shop', uid: 'u', ...metadata },
+    spec: { template: { spec: { containers: [{ name: 'app' }] } } },
+    status,
   });
   const project = (given: Parameters<typeof projectWorkload>[0]): ReturnType<typeof projectWorkload> => {
     if (deployment === undefined) {
@@ -255,12 +527,19 @@ describe('what the checks need of an object', () => {
   };
 
   it('is its own annotation, where it does nothing', () => {
-    expect(project(raw({ annotations: { 'proxy.istio.io/config': '{}' } })).misplaced).toEqual(['proxy.istio.io/config']);
+    expect(project(raw({ annotations: { 'proxy.istio.io/config': '{}' } })).misplaced).toEqual([
+      'proxy.istio.io/config',
+    ]);
     expect(project(raw({ annotations: { other: '' } })).misplaced).toBeUndefined();
   });
 
   it('is when its last rollout was over', () => {
-    const condition = (reason: string): object => ({ conditions: [{ type: 'Available' }, { type: 'Progressing', status: 'True', reason, lastUpdateTime: '2026-01-01T00:00:00Z' }] });
+    const condition = (reason: string): object => ({
+      conditions: [
+        { type: 'Available' },
+        { type: 'Progressing', status: 'True', reason, lastUpdateTime: '2026-01-01T00:00:00Z' },
+      ],
+    });
 
     expect(project(raw({}, condition('NewReplicaSetAvailable'))).rolledOutAt).toBe('2026-01-01T00:00:00Z');
     expect(project(raw({}, condition('ReplicaSetUpdated'))).rolledOutAt).toBeUndefined();

@@ -205,9 +205,13 @@ interface Outcome {
 
 /** Runs every snippet in a shell of its own, with one process of ours for all of them. */
 function runForReal(shell: string, snippets: readonly string[]): readonly Outcome[] {
-  const driver = 'shell=$1; shift; for s in "$@"; do out=$("$shell" -c "$s" 2>/dev/null </dev/null); printf "%s\\000%s\\000" "$out" "$?"; done';
+  const driver =
+    'shell=$1; shift; for s in "$@"; do out=$("$shell" -c "$s" 2>/dev/null </dev/null); printf "%s\\000%s\\000" "$out" "$?"; done';
   const { stdout } = spawnSync(shell, ['-c', driver, shell, shell, ...snippets], {
-    encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' }, timeout: 60_000,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
+    timeout: 60_000,
   });
   const parts = stdout.split('\0');
   return snippets.map((_, index) => ({ output: parts[2 * index] ?? '', status: Number(parts[2 * index + 1] ?? -1) }));
@@ -229,9 +233,18 @@ function compare(shell: 'dash' | 'bash', snippets: readonly string[]): void {
   (outcomes.length > 0 ? it : it.skip).each(cases)('$snippet', ({ snippet, outcome }) => {
     const script = asCheck(shell, snippet, outcome);
 
-    const run = runHook({ exec: { command: ['/bin/sh', '-c', script] } }, quietPod(), { container: 'Proxy', start: 0, until: 60, environment: {} });
+    const run = runHook({ exec: { command: ['/bin/sh', '-c', script] } }, quietPod(), {
+      container: 'Proxy',
+      start: 0,
+      until: 60,
+      environment: {},
+    });
 
-    expect({ outcome, how: run.how, notUnderstood: run.notUnderstood }).toEqual({ outcome, how: 'Completed', notUnderstood: [] });
+    expect({ outcome, how: run.how, notUnderstood: run.notUnderstood }).toEqual({
+      outcome,
+      how: 'Completed',
+      notUnderstood: [],
+    });
   });
 }
 
@@ -246,13 +259,22 @@ describe('the interpreter against the real bash', () => {
 describe('what netstat prints above its rows', () => {
   const options = ['-tn', '-tan', '-tln', '-plunt', '-tlnpe', '-tno', '-tn4', '--tcp --listening --numeric'];
   const snippets = options.map((option) => `netstat ${option} | head -n 2`);
-  const outcomes = isInstalled('dash') && spawnSync('netstat', ['-tn']).status === 0 ? runForReal('dash', snippets) : [];
+  const outcomes =
+    isInstalled('dash') && spawnSync('netstat', ['-tn']).status === 0 ? runForReal('dash', snippets) : [];
 
   (outcomes.length > 0 ? it : it.skip).each(snippets)('%s', (snippet) => {
     const outcome = outcomes[snippets.indexOf(snippet)];
 
-    const run = runHook({ exec: { command: ['/bin/sh', '-c', asCheck('dash', snippet, outcome ?? { output: '', status: -1 })] } }, quietPod(), { container: 'Proxy', start: 0, until: 60 });
+    const run = runHook(
+      { exec: { command: ['/bin/sh', '-c', asCheck('dash', snippet, outcome ?? { output: '', status: -1 })] } },
+      quietPod(),
+      { container: 'Proxy', start: 0, until: 60 },
+    );
 
-    expect({ outcome, how: run.how, notUnderstood: run.notUnderstood }).toEqual({ outcome, how: 'Completed', notUnderstood: [] });
+    expect({ outcome, how: run.how, notUnderstood: run.notUnderstood }).toEqual({
+      outcome,
+      how: 'Completed',
+      notUnderstood: [],
+    });
   });
 });

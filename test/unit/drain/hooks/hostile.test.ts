@@ -43,7 +43,10 @@ describe('hooks that would keep an engine busy', () => {
     ['a variable that doubles', 'x=aaaaaaaaaa; while :; do x=$x$x; done'],
     ['a variable that grows', 'x=; while :; do x="$x."; done'],
     ['many variables', 'n=0; x=$(seq 1 5000); while :; do n=$((n+1)); eval "v$n=\\$x"; done'],
-    ['loops in loops', 'for a in $(seq 1 1000); do for b in $(seq 1 1000); do for c in $(seq 1 1000); do :; done; done; done'],
+    [
+      'loops in loops',
+      'for a in $(seq 1 1000); do for b in $(seq 1 1000); do for c in $(seq 1 1000); do :; done; done; done',
+    ],
     ['a sleep of nothing', 'while :; do sleep 0; done'],
     ['tiny sleeps', 'while :; do sleep 0.0001; done'],
     ['an endless awk', `awk 'BEGIN { while (1) n++ }'`],
@@ -72,28 +75,97 @@ describe('hooks that would keep an engine busy', () => {
     ['here-documents without an end', 'cat <<A <<B <<C\n'.repeat(500)],
     ['control characters', '\u0000\u0001\u0001 \u00a0 \u0001x\u0001; echo \u0001; sleep \u0001'],
   ])('%s', (_, script) => {
-    for (const shell of ['sh', 'bash']) expectSound(sh(script, shell), 'Proxy');
+    for (const shell of ['sh', 'bash']) {expectSound(sh(script, shell), 'Proxy');}
     analyseHook(sh(script), { container: 'Proxy', image: 'with-shell' });
   });
 });
 
 const name = fc.constantFrom('a', 'b', 'n', 'IFS', 'SECONDS');
 const atom = fc.oneof(
-  fc.constantFrom('1', '2', '0', 'x', '-n', '--', '""', `'a b'`, '*', '/dev/null', '/proc/uptime', '15006', ':15006', '{1..3}', '$?', '$@', '"$@"', '\\', '!', '='),
+  fc.constantFrom(
+    '1',
+    '2',
+    '0',
+    'x',
+    '-n',
+    '--',
+    '""',
+    `'a b'`,
+    '*',
+    '/dev/null',
+    '/proc/uptime',
+    '15006',
+    ':15006',
+    '{1..3}',
+    '$?',
+    '$@',
+    '"$@"',
+    '\\',
+    '!',
+    '=',
+  ),
   name.map((one) => `$${one}`),
   name.map((one) => `"\${${one}:-2}"`),
   name.map((one) => `\${${one}%%.*}`),
 );
 const tool = fc.constantFrom(
-  'echo', 'sleep', 'netstat -tn', 'netstat -plunt', 'ss -tln', 'grep -c', 'grep -vE', 'awk', `awk '{s+=$2} END {print s}'`, 'wc -l', 'xargs', 'cut -d: -f1',
-  'tr -d', 'head -n', 'tail', 'sort', 'uniq -c', 'sed', 'cat', 'date +%s', 'seq', 'expr', 'test', '[', 'timeout 5', 'kill', 'wait', 'read', 'curl -s', 'nc -z',
-  'pilot-agent request --debug-port=15020 POST drain', 'pilot-agent request GET', 'pilot-agent wait --timeoutSeconds', 'command -v', 'exit', 'return', 'break',
-  'set -e;', 'eval', 'exec', 'trap', 'local', 'shift', 'unset', 'printf', 'jq', 'ps', 'tcpdump', 'sh -c', 'bash -c',
+  'echo',
+  'sleep',
+  'netstat -tn',
+  'netstat -plunt',
+  'ss -tln',
+  'grep -c',
+  'grep -vE',
+  'awk',
+  `awk '{s+=$2} END {print s}'`,
+  'wc -l',
+  'xargs',
+  'cut -d: -f1',
+  'tr -d',
+  'head -n',
+  'tail',
+  'sort',
+  'uniq -c',
+  'sed',
+  'cat',
+  'date +%s',
+  'seq',
+  'expr',
+  'test',
+  '[',
+  'timeout 5',
+  'kill',
+  'wait',
+  'read',
+  'curl -s',
+  'nc -z',
+  'pilot-agent request --debug-port=15020 POST drain',
+  'pilot-agent request GET',
+  'pilot-agent wait --timeoutSeconds',
+  'command -v',
+  'exit',
+  'return',
+  'break',
+  'set -e;',
+  'eval',
+  'exec',
+  'trap',
+  'local',
+  'shift',
+  'unset',
+  'printf',
+  'jq',
+  'ps',
+  'tcpdump',
+  'sh -c',
+  'bash -c',
 );
 const command: fc.Memo<string> = fc.memo((depth) => {
   const simple = fc.tuple(tool, fc.array(atom, { maxLength: 3 })).map(([head, words]) => [head, ...words].join(' '));
-  if (depth <= 1) return simple;
-  const list = fc.tuple(command(), fc.constantFrom('; ', ' && ', ' || ', ' | ', ' & ', '\n'), command()).map((parts) => parts.join(''));
+  if (depth <= 1) {return simple;}
+  const list = fc
+    .tuple(command(), fc.constantFrom('; ', ' && ', ' || ', ' | ', ' & ', '\n'), command())
+    .map((parts) => parts.join(''));
   return fc.oneof(
     simple,
     list,
@@ -101,8 +173,12 @@ const command: fc.Memo<string> = fc.memo((depth) => {
     fc.tuple(name, atom).map(([variable, value]) => `${variable}=$((${value} + ${variable}))`),
     fc.tuple(command(), command()).map(([condition, body]) => `while ${condition}; do ${body}; sleep 1; done`),
     fc.tuple(command(), command()).map(([condition, body]) => `until ${condition}; do ${body}; done`),
-    fc.tuple(name, command(), command()).map(([variable, words, body]) => `for ${variable} in $(${words}); do ${body}; done`),
-    fc.tuple(command(), command(), command()).map(([condition, yes, no]) => `if ${condition}; then ${yes}; else ${no}; fi`),
+    fc
+      .tuple(name, command(), command())
+      .map(([variable, words, body]) => `for ${variable} in $(${words}); do ${body}; done`),
+    fc
+      .tuple(command(), command(), command())
+      .map(([condition, yes, no]) => `if ${condition}; then ${yes}; else ${no}; fi`),
     fc.tuple(atom, command()).map(([word, body]) => `case ${word} in 1|x*) ${body};; *) sleep 2;; esac`),
     fc.tuple(command(), command()).map(([body, call]) => `f() { ${body}; }; f ${call}`),
     command().map((inner) => `( ${inner} ) 2>&1 >/dev/null`),
@@ -112,41 +188,183 @@ const command: fc.Memo<string> = fc.memo((depth) => {
 
 describe('generated hooks', () => {
   it('always ends with a sound answer, for scripts', () => {
-    fc.assert(fc.property(command(4), fc.constantFrom('sh', 'bash'), fc.constantFrom('Proxy' as const, 'App' as const), (script, shell, container) => {
-      expectSound(sh(script, shell), container);
-    }), { numRuns: 1000 });
+    fc.assert(
+      fc.property(
+        command(4),
+        fc.constantFrom('sh', 'bash'),
+        fc.constantFrom('Proxy' as const, 'App' as const),
+        (script, shell, container) => {
+          expectSound(sh(script, shell), container);
+        },
+      ),
+      { numRuns: 1000 },
+    );
   }, 60_000);
 
   it('always ends with a sound answer, for any text', () => {
-    const pieces = fc.constantFrom('if', 'then', 'fi', 'while', 'do', 'done', 'case', 'esac', 'in', ';', ';;', '&', '&&', '|', '||', '(', ')', '((', '))', '{', '}', '$(', '$((', '${', '`', '"', "'", '\\', '\n', ' ', '<<', '<', '>', '2>&1', '[', ']', '[[', ']]', 'a', '=', '1', '#', '$', '!', 'sleep 1', 'echo', '~');
-    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.array(pieces, { maxLength: 30 }).map((parts) => parts.join('')), fc.array(pieces, { maxLength: 30 }).map((parts) => parts.join(' ')));
+    const pieces = fc.constantFrom(
+      'if',
+      'then',
+      'fi',
+      'while',
+      'do',
+      'done',
+      'case',
+      'esac',
+      'in',
+      ';',
+      ';;',
+      '&',
+      '&&',
+      '|',
+      '||',
+      '(',
+      ')',
+      '((',
+      '))',
+      '{',
+      '}',
+      '$(',
+      '$((',
+      '${',
+      '`',
+      '"',
+      "'",
+      '\\',
+      '\n',
+      ' ',
+      '<<',
+      '<',
+      '>',
+      '2>&1',
+      '[',
+      ']',
+      '[[',
+      ']]',
+      'a',
+      '=',
+      '1',
+      '#',
+      '$',
+      '!',
+      'sleep 1',
+      'echo',
+      '~',
+    );
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(pieces, { maxLength: 30 }).map((parts) => parts.join('')),
+      fc.array(pieces, { maxLength: 30 }).map((parts) => parts.join(' ')),
+    );
 
-    fc.assert(fc.property(text, fc.constantFrom('sh', 'bash'), fc.constantFrom('Proxy' as const, 'App' as const), (script, shell, container) => {
-      expectSound(sh(script, shell), container);
-    }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(
+        text,
+        fc.constantFrom('sh', 'bash'),
+        fc.constantFrom('Proxy' as const, 'App' as const),
+        (script, shell, container) => {
+          expectSound(sh(script, shell), container);
+        },
+      ),
+      { numRuns: 2000 },
+    );
   }, 60_000);
 
   it('always ends with a sound answer, for awk, sed and expressions', () => {
-    const pieces = fc.constantFrom('{', '}', '(', ')', '$1', '$NF', 'NR', 'a', 'a[1]', '==', '~', '/x/', '/', '"s"', '+', '++', '-', '*', '!', '&&', '||', '?', ':', ';', ',', 'print', 'if', 'for', 'while', 'in', 'END', 'BEGIN', 'exit', 'next', 'length', 'split', 'gsub', '1', '=', '\n', '[', ']', 's/a/b/', 'p', 'd', '\\(');
+    const pieces = fc.constantFrom(
+      '{',
+      '}',
+      '(',
+      ')',
+      '$1',
+      '$NF',
+      'NR',
+      'a',
+      'a[1]',
+      '==',
+      '~',
+      '/x/',
+      '/',
+      '"s"',
+      '+',
+      '++',
+      '-',
+      '*',
+      '!',
+      '&&',
+      '||',
+      '?',
+      ':',
+      ';',
+      ',',
+      'print',
+      'if',
+      'for',
+      'while',
+      'in',
+      'END',
+      'BEGIN',
+      'exit',
+      'next',
+      'length',
+      'split',
+      'gsub',
+      '1',
+      '=',
+      '\n',
+      '[',
+      ']',
+      's/a/b/',
+      'p',
+      'd',
+      '\\(',
+    );
     const text = fc.array(pieces, { maxLength: 14 }).map((parts) => parts.join(' ').replaceAll("'", ''));
 
-    fc.assert(fc.property(text, fc.constantFrom('awk', 'sed', 'sed -n', 'sed -E', 'grep', 'grep -E', 'grep -oE', 'expr', 'tr', 'cut'), (program, filterTool) => {
-      expectSound(sh(`netstat -tan | ${filterTool} '${program}'`), 'Proxy');
-    }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(
+        text,
+        fc.constantFrom('awk', 'sed', 'sed -n', 'sed -E', 'grep', 'grep -E', 'grep -oE', 'expr', 'tr', 'cut'),
+        (program, filterTool) => {
+          expectSound(sh(`netstat -tan | ${filterTool} '${program}'`), 'Proxy');
+        },
+      ),
+      { numRuns: 2000 },
+    );
   }, 60_000);
 
   it('always ends with a sound answer, for any handler', () => {
-    const handler = fc.record({
-      exec: fc.record({ command: fc.array(fc.oneof(fc.constantFrom('sh', '-c', '/bin/bash', 'sleep', 'pilot-agent', 'wait', '5', '-o', '+e', '-x'), fc.string()), { maxLength: 5 }) }, { requiredKeys: [] }),
-      httpGet: fc.record({ path: fc.string(), port: fc.oneof(fc.integer({ min: -1, max: 70_000 }), fc.string()), host: fc.string() }, { requiredKeys: ['port'] }),
-      tcpSocket: fc.record({ port: fc.integer() }),
-      sleep: fc.record({ seconds: fc.integer({ min: -5, max: 200 }) }),
-    }, { requiredKeys: [] });
+    const handler = fc.record(
+      {
+        exec: fc.record(
+          {
+            command: fc.array(
+              fc.oneof(
+                fc.constantFrom('sh', '-c', '/bin/bash', 'sleep', 'pilot-agent', 'wait', '5', '-o', '+e', '-x'),
+                fc.string(),
+              ),
+              { maxLength: 5 },
+            ),
+          },
+          { requiredKeys: [] },
+        ),
+        httpGet: fc.record(
+          { path: fc.string(), port: fc.oneof(fc.integer({ min: -1, max: 70_000 }), fc.string()), host: fc.string() },
+          { requiredKeys: ['port'] },
+        ),
+        tcpSocket: fc.record({ port: fc.integer() }),
+        sleep: fc.record({ seconds: fc.integer({ min: -5, max: 200 }) }),
+      },
+      { requiredKeys: [] },
+    );
 
-    fc.assert(fc.property(handler, fc.constantFrom('Proxy' as const, 'App' as const), (one, container) => {
-      expectSound(one, container);
-      const analysis = analyseHook(one, { container, image: 'with-shell' });
-      expect(analysis.summary).not.toBe('');
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(handler, fc.constantFrom('Proxy' as const, 'App' as const), (one, container) => {
+        expectSound(one, container);
+        const analysis = analyseHook(one, { container, image: 'with-shell' });
+        expect(analysis.summary).not.toBe('');
+      }),
+      { numRuns: 500 },
+    );
   });
 });

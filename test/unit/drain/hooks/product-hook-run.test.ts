@@ -17,7 +17,11 @@ import type { PodShape } from './worlds.ts';
  * /proc/net/tcp in netstat's columns (the test names say which). The clock is the machine's /proc/uptime.
  */
 const NETSTAT = find('netstat');
-const SHELLS = [['dash', ['dash']], ['bash', ['bash']], ['busybox ash', ['busybox', 'ash']]] as const;
+const SHELLS = [
+  ['dash', ['dash']],
+  ['bash', ['bash']],
+  ['busybox ash', ['busybox', 'ash']],
+] as const;
 
 function find(tool: string): string | undefined {
   const path = spawnSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).stdout.trim();
@@ -63,24 +67,155 @@ const STAT = 'http.inbound_0.0.0.0_8080;.downstream_rq_active';
 const REFUSED: PodShape = { http: () => 'refused' };
 
 const SCENARIOS: readonly Scenario[] = [
-  { name: 'netstat is missing', parameters: SHORT, missing: ['netstat'], exitCode: 1, drainCalls: 0, endsBetween: [0, LATE], simulated: { image: 'distroless' } },
-  { name: 'awk is missing', parameters: SHORT, missing: ['awk'], exitCode: 1, drainCalls: 0, endsBetween: [0, LATE], simulated: { image: 'distroless' } },
-  { name: 'pilot-agent is missing', parameters: SHORT, missing: ['pilot-agent'], exitCode: 1, drainCalls: 0, endsBetween: [0, LATE], simulated: REFUSED },
-  { name: 'the drain call fails', parameters: SHORT, drainFails: true, exitCode: 1, drainCalls: 1, endsBetween: [0, LATE], simulated: REFUSED },
+  {
+    name: 'netstat is missing',
+    parameters: SHORT,
+    missing: ['netstat'],
+    exitCode: 1,
+    drainCalls: 0,
+    endsBetween: [0, LATE],
+    simulated: { image: 'distroless' },
+  },
+  {
+    name: 'awk is missing',
+    parameters: SHORT,
+    missing: ['awk'],
+    exitCode: 1,
+    drainCalls: 0,
+    endsBetween: [0, LATE],
+    simulated: { image: 'distroless' },
+  },
+  {
+    name: 'pilot-agent is missing',
+    parameters: SHORT,
+    missing: ['pilot-agent'],
+    exitCode: 1,
+    drainCalls: 0,
+    endsBetween: [0, LATE],
+    simulated: REFUSED,
+  },
+  {
+    name: 'the drain call fails',
+    parameters: SHORT,
+    drainFails: true,
+    exitCode: 1,
+    drainCalls: 1,
+    endsBetween: [0, LATE],
+    simulated: REFUSED,
+  },
   { name: 'quiet at once', parameters: SHORT, exitCode: 0, drainCalls: 1, endsBetween: [1, 1 + LATE], simulated: {} },
-  { name: 'quiet before its duration is over', parameters: { ...SHORT, duration: 2, maxWait: 9 }, inFlightUntil: 0.5, exitCode: 0, drainCalls: 1, endsBetween: [2, 2 + LATE], simulated: { inFlightUntil: 0.5 } },
-  { name: 'quiet later', parameters: { ...SHORT, maxWait: 12 }, inFlightUntil: 2.5, exitCode: 0, drainCalls: 1, endsBetween: [2.5, 2.5 + LATE], simulated: { inFlightUntil: 2.5 } },
-  { name: 'never quiet', parameters: SHORT, inFlightUntil: Infinity, exitCode: 0, drainCalls: 1, endsBetween: [2, 3 + LATE], simulated: { inFlightUntil: Infinity } },
-  { name: 'never quiet, duration equal to maxWait', parameters: { ...SHORT, duration: 3 }, inFlightUntil: Infinity, exitCode: 0, drainCalls: 1, endsBetween: [3, 3 + LATE], simulated: { inFlightUntil: Infinity } },
-  { name: 'the wall clock jumps', parameters: SHORT, wallClockJumps: true, exitCode: 0, drainCalls: 1, endsBetween: [1, 1 + LATE], simulated: {} },
+  {
+    name: 'quiet before its duration is over',
+    parameters: { ...SHORT, duration: 2, maxWait: 9 },
+    inFlightUntil: 0.5,
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [2, 2 + LATE],
+    simulated: { inFlightUntil: 0.5 },
+  },
+  {
+    name: 'quiet later',
+    parameters: { ...SHORT, maxWait: 12 },
+    inFlightUntil: 2.5,
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [2.5, 2.5 + LATE],
+    simulated: { inFlightUntil: 2.5 },
+  },
+  {
+    name: 'never quiet',
+    parameters: SHORT,
+    inFlightUntil: Infinity,
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [2, 3 + LATE],
+    simulated: { inFlightUntil: Infinity },
+  },
+  {
+    name: 'never quiet, duration equal to maxWait',
+    parameters: { ...SHORT, duration: 3 },
+    inFlightUntil: Infinity,
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [3, 3 + LATE],
+    simulated: { inFlightUntil: Infinity },
+  },
+  {
+    name: 'the wall clock jumps',
+    parameters: SHORT,
+    wallClockJumps: true,
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [1, 1 + LATE],
+    simulated: {},
+  },
   // A netstat that fails tells the hook nothing, so that it goes on as if the connection were still there.
-  { name: 'netstat begins to fail, and the connection ends after that', parameters: { ...SHORT, maxWait: 4 }, inFlightUntil: 2, netstatBreaksAt: 0.5, exitCode: 0, drainCalls: 1, endsBetween: [3, 4 + LATE], simulated: { inFlightUntil: Infinity } },
-  { name: 'netstat prints nothing', parameters: SHORT, netstatIsSilent: true, exitCode: 0, drainCalls: 1, endsBetween: [2, 3 + LATE], simulated: { inFlightUntil: Infinity } },
-  { name: 'ActiveRequests: quiet at once', parameters: SHORT_REQUESTS, stats: [`${STAT}: 0`, ''], exitCode: 0, drainCalls: 1, endsBetween: [1, 1 + LATE], simulated: { exportsStats: true } },
-  { name: 'ActiveRequests: quiet later', parameters: { ...SHORT_REQUESTS, maxWait: 12 }, stats: [`${STAT}: 2`, `${STAT}: 0`], inFlightUntil: 2.5, exitCode: 0, drainCalls: 1, endsBetween: [2.5, 2.5 + LATE], simulated: { exportsStats: true, inFlightUntil: 2.5 } },
-  { name: 'ActiveRequests: never quiet', parameters: SHORT_REQUESTS, stats: [`${STAT}: 1`, ''], exitCode: 0, drainCalls: 1, endsBetween: [2, 3 + LATE], simulated: { exportsStats: true, inFlightUntil: Infinity } },
-  { name: 'ActiveRequests: the stats are not exported', parameters: SHORT_REQUESTS, stats: ['', ''], exitCode: 0, drainCalls: 1, endsBetween: [2, 3 + LATE], simulated: { exportsStats: false } },
-  { name: 'ActiveRequests needs no netstat', parameters: SHORT_REQUESTS, stats: [`${STAT}: 0`, ''], missing: ['netstat'], exitCode: 0, drainCalls: 1, endsBetween: [1, 1 + LATE], simulated: { exportsStats: true } },
+  {
+    name: 'netstat begins to fail, and the connection ends after that',
+    parameters: { ...SHORT, maxWait: 4 },
+    inFlightUntil: 2,
+    netstatBreaksAt: 0.5,
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [3, 4 + LATE],
+    simulated: { inFlightUntil: Infinity },
+  },
+  {
+    name: 'netstat prints nothing',
+    parameters: SHORT,
+    netstatIsSilent: true,
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [2, 3 + LATE],
+    simulated: { inFlightUntil: Infinity },
+  },
+  {
+    name: 'ActiveRequests: quiet at once',
+    parameters: SHORT_REQUESTS,
+    stats: [`${STAT}: 0`, ''],
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [1, 1 + LATE],
+    simulated: { exportsStats: true },
+  },
+  {
+    name: 'ActiveRequests: quiet later',
+    parameters: { ...SHORT_REQUESTS, maxWait: 12 },
+    stats: [`${STAT}: 2`, `${STAT}: 0`],
+    inFlightUntil: 2.5,
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [2.5, 2.5 + LATE],
+    simulated: { exportsStats: true, inFlightUntil: 2.5 },
+  },
+  {
+    name: 'ActiveRequests: never quiet',
+    parameters: SHORT_REQUESTS,
+    stats: [`${STAT}: 1`, ''],
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [2, 3 + LATE],
+    simulated: { exportsStats: true, inFlightUntil: Infinity },
+  },
+  {
+    name: 'ActiveRequests: the stats are not exported',
+    parameters: SHORT_REQUESTS,
+    stats: ['', ''],
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [2, 3 + LATE],
+    simulated: { exportsStats: false },
+  },
+  {
+    name: 'ActiveRequests needs no netstat',
+    parameters: SHORT_REQUESTS,
+    stats: [`${STAT}: 0`, ''],
+    missing: ['netstat'],
+    exitCode: 0,
+    drainCalls: 1,
+    endsBetween: [1, 1 + LATE],
+    simulated: { exportsStats: true },
+  },
 ];
 
 interface RealRun {
@@ -104,18 +239,31 @@ function makeImage(scenario: Scenario): string {
   const has = (tool: string): boolean => scenario.missing?.includes(tool) !== true;
   for (const tool of ['awk', 'sleep', 'cat']) {
     const path = find(tool);
-    if (path !== undefined && has(tool)) symlinkSync(path, join(folder, tool));
+    if (path !== undefined && has(tool)) {symlinkSync(path, join(folder, tool));}
   }
-  if (NETSTAT === undefined) program(folder, 'real-netstat', STAND_IN_NETSTAT);
-  else symlinkSync(NETSTAT, join(folder, 'real-netstat'));
+  if (NETSTAT === undefined) {program(folder, 'real-netstat', STAND_IN_NETSTAT);}
+  else {symlinkSync(NETSTAT, join(folder, 'real-netstat'));}
   const silent = scenario.netstatIsSilent === true ? 'exit 0\n' : '';
-  if (has('netstat')) program(folder, 'netstat', `#!/bin/sh\n${silent}[ -e ${folder}/broken ] && exit 1\nexec ${folder}/real-netstat "$@"\n`);
+  if (has('netstat'))
+    {program(
+      folder,
+      'netstat',
+      `#!/bin/sh\n${silent}[ -e ${folder}/broken ] && exit 1\nexec ${folder}/real-netstat "$@"\n`,
+    );}
   const answer = scenario.drainFails === true ? 'exit 1' : 'echo OK';
   if (has('pilot-agent')) {
-    program(folder, 'pilot-agent', `#!/bin/sh\necho "$*" >>${folder}/calls\ncase "$*" in *POST*) ${answer};; *) cat ${folder}/stats; echo;; esac\n`);
+    program(
+      folder,
+      'pilot-agent',
+      `#!/bin/sh\necho "$*" >>${folder}/calls\ncase "$*" in *POST*) ${answer};; *) cat ${folder}/stats; echo;; esac\n`,
+    );
   }
   if (scenario.wallClockJumps === true) {
-    program(folder, 'date', `#!/bin/sh\necho called >>${folder}/dates\nn=$(cat ${folder}/dates | wc -l)\necho $((1700000000 + n * 3600))\n`);
+    program(
+      folder,
+      'date',
+      `#!/bin/sh\necho called >>${folder}/dates\nn=$(cat ${folder}/dates | wc -l)\necho $((1700000000 + n * 3600))\n`,
+    );
   }
   writeFileSync(join(folder, 'stats'), scenario.stats?.[0] ?? '');
   return folder;
@@ -130,33 +278,53 @@ async function runForReal(shell: readonly string[], scenario: Scenario): Promise
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const client = scenario.inFlightUntil === undefined || scenario.stats !== undefined ? undefined : connect(port, '127.0.0.1');
-  if (client !== undefined) await new Promise<void>((resolve) => server.once('connection', (socket) => {
-    socket.once('end', () => socket.end());
-    resolve();
-  }));
+  const client =
+    scenario.inFlightUntil === undefined || scenario.stats !== undefined ? undefined : connect(port, '127.0.0.1');
+  if (client !== undefined)
+    {await new Promise<void>((resolve) =>
+      server.once('connection', (socket) => {
+        socket.once('end', () => socket.end());
+        resolve();
+      }),
+    );}
   const script = productHook(scenario.parameters).exec?.command?.[2]?.replaceAll('15006', String(port)) ?? '';
   const [binary = '', ...words] = shell;
   const start = performance.now();
   const child = spawn(find(binary) ?? binary, [...words, '-c', script], { stdio: 'ignore', env: { PATH: folder } });
   const timers = [
-    ...(Number.isFinite(scenario.inFlightUntil) ? [setTimeout(() => {
-      client?.end();
-      writeFileSync(join(folder, 'stats'), scenario.stats?.[1] ?? '');
-    }, (scenario.inFlightUntil ?? 0) * 1000)] : []),
-    ...(scenario.netstatBreaksAt === undefined ? [] : [setTimeout(() => {
-      writeFileSync(join(folder, 'broken'), '');
-    }, scenario.netstatBreaksAt * 1000)]),
+    ...(Number.isFinite(scenario.inFlightUntil)
+      ? [
+          setTimeout(
+            () => {
+              client?.end();
+              writeFileSync(join(folder, 'stats'), scenario.stats?.[1] ?? '');
+            },
+            (scenario.inFlightUntil ?? 0) * 1000,
+          ),
+        ]
+      : []),
+    ...(scenario.netstatBreaksAt === undefined
+      ? []
+      : [
+          setTimeout(() => {
+            writeFileSync(join(folder, 'broken'), '');
+          }, scenario.netstatBreaksAt * 1000),
+        ]),
   ];
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', resolve);
   });
   const seconds = (performance.now() - start) / 1000;
-  for (const timer of timers) clearTimeout(timer);
+  for (const timer of timers) {clearTimeout(timer);}
   client?.destroy();
   server.close();
-  return { exitCode, seconds, agentCalls: linesOf(join(folder, 'calls')), dateCalls: linesOf(join(folder, 'dates')).length };
+  return {
+    exitCode,
+    seconds,
+    agentCalls: linesOf(join(folder, 'calls')),
+    dateCalls: linesOf(join(folder, 'dates')).length,
+  };
 }
 
 const netstatSays = NETSTAT === undefined ? 'a stand-in for netstat' : 'the real netstat';
@@ -166,22 +334,30 @@ describe.each(SHELLS)(`the product's hook in %s, with ${netstatSays}`, (_name, s
   const results = new Map<string, RealRun>();
 
   beforeAll(async () => {
-    if (!present) return;
-    await Promise.all(SCENARIOS.map(async (scenario) => {
-      results.set(scenario.name, await runForReal(shell, scenario));
-    }));
+    if (!present) {return;}
+    await Promise.all(
+      SCENARIOS.map(async (scenario) => {
+        results.set(scenario.name, await runForReal(shell, scenario));
+      }),
+    );
   }, 60_000);
 
   afterAll(() => {
-    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+    for (const folder of folders.splice(0)) {rmSync(folder, { recursive: true, force: true });}
   });
 
   (present ? it : it.skip).each(SCENARIOS)('$name', (scenario) => {
     const real = results.get(scenario.name);
-    const simulated = runHook(productHook(scenario.parameters), pod(scenario.simulated), { container: 'Proxy', start: 0, until: 60 });
+    const simulated = runHook(productHook(scenario.parameters), pod(scenario.simulated), {
+      container: 'Proxy',
+      start: 0,
+      until: 60,
+    });
 
     expect(real?.exitCode).toBe(scenario.exitCode);
-    expect(real?.agentCalls.filter((call) => call === 'request --debug-port=15020 POST drain')).toHaveLength(scenario.drainCalls);
+    expect(real?.agentCalls.filter((call) => call === 'request --debug-port=15020 POST drain')).toHaveLength(
+      scenario.drainCalls,
+    );
     expect(real?.dateCalls).toBe(0);
     expect(real?.seconds).toBeGreaterThanOrEqual(scenario.endsBetween[0]);
     expect(real?.seconds).toBeLessThanOrEqual(scenario.endsBetween[1]);

@@ -33,7 +33,8 @@ function lengthOf(result: HookRun): number | string {
   return result.endsAt ?? (result.how === 'Unknown' ? `Unknown: ${result.notUnderstood.join('; ')}` : result.how);
 }
 
-const SOURCE_DOCUMENT = 'while [ $(netstat -plunt | grep tcp | grep -v envoy | wc -l | xargs) -ne 0 ]; do sleep 1; done';
+const SOURCE_DOCUMENT =
+  'while [ $(netstat -plunt | grep tcp | grep -v envoy | wc -l | xargs) -ne 0 ]; do sleep 1; done';
 const FILTERED = `while [ $(netstat -plunt | grep tcp | grep -vE 'envoy|pilot-agent' | wc -l | xargs) -ne 0 ]; do sleep 1; done`;
 const ESTABLISHED = `until [ $(netstat -tn 2>/dev/null | awk '$6=="ESTABLISHED" && $4 ~ /:15006$/' | wc -l) -eq 0 ]; do sleep 1; done`;
 
@@ -43,43 +44,163 @@ describe('hooks that are copied all over the field, while a request is in flight
     ['the literal loop', SOURCE_DOCUMENT, BUSY, STILL],
     ['the literal loop in a quiet pod', SOURCE_DOCUMENT, QUIET, STILL],
     ['the literal loop after a sleep', `sleep 5; ${SOURCE_DOCUMENT}`, QUIET, STILL],
-    ['the literal loop after drain_listeners', `curl -X POST localhost:15000/drain_listeners?inboundonly; ${SOURCE_DOCUMENT}`, QUIET, STILL],
-    ['the literal loop with -ltnp', 'while [ $(netstat -ltnp | grep tcp | grep -v envoy | wc -l) -ne 0 ]; do sleep 1; done', QUIET, STILL],
-    ['without -p nothing can be filtered by name', 'while [ $(netstat -lunt | grep tcp | grep -v envoy | wc -l | xargs) -ne 0 ]; do sleep 1; done', QUIET, STILL],
+    [
+      'the literal loop after drain_listeners',
+      `curl -X POST localhost:15000/drain_listeners?inboundonly; ${SOURCE_DOCUMENT}`,
+      QUIET,
+      STILL,
+    ],
+    [
+      'the literal loop with -ltnp',
+      'while [ $(netstat -ltnp | grep tcp | grep -v envoy | wc -l) -ne 0 ]; do sleep 1; done',
+      QUIET,
+      STILL,
+    ],
+    [
+      'without -p nothing can be filtered by name',
+      'while [ $(netstat -lunt | grep tcp | grep -v envoy | wc -l | xargs) -ne 0 ]; do sleep 1; done',
+      QUIET,
+      STILL,
+    ],
     ['without -n listeners keep their numbers', 'while netstat -lt | grep -q :15020; do sleep 1; done', QUIET, STILL],
-    ['with egrep and -gt', `while [ $(netstat -plunt | egrep 'tcp' | grep -v envoy | wc -l) -gt 0 ]; do sleep 1; done`, QUIET, STILL],
-    ['with backticks', 'while [ `netstat -plunt | grep tcp | grep -v envoy | wc -l | xargs` -ne 0 ]; do sleep 1; done', QUIET, STILL],
+    [
+      'with egrep and -gt',
+      `while [ $(netstat -plunt | egrep 'tcp' | grep -v envoy | wc -l) -gt 0 ]; do sleep 1; done`,
+      QUIET,
+      STILL,
+    ],
+    [
+      'with backticks',
+      'while [ `netstat -plunt | grep tcp | grep -v envoy | wc -l | xargs` -ne 0 ]; do sleep 1; done',
+      QUIET,
+      STILL,
+    ],
     ['with ss', 'while [ $(ss -Htlnp | grep -v envoy | wc -l) -ne 0 ]; do sleep 1; done', QUIET, STILL],
-    ['with ss and its header counted', 'while [ $(ss -tlnp | grep -vE "envoy|pilot-agent" | wc -l) -ne 0 ]; do sleep 1; done', QUIET, STILL],
+    [
+      'with ss and its header counted',
+      'while [ $(ss -tlnp | grep -vE "envoy|pilot-agent" | wc -l) -ne 0 ]; do sleep 1; done',
+      QUIET,
+      STILL,
+    ],
     // [measured] The app's socket shows "-"; a graceful app has closed it.
     ['filtered: the app has closed its listener', FILTERED, BUSY, 0],
     ['filtered: the app listens until it is done', FILTERED, LISTENING, 19],
-    ['filtered with ss', `while [ $(ss -Htlnp | grep -vE 'envoy|pilot-agent' | wc -l) -ne 0 ]; do sleep 1; done`, LISTENING, 19],
-    ['filtered by two greps', 'while [ $(netstat -plunt | grep tcp | grep -v envoy | grep -v pilot-agent | wc -l) -ne 0 ]; do sleep 1; done', LISTENING, 19],
-    ['filtered with awk', `while [ "$(netstat -plnt | awk '/LISTEN/ && !/envoy|pilot-agent/' | wc -l)" != 0 ]; do sleep 2; done`, LISTENING, 20],
+    [
+      'filtered with ss',
+      `while [ $(ss -Htlnp | grep -vE 'envoy|pilot-agent' | wc -l) -ne 0 ]; do sleep 1; done`,
+      LISTENING,
+      19,
+    ],
+    [
+      'filtered by two greps',
+      'while [ $(netstat -plunt | grep tcp | grep -v envoy | grep -v pilot-agent | wc -l) -ne 0 ]; do sleep 1; done',
+      LISTENING,
+      19,
+    ],
+    [
+      'filtered with awk',
+      `while [ "$(netstat -plnt | awk '/LISTEN/ && !/envoy|pilot-agent/' | wc -l)" != 0 ]; do sleep 2; done`,
+      LISTENING,
+      20,
+    ],
     ['waiting for one port', `while netstat -ltn | grep -q ':8080 '; do sleep 1; done`, LISTENING, 19],
     ['waiting for one port with nc', 'while nc -z localhost 8080; do sleep 1; done', LISTENING, 19],
     // [measured] Established connections.
     ['established', ESTABLISHED, BUSY, 19],
     ['established, an idle client', ESTABLISHED, IDLE_CLIENT, STILL],
-    ['established, bounded by rounds', `n=0; while [ $n -lt 25 ] && [ $(netstat -tn 2>/dev/null | awk '$6=="ESTABLISHED" && $4 ~ /:15006$/' | wc -l) -gt 0 ]; do sleep 1; n=$((n+1)); done`, IDLE_CLIENT, 25],
-    ['established with ss', `while [ "$(ss -Htn state established '( sport = :15006 )' | wc -l)" -gt 0 ]; do sleep 1; done`, BUSY, 19],
+    [
+      'established, bounded by rounds',
+      `n=0; while [ $n -lt 25 ] && [ $(netstat -tn 2>/dev/null | awk '$6=="ESTABLISHED" && $4 ~ /:15006$/' | wc -l) -gt 0 ]; do sleep 1; n=$((n+1)); done`,
+      IDLE_CLIENT,
+      25,
+    ],
+    [
+      'established with ss',
+      `while [ "$(ss -Htn state established '( sport = :15006 )' | wc -l)" -gt 0 ]; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
     ['established with ss and grep', `while ss -tn | grep ESTAB | grep -q ':15006'; do sleep 1; done`, BUSY, 19],
-    ['established with grep -c', `while [ $(netstat -tn | grep ESTABLISHED | grep -c ':15006 ') -gt 0 ]; do sleep 1; done`, BUSY, 19],
+    [
+      'established with grep -c',
+      `while [ $(netstat -tn | grep ESTABLISHED | grep -c ':15006 ') -gt 0 ]; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
     ['established with grep -q', `while netstat -tn | grep -qE ':15006 .*ESTABLISHED'; do sleep 0.5; done`, BUSY, 19],
-    ['any connection: the agent\'s own to istiod holds it', 'while netstat -tn | grep -q ESTABLISHED; do sleep 1; done', QUIET, STILL],
-    ['established without the control plane', `while netstat -tn | grep ESTABLISHED | grep -qv ':15012 '; do sleep 1; done`, BUSY, 19],
-    ['all sockets, unix ones too, say LISTENING', 'while netstat -an | grep -v tcp | grep -q LISTEN; do sleep 1; done', QUIET, STILL],
-    ['/proc/net/tcp by state and port', `while awk '$4 == "01" && $2 ~ /:3A9E$/ { found = 1 } END { exit !found }' /proc/net/tcp; do sleep 1; done`, BUSY, 19],
-    ['/proc/net/tcp by grep', `while cat /proc/net/tcp | grep -q ':3A9E [0-9A-F]*:[0-9A-F]* 01 '; do sleep 1; done`, BUSY, 19],
+    [
+      "any connection: the agent's own to istiod holds it",
+      'while netstat -tn | grep -q ESTABLISHED; do sleep 1; done',
+      QUIET,
+      STILL,
+    ],
+    [
+      'established without the control plane',
+      `while netstat -tn | grep ESTABLISHED | grep -qv ':15012 '; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
+    [
+      'all sockets, unix ones too, say LISTENING',
+      'while netstat -an | grep -v tcp | grep -q LISTEN; do sleep 1; done',
+      QUIET,
+      STILL,
+    ],
+    [
+      '/proc/net/tcp by state and port',
+      `while awk '$4 == "01" && $2 ~ /:3A9E$/ { found = 1 } END { exit !found }' /proc/net/tcp; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
+    [
+      '/proc/net/tcp by grep',
+      `while cat /proc/net/tcp | grep -q ':3A9E [0-9A-F]*:[0-9A-F]* 01 '; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
     // [measured] Envoy's own stats, exported here.
-    ['rq_active', `while [ $(pilot-agent request GET 'stats?usedonly&filter=^http.inbound.*downstream_rq_active$' | awk -F': ' '{s+=$2} END{print s+0}') -ne 0 ]; do sleep 1; done`, BUSY, 19],
-    ['rq_active, an idle client does not count', `while [ $(pilot-agent request GET 'stats?usedonly&filter=^http.inbound.*downstream_rq_active$' | awk -F': ' '{s+=$2} END{print s+0}') -ne 0 ]; do sleep 1; done`, IDLE_CLIENT, 0],
-    ['cx_active by curl, encoded', `while [ "$(curl -s 'localhost:15000/stats?filter=downstream%5Fcx_active' | grep 15006 | cut -d' ' -f2)" != 0 ]; do sleep 1; done`, BUSY, 19],
-    ['prometheus stats', `while [ $(curl -s http://127.0.0.1:15090/stats/prometheus | grep downstream_rq_active | awk '{s += $2} END {print s}') -gt 0 ]; do sleep 1; done`, BUSY, 19],
-    ['merged prometheus stats', `while curl -sf localhost:15020/stats/prometheus | grep envoy_http_downstream_rq_active | grep -vq ' 0$'; do sleep 1; done`, BUSY, 19],
-    ['stats that are not exported sum to 0', `while [ $(pilot-agent request GET 'stats?filter=rq_active' | awk -F': ' '{s+=$2} END{print s+0}') -ne 0 ]; do sleep 1; done`, { inFlightUntil: 19 }, 0],
-    ['pilot-agent prints an empty line for nothing, which wc counts', `while [ $(pilot-agent request GET 'stats?filter=no_such' | wc -l) -ne 0 ]; do sleep 1; done`, QUIET, STILL],
+    [
+      'rq_active',
+      `while [ $(pilot-agent request GET 'stats?usedonly&filter=^http.inbound.*downstream_rq_active$' | awk -F': ' '{s+=$2} END{print s+0}') -ne 0 ]; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
+    [
+      'rq_active, an idle client does not count',
+      `while [ $(pilot-agent request GET 'stats?usedonly&filter=^http.inbound.*downstream_rq_active$' | awk -F': ' '{s+=$2} END{print s+0}') -ne 0 ]; do sleep 1; done`,
+      IDLE_CLIENT,
+      0,
+    ],
+    [
+      'cx_active by curl, encoded',
+      `while [ "$(curl -s 'localhost:15000/stats?filter=downstream%5Fcx_active' | grep 15006 | cut -d' ' -f2)" != 0 ]; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
+    [
+      'prometheus stats',
+      `while [ $(curl -s http://127.0.0.1:15090/stats/prometheus | grep downstream_rq_active | awk '{s += $2} END {print s}') -gt 0 ]; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
+    [
+      'merged prometheus stats',
+      `while curl -sf localhost:15020/stats/prometheus | grep envoy_http_downstream_rq_active | grep -vq ' 0$'; do sleep 1; done`,
+      BUSY,
+      19,
+    ],
+    [
+      'stats that are not exported sum to 0',
+      `while [ $(pilot-agent request GET 'stats?filter=rq_active' | awk -F': ' '{s+=$2} END{print s+0}') -ne 0 ]; do sleep 1; done`,
+      { inFlightUntil: 19 },
+      0,
+    ],
+    [
+      'pilot-agent prints an empty line for nothing, which wc counts',
+      `while [ $(pilot-agent request GET 'stats?filter=no_such' | wc -l) -ne 0 ]; do sleep 1; done`,
+      QUIET,
+      STILL,
+    ],
   ])('%s', (_, script, shape, expected) => {
     expect(lengthOf(run(sh(script), shape))).toBe(expected);
   });
@@ -114,13 +235,21 @@ describe('the shell', () => {
     ['case', 'x=slow; case $x in fast) sleep 1;; sl*) sleep 6;; esac', 6],
     ['exec', 'exec sleep 4; sleep 9', 4],
     ['a deadline by date', 'end=$(( $(date +%s) + 15 )); while [ $(date +%s) -lt $end ]; do sleep 2; done', 16],
-    ['a deadline by uptime', 'read u _ </proc/uptime; s=${u%.*}; while read u _ </proc/uptime; [ $((${u%.*} - s)) -lt 12 ]; do sleep 5; done', 15],
+    [
+      'a deadline by uptime',
+      'read u _ </proc/uptime; s=${u%.*}; while read u _ </proc/uptime; [ $((${u%.*} - s)) -lt 12 ]; do sleep 5; done',
+      15,
+    ],
     ['a loop that does nothing', 'while :; do :; done', STILL],
     ['a loop without a sleep that looks at a constant', 'while [ 1 -eq 1 ]; do true; done', STILL],
     ['tail -f', 'tail -f /dev/null', STILL],
     ['a condition on nothing is an error, so the loop ends', 'while [ $(echo) -ne 0 ]; do sleep 1; done', 0],
     ['until Envoy is ready', 'until curl -fsI http://localhost:15021/healthz/ready; do sleep 3; done', 0],
-    ['a condition with timeout and bash', `timeout 30 bash -c 'until curl --head localhost:15021/healthz/ready; do sleep 1; done'`, 0],
+    [
+      'a condition with timeout and bash',
+      `timeout 30 bash -c 'until curl --head localhost:15021/healthz/ready; do sleep 1; done'`,
+      0,
+    ],
     ['a missing sleep makes the loop spin', 'n=0; while [ $n -lt 5 ]; do nosleep 1; n=$((n+1)); done', 0],
     ['a sleep with a mistake does not sleep', 'sleep 5seconds; sleep 2', 2],
     ['until it succeeds', 'n=0; until [ $n -ge 3 ]; do n=$((n+1)); sleep 1; done', 3],
@@ -158,7 +287,7 @@ describe('the shell', () => {
     ['arrays', 'a=(1 2); sleep 1'],
     ['pipefail', 'set -o pipefail; sleep 1'],
     ['a syntax error', 'if true; sleep 1; fi'],
-  ])('Ubuntu\'s sh is dash: %s', (_, script) => {
+  ])("Ubuntu's sh is dash: %s", (_, script) => {
     const result = run(sh(script));
 
     expect(result.how).toBe(script.startsWith('[[') ? 'Completed' : 'Failed');
@@ -178,13 +307,23 @@ describe('how a hook ends', () => {
     ['a shell builtin without a shell', { exec: { command: ['while', 'true'] } }, 'CannotStart', 0],
     ['no command', { exec: { command: [] } }, 'CannotStart', 0],
     ['no handler', {}, 'CannotStart', 0],
-    ['two handlers, which the API server refuses', { sleep: { seconds: 1 }, exec: { command: ['sleep', '5'] } }, 'CannotStart', 0],
+    [
+      'two handlers, which the API server refuses',
+      { sleep: { seconds: 1 }, exec: { command: ['sleep', '5'] } },
+      'CannotStart',
+      0,
+    ],
     ['tcpSocket, which the kubelet never implemented', { tcpSocket: { port: 8080 } }, 'Failed', 0],
     ['a status other than 0', sh('sleep 3; exit 4'), 'Failed', 3],
     ['the status of the last command', sh('sleep 1; grep -q x /dev/null'), 'Failed', 1],
     ['a program that the image does not have', sh('jq . x'), 'Failed', 0],
     ['wget is not in the proxy image', sh('wget -qO- localhost:15020/healthz/ready; sleep 1'), 'Completed', 1],
-    ['a missing tool is seen', sh('command -v netstatX >/dev/null && command -v awk >/dev/null || exit 1; sleep 9'), 'Failed', 0],
+    [
+      'a missing tool is seen',
+      sh('command -v netstatX >/dev/null && command -v awk >/dev/null || exit 1; sleep 9'),
+      'Failed',
+      0,
+    ],
     ['/bin/bash', { exec: { command: ['/bin/bash', '-ec', 'false; sleep 5'] } }, 'Failed', 0],
     ['busybox is not in the proxy image', { exec: { command: ['busybox', 'sh', '-c', 'sleep 5'] } }, 'CannotStart', 0],
     ['python is not in the proxy image', { exec: { command: ['/usr/bin/python3', '-c', 'x'] } }, 'CannotStart', 0],
@@ -198,8 +337,18 @@ describe('how a hook ends', () => {
     ['a shell', sh('sleep 5'), 'CannotStart', 0],
     ['sleep as a program', { exec: { command: ['sleep', '5'] } }, 'CannotStart', 0],
     ['the sleep handler', { sleep: { seconds: 22 } }, 'Completed', 22],
-    ['pilot-agent', { exec: { command: ['pilot-agent', 'wait', '--url', 'http://127.0.0.1:1/never', '--timeoutSeconds', '22'] } }, 'Failed', 22],
-    ['pilot-agent by its path', { exec: { command: ['/usr/local/bin/pilot-agent', 'request', '--debug-port=15020', 'POST', 'drain'] } }, 'Completed', 0],
+    [
+      'pilot-agent',
+      { exec: { command: ['pilot-agent', 'wait', '--url', 'http://127.0.0.1:1/never', '--timeoutSeconds', '22'] } },
+      'Failed',
+      22,
+    ],
+    [
+      'pilot-agent by its path',
+      { exec: { command: ['/usr/local/bin/pilot-agent', 'request', '--debug-port=15020', 'POST', 'drain'] } },
+      'Completed',
+      0,
+    ],
   ])('on a distroless proxy: %s', (_, handler, how, endsAt) => {
     const result = run(handler, { image: 'distroless' });
 
@@ -208,13 +357,26 @@ describe('how a hook ends', () => {
   });
 
   it('says that it depends on the image where that is not known', () => {
-    expect(run(sh('sleep 5'), { image: 'unknown' })).toEqual({ how: 'Unknown', effects: [], notUnderstood: ['whether the proxy image has /bin/sh'] });
+    expect(run(sh('sleep 5'), { image: 'unknown' })).toEqual({
+      how: 'Unknown',
+      effects: [],
+      notUnderstood: ['whether the proxy image has /bin/sh'],
+    });
   });
 
   it('starts at the time it is given', () => {
-    const result = runHook(sh('pilot-agent request --debug-port=15020 POST drain; sleep 5'), pod(QUIET), { container: 'Proxy', start: 7, until: 60 });
+    const result = runHook(sh('pilot-agent request --debug-port=15020 POST drain; sleep 5'), pod(QUIET), {
+      container: 'Proxy',
+      start: 7,
+      until: 60,
+    });
 
-    expect(result).toEqual({ how: 'Completed', endsAt: 12, effects: [{ at: 7, kind: 'AgentDrain' }], notUnderstood: [] });
+    expect(result).toEqual({
+      how: 'Completed',
+      endsAt: 12,
+      effects: [{ at: 7, kind: 'AgentDrain' }],
+      notUnderstood: [],
+    });
   });
 });
 
@@ -224,7 +386,13 @@ describe('pilot-agent wait', () => {
     ['never ready: 60 s by default', ['wait'], { http: () => 503 }, 'Failed', 60],
     ['ready later', ['wait'], { http: (at) => (at >= 4 ? 200 : 'refused') }, 'Completed', 4],
     ['its own period', ['wait', '--periodMillis=2000'], { http: (at) => (at >= 3 ? 200 : 503) }, 'Completed', 4],
-    ['its own time', ['wait', '--timeoutSeconds', '5', '--url=http://localhost:15021/never'], { http: () => 404 }, 'Failed', 5],
+    [
+      'its own time',
+      ['wait', '--timeoutSeconds', '5', '--url=http://localhost:15021/never'],
+      { http: () => 404 },
+      'Failed',
+      5,
+    ],
     ['an unknown flag', ['wait', '--patience=5'], QUIET, 'Failed', 0],
   ])('%s', (_, words, shape, how, endsAt) => {
     expect(run({ exec: { command: ['pilot-agent', ...words] } }, shape)).toMatchObject({ how, endsAt, effects: [] });
@@ -233,29 +401,80 @@ describe('pilot-agent wait', () => {
 
 describe('what a hook does to the proxy', () => {
   it.each<readonly [string, LifecycleHandler, HookRun['effects'], number]>([
-    ['the drain call', { exec: { command: ['pilot-agent', 'request', '--debug-port=15020', 'POST', 'drain'] } }, [{ at: 0, kind: 'AgentDrain' }], 0],
-    ['the drain call with a slash', sh('sleep 2; pilot-agent request --debug-port 15020 POST /drain; sleep 1'), [{ at: 2, kind: 'AgentDrain' }], 3],
-    ['the drain call by curl', sh('curl -s -X POST http://localhost:15020/drain; sleep 3'), [{ at: 0, kind: 'AgentDrain' }], 3],
-    ['the drain call with curl -XPOST and options', sh('curl -fsS -XPOST --max-time 5 127.0.0.1:15020/drain -o /dev/null && sleep 1'), [{ at: 0, kind: 'AgentDrain' }], 1],
+    [
+      'the drain call',
+      { exec: { command: ['pilot-agent', 'request', '--debug-port=15020', 'POST', 'drain'] } },
+      [{ at: 0, kind: 'AgentDrain' }],
+      0,
+    ],
+    [
+      'the drain call with a slash',
+      sh('sleep 2; pilot-agent request --debug-port 15020 POST /drain; sleep 1'),
+      [{ at: 2, kind: 'AgentDrain' }],
+      3,
+    ],
+    [
+      'the drain call by curl',
+      sh('curl -s -X POST http://localhost:15020/drain; sleep 3'),
+      [{ at: 0, kind: 'AgentDrain' }],
+      3,
+    ],
+    [
+      'the drain call with curl -XPOST and options',
+      sh('curl -fsS -XPOST --max-time 5 127.0.0.1:15020/drain -o /dev/null && sleep 1'),
+      [{ at: 0, kind: 'AgentDrain' }],
+      1,
+    ],
     ['GET does not drain', sh('curl -sf http://localhost:15020/drain || sleep 2'), [], 2],
     ['pilot-agent GET does not drain either', sh('pilot-agent request --debug-port=15020 GET drain || sleep 1'), [], 1],
-    ['the default port is Envoy\'s, which knows no /drain', sh('pilot-agent request POST drain; sleep 1'), [], 1],
-    ['a port that pilot-agent does not allow', sh('pilot-agent request --debug-port=15090 GET stats || sleep 2'), [], 2],
-    ['drain_listeners', sh(`pilot-agent request POST 'drain_listeners?inboundonly&graceful'; sleep 4`), [{ at: 0, kind: 'EnvoyDrain' }], 4],
+    ["the default port is Envoy's, which knows no /drain", sh('pilot-agent request POST drain; sleep 1'), [], 1],
+    [
+      'a port that pilot-agent does not allow',
+      sh('pilot-agent request --debug-port=15090 GET stats || sleep 2'),
+      [],
+      2,
+    ],
+    [
+      'drain_listeners',
+      sh(`pilot-agent request POST 'drain_listeners?inboundonly&graceful'; sleep 4`),
+      [{ at: 0, kind: 'EnvoyDrain' }],
+      4,
+    ],
     ['healthcheck/fail does not wait', sh('curl -X POST localhost:15000/healthcheck/fail; sleep 5'), [], 5],
     ['GET of a mutation changes nothing', sh('curl -s localhost:15000/drain_listeners; sleep 1'), [], 1],
-    ['quitquitquit ends the container and the hook with it', sh('sleep 3; curl -X POST http://localhost:15020/quitquitquit; sleep 99'), [{ at: 3, kind: 'AgentQuit' }], 3],
+    [
+      'quitquitquit ends the container and the hook with it',
+      sh('sleep 3; curl -X POST http://localhost:15020/quitquitquit; sleep 99'),
+      [{ at: 3, kind: 'AgentQuit' }],
+      3,
+    ],
     ['quitquitquit of Envoy', sh('pilot-agent request POST quitquitquit; sleep 99'), [{ at: 0, kind: 'AgentQuit' }], 0],
-    ['in the background, after the hook', sh('(sleep 10; curl -sX POST localhost:15020/drain) & sleep 1'), [{ at: 10, kind: 'AgentDrain' }], 1],
-    ['in the background, killed before', sh('(sleep 10; curl -sX POST localhost:15020/drain) & sleep 1; kill $!'), [], 1],
+    [
+      'in the background, after the hook',
+      sh('(sleep 10; curl -sX POST localhost:15020/drain) & sleep 1'),
+      [{ at: 10, kind: 'AgentDrain' }],
+      1,
+    ],
+    [
+      'in the background, killed before',
+      sh('(sleep 10; curl -sX POST localhost:15020/drain) & sleep 1; kill $!'),
+      [],
+      1,
+    ],
   ])('%s', (_, handler, effects, endsAt) => {
     expect(run(handler)).toEqual({ how: 'Completed', endsAt, effects, notUnderstood: [] });
   });
 
   it('calls from the app container reach the proxy, which is gone after quitquitquit', () => {
-    const handler = sh('curl -sX POST localhost:15020/quitquitquit; sleep 2; curl -sX POST localhost:15020/drain || sleep 3');
+    const handler = sh(
+      'curl -sX POST localhost:15020/quitquitquit; sleep 2; curl -sX POST localhost:15020/drain || sleep 3',
+    );
 
-    expect(run(handler, QUIET, 'App')).toMatchObject({ how: 'Completed', endsAt: 5, effects: [{ at: 0, kind: 'AgentQuit' }] });
+    expect(run(handler, QUIET, 'App')).toMatchObject({
+      how: 'Completed',
+      endsAt: 5,
+      effects: [{ at: 0, kind: 'AgentQuit' }],
+    });
   });
 });
 
@@ -264,9 +483,14 @@ describe('httpGet handlers, asked by the kubelet', () => {
     ['a port where nothing listens', { httpGet: { port: 9999, path: '/stop' } }, QUIET, 'Failed'],
     ['the app: nobody knows how long it takes', { httpGet: { port: 8080, path: '/stop' } }, FOR_EVER, 'Unknown'],
     ['the app after it has closed its listener', { httpGet: { port: 8080 } }, QUIET, 'Failed'],
-    ['the agent\'s drain, which needs POST', { httpGet: { port: 15020, path: '/drain' } }, { http: () => 405 }, 'Completed'],
+    [
+      "the agent's drain, which needs POST",
+      { httpGet: { port: 15020, path: '/drain' } },
+      { http: () => 405 },
+      'Completed',
+    ],
     ['quitquitquit by GET', { httpGet: { port: 15020, path: 'quitquitquit' } }, { http: () => 405 }, 'Completed'],
-    ['Envoy\'s admin port is out of reach', { httpGet: { port: 15000, path: '/quitquitquit' } }, QUIET, 'Failed'],
+    ["Envoy's admin port is out of reach", { httpGet: { port: 15000, path: '/quitquitquit' } }, QUIET, 'Failed'],
     ['a port by name', { httpGet: { port: 'http' } }, QUIET, 'Unknown'],
     ['another host', { httpGet: { port: 80, host: 'example.com' } }, QUIET, 'Unknown'],
   ])('%s', (_, handler, shape, how) => {
@@ -284,14 +508,30 @@ describe('app containers', () => {
     ['sh', sh('sleep 15'), 15],
     ['busybox', { exec: { command: ['busybox', 'sh', '-c', 'sleep 5'] } }, 5],
     ['[[ ]] may be bash or busybox', sh('[[ 1 == 1 ]] && sleep 4'), 4],
-    ['braces differ between shells', sh('for i in {1..3}; do sleep 1; done'), 'Unknown: {1..3} (bash expands braces, other shells do not)'],
+    [
+      'braces differ between shells',
+      sh('for i in {1..3}; do sleep 1; done'),
+      'Unknown: {1..3} (bash expands braces, other shells do not)',
+    ],
     ['a program of the app', sh('/app/drain.sh; sleep 5'), 'Unknown: /app/drain.sh'],
-    ['an endpoint of the app', sh('curl -s http://localhost:8080/shutdown; sleep 5'), 'Unknown: GET to port 8080/shutdown'],
-    ['another host', sh('curl -s http://registry.example/deregister; sleep 5'), 'Unknown: curl -s http://registry.example/deregister'],
+    [
+      'an endpoint of the app',
+      sh('curl -s http://localhost:8080/shutdown; sleep 5'),
+      'Unknown: GET to port 8080/shutdown',
+    ],
+    [
+      'another host',
+      sh('curl -s http://registry.example/deregister; sleep 5'),
+      'Unknown: curl -s http://registry.example/deregister',
+    ],
     ['a variable of the environment', sh('sleep $PRESTOP_SECONDS'), 'Unknown: $PRESTOP_SECONDS'],
     ['echo of a variable does no harm', sh('echo "$HOSTNAME stops"; sleep 5'), 5],
     ['output of a program that nobody reads', sh('date; ls /tmp; ps aux | grep java >/dev/null; sleep 5'), 5],
-    ['a decision on such output', sh('if ps aux | grep -q java; then sleep 5; fi'), 'Unknown: the result of grep -q java'],
+    [
+      'a decision on such output',
+      sh('if ps aux | grep -q java; then sleep 5; fi'),
+      'Unknown: the result of grep -q java',
+    ],
     ['pilot-agent is not in an app image', sh('pilot-agent wait || sleep 2'), 2],
     ['wget may be there', sh('wget -qO- --post-data= localhost:15020/drain; sleep 1'), 1],
   ])('%s', (_, handler, expected) => {
@@ -300,7 +540,9 @@ describe('app containers', () => {
 
   it('says what it takes for granted about the image', () => {
     expect(run(sh('curl -s localhost:15021/healthz/ready; sleep 1'), QUIET, 'App').assumed).toEqual([
-      'the image has /bin/sh', 'the image has curl', 'the image has sleep',
+      'the image has /bin/sh',
+      'the image has curl',
+      'the image has sleep',
     ]);
   });
 
@@ -343,7 +585,10 @@ describe('what is not understood is said', () => {
     ['pkill envoy', 'pkill envoy'],
     ['ss -tn "sport lol"', 'ss -tn sport lol'],
     ['if [ -f /var/run/ready ]; then sleep 5; fi', 'test -f /var/run/ready'],
-    ['while [ $(cat /sys/fs/cgroup/pids.current) -gt 5 ]; do sleep 1; done', 'the content of /sys/fs/cgroup/pids.current'],
+    [
+      'while [ $(cat /sys/fs/cgroup/pids.current) -gt 5 ]; do sleep 1; done',
+      'the content of /sys/fs/cgroup/pids.current',
+    ],
     ['while lsof -i :15006 | grep -q EST; do sleep 1; done', 'the result of grep -q EST'],
     ['[ $(netstat -s | wc -l) -gt 0 ] && sleep 3', 'the output of netstat -s'],
     ['while [ $(netstat -t | grep -c http) -gt 0 ]; do sleep 1; done', 'netstat without -n shows names'],
@@ -361,13 +606,22 @@ describe('what is not understood is said', () => {
   });
 
   it('gives up on what takes more steps than it can follow', () => {
-    const result = runHook(sh('n=0; while :; do n=$((n+1)); sleep 0.001; done'), pod(), { container: 'Proxy', start: 0, until: 100_000 });
+    const result = runHook(sh('n=0; while :; do n=$((n+1)); sleep 0.001; done'), pod(), {
+      container: 'Proxy',
+      start: 0,
+      until: 100_000,
+    });
 
     expect(result).toEqual({ how: 'Unknown', effects: [], notUnderstood: ['more steps than can be followed'] });
   });
 
   it('finds a loop that repeats itself in a pod that has come to rest', () => {
-    const result = runHook(sh(ESTABLISHED), pod(IDLE_CLIENT), { container: 'Proxy', start: 0, until: 1e9, steadyFrom: 0 });
+    const result = runHook(sh(ESTABLISHED), pod(IDLE_CLIENT), {
+      container: 'Proxy',
+      start: 0,
+      until: 1e9,
+      steadyFrom: 0,
+    });
 
     expect(result.how).toBe('StillRunning');
   });

@@ -1,9 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Container, PodTemplate } from '../../../../src/api/kubernetes.ts';
 import { proxyOf } from '../../../../src/drain/mesh/injection.ts';
-import type { InjectorValues, InjectorWebhook, MeshFacts, NativeSetting, NodeFacts } from '../../../../src/drain/model/mesh.ts';
+import type {
+  InjectorValues,
+  InjectorWebhook,
+  MeshFacts,
+  NativeSetting,
+  NodeFacts,
+} from '../../../../src/drain/model/mesh.ts';
 import { templateOf, type TemplateOptions } from '../../../fixtures/drain/objects.ts';
-import { DEFAULT_INSTALL, EVERYWHERE_INSTALL, REVISIONED_INSTALL, taggedInstall } from '../../../fixtures/drain/webhooks.ts';
+import {
+  DEFAULT_INSTALL,
+  EVERYWHERE_INSTALL,
+  REVISIONED_INSTALL,
+  taggedInstall,
+} from '../../../fixtures/drain/webhooks.ts';
 
 const ENABLED: InjectorValues = { policy: 'enabled', neverInjectSelector: [], alwaysInjectSelector: [] };
 
@@ -16,23 +27,51 @@ interface MeshOptions {
   readonly more?: Partial<MeshFacts>;
 }
 
-function mesh({ webhooks = DEFAULT_INSTALL, injector = {}, version = '1.30.3', native = 'false', nodes = {}, more = {} }: MeshOptions = {}): MeshFacts {
+function mesh({
+  webhooks = DEFAULT_INSTALL,
+  injector = {},
+  version = '1.30.3',
+  native = 'false',
+  nodes = {},
+  more = {},
+}: MeshOptions = {}): MeshFacts {
   const name = webhooks[0]?.revision ?? 'default';
   return {
-    istio: webhooks.length === 0 ? 'Absent' : 'Present', rootNamespace: 'istio-system', webhooks, nodes, stated: {},
-    revisions: [{ name, ...(version === '' ? {} : { version }), ...(native === undefined ? {} : { nativeSidecars: native }), injector: { ...ENABLED, ...injector } }], ...more,
+    istio: webhooks.length === 0 ? 'Absent' : 'Present',
+    rootNamespace: 'istio-system',
+    webhooks,
+    nodes,
+    stated: {},
+    revisions: [
+      {
+        name,
+        ...(version === '' ? {} : { version }),
+        ...(native === undefined ? {} : { nativeSidecars: native }),
+        injector: { ...ENABLED, ...injector },
+      },
+    ],
+    ...more,
   };
 }
 
-function kindOf(namespaceLabels: Record<string, string> | undefined, template: TemplateOptions | PodTemplate, options: MeshOptions = {}, namespace = 'shop'): string {
-  const given = 'spec' in template && 'containers' in (template.spec ?? {}) ? template as PodTemplate : templateOf(template);
+function kindOf(
+  namespaceLabels: Record<string, string> | undefined,
+  template: TemplateOptions | PodTemplate,
+  options: MeshOptions = {},
+  namespace = 'shop',
+): string {
+  const given =
+    'spec' in template && 'containers' in (template.spec ?? {}) ? (template as PodTemplate) : templateOf(template);
   const labels = namespaceLabels === undefined ? {} : { labels: namespaceLabels };
   return proxyOf(given, { name: namespace, ...labels }, mesh(options)).kind;
 }
 
 const LEGACY = { 'istio-injection': 'enabled' };
 const INJECT = 'sidecar.istio.io/inject';
-const pod = (labels: Record<string, string>, annotations: Record<string, string> = {}): TemplateOptions => ({ labels, annotations });
+const pod = (labels: Record<string, string>, annotations: Record<string, string> = {}): TemplateOptions => ({
+  labels,
+  annotations,
+});
 
 describe('the webhooks of a default install', () => {
   it.each([
@@ -47,12 +86,27 @@ describe('the webhooks of a default install', () => {
     ['no namespace label, the pod asks', {}, pod({ [INJECT]: 'true' }), 'Classic'],
     ['no namespace label, the pod asks by annotation only', {}, pod({}, { [INJECT]: 'true' }), 'None'],
     ['no namespace label, the pod names the revision', {}, pod({ 'istio.io/rev': 'default' }), 'Classic'],
-    ['no namespace label, the pod names another revision', {}, pod({ 'istio.io/rev': 'canary', [INJECT]: 'true' }), 'None'],
+    [
+      'no namespace label, the pod names another revision',
+      {},
+      pod({ 'istio.io/rev': 'canary', [INJECT]: 'true' }),
+      'None',
+    ],
     ['the namespace names the revision', { 'istio.io/rev': 'default' }, pod({}), 'Classic'],
     ['the namespace names another revision', { 'istio.io/rev': 'canary' }, pod({ [INJECT]: 'true' }), 'None'],
     ['istio-injection beats istio.io/rev', { ...LEGACY, 'istio.io/rev': 'canary' }, pod({}), 'Classic'],
-    ['istio-injection=disabled beats istio.io/rev', { 'istio-injection': 'disabled', 'istio.io/rev': 'default' }, pod({}), 'None'],
-    ['the namespace names the revision, the pod another', { 'istio.io/rev': 'default' }, pod({ 'istio.io/rev': 'canary' }), 'Classic'],
+    [
+      'istio-injection=disabled beats istio.io/rev',
+      { 'istio-injection': 'disabled', 'istio.io/rev': 'default' },
+      pod({}),
+      'None',
+    ],
+    [
+      'the namespace names the revision, the pod another',
+      { 'istio.io/rev': 'default' },
+      pod({ 'istio.io/rev': 'canary' }),
+      'Classic',
+    ],
   ])('%s', (_, labels, template, expected) => {
     expect(kindOf(labels, template)).toBe(expected);
   });
@@ -101,28 +155,60 @@ describe('the injector', () => {
     ['the pod beats the never selector', pod({ job: 'batch', [INJECT]: 'true' }), { injector: never }, 'Classic'],
     ['an empty never selector matches nothing', pod({}), { injector: { neverInjectSelector: [{}] } }, 'Classic'],
     ['policy disabled', pod({}), { injector: { policy: 'disabled' as const } }, 'None'],
-    ['policy disabled, the pod asks', pod({ [INJECT]: 'true' }), { injector: { policy: 'disabled' as const } }, 'Classic'],
+    [
+      'policy disabled, the pod asks',
+      pod({ [INJECT]: 'true' }),
+      { injector: { policy: 'disabled' as const } },
+      'Classic',
+    ],
     ['policy disabled, an always selector', pod({ mesh: 'yes' }), { injector: always }, 'Classic'],
-    ['policy disabled, an empty always selector', pod({}), { injector: { policy: 'disabled' as const, alwaysInjectSelector: [{}] } }, 'None'],
+    [
+      'policy disabled, an empty always selector',
+      pod({}),
+      { injector: { policy: 'disabled' as const, alwaysInjectSelector: [{}] } },
+      'None',
+    ],
     ['never beats always', pod({ job: 'batch', mesh: 'yes' }), { injector: { ...always, ...never } }, 'None'],
-    ['"yes" is a word of YAML that Istio 1.26 takes for true', pod({ [INJECT]: 'yes' }), { version: '1.26.0', injector: { policy: 'disabled' as const } }, 'Classic'],
-    ['"yes" is nothing to Istio 1.27', pod({ [INJECT]: 'yes' }), { version: '1.27.0', injector: { policy: 'disabled' as const } }, 'None'],
+    [
+      '"yes" is a word of YAML that Istio 1.26 takes for true',
+      pod({ [INJECT]: 'yes' }),
+      { version: '1.26.0', injector: { policy: 'disabled' as const } },
+      'Classic',
+    ],
+    [
+      '"yes" is nothing to Istio 1.27',
+      pod({ [INJECT]: 'yes' }),
+      { version: '1.27.0', injector: { policy: 'disabled' as const } },
+      'None',
+    ],
     ['any other word means no to Istio 1.26', pod({ [INJECT]: 'maybe' }), { version: '1.26.0' }, 'None'],
     ['any other word is overlooked by Istio 1.27', pod({ [INJECT]: 'maybe' }), { version: '1.27.0' }, 'Classic'],
     ['a gateway', pod({}, { 'inject.istio.io/templates': 'gateway' }), { native: 'true' as const }, 'Gateway'],
     ['gRPC without a proxy', pod({}, { 'inject.istio.io/templates': 'grpc-agent' }), {}, 'GrpcAgent'],
-    ['a template of one\'s own beside sidecar', pod({}, { 'inject.istio.io/templates': 'sidecar, corporate' }), {}, 'Classic'],
+    [
+      "a template of one's own beside sidecar",
+      pod({}, { 'inject.istio.io/templates': 'sidecar, corporate' }),
+      {},
+      'Classic',
+    ],
   ])('%s', (_, template, options, expected) => {
     expect(kindOf(LEGACY, template, options)).toBe(expected);
   });
 
   it.each([
     ['classic', { containers: [{ name: 'istio-proxy', image: 'docker.io/istio/proxyv2:1.30.3' }] }, 'Classic'],
-    ['native', { initContainers: [{ name: 'istio-proxy', image: 'docker.io/istio/proxyv2:1.30.3', restartPolicy: 'Always' }] }, 'Native'],
+    [
+      'native',
+      { initContainers: [{ name: 'istio-proxy', image: 'docker.io/istio/proxyv2:1.30.3', restartPolicy: 'Always' }] },
+      'Native',
+    ],
     ['an entry with image auto is not filled in yet', { containers: [{ name: 'istio-proxy', image: 'auto' }] }, 'None'],
-  ] satisfies [string, { containers?: Container[]; initContainers?: Container[] }, string][])('sees a template that kube-inject has filled in: %s', (_, template, expected) => {
-    expect(kindOf({}, templateOf(template))).toBe(expected);
-  });
+  ] satisfies [string, { containers?: Container[]; initContainers?: Container[] }, string][])(
+    'sees a template that kube-inject has filled in: %s',
+    (_, template, expected) => {
+      expect(kindOf({}, templateOf(template))).toBe(expected);
+    },
+  );
 
   it('says ambient beside the verdict, for a pod and for a namespace', () => {
     const ambient = { 'istio.io/dataplane-mode': 'ambient' };
@@ -134,7 +220,10 @@ describe('the injector', () => {
 });
 
 describe('the form of the sidecar', () => {
-  const nodes = (lowest: number, byNode: Record<string, number> = {}): NodeFacts => ({ lowestKubeletMinor: lowest, kubeletMinorByNode: byNode });
+  const nodes = (lowest: number, byNode: Record<string, number> = {}): NodeFacts => ({
+    lowestKubeletMinor: lowest,
+    kubeletMinorByNode: byNode,
+  });
   const annotation = (value: string): TemplateOptions => pod({}, { 'sidecar.istio.io/nativeSidecar': value });
 
   it.each([
@@ -142,38 +231,76 @@ describe('the form of the sidecar', () => {
     ['ENABLE_NATIVE_SIDECARS=false', {}, { native: 'false' as const, nodes: nodes(36) }, 'Classic'],
     ['auto, new kubelets', {}, { native: 'auto' as const, nodes: nodes(33) }, 'Native'],
     ['auto, one old kubelet', {}, { native: 'auto' as const, nodes: nodes(32, { old: 32, new: 36 }) }, 'Classic'],
-    ['auto, pinned to a new node', { spec: { nodeName: 'new' } }, { native: 'auto' as const, nodes: nodes(32, { old: 32, new: 36 }) }, 'Native'],
-    ['auto, pinned to an old node', { spec: { nodeName: 'old' } }, { native: 'auto' as const, nodes: nodes(32, { old: 32, new: 36 }) }, 'Classic'],
-    ['auto, pinned to a node that is not there', { spec: { nodeName: 'gone' } }, { native: 'auto' as const, nodes: nodes(32, { old: 32 }) }, 'Classic'],
+    [
+      'auto, pinned to a new node',
+      { spec: { nodeName: 'new' } },
+      { native: 'auto' as const, nodes: nodes(32, { old: 32, new: 36 }) },
+      'Native',
+    ],
+    [
+      'auto, pinned to an old node',
+      { spec: { nodeName: 'old' } },
+      { native: 'auto' as const, nodes: nodes(32, { old: 32, new: 36 }) },
+      'Classic',
+    ],
+    [
+      'auto, pinned to a node that is not there',
+      { spec: { nodeName: 'gone' } },
+      { native: 'auto' as const, nodes: nodes(32, { old: 32 }) },
+      'Classic',
+    ],
     ['the annotation "true"', annotation('true'), { native: 'false' as const }, 'Native'],
     ['the annotation "false"', annotation('false'), { native: 'true' as const }, 'Classic'],
     ['any other word, since 1.27', annotation('yes'), { native: 'false' as const, version: '1.27.1' }, 'Native'],
     ['any other word, before 1.27', annotation('yes'), { native: 'true' as const, version: '1.26.1' }, 'Classic'],
     ['an empty annotation', annotation(''), { native: 'true' as const }, 'Native'],
-    ['before 1.24 the annotation is nothing', annotation('true'), { native: 'false' as const, version: '1.23.4' }, 'Classic'],
+    [
+      'before 1.24 the annotation is nothing',
+      annotation('true'),
+      { native: 'false' as const, version: '1.23.4' },
+      'Classic',
+    ],
   ])('%s', (_, template, options, expected) => {
     expect(kindOf(LEGACY, template, options)).toBe(expected);
   });
 
   it.each([
-    ['1.26.4', 'Classic'], ['1.27.0', 'Native'], ['1.24.2-distroless', 'Classic'], ['1.31.0-rc.0', 'Native'],
+    ['1.26.4', 'Classic'],
+    ['1.27.0', 'Native'],
+    ['1.24.2-distroless', 'Classic'],
+    ['1.31.0-rc.0', 'Native'],
   ])('follows the default of Istio %s where istiod says nothing', (version, expected) => {
     const facts = mesh({ version, nodes: nodes(36) });
-    const silent: MeshFacts = { ...facts, revisions: facts.revisions.map(({ name, injector }) => ({ name, version, ...(injector === undefined ? {} : { injector }) })) };
+    const silent: MeshFacts = {
+      ...facts,
+      revisions: facts.revisions.map(({ name, injector }) => ({
+        name,
+        version,
+        ...(injector === undefined ? {} : { injector }),
+      })),
+    };
 
     expect(proxyOf(templateOf(), { name: 'shop', labels: LEGACY }, silent).kind).toBe(expected);
   });
 });
 
 describe('what is not known', () => {
-  const unknown = (more: Partial<MeshFacts>, labels: Record<string, string> | undefined = LEGACY): { kind: string; missing: readonly string[] } => {
-    const { kind, missing } = proxyOf(templateOf(), { name: 'shop', ...(labels === undefined ? {} : { labels }) }, mesh({ more }));
+  const unknown = (
+    more: Partial<MeshFacts>,
+    labels: Record<string, string> | undefined = LEGACY,
+  ): { kind: string; missing: readonly string[] } => {
+    const { kind, missing } = proxyOf(
+      templateOf(),
+      { name: 'shop', ...(labels === undefined ? {} : { labels }) },
+      mesh({ more }),
+    );
     return { kind, missing };
   };
 
   it('is the injector, where it could not be looked at', () => {
-    expect(unknown({ istio: 'Unknown', unknownBecause: 'no permission to list mutatingwebhookconfigurations' }))
-      .toEqual({ kind: 'Unknown', missing: ['no permission to list mutatingwebhookconfigurations'] });
+    expect(
+      unknown({ istio: 'Unknown', unknownBecause: 'no permission to list mutatingwebhookconfigurations' }),
+    ).toEqual({ kind: 'Unknown', missing: ['no permission to list mutatingwebhookconfigurations'] });
   });
 
   it('are the labels of a namespace that was not seen', () => {
@@ -183,11 +310,17 @@ describe('what is not known', () => {
   });
 
   it('is the form, where neither version nor setting is known', () => {
-    expect(unknown({ revisions: [{ name: 'default' }] })).toEqual({ kind: 'Unknown', missing: ['the version of Istio, or ENABLE_NATIVE_SIDECARS of istiod'] });
+    expect(unknown({ revisions: [{ name: 'default' }] })).toEqual({
+      kind: 'Unknown',
+      missing: ['the version of Istio, or ENABLE_NATIVE_SIDECARS of istiod'],
+    });
   });
 
   it('is the form under auto, where no node was seen', () => {
-    expect(unknown({ revisions: [{ name: 'default', nativeSidecars: 'auto' }] })).toEqual({ kind: 'Unknown', missing: ['the kubelet versions of the nodes'] });
+    expect(unknown({ revisions: [{ name: 'default', nativeSidecars: 'auto' }] })).toEqual({
+      kind: 'Unknown',
+      missing: ['the kubelet versions of the nodes'],
+    });
   });
 
   it('is nothing where there is certainly no injector', () => {
@@ -195,7 +328,8 @@ describe('what is not known', () => {
   });
 
   it.each([
-    [true, 'Classic'], [false, 'None'],
+    [true, 'Classic'],
+    [false, 'None'],
   ])('can be stated: injected %s', (injected, expected) => {
     const facts = mesh({ webhooks: [], more: { istio: 'Unknown', stated: { injected, nativeSidecars: 'false' } } });
 
@@ -207,7 +341,10 @@ describe('what is not known', () => {
     ['the revision of the namespace', { 'istio.io/rev': '1-30-3' }, '1-30-3'],
     ['the only one', {}, '1-30-3'],
   ])('and the revision then follows: %s', (_, labels, expected) => {
-    const facts = mesh({ webhooks: [...REVISIONED_INSTALL, ...taggedInstall('prod')], more: { stated: { injected: true } } });
+    const facts = mesh({
+      webhooks: [...REVISIONED_INSTALL, ...taggedInstall('prod')],
+      more: { stated: { injected: true } },
+    });
 
     expect(proxyOf(templateOf(), { name: 'shop', labels }, facts).revision).toBe(expected);
   });

@@ -27,20 +27,45 @@ export interface PodSketch {
   readonly deleted?: boolean;
 }
 
-export function pod({ name = 'checkout-5d9f7c-abcde', uid = name, native = false, grace = 30, app, proxy, deleted = true }: PodSketch = {}): RawPod {
+export function pod({
+  name = 'checkout-5d9f7c-abcde',
+  uid = name,
+  native = false,
+  grace = 30,
+  app,
+  proxy,
+  deleted = true,
+}: PodSketch = {}): RawPod {
   const status = (container: string, ended: Ended | undefined): object => ({
-    name: container, restartCount: 0,
-    state: ended === undefined ? { running: { startedAt: stamp(-600) } } : {
-      terminated: { exitCode: ended.code ?? 0, reason: ended.reason ?? (ended.code === undefined || ended.code === 0 ? 'Completed' : 'Error'), startedAt: stamp(-600), finishedAt: stamp(ended.at) },
-    },
+    name: container,
+    restartCount: 0,
+    state:
+      ended === undefined
+        ? { running: { startedAt: stamp(-600) } }
+        : {
+            terminated: {
+              exitCode: ended.code ?? 0,
+              reason: ended.reason ?? (ended.code === undefined || ended.code === 0 ? 'Completed' : 'Error'),
+              startedAt: stamp(-600),
+              finishedAt: stamp(ended.at),
+            },
+          },
   });
   const image = 'docker.io/istio/proxyv2:1.30.3';
   const sidecar = { name: 'istio-proxy', image, ...(native ? { restartPolicy: 'Always' } : {}) };
   const hasProxy = proxy !== null;
-  const initStatus = { name: 'istio-init', restartCount: 0, state: { terminated: { exitCode: 0, reason: 'Completed', finishedAt: stamp(-599) } } };
+  const initStatus = {
+    name: 'istio-init',
+    restartCount: 0,
+    state: { terminated: { exitCode: 0, reason: 'Completed', finishedAt: stamp(-599) } },
+  };
   return {
     metadata: {
-      name, uid, namespace: 'shop', labels: { 'pod-template-hash': '5d9f7c' }, ownerReferences: [{ kind: 'ReplicaSet', name: 'checkout-5d9f7c' }],
+      name,
+      uid,
+      namespace: 'shop',
+      labels: { 'pod-template-hash': '5d9f7c' },
+      ownerReferences: [{ kind: 'ReplicaSet', name: 'checkout-5d9f7c' }],
       ...(deleted ? { deletionTimestamp: stamp(grace), deletionGracePeriodSeconds: grace } : {}),
     },
     spec: {
@@ -49,7 +74,10 @@ export function pod({ name = 'checkout-5d9f7c-abcde', uid = name, native = false
     },
     status: {
       phase: 'Running',
-      containerStatuses: [status('server', app), ...(hasProxy && !native ? [status('istio-proxy', proxy)] : [])] as never,
+      containerStatuses: [
+        status('server', app),
+        ...(hasProxy && !native ? [status('istio-proxy', proxy)] : []),
+      ] as never,
       initContainerStatuses: [initStatus, ...(hasProxy && native ? [status('istio-proxy', proxy)] : [])] as never,
     },
   };

@@ -10,10 +10,22 @@ interface PolicyOptions extends Partial<SidecarDrainPolicySpec> {
 }
 
 function policy(name: string, { deleting, ...spec }: PolicyOptions = {}): PolicyRecord {
-  const full = withDefaults({ match: { namespaceSelector: {} }, drain: { mode: 'Fixed', duration: '60s' }, enforcement: 'Enforce', ...spec });
+  const full = withDefaults({
+    match: { namespaceSelector: {} },
+    drain: { mode: 'Fixed', duration: '60s' },
+    enforcement: 'Enforce',
+    ...spec,
+  });
   return readPolicy({
-    apiVersion: 'sidecardrain.io/v1alpha1', kind: 'SidecarDrainPolicy', spec: full,
-    metadata: { name, uid: `uid-${name}`, generation: 1, ...(deleting === true ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}) },
+    apiVersion: 'sidecardrain.io/v1alpha1',
+    kind: 'SidecarDrainPolicy',
+    spec: full,
+    metadata: {
+      name,
+      uid: `uid-${name}`,
+      generation: 1,
+      ...(deleting === true ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
+    },
   });
 }
 
@@ -23,7 +35,12 @@ function assessed(policies: readonly PolicyRecord[], more: Partial<AssessInput> 
 
 describe('an assessment', () => {
   it('is nothing where no policy selects the workload', () => {
-    expect(assessed([policy('other', { match: { namespaceSelector: { matchLabels: { team: 'x' } } } })])).toEqual({ audits: [], overridden: [], refused: [], matched: [] });
+    expect(assessed([policy('other', { match: { namespaceSelector: { matchLabels: { team: 'x' } } } })])).toEqual({
+      audits: [],
+      overridden: [],
+      refused: [],
+      matched: [],
+    });
   });
 
   it('has one governing policy, and says to the others who it is', () => {
@@ -35,10 +52,15 @@ describe('an assessment', () => {
   });
 
   it('evaluates Audit beside, as if it governed, and writes nothing by it', () => {
-    const { governing, audits } = assessed([policy('enforced'), policy('tried', { enforcement: 'Audit', drain: { mode: 'Fixed', duration: '90s' } })]);
+    const { governing, audits } = assessed([
+      policy('enforced'),
+      policy('tried', { enforcement: 'Audit', drain: { mode: 'Fixed', duration: '90s' } }),
+    ]);
 
     expect(governing?.policy.name).toBe('enforced');
-    expect(audits).toEqual([expect.objectContaining({ decision: expect.objectContaining({ outcome: 'NonCompliant', neededGrace: 100 }) })]);
+    expect(audits).toEqual([
+      expect.objectContaining({ decision: expect.objectContaining({ outcome: 'NonCompliant', neededGrace: 100 }) }),
+    ]);
     expect(audits[0]?.decision.write).toBeUndefined();
   });
 
@@ -46,12 +68,42 @@ describe('an assessment', () => {
     ['a suspended policy governs and writes nothing', [policy('p', { suspend: true })], {}, 'NonCompliant'],
     ['the off switch', [policy('p')], { hold: true }, 'NonCompliant'],
     ['a policy that goes away does not govern', [policy('p', { deleting: true })], {}, undefined],
-    ['gateways must be asked for', [policy('p')], { workload: workloadOf({ annotations: { 'inject.istio.io/templates': 'gateway' }, spec: { containers: [{ name: 'istio-proxy', image: 'auto' }] } }) }, undefined],
-    ['gateways asked for', [policy('p', { match: { namespaceSelector: {}, proxies: ['Gateway'] } })], { workload: workloadOf({ annotations: { 'inject.istio.io/templates': 'gateway' }, spec: { containers: [{ name: 'istio-proxy', image: 'auto' }] } }) }, 'Pending'],
-    ['the operator\'s own namespace', [policy('p')], { operatorNamespace: 'shop' }, undefined],
-    ['Istio\'s root namespace', [policy('p')], { mesh: { ...meshOf('classic'), rootNamespace: 'shop' } }, undefined],
-    ['a DaemonSet by name', [policy('p', { match: { namespaceSelector: {}, kinds: ['DaemonSet'], names: ['check*'] } })], { workload: workloadOf({ kind: 'DaemonSet' }) }, 'Pending'],
-    ['a DaemonSet, not by name', [policy('p', { match: { namespaceSelector: {}, kinds: ['DaemonSet'] } })], { workload: workloadOf({ kind: 'DaemonSet' }) }, 'Exempt'],
+    [
+      'gateways must be asked for',
+      [policy('p')],
+      {
+        workload: workloadOf({
+          annotations: { 'inject.istio.io/templates': 'gateway' },
+          spec: { containers: [{ name: 'istio-proxy', image: 'auto' }] },
+        }),
+      },
+      undefined,
+    ],
+    [
+      'gateways asked for',
+      [policy('p', { match: { namespaceSelector: {}, proxies: ['Gateway'] } })],
+      {
+        workload: workloadOf({
+          annotations: { 'inject.istio.io/templates': 'gateway' },
+          spec: { containers: [{ name: 'istio-proxy', image: 'auto' }] },
+        }),
+      },
+      'Pending',
+    ],
+    ["the operator's own namespace", [policy('p')], { operatorNamespace: 'shop' }, undefined],
+    ["Istio's root namespace", [policy('p')], { mesh: { ...meshOf('classic'), rootNamespace: 'shop' } }, undefined],
+    [
+      'a DaemonSet by name',
+      [policy('p', { match: { namespaceSelector: {}, kinds: ['DaemonSet'], names: ['check*'] } })],
+      { workload: workloadOf({ kind: 'DaemonSet' }) },
+      'Pending',
+    ],
+    [
+      'a DaemonSet, not by name',
+      [policy('p', { match: { namespaceSelector: {}, kinds: ['DaemonSet'] } })],
+      { workload: workloadOf({ kind: 'DaemonSet' }) },
+      'Exempt',
+    ],
   ])('%s', (_, policies, more, outcome) => {
     expect(assessed(policies, more).governing?.decision.outcome).toBe(outcome);
   });
@@ -62,7 +114,13 @@ describe('an assessment', () => {
       asked.push(`${given.name} ${namespace}`);
       return { kind: 'Blocked', why: 'another one stands there' };
     };
-    const { governing } = assessed([policy('p', { drain: { mode: 'Adaptive', maxWait: '60s', environment: 'ProxyConfig' } }), policy('q', { enforcement: 'Audit' })], { ownProxyConfig });
+    const { governing } = assessed(
+      [
+        policy('p', { drain: { mode: 'Adaptive', maxWait: '60s', environment: 'ProxyConfig' } }),
+        policy('q', { enforcement: 'Audit' }),
+      ],
+      { ownProxyConfig },
+    );
 
     expect(asked).toEqual(['p shop']);
     expect(governing?.decision).toMatchObject({ outcome: 'Failed', reason: 'ProxyConfigShadowed' });

@@ -5,8 +5,23 @@ import type { decide, DecidingPolicy, OwnProxyConfig } from '../../../../src/dra
 import type { Intent } from '../../../../src/drain/plan/intent.ts';
 import { recogniseProductHook } from '../../../../src/drain/hooks/index.ts';
 import { parseProxyConfigAnnotation } from '../../../../src/drain/template/annotation.ts';
-import { NEVER_ENDS, NOT_UNDERSTOOD, POST_START_WAIT, sh, sleep, WHILE_ACTIVE_REQUESTS } from '../../../fixtures/drain/hooks.ts';
-import { decideFor, meshOf, policyOf, settingsOf, workloadOf, written, type WorkloadOptions } from '../../../fixtures/drain/objects.ts';
+import {
+  NEVER_ENDS,
+  NOT_UNDERSTOOD,
+  POST_START_WAIT,
+  sh,
+  sleep,
+  WHILE_ACTIVE_REQUESTS,
+} from '../../../fixtures/drain/hooks.ts';
+import {
+  decideFor,
+  meshOf,
+  policyOf,
+  settingsOf,
+  workloadOf,
+  written,
+  type WorkloadOptions,
+} from '../../../fixtures/drain/objects.ts';
 
 const MARGIN = 5;
 const CONFIG = 'proxy.istio.io/config';
@@ -15,50 +30,308 @@ const HOOK: Partial<Intent> = { ...COMBINED, strategy: 'PreStopHook' };
 const SHELL: Partial<MeshFacts> = { stated: { proxyImage: 'with-shell' } };
 const declared = (...owners: string[]): FieldOwner => ({ ownership: 'Declared', owners });
 const drain = (text: string): string => JSON.stringify({ terminationDrainDuration: text });
-const codes = (decision: { findings: readonly { code: string }[] }): string[] => decision.findings.map((found) => found.code);
+const codes = (decision: { findings: readonly { code: string }[] }): string[] =>
+  decision.findings.map((found) => found.code);
 
 describe('the outcome of a decision', () => {
   it.each<[string, WorkloadOptions, Partial<Intent>, Partial<DecidingPolicy>, MeshFacts, string, string | undefined]>([
-    ['Compliant: the promise holds', { config: drain('65s'), grace: 70 }, {}, {}, meshOf('classic'), 'Compliant', undefined],
-    ['Compliant: by more than is needed', { config: drain('2m'), grace: 300 }, {}, {}, meshOf('classic'), 'Compliant', undefined],
-    ['Compliant: 600 s stay 600 s', { config: drain('65s'), grace: 600 }, {}, {}, meshOf('classic'), 'Compliant', undefined],
-    ['Compliant: in Audit too', { config: drain('65s'), grace: 70 }, {}, { mayWrite: false }, meshOf('classic'), 'Compliant', undefined],
+    [
+      'Compliant: the promise holds',
+      { config: drain('65s'), grace: 70 },
+      {},
+      {},
+      meshOf('classic'),
+      'Compliant',
+      undefined,
+    ],
+    [
+      'Compliant: by more than is needed',
+      { config: drain('2m'), grace: 300 },
+      {},
+      {},
+      meshOf('classic'),
+      'Compliant',
+      undefined,
+    ],
+    [
+      'Compliant: 600 s stay 600 s',
+      { config: drain('65s'), grace: 600 },
+      {},
+      {},
+      meshOf('classic'),
+      'Compliant',
+      undefined,
+    ],
+    [
+      'Compliant: in Audit too',
+      { config: drain('65s'), grace: 70 },
+      {},
+      { mayWrite: false },
+      meshOf('classic'),
+      'Compliant',
+      undefined,
+    ],
     ['Compliant: native and long enough', { grace: 70 }, {}, {}, meshOf('native'), 'Compliant', undefined],
     ['Pending: to be written', {}, {}, {}, meshOf('classic'), 'Pending', undefined],
     ['Pending: native needs the grace period', {}, {}, {}, meshOf('native'), 'Pending', undefined],
     ['Pending: the form alone is unknown', {}, {}, {}, meshOf('unknown'), 'Pending', undefined],
     ['NonCompliant: Audit', {}, {}, { mayWrite: false }, meshOf('classic'), 'NonCompliant', undefined],
-    ['Conflicted: somebody declares the grace period', { grace: 40, fields: { gracePeriod: declared('helm') } }, {}, {}, meshOf('classic'), 'Conflicted', 'FieldConflict'],
-    ['Conflicted: and in Audit too', { grace: 40, fields: { gracePeriod: declared('helm') } }, {}, { mayWrite: false }, meshOf('classic'), 'Conflicted', 'FieldConflict'],
-    ['Conflicted: shared with somebody', { grace: 40, fields: { gracePeriod: { ownership: 'Shared', owners: ['flux'] } } }, {}, {}, meshOf('classic'), 'Conflicted', 'FieldConflict'],
-    ['Pending: taken by force', { grace: 40, fields: { gracePeriod: declared('helm') } }, {}, { conflicts: 'Force' }, meshOf('classic'), 'Pending', undefined],
-    ['Compliant: a declared value that is long enough is no conflict', { config: drain('65s'), grace: 90, fields: { gracePeriod: declared('helm') } }, {}, {}, meshOf('classic'), 'Compliant', undefined],
-    ['Exempt: by annotation', { metadata: { 'sidecardrain.io/exempt': 'batch' } }, {}, {}, meshOf('classic'), 'Exempt', 'Exempt'],
-    ['Exempt: by annotation without a reason', { metadata: { 'sidecardrain.io/exempt': '' } }, {}, {}, meshOf('classic'), 'Exempt', 'Exempt'],
-    ['Exempt: owned by a controller', { workload: { controllerOwner: { apiVersion: 'serving.knative.dev/v1', kind: 'Revision', name: 'r' } } }, {}, {}, meshOf('classic'), 'Exempt', 'OwnedByController'],
+    [
+      'Conflicted: somebody declares the grace period',
+      { grace: 40, fields: { gracePeriod: declared('helm') } },
+      {},
+      {},
+      meshOf('classic'),
+      'Conflicted',
+      'FieldConflict',
+    ],
+    [
+      'Conflicted: and in Audit too',
+      { grace: 40, fields: { gracePeriod: declared('helm') } },
+      {},
+      { mayWrite: false },
+      meshOf('classic'),
+      'Conflicted',
+      'FieldConflict',
+    ],
+    [
+      'Conflicted: shared with somebody',
+      { grace: 40, fields: { gracePeriod: { ownership: 'Shared', owners: ['flux'] } } },
+      {},
+      {},
+      meshOf('classic'),
+      'Conflicted',
+      'FieldConflict',
+    ],
+    [
+      'Pending: taken by force',
+      { grace: 40, fields: { gracePeriod: declared('helm') } },
+      {},
+      { conflicts: 'Force' },
+      meshOf('classic'),
+      'Pending',
+      undefined,
+    ],
+    [
+      'Compliant: a declared value that is long enough is no conflict',
+      { config: drain('65s'), grace: 90, fields: { gracePeriod: declared('helm') } },
+      {},
+      {},
+      meshOf('classic'),
+      'Compliant',
+      undefined,
+    ],
+    [
+      'Exempt: by annotation',
+      { metadata: { 'sidecardrain.io/exempt': 'batch' } },
+      {},
+      {},
+      meshOf('classic'),
+      'Exempt',
+      'Exempt',
+    ],
+    [
+      'Exempt: by annotation without a reason',
+      { metadata: { 'sidecardrain.io/exempt': '' } },
+      {},
+      {},
+      meshOf('classic'),
+      'Exempt',
+      'Exempt',
+    ],
+    [
+      'Exempt: owned by a controller',
+      { workload: { controllerOwner: { apiVersion: 'serving.knative.dev/v1', kind: 'Revision', name: 'r' } } },
+      {},
+      {},
+      meshOf('classic'),
+      'Exempt',
+      'OwnedByController',
+    ],
     ['Exempt: no sidecar', {}, {}, {}, meshOf('none'), 'Exempt', 'NotInjected'],
-    ['Exempt: an agent without Envoy', { annotations: { 'inject.istio.io/templates': 'grpc-agent' } }, {}, {}, meshOf('classic'), 'Exempt', 'NotInjected'],
-    ['Exempt: down while it restarts (Recreate)', { rollout: { strategy: 'Recreate' } }, {}, {}, meshOf('classic'), 'Exempt', 'DowntimePerDeploy'],
-    ['Exempt: down while it restarts (one replica)', { kind: 'StatefulSet', rollout: { replicas: 1 } }, {}, {}, meshOf('classic'), 'Exempt', 'DowntimePerDeploy'],
-    ['Exempt: down while it restarts (DaemonSet)', { kind: 'DaemonSet' }, {}, {}, meshOf('classic'), 'Exempt', 'DowntimePerDeploy'],
-    ['Pending: several replicas', { kind: 'StatefulSet', rollout: { replicas: 2 } }, {}, {}, meshOf('classic'), 'Pending', undefined],
-    ['Pending: named all the same', { kind: 'DaemonSet' }, {}, { matchedByName: true }, meshOf('classic'), 'Pending', undefined],
-    ['Compliant: nothing to restart', { kind: 'DaemonSet', config: drain('65s'), grace: 70 }, {}, {}, meshOf('classic'), 'Compliant', undefined],
-    ['Unknown: the injector could not be seen', {}, {}, {}, { ...meshOf('classic'), istio: 'Unknown', stated: {} }, 'Unknown', 'FactsMissing'],
+    [
+      'Exempt: an agent without Envoy',
+      { annotations: { 'inject.istio.io/templates': 'grpc-agent' } },
+      {},
+      {},
+      meshOf('classic'),
+      'Exempt',
+      'NotInjected',
+    ],
+    [
+      'Exempt: down while it restarts (Recreate)',
+      { rollout: { strategy: 'Recreate' } },
+      {},
+      {},
+      meshOf('classic'),
+      'Exempt',
+      'DowntimePerDeploy',
+    ],
+    [
+      'Exempt: down while it restarts (one replica)',
+      { kind: 'StatefulSet', rollout: { replicas: 1 } },
+      {},
+      {},
+      meshOf('classic'),
+      'Exempt',
+      'DowntimePerDeploy',
+    ],
+    [
+      'Exempt: down while it restarts (DaemonSet)',
+      { kind: 'DaemonSet' },
+      {},
+      {},
+      meshOf('classic'),
+      'Exempt',
+      'DowntimePerDeploy',
+    ],
+    [
+      'Pending: several replicas',
+      { kind: 'StatefulSet', rollout: { replicas: 2 } },
+      {},
+      {},
+      meshOf('classic'),
+      'Pending',
+      undefined,
+    ],
+    [
+      'Pending: named all the same',
+      { kind: 'DaemonSet' },
+      {},
+      { matchedByName: true },
+      meshOf('classic'),
+      'Pending',
+      undefined,
+    ],
+    [
+      'Compliant: nothing to restart',
+      { kind: 'DaemonSet', config: drain('65s'), grace: 70 },
+      {},
+      {},
+      meshOf('classic'),
+      'Compliant',
+      undefined,
+    ],
+    [
+      'Unknown: the injector could not be seen',
+      {},
+      {},
+      {},
+      { ...meshOf('classic'), istio: 'Unknown', stated: {} },
+      'Unknown',
+      'FactsMissing',
+    ],
     ['Failed: above the maximum', {}, { duration: 700 }, {}, meshOf('classic'), 'Failed', 'GraceAboveMaximum'],
     ['Pending: just at the maximum', {}, { duration: 590 }, {}, meshOf('classic'), 'Pending', undefined],
-    ['Failed: the grace period may not change', {}, { graceChange: 'Never' }, {}, meshOf('classic'), 'Failed', 'GraceMayNotChange'],
-    ['Pending: it need not change', { grace: 90 }, { graceChange: 'Never' }, {}, meshOf('classic'), 'Pending', undefined],
-    ['Failed: damaged state', { metadata: { 'sidecardrain.io/state': '{"v":1' } }, {}, {}, meshOf('classic'), 'Failed', 'StateDamaged'],
-    ['Failed: state of a newer release', { metadata: { 'sidecardrain.io/state': '{"v":99}' } }, {}, {}, meshOf('classic'), 'Failed', 'StateDamaged'],
-    ['Failed: malformed annotation', { config: 'terminationDrainDuration: 25' }, {}, {}, meshOf('classic'), 'Failed', 'AnnotationMalformed'],
+    [
+      'Failed: the grace period may not change',
+      {},
+      { graceChange: 'Never' },
+      {},
+      meshOf('classic'),
+      'Failed',
+      'GraceMayNotChange',
+    ],
+    [
+      'Pending: it need not change',
+      { grace: 90 },
+      { graceChange: 'Never' },
+      {},
+      meshOf('classic'),
+      'Pending',
+      undefined,
+    ],
+    [
+      'Failed: damaged state',
+      { metadata: { 'sidecardrain.io/state': '{"v":1' } },
+      {},
+      {},
+      meshOf('classic'),
+      'Failed',
+      'StateDamaged',
+    ],
+    [
+      'Failed: state of a newer release',
+      { metadata: { 'sidecardrain.io/state': '{"v":99}' } },
+      {},
+      {},
+      meshOf('classic'),
+      'Failed',
+      'StateDamaged',
+    ],
+    [
+      'Failed: malformed annotation',
+      { config: 'terminationDrainDuration: 25' },
+      {},
+      {},
+      meshOf('classic'),
+      'Failed',
+      'AnnotationMalformed',
+    ],
     ['Failed: two handlers', { proxyPreStop: sleep(5) }, {}, {}, meshOf('native'), 'Failed', 'HookHandlerIllegal'],
-    ['Failed: a hook without end', { proxyPreStop: NEVER_ENDS, grace: 600 }, {}, {}, meshOf('classic', SHELL), 'Failed', 'HookNeverEnds'],
-    ['Failed: a hook without end on native', { proxyPreStop: NEVER_ENDS, grace: 600 }, {}, {}, meshOf('native', SHELL), 'Failed', 'HookNeverEnds'],
-    ['Failed: the user\'s preStop is theirs', { proxyPreStop: sh('sleep 5') }, HOOK, {}, meshOf('classic', SHELL), 'Failed', 'PromiseUnreachable'],
-    ['Failed: no hook on a distroless image', {}, HOOK, {}, meshOf('classic', { stated: { proxyImage: 'distroless' } }), 'Failed', 'HookNeedsShell'],
-    ['Failed: a ProxyConfig decides', {}, COMBINED, {}, meshOf('classic', { proxyConfigs: [{ namespace: 'shop', name: 'theirs', selector: { matchLabels: { app: 'shop' } }, environmentVariables: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'false' } }] }), 'Failed', 'PromiseUnreachable'],
-    ['Failed: a hook quits the native proxy', { proxyPreStop: sh('pilot-agent request --debug-port=15020 POST quitquitquit'), grace: 90 }, {}, {}, meshOf('native', SHELL), 'Failed', 'PromiseUnreachable'],
+    [
+      'Failed: a hook without end',
+      { proxyPreStop: NEVER_ENDS, grace: 600 },
+      {},
+      {},
+      meshOf('classic', SHELL),
+      'Failed',
+      'HookNeverEnds',
+    ],
+    [
+      'Failed: a hook without end on native',
+      { proxyPreStop: NEVER_ENDS, grace: 600 },
+      {},
+      {},
+      meshOf('native', SHELL),
+      'Failed',
+      'HookNeverEnds',
+    ],
+    [
+      "Failed: the user's preStop is theirs",
+      { proxyPreStop: sh('sleep 5') },
+      HOOK,
+      {},
+      meshOf('classic', SHELL),
+      'Failed',
+      'PromiseUnreachable',
+    ],
+    [
+      'Failed: no hook on a distroless image',
+      {},
+      HOOK,
+      {},
+      meshOf('classic', { stated: { proxyImage: 'distroless' } }),
+      'Failed',
+      'HookNeedsShell',
+    ],
+    [
+      'Failed: a ProxyConfig decides',
+      {},
+      COMBINED,
+      {},
+      meshOf('classic', {
+        proxyConfigs: [
+          {
+            namespace: 'shop',
+            name: 'theirs',
+            selector: { matchLabels: { app: 'shop' } },
+            environmentVariables: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'false' },
+          },
+        ],
+      }),
+      'Failed',
+      'PromiseUnreachable',
+    ],
+    [
+      'Failed: a hook quits the native proxy',
+      { proxyPreStop: sh('pilot-agent request --debug-port=15020 POST quitquitquit'), grace: 90 },
+      {},
+      {},
+      meshOf('native', SHELL),
+      'Failed',
+      'PromiseUnreachable',
+    ],
   ])('%s', (_, workload, intent, policy, mesh, outcome, reason) => {
     const decision = decideFor(workloadOf(workload), policyOf(intent, policy), mesh);
 
@@ -74,13 +347,19 @@ describe('the outcome of a decision', () => {
     const first = workloadOf();
     const after = written(first, policy, decideFor(first, policy));
 
-    expect(decideFor({ ...after, rollout: { ...after.rollout, rolling: true, complete: false } }, policy).outcome).toBe('Updating');
+    expect(decideFor({ ...after, rollout: { ...after.rollout, rolling: true, complete: false } }, policy).outcome).toBe(
+      'Updating',
+    );
     expect(decideFor(after, policy).outcome).toBe('Compliant');
   });
 });
 
 describe('what is written', () => {
-  const writeOf = (workload: WorkloadOptions, intent: Partial<Intent>, mesh: MeshFacts = meshOf('classic', SHELL)): NonNullable<ReturnType<typeof decide>['write']> => {
+  const writeOf = (
+    workload: WorkloadOptions,
+    intent: Partial<Intent>,
+    mesh: MeshFacts = meshOf('classic', SHELL),
+  ): NonNullable<ReturnType<typeof decide>['write']> => {
     const { write } = decideFor(workloadOf(workload), policyOf(intent), mesh);
     if (write === undefined) {
       throw new Error('nothing is written');
@@ -100,13 +379,17 @@ describe('what is written', () => {
   });
 
   it('on native is the grace period alone', () => {
-    expect(writeOf({ appPreStop: sleep(20) }, COMBINED, meshOf('native'))).toEqual({ gracePeriodSeconds: 20 + 120 + MARGIN });
+    expect(writeOf({ appPreStop: sleep(20) }, COMBINED, meshOf('native'))).toEqual({
+      gracePeriodSeconds: 20 + 120 + MARGIN,
+    });
   });
 
   it('with ActiveConnections is the environment in the annotation, beside what stands there', () => {
     const write = writeOf({ config: 'concurrency: 2\nproxyMetadata:\n  FOO: bar\n' }, COMBINED);
 
-    expect(config(write.proxyConfig)).toEqual({ proxyMetadata: { FOO: 'bar', EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '1m5s' } });
+    expect(config(write.proxyConfig)).toEqual({
+      proxyMetadata: { FOO: 'bar', EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '1m5s' },
+    });
     expect(write.proxyConfig).toContain('concurrency: 2');
     expect(write.gracePeriodSeconds).toBe(5 + 120 + MARGIN);
   });
@@ -114,27 +397,39 @@ describe('what is written', () => {
   it('never shortens what is longer', () => {
     const write = writeOf({ config: '{"proxyMetadata":{"MINIMUM_DRAIN_DURATION":"90s"}}', grace: 400 }, COMBINED);
 
-    expect(config(write.proxyConfig)).toEqual({ proxyMetadata: { MINIMUM_DRAIN_DURATION: '90s', EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true' } });
+    expect(config(write.proxyConfig)).toEqual({
+      proxyMetadata: { MINIMUM_DRAIN_DURATION: '90s', EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true' },
+    });
     expect(write.gracePeriodSeconds).toBeUndefined();
   });
 
   it('with PreStopHook is the hook, its net, and a grace period for both', () => {
     const write = writeOf({}, HOOK);
 
-    expect(recogniseProductHook(write.proxyPreStop ?? {})).toEqual({ duration: 65, maxWait: 125, waitFor: 'EstablishedConnections' });
+    expect(recogniseProductHook(write.proxyPreStop ?? {})).toEqual({
+      duration: 65,
+      maxWait: 125,
+      waitFor: 'EstablishedConnections',
+    });
     expect(config(write.proxyConfig)).toEqual({ terminationDrainDuration: 65 });
     expect(write.gracePeriodSeconds).toBe(5 + 120 + 60 + MARGIN);
   });
 
   it('with ActiveRequests exports the stat that the hook reads, beside others', () => {
-    const write = writeOf({ annotations: { 'sidecar.istio.io/statsInclusionSuffixes': 'upstream_rq_time' } }, { ...HOOK, hook: 'ActiveRequests' });
+    const write = writeOf(
+      { annotations: { 'sidecar.istio.io/statsInclusionSuffixes': 'upstream_rq_time' } },
+      { ...HOOK, hook: 'ActiveRequests' },
+    );
 
     expect(write.statsSuffixes).toBe('upstream_rq_time,downstream_rq_active');
     expect(recogniseProductHook(write.proxyPreStop ?? {})?.waitFor).toBe('ActiveRequests');
   });
 
   it('with ActiveRequests leaves suffixes alone that have it', () => {
-    const write = writeOf({ annotations: { 'sidecar.istio.io/statsInclusionSuffixes': 'downstream_rq_active' } }, { ...HOOK, hook: 'ActiveRequests' });
+    const write = writeOf(
+      { annotations: { 'sidecar.istio.io/statsInclusionSuffixes': 'downstream_rq_active' } },
+      { ...HOOK, hook: 'ActiveRequests' },
+    );
 
     expect(write.statsSuffixes).toBeUndefined();
   });
@@ -149,8 +444,20 @@ describe('what is written', () => {
   });
 
   it.each<[string, WorkloadOptions, Partial<Intent>, MeshFacts, object]>([
-    ['drainDuration', { config: drain('65s'), grace: 70 }, { drainDuration: 'Follow' }, meshOf('classic'), { terminationDrainDuration: 65, drainDuration: 65 }],
-    ['hold', { config: drain('65s'), grace: 70 }, { holdApplicationUntilProxyStarts: 'Enabled' }, meshOf('classic'), { terminationDrainDuration: 65, holdApplicationUntilProxyStarts: true }],
+    [
+      'drainDuration',
+      { config: drain('65s'), grace: 70 },
+      { drainDuration: 'Follow' },
+      meshOf('classic'),
+      { terminationDrainDuration: 65, drainDuration: 65 },
+    ],
+    [
+      'hold',
+      { config: drain('65s'), grace: 70 },
+      { holdApplicationUntilProxyStarts: 'Enabled' },
+      meshOf('classic'),
+      { terminationDrainDuration: 65, holdApplicationUntilProxyStarts: true },
+    ],
   ])('fulfils a wish although the promise holds: %s', (_, workload, intent, mesh, expected) => {
     const write = writeOf(workload, intent, mesh);
 
@@ -176,7 +483,10 @@ describe('what is written', () => {
   it('switches off an EXIT_ON_ZERO of the user where a fixed drain shall count', () => {
     const write = writeOf({ config: '{"proxyMetadata":{"EXIT_ON_ZERO_ACTIVE_CONNECTIONS":"true"}}' }, {});
 
-    expect(config(write.proxyConfig)).toEqual({ terminationDrainDuration: 65, proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'false' } });
+    expect(config(write.proxyConfig)).toEqual({
+      terminationDrainDuration: 65,
+      proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'false' },
+    });
   });
 
   it('is for both forms where the form is unknown, and never a hook', () => {
@@ -197,23 +507,47 @@ describe('what is written', () => {
     const { changes, message, neededGrace, after } = decideFor(workloadOf(), policyOf(), meshOf('classic'));
 
     expect(changes).toEqual([
-      { field: 'proxyConfig', path: `spec.template.metadata.annotations["${CONFIG}"]`, after: expect.stringContaining('terminationDrainDuration'), why: 'terminationDrainDuration 1m5s' },
-      { field: 'gracePeriod', path: 'spec.template.spec.terminationGracePeriodSeconds', after: '70', why: 'grace period 30 s -> 70 s: preStop + drain 65 s + margin 5 s' },
+      {
+        field: 'proxyConfig',
+        path: `spec.template.metadata.annotations["${CONFIG}"]`,
+        after: expect.stringContaining('terminationDrainDuration'),
+        why: 'terminationDrainDuration 1m5s',
+      },
+      {
+        field: 'gracePeriod',
+        path: 'spec.template.spec.terminationGracePeriodSeconds',
+        after: '70',
+        why: 'grace period 30 s -> 70 s: preStop + drain 65 s + margin 5 s',
+      },
     ]);
     expect(message).toBe('terminationDrainDuration 1m5s; grace period 30 s -> 70 s: preStop + drain 65 s + margin 5 s');
     expect([neededGrace, after?.gracePeriod.value]).toEqual([70, 70]);
   });
 
   it('is all or nothing: one declared field and nothing is written', () => {
-    const decision = decideFor(workloadOf({ config: drain('10s'), fields: { proxyConfig: declared('argocd') } }), policyOf(), meshOf('classic'));
+    const decision = decideFor(
+      workloadOf({ config: drain('10s'), fields: { proxyConfig: declared('argocd') } }),
+      policyOf(),
+      meshOf('classic'),
+    );
 
     expect(decision.write).toBeUndefined();
-    expect(decision.conflicts).toEqual([{ field: 'proxyConfig', path: `spec.template.metadata.annotations["${CONFIG}"]`, owners: ['argocd'], wanted: '{"terminationDrainDuration":"1m5s"}' }]);
+    expect(decision.conflicts).toEqual([
+      {
+        field: 'proxyConfig',
+        path: `spec.template.metadata.annotations["${CONFIG}"]`,
+        owners: ['argocd'],
+        wanted: '{"terminationDrainDuration":"1m5s"}',
+      },
+    ]);
     expect(decision.changes.map((change) => change.field)).toEqual(['proxyConfig', 'gracePeriod']);
   });
 
   it('says what a longer grace period costs', () => {
-    const probed = (terminationGracePeriodSeconds?: number): Workload => workloadOf({ app: { livenessProbe: terminationGracePeriodSeconds === undefined ? {} : { terminationGracePeriodSeconds } } });
+    const probed = (terminationGracePeriodSeconds?: number): Workload =>
+      workloadOf({
+        app: { livenessProbe: terminationGracePeriodSeconds === undefined ? {} : { terminationGracePeriodSeconds } },
+      });
 
     expect(codes(decideFor(probed(), policyOf()))).toContain('LivenessKillSlowed');
     expect(codes(decideFor(probed(10), policyOf()))).not.toContain('LivenessKillSlowed');
@@ -241,7 +575,10 @@ describe('a second decision', () => {
 
   it('goes back to the value before us, and never below it', () => {
     const shrunk = policyOf({ duration: 10 }, { conflicts: 'Force' });
-    const first = after(workloadOf({ grace: 45, fields: { gracePeriod: declared('helm') } }), policyOf({}, { conflicts: 'Force' }));
+    const first = after(
+      workloadOf({ grace: 45, fields: { gracePeriod: declared('helm') } }),
+      policyOf({}, { conflicts: 'Force' }),
+    );
     const second = decideFor(first, shrunk);
     const rest = written(first, shrunk, second);
 
@@ -252,7 +589,11 @@ describe('a second decision', () => {
 
   it('leaves a grace period that the user has raised meanwhile', () => {
     const first = after(workloadOf(), policy);
-    const raised: Workload = { ...first, template: { ...first.template, spec: { ...first.template.spec, terminationGracePeriodSeconds: 300 } }, fields: { ...first.fields, gracePeriod: declared('kubectl') } };
+    const raised: Workload = {
+      ...first,
+      template: { ...first.template, spec: { ...first.template.spec, terminationGracePeriodSeconds: 300 } },
+      fields: { ...first.fields, gracePeriod: declared('kubectl') },
+    };
 
     expect(decideFor(raised, policy)).toMatchObject({ outcome: 'Compliant', changes: [] });
     expect(decideFor(raised, policyOf({ duration: 90 })).write?.gracePeriodSeconds).toBeUndefined();
@@ -271,12 +612,31 @@ describe('a second decision', () => {
   it('writes nothing for a hook that an earlier release worded otherwise', () => {
     const hooked = after(workloadOf(), policyOf(HOOK));
     const reworded: Workload = {
-      ...hooked, template: { ...hooked.template, spec: { ...hooked.template.spec, containers: hooked.template.spec.containers.map((container) => (container.name === 'istio-proxy'
-        ? { ...container, lifecycle: { preStop: sh((container.lifecycle?.preStop?.exec?.command?.[2] ?? '').replace('while :; do', 'while true; do')) } }
-        : container)) } },
+      ...hooked,
+      template: {
+        ...hooked.template,
+        spec: {
+          ...hooked.template.spec,
+          containers: hooked.template.spec.containers.map((container) =>
+            container.name === 'istio-proxy'
+              ? {
+                  ...container,
+                  lifecycle: {
+                    preStop: sh(
+                      (container.lifecycle?.preStop?.exec?.command?.[2] ?? '').replace('while :; do', 'while true; do'),
+                    ),
+                  },
+                }
+              : container,
+          ),
+        },
+      },
     };
 
-    expect(decideFor(reworded, policyOf(HOOK), meshOf('classic', SHELL))).toMatchObject({ outcome: 'Compliant', changes: [] });
+    expect(decideFor(reworded, policyOf(HOOK), meshOf('classic', SHELL))).toMatchObject({
+      outcome: 'Compliant',
+      changes: [],
+    });
   });
 
   it('adopts the workload for the policy that governs it now, without a change of the template', () => {
@@ -289,24 +649,42 @@ describe('a second decision', () => {
   });
 
   it('follows a pod that became native: what is inert may stay', () => {
-    expect(decideFor(after(workloadOf(), policy), policy, meshOf('native'))).toMatchObject({ outcome: 'Compliant', changes: [] });
+    expect(decideFor(after(workloadOf(), policy), policy, meshOf('native'))).toMatchObject({
+      outcome: 'Compliant',
+      changes: [],
+    });
   });
 });
 
 describe('environment: ProxyConfig', () => {
   const intent: Partial<Intent> = { ...COMBINED, environment: 'ProxyConfig' };
   const ready: OwnProxyConfig = { kind: 'Ready', exitOnZero: true, minimumDrain: 65, mark: 'long-requests@1' };
-  const own = { namespace: 'shop', name: 'sidecar-drain-long-requests', environmentVariables: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '65s' } };
+  const own = {
+    namespace: 'shop',
+    name: 'sidecar-drain-long-requests',
+    environmentVariables: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '65s' },
+  };
   const mesh = meshOf('classic', { proxyConfigs: [own] });
-  const under = (ownProxyConfig: OwnProxyConfig | undefined, workload = workloadOf(), facts = mesh, policy = policyOf(intent)): ReturnType<typeof decide> =>
+  const under = (
+    ownProxyConfig: OwnProxyConfig | undefined,
+    workload = workloadOf(),
+    facts = mesh,
+    policy = policyOf(intent),
+  ): ReturnType<typeof decide> =>
     decideFor(workload, policy, facts, ownProxyConfig === undefined ? {} : { ownProxyConfig });
 
   it('says what the resource must give, and waits for it', () => {
-    expect(under(undefined, workloadOf(), meshOf('classic'))).toMatchObject({ outcome: 'Pending', needsMinimumDrain: 65, message: 'waits for its ProxyConfig resource' });
+    expect(under(undefined, workloadOf(), meshOf('classic'))).toMatchObject({
+      outcome: 'Pending',
+      needsMinimumDrain: 65,
+      message: 'waits for its ProxyConfig resource',
+    });
     expect(under(undefined, workloadOf(), meshOf('classic')).write).toBeUndefined();
     expect(under({ ...ready, minimumDrain: 30 }).outcome).toBe('Pending');
     expect(under({ ...ready, minimumDrain: 30 }).write).toBeUndefined();
-    expect(under(undefined, workloadOf(), meshOf('classic'), policyOf(intent, { mayWrite: false })).outcome).toBe('NonCompliant');
+    expect(under(undefined, workloadOf(), meshOf('classic'), policyOf(intent, { mayWrite: false })).outcome).toBe(
+      'NonCompliant',
+    );
   });
 
   it('then marks the template, so that its pods are younger, and raises the grace period', () => {
@@ -317,7 +695,13 @@ describe('environment: ProxyConfig', () => {
   });
 
   it('fails where there can be no resource', () => {
-    expect(under({ kind: 'Blocked', why: 'ProxyConfig shop/theirs stands there and is older' }, workloadOf(), meshOf('classic'))).toMatchObject({ outcome: 'Failed', reason: 'ProxyConfigShadowed' });
+    expect(
+      under(
+        { kind: 'Blocked', why: 'ProxyConfig shop/theirs stands there and is older' },
+        workloadOf(),
+        meshOf('classic'),
+      ),
+    ).toMatchObject({ outcome: 'Failed', reason: 'ProxyConfigShadowed' });
   });
 
   it('needs no resource on native', () => {
@@ -325,10 +709,16 @@ describe('environment: ProxyConfig', () => {
   });
 });
 
-it('says of the user\'s own statistics hook what it will do after the change', () => {
-  const decision = decideFor(workloadOf({ proxyPreStop: WHILE_ACTIVE_REQUESTS }), policyOf(COMBINED), meshOf('classic', SHELL));
+it("says of the user's own statistics hook what it will do after the change", () => {
+  const decision = decideFor(
+    workloadOf({ proxyPreStop: WHILE_ACTIVE_REQUESTS }),
+    policyOf(COMBINED),
+    meshOf('classic', SHELL),
+  );
 
   expect(codes(decision)).toContain('StatsNotExported');
-  expect(settingsOf(workloadOf({ proxyPreStop: WHILE_ACTIVE_REQUESTS }).template).proxyPreStop?.origin.level).toBe('Template');
+  expect(settingsOf(workloadOf({ proxyPreStop: WHILE_ACTIVE_REQUESTS }).template).proxyPreStop?.origin.level).toBe(
+    'Template',
+  );
   expect(decision.outcome).toBe('Pending');
 });

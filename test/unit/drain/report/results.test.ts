@@ -9,15 +9,29 @@ function entry(outcome: ReportedEntry['outcome'], reason = '', message = 'why'):
 
 describe('results of a workload', () => {
   it('say which workload, which policy, what is the matter and what to do', () => {
-    const { workload, results } = resultsOf({ ...WEB, entries: [['long-requests', entry('Failed', 'GraceAboveMaximum', 'needs 700 s, and the maximum is 600 s')]] });
+    const { workload, results } = resultsOf({
+      ...WEB,
+      entries: [['long-requests', entry('Failed', 'GraceAboveMaximum', 'needs 700 s, and the maximum is 600 s')]],
+    });
 
     expect(workload).toBe('Deployment/shop/web');
-    expect(results).toEqual([{
-      source: 'sidecar-drain-operator', policy: 'long-requests', rule: 'GraceAboveMaximum', category: 'Graceful termination', severity: 'high', result: 'fail', scored: true,
-      resources: [{ apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'web', uid: 'u-1' }],
-      message: 'needs 700 s, and the maximum is 600 s',
-      properties: { outcome: 'Failed', action: 'Shorten the drain or the application\'s preStop, or raise gracePeriod.maximum.' },
-    }]);
+    expect(results).toEqual([
+      {
+        source: 'sidecar-drain-operator',
+        policy: 'long-requests',
+        rule: 'GraceAboveMaximum',
+        category: 'Graceful termination',
+        severity: 'high',
+        result: 'fail',
+        scored: true,
+        resources: [{ apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'web', uid: 'u-1' }],
+        message: 'needs 700 s, and the maximum is 600 s',
+        properties: {
+          outcome: 'Failed',
+          action: "Shorten the drain or the application's preStop, or raise gracePeriod.maximum.",
+        },
+      },
+    ]);
   });
 
   it.each<[ReportedEntry['outcome'], string, string, string]>([
@@ -29,17 +43,28 @@ describe('results of a workload', () => {
     ['Failed', 'PromiseUnreachable', 'fail', 'high'],
     ['Unknown', 'FactsMissing', 'error', 'medium'],
   ])('count %s %s as %s of severity %s', (outcome, reason, result, severity) => {
-    expect(resultsOf({ ...WEB, entries: [['p', entry(outcome, reason)]] }).results).toMatchObject([{ result, severity, scored: result !== 'warn' }]);
+    expect(resultsOf({ ...WEB, entries: [['p', entry(outcome, reason)]] }).results).toMatchObject([
+      { result, severity, scored: result !== 'warn' },
+    ]);
   });
 
-  it.each<ReportedEntry['outcome']>(['Compliant', 'Updating', 'Pending', 'Exempt', 'Overridden'])('are none for %s', (outcome) => {
-    expect(isViolation({ outcome })).toBe(false);
-    expect(resultsOf({ ...WEB, entries: [['p', entry(outcome)]] }).results).toEqual([]);
-  });
+  it.each<ReportedEntry['outcome']>(['Compliant', 'Updating', 'Pending', 'Exempt', 'Overridden'])(
+    'are none for %s',
+    (outcome) => {
+      expect(isViolation({ outcome })).toBe(false);
+      expect(resultsOf({ ...WEB, entries: [['p', entry(outcome)]] }).results).toEqual([]);
+    },
+  );
 
   it('stand in the order of their policies, and are at most twenty, the most pressing ones', () => {
     const names = Array.from({ length: 40 }, (_, index) => `audit-${String(index).padStart(2, '0')}`);
-    const { results } = resultsOf({ ...WEB, entries: [...names.map((name) => [name, entry('NonCompliant')] as const), ['zz', entry('Failed')] as const].reverse() });
+    const { results } = resultsOf({
+      ...WEB,
+      entries: [
+        ...names.map((name) => [name, entry('NonCompliant')] as const),
+        ['zz', entry('Failed')] as const,
+      ].reverse(),
+    });
 
     expect(results.map(({ policy }) => policy)).toEqual([...names.slice(0, 19), 'zz']);
   });

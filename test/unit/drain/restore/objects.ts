@@ -12,7 +12,10 @@ export function applied(object: Json, document: Json): Json {
   const template = result.spec.template;
   const wanted = document.spec?.template ?? {};
   const owned: Json = {};
-  const previous = (result.metadata.managedFields ?? []).find((entry: Json) => entry.manager === FIELD_MANAGER && entry.operation === 'Apply')?.fieldsV1?.['f:spec']?.['f:template'] ?? {};
+  const previous =
+    (result.metadata.managedFields ?? []).find(
+      (entry: Json) => entry.manager === FIELD_MANAGER && entry.operation === 'Apply',
+    )?.fieldsV1?.['f:spec']?.['f:template'] ?? {};
   for (const key of Object.keys(previous['f:metadata']?.['f:annotations'] ?? {})) {
     const name = key.slice(2);
     if (wanted.metadata?.annotations?.[name] === undefined) {
@@ -37,8 +40,18 @@ export function applied(object: Json, document: Json): Json {
   const oldContainer = previous['f:spec']?.['f:containers']?.[key];
   const present = template.spec.containers.find((each: Json) => each.name === 'istio-proxy');
   if (container !== undefined) {
-    const merged = { terminationMessagePath: '/dev/termination-log', ...present, ...container, lifecycle: { ...present?.lifecycle, ...container.lifecycle } };
-    template.spec.containers = present === undefined ? [...template.spec.containers, merged] : template.spec.containers.map((each: Json) => (each === present ? { ...each, lifecycle: merged.lifecycle } : each));
+    const merged = {
+      terminationMessagePath: '/dev/termination-log',
+      ...present,
+      ...container,
+      lifecycle: { ...present?.lifecycle, ...container.lifecycle },
+    };
+    template.spec.containers =
+      present === undefined
+        ? [...template.spec.containers, merged]
+        : template.spec.containers.map((each: Json) =>
+            each === present ? { ...each, lifecycle: merged.lifecycle } : each,
+          );
     const leaves: Json = { 'f:name': {}, 'f:lifecycle': { 'f:preStop': { 'f:exec': { 'f:command': {} } } } };
     if (container.image !== undefined) {
       Object.assign(leaves, { '.': {}, 'f:image': {}, 'f:imagePullPolicy': {} });
@@ -55,9 +68,23 @@ export function applied(object: Json, document: Json): Json {
       }
     }
   }
-  const others = (result.metadata.managedFields ?? []).filter((entry: Json) => entry.manager !== FIELD_MANAGER)
-    .map((entry: Json) => ({ ...entry, fieldsV1: takeAway(entry.fieldsV1, { 'f:spec': { 'f:template': owned } }, object, result) }));
-  result.metadata.managedFields = [...others, { manager: FIELD_MANAGER, operation: 'Apply', fieldsV1: { 'f:metadata': { 'f:annotations': { 'f:sidecardrain.io/state': {} } }, 'f:spec': { 'f:template': owned } } }];
+  const others = (result.metadata.managedFields ?? [])
+    .filter((entry: Json) => entry.manager !== FIELD_MANAGER)
+    .map((entry: Json) => ({
+      ...entry,
+      fieldsV1: takeAway(entry.fieldsV1, { 'f:spec': { 'f:template': owned } }, object, result),
+    }));
+  result.metadata.managedFields = [
+    ...others,
+    {
+      manager: FIELD_MANAGER,
+      operation: 'Apply',
+      fieldsV1: {
+        'f:metadata': { 'f:annotations': { 'f:sidecardrain.io/state': {} } },
+        'f:spec': { 'f:template': owned },
+      },
+    },
+  ];
   result.metadata.resourceVersion = String(Number(result.metadata.resourceVersion) + 1);
   return result;
 }
@@ -89,7 +116,10 @@ function step(value: Json, key: string): Json {
 export function patched(object: Json, operations: readonly JsonPatchOperation[]): Json {
   const result = structuredClone(object);
   for (const operation of operations) {
-    const keys = operation.path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+    const keys = operation.path
+      .split('/')
+      .slice(1)
+      .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
     const last = keys.pop()!;
     const parent = keys.reduce((node: Json, key) => node[key], result);
     if (parent === undefined || (operation.op !== 'add' && parent[last] === undefined)) {
@@ -125,14 +155,32 @@ export function visible(object: Json): string {
   return JSON.stringify({ ...object, metadata });
 }
 
-export function deployment({ grace = 30, annotations, containers = [], manager = 'helm', operation = 'Update', owns = {}, ownAnnotations }: {
-  readonly grace?: number; readonly annotations?: Record<string, string>; readonly containers?: readonly object[];
-  readonly manager?: string; readonly operation?: 'Apply' | 'Update'; readonly owns?: object; readonly ownAnnotations?: Record<string, string>;
+export function deployment({
+  grace = 30,
+  annotations,
+  containers = [],
+  manager = 'helm',
+  operation = 'Update',
+  owns = {},
+  ownAnnotations,
+}: {
+  readonly grace?: number;
+  readonly annotations?: Record<string, string>;
+  readonly containers?: readonly object[];
+  readonly manager?: string;
+  readonly operation?: 'Apply' | 'Update';
+  readonly owns?: object;
+  readonly ownAnnotations?: Record<string, string>;
 } = {}): Json {
   return {
-    apiVersion: 'apps/v1', kind: 'Deployment',
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
     metadata: {
-      name: 'checkout', namespace: 'shop', uid: 'u-1', resourceVersion: '7', generation: 1,
+      name: 'checkout',
+      namespace: 'shop',
+      uid: 'u-1',
+      resourceVersion: '7',
+      generation: 1,
       ...(ownAnnotations === undefined ? {} : { annotations: ownAnnotations }),
       managedFields: [{ manager, operation, fieldsV1: { 'f:spec': { 'f:template': owns } } }],
     },

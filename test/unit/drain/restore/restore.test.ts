@@ -20,7 +20,12 @@ function write(object: Json, values: ManagedValues): Json {
   const workload = projectWorkload(object, kind);
   const text = workload.annotations['sidecardrain.io/state'];
   const previous = text === undefined ? undefined : decodeState(text);
-  const state = nextState({ workload, values, ...policy, ...(previous?.ok === true ? { previous: previous.state } : {}) });
+  const state = nextState({
+    workload,
+    values,
+    ...policy,
+    ...(previous?.ok === true ? { previous: previous.state } : {}),
+  });
   return applied(object, buildApply(workload, values, state));
 }
 
@@ -48,16 +53,44 @@ function restore(object: Json, mode: 'Restore' | 'Orphan' = 'Restore'): { object
 describe('restoring', () => {
   it.each<[string, Json, ManagedValues]>([
     ['a default grace period', deployment({ owns: ownsGrace }), { gracePeriodSeconds: 75 }],
-    ['a declared one', deployment({ grace: 60, owns: ownsGrace, manager: 'flux', operation: 'Apply' }), { gracePeriodSeconds: 75 }],
+    [
+      'a declared one',
+      deployment({ grace: 60, owns: ownsGrace, manager: 'flux', operation: 'Apply' }),
+      { gracePeriodSeconds: 75 },
+    ],
     ['an annotation that was not there', deployment(), { proxyConfig: 'drainDuration: 60s\n' }],
-    ['an annotation beside others', deployment({ annotations: { 'sidecar.istio.io/inject': 'true' } }), { proxyConfig: 'drainDuration: 60s\n', statsSuffixes: 'x', nativeSidecar: 'true', proxyConfigMark: 'm' }],
-    ['a text', deployment({ annotations: { 'proxy.istio.io/config': '# mine\nconcurrency: 2' } }), { proxyConfig: '# mine\nconcurrency: 2\ndrainDuration: 1m' }],
+    [
+      'an annotation beside others',
+      deployment({ annotations: { 'sidecar.istio.io/inject': 'true' } }),
+      { proxyConfig: 'drainDuration: 60s\n', statsSuffixes: 'x', nativeSidecar: 'true', proxyConfigMark: 'm' },
+    ],
+    [
+      'a text',
+      deployment({ annotations: { 'proxy.istio.io/config': '# mine\nconcurrency: 2' } }),
+      { proxyConfig: '# mine\nconcurrency: 2\ndrainDuration: 1m' },
+    ],
     ['a container that was not there', deployment(), { proxyPreStop: hook }],
-    ['a container that was there', deployment({ containers: [{ name: 'istio-proxy', image: 'auto', resources: { limits: { cpu: '1' } } }] }), { proxyPreStop: hook }],
-    ['a lifecycle that was empty', deployment({ containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: {} }] }), { proxyPreStop: hook }],
-    ['a postStart beside our hook', deployment({ containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: { postStart: hook } }] }), { proxyPreStop: hook }],
+    [
+      'a container that was there',
+      deployment({ containers: [{ name: 'istio-proxy', image: 'auto', resources: { limits: { cpu: '1' } } }] }),
+      { proxyPreStop: hook },
+    ],
+    [
+      'a lifecycle that was empty',
+      deployment({ containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: {} }] }),
+      { proxyPreStop: hook },
+    ],
+    [
+      'a postStart beside our hook',
+      deployment({ containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: { postStart: hook } }] }),
+      { proxyPreStop: hook },
+    ],
     ['annotations of the workload', deployment({ ownAnnotations: { team: 'shop' } }), { gracePeriodSeconds: 75 }],
-    ['all of it', deployment({ owns: ownsGrace }), { gracePeriodSeconds: 75, proxyConfig: 'drainDuration: 60s\n', proxyPreStop: hook, statsSuffixes: 'x' }],
+    [
+      'all of it',
+      deployment({ owns: ownsGrace }),
+      { gracePeriodSeconds: 75, proxyConfig: 'drainDuration: 60s\n', proxyPreStop: hook, statsSuffixes: 'x' },
+    ],
   ])('%s ends where it began', (_, object, values) => {
     const written = write(object, values);
     const { object: restored } = restore(written);
@@ -68,7 +101,13 @@ describe('restoring', () => {
   });
 
   it('gives a field that was taken by force back to its owner', () => {
-    const object = deployment({ grace: 60, annotations: { 'proxy.istio.io/config': 'concurrency: 2\n' }, owns: { ...ownsGrace, ...ownsAnnotation }, manager: 'flux', operation: 'Apply' });
+    const object = deployment({
+      grace: 60,
+      annotations: { 'proxy.istio.io/config': 'concurrency: 2\n' },
+      owns: { ...ownsGrace, ...ownsAnnotation },
+      manager: 'flux',
+      operation: 'Apply',
+    });
     const written = write(object, { gracePeriodSeconds: 75, proxyConfig: 'concurrency: 2\ndrainDuration: 60s\n' });
     const { object: restored } = restore(written);
 
@@ -78,8 +117,15 @@ describe('restoring', () => {
 
   it('puts values back first, and ownership and state away last, so that a crash in between loses nothing', () => {
     const { steps } = restore(write(deployment({ owns: ownsGrace }), { gracePeriodSeconds: 75 }));
-    expect(steps.map(({ last, restored }) => ({ last, restored }))).toEqual([{ last: false, restored: ['gracePeriod'] }, { last: true, restored: [] }]);
-    expect(steps[0]?.patch.map(({ path }) => path)).toEqual(['/metadata/uid', '/metadata/resourceVersion', '/spec/template/spec/terminationGracePeriodSeconds']);
+    expect(steps.map(({ last, restored }) => ({ last, restored }))).toEqual([
+      { last: false, restored: ['gracePeriod'] },
+      { last: true, restored: [] },
+    ]);
+    expect(steps[0]?.patch.map(({ path }) => path)).toEqual([
+      '/metadata/uid',
+      '/metadata/resourceVersion',
+      '/spec/template/spec/terminationGracePeriodSeconds',
+    ]);
   });
 
   it('takes one patch where values are only taken away', () => {
@@ -97,14 +143,19 @@ describe('restoring', () => {
 
   it('asks the API server to forget everything where we are the only manager', () => {
     const written = write(deployment(), { nativeSidecar: 'true' });
-    written.metadata.managedFields = written.metadata.managedFields.filter((entry: Json) => entry.manager === FIELD_MANAGER);
+    written.metadata.managedFields = written.metadata.managedFields.filter(
+      (entry: Json) => entry.manager === FIELD_MANAGER,
+    );
     const { object } = restore(written);
     expect(object.metadata.managedFields).toEqual([{}]);
   });
 });
 
 describe('what somebody else has changed since stays theirs', () => {
-  it.each<[string, number]>([['raised', 90], ['lowered', 40]])('a grace period that was %s', (_, grace) => {
+  it.each<[string, number]>([
+    ['raised', 90],
+    ['lowered', 40],
+  ])('a grace period that was %s', (_, grace) => {
     const written = write(deployment(), { gracePeriodSeconds: 75 });
     written.spec.template.spec.terminationGracePeriodSeconds = grace;
     const { object, steps } = restore(written);
@@ -114,27 +165,42 @@ describe('what somebody else has changed since stays theirs', () => {
 
   it('a grace period that somebody declares now, with our value', () => {
     const written = write(deployment(), { gracePeriodSeconds: 75 });
-    written.metadata.managedFields.push({ manager: 'flux', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:template': ownsGrace } } });
+    written.metadata.managedFields.push({
+      manager: 'flux',
+      operation: 'Apply',
+      fieldsV1: { 'f:spec': { 'f:template': ownsGrace } },
+    });
     expect(restore(written).object.spec.template.spec.terminationGracePeriodSeconds).toBe(75);
   });
 
   it('a grace period that the manifest of kubectl apply has come to state', () => {
     const written = write(deployment(), { gracePeriodSeconds: 75 });
-    written.metadata.annotations['kubectl.kubernetes.io/last-applied-configuration'] = JSON.stringify({ spec: { template: { spec: { terminationGracePeriodSeconds: 75 } } } });
+    written.metadata.annotations['kubectl.kubernetes.io/last-applied-configuration'] = JSON.stringify({
+      spec: { template: { spec: { terminationGracePeriodSeconds: 75 } } },
+    });
     expect(restore(written).object.spec.template.spec.terminationGracePeriodSeconds).toBe(75);
   });
 
   it('keys in our text: only ours go', () => {
-    const written = write(deployment({ annotations: { 'proxy.istio.io/config': 'drainDuration: 45s\n' } }), { proxyConfig: 'drainDuration: 60s\nterminationDrainDuration: 60s\n' });
-    written.spec.template.metadata.annotations['proxy.istio.io/config'] = '# by hand\nconcurrency: 4\ndrainDuration: 60s\nterminationDrainDuration: 60s\n';
-    expect(restore(written).object.spec.template.metadata.annotations['proxy.istio.io/config']).toBe('# by hand\nconcurrency: 4\ndrainDuration: 45s\n');
+    const written = write(deployment({ annotations: { 'proxy.istio.io/config': 'drainDuration: 45s\n' } }), {
+      proxyConfig: 'drainDuration: 60s\nterminationDrainDuration: 60s\n',
+    });
+    written.spec.template.metadata.annotations['proxy.istio.io/config'] =
+      '# by hand\nconcurrency: 4\ndrainDuration: 60s\nterminationDrainDuration: 60s\n';
+    expect(restore(written).object.spec.template.metadata.annotations['proxy.istio.io/config']).toBe(
+      '# by hand\nconcurrency: 4\ndrainDuration: 45s\n',
+    );
   });
 
   it('a text that somebody declares in a manifest: nothing is cut out of it', () => {
     const written = write(deployment(), { proxyConfig: 'drainDuration: 60s\n' });
     const text = 'concurrency: 4\ndrainDuration: 60s\n';
     written.spec.template.metadata.annotations['proxy.istio.io/config'] = text;
-    written.metadata.managedFields.push({ manager: 'flux', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:template': ownsAnnotation } } });
+    written.metadata.managedFields.push({
+      manager: 'flux',
+      operation: 'Apply',
+      fieldsV1: { 'f:spec': { 'f:template': ownsAnnotation } },
+    });
     expect(restore(written).object.spec.template.metadata.annotations['proxy.istio.io/config']).toBe(text);
   });
 
@@ -156,7 +222,11 @@ describe('what somebody else has changed since stays theirs', () => {
     const written = write(deployment(), { proxyPreStop: hook });
     written.spec.template.spec.containers[1].resources = { limits: { cpu: '1' } };
     const { object } = restore(written);
-    expect(object.spec.template.spec.containers[1]).toMatchObject({ name: 'istio-proxy', image: 'auto', resources: { limits: { cpu: '1' } } });
+    expect(object.spec.template.spec.containers[1]).toMatchObject({
+      name: 'istio-proxy',
+      image: 'auto',
+      resources: { limits: { cpu: '1' } },
+    });
     expect(object.spec.template.spec.containers[1]).not.toHaveProperty('lifecycle');
   });
 
@@ -180,30 +250,50 @@ describe('orphaning', () => {
   });
 });
 
-const text: fc.Arbitrary<string> = fc.record({ concurrency: fc.option(fc.integer({ min: 0, max: 4 })), drainDuration: fc.option(fc.integer({ min: 1, max: 90 })), json: fc.boolean() })
+const text: fc.Arbitrary<string> = fc
+  .record({
+    concurrency: fc.option(fc.integer({ min: 0, max: 4 })),
+    drainDuration: fc.option(fc.integer({ min: 1, max: 90 })),
+    json: fc.boolean(),
+  })
   .map(({ concurrency, drainDuration, json }) => {
-    const object = { ...(concurrency === null ? {} : { concurrency }), ...(drainDuration === null ? {} : { drainDuration: `${drainDuration}s` }) };
-    return json ? JSON.stringify(object) : Object.entries(object).map(([key, value]) => `${key}: ${value}\n`).join('');
+    const object = {
+      ...(concurrency === null ? {} : { concurrency }),
+      ...(drainDuration === null ? {} : { drainDuration: `${drainDuration}s` }),
+    };
+    return json
+      ? JSON.stringify(object)
+      : Object.entries(object)
+          .map(([key, value]) => `${key}: ${value}\n`)
+          .join('');
   });
 
-const someDeployment: fc.Arbitrary<Json> = fc.record({
-  grace: fc.constantFrom(30, 60, 200),
-  text: fc.option(text),
-  other: fc.boolean(),
-  proxy: fc.constantFrom('none', 'plain', 'empty', 'postStart'),
-  manager: fc.constantFrom('helm', 'flux'),
-  ownAnnotations: fc.boolean(),
-}).map(({ grace, text: config, other, proxy, manager, ownAnnotations }) => {
-  const annotations = { ...(config === null ? {} : { 'proxy.istio.io/config': config }), ...(other ? { 'sidecar.istio.io/inject': 'true' } : {}) };
-  const lifecycle = proxy === 'empty' ? { lifecycle: {} } : proxy === 'postStart' ? { lifecycle: { postStart: hook } } : {};
-  return deployment({
-    grace, manager, operation: manager === 'flux' ? 'Apply' : 'Update',
-    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-    containers: proxy === 'none' ? [] : [{ name: 'istio-proxy', image: 'auto', ...lifecycle }],
-    owns: { ...(grace === 30 && manager === 'flux' ? {} : ownsGrace), ...(config === null ? {} : ownsAnnotation) },
-    ...(ownAnnotations ? { ownAnnotations: { team: 'shop' } } : {}),
+const someDeployment: fc.Arbitrary<Json> = fc
+  .record({
+    grace: fc.constantFrom(30, 60, 200),
+    text: fc.option(text),
+    other: fc.boolean(),
+    proxy: fc.constantFrom('none', 'plain', 'empty', 'postStart'),
+    manager: fc.constantFrom('helm', 'flux'),
+    ownAnnotations: fc.boolean(),
+  })
+  .map(({ grace, text: config, other, proxy, manager, ownAnnotations }) => {
+    const annotations = {
+      ...(config === null ? {} : { 'proxy.istio.io/config': config }),
+      ...(other ? { 'sidecar.istio.io/inject': 'true' } : {}),
+    };
+    const lifecycle =
+      proxy === 'empty' ? { lifecycle: {} } : proxy === 'postStart' ? { lifecycle: { postStart: hook } } : {};
+    return deployment({
+      grace,
+      manager,
+      operation: manager === 'flux' ? 'Apply' : 'Update',
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      containers: proxy === 'none' ? [] : [{ name: 'istio-proxy', image: 'auto', ...lifecycle }],
+      owns: { ...(grace === 30 && manager === 'flux' ? {} : ownsGrace), ...(config === null ? {} : ownsAnnotation) },
+      ...(ownAnnotations ? { ownAnnotations: { team: 'shop' } } : {}),
+    });
   });
-});
 
 interface Wish {
   readonly grace?: number;
@@ -211,12 +301,23 @@ interface Wish {
   readonly hook?: boolean;
   readonly native?: boolean;
 }
-const someWish: fc.Arbitrary<Wish> = fc.record({ grace: fc.integer({ min: 31, max: 600 }), drain: fc.integer({ min: 1, max: 600 }), hook: fc.boolean(), native: fc.boolean() }, { requiredKeys: [] });
+const someWish: fc.Arbitrary<Wish> = fc.record(
+  {
+    grace: fc.integer({ min: 31, max: 600 }),
+    drain: fc.integer({ min: 1, max: 600 }),
+    hook: fc.boolean(),
+    native: fc.boolean(),
+  },
+  { requiredKeys: [] },
+);
 
 /** The values that a plan would make of a wish, computed from what stood there before us. */
 function valuesFor(original: Json, wish: Wish): ManagedValues {
   const present = original.spec.template.metadata.annotations?.['proxy.istio.io/config'] as string | undefined;
-  const merged = wish.drain === undefined ? undefined : mergeProxyConfigAnnotation(present, { terminationDrainDuration: wish.drain });
+  const merged =
+    wish.drain === undefined
+      ? undefined
+      : mergeProxyConfigAnnotation(present, { terminationDrainDuration: wish.drain });
   return {
     ...(wish.grace === undefined ? {} : { gracePeriodSeconds: wish.grace }),
     ...(merged?.ok === true ? { proxyConfig: merged.text } : {}),
@@ -227,22 +328,26 @@ function valuesFor(original: Json, wish: Wish): ManagedValues {
 
 describe('any workload, after any policies', () => {
   it('is restored to the byte', () => {
-    fc.assert(fc.property(someDeployment, fc.array(someWish, { minLength: 1, maxLength: 3 }), (object, wishes) => {
-      // A lifecycle written as {} is lost when a later policy wants no hook: server-side apply takes it with the hook.
-      fc.pre(wishes.length === 1 || JSON.stringify(object.spec).includes('"lifecycle":{}') === false);
-      const written = wishes.reduce((current, wish) => write(current, valuesFor(object, wish)), object);
-      const { object: restored, steps } = restore(written);
-      expect(visible(restored)).toBe(visible(object));
-      expect(steps.length).toBeLessThanOrEqual(2);
-    }));
+    fc.assert(
+      fc.property(someDeployment, fc.array(someWish, { minLength: 1, maxLength: 3 }), (object, wishes) => {
+        // A lifecycle written as {} is lost when a later policy wants no hook: server-side apply takes it with the hook.
+        fc.pre(wishes.length === 1 || JSON.stringify(object.spec).includes('"lifecycle":{}') === false);
+        const written = wishes.reduce((current, wish) => write(current, valuesFor(object, wish)), object);
+        const { object: restored, steps } = restore(written);
+        expect(visible(restored)).toBe(visible(object));
+        expect(steps.length).toBeLessThanOrEqual(2);
+      }),
+    );
   });
 
   it('is restored the same when the restore starts again after its first patch', () => {
-    fc.assert(fc.property(someDeployment, someWish, (object, wish) => {
-      const written = write(object, valuesFor(object, wish));
-      const half = patched(written, planRestore(written, stateOf(written), 'Restore').patch);
-      const again = half.metadata.annotations?.['sidecardrain.io/state'] === undefined ? half : restore(half).object;
-      expect(visible(again)).toBe(visible(object));
-    }));
+    fc.assert(
+      fc.property(someDeployment, someWish, (object, wish) => {
+        const written = write(object, valuesFor(object, wish));
+        const half = patched(written, planRestore(written, stateOf(written), 'Restore').patch);
+        const again = half.metadata.annotations?.['sidecardrain.io/state'] === undefined ? half : restore(half).object;
+        expect(visible(again)).toBe(visible(object));
+      }),
+    );
   });
 });

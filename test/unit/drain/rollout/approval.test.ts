@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { fnv1a64, policyPlanHash, workloadPlanHash } from '../../../../src/drain/plan/hash.ts';
-import { approveCommand, fromShards, notApproved, toShards, type ApprovedSet } from '../../../../src/drain/rollout/approval.ts';
+import {
+  approveCommand,
+  fromShards,
+  notApproved,
+  toShards,
+  type ApprovedSet,
+} from '../../../../src/drain/rollout/approval.ts';
 import { decideFor, meshOf, policyOf, workloadOf, written } from '../../../fixtures/drain/objects.ts';
 
 const kept: ApprovedSet = { hash: 'h1', items: new Map([['Deployment/a/web', 'p1']]) };
@@ -19,13 +25,16 @@ describe('an approval', () => {
   });
 
   it('is given with a command that can be copied', () => {
-    expect(approveCommand('long-requests', 'sidecardrain.io/approved-plan', 'abc'))
-      .toBe('kubectl annotate sidecardrainpolicies long-requests sidecardrain.io/approved-plan=abc --overwrite');
+    expect(approveCommand('long-requests', 'sidecardrain.io/approved-plan', 'abc')).toBe(
+      'kubectl annotate sidecardrainpolicies long-requests sidecardrain.io/approved-plan=abc --overwrite',
+    );
   });
 });
 
 describe('the ConfigMaps of an approval', () => {
-  const many = new Map(Array.from({ length: 1000 }, (_, index) => [`Deployment/shop/web-${index}`, fnv1a64(String(index))] as const));
+  const many = new Map(
+    Array.from({ length: 1000 }, (_, index) => [`Deployment/shop/web-${index}`, fnv1a64(String(index))] as const),
+  );
 
   it('hold everything, each within the limit', () => {
     const shards = toShards(many, 4096);
@@ -52,20 +61,38 @@ describe('the name of a plan', () => {
   });
 
   it('of a policy does not depend on the order of its workloads, and does on each plan', () => {
-    const name = policyPlanHash('p', [['a', '1'], ['b', '2']]);
+    const name = policyPlanHash('p', [
+      ['a', '1'],
+      ['b', '2'],
+    ]);
 
-    expect(policyPlanHash('p', [['b', '2'], ['a', '1']])).toBe(name);
-    expect(policyPlanHash('p', [['a', '1'], ['b', '3']])).not.toBe(name);
+    expect(
+      policyPlanHash('p', [
+        ['b', '2'],
+        ['a', '1'],
+      ]),
+    ).toBe(name);
+    expect(
+      policyPlanHash('p', [
+        ['a', '1'],
+        ['b', '3'],
+      ]),
+    ).not.toBe(name);
     expect(policyPlanHash('p', [['a', '1']])).not.toBe(name);
   });
 });
 
-describe('the name of a workload\'s plan', () => {
+describe("the name of a workload's plan", () => {
   const hook = policyOf({ mode: 'Combined', duration: 60, maxWait: 120, strategy: 'PreStopHook' });
 
   it.each([
     ['a fixed drain', policyOf(), workloadOf(), meshOf('classic')],
-    ['beside settings of the user', policyOf(), workloadOf({ config: 'concurrency: 2\n', grace: 33 }), meshOf('classic')],
+    [
+      'beside settings of the user',
+      policyOf(),
+      workloadOf({ config: 'concurrency: 2\n', grace: 33 }),
+      meshOf('classic'),
+    ],
     ['a hook', hook, workloadOf(), meshOf('classic', { stated: { proxyImage: 'with-shell' } })],
     ['a native sidecar', policyOf(), workloadOf(), meshOf('native')],
   ])('is the same before, while and after it is written, and in Audit: %s', (_what, policy, workload, mesh) => {

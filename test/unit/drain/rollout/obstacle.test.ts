@@ -2,8 +2,20 @@ import { describe, expect, it } from '@jest/globals';
 import type { RolloutFacts } from '../../../../src/drain/model/workload.ts';
 import { budgetObstacle, ownObstacle, restartsPods, type Budget } from '../../../../src/drain/rollout/obstacle.ts';
 
-const REST: RolloutFacts = { replicas: 2, strategy: 'RollingUpdate', paused: false, partition: 0, complete: true, healthy: true, rolling: false, stuck: false };
-const of = (rollout: Partial<RolloutFacts>): { kind: string; rollout: RolloutFacts } => ({ kind: 'StatefulSet', rollout: { ...REST, ...rollout } });
+const REST: RolloutFacts = {
+  replicas: 2,
+  strategy: 'RollingUpdate',
+  paused: false,
+  partition: 0,
+  complete: true,
+  healthy: true,
+  rolling: false,
+  stuck: false,
+};
+const of = (rollout: Partial<RolloutFacts>): { kind: string; rollout: RolloutFacts } => ({
+  kind: 'StatefulSet',
+  rollout: { ...REST, ...rollout },
+});
 
 describe('a workload', () => {
   it.each<[string, Partial<RolloutFacts>, boolean | undefined, RegExp]>([
@@ -13,7 +25,12 @@ describe('a workload', () => {
     ['that rolls', { rolling: true, complete: false }, true, /under way/],
     ['that is stuck', { rolling: true, complete: false, healthy: false, stuck: true }, false, /stuck/],
     ['that is not healthy', { complete: false, healthy: false }, false, /not healthy/],
-    ['of OnDelete, paused and ill: its pods do not restart by a write', { strategy: 'OnDelete', complete: false, healthy: false, paused: true }, undefined, /./],
+    [
+      'of OnDelete, paused and ill: its pods do not restart by a write',
+      { strategy: 'OnDelete', complete: false, healthy: false, paused: true },
+      undefined,
+      /./,
+    ],
     ['without pods', { replicas: 0, paused: true, complete: false, healthy: false }, undefined, /./],
   ])('%s', (_, rollout, passing, because) => {
     const obstacle = ownObstacle(of(rollout));
@@ -22,13 +39,28 @@ describe('a workload', () => {
     expect(obstacle?.because ?? '-').toMatch(because);
   });
 
-  it.each<[Partial<RolloutFacts>, boolean]>([[{}, true], [{ replicas: 0 }, false], [{ strategy: 'OnDelete' }, false], [{ strategy: 'None' }, false], [{ strategy: 'Recreate' }, true]])(
-    '%j restarts its pods: %s', (rollout, restarts) => { expect(restartsPods({ ...REST, ...rollout })).toBe(restarts); });
+  it.each<[Partial<RolloutFacts>, boolean]>([
+    [{}, true],
+    [{ replicas: 0 }, false],
+    [{ strategy: 'OnDelete' }, false],
+    [{ strategy: 'None' }, false],
+    [{ strategy: 'Recreate' }, true],
+  ])('%j restarts its pods: %s', (rollout, restarts) => {
+    expect(restartsPods({ ...REST, ...rollout })).toBe(restarts);
+  });
 });
 
 describe('a PodDisruptionBudget', () => {
   const workload = { rollout: REST, template: { metadata: { labels: { app: 'web' } }, spec: { containers: [] } } };
-  const budget: Budget = { namespace: 'shop', name: 'web', selector: { matchLabels: { app: 'web' } }, observed: true, disruptionsAllowed: 0, desiredHealthy: 1, expectedPods: 2 };
+  const budget: Budget = {
+    namespace: 'shop',
+    name: 'web',
+    selector: { matchLabels: { app: 'web' } },
+    observed: true,
+    disruptionsAllowed: 0,
+    desiredHealthy: 1,
+    expectedPods: 2,
+  };
 
   it.each<[string, Partial<Budget>, RegExp | undefined]>([
     ['that allows nothing now', {}, /budget web allows no disruption at present/i],

@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { haltedBy, stageOf, toleranceOf, type Member, type Stage, type StageMemory, type StageRules } from '../../../../src/drain/rollout/stage.ts';
+import {
+  haltedBy,
+  stageOf,
+  toleranceOf,
+  type Member,
+  type Stage,
+  type StageMemory,
+  type StageRules,
+} from '../../../../src/drain/rollout/stage.ts';
 
 const RULES: StageRules = { canary: 2, soak: 600, progressDeadline: 300, maxConcurrent: 3 };
 const NOW = 100_000;
@@ -16,7 +24,8 @@ function at(members: readonly Member[], memory?: StageMemory, now = NOW, rules: 
 
 const SOAKED: StageMemory = { intent: WISH, healthySince: NOW - 700, soaked: true };
 const SOAKING: StageMemory = { intent: WISH, healthySince: NOW - 100 };
-const rolling = (name: string, more: Partial<Member> = {}): Member => member(name, { health: 'Rolling', since: more.startedAt ?? NOW - 60, ...more });
+const rolling = (name: string, more: Partial<Member> = {}): Member =>
+  member(name, { health: 'Rolling', since: more.startedAt ?? NOW - 60, ...more });
 
 describe('canaries', () => {
   it.each<[string, readonly Member[], number]>([
@@ -24,19 +33,34 @@ describe('canaries', () => {
     ['one more beside one that rolls', [rolling('a')], 1],
     ['none beside as many that roll', [rolling('a'), rolling('b')], 0],
     ['one more beside one that is whole', [member('a')], 1],
-    ['those of an earlier wish do not count', [member('a', { intent: 'before' }), member('b', { intent: 'before' })], 2],
-    ['nor those that nothing was restarted for', [{ workload: 'a', intent: WISH, health: 'Whole', since: NOW, stuck: false }], 2],
+    [
+      'those of an earlier wish do not count',
+      [member('a', { intent: 'before' }), member('b', { intent: 'before' })],
+      2,
+    ],
+    [
+      'nor those that nothing was restarted for',
+      [{ workload: 'a', intent: WISH, health: 'Whole', since: NOW, stuck: false }],
+      2,
+    ],
     ['nor those that are given back', [rolling('a', { restoring: true, intent: '' })], 2],
   ])('%s', (_, members, spots) => {
     expect(at(members)).toMatchObject({ phase: 'Canary', spots, memory: { intent: WISH } });
   });
 
   it('are named while they roll', () => {
-    expect(at([rolling('Deployment/shop/a'), rolling('Deployment/shop/b')]).because).toBe('2 workload(s) go first as canaries (Deployment/shop/a, Deployment/shop/b)');
+    expect(at([rolling('Deployment/shop/a'), rolling('Deployment/shop/b')]).because).toBe(
+      '2 workload(s) go first as canaries (Deployment/shop/a, Deployment/shop/b)',
+    );
   });
 
   it('are followed by the soak from the moment when all are whole', () => {
-    expect(at([member('a'), member('b')])).toMatchObject({ phase: 'Soaking', spots: 0, memory: { intent: WISH, healthySince: NOW }, lookAt: NOW + 600 });
+    expect(at([member('a'), member('b')])).toMatchObject({
+      phase: 'Soaking',
+      spots: 0,
+      memory: { intent: WISH, healthySince: NOW },
+      lookAt: NOW + 600,
+    });
   });
 
   it('are not asked for where the policy wants none', () => {
@@ -46,7 +70,11 @@ describe('canaries', () => {
 
 describe('the soak', () => {
   it('goes on from where the status remembers it', () => {
-    expect(at([member('a'), member('b')], SOAKING)).toMatchObject({ phase: 'Soaking', memory: SOAKING, lookAt: NOW + 500 });
+    expect(at([member('a'), member('b')], SOAKING)).toMatchObject({
+      phase: 'Soaking',
+      memory: SOAKING,
+      lookAt: NOW + 500,
+    });
   });
 
   it('is over after its time, once and for all of this wish', () => {
@@ -65,7 +93,11 @@ describe('the soak', () => {
   });
 
   it('begins anew with a changed wish', () => {
-    expect(stageOf(RULES, 'changed', [member('a'), member('b')], SOAKED, NOW)).toMatchObject({ phase: 'Canary', spots: 2, memory: { intent: 'changed' } });
+    expect(stageOf(RULES, 'changed', [member('a'), member('b')], SOAKED, NOW)).toMatchObject({
+      phase: 'Canary',
+      spots: 2,
+      memory: { intent: 'changed' },
+    });
   });
 
   it('does not wait where it is 0', () => {
@@ -81,21 +113,32 @@ describe('the soak', () => {
   });
 
   it('does not end while a replica of a canary is missing', () => {
-    expect(at([member('a'), member('b', { health: 'Unwell', since: NOW + 990 })], SOAKING, NOW + 1000)).toMatchObject({ phase: 'Soaking', memory: SOAKING });
+    expect(at([member('a'), member('b', { health: 'Unwell', since: NOW + 990 })], SOAKING, NOW + 1000)).toMatchObject({
+      phase: 'Soaking',
+      memory: SOAKING,
+    });
   });
 
   it('begins anew after a canary was not healthy', () => {
     const halted = at([member('a'), member('b', { health: 'Unwell', since: NOW - 60 })], SOAKING);
 
     expect(halted).toMatchObject({ spots: 0, halt: { workload: 'b' }, memory: { intent: WISH } });
-    expect(at([member('a'), member('b')], halted.memory, NOW + 10)).toMatchObject({ phase: 'Soaking', memory: { healthySince: NOW + 10 } });
+    expect(at([member('a'), member('b')], halted.memory, NOW + 10)).toMatchObject({
+      phase: 'Soaking',
+      memory: { healthySince: NOW + 10 },
+    });
   });
 
   it('goes back to the canaries when one is gone', () => {
     expect(at([member('a')], SOAKING)).toMatchObject({ phase: 'Canary', spots: 1, memory: { intent: WISH } });
   });
 
-  it.each([[600, 60], [6000, 60], [100, 10], [0, 0]])('of %i s tolerates %i s', (soak, tolerance) => {
+  it.each([
+    [600, 60],
+    [6000, 60],
+    [100, 10],
+    [0, 0],
+  ])('of %i s tolerates %i s', (soak, tolerance) => {
     expect(toleranceOf({ ...RULES, soak })).toBe(tolerance);
   });
 });
@@ -103,19 +146,34 @@ describe('the soak', () => {
 describe('a halt', () => {
   it.each<[string, Member, RegExp | undefined]>([
     ['rolls out in time', rolling('a', { since: NOW - 299 }), undefined],
-    ['takes longer than progressDeadline', rolling('a', { since: NOW - 300 }), /a was changed, and is not rolled out after 300 s/],
-    ['says itself that it is stuck', rolling('a', { since: NOW - 5, stuck: true }), /a was changed, and its rollout is stuck/],
+    [
+      'takes longer than progressDeadline',
+      rolling('a', { since: NOW - 300 }),
+      /a was changed, and is not rolled out after 300 s/,
+    ],
+    [
+      'says itself that it is stuck',
+      rolling('a', { since: NOW - 5, stuck: true }),
+      /a was changed, and its rollout is stuck/,
+    ],
     ['was given back and takes longer', rolling('a', { since: NOW - 300, restoring: true }), /a was given back/],
     ['rolls because of somebody else', member('a', { health: 'Busy', since: NOW - 3000, stuck: true }), undefined],
     ['is whole', member('a', { since: NOW - 3000 }), undefined],
-    ['is at rest, and a replica is missing long after the soak', member('a', { health: 'Unwell', since: NOW - 3000 }), undefined],
+    [
+      'is at rest, and a replica is missing long after the soak',
+      member('a', { health: 'Unwell', since: NOW - 3000 }),
+      undefined,
+    ],
   ])('comes from a workload that %s, or does not', (_, of, message) => {
     expect(haltedBy(of, RULES, NOW)?.message ?? 'no').toMatch(message ?? /^no$/);
     expect(at([of], SOAKED).phase).toBe(message === undefined ? 'Rolling' : 'Halted');
   });
 
   it('is for any wish of the policy, keeps the soak that is over, and names one workload of several', () => {
-    const stage = at([rolling('b', { intent: 'before', since: NOW - 400 }), rolling('a', { since: NOW - 400 }), member('c')], SOAKED);
+    const stage = at(
+      [rolling('b', { intent: 'before', since: NOW - 400 }), rolling('a', { since: NOW - 400 }), member('c')],
+      SOAKED,
+    );
 
     expect(stage).toMatchObject({ phase: 'Halted', spots: 0, halt: { workload: 'a' }, memory: SOAKED });
   });
@@ -140,6 +198,8 @@ describe('a workload that lags', () => {
   });
 
   it('no longer matters once it has rolled out', () => {
-    expect(at([member('slow', { startedAt: NOW - 100 }), later('a'), later('b'), later('c')], SOAKED).spots).toBe(Infinity);
+    expect(at([member('slow', { startedAt: NOW - 100 }), later('a'), later('b'), later('c')], SOAKED).spots).toBe(
+      Infinity,
+    );
   });
 });

@@ -1,8 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { compileWindows, windowAt, windowMessage, type CompiledWindow, type WindowSpec } from '../../../../src/drain/rollout/windows.ts';
+import {
+  compileWindows,
+  windowAt,
+  windowMessage,
+  type CompiledWindow,
+  type WindowSpec,
+} from '../../../../src/drain/rollout/windows.ts';
 
 function compiled(...specs: readonly Partial<WindowSpec>[]): readonly CompiledWindow[] {
-  const result = compileWindows(specs.map((spec) => ({ schedule: '0 2 * * *', duration: '3h', timeZone: 'UTC', ...spec })));
+  const result = compileWindows(
+    specs.map((spec) => ({ schedule: '0 2 * * *', duration: '3h', timeZone: 'UTC', ...spec })),
+  );
   if (!result.ok) {
     throw new Error(`${result.path}: ${result.message}`);
   }
@@ -97,8 +105,15 @@ describe('what the schema cannot refuse', () => {
     [{ timeZone: 'Mars/Olympus' }, 'timeZone', 'no time zone "Mars/Olympus"'],
     [{ timeZone: 'local' }, 'timeZone', 'no time zone'],
   ])('%j is refused at its field', (spec, field, message) => {
-    const result = compileWindows([{ schedule: '0 2 * * *', duration: '3h', timeZone: 'UTC' }, { schedule: '0 2 * * *', duration: '3h', timeZone: 'UTC', ...spec }]);
+    const result = compileWindows([
+      { schedule: '0 2 * * *', duration: '3h', timeZone: 'UTC' },
+      { schedule: '0 2 * * *', duration: '3h', timeZone: 'UTC', ...spec },
+    ]);
 
-    expect(result).toEqual({ ok: false, path: `spec.rollout.windows[1].${field}`, message: expect.stringContaining(message) });
+    expect(result).toEqual({
+      ok: false,
+      path: `spec.rollout.windows[1].${field}`,
+      message: expect.stringContaining(message),
+    });
   });
 });

@@ -29,7 +29,10 @@ describe('a mass withdrawal', () => {
 });
 
 describe('the name of a withdrawal', () => {
-  const leaving = new Map([['Deployment/a/web', '1'], ['Deployment/b/web', '2']]);
+  const leaving = new Map([
+    ['Deployment/a/web', '1'],
+    ['Deployment/b/web', '2'],
+  ]);
 
   it('does not depend on the order, and does on the workloads, on what was written to them and on the policy', () => {
     const name = withdrawalHash('p', leaving);

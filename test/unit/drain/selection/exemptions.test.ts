@@ -8,12 +8,23 @@ const END_SECONDS = Date.parse(END) / 1000;
 
 function exemption(spec: Partial<DrainExemptionSpec> = {}, name = 'legacy', namespace: string | undefined = 'shop') {
   return readExemption({
-    apiVersion: 'sidecardrain.io/v1alpha1', kind: 'DrainExemption', metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    spec: { selector: { workloadSelector: {} }, reason: 'it is replaced in June', owner: 'team-checkout', expires: END, ...spec },
+    apiVersion: 'sidecardrain.io/v1alpha1',
+    kind: 'DrainExemption',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    spec: {
+      selector: { workloadSelector: {} },
+      reason: 'it is replaced in June',
+      owner: 'team-checkout',
+      expires: END,
+      ...spec,
+    },
   });
 }
 
-function workload(name = 'checkout', { namespace = 'shop', kind = 'Deployment', labels = { tier: 'api' } } = {}): Workload {
+function workload(
+  name = 'checkout',
+  { namespace = 'shop', kind = 'Deployment', labels = { tier: 'api' } } = {},
+): Workload {
   return { kind, namespace, name, template: { metadata: { labels } } } as unknown as Workload;
 }
 
@@ -28,7 +39,12 @@ describe('an exemption', () => {
     ['no other labels', { workloadSelector: { matchLabels: { tier: 'web' } } }, workload(), false],
     ['a kind', { kinds: ['Deployment'], names: ['*'] }, workload(), true],
     ['no other kind', { kinds: ['StatefulSet'], names: ['*'] }, workload(), false],
-    ['only where all of it holds', { names: ['checkout'], workloadSelector: { matchLabels: { tier: 'web' } } }, workload(), false],
+    [
+      'only where all of it holds',
+      { names: ['checkout'], workloadSelector: { matchLabels: { tier: 'web' } } },
+      workload(),
+      false,
+    ],
   ])('selects %s', (_, selector, one, expected) => {
     expect(exemption({ selector }).selects(one)).toBe(expected);
   });
@@ -39,7 +55,9 @@ describe('an exemption', () => {
     ['not after it', END_SECONDS + 1, false],
   ])('holds %s', (_, now, expected) => {
     expect(isActive(exemption(), now)).toBe(expected);
-    expect(exemptionOf(workload(), [exemption()], now)).toEqual(expected ? expect.objectContaining({ name: 'shop/legacy' }) : undefined);
+    expect(exemptionOf(workload(), [exemption()], now)).toEqual(
+      expected ? expect.objectContaining({ name: 'shop/legacy' }) : undefined,
+    );
   });
 
   it('knows the same moment in any time zone', () => {
@@ -47,8 +65,18 @@ describe('an exemption', () => {
   });
 
   it.each([
-    ['a pattern that no workload is called by', { names: ['Check Out'] }, 'InvalidNamePattern', 'spec.selector.names[0]'],
-    ['a selector that cannot be', { workloadSelector: { matchLabels: { 'a b': 'x' } } }, 'InvalidSelector', 'spec.selector.workloadSelector'],
+    [
+      'a pattern that no workload is called by',
+      { names: ['Check Out'] },
+      'InvalidNamePattern',
+      'spec.selector.names[0]',
+    ],
+    [
+      'a selector that cannot be',
+      { workloadSelector: { matchLabels: { 'a b': 'x' } } },
+      'InvalidSelector',
+      'spec.selector.workloadSelector',
+    ],
   ])('with %s exempts nothing and says so', (_, selector, reason, path) => {
     const stalled = exemption({ selector });
 
@@ -64,6 +92,8 @@ describe('an exemption', () => {
   });
 
   it('is told with reason, name, owner and end', () => {
-    expect(exemptionText(exemption())).toBe('it is replaced in June (DrainExemption shop/legacy, owner team-checkout, until 2026-06-01T12:00:00Z)');
+    expect(exemptionText(exemption())).toBe(
+      'it is replaced in June (DrainExemption shop/legacy, owner team-checkout, until 2026-06-01T12:00:00Z)',
+    );
   });
 });

@@ -7,7 +7,11 @@ import type { CompiledPolicy, SelectionScope } from '../../../../src/drain/selec
 import { workloadKind } from '../../../../src/drain/template/kinds.ts';
 import { projectWorkload } from '../../../../src/drain/template/project.ts';
 
-const everything: DefaultedPolicyMatch = { namespaceSelector: {}, kinds: ['Deployment', 'StatefulSet'], proxies: ['Sidecar'] };
+const everything: DefaultedPolicyMatch = {
+  namespaceSelector: {},
+  kinds: ['Deployment', 'StatefulSet'],
+  proxies: ['Sidecar'],
+};
 const scope: SelectionScope = { rootNamespace: 'istio-system', operatorNamespace: 'sidecar-drain-system' };
 
 function compiled(match: Partial<DefaultedPolicyMatch>): CompiledPolicy {
@@ -18,9 +22,14 @@ function compiled(match: Partial<DefaultedPolicyMatch>): CompiledPolicy {
   return result.policy;
 }
 
-const workload = (kind: string, namespace: string, name: string) => projectWorkload(
-  { metadata: { name, namespace, labels: { tier: 'not-the-pods' } }, spec: { template: { metadata: { labels: { tier: 'api' } }, spec: { containers: [] } } } }, workloadKind(kind)!,
-);
+const workload = (kind: string, namespace: string, name: string) =>
+  projectWorkload(
+    {
+      metadata: { name, namespace, labels: { tier: 'not-the-pods' } },
+      spec: { template: { metadata: { labels: { tier: 'api' } }, spec: { containers: [] } } },
+    },
+    workloadKind(kind)!,
+  );
 const checkout = workload('Deployment', 'shop', 'checkout');
 
 describe('which workloads a policy selects', () => {
@@ -29,13 +38,19 @@ describe('which workloads a policy selects', () => {
     ['a label of the namespace', { namespaceSelector: { matchLabels: { drain: 'managed' } } }, 'Match'],
     ['another label of the namespace', { namespaceSelector: { matchLabels: { drain: 'off' } } }, 'NamespaceSelector'],
     ['labels of the pod template', { workloadSelector: { matchLabels: { tier: 'api' } } }, 'Match'],
-    ['labels of the workload itself, which do not count', { workloadSelector: { matchLabels: { tier: 'not-the-pods' } } }, 'WorkloadSelector'],
+    [
+      'labels of the workload itself, which do not count',
+      { workloadSelector: { matchLabels: { tier: 'not-the-pods' } } },
+      'WorkloadSelector',
+    ],
     ['a name', { names: ['cart', 'check*'] }, 'Match'],
     ['another name', { names: ['cart'] }, 'Name'],
     ['no name at all', { names: [] }, 'Name'],
     ['another kind', { kinds: ['DaemonSet'] }, 'Kind'],
   ])('%s', (_, match, expected) => {
-    expect(matches(compiled(match), checkout, { drain: 'managed' }, scope)).toEqual(expected === 'Match' ? 'Match' : { no: expected });
+    expect(matches(compiled(match), checkout, { drain: 'managed' }, scope)).toEqual(
+      expected === 'Match' ? 'Match' : { no: expected },
+    );
   });
 
   it.each([
@@ -52,21 +67,37 @@ describe('which workloads a policy selects', () => {
   it.each<{ selector: LabelSelector; expected: unknown }>([
     { selector: {}, expected: 'Match' },
     { selector: { matchLabels: { 'kubernetes.io/metadata.name': checkout.namespace } }, expected: 'Match' },
-    { selector: { matchLabels: { 'kubernetes.io/metadata.name': 'elsewhere' } }, expected: { no: 'NamespaceSelector' } },
+    {
+      selector: { matchLabels: { 'kubernetes.io/metadata.name': 'elsewhere' } },
+      expected: { no: 'NamespaceSelector' },
+    },
     { selector: { matchLabels: { drain: 'managed' } }, expected: { no: 'NamespaceUnknown' } },
-    { selector: { matchExpressions: [{ key: 'drain', operator: 'DoesNotExist' }] }, expected: { no: 'NamespaceUnknown' } },
+    {
+      selector: { matchExpressions: [{ key: 'drain', operator: 'DoesNotExist' }] },
+      expected: { no: 'NamespaceUnknown' },
+    },
   ])('of a namespace whose labels are not known, by $selector: $expected', ({ selector, expected }) => {
     expect(matches(compiled({ namespaceSelector: selector }), checkout, undefined, scope)).toEqual(expected);
   });
 
   it('names a workload only where it lists names', () => {
-    expect([matchesByName(compiled({}), 'x'), matchesByName(compiled({ names: ['x*'] }), 'xy'), matchesByName(compiled({ names: ['x*'] }), 'y')]).toEqual([false, true, false]);
+    expect([
+      matchesByName(compiled({}), 'x'),
+      matchesByName(compiled({ names: ['x*'] }), 'xy'),
+      matchesByName(compiled({ names: ['x*'] }), 'y'),
+    ]).toEqual([false, true, false]);
   });
 });
 
 describe('which proxies a policy is for', () => {
-  const proxy = (kind: ProxyVerdict['kind'], revision?: string): ProxyVerdict =>
-    ({ kind, container: 'Unknown', because: [], missing: [], ambient: false, ...(revision === undefined ? {} : { revision }) });
+  const proxy = (kind: ProxyVerdict['kind'], revision?: string): ProxyVerdict => ({
+    kind,
+    container: 'Unknown',
+    because: [],
+    missing: [],
+    ambient: false,
+    ...(revision === undefined ? {} : { revision }),
+  });
 
   it.each<[ProxyVerdict['kind'], boolean, boolean]>([
     ['Classic', true, false],

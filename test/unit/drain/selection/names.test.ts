@@ -53,10 +53,13 @@ describe('a name pattern', () => {
   it('agrees with the regular expression that it stands for', () => {
     const pattern = fc.stringMatching(/^[ab*?]{1,8}$/);
     const name = fc.stringMatching(/^[ab]{0,10}$/);
-    fc.assert(fc.property(pattern, name, (glob, text) => {
-      const expression = new RegExp(`^${glob.replaceAll('*', '.*').replaceAll('?', '.')}$`);
-      expect(fits(glob, text)).toBe(expression.test(text));
-    }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(pattern, name, (glob, text) => {
+        const expression = new RegExp(`^${glob.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+        expect(fits(glob, text)).toBe(expression.test(text));
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('takes no longer for a pattern that is made to be slow', () => {

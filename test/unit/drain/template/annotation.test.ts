@@ -18,19 +18,59 @@ describe('what Istio accepts', () => {
     ['a null', '~', {}],
     ['a comment', '# nothing here', {}],
     ['an empty map', '{}', {}],
-    ['block YAML', 'terminationDrainDuration: 60s\ndrainDuration: 1m\n', { terminationDrainDuration: 60, drainDuration: 60 }],
-    ['JSON', '{"terminationDrainDuration": "1m30s", "holdApplicationUntilProxyStarts": true}', { terminationDrainDuration: 90, holdApplicationUntilProxyStarts: true }],
+    [
+      'block YAML',
+      'terminationDrainDuration: 60s\ndrainDuration: 1m\n',
+      { terminationDrainDuration: 60, drainDuration: 60 },
+    ],
+    [
+      'JSON',
+      '{"terminationDrainDuration": "1m30s", "holdApplicationUntilProxyStarts": true}',
+      { terminationDrainDuration: 90, holdApplicationUntilProxyStarts: true },
+    ],
     ['flow YAML with a last comma', '{terminationDrainDuration: 5s,}', { terminationDrainDuration: 5 }],
     ['snake_case', 'termination_drain_duration: 7s', { terminationDrainDuration: 7 }],
-    ['camelCase, which wins over snake_case', 'termination_drain_duration: 7s\nterminationDrainDuration: 8s', { terminationDrainDuration: 8 }],
-    ['a bad value in the spelling that loses', 'termination_drain_duration: nonsense\nterminationDrainDuration: 8s', { terminationDrainDuration: 8 }],
-    ['a null in the spelling that counts, which silences the other', 'termination_drain_duration: 9s\nterminationDrainDuration:', {}],
-    ['the last of two equal keys', 'terminationDrainDuration: 60s\nterminationDrainDuration: 70s', { terminationDrainDuration: 70 }],
-    ['a merge key, which overrides what stands before it', 'x: &a {terminationDrainDuration: 9s}\nterminationDrainDuration: 5s\n<<: *a', { terminationDrainDuration: 9 }],
-    ['an anchor', 'terminationDrainDuration: &a 5s\ndrainDuration: *a', { terminationDrainDuration: 5, drainDuration: 5 }],
+    [
+      'camelCase, which wins over snake_case',
+      'termination_drain_duration: 7s\nterminationDrainDuration: 8s',
+      { terminationDrainDuration: 8 },
+    ],
+    [
+      'a bad value in the spelling that loses',
+      'termination_drain_duration: nonsense\nterminationDrainDuration: 8s',
+      { terminationDrainDuration: 8 },
+    ],
+    [
+      'a null in the spelling that counts, which silences the other',
+      'termination_drain_duration: 9s\nterminationDrainDuration:',
+      {},
+    ],
+    [
+      'the last of two equal keys',
+      'terminationDrainDuration: 60s\nterminationDrainDuration: 70s',
+      { terminationDrainDuration: 70 },
+    ],
+    [
+      'a merge key, which overrides what stands before it',
+      'x: &a {terminationDrainDuration: 9s}\nterminationDrainDuration: 5s\n<<: *a',
+      { terminationDrainDuration: 9 },
+    ],
+    [
+      'an anchor',
+      'terminationDrainDuration: &a 5s\ndrainDuration: *a',
+      { terminationDrainDuration: 5, drainDuration: 5 },
+    ],
     ['a string tag', 'proxyMetadata:\n  A: !!str true', { proxyMetadata: { A: 'true' } }],
-    ['quoted booleans and words that are none', 'proxyMetadata: {A: "true", B: tRue, C: "5"}', { proxyMetadata: { A: 'true', B: 'tRue', C: '5' } }],
-    ['a time, which go-yaml leaves a string', 'proxyMetadata: {A: 2020-01-01, B: 1:30}', { proxyMetadata: { A: '2020-01-01', B: '1:30' } }],
+    [
+      'quoted booleans and words that are none',
+      'proxyMetadata: {A: "true", B: tRue, C: "5"}',
+      { proxyMetadata: { A: 'true', B: 'tRue', C: '5' } },
+    ],
+    [
+      'a time, which go-yaml leaves a string',
+      'proxyMetadata: {A: 2020-01-01, B: 1:30}',
+      { proxyMetadata: { A: '2020-01-01', B: '1:30' } },
+    ],
     ['an empty variable', 'proxyMetadata:\n  A:\n', { proxyMetadata: { A: '' } }],
     ['keys that are no strings', 'proxyMetadata:\n  1: a\n  on: b', { proxyMetadata: { 1: 'a', true: 'b' } }],
     ['yes as a boolean', 'holdApplicationUntilProxyStarts: yes', { holdApplicationUntilProxyStarts: true }],
@@ -43,9 +83,17 @@ describe('what Istio accepts', () => {
     ['a byte order mark', '\ufeffterminationDrainDuration: 5s', { terminationDrainDuration: 5 }],
     ['the image type', 'image: {imageType: distroless}', { imageType: 'distroless' }],
     ['the image type in snake_case', 'image: {image_type: debug}', { imageType: 'debug' }],
-    ['statistics', 'proxyStatsMatcher: {inclusion_suffixes: [a], inclusionRegexps: [".*"]}', { statsInclusion: { prefixes: [], suffixes: ['a'], regexps: ['.*'] } }],
+    [
+      'statistics',
+      'proxyStatsMatcher: {inclusion_suffixes: [a], inclusionRegexps: [".*"]}',
+      { statsInclusion: { prefixes: [], suffixes: ['a'], regexps: ['.*'] } },
+    ],
     ['a key of another name', 'terminationDrainDuraton: 60s', {}],
-    ['a key that every object inherits', 'constructor: 1\nproxyMetadata: {__proto__: x}', { proxyMetadata: Object.fromEntries([['__proto__', 'x']]) }],
+    [
+      'a key that every object inherits',
+      'constructor: 1\nproxyMetadata: {__proto__: x}',
+      { proxyMetadata: Object.fromEntries([['__proto__', 'x']]) },
+    ],
   ])('%s', (_, text, values) => {
     expect(valuesOf(text)).toEqual(values);
   });
@@ -53,12 +101,30 @@ describe('what Istio accepts', () => {
 
 describe('what Istio denies the pod for', () => {
   it.each<[string, string, string, number, number]>([
-    ['a number as duration', 'terminationDrainDuration: 25', '25 is no duration: write a string with a unit, for example "25s"', 1, 27],
+    [
+      'a number as duration',
+      'terminationDrainDuration: 25',
+      '25 is no duration: write a string with a unit, for example "25s"',
+      1,
+      27,
+    ],
     ['a duration without unit', 'terminationDrainDuration: "25"', 'time: missing unit in duration "25"', 1, 27],
     ['days', 'terminationDrainDuration: 1d', 'time: unknown unit "d" in duration "1d"', 1, 27],
     ['a boolean variable', 'proxyMetadata:\n  A: true', 'proxyMetadata.A: true is no string: put it in quotes', 2, 6],
-    ['a variable that YAML takes for a boolean', 'proxyMetadata:\n  A: "x"\n  B: yes', 'proxyMetadata.B: true is no string: put it in quotes (written as yes)', 3, 6],
-    ['a variable that YAML takes for a number', 'proxyMetadata:\n  A: 012', 'proxyMetadata.A: 10 is no string: put it in quotes (written as 012)', 2, 6],
+    [
+      'a variable that YAML takes for a boolean',
+      'proxyMetadata:\n  A: "x"\n  B: yes',
+      'proxyMetadata.B: true is no string: put it in quotes (written as yes)',
+      3,
+      6,
+    ],
+    [
+      'a variable that YAML takes for a number',
+      'proxyMetadata:\n  A: 012',
+      'proxyMetadata.A: 10 is no string: put it in quotes (written as 012)',
+      2,
+      6,
+    ],
     ['a list for a map', 'proxyMetadata: []', 'proxyMetadata: a list stands where a map is expected', 1, 16],
     ['a boolean in quotes', 'holdApplicationUntilProxyStarts: "true"', 'write true or false without quotes', 1, 34],
     ['half a second of drainDuration', 'drainDuration: 500ms', 'whole seconds of at least 1s', 1, 16],
@@ -66,8 +132,20 @@ describe('what Istio denies the pod for', () => {
     ['a negative drainDuration', 'drainDuration: -1s', 'whole seconds of at least 1s', 1, 16],
     ['an unknown enum', 'interceptionMode: FOO', '"FOO" is none of REDIRECT, TPROXY, NONE', 1, 19],
     ['a fraction of a thread', 'concurrency: 2.5', 'concurrency: 2.5 is no whole number', 1, 14],
-    ['a string for a message', 'image: distroless', 'image: "distroless" stands where a map of fields is expected', 1, 8],
-    ['a number in a list of strings', 'proxyStatsMatcher: {inclusionSuffixes: [a, 1]}', 'inclusionSuffixes[1]: 1 is no string', 1, 44],
+    [
+      'a string for a message',
+      'image: distroless',
+      'image: "distroless" stands where a map of fields is expected',
+      1,
+      8,
+    ],
+    [
+      'a number in a list of strings',
+      'proxyStatsMatcher: {inclusionSuffixes: [a, 1]}',
+      'inclusionSuffixes[1]: 1 is no string',
+      1,
+      44,
+    ],
     ['a tab', 'drainDuration: 5s\n\tfoo: bar', 'Tabs are not allowed', 2, 1],
     ['a brace too few', '{terminationDrainDuration: 5s', 'Flow map must end', 1, 30],
     ['a missing blank', 'terminationDrainDuration:5s', 'stands where a map of fields is expected', 1, 1],
@@ -92,7 +170,10 @@ describe('what Istio denies the pod for', () => {
       const [previous, next] = [String.fromCharCode(96 + level), String.fromCharCode(97 + level)];
       bomb.push(`${next}: &${next} [${Array.from({ length: 9 }, () => `*${previous}`).join(', ')}]`);
     }
-    expect(parseProxyConfigAnnotation(bomb.join('\n'))).toMatchObject({ ok: false, malformed: { message: expect.stringContaining('excessive aliasing') } });
+    expect(parseProxyConfigAnnotation(bomb.join('\n'))).toMatchObject({
+      ok: false,
+      malformed: { message: expect.stringContaining('excessive aliasing') },
+    });
   });
 });
 
@@ -105,7 +186,10 @@ describe('what Istio accepts and people should hear of', () => {
     ['holdApplicationUntilProxyStart: true', 'holdApplicationUntilProxyStart', 'holdApplicationUntilProxyStarts'],
   ])('%s is ignored, and another key is meant', (text, path, suggestion) => {
     const result = parseProxyConfigAnnotation(text);
-    expect(result).toMatchObject({ ok: true, unknownKeys: [{ path, suggestion, message: expect.stringContaining(`did you mean ${suggestion}?`) }] });
+    expect(result).toMatchObject({
+      ok: true,
+      unknownKeys: [{ path, suggestion, message: expect.stringContaining(`did you mean ${suggestion}?`) }],
+    });
   });
 
   it.each([
@@ -114,12 +198,18 @@ describe('what Istio accepts and people should hear of', () => {
     ['EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true"', 'write it under proxyMetadata'],
     ['terminationGracePeriodSeconds: 60', 'belongs to the pod template'],
   ])('%s belongs elsewhere', (text, message) => {
-    expect(parseProxyConfigAnnotation(text)).toMatchObject({ ok: true, unknownKeys: [{ message: expect.stringContaining(message) }] });
+    expect(parseProxyConfigAnnotation(text)).toMatchObject({
+      ok: true,
+      unknownKeys: [{ message: expect.stringContaining(message) }],
+    });
   });
 
   it('a key that is like no other is only said to be ignored', () => {
     const result = parseProxyConfigAnnotation('xyzzy: 1');
-    expect(result).toMatchObject({ ok: true, unknownKeys: [{ path: 'xyzzy', message: 'is no field of ProxyConfig and is ignored' }] });
+    expect(result).toMatchObject({
+      ok: true,
+      unknownKeys: [{ path: 'xyzzy', message: 'is no field of ProxyConfig and is ignored' }],
+    });
   });
 
   it.each([
@@ -130,18 +220,31 @@ describe('what Istio accepts and people should hear of', () => {
     ['termination_drain_duration: 5s\nterminationDrainDuration: 6s', 'termination_drain_duration', 'has no effect'],
     ['drainDuration: 5s\n---\ndrainDuration: 6s', '', 'only the first of several'],
   ])('%j does something else than it seems to', (text, path, message) => {
-    expect(parseProxyConfigAnnotation(text)).toMatchObject({ ok: true, dangerous: [{ path, message: expect.stringContaining(message) }] });
+    expect(parseProxyConfigAnnotation(text)).toMatchObject({
+      ok: true,
+      dangerous: [{ path, message: expect.stringContaining(message) }],
+    });
   });
 
   it('a plain text gives nothing to say', () => {
-    expect(parseProxyConfigAnnotation('terminationDrainDuration: 60s\nproxyMetadata: {A: x}')).toMatchObject({ unknownKeys: [], dangerous: [] });
+    expect(parseProxyConfigAnnotation('terminationDrainDuration: 60s\nproxyMetadata: {A: x}')).toMatchObject({
+      unknownKeys: [],
+      dangerous: [],
+    });
   });
 });
 
 describe('a message that has been parsed already', () => {
   it('reads defaultConfig of a mesh config', () => {
-    const result = proxyConfigValuesFrom({ drainDuration: '60s', proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true' }, concurrency: 2 });
-    expect(result).toMatchObject({ ok: true, values: { drainDuration: 60, proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true' } } });
+    const result = proxyConfigValuesFrom({
+      drainDuration: '60s',
+      proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true' },
+      concurrency: 2,
+    });
+    expect(result).toMatchObject({
+      ok: true,
+      values: { drainDuration: 60, proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true' } },
+    });
   });
 
   it.each([[undefined], [null]])('takes %s for nothing set', (config) => {
@@ -149,25 +252,65 @@ describe('a message that has been parsed already', () => {
   });
 
   it('says where the bad value stands', () => {
-    expect(proxyConfigValuesFrom({ tracing: { zipkin: { address: 5 } } })).toMatchObject({ ok: false, malformed: { path: 'tracing.zipkin.address' } });
+    expect(proxyConfigValuesFrom({ tracing: { zipkin: { address: 5 } } })).toMatchObject({
+      ok: false,
+      malformed: { path: 'tracing.zipkin.address' },
+    });
   });
 });
 
 describe('any text', () => {
   it('is read or refused, and never throws', () => {
-    const lines = fc.constantFrom('drainDuration', 'proxyMetadata', '  A', '- x', '{', '}', '#', '&a', '*a', '"', "'", ': ', '\n', '\t', '|', '>', '? ', '---', '...', '!!str', '5s', 'true', '<<: ');
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.array(lines, { maxLength: 12 }).map((parts) => parts.join(''))), (text) => {
-      expect(typeof parseProxyConfigAnnotation(text).ok).toBe('boolean');
-    }), { numRuns: 500 });
+    const lines = fc.constantFrom(
+      'drainDuration',
+      'proxyMetadata',
+      '  A',
+      '- x',
+      '{',
+      '}',
+      '#',
+      '&a',
+      '*a',
+      '"',
+      "'",
+      ': ',
+      '\n',
+      '\t',
+      '|',
+      '>',
+      '? ',
+      '---',
+      '...',
+      '!!str',
+      '5s',
+      'true',
+      '<<: ',
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(lines, { maxLength: 12 }).map((parts) => parts.join('')),
+        ),
+        (text) => {
+          expect(typeof parseProxyConfigAnnotation(text).ok).toBe('boolean');
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 
   it('is read the same from JSON, in either spelling of its keys', () => {
-    const names = Object.keys(PROXY_CONFIG_FIELDS).filter((name) => PROXY_CONFIG_FIELDS[name] === 'duration' && name !== 'drainDuration');
-    fc.assert(fc.property(fc.constantFrom(...names), fc.integer({ min: 1, max: 10_000 }), (name, seconds) => {
-      const camel = parseProxyConfigAnnotation(JSON.stringify({ [name]: `${seconds}s` }));
-      const snake = parseProxyConfigAnnotation(`${snakeCase(name)}: ${seconds}s`);
-      expect(snake).toEqual(camel);
-      expect(snake).toMatchObject({ ok: true, unknownKeys: [] });
-    }));
+    const names = Object.keys(PROXY_CONFIG_FIELDS).filter(
+      (name) => PROXY_CONFIG_FIELDS[name] === 'duration' && name !== 'drainDuration',
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.integer({ min: 1, max: 10_000 }), (name, seconds) => {
+        const camel = parseProxyConfigAnnotation(JSON.stringify({ [name]: `${seconds}s` }));
+        const snake = parseProxyConfigAnnotation(`${snakeCase(name)}: ${seconds}s`);
+        expect(snake).toEqual(camel);
+        expect(snake).toMatchObject({ ok: true, unknownKeys: [] });
+      }),
+    );
   });
 });

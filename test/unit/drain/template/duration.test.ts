@@ -72,11 +72,13 @@ describe('formatGoDuration', () => {
   });
 
   it('is read back as the same length', () => {
-    fc.assert(fc.property(fc.integer({ min: -(10 ** 13), max: 10 ** 13 }), (microseconds) => {
-      const seconds = microseconds / 1e6;
-      const read = parseGoDuration(formatGoDuration(seconds));
-      expect(read.ok && Math.round(read.seconds * 1e6)).toBe(microseconds);
-    }));
+    fc.assert(
+      fc.property(fc.integer({ min: -(10 ** 13), max: 10 ** 13 }), (microseconds) => {
+        const seconds = microseconds / 1e6;
+        const read = parseGoDuration(formatGoDuration(seconds));
+        expect(read.ok && Math.round(read.seconds * 1e6)).toBe(microseconds);
+      }),
+    );
   });
 
   it.each([Number.NaN, Infinity])('refuses %d', (seconds) => {

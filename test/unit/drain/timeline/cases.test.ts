@@ -30,25 +30,86 @@ if (file !== undefined) {
 
 describe('a comparison', () => {
   const given = (observed: Observed, more: Partial<TerminationCase> = {}): TerminationCase => ({
-    id: 'x', proxy: 'classic', podTemplate: { spec: { containers: [{ name: 'app' }] } },
-    application: { runsOnAfterSigterm: 10, callsOutEverySecond: 'NewConnection' }, load: [{ id: 'R1', startsAt: -1, lasts: 20 }], observed, ...more,
+    id: 'x',
+    proxy: 'classic',
+    podTemplate: { spec: { containers: [{ name: 'app' }] } },
+    application: { runsOnAfterSigterm: 10, callsOutEverySecond: 'NewConnection' },
+    load: [{ id: 'R1', startsAt: -1, lasts: 20 }],
+    observed,
+    ...more,
   });
 
   it.each<[string, Observed, Partial<TerminationCase>, string[]]>([
-    ['within two seconds', { appExit: { code: 0, at: 17 }, proxyExit: { code: 0, at: 7 }, podGoneAt: 22.5, callsOutFailFrom: 8, newInboundConnectionsFailFrom: 3 }, {}, []],
+    [
+      'within two seconds',
+      {
+        appExit: { code: 0, at: 17 },
+        proxyExit: { code: 0, at: 7 },
+        podGoneAt: 22.5,
+        callsOutFailFrom: 8,
+        newInboundConnectionsFailFrom: 3,
+      },
+      {},
+      [],
+    ],
     ['a request', { requests: { R1: 'survived' } }, {}, ['request R1: the engine says lost at 5 s, it survived']],
-    ['a lost one', { requests: { R1: 'lost' } }, { load: [{ id: 'R1', startsAt: -1, lasts: 3 }] }, ['request R1: the engine says survived at 2 s, it was lost']],
-    ['one that was not played', { requests: { R9: 'survived' } }, {}, ['request R9: the engine says lost, it survived']],
+    [
+      'a lost one',
+      { requests: { R1: 'lost' } },
+      { load: [{ id: 'R1', startsAt: -1, lasts: 3 }] },
+      ['request R1: the engine says survived at 2 s, it was lost'],
+    ],
+    [
+      'one that was not played',
+      { requests: { R9: 'survived' } },
+      {},
+      ['request R9: the engine says lost, it survived'],
+    ],
     ['an exit code', { proxyExit: { code: 137, at: 5 } }, {}, ['proxyExit: the engine says code 0, it was 137']],
     ['a time', { appExit: { code: 0, at: 22 } }, {}, ['appExit.at: the engine says 19 s, it was 22 s']],
-    ['no such container', { proxyExit: { code: 0, at: 5 } }, { proxy: 'none' }, ['proxyExit: the engine has no such container, it ended with 0 at 5']],
-    ['the kind of proxy', {}, { podTemplate: { metadata: { annotations: { 'sidecar.istio.io/nativeSidecar': 'true' } }, spec: { containers: [{ name: 'app' }] } } }, ['proxy: the engine says native, it was classic']],
+    [
+      'no such container',
+      { proxyExit: { code: 0, at: 5 } },
+      { proxy: 'none' },
+      ['proxyExit: the engine has no such container, it ended with 0 at 5'],
+    ],
+    [
+      'the kind of proxy',
+      {},
+      {
+        podTemplate: {
+          metadata: { annotations: { 'sidecar.istio.io/nativeSidecar': 'true' } },
+          spec: { containers: [{ name: 'app' }] },
+        },
+      },
+      ['proxy: the engine says native, it was classic'],
+    ],
     ['calls that failed', { callsOutFailFrom: null }, {}, ['callsOutFailFrom: the engine says 6 s, none failed']],
-    ['calls that should fail', { callsOutFailFrom: 6 }, { application: {} }, ['callsOutFailFrom: the engine says none fails, they failed from 6 s']],
-    ['connections', { newInboundConnectionsFailFrom: 45 }, {}, ['newInboundConnectionsFailFrom: the engine says 5 s, it was 45 s']],
-    ['connections that none lost', { newInboundConnectionsFailFrom: null }, {
-      podTemplate: { metadata: { annotations: { 'proxy.istio.io/config': '{"terminationDrainDuration":"20s","drainDuration":"4s"}' } }, spec: { containers: [{ name: 'app' }] } },
-    }, ['newInboundConnectionsFailFrom: the engine says 4 s, none failed']],
+    [
+      'calls that should fail',
+      { callsOutFailFrom: 6 },
+      { application: {} },
+      ['callsOutFailFrom: the engine says none fails, they failed from 6 s'],
+    ],
+    [
+      'connections',
+      { newInboundConnectionsFailFrom: 45 },
+      {},
+      ['newInboundConnectionsFailFrom: the engine says 5 s, it was 45 s'],
+    ],
+    [
+      'connections that none lost',
+      { newInboundConnectionsFailFrom: null },
+      {
+        podTemplate: {
+          metadata: {
+            annotations: { 'proxy.istio.io/config': '{"terminationDrainDuration":"20s","drainDuration":"4s"}' },
+          },
+          spec: { containers: [{ name: 'app' }] },
+        },
+      },
+      ['newInboundConnectionsFailFrom: the engine says 4 s, none failed'],
+    ],
   ])('says what differs: %s', (_, observed, more, differences) => {
     expect(compareCase(given(observed, more))).toEqual(differences);
   });

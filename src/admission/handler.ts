@@ -54,7 +54,7 @@ function workloadAnswer(
       adapter,
       object,
       namespace,
-      ...(oldObject === undefined ? {} : { oldObject }),
+      oldObject,
       at: new Date(now()).toISOString(),
       facts: (workload) => picture.factsFor(workload),
     }),

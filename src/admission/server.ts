@@ -88,7 +88,7 @@ export class AdmissionServer {
       server.once('error', (error: NodeJS.ErrnoException) => {
         reject(bindError(error, { address, flag }));
       });
-      server.listen({ port: target.port, ...(target.host === undefined ? {} : { host: target.host }) }, resolve);
+      server.listen({ port: target.port, host: target.host }, resolve);
     });
     server.removeAllListeners('error');
     server.on('error', (error) => {

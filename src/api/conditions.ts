@@ -168,13 +168,7 @@ export function condition<T extends ConditionType>(
   if (known === undefined) {
     throw new TypeError(`condition ${type} has no reason ${reason}`);
   }
-  return {
-    type,
-    status: known.status,
-    ...(observedGeneration === undefined ? {} : { observedGeneration }),
-    reason,
-    message: message ?? known.sentence,
-  };
+  return { type, status: known.status, observedGeneration, reason, message: message ?? known.sentence };
 }
 
 /**

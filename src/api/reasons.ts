@@ -439,6 +439,6 @@ export function finding(
     severity: extra.severity ?? reason.severity,
     message,
     action: extra.action ?? reason.action,
-    ...(extra.path === undefined ? {} : { path: extra.path }),
+    path: extra.path,
   };
 }

@@ -44,7 +44,7 @@ export class AdmissionPicture {
       operatorNamespace,
       unboundedTenants,
       ownProxyConfig,
-      ...(exemption === undefined ? {} : { exemption }),
+      exemption,
     };
   }
 

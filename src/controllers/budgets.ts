@@ -38,7 +38,7 @@ export class BudgetCache {
     this.reflector = new Reflector<RawBudget, Budget>({
       client,
       logger,
-      ...(metrics === undefined ? {} : { metrics }),
+      metrics,
       resource: podDisruptionBudgets,
       project: readBudget,
       // The exact number of disruptions does not matter, and changes with every pod.

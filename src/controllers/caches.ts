@@ -104,11 +104,7 @@ export class Caches {
   constructor(options: CachesOptions) {
     this.options = options;
     const { client, logger, handlers } = options;
-    const common = {
-      client,
-      logger,
-      ...(options.reflectorMetrics === undefined ? {} : { metrics: options.reflectorMetrics }),
-    };
+    const common = { client, logger, metrics: options.reflectorMetrics };
     const meshChanged = (): void => {
       this.meshChanged();
     };
@@ -195,12 +191,7 @@ export class Caches {
         },
       },
     });
-    this.budgets = new BudgetCache({
-      client,
-      logger,
-      onBudget: handlers.onBudget,
-      ...(options.reflectorMetrics === undefined ? {} : { metrics: options.reflectorMetrics }),
-    });
+    this.budgets = new BudgetCache({ client, logger, onBudget: handlers.onBudget, metrics: options.reflectorMetrics });
     this.offSwitch = new Reflector<KubernetesObject, { paused: boolean }>({
       ...common,
       resource: configMaps,
@@ -217,7 +208,7 @@ export class Caches {
       logger,
       watch: (adapter, isCurrent) => this.workloadReflector(adapter, common, isCurrent),
       named: () => this.namedKinds(),
-      ...(options.kindLingerMs === undefined ? {} : { lingerMs: options.kindLingerMs }),
+      lingerMs: options.kindLingerMs,
     });
   }
 
@@ -487,7 +478,7 @@ export class Caches {
       proxyConfigs: this.proxyConfigs.state === 'Forbidden' ? undefined : [...this.proxyConfigs.store.values()],
       kubeletMinorByNode: kubelets,
       stated: this.options.stated,
-      ...(unknown === undefined ? {} : { webhooksUnknownBecause: unknown }),
+      webhooksUnknownBecause: unknown,
       defaultRootNamespace: this.options.istioNamespaces[0] ?? 'istio-system',
     });
   }

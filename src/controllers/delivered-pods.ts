@@ -39,7 +39,7 @@ export class DeliveredPods {
       onStateChange,
       // What has ended is replaced, and stays as an object all the same.
       fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed',
-      ...(metrics === undefined ? {} : { metrics }),
+      metrics,
       project: ({ metadata = {} }) => {
         const owner = ownerOfPod(metadata, metadata.namespace ?? '');
         const wish = metadata.labels?.[DELIVERED_LABEL];

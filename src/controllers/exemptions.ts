@@ -49,8 +49,8 @@ export class ExemptionCache {
       logger,
       resource: exemptions,
       timings: { absentMaxMs: absentLookMs },
-      ...(metrics === undefined ? {} : { metrics }),
-      project: (raw) => ({ record: readExemption(raw), ...(raw.status === undefined ? {} : { status: raw.status }) }),
+      metrics,
+      project: (raw) => ({ record: readExemption(raw), status: raw.status }),
       onStateChange: (state) => {
         if (state === 'Absent') {
           logger.warn(

@@ -111,7 +111,7 @@ export class Operator {
       istioNamespaces: options.istioNamespaces,
       operatorNamespace: options.namespace,
       reflectorMetrics: metrics.reflectorMetrics,
-      ...(options.kinds === undefined ? {} : { kinds: options.kinds }),
+      kinds: options.kinds,
       handlers: {
         // In a burst, whatever is not written yet goes before a second look at what has just been written.
         onWorkload: (key, initial) => {

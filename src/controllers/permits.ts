@@ -282,11 +282,7 @@ export class Permits {
     if (answer.open) {
       return undefined;
     }
-    return {
-      because: `waits: ${windowMessage(answer)}`,
-      reason: 'WaitsForWindow',
-      ...(answer.opensAt === undefined ? {} : { lookAgainAt: answer.opensAt }),
-    };
+    return { because: `waits: ${windowMessage(answer)}`, reason: 'WaitsForWindow', lookAgainAt: answer.opensAt };
   }
 
   private guarded(holder: PolicyRecord, key: string): Refusal | undefined {

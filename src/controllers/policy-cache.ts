@@ -49,12 +49,7 @@ export class PolicyCache {
   };
 
   constructor({ client, logger, metrics, absentLookMs, knownKinds, onPolicy, onSynced }: PolicyCacheOptions) {
-    const common = {
-      client,
-      logger,
-      ...(metrics === undefined ? {} : { metrics }),
-      timings: { absentMaxMs: absentLookMs },
-    };
+    const common = { client, logger, metrics, timings: { absentMaxMs: absentLookMs } };
     const handlers = {
       onAdd: (name: string, cached: CachedPolicy) => {
         onPolicy(name, undefined, cached.record);
@@ -148,5 +143,5 @@ export class PolicyCache {
 function withoutManagedFields({ metadata, status }: RawPolicy): RawPolicy {
   const slim = { ...metadata };
   Reflect.deleteProperty(slim, 'managedFields');
-  return { metadata: slim, ...(status === undefined ? {} : { status }) };
+  return { metadata: slim, status };
 }

@@ -300,7 +300,7 @@ export class PolicyController {
       planHash: this.options.permits.planHashOf(cached.record.name),
       conditions,
       workloads: counts,
-      ...(rollout === undefined ? {} : { rollout }),
+      rollout,
       attention: ledger.attentionOf(cached.record.name),
     };
     if (before !== undefined && JSON.stringify(canonical(before)) === JSON.stringify(canonical(status))) {

@@ -165,7 +165,7 @@ export class ReportController {
       resource,
       labelSelector: OWN,
       timings: { absentMaxMs: ABSENT_LOOK_MS },
-      ...(metrics === undefined ? {} : { metrics }),
+      metrics,
       // The label alone does not make it ours.
       project: (raw) => (reportNumber(raw.metadata?.name ?? '') === undefined ? undefined : readReport(raw)),
       equal: (a, b) => a.uid === b.uid && a.fingerprint === b.fingerprint,
@@ -216,14 +216,7 @@ export class ReportController {
       const apiVersion = workload === undefined ? undefined : caches.resourceOf(workload.kind)?.apiVersion;
       if (workload !== undefined && apiVersion !== undefined) {
         const { kind, name, uid } = workload;
-        yield resultsOf({
-          apiVersion,
-          kind,
-          namespace,
-          name,
-          ...(uid === undefined ? {} : { uid }),
-          entries: ledger.entriesOf(key),
-        });
+        yield resultsOf({ apiVersion, kind, namespace, name, uid, entries: ledger.entriesOf(key) });
       }
     }
   }

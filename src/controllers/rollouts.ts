@@ -312,7 +312,7 @@ export class Rollouts {
       health,
       since,
       stuck: workload.rollout.stuck,
-      ...(startedAt === undefined ? {} : { startedAt }),
+      startedAt,
     });
   }
 

@@ -86,7 +86,7 @@ export class Terminations {
       buckets: DURATION_BUCKETS,
       registers,
     });
-    const common = { client, logger, ...(options.metrics === undefined ? {} : { metrics: options.metrics }) };
+    const common = { client, logger, metrics: options.metrics };
     this.reflector = new Reflector<KubernetesObject, Kept>({
       ...common,
       resource: pods,
@@ -206,7 +206,7 @@ export class Terminations {
       return undefined;
     }
     const policy = this.governorOf(owner);
-    return { owner, ...(policy === undefined ? {} : { policy }), ending };
+    return { owner, policy, ending };
   }
 
   private governorOf(owner: string): string | undefined {

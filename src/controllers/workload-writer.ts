@@ -46,7 +46,7 @@ export class WorkloadWriter {
     // No pod restarts for an adoption: the last rollout of ours stays the one that it was.
     const at = adopting ? state?.at : new Date(this.options.now()).toISOString();
     const next = nextState({
-      ...(state === undefined ? {} : { previous: state }),
+      previous: state,
       workload,
       values,
       policy: { name: policy.name, uid: policy.uid },

@@ -115,7 +115,7 @@ export class WorkloadController {
       namespace: caches.namespace(workload.namespace),
       mesh: caches.meshFacts(),
       policies: caches.policyRecords(workload.namespace),
-      ...(exemption === undefined ? {} : { exemption }),
+      exemption,
       unboundedTenants: this.options.unboundedTenants,
       operatorNamespace: this.options.operatorNamespace,
       ownProxyConfig: this.options.ownProxyConfig,

@@ -22,9 +22,13 @@ export function onAbort(signal: AbortSignal, end: () => void): AbortWatch {
 
 export function offAbort(watch: AbortWatch): void {
   const { watches, place } = watch;
-  if (watches[place] !== watch) {return;}
+  if (watches[place] !== watch) {
+    return;
+  }
   const last = watches.pop();
-  if (last === undefined || last === watch) {return;}
+  if (last === undefined || last === watch) {
+    return;
+  }
   watches[place] = last;
   last.place = place;
 }
@@ -35,7 +39,9 @@ function watchesOf(signal: AbortSignal): AbortWatch[] {
   signal.addEventListener(
     'abort',
     () => {
-      for (const { end } of watches.splice(0)) {end();}
+      for (const { end } of watches.splice(0)) {
+        end();
+      }
     },
     { once: true },
   );

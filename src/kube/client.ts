@@ -94,7 +94,9 @@ export class KubeClient {
     try {
       return await this.get<T>(resource, ref, options);
     } catch (error) {
-      if (isApiError(error) && error.isNotFound) {return undefined;}
+      if (isApiError(error) && error.isNotFound) {
+        return undefined;
+      }
       throw error;
     }
   }
@@ -104,7 +106,9 @@ export class KubeClient {
     const items: T[] = [];
     let resourceVersion = '';
     for await (const page of this.pages<T>(resource, options)) {
-      for (const item of page.items) {items.push(item);}
+      for (const item of page.items) {
+        items.push(item);
+      }
       resourceVersion = page.resourceVersion;
     }
     return { items, resourceVersion };
@@ -227,7 +231,9 @@ export class KubeClient {
       target += `${separator}force=true`;
       separator = '&';
     }
-    if (options.dryRun === true) {target += `${separator}dryRun=All`;}
+    if (options.dryRun === true) {
+      target += `${separator}dryRun=All`;
+    }
     return this.transport.request<T>({
       method,
       path: target,

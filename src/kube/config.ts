@@ -60,7 +60,9 @@ export async function loadClusterConfig(options: LoadConfigOptions = {}): Promis
   const context = first.getContextObject(first.getCurrentContext());
   const cluster = first.getCurrentCluster();
   const user = first.getCurrentUser();
-  if (context === null || cluster === null) {throw noContext(first, source, options.context);}
+  if (context === null || cluster === null) {
+    throw noContext(first, source, options.context);
+  }
   if (user === null && context.user) {
     throw new KubeConfigError(
       'KUBECONFIG_INVALID',
@@ -73,7 +75,9 @@ export async function loadClusterConfig(options: LoadConfigOptions = {}): Promis
   let kubeConfig = first;
   const credentials = async (fresh = false): Promise<Credentials> => {
     // client-node caches what plugins say until it expires; only a new KubeConfig forgets it.
-    if (fresh) {kubeConfig = await load();}
+    if (fresh) {
+      kubeConfig = await load();
+    }
     return readCredentials(kubeConfig, source);
   };
   // Wrong credentials show at once, with the name of the file, and not as the first failed request.
@@ -101,10 +105,14 @@ async function findSource(options: LoadConfigOptions): Promise<Source> {
   if (listed.length > 0) {
     const present: string[] = [];
     for (const file of listed) {
-      if (await exists(file)) {present.push(file);}
+      if (await exists(file)) {
+        present.push(file);
+      }
     }
     // kubectl skips missing files of the list; that none is there is a mistake.
-    if (present.length === 0) {await mustRead(listed[0] ?? '', 'the environment variable KUBECONFIG');}
+    if (present.length === 0) {
+      await mustRead(listed[0] ?? '', 'the environment variable KUBECONFIG');
+    }
     return { kind: 'files', files: present, label: `KUBECONFIG=${present.join(delimiter)}` };
   }
   const root = options.podRoot ?? '';
@@ -113,7 +121,9 @@ async function findSource(options: LoadConfigOptions): Promise<Source> {
   }
   const home = options.home ?? env.HOME ?? homedir();
   const standard = join(home, '.kube', 'config');
-  if (await exists(standard)) {return { kind: 'files', files: [standard], label: standard };}
+  if (await exists(standard)) {
+    return { kind: 'files', files: [standard], label: standard };
+  }
   throw new KubeConfigError(
     'KUBECONFIG_NOT_FOUND',
     `No cluster is configured: there is no --kubeconfig flag, no KUBECONFIG variable, no service account of a pod, and no file ${standard}. Name a kubeconfig file with --kubeconfig FILE.`,
@@ -137,7 +147,9 @@ async function mustRead(file: string, origin: string): Promise<void> {
     }
     await readFile(file);
   } catch (error) {
-    if (error instanceof KubeConfigError) {throw error;}
+    if (error instanceof KubeConfigError) {
+      throw error;
+    }
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') {
       throw new KubeConfigError(
@@ -166,7 +178,9 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
     const part = new KubeConfig();
     try {
       const text = await readFile(file, 'utf8');
-      if (text.trim() === '') {throw new Error('the file is empty');}
+      if (text.trim() === '') {
+        throw new Error('the file is empty');
+      }
       part.loadFromString(text);
       part.makePathsAbsolute(dirname(file));
     } catch (error) {
@@ -179,7 +193,9 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
     merge(kubeConfig, part);
   }
   if (contextName !== undefined && contextName !== '') {
-    if (kubeConfig.getContextObject(contextName) === null) {throw noContext(kubeConfig, source, contextName);}
+    if (kubeConfig.getContextObject(contextName) === null) {
+      throw noContext(kubeConfig, source, contextName);
+    }
     kubeConfig.setCurrentContext(contextName);
   }
   return kubeConfig;
@@ -196,7 +212,9 @@ function merge(into: KubeConfig, part: KubeConfig): void {
     ...into.contexts,
     ...part.contexts.filter((one) => !into.contexts.some((other) => other.name === one.name)),
   ];
-  if (!into.currentContext && part.currentContext) {into.setCurrentContext(part.currentContext);}
+  if (!into.currentContext && part.currentContext) {
+    into.setCurrentContext(part.currentContext);
+  }
 }
 
 function noContext(kubeConfig: KubeConfig, source: Source, wanted: string | undefined): KubeConfigError {
@@ -244,7 +262,9 @@ function checkServer(server: string, source: Source): void {
 async function readCredentials(kubeConfig: KubeConfig, source: Source): Promise<Credentials> {
   const cluster = kubeConfig.getCurrentCluster();
   // client-node refuses plain http unless TLS verification is off; kubectl (and `kubectl proxy`) know no such rule.
-  if (cluster?.server.startsWith('http:') === true) {(cluster as { skipTLSVerify: boolean }).skipTLSVerify = true;}
+  if (cluster?.server.startsWith('http:') === true) {
+    (cluster as { skipTLSVerify: boolean }).skipTLSVerify = true;
+  }
   const options: HttpsOptions = {};
   try {
     await kubeConfig.applyToHTTPSOptions(options);
@@ -257,9 +277,13 @@ async function readCredentials(kubeConfig: KubeConfig, source: Source): Promise<
   }
   const headers: string[] = [];
   for (const [name, value] of Object.entries(options.headers ?? {})) {
-    if (value !== undefined) {headers.push(name.toLowerCase(), String(value).trim());}
+    if (value !== undefined) {
+      headers.push(name.toLowerCase(), String(value).trim());
+    }
   }
-  if (options.auth) {headers.push('authorization', `Basic ${Buffer.from(options.auth).toString('base64')}`);}
+  if (options.auth) {
+    headers.push('authorization', `Basic ${Buffer.from(options.auth).toString('base64')}`);
+  }
   return { headers, ca: toBuffer(options.ca), cert: toBuffer(options.cert), key: toBuffer(options.key) };
 }
 
@@ -272,7 +296,9 @@ interface HttpsOptions {
 }
 
 function toBuffer(value: Buffer | string | undefined): Buffer | undefined {
-  if (value === undefined) {return undefined;}
+  if (value === undefined) {
+    return undefined;
+  }
   return typeof value === 'string' ? Buffer.from(value) : value;
 }
 

@@ -48,12 +48,15 @@ export class Connection {
 
   /** A promise only when there is something to wait for: this is on the path of every request. */
   ready(): Promise<void> | undefined {
-    if (this.closed)
-      {return Promise.reject(
+    if (this.closed) {
+      return Promise.reject(
         new ConnectionError('KUBE_UNREACHABLE', 'The connection to the API server is closed.', false),
-      );}
+      );
+    }
     const maxAge = this.options.config.credentialsMaxAgeMs;
-    if (this.pools !== undefined && (maxAge === 0 || performance.now() - this.loadedAt < maxAge)) {return undefined;}
+    if (this.pools !== undefined && (maxAge === 0 || performance.now() - this.loadedAt < maxAge)) {
+      return undefined;
+    }
     return this.refresh(false);
   }
 
@@ -66,7 +69,9 @@ export class Connection {
   }
 
   pool(kind: keyof Pools): Dispatcher {
-    if (this.pools === undefined) {throw new ConnectionError('KUBE_UNREACHABLE', 'Not connected yet.', false);}
+    if (this.pools === undefined) {
+      throw new ConnectionError('KUBE_UNREACHABLE', 'Not connected yet.', false);
+    }
     return this.pools[kind];
   }
 
@@ -74,9 +79,13 @@ export class Connection {
   headers(accept: string, contentType: string | undefined): string[] {
     const key = contentType === undefined ? accept : `${accept}\n${contentType}`;
     const known = this.headerSets.get(key);
-    if (known !== undefined) {return known;}
+    if (known !== undefined) {
+      return known;
+    }
     const headers = ['user-agent', this.options.userAgent, 'accept', accept, ...(this.credentials?.headers ?? [])];
-    if (contentType !== undefined) {headers.push('content-type', contentType);}
+    if (contentType !== undefined) {
+      headers.push('content-type', contentType);
+    }
     this.headerSets.set(key, headers);
     return headers;
   }
@@ -85,7 +94,9 @@ export class Connection {
     this.closed = true;
     const pools = this.pools;
     this.pools = undefined;
-    if (pools === undefined) {return;}
+    if (pools === undefined) {
+      return;
+    }
     const reason = new ConnectionError('KUBE_UNREACHABLE', 'The connection to the API server was closed.', true);
     await Promise.all([pools.requests.destroy(reason), pools.streams.destroy(reason)]);
   }
@@ -110,7 +121,9 @@ export class Connection {
         this.loadedAt = performance.now();
         return;
       }
-      if (error instanceof KubeConfigError) {throw new ConnectionError('KUBE_CREDENTIALS', error.message, false, error);}
+      if (error instanceof KubeConfigError) {
+        throw new ConnectionError('KUBE_CREDENTIALS', error.message, false, error);
+      }
       throw new ConnectionError(
         'KUBE_CREDENTIALS',
         `Cannot get credentials for the API server: ${oneLine(errorText(error))}`,
@@ -123,7 +136,9 @@ export class Connection {
     this.generation += 1;
     this.loadedAt = performance.now();
     this.headerSets = new Map();
-    if (this.pools !== undefined && previous !== undefined && sameTls(previous, next)) {return;}
+    if (this.pools !== undefined && previous !== undefined && sameTls(previous, next)) {
+      return;
+    }
     const old = this.pools;
     this.pools = this.build(next);
     if (old !== undefined) {
@@ -135,10 +150,10 @@ export class Connection {
   private build(credentials: Credentials): Pools {
     const { config } = this.options;
     const tls = {
-      ...(credentials.ca === undefined ? {} : { ca: credentials.ca }),
-      ...(credentials.cert === undefined ? {} : { cert: credentials.cert }),
-      ...(credentials.key === undefined ? {} : { key: credentials.key }),
-      ...(config.serverName === undefined ? {} : { servername: config.serverName }),
+      ca: credentials.ca,
+      cert: credentials.cert,
+      key: credentials.key,
+      servername: config.serverName,
       ...(config.insecureSkipTlsVerify ? { rejectUnauthorized: false } : {}),
     };
     const common = {
@@ -173,6 +188,8 @@ function sameTls(a: Credentials, b: Credentials): boolean {
 }
 
 function sameBytes(a: Buffer | undefined, b: Buffer | undefined): boolean {
-  if (a === undefined || b === undefined) {return a === b;}
+  if (a === undefined || b === undefined) {
+    return a === b;
+  }
   return a.equals(b);
 }

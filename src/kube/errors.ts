@@ -114,7 +114,9 @@ export class ApiError extends Error {
 
   /** The same request may succeed later. Whether it may be *sent* again is for the caller to know. */
   get retryable(): boolean {
-    if (this.isSchemaError) {return false;}
+    if (this.isSchemaError) {
+      return false;
+    }
     return (
       this.status === 429 || this.status === 500 || this.status === 502 || this.status === 503 || this.status === 504
     );
@@ -141,7 +143,9 @@ function where(purpose: RequestPurpose): string {
     purpose.name === undefined
       ? ''
       : ` ${purpose.namespace === undefined ? '' : `${purpose.namespace}/`}${purpose.name}`;
-  if (name !== '') {return name;}
+  if (name !== '') {
+    return name;
+  }
   return purpose.namespace === undefined ? '' : ` in namespace ${purpose.namespace}`;
 }
 

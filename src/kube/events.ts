@@ -85,7 +85,9 @@ export class EventRecorder {
 
   /** Returns at once. `reason` is one word in CamelCase, `message` a sentence for people. */
   event(subject: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    if (this.stopping.signal.aborted) {return;}
+    if (this.stopping.signal.aborted) {
+      return;
+    }
     const now = this.clock.now();
     const object = `${subject.uid ?? ''}/${subject.kind}/${subject.namespace ?? ''}/${subject.name}`;
     const identity = `${object}\n${reason}\n${message}`;
@@ -134,7 +136,9 @@ export class EventRecorder {
     while (!this.stopping.signal.aborted) {
       await this.yieldToWrites();
       const next = this.pending.shift();
-      if (next === undefined) {return;}
+      if (next === undefined) {
+        return;
+      }
       await this.post(next);
     }
   }
@@ -182,7 +186,9 @@ export class EventRecorder {
       });
       this.options.onEvent?.('sent');
     } catch (error) {
-      if (this.stopping.signal.aborted) {return;}
+      if (this.stopping.signal.aborted) {
+        return;
+      }
       this.options.onEvent?.('failed');
       this.report(error, event);
     }
@@ -192,7 +198,9 @@ export class EventRecorder {
     const fields = { error, reason: event.reason, object: event.subject.name, namespace: event.subject.namespace };
     // A namespace that is being deleted takes no new objects.
     if (isApiError(error) && error.isForbidden && !/being terminated/.test(error.serverMessage)) {
-      if (this.warnedForbidden) {return;}
+      if (this.warnedForbidden) {
+        return;
+      }
       this.warnedForbidden = true;
       this.logger.warn('events cannot be written', fields);
       return;
@@ -218,7 +226,9 @@ class LruMap<V> {
 
   get(key: string): V | undefined {
     const value = this.map.get(key);
-    if (value === undefined) {return undefined;}
+    if (value === undefined) {
+      return undefined;
+    }
     this.map.delete(key);
     this.map.set(key, value);
     return value;
@@ -227,9 +237,13 @@ class LruMap<V> {
   set(key: string, value: V): void {
     this.map.delete(key);
     this.map.set(key, value);
-    if (this.map.size <= this.limit) {return;}
+    if (this.map.size <= this.limit) {
+      return;
+    }
     const oldest = this.map.keys().next();
-    if (oldest.done !== true) {this.map.delete(oldest.value);}
+    if (oldest.done !== true) {
+      this.map.delete(oldest.value);
+    }
   }
 }
 

@@ -33,7 +33,9 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     signal: AbortSignal | undefined,
     protected readonly what: string,
   ) {
-    if (signal === undefined) {return;}
+    if (signal === undefined) {
+      return;
+    }
     if (signal.aborted) {
       this.cancel(abortReason(signal));
       return;
@@ -48,7 +50,9 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   protected abstract onEnd(): T;
 
   startTimer(milliseconds: number, message: string): void {
-    if (this.settled) {return;}
+    if (this.settled) {
+      return;
+    }
     this.timer = setTimeout(() => {
       this.cancel(
         new ConnectionError(
@@ -61,7 +65,9 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   }
 
   protected stopTimer(): void {
-    if (this.timer === undefined) {return;}
+    if (this.timer === undefined) {
+      return;
+    }
     clearTimeout(this.timer);
     this.timer = undefined;
   }
@@ -79,7 +85,9 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
-    if (this.settled) {controller.abort(this.failure ?? new Error('cancelled'));}
+    if (this.settled) {
+      controller.abort(this.failure ?? new Error('cancelled'));
+    }
   }
 
   onResponseStart(
@@ -87,19 +95,27 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    if (status < 200) {return;}
+    if (status < 200) {
+      return;
+    }
     this.status = status;
     const retryAfter = headers['retry-after'];
-    if (typeof retryAfter === 'string') {this.retryAfter = retryAfter;}
+    if (typeof retryAfter === 'string') {
+      this.retryAfter = retryAfter;
+    }
     this.onStart();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.settled) {this.onChunk(chunk);}
+    if (!this.settled) {
+      this.onChunk(chunk);
+    }
   }
 
   onResponseEnd(): void {
-    if (this.settled) {return;}
+    if (this.settled) {
+      return;
+    }
     let value: T;
     try {
       value = this.onEnd();
@@ -116,19 +132,25 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   }
 
   protected collect(chunk: Buffer, limit: number): void {
-    if (this.bytes >= limit) {return;}
+    if (this.bytes >= limit) {
+      return;
+    }
     this.chunks.push(chunk);
     this.bytes += chunk.length;
   }
 
   protected text(): string {
     const [first] = this.chunks;
-    if (first === undefined) {return '';}
+    if (first === undefined) {
+      return '';
+    }
     return this.chunks.length === 1 ? first.toString('utf8') : Buffer.concat(this.chunks, this.bytes).toString('utf8');
   }
 
   protected fail(error: unknown): void {
-    if (this.settled) {return;}
+    if (this.settled) {
+      return;
+    }
     this.finish();
     this.reject(error);
   }
@@ -136,7 +158,9 @@ abstract class Exchange<T> implements Dispatcher.DispatchHandler {
   private finish(): void {
     this.settled = true;
     this.stopTimer();
-    if (this.abortWatch !== undefined) {offAbort(this.abortWatch);}
+    if (this.abortWatch !== undefined) {
+      offAbort(this.abortWatch);
+    }
   }
 }
 
@@ -166,7 +190,9 @@ class Streamed extends Exchange<Answer | undefined> {
 
   protected onStart(): void {
     this.stopTimer();
-    if (this.status < 300) {this.sink?.onOpen();}
+    if (this.status < 300) {
+      this.sink?.onOpen();
+    }
   }
 
   protected onChunk(chunk: Buffer): void {
@@ -204,7 +230,9 @@ export function exchange(
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const handler = new Collected(resolve, reject, signal, what);
-    if (handler.done) {return;}
+    if (handler.done) {
+      return;
+    }
     handler.startTimer(timeoutMs, 'no complete answer');
     pool.dispatch({ ...wire, body: wire.body ?? null, headersTimeout: 0, bodyTimeout: 0 }, handler);
   });
@@ -221,7 +249,9 @@ export function exchangeStream(
 ): Promise<Answer | undefined> {
   return new Promise((resolve, reject) => {
     const handler = new Streamed(resolve, reject, signal, what);
-    if (handler.done) {return;}
+    if (handler.done) {
+      return;
+    }
     handler.sink = sink;
     handler.startTimer(timeouts.headersMs, 'no answer');
     // undici's bodyTimeout is the watchdog: it runs out when no byte came for that long.
@@ -253,7 +283,9 @@ function connectionError(error: Error, what: string, sent: boolean, started: boo
   if (code === 'UND_ERR_CONNECT_TIMEOUT') {
     return new ConnectionError('KUBE_TIMEOUT', `${what}: cannot connect to the API server: ${text}.`, false, error);
   }
-  if (started) {return new ConnectionError('KUBE_STREAM_BROKEN', `${what}: the answer broke off: ${text}.`, true, error);}
+  if (started) {
+    return new ConnectionError('KUBE_STREAM_BROKEN', `${what}: the answer broke off: ${text}.`, true, error);
+  }
   return new ConnectionError(
     'KUBE_UNREACHABLE',
     sent

@@ -75,16 +75,19 @@ export class LeaderElector {
   constructor(private readonly options: LeaderElectorOptions) {
     this.timings = { ...defaultLeaseTimings, ...options.timings };
     const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = this.timings;
-    if (leaseDurationMs <= renewDeadlineMs)
-      {throw new RangeError(
+    if (leaseDurationMs <= renewDeadlineMs) {
+      throw new RangeError(
         `The lease duration (${leaseDurationMs} ms) must be longer than the renew deadline (${renewDeadlineMs} ms).`,
-      );}
-    if (renewDeadlineMs <= retryPeriodMs * 1.2)
-      {throw new RangeError(
+      );
+    }
+    if (renewDeadlineMs <= retryPeriodMs * 1.2) {
+      throw new RangeError(
         `The renew deadline (${renewDeadlineMs} ms) must be longer than 1.2 retry periods (${retryPeriodMs} ms).`,
-      );}
-    if (leaseDurationMs < 1_000)
-      {throw new RangeError('The lease duration must be at least 1000 ms: a Lease counts in seconds.');}
+      );
+    }
+    if (leaseDurationMs < 1_000) {
+      throw new RangeError('The lease duration must be at least 1000 ms: a Lease counts in seconds.');
+    }
     this.logger = (options.logger ?? silentLogger).child({
       lease: `${options.namespace}/${options.name}`,
       identity: options.identity,
@@ -119,7 +122,9 @@ export class LeaderElector {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
-      if (!(await this.acquire())) {return;}
+      if (!(await this.acquire())) {
+        return;
+      }
       const lost = new AbortController();
       this.leading = lost;
       this.logger.info('became the leader');
@@ -129,21 +134,29 @@ export class LeaderElector {
       await this.renew();
       const graceful = this.stopped;
       lost.abort(new Error(graceful ? 'the leadership was given back' : 'the leadership was lost'));
-      if (!graceful) {this.logger.error('lost the leadership');}
+      if (!graceful) {
+        this.logger.error('lost the leadership');
+      }
       this.call('onStoppedLeading', () => {
         this.options.onStoppedLeading(graceful);
       });
       this.leading = undefined;
-      if (graceful) {await this.release();}
+      if (graceful) {
+        await this.release();
+      }
     }
   }
 
   private async acquire(): Promise<boolean> {
     while (!this.stopped) {
       try {
-        if (await this.tryAcquireOrRenew(this.timings.renewDeadlineMs)) {return true;}
+        if (await this.tryAcquireOrRenew(this.timings.renewDeadlineMs)) {
+          return true;
+        }
       } catch (error) {
-        if (this.stopped) {return false;}
+        if (this.stopped) {
+          return false;
+        }
         this.logger.warn('cannot compete for the lease', { error });
       }
       await sleep(this.clock, this.timings.retryPeriodMs * (1 + 0.2 * this.random()), this.stopping.signal);
@@ -161,10 +174,14 @@ export class LeaderElector {
         Math.min(this.timings.retryPeriodMs, deadline - this.clock.monotonic()),
         this.stopping.signal,
       );
-      if (this.stopped) {return;}
+      if (this.stopped) {
+        return;
+      }
       const startedAt = this.clock.monotonic();
       const leftMs = deadline - startedAt;
-      if (leftMs < 1) {return;}
+      if (leftMs < 1) {
+        return;
+      }
       try {
         if (await this.tryAcquireOrRenew(Math.min(leftMs, this.timings.renewDeadlineMs / 2))) {
           renewedAt = startedAt;
@@ -189,7 +206,9 @@ export class LeaderElector {
         this.observe(await client.replace<Lease>(leases, { name, namespace }, this.body(this.observed.lease), call));
         return true;
       } catch (error) {
-        if (!isApiError(error) || !error.isConflict) {throw error;}
+        if (!isApiError(error) || !error.isConflict) {
+          throw error;
+        }
       }
     }
     const present = await client.find<Lease>(leases, { name, namespace }, call);
@@ -199,29 +218,39 @@ export class LeaderElector {
     }
     this.observe(present);
     const holder = present.spec?.holderIdentity ?? '';
-    if (holder !== '' && holder !== identity && !this.expired(present)) {return false;}
+    if (holder !== '' && holder !== identity && !this.expired(present)) {
+      return false;
+    }
     try {
       this.observe(await client.replace<Lease>(leases, { name, namespace }, this.body(present), call));
       return true;
     } catch (error) {
       // Another candidate was faster.
-      if (isApiError(error) && error.isConflict) {return false;}
+      if (isApiError(error) && error.isConflict) {
+        return false;
+      }
       throw error;
     }
   }
 
   private observe(lease: Lease): void {
     const fingerprint = `${lease.metadata?.uid ?? ''}/${lease.metadata?.resourceVersion ?? ''}`;
-    if (this.observed?.fingerprint === fingerprint) {return;}
+    if (this.observed?.fingerprint === fingerprint) {
+      return;
+    }
     this.observed = { lease, fingerprint, at: this.clock.monotonic() };
     const holder = lease.spec?.holderIdentity ?? '';
-    if (holder === '' || holder === this.reportedLeader) {return;}
+    if (holder === '' || holder === this.reportedLeader) {
+      return;
+    }
     this.reportedLeader = holder;
     this.call('onNewLeader', () => this.options.onNewLeader?.(holder));
   }
 
   private expired(lease: Lease): boolean {
-    if (this.observed === undefined) {return false;}
+    if (this.observed === undefined) {
+      return false;
+    }
     const durationMs = Math.max(lease.spec?.leaseDurationSeconds ?? 0, this.timings.leaseDurationMs / 1000) * 1000;
     return this.clock.monotonic() - this.observed.at >= durationMs;
   }
@@ -247,7 +276,9 @@ export class LeaderElector {
   private async release(): Promise<void> {
     const { client, namespace, name, identity } = this.options;
     const lease = this.observed?.lease;
-    if (lease === undefined || lease.spec?.holderIdentity !== identity) {return;}
+    if (lease === undefined || lease.spec?.holderIdentity !== identity) {
+      return;
+    }
     const now = microTime(this.clock.now());
     try {
       await client.replace(

@@ -30,7 +30,9 @@ export class LineSplitter {
       start = end + 1;
       end = chunk.indexOf(newline, start);
     }
-    if (start === chunk.length) {return;}
+    if (start === chunk.length) {
+      return;
+    }
     this.keep(start === 0 ? chunk : chunk.subarray(start));
   }
 
@@ -43,7 +45,9 @@ export class LineSplitter {
   private emit(chunk: Buffer, start: number, end: number): void {
     this.refuseTooLong(this.pendingBytes + end - start);
     if (this.pendingBytes === 0) {
-      if (end > start) {this.onLine(chunk.toString('utf8', start, end));}
+      if (end > start) {
+        this.onLine(chunk.toString('utf8', start, end));
+      }
       return;
     }
     const parts = this.parts;
@@ -56,7 +60,9 @@ export class LineSplitter {
   }
 
   private refuseTooLong(bytes: number): void {
-    if (bytes <= this.maxLineBytes) {return;}
+    if (bytes <= this.maxLineBytes) {
+      return;
+    }
     throw new LineTooLongError(`A line of the stream is longer than ${this.maxLineBytes} bytes.`);
   }
 }

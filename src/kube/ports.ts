@@ -41,7 +41,9 @@ export const systemClock: Clock = {
     return { timer };
   },
   clearTimeout: (handle) => {
-    if (handle !== undefined) {clearTimeout(handle.timer as NodeJS.Timeout);}
+    if (handle !== undefined) {
+      clearTimeout(handle.timer as NodeJS.Timeout);
+    }
   },
 };
 
@@ -59,11 +61,15 @@ export const silentLogger: Logger = {
 
 /** Waits on a clock; ends early, without an error, when the signal is aborted: the caller looks at the signal. */
 export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted === true) {return Promise.resolve();}
+  if (signal?.aborted === true) {
+    return Promise.resolve();
+  }
   return new Promise((resolve) => {
     const end = () => {
       clock.clearTimeout(handle);
-      if (watch !== undefined) {offAbort(watch);}
+      if (watch !== undefined) {
+        offAbort(watch);
+      }
       resolve();
     };
     const handle = clock.setTimeout(end, milliseconds);

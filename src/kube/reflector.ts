@@ -129,7 +129,9 @@ export class Reflector<Raw extends KubernetesObject, T> {
           next = await this.follow();
         }
       } catch (error) {
-        if (this.stopped) {return;}
+        if (this.stopped) {
+          return;
+        }
         next = await this.recover(error);
       }
     }
@@ -153,8 +155,11 @@ export class Reflector<Raw extends KubernetesObject, T> {
           }
           // Before the end of the initial events a server may already send changes.
           const key = this.keyOf(raw);
-          if (type === 'DELETED') {refill.delete(key);}
-          else {refill.put(key, this.projected(raw, key));}
+          if (type === 'DELETED') {
+            refill.delete(key);
+          } else {
+            refill.put(key, this.projected(raw, key));
+          }
         },
         onEnd: () => {
           complete = true;
@@ -165,7 +170,9 @@ export class Reflector<Raw extends KubernetesObject, T> {
         },
       });
     } catch (error) {
-      if (complete || this.stopped) {throw error;}
+      if (complete || this.stopped) {
+        throw error;
+      }
       if (isApiError(error) && (error.status === 400 || error.status === 422)) {
         this.logger.info('the API server does not stream lists, reading pages instead', { error });
         this.watchListRefused = true;
@@ -174,7 +181,9 @@ export class Reflector<Raw extends KubernetesObject, T> {
       this.watchListFailures += isTorn(error) || (error as { code?: string }).code === 'KUBE_TIMEOUT' ? 1 : 0;
       throw error;
     }
-    if (complete) {return { step: 'watch' };}
+    if (complete) {
+      return { step: 'watch' };
+    }
     // Ended before it was whole: a server that ignored the parameters, or one that is going down.
     this.watchListFailures += 1;
     return { step: 'list', reason: 'recovered' };
@@ -240,7 +249,9 @@ export class Reflector<Raw extends KubernetesObject, T> {
       },
       {
         onOpen: () => {
-          if (!sendInitialEvents && this.currentState !== 'Synced') {this.confirmSoon();}
+          if (!sendInitialEvents && this.currentState !== 'Synced') {
+            this.confirmSoon();
+          }
         },
         onBytes: () => {
           this.lastSync = this.clock.now();
@@ -251,21 +262,29 @@ export class Reflector<Raw extends KubernetesObject, T> {
           const raw = object as Raw;
           sink.onObject(type, raw);
           this.remember(raw.metadata?.resourceVersion);
-          if (this.following && this.currentState !== 'Synced') {this.setSynced();}
+          if (this.following && this.currentState !== 'Synced') {
+            this.setSynced();
+          }
         },
         onBookmark: (resourceVersion, initialEventsEnd) => {
           fruitful = true;
           this.failures = 0;
-          if (initialEventsEnd) {sink.onEnd?.();}
+          if (initialEventsEnd) {
+            sink.onEnd?.();
+          }
           this.remember(resourceVersion);
-          if (this.following && this.currentState !== 'Synced') {this.setSynced();}
+          if (this.following && this.currentState !== 'Synced') {
+            this.setSynced();
+          }
         },
       },
       this.stopping.signal,
     );
     this.dropConfirmation();
     // A server that accepts watches only to end them at once must not be asked in a tight loop.
-    if (!fruitful && this.clock.monotonic() - started < 1_000) {await this.pause(this.nextBackoff());}
+    if (!fruitful && this.clock.monotonic() - started < 1_000) {
+      await this.pause(this.nextBackoff());
+    }
   }
 
   // A watch that was opened again may say in its first line that its version is too old; a quiet collection says nothing
@@ -283,7 +302,9 @@ export class Reflector<Raw extends KubernetesObject, T> {
   }
 
   private remember(resourceVersion: string | undefined): void {
-    if (resourceVersion !== undefined && resourceVersion !== '') {this.resourceVersion = resourceVersion;}
+    if (resourceVersion !== undefined && resourceVersion !== '') {
+      this.resourceVersion = resourceVersion;
+    }
   }
 
   private take(type: 'ADDED' | 'MODIFIED' | 'DELETED', raw: Raw): void {
@@ -293,8 +314,11 @@ export class Reflector<Raw extends KubernetesObject, T> {
       return;
     }
     const record = this.projected(raw, key);
-    if (record === undefined) {this.store.remove(key);}
-    else {this.store.put(key, record, false);}
+    if (record === undefined) {
+      this.store.remove(key);
+    } else {
+      this.store.put(key, record, false);
+    }
   }
 
   private keyOf(raw: Raw): string {
@@ -324,14 +348,18 @@ export class Reflector<Raw extends KubernetesObject, T> {
         await this.pause(this.random() * this.timings.relistJitterMs);
         return relist('expired');
       }
-      if (error.isNotFound) {return this.absent(error);}
+      if (error.isNotFound) {
+        return this.absent(error);
+      }
       if (error.isForbidden) {
         this.setState('Forbidden', error.message);
         await this.pause(this.timings.forbiddenMs * (0.9 + 0.2 * this.random()));
         return again;
       }
     }
-    if (isTorn(error)) {this.options.metrics?.onTornStream?.(this.resource.fullName);}
+    if (isTorn(error)) {
+      this.options.metrics?.onTornStream?.(this.resource.fullName);
+    }
     this.options.metrics?.onWatchError?.(this.resource.fullName);
     this.setState(this.synced ? 'Disconnected' : 'Starting', error instanceof Error ? error.message : String(error));
     const delayMs = this.nextBackoff(error instanceof ApiError ? error.retryAfterMs : undefined);
@@ -343,7 +371,9 @@ export class Reflector<Raw extends KubernetesObject, T> {
   private async absent(error: ApiError): Promise<Next> {
     const now = this.clock.monotonic();
     if (this.currentState !== 'Absent') {
-      if (this.absentSince === 0) {this.absentSince = now;}
+      if (this.absentSince === 0) {
+        this.absentSince = now;
+      }
       if (this.currentState !== 'Starting' && now - this.absentSince < this.timings.absentConfirmMs) {
         // A control plane that is starting, or one of several that lags, may answer 404 for a moment.
         await this.pause(this.timings.absentConfirmMs);
@@ -372,7 +402,9 @@ export class Reflector<Raw extends KubernetesObject, T> {
 
   private async pause(milliseconds: number): Promise<void> {
     this.wake = new AbortController();
-    if (this.stopped) {return;}
+    if (this.stopped) {
+      return;
+    }
     await sleep(this.clock, milliseconds, this.wake.signal);
   }
 
@@ -393,17 +425,24 @@ export class Reflector<Raw extends KubernetesObject, T> {
   private wakeWaiters(): void {
     const waiters = this.waiters;
     this.waiters = [];
-    for (const waiter of waiters) {waiter();}
+    for (const waiter of waiters) {
+      waiter();
+    }
   }
 
   private setState(state: ReflectorState, detail: string | undefined): void {
     this.detail = detail;
     const previous = this.currentState;
-    if (previous === state) {return;}
+    if (previous === state) {
+      return;
+    }
     this.currentState = state;
     this.wakeWaiters();
-    if (state === 'Forbidden') {this.logger.warn('the API server forbids the watch', { detail });}
-    else {this.logger.debug('the state of the watch changed', { state, previous, detail });}
+    if (state === 'Forbidden') {
+      this.logger.warn('the API server forbids the watch', { detail });
+    } else {
+      this.logger.debug('the state of the watch changed', { state, previous, detail });
+    }
     try {
       this.options.onStateChange?.(state, previous, detail);
     } catch (error) {

@@ -36,9 +36,12 @@ export function defineResource(names: ResourceNames): Resource {
 
 /** The collection: of one namespace, or of all where none is given. */
 export function listPath(resource: Resource, namespace?: string): string {
-  if (namespace === undefined) {return `${resource.prefix}/${resource.plural}`;}
-  if (!resource.namespaced)
-    {throw new TypeError(`${resource.fullName} is cluster-scoped and has no namespace (got "${namespace}").`);}
+  if (namespace === undefined) {
+    return `${resource.prefix}/${resource.plural}`;
+  }
+  if (!resource.namespaced) {
+    throw new TypeError(`${resource.fullName} is cluster-scoped and has no namespace (got "${namespace}").`);
+  }
   return `${resource.prefix}/namespaces/${segment(namespace)}/${resource.plural}`;
 }
 
@@ -54,7 +57,9 @@ const plainSegment = /^[a-zA-Z0-9][a-zA-Z0-9.-]*$/;
 
 // Names of RBAC objects may hold colons and more; a name must never become another path.
 function segment(value: string): string {
-  if (value === '' || value === '.' || value === '..') {throw new TypeError(`"${value}" is not a name of an object.`);}
+  if (value === '' || value === '.' || value === '..') {
+    throw new TypeError(`"${value}" is not a name of an object.`);
+  }
   return plainSegment.test(value) ? value : encodeURIComponent(value);
 }
 
@@ -64,7 +69,9 @@ export function withQuery(path: string, query: Readonly<Record<string, QueryValu
   let result = path;
   let separator = path.includes('?') ? '&' : '?';
   for (const [key, value] of Object.entries(query)) {
-    if (value === undefined || value === '' || value === false) {continue;}
+    if (value === undefined || value === '' || value === false) {
+      continue;
+    }
     result += `${separator}${key}=${encodeURIComponent(value)}`;
     separator = '&';
   }

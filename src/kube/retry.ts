@@ -21,11 +21,15 @@ export const defaultRetryPolicy: RetryPolicy = { attempts: 5, baseMs: 200, maxMs
 
 export function mayRetry(error: unknown, mode: RetryMode): boolean {
   if (error instanceof ApiError) {
-    if (error.status === 429) {return true;}
+    if (error.status === 429) {
+      return true;
+    }
     return mode === 'idempotent' && error.retryable && isPassing(error);
   }
   if (error instanceof ConnectionError) {
-    if (!error.retryable) {return false;}
+    if (!error.retryable) {
+      return false;
+    }
     return !error.sent || mode === 'idempotent';
   }
   return false;
@@ -53,7 +57,9 @@ export function retryDelayMs(
 ): number {
   const asked = error instanceof ApiError ? error.retryAfterMs : undefined;
   const own = backoffMs(failures, policy.baseMs, policy.maxMs, random);
-  if (asked === undefined) {return own;}
+  if (asked === undefined) {
+    return own;
+  }
   // Everybody who was turned away got the same number; a tenth of jitter spreads them.
   const bounded = Math.min(Math.max(asked, 0), policy.maxRetryAfterMs);
   return Math.max(bounded + random() * 0.1 * bounded, own);
@@ -61,9 +67,13 @@ export function retryDelayMs(
 
 /** The header is a number of seconds or an HTTP date. */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) {return undefined;}
+  if (value === undefined) {
+    return undefined;
+  }
   const text = value.trim();
-  if (/^\d+$/.test(text)) {return Number(text) * 1000;}
+  if (/^\d+$/.test(text)) {
+    return Number(text) * 1000;
+  }
   const date = Date.parse(text);
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }

@@ -55,31 +55,40 @@ export class RecordStore<T> {
       this.tell('onAdd', key, () => this.handlers.onAdd?.(key, record, initial));
       return;
     }
-    if (this.equal?.(previous, record) === true) {return;}
+    if (this.equal?.(previous, record) === true) {
+      return;
+    }
     this.tell('onUpdate', key, () => this.handlers.onUpdate?.(key, record, previous, initial));
   }
 
   /** @param before told first, also of what had no record */
   remove(key: string, before?: (last: T | undefined) => void): void {
     const last = this.records.get(key);
-    if (before !== undefined)
-      {this.tell('onGone', key, () => {
+    if (before !== undefined) {
+      this.tell('onGone', key, () => {
         before(last);
-      });}
-    if (last === undefined) {return;}
+      });
+    }
+    if (last === undefined) {
+      return;
+    }
     this.records.delete(key);
     this.tell('onDelete', key, () => this.handlers.onDelete?.(key, last));
   }
 
   clear(): void {
-    for (const key of [...this.records.keys()]) {this.remove(key);}
+    for (const key of [...this.records.keys()]) {
+      this.remove(key);
+    }
   }
 
   refill(): Refill<T> {
     const seen = new Set<string>();
     return {
       put: (key, record) => {
-        if (record === undefined) {return;}
+        if (record === undefined) {
+          return;
+        }
         seen.add(key);
         this.put(key, record, true);
       },
@@ -87,9 +96,13 @@ export class RecordStore<T> {
         seen.delete(key);
       },
       finish: () => {
-        if (seen.size === this.records.size) {return;}
+        if (seen.size === this.records.size) {
+          return;
+        }
         for (const key of [...this.records.keys()]) {
-          if (!seen.has(key)) {this.remove(key);}
+          if (!seen.has(key)) {
+            this.remove(key);
+          }
         }
       },
     };

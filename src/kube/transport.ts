@@ -120,8 +120,12 @@ export class Transport {
   /** The parsed JSON of the answer; undefined when it has no body. */
   request<T>(request: ApiRequest): Promise<T> {
     // One signal ends hundreds of writes that wait; Node would call its eleventh listener a leak.
-    if (request.signal !== undefined) {setMaxListeners(0, request.signal);}
-    if (request.method === 'GET' || request.urgent === true) {return this.send(request, parse) as Promise<T>;}
+    if (request.signal !== undefined) {
+      setMaxListeners(0, request.signal);
+    }
+    if (request.method === 'GET' || request.urgent === true) {
+      return this.send(request, parse) as Promise<T>;
+    }
     return this.inTurn(request, () => this.send(request, parse) as Promise<T>);
   }
 
@@ -140,7 +144,9 @@ export class Transport {
     const started = this.clock.monotonic();
     let observed = false;
     const observe = (code: string) => {
-      if (observed) {return;}
+      if (observed) {
+        return;
+      }
       observed = true;
       this.observe(request, 'GET', code, started);
     };
@@ -167,9 +173,13 @@ export class Transport {
       observe('<error>');
       throw error;
     }
-    if (refusal === undefined) {return;}
+    if (refusal === undefined) {
+      return;
+    }
     observe(String(refusal.status));
-    if (refusal.status === 401) {await this.connection.renew(generation);}
+    if (refusal.status === 401) {
+      await this.connection.renew(generation);
+    }
     throw this.apiError(refusal, request);
   }
 
@@ -182,8 +192,12 @@ export class Transport {
   private inTurn<T>(request: ApiRequest, work: () => Promise<T>): Promise<T> {
     const { signal } = request;
     const options = request.priority === undefined ? {} : { priority: request.priority };
-    if (signal === undefined) {return this.writes.add(work, options);}
-    if (signal.aborted) {return Promise.reject(abortReason(signal));}
+    if (signal === undefined) {
+      return this.writes.add(work, options);
+    }
+    if (signal.aborted) {
+      return Promise.reject(abortReason(signal));
+    }
     return new Promise((resolve, reject) => {
       const watch = onAbort(signal, () => {
         reject(abortReason(signal));
@@ -205,7 +219,9 @@ export class Transport {
       let generation = 0;
       try {
         const waiting = this.connection.ready();
-        if (waiting !== undefined) {await waiting;}
+        if (waiting !== undefined) {
+          await waiting;
+        }
         generation = this.connection.generation;
         return read(await this.attempt(request), request);
       } catch (caught) {
@@ -217,7 +233,9 @@ export class Transport {
         await this.connection.renew(generation);
         continue;
       }
-      if (request.once === true || failures >= this.policy.attempts || !mayRetry(error, mode)) {throw error;}
+      if (request.once === true || failures >= this.policy.attempts || !mayRetry(error, mode)) {
+        throw error;
+      }
       const delayMs = retryDelayMs(error, failures, this.policy, this.random);
       this.options.onRetry?.(request, error, delayMs);
       this.logger.debug('request to the API server is tried again', {
@@ -226,7 +244,9 @@ export class Transport {
         attempt: failures,
       });
       await sleep(this.clock, delayMs, request.signal);
-      if (isAborted(request.signal)) {throw abortReason(request.signal);}
+      if (isAborted(request.signal)) {
+        throw abortReason(request.signal);
+      }
     }
   }
 
@@ -252,7 +272,9 @@ export class Transport {
       throw error;
     }
     this.observe(request, request.method, String(answer.status), started);
-    if (answer.status >= 300) {throw this.apiError(answer, request);}
+    if (answer.status >= 300) {
+      throw this.apiError(answer, request);
+    }
     return answer;
   }
 
@@ -291,7 +313,9 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 }
 
 function parse(answer: Answer, request: ApiRequest): unknown {
-  if (answer.body === '') {return undefined;}
+  if (answer.body === '') {
+    return undefined;
+  }
   try {
     return JSON.parse(answer.body) as unknown;
   } catch (error) {
@@ -305,7 +329,9 @@ function parse(answer: Answer, request: ApiRequest): unknown {
 }
 
 function statusOf(body: string): Status | undefined {
-  if (!body.startsWith('{')) {return undefined;}
+  if (!body.startsWith('{')) {
+    return undefined;
+  }
   try {
     const parsed = JSON.parse(body) as Status;
     return parsed.kind === 'Status' || parsed.message !== undefined ? parsed : undefined;

@@ -34,7 +34,9 @@ export class VirtualClock implements Clock {
   }
 
   clearTimeout(handle: TimerHandle | undefined): void {
-    if (handle !== undefined) {this.timers.delete(handle.timer as number);}
+    if (handle !== undefined) {
+      this.timers.delete(handle.timer as number);
+    }
   }
 
   get pendingTimers(): number {
@@ -56,9 +58,12 @@ export class VirtualClock implements Clock {
   private next(until: number): VirtualTimer | undefined {
     let first: VirtualTimer | undefined;
     for (const timer of this.timers.values()) {
-      if (timer.at > until) {continue;}
-      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order))
-        {first = timer;}
+      if (timer.at > until) {
+        continue;
+      }
+      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) {
+        first = timer;
+      }
     }
     return first;
   }

@@ -75,8 +75,12 @@ export class Controller {
   }
 
   start(): void {
-    if (this.workers.length > 0) {return;}
-    for (let index = 0; index < this.options.concurrency; index += 1) {this.workers.push(this.work());}
+    if (this.workers.length > 0) {
+      return;
+    }
+    for (let index = 0; index < this.options.concurrency; index += 1) {
+      this.workers.push(this.work());
+    }
   }
 
   /** Takes no more keys, lets the present ones end, and after the deadline aborts them. */
@@ -113,7 +117,9 @@ export class Controller {
       return await this.options.reconcile(key, this.abort.signal);
     } catch (error) {
       // Work that we ended ourselves did not fail.
-      if (this.abort.signal.aborted) {return done;}
+      if (this.abort.signal.aborted) {
+        return done;
+      }
       return error instanceof TerminalError ? terminal(error) : retry(error);
     }
   }
@@ -137,8 +143,11 @@ export class Controller {
         observer?.onEnd('error', seconds, false);
         const fields = { key, error, delayMs, failures: queue.failuresOf(key) };
         // A conflict is how two writers find out about each other: no reason to worry anybody.
-        if (isApiError(error) && error.isConflict) {this.logger.debug('reconcile met a conflict, trying again', fields);}
-        else {this.logger.warn('reconcile failed, trying again', fields);}
+        if (isApiError(error) && error.isConflict) {
+          this.logger.debug('reconcile met a conflict, trying again', fields);
+        } else {
+          this.logger.warn('reconcile failed, trying again', fields);
+        }
         return;
       }
       case 'terminal':

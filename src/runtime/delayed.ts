@@ -25,7 +25,9 @@ export class DelayedKeys {
   add(key: string, delayMs: number): void {
     const at = this.clock.monotonic() + delayMs;
     const known = this.due.get(key);
-    if (known !== undefined && known <= at) {return;}
+    if (known !== undefined && known <= at) {
+      return;
+    }
     this.due.set(key, at);
     this.push({ at, key });
     this.arm();
@@ -45,7 +47,9 @@ export class DelayedKeys {
 
   private arm(): void {
     const first = this.heap[0];
-    if (first === undefined || first.at >= this.timerAt) {return;}
+    if (first === undefined || first.at >= this.timerAt) {
+      return;
+    }
     this.clock.clearTimeout(this.timer);
     this.timerAt = first.at;
     this.timer = this.clock.setTimeout(() => {
@@ -61,7 +65,9 @@ export class DelayedKeys {
     for (let first = this.heap[0]; first !== undefined && first.at <= now; first = this.heap[0]) {
       this.pop();
       // Entries that were overtaken by an earlier one, or removed, stay in the heap until here.
-      if (this.due.get(first.key) !== first.at) {continue;}
+      if (this.due.get(first.key) !== first.at) {
+        continue;
+      }
       this.due.delete(first.key);
       this.onDue(first.key);
     }
@@ -75,7 +81,9 @@ export class DelayedKeys {
     while (index > 0) {
       const parent = (index - 1) >> 1;
       const above = heap[parent];
-      if (above === undefined || above.at <= entry.at) {break;}
+      if (above === undefined || above.at <= entry.at) {
+        break;
+      }
       heap[index] = above;
       index = parent;
     }
@@ -85,19 +93,25 @@ export class DelayedKeys {
   private pop(): void {
     const { heap } = this;
     const last = heap.pop();
-    if (last === undefined || heap.length === 0) {return;}
+    if (last === undefined || heap.length === 0) {
+      return;
+    }
     let index = 0;
     for (;;) {
       let child = 2 * index + 1;
       const left = heap[child];
-      if (left === undefined) {break;}
+      if (left === undefined) {
+        break;
+      }
       const right = heap[child + 1];
       let smaller = left;
       if (right !== undefined && right.at < left.at) {
         smaller = right;
         child += 1;
       }
-      if (smaller.at >= last.at) {break;}
+      if (smaller.at >= last.at) {
+        break;
+      }
       heap[index] = smaller;
       index = child;
     }

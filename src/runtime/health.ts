@@ -55,12 +55,17 @@ export class HealthServer {
 
   async start(): Promise<void> {
     const target = parseAddress(this.options.address, this.options.flag);
-    if (target === undefined) {return;}
+    if (target === undefined) {
+      return;
+    }
     const server = createServer((request, response) => {
       this.answer(request, response).catch((error: unknown) => {
         this.logger.error('a request to the health server failed', { error, path: request.url });
-        if (!response.headersSent) {send(response, 500, 'text/plain', 'internal error\n');}
-        else {response.destroy();}
+        if (!response.headersSent) {
+          send(response, 500, 'text/plain', 'internal error\n');
+        } else {
+          response.destroy();
+        }
       });
     });
     // Slow clients must not hold sockets of a process that has better things to do.
@@ -70,7 +75,7 @@ export class HealthServer {
       server.once('error', (error: NodeJS.ErrnoException) => {
         reject(bindError(error, this.options));
       });
-      server.listen({ port: target.port, ...(target.host === undefined ? {} : { host: target.host }) }, resolve);
+      server.listen({ port: target.port, host: target.host }, resolve);
     });
     server.removeAllListeners('error');
     server.on('error', (error) => {
@@ -86,7 +91,9 @@ export class HealthServer {
 
   async stop(): Promise<void> {
     const { server } = this;
-    if (server === undefined) {return;}
+    if (server === undefined) {
+      return;
+    }
     this.server = undefined;
     await new Promise<void>((resolve) => {
       server.close(() => {
@@ -119,7 +126,9 @@ export class HealthServer {
         ['/livez', this.live],
         ['/readyz', this.ready],
       ] as const) {
-        if (path !== prefix && !path.startsWith(`${prefix}/`)) {continue;}
+        if (path !== prefix && !path.startsWith(`${prefix}/`)) {
+          continue;
+        }
         await answerChecks(response, checks, prefix.slice(1), path.slice(prefix.length + 1), url.searchParams);
         return;
       }
@@ -149,7 +158,9 @@ async function answerChecks(
   let healthy = true;
   for (const [name, check] of chosen) {
     const reason = await run(check);
-    if (reason !== undefined) {healthy = false;}
+    if (reason !== undefined) {
+      healthy = false;
+    }
     lines.push(reason === undefined ? `[+]${name} ok` : `[-]${name} failed: ${reason}`);
   }
   if (healthy && !query.has('verbose')) {
@@ -184,7 +195,9 @@ function send(response: ServerResponse, status: number, contentType: string, bod
 
 export function parseAddress(address: string, flag: string): HostPort | undefined {
   const text = address.trim();
-  if (text === '' || text === '0') {return undefined;}
+  if (text === '' || text === '0') {
+    return undefined;
+  }
   const match = /^(?:\[([^\]]+)\]|([^:]*))?:(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {

@@ -70,15 +70,18 @@ export class Lifecycle {
   }
 
   running(): void {
-    if (this.currentState === 'Starting') {this.currentState = 'Running';}
+    if (this.currentState === 'Starting') {
+      this.currentState = 'Running';
+    }
   }
 
   /** Signals and uncaught errors, from here on, are this object's business. */
   install(): void {
-    for (const signal of signals)
-      {this.listen(signal, () => {
+    for (const signal of signals) {
+      this.listen(signal, () => {
         this.onSignal(signal);
-      });}
+      });
+    }
     this.listen('unhandledRejection', (error) => {
       this.onFatal('a promise was rejected and nobody caught it', error);
     });
@@ -88,7 +91,9 @@ export class Lifecycle {
   }
 
   uninstall(): void {
-    for (const [event, listener] of this.listeners.splice(0)) {this.process.off(event, listener);}
+    for (const [event, listener] of this.listeners.splice(0)) {
+      this.process.off(event, listener);
+    }
   }
 
   /** Stops everything in order and ends the process. Further calls wait for the first. */
@@ -117,7 +122,9 @@ export class Lifecycle {
     let result = code;
     for (let step = this.steps.pop(); step !== undefined; step = this.steps.pop()) {
       const leftMs = deadline - this.clock.monotonic();
-      if (leftMs <= 0 || !(await this.runStep(step, leftMs))) {result = code === 0 ? 1 : code;}
+      if (leftMs <= 0 || !(await this.runStep(step, leftMs))) {
+        result = code === 0 ? 1 : code;
+      }
     }
     this.currentState = 'Stopped';
     this.logger.info('stopped', { exitCode: result });
@@ -138,7 +145,9 @@ export class Lifecycle {
     })();
     const outcome = await Promise.race([ended, late.then(() => 'late' as const)]);
     timeout.abort();
-    if (outcome !== 'late') {return outcome;}
+    if (outcome !== 'late') {
+      return outcome;
+    }
     this.logger.error('a part did not stop in time', { part: step.name, deadlineMs: this.deadlineMs });
     return false;
   }
@@ -155,7 +164,9 @@ export class Lifecycle {
 
   private onFatal(message: string, error: unknown): void {
     this.logger.error(message, { error: error instanceof Error ? error : new Error(String(error)) });
-    if (this.currentState === 'Stopping') {return;}
+    if (this.currentState === 'Stopping') {
+      return;
+    }
     void this.stopAndExit(1, 'an unexpected error');
   }
 

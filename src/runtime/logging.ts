@@ -84,7 +84,9 @@ class WinstonLogger implements Logger {
 
   private write(level: LogLevel, message: string, fields: LogFields | undefined): void {
     // Debug lines stand on hot paths: nothing is built for a line that nobody will see.
-    if (!this.backend.isLevelEnabled(level)) {return;}
+    if (!this.backend.isLevelEnabled(level)) {
+      return;
+    }
     this.backend.log({ level, message, fields: fields === undefined ? this.bound : { ...this.bound, ...fields } });
   }
 }
@@ -92,7 +94,9 @@ class WinstonLogger implements Logger {
 function jsonLine(time: string, level: string, message: string, fields: LogFields): string {
   const line: Record<string, unknown> = { time, level, message };
   for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined) {continue;}
+    if (value === undefined) {
+      continue;
+    }
     // The three names of the line itself are taken.
     line[name in line ? `${name}_` : name] = value instanceof Error ? describeError(value) : value;
   }
@@ -104,10 +108,18 @@ function jsonLine(time: string, level: string, message: string, fields: LogField
 }
 
 function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') {return value.toString();}
-  if (value instanceof Error) {return describeError(value);}
-  if (value instanceof Map) {return Object.fromEntries(value as Map<string, unknown>);}
-  if (value instanceof Set) {return [...(value as Set<unknown>)];}
+  if (typeof value === 'bigint') {
+    return value.toString();
+  }
+  if (value instanceof Error) {
+    return describeError(value);
+  }
+  if (value instanceof Map) {
+    return Object.fromEntries(value as Map<string, unknown>);
+  }
+  if (value instanceof Set) {
+    return [...(value as Set<unknown>)];
+  }
   return value;
 }
 
@@ -123,13 +135,22 @@ export interface DescribedError {
 export function describeError(error: Error): DescribedError {
   const { code, status, reason } = error as { code?: unknown; status?: unknown; reason?: unknown };
   const described: DescribedError = { message: oneLine(error.message === '' ? errorText(error) : error.message) };
-  if (typeof code === 'string') {described.code = code;}
-  if (typeof status === 'number') {described.status = status;}
-  if (typeof reason === 'string' && reason !== '') {described.reason = reason;}
+  if (typeof code === 'string') {
+    described.code = code;
+  }
+  if (typeof status === 'number') {
+    described.status = status;
+  }
+  if (typeof reason === 'string' && reason !== '') {
+    described.reason = reason;
+  }
   // An error with a code says what happened; one without is unexpected, and the stack is all there is.
-  if (described.code === undefined && error.stack !== undefined) {described.stack = error.stack;}
-  if (error.cause instanceof Error && !described.message.includes(error.cause.message))
-    {described.cause = oneLine(error.cause.message);}
+  if (described.code === undefined && error.stack !== undefined) {
+    described.stack = error.stack;
+  }
+  if (error.cause instanceof Error && !described.message.includes(error.cause.message)) {
+    described.cause = oneLine(error.cause.message);
+  }
   return described;
 }
 
@@ -148,12 +169,18 @@ function textLine(time: string, level: string, message: string, fields: LogField
   let line = `${head} ${message}`;
   let stack = '';
   for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined) {continue;}
+    if (value === undefined) {
+      continue;
+    }
     if (value instanceof Error) {
       const described = describeError(value);
       line += `  ${name}=${described.code === undefined ? '' : `[${described.code}] `}${described.message}`;
-      if (described.cause !== undefined) {line += ` (${described.cause})`;}
-      if (described.stack !== undefined) {stack += `\n${described.stack}`;}
+      if (described.cause !== undefined) {
+        line += ` (${described.cause})`;
+      }
+      if (described.stack !== undefined) {
+        stack += `\n${described.stack}`;
+      }
       continue;
     }
     line += `  ${colors ? `\u001b[90m${name}=\u001b[0m` : `${name}=`}${textValue(value)}`;
@@ -162,8 +189,12 @@ function textLine(time: string, level: string, message: string, fields: LogField
 }
 
 function textValue(value: unknown): string {
-  if (typeof value === 'string') {return /[\s"=]/.test(value) || value === '' ? JSON.stringify(value) : value;}
-  if (typeof value === 'number' || typeof value === 'boolean') {return String(value);}
+  if (typeof value === 'string') {
+    return /[\s"=]/.test(value) || value === '' ? JSON.stringify(value) : value;
+  }
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    return String(value);
+  }
   try {
     return JSON.stringify(value, jsonValue);
   } catch {

@@ -44,7 +44,9 @@ export class Metrics {
 
   constructor(options: MetricsOptions = {}) {
     const registers = [this.registry];
-    if (options.processMetrics !== false) {collectDefaultMetrics({ register: this.registry });}
+    if (options.processMetrics !== false) {
+      collectDefaultMetrics({ register: this.registry });
+    }
     const counter = (name: string, help: string, labelNames: string[]) =>
       new Counter({ name, help, labelNames, registers });
     const gauge = (name: string, help: string, labelNames: string[]) =>
@@ -187,7 +189,9 @@ export class Metrics {
     this.reconcileErrors.inc(labels, 0);
     this.terminalErrors.inc(labels, 0);
     // Rates over a series start at its second sample: all of them are there from the beginning.
-    for (const result of ['success', 'requeue_after', 'error']) {this.reconciles.inc({ controller, result }, 0);}
+    for (const result of ['success', 'requeue_after', 'error']) {
+      this.reconciles.inc({ controller, result }, 0);
+    }
     return {
       onStart: () => {
         this.activeWorkers.inc(labels);
@@ -195,8 +199,12 @@ export class Metrics {
       onEnd: (result, seconds, isTerminal) => {
         this.activeWorkers.dec(labels);
         this.reconciles.inc({ controller, result });
-        if (result === 'error') {this.reconcileErrors.inc(labels);}
-        if (isTerminal) {this.terminalErrors.inc(labels);}
+        if (result === 'error') {
+          this.reconcileErrors.inc(labels);
+        }
+        if (isTerminal) {
+          this.terminalErrors.inc(labels);
+        }
         this.reconcileSeconds.observe(labels, seconds);
       },
     };
@@ -238,7 +246,9 @@ export class Metrics {
       labelNames: ['name', 'controller'],
       registers: [registry],
       collect() {
-        for (const queue of queues.values()) {this.set({ name: queue.name, controller: queue.name }, value(queue));}
+        for (const queue of queues.values()) {
+          this.set({ name: queue.name, controller: queue.name }, value(queue));
+        }
       },
     });
   }

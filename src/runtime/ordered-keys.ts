@@ -28,10 +28,14 @@ export class OrderedKeys {
 
   shift(): [string, number] | undefined {
     // An iterator that has once seen the end stays there; with a key in the list, it does not see it.
-    if (this.times.size === 0) {return undefined;}
+    if (this.times.size === 0) {
+      return undefined;
+    }
     this.front ??= this.times.entries();
     const next = this.front.next();
-    if (next.done === true) {return undefined;}
+    if (next.done === true) {
+      return undefined;
+    }
     this.times.delete(next.value[0]);
     return next.value;
   }

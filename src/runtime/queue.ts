@@ -84,10 +84,14 @@ export class WorkQueue {
   }
 
   add(key: string, priority: Priority = 'live'): void {
-    if (this.closed) {return;}
+    if (this.closed) {
+      return;
+    }
     if (this.working.has(key)) {
       const known = this.again.get(key);
-      if (known === undefined) {this.observer?.onAdd();}
+      if (known === undefined) {
+        this.observer?.onAdd();
+      }
       this.again.set(key, {
         at: known?.at ?? this.clock.monotonic(),
         priority: known?.priority === 'live' ? 'live' : priority,
@@ -103,12 +107,16 @@ export class WorkQueue {
    */
   defer(key: string): void {
     const again = this.again.get(key);
-    if (again !== undefined) {this.again.set(key, { at: again.at, priority: 'initial' });}
+    if (again !== undefined) {
+      this.again.set(key, { at: again.at, priority: 'initial' });
+    }
   }
 
   /** Comes after this long, or earlier if it was already asked for earlier. */
   addAfter(key: string, delayMs: number): void {
-    if (this.closed) {return;}
+    if (this.closed) {
+      return;
+    }
     if (delayMs <= 0) {
       this.add(key);
       return;
@@ -138,7 +146,9 @@ export class WorkQueue {
   /** The next key, when there is one; undefined once the queue is shut down. Each key taken must be `done`. */
   take(): Promise<string | undefined> {
     const key = this.takeNow();
-    if (key !== undefined || this.closed) {return Promise.resolve(key);}
+    if (key !== undefined || this.closed) {
+      return Promise.resolve(key);
+    }
     return new Promise((resolve) => {
       this.waiters.push(resolve);
     });
@@ -146,13 +156,19 @@ export class WorkQueue {
 
   done(key: string): void {
     const started = this.working.get(key);
-    if (started === undefined) {return;}
+    if (started === undefined) {
+      return;
+    }
     this.working.delete(key);
     this.observer?.onDone((this.clock.monotonic() - started) / 1000);
     const again = this.again.get(key);
-    if (again === undefined) {return;}
+    if (again === undefined) {
+      return;
+    }
     this.again.delete(key);
-    if (!this.closed) {this.enqueue(key, again.priority, again.at);}
+    if (!this.closed) {
+      this.enqueue(key, again.priority, again.at);
+    }
   }
 
   /** Takes nothing more and gives nothing more; what is worked on goes on. */
@@ -162,7 +178,9 @@ export class WorkQueue {
     this.live.clear();
     this.initial.clear();
     this.again.clear();
-    for (const waiter of this.waiters.splice(0)) {waiter(undefined);}
+    for (const waiter of this.waiters.splice(0)) {
+      waiter(undefined);
+    }
   }
 
   /** Sum, and longest, of the times for which the present work has been under way. */
@@ -173,29 +191,41 @@ export class WorkQueue {
     for (const started of this.working.values()) {
       const seconds = (now - started) / 1000;
       sum += seconds;
-      if (seconds > longest) {longest = seconds;}
+      if (seconds > longest) {
+        longest = seconds;
+      }
     }
     return { sum, longest };
   }
 
   private enqueue(key: string, priority: Priority, addedAt: number | undefined): void {
-    if (this.live.has(key)) {return;}
+    if (this.live.has(key)) {
+      return;
+    }
     const waiting = this.initial.get(key);
     if (waiting !== undefined) {
-      if (priority === 'initial') {return;}
+      if (priority === 'initial') {
+        return;
+      }
       this.initial.delete(key);
       this.live.push(key, waiting);
       return;
     }
-    if (addedAt === undefined) {this.observer?.onAdd();}
+    if (addedAt === undefined) {
+      this.observer?.onAdd();
+    }
     (priority === 'live' ? this.live : this.initial).push(key, addedAt ?? this.clock.monotonic());
     const waiter = this.waiters.shift();
-    if (waiter !== undefined) {waiter(this.takeNow());}
+    if (waiter !== undefined) {
+      waiter(this.takeNow());
+    }
   }
 
   private takeNow(): string | undefined {
     const first = this.live.shift() ?? this.initial.shift();
-    if (first === undefined) {return undefined;}
+    if (first === undefined) {
+      return undefined;
+    }
     const [key, addedAt] = first;
     const now = this.clock.monotonic();
     this.working.set(key, now);

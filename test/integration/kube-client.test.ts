@@ -83,7 +83,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const transport of transports) {await transport.close();}
+  for (const transport of transports) {
+    await transport.close();
+  }
 });
 
 describe('the verbs', () => {
@@ -147,8 +149,9 @@ describe('the verbs', () => {
       namespace: ns,
       labelSelector: 'paged in (yes)',
       limit: 2,
-    }))
-      {pages.push(page.items.length);}
+    })) {
+      pages.push(page.items.length);
+    }
     const slim = await client.list<ConfigMap>(configMaps, {
       namespace: ns,
       labelSelector: 'paged',
@@ -380,8 +383,9 @@ describe('the way to the API server', () => {
 describe('many writes', () => {
   it('1000 patches, 32 asked for at a time, go over the connections of the pool', async () => {
     const many = await connect(cluster.kubeconfigPath, { connections: 4, maxWritesInFlight: 4 });
-    for (let index = 0; index < 10; index += 1)
-      {await many.create(configMaps, { metadata: { name: `many-${index}` } }, ns);}
+    for (let index = 0; index < 10; index += 1) {
+      await many.create(configMaps, { metadata: { name: `many-${index}` } }, ns);
+    }
     let next = 0;
     const worker = async () => {
       for (let index = next++; index < 1_000; index = next++) {

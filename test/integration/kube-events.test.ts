@@ -117,7 +117,9 @@ describe('events', () => {
     const [noisy, quiet] = [await subject(ns, 'noisy'), await subject(ns, 'quiet')];
     const results: string[] = [];
     const sut = recorder(results, { burst: 3 });
-    for (let index = 0; index < 10; index += 1) {sut.event(noisy, 'Normal', 'Again', `number ${index}`);}
+    for (let index = 0; index < 10; index += 1) {
+      sut.event(noisy, 'Normal', 'Again', `number ${index}`);
+    }
     sut.event(quiet, 'Normal', 'Once', 'hello');
     await sut.stop();
 

@@ -33,7 +33,9 @@ interface Candidate {
 }
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) {await cleanup();}
+  for (const cleanup of cleanups.splice(0)) {
+    await cleanup();
+  }
 });
 
 async function candidate(
@@ -78,7 +80,9 @@ async function candidate(
 async function eventually(check: () => boolean, what: string, timeoutMs = 20_000): Promise<number> {
   const started = performance.now();
   while (!check()) {
-    if (performance.now() > started + timeoutMs) {throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);}
+    if (performance.now() > started + timeoutMs) {
+      throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
+    }
     await new Promise((resolve) => {
       setTimeout(resolve, 10);
     });

@@ -39,7 +39,9 @@ interface Followed {
 const cleanups: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) {await cleanup();}
+  for (const cleanup of cleanups.splice(0).reverse()) {
+    await cleanup();
+  }
 });
 
 async function configOf(cluster: Cluster, kubeconfig = cluster.kubeconfigPath): Promise<ClusterConfig> {
@@ -97,7 +99,9 @@ function follow(
 async function eventually(check: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
   const until = performance.now() + timeoutMs;
   while (!check()) {
-    if (performance.now() > until) {throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);}
+    if (performance.now() > until) {
+      throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
+    }
     await new Promise((resolve) => {
       setTimeout(resolve, 20);
     });
@@ -140,7 +144,9 @@ async function road(config: ClusterConfig): Promise<{ config: ClusterConfig; clo
   });
   const close = () => {
     closed = true;
-    for (const socket of sockets) {socket.destroy();}
+    for (const socket of sockets) {
+      socket.destroy();
+    }
   };
   cleanups.push(
     () =>

@@ -19,7 +19,7 @@ export function explainJson(explanation: Explanation, notes: readonly string[]):
         name,
         ...(source === undefined ? {} : { file: source.file, line: source.line }),
       },
-      ...(explanation.exempt === undefined ? {} : { exempt: explanation.exempt }),
+      exempt: explanation.exempt,
       notes,
       assumptions: explanation.assumptions,
       scenario: {
@@ -28,7 +28,7 @@ export function explainJson(explanation: Explanation, notes: readonly string[]):
         endpointDelay: scenario.endpointDelay,
       },
       timelines: explanation.timelines.map(timelineJson),
-      ...(policy === undefined ? {} : { policy }),
+      policy,
       otherPolicies: explanation.otherPolicies,
       settings: explanation.settings.map(({ originWords, ...row }) => ({
         ...row,
@@ -53,10 +53,7 @@ function timelineJson({
     when,
     heading,
     proxy: { kind: settings.proxy.kind, container: settings.proxy.container, image: settings.proxyImage.value },
-    assumed: {
-      ...(assumedForm === undefined ? {} : { form: assumedForm }),
-      ...(assumedImage === undefined ? {} : { image: assumedImage }),
-    },
+    assumed: { form: assumedForm, image: assumedImage },
     verdict,
     gracePeriod: termination.gracePeriod,
     podGoneAt: termination.podGoneAt,

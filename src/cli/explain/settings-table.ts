@@ -30,11 +30,7 @@ function clock(name: string, pick: (settings: EffectiveSettings) => Sourced<numb
     name,
     read: (settings) => {
       const sourced = pick(settings);
-      return {
-        sourced,
-        value: secondsWords(sourced.value),
-        ...(sourced.note === undefined ? {} : { note: sourced.note }),
-      };
+      return { sourced, value: secondsWords(sourced.value), note: sourced.note };
     },
   };
 }
@@ -44,7 +40,7 @@ function flag(name: string, pick: (settings: EffectiveSettings) => Sourced<boole
     name,
     read: (settings) => {
       const sourced = pick(settings);
-      return { sourced, value: String(sourced.value), ...(sourced.note === undefined ? {} : { note: sourced.note }) };
+      return { sourced, value: String(sourced.value), note: sourced.note };
     },
   };
 }
@@ -58,7 +54,7 @@ function proxyHook(name: 'preStop' | 'postStart'): Row {
         return undefined;
       }
       const note = name === 'preStop' ? hookNote(sourced.value, 'Proxy', settings) : undefined;
-      return { sourced, value: handlerWords(sourced.value), ...(note === undefined ? {} : { note }) };
+      return { sourced, value: handlerWords(sourced.value), note };
     },
   };
 }
@@ -96,7 +92,7 @@ export function settingsTable(before: EffectiveSettings, after?: EffectiveSettin
         value: now?.value ?? 'none',
         origin: now?.sourced.origin ?? { level: 'BuiltIn' as const },
         originWords: now === undefined ? '' : placeWords(now.sourced.origin),
-        ...(shown.note === undefined ? {} : { note: shown.note }),
+        note: shown.note,
         ...(changed ? { withPolicy: then?.value ?? 'none' } : {}),
       },
     ];

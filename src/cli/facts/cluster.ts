@@ -91,10 +91,7 @@ export async function lookAtCluster(collected: Collected, options: ClusterOption
   const { kubeconfig, context } = options;
   let transport: Transport | undefined;
   try {
-    const config = await loadClusterConfig({
-      ...(kubeconfig === undefined ? {} : { file: kubeconfig }),
-      ...(context === undefined ? {} : { context }),
-    });
+    const config = await loadClusterConfig({ file: kubeconfig, context });
     transport = new Transport({ config, userAgent: `sidecar-drain/${PRODUCT_VERSION}` });
     const name = config.context === '' ? config.server : config.context;
     const look = await readAll(
@@ -150,7 +147,7 @@ async function readAll(
   options.progress?.update("reading Istio's configuration", wanted.length, wanted.length + 1);
   gaps.push(...(await readConfigMaps(client, intake)));
   options.progress?.done();
-  return { gaps, ...(webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause }) };
+  return { gaps, webhooksUnknownBecause };
 }
 
 /** A kind that is not installed is no gap: there are none of it. */

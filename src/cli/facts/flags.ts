@@ -198,7 +198,7 @@ export function statedBy(flags: FlagValues): Stated {
       ...(nativeSidecars === undefined ? {} : { nativeSidecars }),
       ...(proxyImage === undefined ? {} : { proxyImage }),
     },
-    ...(kubeletMinor === undefined ? {} : { kubeletMinor }),
+    kubeletMinor,
     namespaceLabels: flags.strings('namespace-labels').map(namespaceLabels),
     longestRequest: secondsOf(flags, 'longest-request', DEFAULT_LONGEST_REQUEST_SECONDS),
     endpointDelay: secondsOf(flags, 'endpoint-delay', DEFAULT_ENDPOINT_DELAY_SECONDS),

@@ -49,12 +49,12 @@ export function judge(workload: Workload, { facts, stated, policies, exemptions,
     policies,
     operatorNamespace: stated.operatorNamespace,
     unboundedTenants: stated.unboundedTenants === true,
-    ...(exemption === undefined ? {} : { exemption }),
+    exemption,
   });
   const under = assessment.governing ?? assessment.audits[0];
   const exempt =
     workload.annotations[EXEMPT_ANNOTATION] ?? (exemption === undefined ? undefined : exemptionText(exemption));
-  const common = { workload, assessment, ...(exempt === undefined ? {} : { exempt }) };
+  const common = { workload, assessment, exempt };
   if (under !== undefined) {
     const { decision, policy } = under;
     return {
@@ -67,13 +67,7 @@ export function judge(workload: Workload, { facts, stated, policies, exemptions,
     };
   }
   const { template, annotations: workloadAnnotations, rolledOutAt } = workload;
-  const settings = effectiveSettings({
-    template,
-    workloadAnnotations,
-    namespace,
-    mesh,
-    ...(rolledOutAt === undefined ? {} : { rolledOutAt }),
-  });
+  const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, rolledOutAt });
   const intent = assumedIntent(stated.longestRequest, stated.endpointDelay);
   const clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
   return { ...common, settings, intent, findings: findingsOf({ workload, settings, intent, clocks }) };

@@ -51,7 +51,7 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
           namespace: namespace ?? 'default',
           maxFileBytes: maxFileBytes(flags),
           progress,
-          ...(options.onWorkload === undefined ? {} : { onWorkload: options.onWorkload }),
+          onWorkload: options.onWorkload,
         });
   let cluster: ClusterLook | undefined;
   if (useCluster) {
@@ -60,9 +60,9 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
     const kubeconfig = flags.string('kubeconfig');
     const context = flags.string('context');
     cluster = await lookAtCluster(collected, {
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
-      ...(namespace === undefined ? {} : { namespace }),
+      kubeconfig,
+      context,
+      namespace,
       workloads: paths.length === 0,
       progress,
     });
@@ -82,7 +82,7 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
       exemptions: collected.exemptions,
       now: Date.now() / 1000,
     },
-    ...(cluster === undefined ? {} : { cluster }),
+    cluster,
     notes: [
       ...facts.assumptions.map((text) => `assumed: ${text}`),
       ...(cluster?.gaps ?? []).map((gap) => `not known: ${gap}`),

@@ -48,7 +48,7 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
     proxyConfigs: collected.proxyConfigs,
     kubeletMinorByNode: minors.size === 0 ? undefined : minors,
     stated: stated.facts,
-    ...(options.webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause: options.webhooksUnknownBecause }),
+    webhooksUnknownBecause: options.webhooksUnknownBecause,
     defaultRootNamespace: DEFAULT_ROOT_NAMESPACE,
   });
   const known = new Map<string, NamespaceFacts>();
@@ -60,7 +60,7 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
       let facts = known.get(name);
       if (facts === undefined) {
         const labels = labelsOf(name, collected, stated) ?? (injectionAssumed ? { [NAME_LABEL]: name } : undefined);
-        facts = { name, ...(labels === undefined ? {} : { labels }) };
+        facts = { name, labels };
         known.set(name, facts);
       }
       return facts;

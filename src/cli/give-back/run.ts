@@ -41,10 +41,7 @@ export async function runGiveBack(invocation: Invocation): Promise<number> {
   let transport: Transport | undefined;
   try {
     const [file, context] = [flags.string('kubeconfig'), flags.string('context')];
-    const config = await loadClusterConfig({
-      ...(file === undefined ? {} : { file }),
-      ...(context === undefined ? {} : { context }),
-    });
+    const config = await loadClusterConfig({ file, context });
     transport = new Transport({ config, userAgent: `sidecar-drain/${PRODUCT_VERSION}` });
     const client = new KubeClient(transport);
     const look = await lookFor(client, { kinds, orphan: flags.boolean('orphan'), now: Date.now() });
@@ -104,12 +101,12 @@ function show(task: Task, running: string | undefined, { flags, io, program }: I
           schema: SCHEMA,
           version: PRODUCT_VERSION,
           done: false,
-          ...(running === undefined ? {} : { operatorRunning: running }),
+          operatorRunning: running,
           workloads: task.held.map(({ key, policy, how, because, fields, kept, restarts }) => ({
             workload: key,
             policy,
             how,
-            ...(because === undefined ? {} : { because }),
+            because,
             fields,
             kept,
             restarts,

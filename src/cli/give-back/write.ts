@@ -51,7 +51,7 @@ export async function giveBackAll(
             ? await notRolledOut(client, one, limits.progressDeadlineMs)
             : undefined;
         stopped = slow ?? stopped;
-        note({ key: one.key, result: 'GivenBack', ...(slow === undefined ? {} : { message: slow }) });
+        note({ key: one.key, result: 'GivenBack', message: slow });
       } catch (error) {
         note({ key: one.key, result: 'Failed', message: errorText(error) });
       }
@@ -104,7 +104,7 @@ async function notRolledOut(
 }
 
 export async function takeFinalizer(client: KubeClient, { resource, name, namespace }: HeldPolicy): Promise<void> {
-  const ref = { name, ...(namespace === undefined ? {} : { namespace }) };
+  const ref = { name, namespace };
   for (let tries = 0; ; tries += 1) {
     const live = await client.find<RawObject & { metadata: { finalizers?: readonly string[] } }>(resource, ref, {
       metadataOnly: true,

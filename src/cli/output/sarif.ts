@@ -60,11 +60,7 @@ function rule(code: ReasonCode): Record<string, unknown> {
 
 function result(finding: ReportedFinding, ruleIndex: number): Record<string, unknown> {
   const text = `${nameOf(finding.workload)}: ${finding.message}. ${finding.action}`;
-  const logical = {
-    fullyQualifiedName: nameOf(finding.workload),
-    kind: 'resource',
-    ...(finding.path === undefined ? {} : { decoratedName: finding.path }),
-  };
+  const logical = { fullyQualifiedName: nameOf(finding.workload), kind: 'resource', decoratedName: finding.path };
   const suppressions =
     finding.exempt !== undefined
       ? [{ kind: 'inSource', justification: finding.exempt === '' ? 'no reason given' : finding.exempt }]

@@ -153,7 +153,7 @@ export function makePlan(loaded: Loaded): Plan {
     workloads,
     ungoverned,
     totals: totalsOf(workloads, collected.workloads.length),
-    ...(better === undefined ? {} : { meshDefault: better }),
+    meshDefault: better,
     notes: [...loaded.notes, ...namespaceNote(unknownNamespaces)],
     problems: collected.problems,
   };

@@ -57,20 +57,14 @@ export async function runVerify(invocation: Invocation): Promise<number> {
     const kubeconfig = flags.string('kubeconfig');
     const context = flags.string('context');
     const namespace = flags.string('namespace');
-    const access = {
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
-    };
+    const access = { kubeconfig, context };
     const seen = await lookAtCluster(collected, {
       ...access,
       ...(namespace === undefined ? {} : { namespace }),
       workloads: true,
       progress: progressOn(io.stderr),
     });
-    const facts = factsOf(collected, stated, {
-      complete: true,
-      ...(seen.webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause: seen.webhooksUnknownBecause }),
-    });
+    const facts = factsOf(collected, stated, { complete: true, webhooksUnknownBecause: seen.webhooksUnknownBecause });
     const workload = pickWorkload(collected.workloads, positionals[0], namespace);
     const policies = collected.policies.map(({ record }) => record);
     const judged = judge(workload, {
@@ -82,10 +76,7 @@ export async function runVerify(invocation: Invocation): Promise<number> {
     });
     let transport: Transport | undefined;
     try {
-      const config = await loadClusterConfig({
-        ...(kubeconfig === undefined ? {} : { file: kubeconfig }),
-        ...(context === undefined ? {} : { context }),
-      });
+      const config = await loadClusterConfig({ file: kubeconfig, context });
       transport = new Transport({ config, userAgent: `sidecar-drain/${PRODUCT_VERSION}` });
       const options = {
         client: new KubeClient(transport),
@@ -165,9 +156,9 @@ function verificationOf(judgement: Judgement, { records, ongoing }: Look, about:
       proxy: settings.proxy.kind,
       quietProxyExit: survival.quietProxyExit,
       longestInFlight: survival.longestInFlight,
-      ...(needed === undefined ? {} : { neededGrace: needed }),
+      neededGrace: needed,
     },
-    advice: recommend({ records, settings, ...(needed === undefined ? {} : { neededGrace: needed }) }),
+    advice: recommend({ records, settings, neededGrace: needed }),
     passed: !bad && seenToTheEnd >= about.required,
     ...(seenToTheEnd >= about.required
       ? {}

@@ -139,13 +139,13 @@ function patchOf(
   const { adapter, object } = input;
   const limit = restartLimitOf(policy);
   const state = nextState({
-    ...(previous === undefined ? {} : { previous }),
+    previous,
     workload,
     values,
     policy: { name: policy.name, uid: policy.uid },
     intent: intentKey(policy.intent),
     onDelete: policy.spec.onDelete,
-    ...(limit === undefined ? {} : { maxConcurrent: limit }),
+    maxConcurrent: limit,
     // The application's own change restarts the pods, not ours: it is none of the restarts that waves count.
     adopted: true,
     ...(previous?.at === undefined ? {} : { at: previous.at }),

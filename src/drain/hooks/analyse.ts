@@ -76,9 +76,13 @@ const cache = new Map<string, HookAnalysis>();
 export function analyseHook(handler: LifecycleHandler, options: AnalysisOptions): HookAnalysis {
   const key = JSON.stringify([handler, options]);
   const known = cache.get(key);
-  if (known !== undefined) {return known;}
+  if (known !== undefined) {
+    return known;
+  }
   const analysis = analyse(handler, options);
-  if (cache.size >= MAXIMUM_CACHED) {cache.clear();}
+  if (cache.size >= MAXIMUM_CACHED) {
+    cache.clear();
+  }
   cache.set(key, analysis);
   return analysis;
 }
@@ -92,7 +96,9 @@ const PATIENCE: Seconds = 300;
 const AT_ONCE: Seconds = 1;
 
 function lengthOf(run: HookRun): Length {
-  if (run.how === 'Unknown') {return 'unknown';}
+  if (run.how === 'Unknown') {
+    return 'unknown';
+  }
   return run.endsAt ?? 'unbounded';
 }
 
@@ -117,7 +123,7 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
       start: 0,
       until,
       steadyFrom: 0,
-      ...(options.environment === undefined ? {} : { environment: options.environment }),
+      environment: options.environment,
     });
     observed.push(one);
     return one.run;
@@ -164,8 +170,12 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
 }
 
 function longest(lengths: readonly Length[]): Length {
-  if (lengths.includes('unknown')) {return 'unknown';}
-  if (lengths.includes('unbounded')) {return 'unbounded';}
+  if (lengths.includes('unknown')) {
+    return 'unknown';
+  }
+  if (lengths.includes('unbounded')) {
+    return 'unbounded';
+  }
   return Math.max(...lengths.filter((length) => typeof length === 'number'));
 }
 
@@ -186,19 +196,31 @@ function findWaits(runIn: (change: Partial<WorldShape>) => HookRun): WaitedFor[]
     lengthIn({ ...change, isExported: exportsNothing }) !== without;
   const found: WaitedFor[] = [];
   const http = matters({ http: 'refused' }) || matters({ http: 503 });
-  if (http) {found.push('HttpEndpoint');}
-  if (length === 'unbounded' ? !http : typeof length === 'number' && length >= AT_ONCE) {found.push('Sleep');}
-  if (socketsMatter({ proxyListeners: true })) {found.push('AnyListener');}
-  else if (socketsMatter({ appListener: true })) {found.push('AppListener');}
+  if (http) {
+    found.push('HttpEndpoint');
+  }
+  if (length === 'unbounded' ? !http : typeof length === 'number' && length >= AT_ONCE) {
+    found.push('Sleep');
+  }
+  if (socketsMatter({ proxyListeners: true })) {
+    found.push('AnyListener');
+  } else if (socketsMatter({ appListener: true })) {
+    found.push('AppListener');
+  }
   const byConnections = socketsMatter({ otherConnections: true })
     ? 'AnyConnection'
     : socketsMatter({ inboundConnections: 1 })
       ? 'InboundConnections'
       : undefined;
-  if (byConnections !== undefined) {found.push(byConnections);}
-  if (matters({ activeRequests: 1 })) {found.push('ActiveRequests');}
-  if (byConnections === undefined && (matters({ inboundConnections: 1 }) || matters({ otherConnections: true })))
-    {found.push('Stats');}
+  if (byConnections !== undefined) {
+    found.push(byConnections);
+  }
+  if (matters({ activeRequests: 1 })) {
+    found.push('ActiveRequests');
+  }
+  if (byConnections === undefined && (matters({ inboundConnections: 1 }) || matters({ otherConnections: true }))) {
+    found.push('Stats');
+  }
   return found;
 }
 
@@ -210,8 +232,9 @@ const IN_EVERY_SHELL = new Set(['echo', 'printf', 'test', '[', 'true', 'false', 
 
 /** On an image where the hook cannot start, its tools are those that it would use elsewhere. */
 function toolsOf(handler: LifecycleHandler, options: AnalysisOptions, observed: readonly ObservedRun[]): string[] {
-  if (options.container === 'Proxy' && options.image !== 'with-shell')
-    {return [...analyseHook(handler, { ...options, image: 'with-shell' }).tools];}
+  if (options.container === 'Proxy' && options.image !== 'with-shell') {
+    return [...analyseHook(handler, { ...options, image: 'with-shell' }).tools];
+  }
   return [...new Set(observed.flatMap((one) => [...one.tools]))].filter((tool) => !IN_EVERY_SHELL.has(tool)).sort();
 }
 
@@ -226,10 +249,16 @@ function statsNeeded(
     .map((stat) => stat.name);
   const needed = new Set<string>();
   for (const filter of filters) {
-    if (filter === '') {continue;}
+    if (filter === '') {
+      continue;
+    }
     const matching = names.filter((name) => matchesPerl(filter, name));
-    if (matching.length === 0 || matching.some(exported)) {continue;}
-    for (const name of matching) {needed.add(name.slice(name.lastIndexOf('.') + 1));}
+    if (matching.length === 0 || matching.some(exported)) {
+      continue;
+    }
+    for (const name of matching) {
+      needed.add(name.slice(name.lastIndexOf('.') + 1));
+    }
   }
   return [...needed].sort();
 }

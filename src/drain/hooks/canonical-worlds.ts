@@ -51,8 +51,12 @@ export function worldOf(shape: WorldShape): PodWorld {
     connections: () => connections,
     stats: () => stats,
     http: (_at, _method, port, path) => {
-      if (shape.appPorts.includes(port)) {return shape.appListener ? 'unknown' : 'refused';}
-      if (!PROXY_LISTENERS.some((listener) => listener.port === port)) {return 'refused';}
+      if (shape.appPorts.includes(port)) {
+        return shape.appListener ? 'unknown' : 'refused';
+      }
+      if (!PROXY_LISTENERS.some((listener) => listener.port === port)) {
+        return 'refused';
+      }
       return ALWAYS_THERE.test(path) ? 200 : shape.http;
     },
   };
@@ -97,10 +101,16 @@ const DEFAULT_PREFIXES = ['cluster_manager', 'listener_manager', 'server', 'clus
 /** Whether a proxy with these settings exports a stat. */
 export function exportedBy(inclusion: StatsInclusion | undefined, exitOnZero: boolean): (name: string) => boolean {
   return (name) => {
-    if (DEFAULT_PREFIXES.some((prefix) => name.startsWith(prefix))) {return true;}
+    if (DEFAULT_PREFIXES.some((prefix) => name.startsWith(prefix))) {
+      return true;
+    }
     // EXIT_ON_ZERO_ACTIVE_CONNECTIONS asks for the suffix of what it counts (same file, "Needed for draining").
-    if (exitOnZero && name.endsWith('downstream_cx_active')) {return true;}
-    if (inclusion === undefined) {return false;}
+    if (exitOnZero && name.endsWith('downstream_cx_active')) {
+      return true;
+    }
+    if (inclusion === undefined) {
+      return false;
+    }
     return (
       inclusion.suffixes.some((suffix) => name.endsWith(suffix)) ||
       inclusion.prefixes.some((prefix) => name.startsWith(prefix)) ||

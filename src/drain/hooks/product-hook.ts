@@ -82,7 +82,9 @@ const MARK =
 export function recogniseProductHook(handler: LifecycleHandler): ProductHookParameters | undefined {
   const script = handler.exec?.command?.[2];
   const match = script === undefined ? null : MARK.exec(script);
-  if (match === null) {return undefined;}
+  if (match === null) {
+    return undefined;
+  }
   return {
     waitFor: match[1] === 'ActiveRequests' ? 'ActiveRequests' : 'EstablishedConnections',
     duration: Number(match[2]),

@@ -42,23 +42,37 @@ export function recognise(handler: LifecycleHandler, facts: Facts): Recognised |
 }
 
 function kindOf(handler: LifecycleHandler, facts: Facts): Recognised['kind'] | undefined {
-  if (recogniseProductHook(handler) !== undefined) {return 'ProductHook';}
+  if (recogniseProductHook(handler) !== undefined) {
+    return 'ProductHook';
+  }
   const { waitsFor, tools } = facts;
   const looksAtSockets = tools.includes('netstat') || tools.includes('ss') || tools.includes('lsof');
-  if (waitsFor.includes('AnyListener') && looksAtSockets) {return 'SourceDocumentHook';}
-  if (waitsFor.includes('AppListener') && looksAtSockets) {return 'FilteredHook';}
-  if (waitsFor.includes('InboundConnections') && looksAtSockets) {return 'EstablishedHook';}
-  if (waitsFor.includes('ActiveRequests') || waitsFor.includes('Stats') || facts.statsNeeded.length > 0)
-    {return 'StatsHook';}
+  if (waitsFor.includes('AnyListener') && looksAtSockets) {
+    return 'SourceDocumentHook';
+  }
+  if (waitsFor.includes('AppListener') && looksAtSockets) {
+    return 'FilteredHook';
+  }
+  if (waitsFor.includes('InboundConnections') && looksAtSockets) {
+    return 'EstablishedHook';
+  }
+  if (waitsFor.includes('ActiveRequests') || waitsFor.includes('Stats') || facts.statsNeeded.length > 0) {
+    return 'StatsHook';
+  }
   const [command, argument] = handler.exec?.command ?? [];
-  if (command?.endsWith('pilot-agent') === true && argument === 'wait') {return 'WaitCommand';}
-  if (waitsFor.length === 1 && waitsFor[0] === 'Sleep' && !facts.callsDrain && typeof facts.atMost === 'number')
-    {return 'SleepHook';}
+  if (command?.endsWith('pilot-agent') === true && argument === 'wait') {
+    return 'WaitCommand';
+  }
+  if (waitsFor.length === 1 && waitsFor[0] === 'Sleep' && !facts.callsDrain && typeof facts.atMost === 'number') {
+    return 'SleepHook';
+  }
   return waitsFor.length === 0 && facts.callsDrain ? 'DrainCall' : undefined;
 }
 
 function inWords(length: Length): string {
-  if (length === 'unbounded') {return 'without end';}
+  if (length === 'unbounded') {
+    return 'without end';
+  }
   return length === 'unknown' ? 'for a time that cannot be known' : `${round(length)} s`;
 }
 
@@ -85,13 +99,18 @@ export function summarise(handler: LifecycleHandler, facts: Facts, busy: HookRun
       ? 'cannot start: the proxy image is distroless and has no shell and none of its tools'
       : 'cannot start: the image has no such program, or the handler is not a valid one';
   }
-  if (facts.notUnderstood.length > 0)
-    {return `not understood, so it is taken for unbounded: ${facts.notUnderstood.join('; ')}`;}
+  if (facts.notUnderstood.length > 0) {
+    return `not understood, so it is taken for unbounded: ${facts.notUnderstood.join('; ')}`;
+  }
   const start = facts.callsDrain ? 'asks the agent to drain, ' : '';
   const waits = facts.waitsFor.map((one) => WAITS[one]);
   const waiting = waits.length === 0 ? 'waits for nothing' : `waits for ${waits.join(' and for ')}`;
-  if (facts.neverEnds) {return `${start}${waiting}, and never ends, not even in a quiet pod`;}
-  if (facts.fails && facts.endsAtOnce) {return `${start}fails at once`;}
+  if (facts.neverEnds) {
+    return `${start}${waiting}, and never ends, not even in a quiet pod`;
+  }
+  if (facts.fails && facts.endsAtOnce) {
+    return `${start}fails at once`;
+  }
   if (facts.atMost === facts.atLeast) {
     const length = facts.atLeast === 0 ? 'it ends at once' : `it takes ${inWords(facts.atMost)}`;
     return `${start}${waiting}; ${length} whether requests are in flight or not${handler.exec !== undefined && facts.fails ? ', and ends with an error' : ''}`;

@@ -36,21 +36,27 @@ export interface ObservedRun {
 export function runHookObserved(handler: LifecycleHandler, world: PodWorld, options: HookOptions): ObservedRun {
   const seen: Observations = { statsRead: new Set(), assumed: new Set(), tools: new Set() };
   const ended = (how: HookRun['how'], endsAt?: Seconds, notUnderstood: readonly string[] = []): ObservedRun => ({
-    run: { how, effects: [], notUnderstood, ...(endsAt === undefined ? {} : { endsAt }) },
+    run: { how, effects: [], notUnderstood, endsAt },
     statsRead: seen.statsRead,
     tools: seen.tools,
   });
   const { start, until } = options;
   const kinds = [handler.exec, handler.httpGet, handler.sleep, handler.tcpSocket].filter((kind) => kind !== undefined);
   // The API server refuses a handler with no kind or with two, so that no pod ever gets here.
-  if (kinds.length !== 1) {return ended('CannotStart', start);}
+  if (kinds.length !== 1) {
+    return ended('CannotStart', start);
+  }
   if (handler.sleep !== undefined) {
     const end = start + Math.max(0, handler.sleep.seconds);
     return end > until ? ended('StillRunning') : ended('Completed', end);
   }
   // Kubernetes never implemented it for lifecycle handlers; the kubelet fails at once.
-  if (handler.tcpSocket !== undefined) {return ended('Failed', start);}
-  if (handler.httpGet !== undefined) {return httpGet(handler.httpGet, world, start, ended);}
+  if (handler.tcpSocket !== undefined) {
+    return ended('Failed', start);
+  }
+  if (handler.httpGet !== undefined) {
+    return httpGet(handler.httpGet, world, start, ended);
+  }
   return execute(handler.exec?.command ?? [], world, options, seen);
 }
 
@@ -61,13 +67,18 @@ function httpGet(action: HttpGetAction, world: PodWorld, start: Seconds, ended: 
   const port = Number(action.port);
   const path = action.path ?? '/';
   const words = `httpGet ${action.host ?? ''}:${action.port}${path.startsWith('/') ? path : `/${path}`}`;
-  if (!Number.isInteger(port) || (action.host !== undefined && action.host !== ''))
-    {return ended('Unknown', undefined, [words]);}
+  if (!Number.isInteger(port) || (action.host !== undefined && action.host !== '')) {
+    return ended('Unknown', undefined, [words]);
+  }
   const listener = world.listeners(start).find((one) => one.port === port);
   // Sockets on 127.0.0.1 (Envoy's admin port) are out of the kubelet's reach.
-  if (listener === undefined || listener.address === '127.0.0.1') {return ended('Failed', start);}
+  if (listener === undefined || listener.address === '127.0.0.1') {
+    return ended('Failed', start);
+  }
   const answer = world.http(start, 'GET', port, path.startsWith('/') ? path : `/${path}`);
-  if (answer === 'refused') {return ended('Failed', start);}
+  if (answer === 'refused') {
+    return ended('Failed', start);
+  }
   return answer === 'unknown' ? ended('Unknown', undefined, [words]) : ended('Completed', start);
 }
 
@@ -109,22 +120,35 @@ interface Outcome {
 
 function attempt(words: readonly string[], shell: Shell, options: HookOptions): Outcome {
   const [program] = words;
-  if (program === undefined || program === '') {return { how: 'CannotStart' };}
+  if (program === undefined || program === '') {
+    return { how: 'CannotStart' };
+  }
   const { world } = shell.run;
   try {
     if (options.container === 'Proxy' && !DISTROLESS_PROGRAMS.has(program)) {
-      if (world.image === 'distroless') {return { how: 'CannotStart' };}
-      if (world.image === 'unknown')
-        {return { how: 'Unknown', notUnderstood: [`whether the proxy image has ${program}`] };}
+      if (world.image === 'distroless') {
+        return { how: 'CannotStart' };
+      }
+      if (world.image === 'unknown') {
+        return { how: 'Unknown', notUnderstood: [`whether the proxy image has ${program}`] };
+      }
     }
-    if (!isPresent(shell, program)) {return { how: 'CannotStart' };}
+    if (!isPresent(shell, program)) {
+      return { how: 'CannotStart' };
+    }
     const base = program.slice(program.lastIndexOf('/') + 1);
     const status = SHELLS.has(base) ? runShellWords(shell, words) : runTool(shell, words);
     return { how: status === 0 || status === UNKNOWN_STATUS ? 'Completed' : 'Failed' };
   } catch (error) {
-    if (error instanceof TimeUp) {return { how: 'StillRunning' };}
-    if (error instanceof ContainerEnded) {return { how: 'Completed' };}
-    if (error instanceof NotUnderstood) {return { how: 'Unknown', notUnderstood: [error.message] };}
+    if (error instanceof TimeUp) {
+      return { how: 'StillRunning' };
+    }
+    if (error instanceof ContainerEnded) {
+      return { how: 'Completed' };
+    }
+    if (error instanceof NotUnderstood) {
+      return { how: 'Unknown', notUnderstood: [error.message] };
+    }
     throw error;
   }
 }
@@ -181,7 +205,9 @@ function directShell(run: Run): Shell {
 
 /** Of the script and of its background commands, as far as they lived, in the order of time. */
 function allEffects(run: Run, until: Seconds): readonly HookEffect[] {
-  if (run.jobs.length === 0) {return run.effects;}
+  if (run.jobs.length === 0) {
+    return run.effects;
+  }
   const fromJobs = run.jobs.flatMap((job) => job.effects.filter((effect) => effect.at <= Math.min(job.endsAt, until)));
   return [...run.effects, ...fromJobs].sort((left, right) => left.at - right.at);
 }

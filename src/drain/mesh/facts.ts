@@ -164,7 +164,7 @@ export function readIstiod(raw: RawDeployment): IstiodRecord {
     namespace: raw.metadata?.namespace ?? '',
     name: raw.metadata?.name ?? '',
     revision: labels['istio.io/rev'] ?? DEFAULT_REVISION,
-    ...(version === undefined ? {} : { version }),
+    version,
     ...(setting === 'true' || setting === 'false' || setting === 'auto' ? { nativeSidecars: setting } : {}),
   };
 }
@@ -252,11 +252,11 @@ export function assembleMesh(records: MeshRecords): MeshFacts {
   return {
     istio:
       records.webhooksUnknownBecause !== undefined ? 'Unknown' : records.webhooks.length > 0 ? 'Present' : 'Absent',
-    ...(records.webhooksUnknownBecause === undefined ? {} : { unknownBecause: records.webhooksUnknownBecause }),
+    unknownBecause: records.webhooksUnknownBecause,
     rootNamespace: root ?? records.defaultRootNamespace,
     revisions,
     webhooks: [...records.webhooks].sort(byTagThenName),
-    ...(records.proxyConfigs === undefined ? {} : { proxyConfigs: records.proxyConfigs }),
+    proxyConfigs: records.proxyConfigs,
     nodes: nodeFacts(records.kubeletMinorByNode),
     stated: records.stated,
   };

@@ -90,7 +90,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   const refused = annotation.refused ?? lifecycle.refused;
   return {
     proxy,
-    ...(istioVersion === undefined ? {} : { istioVersion }),
+    istioVersion,
     terminationDrainDuration: pick(
       layers,
       (values) => values.terminationDrainDuration,
@@ -103,8 +103,8 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
     gracePeriod: gracePeriodOf(template),
     proxyImage: proxyImageOf(template, layers, resources, revision, mesh),
     statsInclusion: statsInclusionOf(template, layers),
-    ...(lifecycle.preStop === undefined ? {} : { proxyPreStop: lifecycle.preStop }),
-    ...(lifecycle.postStart === undefined ? {} : { proxyPostStart: lifecycle.postStart }),
+    proxyPreStop: lifecycle.preStop,
+    proxyPostStart: lifecycle.postStart,
     apps: appContainers(template),
     appPorts: appPorts(template),
     ...statedPreStop(input, problems),

@@ -129,7 +129,7 @@ export function endsOfPod(pod: RawPod): SeenEnd[] {
             container: name,
             role: name === PROXY_CONTAINER ? 'Proxy' : 'App',
             exitCode: ended.exitCode,
-            ...(ended.reason === undefined ? {} : { reason: ended.reason }),
+            reason: ended.reason,
             finishedAt: Date.parse(ended.finishedAt),
           },
         ];

@@ -62,11 +62,11 @@ export function recordOf(
       name: end.container,
       role: end.role,
       exitCode: end.exitCode,
-      ...(end.reason === undefined ? {} : { reason: end.reason }),
+      reason: end.reason,
       endedAfter: endedAfter(end, ending.deletedAt),
     })),
     hookFailures: news.hookFailures,
-    ...(took === undefined ? {} : { took }),
+    took,
     ...judged,
     ...(compared === undefined || compared.compared === 0 ? {} : { forecast: compared }),
   };

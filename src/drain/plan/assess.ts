@@ -45,10 +45,7 @@ const NOTHING: Assessment = { audits: [], overridden: [], refused: [], matched: 
 /** Who governs a workload and what follows from it. Controller, CLI and webhook all ask this one function. */
 export function assess(input: AssessInput): Assessment {
   const { workload, namespace, mesh } = input;
-  const scope = {
-    rootNamespace: mesh.rootNamespace,
-    ...(input.operatorNamespace === undefined ? {} : { operatorNamespace: input.operatorNamespace }),
-  };
+  const scope = { rootNamespace: mesh.rootNamespace, operatorNamespace: input.operatorNamespace };
   const selected = input.policies.filter(
     (policy) =>
       policy.compiled !== undefined &&
@@ -80,15 +77,15 @@ export function assess(input: AssessInput): Assessment {
         name: policy.name,
         uid: policy.uid,
         onDelete: policy.spec.onDelete,
-        ...(limit === undefined ? {} : { maxConcurrent: limit }),
+        maxConcurrent: limit,
         intent: policy.intent,
         conflicts: policy.spec.conflicts,
         mayWrite,
         matchedByName: policy.compiled !== undefined && matchesByName(policy.compiled, workload.name),
       },
-      ...(own === undefined ? {} : { ownProxyConfig: own }),
-      ...(input.patience === undefined ? {} : { patience: input.patience }),
-      ...(input.exemption === undefined ? {} : { exemption: input.exemption }),
+      ownProxyConfig: own,
+      patience: input.patience,
+      exemption: input.exemption,
     });
     return underDelivery(workload, policy, decision, input.countDelivered);
   };

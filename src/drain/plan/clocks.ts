@@ -94,7 +94,7 @@ export function proxyClocks(settings: EffectiveSettings): ProxyClocks {
     ),
     quitsAt,
     afterApps: Math.max(...shapes.map((shape) => shape.afterApps)),
-    ...(analysis === undefined ? {} : { hook: analysis }),
+    hook: analysis,
   };
 }
 

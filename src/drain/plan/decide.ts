@@ -81,7 +81,7 @@ export function decide(input: DecideInput): Decision {
     changes: [],
     conflicts: [],
     findings,
-    ...(needsMinimumDrain === undefined ? {} : { needsMinimumDrain }),
+    needsMinimumDrain,
   };
   const end = (
     outcome: WorkloadOutcome,
@@ -249,8 +249,8 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
     workloadAnnotations,
     namespace: input.namespace,
     mesh: input.mesh,
-    ...(rolledOutAt === undefined ? {} : { rolledOutAt }),
-    ...(proxy === undefined ? {} : { proxy }),
+    rolledOutAt,
+    proxy,
   });
   const { intent } = input.policy;
   const clocks: Clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
@@ -400,7 +400,7 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
       settings: start.settings,
       target,
       intent,
-      ...(input.ownProxyConfig === undefined ? {} : { ownProxyConfig: input.ownProxyConfig }),
+      ownProxyConfig: input.ownProxyConfig,
       drainBroken: drainBroken.length > 0,
     });
     if ('blocked' in made) {

@@ -74,7 +74,7 @@ function read(raw: RawPolicy, name: string, namespace: string | undefined): Poli
   const meta = raw.metadata ?? {};
   const base = {
     name,
-    ...(namespace === undefined ? {} : { namespace }),
+    namespace,
     uid: meta.uid ?? '',
     generation: meta.generation ?? 0,
     deleting: meta.deletionTimestamp !== undefined,

@@ -163,8 +163,8 @@ export function changesBetween(
     changes.push({
       field,
       path: fieldPath(field),
-      ...(old === undefined ? {} : { before: old }),
-      ...(next === undefined ? {} : { after: next }),
+      before: old,
+      after: next,
       why: why.get(field) ?? 'no longer needed: back to what stood here before',
     });
   };

@@ -85,7 +85,7 @@ export function readReport(raw: RawReport): ReportRecord {
     name: metadata?.name ?? '',
     uid: metadata?.uid ?? '',
     fingerprint: contentOf(
-      { ...(source === undefined ? {} : { source }), ...(summary === undefined ? {} : { summary }) },
+      { source, summary },
       (metadata?.ownerReferences ?? []).map(({ uid }) => uid),
       fingerprints,
     ),

@@ -87,7 +87,7 @@ function resultOf(
     severity,
     result,
     scored: result !== 'warn',
-    resources: [{ apiVersion, kind, namespace, name, ...(uid === undefined ? {} : { uid }) }],
+    resources: [{ apiVersion, kind, namespace, name, uid }],
     message: cut(entry.message),
     properties: { outcome: entry.outcome, ...(reason === undefined ? {} : { action: reason.action }) },
   };

@@ -194,8 +194,8 @@ export function nextState(input: NextStateInput): WorkloadState {
     policy: { name: input.policy.name, uid: input.policy.uid },
     intent: input.intent,
     onDelete: input.onDelete,
-    ...(input.maxConcurrent === undefined ? {} : { maxConcurrent: input.maxConcurrent }),
-    ...(input.at === undefined ? {} : { at: input.at }),
+    maxConcurrent: input.maxConcurrent,
+    at: input.at,
     ...(input.adopted === true ? { adopted: true as const } : {}),
     ...(input.reverts === undefined || input.reverts === 0 ? {} : { reverts: input.reverts }),
     ...gapBefore(workload, previous),
@@ -276,10 +276,7 @@ function nextContainer(
   if (previous !== undefined && preStop !== undefined && fingerprint(canonical(preStop)) === previous.wrote) {
     return { before: previous.before, wrote };
   }
-  return {
-    before: { lifecycle: present.lifecycle !== undefined, ...(preStop === undefined ? {} : { preStop }) },
-    wrote,
-  };
+  return { before: { lifecycle: present.lifecycle !== undefined, preStop }, wrote };
 }
 
 /** Whether the container `istio-proxy` that the hook stands in is one that we add, or one that the user has. */

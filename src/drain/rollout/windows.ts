@@ -68,7 +68,7 @@ export function windowAt(windows: readonly CompiledWindow[], now: number): Windo
       opensAt = opening;
     }
   }
-  return { open: false, ...(opensAt === undefined ? {} : { opensAt }) };
+  return { open: false, opensAt };
 }
 
 export function windowMessage({ opensAt }: { readonly opensAt?: number }): string {

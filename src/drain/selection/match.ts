@@ -51,12 +51,12 @@ export function compilePolicy(
   return {
     ok: true,
     policy: {
-      ...(ownNamespace === undefined ? {} : { ownNamespace }),
+      ownNamespace,
       namespace,
       namespaceByName: asksForNameOnly(match.namespaceSelector),
-      ...(workload === undefined ? {} : { workload }),
+      workload,
       kinds: new Set(match.kinds),
-      ...(names === undefined ? {} : { names }),
+      names,
       ...(match.revisions === undefined ? {} : { revisions: new Set(match.revisions) }),
       proxies: new Set(match.proxies),
     },

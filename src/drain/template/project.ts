@@ -154,7 +154,7 @@ function probeOf(value: unknown): Probe | undefined {
 function envOf(value: unknown): EnvVar {
   const raw = recordOf(value);
   const text = textOf(raw['value']);
-  return { name: textOf(raw['name']) ?? '', ...(text === undefined ? {} : { value: text }) };
+  return { name: textOf(raw['name']) ?? '', value: text };
 }
 
 const ports = new Map<number, { readonly containerPort: number }>();

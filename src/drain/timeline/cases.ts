@@ -76,9 +76,7 @@ export function playCase(given: TerminationCase): Termination {
     settings: settingsOf(given),
     application: { ...DEFAULT_APPLICATION, ...given.application },
     requests: given.load ?? [],
-    ...(given.deletedWithGracePeriodSeconds === undefined
-      ? {}
-      : { deletedWithGracePeriod: given.deletedWithGracePeriodSeconds }),
+    deletedWithGracePeriod: given.deletedWithGracePeriodSeconds,
   });
 }
 
@@ -102,7 +100,7 @@ function caseMesh(given: TerminationCase): MeshFacts {
     stated: {
       injected: given.proxy !== 'none',
       nativeSidecars: (given.istioDefaultsToNative ?? given.proxy === 'native') ? 'true' : 'false',
-      ...(given.proxyImage === undefined ? {} : { proxyImage: given.proxyImage }),
+      proxyImage: given.proxyImage,
     },
   };
 }
@@ -111,7 +109,7 @@ function resourceOf(raw: CaseProxyConfig): ProxyConfigResource {
   return {
     namespace: raw.metadata.namespace ?? CASE_NAMESPACE,
     name: raw.metadata.name,
-    ...(raw.metadata.creationTimestamp === undefined ? {} : { creationTimestamp: raw.metadata.creationTimestamp }),
+    creationTimestamp: raw.metadata.creationTimestamp,
     ...(raw.spec?.selector === undefined ? {} : { selector: raw.spec.selector }),
     environmentVariables: raw.spec?.environmentVariables ?? {},
     ...(raw.spec?.image?.imageType === undefined ? {} : { imageType: raw.spec.image.imageType }),

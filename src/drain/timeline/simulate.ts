@@ -198,7 +198,7 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
     return {
       name: container.name,
       role: 'App',
-      ...(preStop === undefined ? {} : { preStop }),
+      preStop,
       sigtermAt,
       sigkillAt,
       exitAt: killed ? sigkillAt : finished,
@@ -218,7 +218,7 @@ function playApps(input: TerminationInput, requests: readonly InboundRequest[], 
           ? Math.max(lastSigterm, Math.min(served.idleAt, lastExit))
           : lastSigterm,
       idleKeepAliveClient: application.idleKeepAliveClient,
-      ...(pooled === undefined ? {} : { pooledOutbound: pooled }),
+      pooledOutbound: pooled,
     },
   };
 }
@@ -245,7 +245,7 @@ function playSidecars(
       return {
         name: container.name,
         role: 'App',
-        ...(preStop === undefined ? {} : { preStop }),
+        preStop,
         sigtermAt,
         sigkillAt: sigkillAfter(sigtermAt, gracePeriod),
         exitAt: sigtermAt,
@@ -317,13 +317,7 @@ function playProxy({ input, activity, effects: foreign, gracePeriod, lastAppExit
   );
   const stopped = effectAt(effects, 'EnvoyStopListeners') ?? Infinity;
   const drainStartsAt = Math.min(agentDrain ?? Infinity, envoyDrain?.at ?? Infinity, sigtermAt);
-  const common = {
-    name: PROXY_CONTAINER,
-    role: 'Proxy' as const,
-    ...(preStop === undefined ? {} : { preStop }),
-    sigtermAt,
-    sigkillAt,
-  };
+  const common = { name: PROXY_CONTAINER, role: 'Proxy' as const, preStop, sigtermAt, sigkillAt };
 
   const bySigterm: { at: Seconds; how: ContainerEnd['how'] } =
     agentDrain !== undefined

@@ -164,6 +164,7 @@ describe('the report as a page', () => {
     const { page } = await open();
     await page.locator('#f-1 th a').click();
     const workload = page.locator('details:target');
+    await page.locator('details:target[open]').waitFor();
     const opened = [await workload.getAttribute('open'), await workload.locator('summary .name').textContent()];
     await page.close();
     const code = await open('#code-GraceTooShort');

@@ -180,7 +180,9 @@ describe('the service account of a pod', () => {
     await writeFile(`${inFolder('pod')}${root}/namespace`, 'sidecar-drain-system\n');
   });
   afterAll(() => {
-    for (const name of Object.keys(address)) {Reflect.deleteProperty(process.env, name);}
+    for (const name of Object.keys(address)) {
+      Reflect.deleteProperty(process.env, name);
+    }
   });
 
   it('is taken inside of a pod, and its token is read again when the kubelet has replaced it', async () => {

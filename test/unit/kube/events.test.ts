@@ -9,7 +9,9 @@ import type { Handler } from './fake-server.ts';
 const cleanups: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) {await cleanup();}
+  for (const cleanup of cleanups.splice(0)) {
+    await cleanup();
+  }
 });
 
 async function setup(
@@ -48,7 +50,9 @@ describe('EventRecorder', () => {
     const { recorder, server, results } = await setup(() => undefined, { maxPending: 3 });
     recorder.event(about('first'), 'Normal', 'R', 'm');
     await eventually(() => server.requests.length === 1, 'the first one is under way');
-    for (let index = 0; index < 10; index += 1) {recorder.event(about(`more-${index}`), 'Normal', 'R', 'm');}
+    for (let index = 0; index < 10; index += 1) {
+      recorder.event(about(`more-${index}`), 'Normal', 'R', 'm');
+    }
 
     expect(results.filter((result) => result === 'dropped')).toHaveLength(7);
     await recorder.stop(10);
@@ -69,7 +73,9 @@ describe('EventRecorder', () => {
 
   it('forgets the oldest when it has to remember too many, and so repeats rather than grows', async () => {
     const { recorder, results } = await setup(created, { remembered: 2 });
-    for (const name of ['a', 'b', 'c', 'c', 'a']) {recorder.event(about(name), 'Normal', 'R', 'm');}
+    for (const name of ['a', 'b', 'c', 'c', 'a']) {
+      recorder.event(about(name), 'Normal', 'R', 'm');
+    }
     await recorder.stop();
 
     expect(results.filter((result) => result === 'sent')).toHaveLength(4);

@@ -64,7 +64,9 @@ export class FakeServer {
   }
 
   breakConnections(): void {
-    for (const socket of this.sockets) {socket.destroy();}
+    for (const socket of this.sockets) {
+      socket.destroy();
+    }
   }
 
   async stop(): Promise<void> {
@@ -107,7 +109,9 @@ export function status(code: number, reason: string, message: string, extra: Rec
 export async function eventually(check: () => boolean, what: string, timeoutMs = 8_000): Promise<void> {
   const until = performance.now() + timeoutMs;
   while (!check()) {
-    if (performance.now() > until) {throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);}
+    if (performance.now() > until) {
+      throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
+    }
     await new Promise((resolve) => {
       setTimeout(resolve, 10);
     });

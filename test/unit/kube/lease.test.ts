@@ -7,7 +7,9 @@ import { answer, eventually, FakeServer } from './fake-server.ts';
 const cleanups: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) {await cleanup();}
+  for (const cleanup of cleanups.splice(0)) {
+    await cleanup();
+  }
 });
 
 function elector(client: KubeClient, options: Partial<LeaderElectorOptions> = {}): LeaderElector {
@@ -27,14 +29,18 @@ describe('a leader whose API server hangs', () => {
     let hangs = false;
     let answeredAt = 0;
     const server = await FakeServer.start((request, response) => {
-      if (hangs) {return;}
+      if (hangs) {
+        return;
+      }
       answeredAt = request.at;
-      if (request.method === 'GET') {answer(response, 404, { kind: 'Status', code: 404, reason: 'NotFound' });}
-      else
-        {answer(response, 200, {
+      if (request.method === 'GET') {
+        answer(response, 404, { kind: 'Status', code: 404, reason: 'NotFound' });
+      } else {
+        answer(response, 200, {
           ...(JSON.parse(request.body) as object),
           metadata: { name: 'operator', uid: 'u', resourceVersion: String(server.requests.length) },
-        });}
+        });
+      }
     });
     const transport = new Transport({ config: server.config, userAgent: 'x' });
     let lostAt = 0;

@@ -89,7 +89,9 @@ async function setup(
 }
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) {await cleanup();}
+  for (const cleanup of cleanups.splice(0)) {
+    await cleanup();
+  }
 });
 
 function recording(messages: string[]): Logger {
@@ -140,7 +142,9 @@ describe('a stream that breaks', () => {
         return;
       }
       open(response);
-      if (count === 2) {response.write(line('MODIFIED', widget('a', 2, '12')));}
+      if (count === 2) {
+        response.write(line('MODIFIED', widget('a', 2, '12')));
+      }
     });
     reflector.start();
     await eventually(() => reflector.store.get('ns/a') === 2, 'the change after the fault');
@@ -180,8 +184,11 @@ describe('a stream that breaks', () => {
   it('by silence is opened again by the watchdog', async () => {
     const { server, reflector } = await setup(
       (request, response) => {
-        if (isInitial(request)) {initial(response, '10');}
-        else {open(response);}
+        if (isInitial(request)) {
+          initial(response, '10');
+        } else {
+          open(response);
+        }
       },
       { timings: { ...timings, idleTimeoutMs: 100 } },
     );
@@ -194,7 +201,9 @@ describe('a stream that breaks', () => {
   it('before its headers is tried again', async () => {
     const { reflector, log } = await setup(
       (_request, response, count) => {
-        if (count > 1) {initial(response, '10', widget('a', 1, '5'));}
+        if (count > 1) {
+          initial(response, '10', widget('a', 1, '5'));
+        }
       },
       { timings: { ...timings, headersTimeoutMs: 60 } },
     );
@@ -208,9 +217,14 @@ describe('a stream that breaks', () => {
   it('with a line that is longer than allowed is counted, not kept in memory', async () => {
     const { reflector, log } = await setup(
       (request, response, count) => {
-        if (isInitial(request)) {initial(response, '10');}
-        else {open(response);}
-        if (count === 1) {response.write(line('ADDED', { ...widget('big', 1, '11'), text: 'x'.repeat(5_000) }));}
+        if (isInitial(request)) {
+          initial(response, '10');
+        } else {
+          open(response);
+        }
+        if (count === 1) {
+          response.write(line('ADDED', { ...widget('big', 1, '11'), text: 'x'.repeat(5_000) }));
+        }
       },
       { maxLineBytes: 2_000 },
     );
@@ -246,9 +260,11 @@ describe('errors inside of the stream', () => {
   it('410 as the first line of a watch after a lost connection: not synced before the new list', async () => {
     const { server, reflector, log } = await setup(
       (request, response, count) => {
-        if (count === 1) {initial(response, '10', widget('a', 1, '5'));}
-        else if (isInitial(request)) {initial(response, '30', widget('a', 3, '25'));}
-        else {
+        if (count === 1) {
+          initial(response, '10', widget('a', 1, '5'));
+        } else if (isInitial(request)) {
+          initial(response, '30', widget('a', 3, '25'));
+        } else {
           open(response);
           response.flushHeaders();
           setTimeout(() => {
@@ -274,7 +290,9 @@ describe('errors inside of the stream', () => {
         return;
       }
       open(response);
-      if (count === 2) {response.write(line('ADDED', widget('a', 1, '11')));}
+      if (count === 2) {
+        response.write(line('ADDED', widget('a', 1, '11')));
+      }
     });
     reflector.start();
     await eventually(() => reflector.store.size === 1, 'the event after the error');
@@ -308,8 +326,9 @@ describe('errors inside of the stream', () => {
 describe('a quiet collection', () => {
   it('is synced again soon after the connection is back, though nothing comes', async () => {
     const { server, reflector, log } = await setup((request, response) => {
-      if (isInitial(request)) {initial(response, '10', widget('a', 1, '5'));}
-      else {
+      if (isInitial(request)) {
+        initial(response, '10', widget('a', 1, '5'));
+      } else {
         open(response);
         response.flushHeaders();
       }
@@ -333,7 +352,9 @@ describe('bookmarks', () => {
         return;
       }
       open(response);
-      if (count > 2) {return;}
+      if (count > 2) {
+        return;
+      }
       response.end();
     });
     reflector.start();
@@ -365,8 +386,9 @@ describe('a server that does not stream lists', () => {
     ['refuses them with 400', 400, 'BadRequest'],
   ])('%s: pages are read, once and for all', async (_name, code, reason) => {
     const { server, reflector, log } = await setup((request, response) => {
-      if (isInitial(request)) {answer(response, code, status(code, reason, 'sendInitialEvents is forbidden'));}
-      else if (request.query.get('watch') === 'true') {
+      if (isInitial(request)) {
+        answer(response, code, status(code, reason, 'sendInitialEvents is forbidden'));
+      } else if (request.query.get('watch') === 'true') {
         open(response);
         response.end(request.query.get('resourceVersion') === '10' ? line('ERROR', status(410, 'Expired', 'old')) : '');
       } else if (request.query.get('continue') === null) {
@@ -388,8 +410,11 @@ describe('a server that does not stream lists', () => {
       if (isInitial(request)) {
         open(response);
         response.end(line('ADDED', widget('a', 1, '1')));
-      } else if (request.query.get('watch') === 'true') {open(response);}
-      else {answer(response, 200, { metadata: { resourceVersion: '10' }, items: [widget('a', 1, '1')] });}
+      } else if (request.query.get('watch') === 'true') {
+        open(response);
+      } else {
+        answer(response, 200, { metadata: { resourceVersion: '10' }, items: [widget('a', 1, '1')] });
+      }
     });
     reflector.start();
     await reflector.waitForSync();
@@ -399,14 +424,18 @@ describe('a server that does not stream lists', () => {
 
   it('a page token that expired starts the list over', async () => {
     const { reflector } = await setup((request, response, count) => {
-      if (isInitial(request)) {answer(response, 422, status(422, 'Invalid', 'no'));}
-      else if (request.query.get('watch') === 'true') {open(response);}
-      else if (request.query.get('continue') === 'old') {answer(response, 410, status(410, 'Expired', 'token'));}
-      else
-        {answer(response, 200, {
+      if (isInitial(request)) {
+        answer(response, 422, status(422, 'Invalid', 'no'));
+      } else if (request.query.get('watch') === 'true') {
+        open(response);
+      } else if (request.query.get('continue') === 'old') {
+        answer(response, 410, status(410, 'Expired', 'token'));
+      } else {
+        answer(response, 200, {
           metadata: { resourceVersion: '10', ...(count === 2 ? { continue: 'old' } : {}) },
           items: [widget('a', count, '1')],
-        });}
+        });
+      }
     });
     reflector.start();
     await reflector.waitForSync();
@@ -419,8 +448,9 @@ describe('what is not known', () => {
   it('is held: a 403 keeps the store, says what to grant, and goes on when it is granted', async () => {
     let forbidden = false;
     const { server, reflector, log } = await setup((request, response) => {
-      if (forbidden) {answer(response, 403, status(403, 'Forbidden', 'widgets.example.io is forbidden'));}
-      else if (isInitial(request)) {
+      if (forbidden) {
+        answer(response, 403, status(403, 'Forbidden', 'widgets.example.io is forbidden'));
+      } else if (isInitial(request)) {
         initial(response, '10', widget('a', 1, '5'));
       } else {
         open(response);
@@ -449,8 +479,9 @@ describe('what is not known', () => {
       if (missing > 0) {
         missing -= 1;
         answer(response, 404, '404 page not found\n');
-      } else if (isInitial(request)) {initial(response, '10', widget('a', 1, '5'));}
-      else {
+      } else if (isInitial(request)) {
+        initial(response, '10', widget('a', 1, '5'));
+      } else {
         open(response);
         response.write(bookmark('11'));
       }
@@ -469,9 +500,13 @@ describe('what is not known', () => {
     let installed = false;
     const { reflector, log } = await setup(
       (request, response) => {
-        if (!installed) {answer(response, 404, '404 page not found\n');}
-        else if (isInitial(request)) {initial(response, '10', widget('a', 1, '5'));}
-        else {open(response);}
+        if (!installed) {
+          answer(response, 404, '404 page not found\n');
+        } else if (isInitial(request)) {
+          initial(response, '10', widget('a', 1, '5'));
+        } else {
+          open(response);
+        }
       },
       { timings: { ...timings, backoffBaseMs: 60_000, absentMaxMs: 60_000 } },
     );
@@ -491,8 +526,11 @@ describe('our own errors', () => {
     const seen: string[] = [];
     const { reflector, log } = await setup(
       (request, response) => {
-        if (isInitial(request)) {initial(response, '10', widget('a', 1, '5'), widget('b', 1, '6'));}
-        else {open(response);}
+        if (isInitial(request)) {
+          initial(response, '10', widget('a', 1, '5'), widget('b', 1, '6'));
+        } else {
+          open(response);
+        }
       },
       {
         handlers: {
@@ -518,11 +556,15 @@ describe('our own errors', () => {
         if (isInitial(request)) {
           initial(response, '10', widget('a', 1, '5'));
           response.write(line('MODIFIED', widget('a', -1, '11')) + line('ADDED', widget('b', 2, '12')));
-        } else {open(response);}
+        } else {
+          open(response);
+        }
       },
       {
         project: (raw) => {
-          if (raw.size === -1) {throw new Error('cannot read this');}
+          if (raw.size === -1) {
+            throw new Error('cannot read this');
+          }
           return raw.size;
         },
       },
@@ -542,7 +584,9 @@ describe('what is of no interest', () => {
         if (isInitial(request)) {
           initial(response, '10', widget('a', 5, '5'), widget('b', 0, '6'));
           response.write(line('MODIFIED', widget('a', 0, '11')) + line('MODIFIED', widget('b', 7, '12')));
-        } else {open(response);}
+        } else {
+          open(response);
+        }
       },
       { project: (raw) => (raw.size === 0 ? undefined : raw.size) },
     );
@@ -558,7 +602,9 @@ describe('what is of no interest', () => {
         if (isInitial(request)) {
           initial(response, '10', widget('a', 1, '5'));
           response.write(line('MODIFIED', widget('a', 1, '11')) + line('MODIFIED', widget('a', 2, '12')));
-        } else {open(response);}
+        } else {
+          open(response);
+        }
       },
       { equal: (a, b) => a === b },
     );

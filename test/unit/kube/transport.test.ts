@@ -36,7 +36,9 @@ async function setup(
 }
 
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) {await cleanup();}
+  for (const cleanup of cleanups.splice(0)) {
+    await cleanup();
+  }
 });
 
 describe('refusals that pass', () => {
@@ -48,8 +50,11 @@ describe('refusals that pass', () => {
     [504, 'Timeout'],
   ])('a read goes on after %i', async (code, reason) => {
     const { server, client } = await setup((_request, response, count) => {
-      if (count < 3) {answer(response, code, status(code, reason, 'not now'));}
-      else {answer(response, 200, { kind: 'Deployment' });}
+      if (count < 3) {
+        answer(response, code, status(code, reason, 'not now'));
+      } else {
+        answer(response, 200, { kind: 'Deployment' });
+      }
     });
 
     await expect(client.get(deployments, cart)).resolves.toEqual({ kind: 'Deployment' });
@@ -78,9 +83,11 @@ describe('refusals that pass', () => {
     'waits as long as Retry-After says, as %s, also before a write that may be sent once only',
     async (_name, header) => {
       const { server, client } = await setup((_request, response, count) => {
-        if (count === 1)
-          {answer(response, 429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': header() });}
-        else {answer(response, 200, {});}
+        if (count === 1) {
+          answer(response, 429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': header() });
+        } else {
+          answer(response, 200, {});
+        }
       });
 
       await client.mergePatch(deployments, cart, { metadata: {} });
@@ -92,8 +99,11 @@ describe('refusals that pass', () => {
   it('waits no longer than the bound, whatever Retry-After says', async () => {
     const { server, client } = await setup(
       (_request, response, count) => {
-        if (count === 1) {answer(response, 429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '3600' });}
-        else {answer(response, 200, {});}
+        if (count === 1) {
+          answer(response, 429, status(429, 'TooManyRequests', 'slow down'), { 'retry-after': '3600' });
+        } else {
+          answer(response, 200, {});
+        }
       },
       { retryPolicy: { ...fast, maxRetryAfterMs: 50 } },
     );
@@ -105,8 +115,11 @@ describe('refusals that pass', () => {
 
 describe('writes', () => {
   const tornThenFine: Handler = (_request, response, count) => {
-    if (count === 1) {response.destroy();}
-    else {answer(response, 200, { metadata: { resourceVersion: '2' } });}
+    if (count === 1) {
+      response.destroy();
+    } else {
+      answer(response, 200, { metadata: { resourceVersion: '2' } });
+    }
   };
 
   it('are not sent again after a broken connection unless the caller says that it is safe', async () => {
@@ -226,7 +239,9 @@ describe('deadlines', () => {
 
   it('count for each attempt, so a read survives one slow answer', async () => {
     const { server, client } = await setup((_request, response, count) => {
-      if (count > 1) {answer(response, 200, { kind: 'Deployment' });}
+      if (count > 1) {
+        answer(response, 200, { kind: 'Deployment' });
+      }
     });
 
     await expect(client.get(deployments, cart, { timeoutMs: 60 })).resolves.toEqual({ kind: 'Deployment' });
@@ -236,7 +251,9 @@ describe('deadlines', () => {
   it('free the connection that hung', async () => {
     const { server, client } = await setup(
       (_request, response, count) => {
-        if (count > 1) {answer(response, 200, {});}
+        if (count > 1) {
+          answer(response, 200, {});
+        }
       },
       { connections: 1 },
     );
@@ -252,11 +269,13 @@ describe('deadlines', () => {
   it('include the wait for a free connection, and the request that gave up is never sent', async () => {
     const { server, client } = await setup(
       (_request, response, count) => {
-        if (count === 1)
-          {setTimeout(() => {
+        if (count === 1) {
+          setTimeout(() => {
             answer(response, 200, {});
-          }, 200);}
-        else {answer(response, 200, {});}
+          }, 200);
+        } else {
+          answer(response, 200, {});
+        }
       },
       { connections: 1 },
     );
@@ -284,7 +303,9 @@ describe('abort', () => {
     const controller = new AbortController();
     const { server, client } = await setup(
       (_request, response) => {
-        if (code !== 0) {answer(response, code, status(code, '', 'later'));}
+        if (code !== 0) {
+          answer(response, code, status(code, '', 'later'));
+        }
         setTimeout(() => {
           controller.abort(new Error('we do not lead any more'));
         }, 20);
@@ -474,8 +495,11 @@ describe('credentials', () => {
     let issued = 0;
     const fresh: boolean[] = [];
     const server = await FakeServer.start((request, response) => {
-      if (request.headers.authorization === 'Bearer 1') {answer(response, 401, status(401, 'Unauthorized', 'expired'));}
-      else {answer(response, 200, {});}
+      if (request.headers.authorization === 'Bearer 1') {
+        answer(response, 401, status(401, 'Unauthorized', 'expired'));
+      } else {
+        answer(response, 200, {});
+      }
     });
     const transport = new Transport({
       userAgent: 'x',
@@ -522,7 +546,9 @@ describe('credentials', () => {
         credentialsMaxAgeMs: 1,
         credentials: () => {
           asked += 1;
-          if (asked === 2) {return Promise.reject(new Error('the plugin crashed'));}
+          if (asked === 2) {
+            return Promise.reject(new Error('the plugin crashed'));
+          }
           return Promise.resolve({ headers: ['authorization', `Bearer ${asked}`] });
         },
       },
@@ -550,11 +576,13 @@ describe('credentials', () => {
     let ca = 'one';
     const waiting: (() => void)[] = [];
     const server = await FakeServer.start((request, response) => {
-      if (request.url.endsWith('slow'))
-        {waiting.push(() => {
+      if (request.url.endsWith('slow')) {
+        waiting.push(() => {
           answer(response, 200, { kind: 'Slow' });
-        });}
-      else {answer(response, 200, {});}
+        });
+      } else {
+        answer(response, 200, {});
+      }
     });
     const transport = new Transport({
       userAgent: 'x',
@@ -603,9 +631,13 @@ describe('observations', () => {
     const retried: number[] = [];
     const { client } = await setup(
       (_request, response, count) => {
-        if (count === 1) {answer(response, 503, status(503, 'ServiceUnavailable', 'x'));}
-        else if (count === 2) {response.destroy();}
-        else {answer(response, 200, {});}
+        if (count === 1) {
+          answer(response, 503, status(503, 'ServiceUnavailable', 'x'));
+        } else if (count === 2) {
+          response.destroy();
+        } else {
+          answer(response, 200, {});
+        }
       },
       {
         onRequest: (one) => {

@@ -26,7 +26,9 @@ beforeEach(() => {
   controllers = [];
 });
 afterEach(() => {
-  for (const controller of controllers) {controller.abortNow('test is over');}
+  for (const controller of controllers) {
+    controller.abortNow('test is over');
+  }
 });
 
 function logger(): Logger {
@@ -163,7 +165,9 @@ describe('Controller', () => {
       working.set(key, 0);
       return done;
     }, 3);
-    for (const key of ['a', 'b', 'c', 'd', 'e']) {queue.add(key);}
+    for (const key of ['a', 'b', 'c', 'd', 'e']) {
+      queue.add(key);
+    }
     await clock.advance(200);
 
     expect(most).toBe(3);

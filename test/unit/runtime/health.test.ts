@@ -12,7 +12,9 @@ async function start(options: Partial<HealthServerOptions> = {}): Promise<Health
 }
 
 afterEach(async () => {
-  for (const server of servers.splice(0)) {await server.stop();}
+  for (const server of servers.splice(0)) {
+    await server.stop();
+  }
 });
 
 async function get(

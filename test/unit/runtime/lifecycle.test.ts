@@ -30,10 +30,11 @@ beforeEach(() => {
 function part(name: string, order: string[], takesMs = 0): void {
   lifecycle.onStop(name, async () => {
     order.push(`${name} stops`);
-    if (takesMs > 0)
-      {await new Promise<void>((resolve) => {
+    if (takesMs > 0) {
+      await new Promise<void>((resolve) => {
         clock.setTimeout(resolve, takesMs);
-      });}
+      });
+    }
     order.push(`${name} stopped`);
   });
 }

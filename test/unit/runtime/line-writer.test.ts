@@ -34,7 +34,9 @@ function messages(text: string | undefined): unknown[] {
 
 describe('lines that can wait', () => {
   it('are written together, in their order', () => {
-    for (const message of ['one', 'two', 'three']) {logger.info(message);}
+    for (const message of ['one', 'two', 'three']) {
+      logger.info(message);
+    }
     expect(writes).toEqual([]);
 
     jest.advanceTimersByTime(50);
@@ -66,6 +68,8 @@ describe('lines that can wait', () => {
 
 it('writes what still waits when the process ends', () => {
   logger.info('last words');
-  for (const listener of process.listeners('exit').filter((one) => !listenersBefore.includes(one))) {listener(0);}
+  for (const listener of process.listeners('exit').filter((one) => !listenersBefore.includes(one))) {
+    listener(0);
+  }
   expect(messages(writes[0])).toEqual(['last words']);
 });

@@ -138,7 +138,9 @@ describe('format and level', () => {
     ['debug', ['debug', 'info', 'warn', 'error']],
   ] as const)('%s lets %j through', (level, expected) => {
     const text = capture({ level }, (log) => {
-      for (const one of ['debug', 'info', 'warn', 'error'] as const) {log[one](one);}
+      for (const one of ['debug', 'info', 'warn', 'error'] as const) {
+        log[one](one);
+      }
     });
     expect(
       text

@@ -15,13 +15,17 @@ beforeEach(() => {
 /** What the workers would get now, without finishing any of it. */
 async function takeAll(): Promise<string[]> {
   const keys: string[] = [];
-  while (queue.depth > 0) {keys.push((await queue.take())!);}
+  while (queue.depth > 0) {
+    keys.push((await queue.take())!);
+  }
   return keys;
 }
 
 describe('WorkQueue', () => {
   it('holds a key once, however often it is added', async () => {
-    for (const key of ['a', 'b', 'a', 'a']) {queue.add(key);}
+    for (const key of ['a', 'b', 'a', 'a']) {
+      queue.add(key);
+    }
     expect(queue.depth).toBe(2);
     expect(await takeAll()).toEqual(['a', 'b']);
   });
@@ -62,7 +66,9 @@ describe('WorkQueue', () => {
       queue.add('a');
       await queue.take();
       queue.add('b', 'initial');
-      for (const priority of priorities) {queue.add('a', priority);}
+      for (const priority of priorities) {
+        queue.add('a', priority);
+      }
       queue.done('a');
       expect(await takeAll()).toEqual(['a', 'b']);
     },
@@ -216,13 +222,27 @@ describe('WorkQueue', () => {
           owed.delete(taken);
         };
         for (const one of actions) {
-          if (one.do === 'add') {queue.add(one.key, one.priority);}
-          if (one.do === 'after') {queue.addAfter(one.key, one.ms);}
-          if (one.do === 'fail') {queue.addRateLimited(one.key);}
-          if (one.do === 'add' || one.do === 'after' || one.do === 'fail') {owed.add(one.key);}
-          if (one.do === 'take' && queue.depth > 0) {await take();}
-          if (one.do === 'done' && working.delete(one.key)) {queue.done(one.key);}
-          if (one.do === 'advance') {await clock.advance(one.ms);}
+          if (one.do === 'add') {
+            queue.add(one.key, one.priority);
+          }
+          if (one.do === 'after') {
+            queue.addAfter(one.key, one.ms);
+          }
+          if (one.do === 'fail') {
+            queue.addRateLimited(one.key);
+          }
+          if (one.do === 'add' || one.do === 'after' || one.do === 'fail') {
+            owed.add(one.key);
+          }
+          if (one.do === 'take' && queue.depth > 0) {
+            await take();
+          }
+          if (one.do === 'done' && working.delete(one.key)) {
+            queue.done(one.key);
+          }
+          if (one.do === 'advance') {
+            await clock.advance(one.ms);
+          }
         }
         for (let round = 0; round < 3; round += 1) {
           for (const one of [...working]) {
@@ -230,7 +250,9 @@ describe('WorkQueue', () => {
             queue.done(one);
           }
           await clock.advance(100);
-          while (queue.depth > 0) {await take();}
+          while (queue.depth > 0) {
+            await take();
+          }
         }
         expect([...owed]).toEqual([]);
       }),
@@ -260,7 +282,9 @@ describe('OrderedKeys', () => {
             keys.delete(one.key);
             model = model.filter(([key]) => key !== one.key);
           }
-          if (one.do === 'shift') {expect(keys.shift()).toEqual(model.shift());}
+          if (one.do === 'shift') {
+            expect(keys.shift()).toEqual(model.shift());
+          }
           if (one.do === 'clear') {
             keys.clear();
             model = [];
@@ -293,7 +317,9 @@ describe('DelayedKeys', () => {
         await time.advance(1_000);
 
         expect(fired.map(([key]) => key).sort()).toEqual([...earliest.keys()].sort());
-        for (const [key, at] of fired) {expect(Math.abs(at - earliest.get(key)!)).toBeLessThanOrEqual(1);}
+        for (const [key, at] of fired) {
+          expect(Math.abs(at - earliest.get(key)!)).toBeLessThanOrEqual(1);
+        }
         expect(delayed.size).toBe(0);
       }),
       { numRuns: 60 },

@@ -33,7 +33,9 @@ export function runAwk(program: AwkProgram, lines: readonly string[], machine: M
       machine.fields = undefined;
       machine.records += 1;
       flow = runMain(program, machine);
-      if (flow === 'exit') {break;}
+      if (flow === 'exit') {
+        break;
+      }
     }
   }
   runRules(program, machine, 'END');
@@ -41,23 +43,33 @@ export function runAwk(program: AwkProgram, lines: readonly string[], machine: M
 
 function runRules(program: AwkProgram, machine: Machine, pattern: 'BEGIN' | 'END'): Flow {
   for (const rule of program.rules) {
-    if (rule.pattern !== pattern || rule.action === undefined) {continue;}
-    if (run(machine, rule.action) === 'exit') {return 'exit';}
+    if (rule.pattern !== pattern || rule.action === undefined) {
+      continue;
+    }
+    if (run(machine, rule.action) === 'exit') {
+      return 'exit';
+    }
   }
   return 'next';
 }
 
 function runMain(program: AwkProgram, machine: Machine): Flow {
   for (const rule of program.rules) {
-    if (rule.pattern === 'BEGIN' || rule.pattern === 'END' || !selects(machine, rule, rule.pattern)) {continue;}
+    if (rule.pattern === 'BEGIN' || rule.pattern === 'END' || !selects(machine, rule, rule.pattern)) {
+      continue;
+    }
     machine.charge(1);
     if (rule.action === undefined) {
       print(machine, `${machine.line}\n`);
       continue;
     }
     const flow = run(machine, rule.action);
-    if (flow === 'exit') {return flow;}
-    if (flow === 'next-record') {return 'next';}
+    if (flow === 'exit') {
+      return flow;
+    }
+    if (flow === 'next-record') {
+      return 'next';
+    }
   }
   return 'next';
 }
@@ -67,16 +79,27 @@ function selects(
   rule: Rule,
   pattern: { readonly from: Expression; readonly to?: Expression } | undefined,
 ): boolean {
-  if (pattern === undefined) {return true;}
-  if (pattern.to === undefined) {return condition(machine, pattern.from);}
-  if (!machine.openRanges.has(rule) && !condition(machine, pattern.from)) {return false;}
-  if (condition(machine, pattern.to)) {machine.openRanges.delete(rule);}
-  else {machine.openRanges.add(rule);}
+  if (pattern === undefined) {
+    return true;
+  }
+  if (pattern.to === undefined) {
+    return condition(machine, pattern.from);
+  }
+  if (!machine.openRanges.has(rule) && !condition(machine, pattern.from)) {
+    return false;
+  }
+  if (condition(machine, pattern.to)) {
+    machine.openRanges.delete(rule);
+  } else {
+    machine.openRanges.add(rule);
+  }
   return true;
 }
 
 function print(machine: Machine, text: string): void {
-  if (machine.output.length + text.length > MAXIMUM_OUTPUT) {throw new AwkProblem('output of this size');}
+  if (machine.output.length + text.length > MAXIMUM_OUTPUT) {
+    throw new AwkProblem('output of this size');
+  }
   machine.output += text;
 }
 
@@ -86,7 +109,9 @@ function run(machine: Machine, statement: Statement): Flow {
     case 'block':
       for (const inner of statement.statements) {
         const flow = run(machine, inner);
-        if (flow !== 'next') {return flow;}
+        if (flow !== 'next') {
+          return flow;
+        }
       }
       return 'next';
     case 'expression':
@@ -106,12 +131,16 @@ function run(machine: Machine, statement: Statement): Flow {
         statement.values.map((value) => toText(evaluate(machine, value))),
         false,
       );
-      if (text === undefined) {throw new AwkProblem('printf');}
+      if (text === undefined) {
+        throw new AwkProblem('printf');
+      }
       print(machine, text);
       return 'next';
     }
     case 'if':
-      if (condition(machine, statement.condition)) {return run(machine, statement.yes);}
+      if (condition(machine, statement.condition)) {
+        return run(machine, statement.yes);
+      }
       return statement.no === undefined ? 'next' : run(machine, statement.no);
     case 'while':
       return repeat(
@@ -122,7 +151,9 @@ function run(machine: Machine, statement: Statement): Flow {
         statement.atLeastOnce,
       );
     case 'for': {
-      if (statement.first !== undefined) {run(machine, statement.first);}
+      if (statement.first !== undefined) {
+        run(machine, statement.first);
+      }
       const { condition: test, next } = statement;
       return repeat(
         machine,
@@ -136,13 +167,20 @@ function run(machine: Machine, statement: Statement): Flow {
       for (const key of [...(machine.arrays.get(statement.array)?.keys() ?? [])]) {
         machine.variables.set(statement.variable, new Field(key));
         const flow = run(machine, statement.body);
-        if (flow === 'break') {break;}
-        if (flow === 'exit' || flow === 'next-record') {return flow;}
+        if (flow === 'break') {
+          break;
+        }
+        if (flow === 'exit' || flow === 'next-record') {
+          return flow;
+        }
       }
       return 'next';
     case 'delete':
-      if (statement.subscript === undefined) {machine.arrays.delete(statement.name);}
-      else {machine.arrays.get(statement.name)?.delete(subscriptText(machine, statement.subscript));}
+      if (statement.subscript === undefined) {
+        machine.arrays.delete(statement.name);
+      } else {
+        machine.arrays.get(statement.name)?.delete(subscriptText(machine, statement.subscript));
+      }
       return 'next';
     case 'next':
       return 'next-record';
@@ -151,8 +189,9 @@ function run(machine: Machine, statement: Statement): Flow {
     case 'continue':
       return 'continue';
     case 'exit':
-      if (statement.status !== undefined)
-        {machine.status = Math.trunc(toNumber(evaluate(machine, statement.status))) & 255;}
+      if (statement.status !== undefined) {
+        machine.status = Math.trunc(toNumber(evaluate(machine, statement.status))) & 255;
+      }
       return 'exit';
   }
 }
@@ -169,8 +208,12 @@ function repeat(
     first = false;
     machine.charge(1);
     const flow = run(machine, body);
-    if (flow === 'break') {return 'next';}
-    if (flow === 'exit' || flow === 'next-record') {return flow;}
+    if (flow === 'break') {
+      return 'next';
+    }
+    if (flow === 'exit' || flow === 'next-record') {
+      return flow;
+    }
     next();
   }
   return 'next';
@@ -202,7 +245,9 @@ function evaluate(machine: Machine, expression: Expression): Value {
       return machine.arrays.get(expression.name)?.has(subscriptText(machine, expression.subscript)) === true ? 1 : 0;
     case 'unary': {
       const value = evaluate(machine, expression.operand);
-      if (expression.operator === '!') {return isTrue(value) ? 0 : 1;}
+      if (expression.operator === '!') {
+        return isTrue(value) ? 0 : 1;
+      }
       return expression.operator === '-' ? -toNumber(value) : toNumber(value);
     }
     case 'match': {
@@ -247,13 +292,19 @@ function regexOf(machine: Machine, expression: Expression, flags = ''): RegExp {
 
 function binary(machine: Machine, operator: string, leftSide: Expression, rightSide: Expression): Value {
   const left = evaluate(machine, leftSide);
-  if (operator === '&&') {return isTrue(left) && condition(machine, rightSide) ? 1 : 0;}
-  if (operator === '||') {return isTrue(left) || condition(machine, rightSide) ? 1 : 0;}
+  if (operator === '&&') {
+    return isTrue(left) && condition(machine, rightSide) ? 1 : 0;
+  }
+  if (operator === '||') {
+    return isTrue(left) || condition(machine, rightSide) ? 1 : 0;
+  }
   const right = evaluate(machine, rightSide);
   switch (operator) {
     case ' ': {
       const text = toText(left) + toText(right);
-      if (text.length > MAXIMUM_OUTPUT) {throw new AwkProblem('text of this size');}
+      if (text.length > MAXIMUM_OUTPUT) {
+        throw new AwkProblem('text of this size');
+      }
       machine.charge(text.length / CHARACTERS_PER_STEP);
       return text;
     }
@@ -287,13 +338,19 @@ function arithmetic(operator: string, left: number, right: number): number {
     default:
       break;
   }
-  if (right === 0) {throw new AwkProblem('division by zero');}
+  if (right === 0) {
+    throw new AwkProblem('division by zero');
+  }
   return operator === '/' ? left / right : left % right;
 }
 
 function variable(machine: Machine, name: string): Value {
-  if (name === 'NF') {return fieldsOf(machine).length;}
-  if (name === 'NR' || name === 'FNR') {return machine.records;}
+  if (name === 'NF') {
+    return fieldsOf(machine).length;
+  }
+  if (name === 'NR' || name === 'FNR') {
+    return machine.records;
+  }
   return machine.variables.get(name) ?? UNSET;
 }
 
@@ -307,24 +364,33 @@ function splitFields(machine: Machine, text: string, separator: string): string[
     const trimmed = text.trim();
     return trimmed === '' ? [] : trimmed.split(/[ \t\n]+/);
   }
-  if (text === '') {return [];}
-  if (separator.length === 1 && separator !== '\\') {return text.split(separator);}
+  if (text === '') {
+    return [];
+  }
+  if (separator.length === 1 && separator !== '\\') {
+    return text.split(separator);
+  }
   const expression = translateAwk(separator);
   machine.charge(costOf(expression, text));
   return text.split(expression);
 }
 
 function fieldValue(machine: Machine, index: number): Value {
-  if (index === 0) {return new Field(machine.line);}
-  if (index < 0) {throw new AwkProblem('a negative field');}
+  if (index === 0) {
+    return new Field(machine.line);
+  }
+  if (index < 0) {
+    throw new AwkProblem('a negative field');
+  }
   const text = fieldsOf(machine)[Math.trunc(index) - 1];
   return text === undefined ? UNSET : new Field(text);
 }
 
 function assign(machine: Machine, target: Place, value: Value): void {
   if (target.type === 'variable') {
-    if (target.name === 'NF' || target.name === 'NR' || target.name === 'RS')
-      {throw new AwkProblem(`assignment to ${target.name}`);}
+    if (target.name === 'NF' || target.name === 'NR' || target.name === 'RS') {
+      throw new AwkProblem(`assignment to ${target.name}`);
+    }
     machine.variables.set(target.name, value);
   } else if (target.type === 'element') {
     const array = machine.arrays.get(target.name) ?? new Map<string, Value>();
@@ -338,14 +404,18 @@ function assign(machine: Machine, target: Place, value: Value): void {
 const MAXIMUM_FIELDS = 1000;
 
 function setField(machine: Machine, index: number, text: string): void {
-  if (index < 0 || index > MAXIMUM_FIELDS) {throw new AwkProblem('a field of this number');}
+  if (index < 0 || index > MAXIMUM_FIELDS) {
+    throw new AwkProblem('a field of this number');
+  }
   if (index === 0) {
     machine.line = text;
     machine.fields = undefined;
     return;
   }
   const fields = fieldsOf(machine);
-  while (fields.length < index) {fields.push('');}
+  while (fields.length < index) {
+    fields.push('');
+  }
   fields[index - 1] = text;
   machine.line = fields.join(toText(machine.variables.get('OFS') ?? ' '));
 }
@@ -374,11 +444,15 @@ function callFunction(machine: Machine, name: string, parameters: readonly Expre
     }
     case 'sprintf': {
       const formatted = formatPrintf(parameters.map(text), false);
-      if (formatted === undefined) {throw new AwkProblem('sprintf');}
+      if (formatted === undefined) {
+        throw new AwkProblem('sprintf');
+      }
       return formatted;
     }
     case 'match': {
-      if (second === undefined) {throw new AwkProblem('match');}
+      if (second === undefined) {
+        throw new AwkProblem('match');
+      }
       const expression = regexOf(machine, second);
       const searched = text(first);
       machine.charge(costOf(expression, searched));
@@ -398,10 +472,14 @@ function callFunction(machine: Machine, name: string, parameters: readonly Expre
 }
 
 function lengthOf(machine: Machine, expression: Expression | undefined): number {
-  if (expression === undefined) {return machine.line.length;}
+  if (expression === undefined) {
+    return machine.line.length;
+  }
   if (expression.type === 'variable') {
     const array = machine.arrays.get(expression.name);
-    if (array !== undefined) {return array.size;}
+    if (array !== undefined) {
+      return array.size;
+    }
   }
   return toText(evaluate(machine, expression)).length;
 }
@@ -412,7 +490,9 @@ function split(
   target: Expression | undefined,
   separator: Expression | undefined,
 ): number {
-  if (target?.type !== 'variable') {throw new AwkProblem('split');}
+  if (target?.type !== 'variable') {
+    throw new AwkProblem('split');
+  }
   const pieces =
     separator?.type === 'regex'
       ? text === ''
@@ -429,9 +509,12 @@ function split(
 
 function substitute(machine: Machine, parameters: readonly Expression[], all: boolean): number {
   const [pattern, replacement, target = WHOLE_LINE] = parameters;
-  if (pattern === undefined || replacement === undefined) {throw new AwkProblem('sub');}
-  if (target.type !== 'variable' && target.type !== 'field' && target.type !== 'element')
-    {throw new AwkProblem('sub of a value');}
+  if (pattern === undefined || replacement === undefined) {
+    throw new AwkProblem('sub');
+  }
+  if (target.type !== 'variable' && target.type !== 'field' && target.type !== 'element') {
+    throw new AwkProblem('sub of a value');
+  }
   const expression = regexOf(machine, pattern, all ? 'g' : '');
   const by = toText(evaluate(machine, replacement));
   let count = 0;
@@ -441,6 +524,8 @@ function substitute(machine: Machine, parameters: readonly Expression[], all: bo
     count += 1;
     return by.replace(/\\&|&/g, (mark) => (mark === '&' ? found : '&'));
   });
-  if (count > 0) {assign(machine, target, changed);}
+  if (count > 0) {
+    assign(machine, target, changed);
+  }
   return count;
 }

@@ -20,7 +20,9 @@ export const awkTool: Tool = (shell, words) => {
       break;
     }
     const option = /^-([Fv])(.*)$/s.exec(word);
-    if (option === null) {throw notUnderstood(words);}
+    if (option === null) {
+      throw notUnderstood(words);
+    }
     let value = option[2] ?? '';
     if (value === '') {
       index += 1;
@@ -30,17 +32,22 @@ export const awkTool: Tool = (shell, words) => {
       variables.set('FS', value === 't' || value === '\\t' ? '\t' : value);
     } else {
       const equals = value.indexOf('=');
-      if (equals <= 0) {throw notUnderstood(words);}
+      if (equals <= 0) {
+        throw notUnderstood(words);
+      }
       variables.set(value.slice(0, equals), new Field(value.slice(equals + 1)));
     }
   }
   const [source, ...operands] = words.slice(index);
-  if (source === undefined || operands.length > 1 || operands.some((operand) => operand.includes('=')))
-    {throw notUnderstood(words);}
+  if (source === undefined || operands.length > 1 || operands.some((operand) => operand.includes('='))) {
+    throw notUnderstood(words);
+  }
   try {
     const program = parseAwk(source);
     const text = program.readsInput ? readOperands(shell, operands) : '';
-    if (isUnknown(text)) {return passUnknown(shell, text);}
+    if (isUnknown(text)) {
+      return passUnknown(shell, text);
+    }
     const machine: Machine = {
       variables,
       arrays: new Map(),
@@ -58,7 +65,9 @@ export const awkTool: Tool = (shell, words) => {
     write(shell.output, machine.output);
     return machine.status;
   } catch (error) {
-    if (error instanceof AwkProblem) {throw new NotUnderstood(`${words.join(' ').slice(0, 120)} (${error.message})`);}
+    if (error instanceof AwkProblem) {
+      throw new NotUnderstood(`${words.join(' ').slice(0, 120)} (${error.message})`);
+    }
     throw error;
   }
 };

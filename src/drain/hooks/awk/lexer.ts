@@ -61,9 +61,15 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 /** After one of these a slash divides; elsewhere it begins an expression. */
 function endsOperand(token: Token | undefined): boolean {
-  if (token === undefined) {return false;}
-  if (token.kind === 'number' || token.kind === 'text' || token.kind === 'regex') {return true;}
-  if (token.kind === 'name') {return !/^(print|printf|return|in|exit|if|while|else|do|getline)$/.test(token.text);}
+  if (token === undefined) {
+    return false;
+  }
+  if (token.kind === 'number' || token.kind === 'text' || token.kind === 'regex') {
+    return true;
+  }
+  if (token.kind === 'name') {
+    return !/^(print|printf|return|in|exit|if|while|else|do|getline)$/.test(token.text);
+  }
   return token.kind === 'symbol' && [')', ']', '$', '++', '--'].includes(token.text);
 }
 
@@ -98,11 +104,17 @@ export function tokenize(text: string): Token[] {
       const name = number === undefined ? matchAt(/[A-Za-z_]\w*/y) : undefined;
       const symbol = SYMBOLS.find((candidate) => text.startsWith(candidate, position));
       const found = number ?? name ?? symbol;
-      if (found === undefined) {throw new AwkProblem(`unexpected ${character}`);}
+      if (found === undefined) {
+        throw new AwkProblem(`unexpected ${character}`);
+      }
       position += found.length;
-      if (number !== undefined) {tokens.push({ kind: 'number', text: found });}
-      else if (name !== undefined) {tokens.push({ kind: text.charAt(position) === '(' ? 'call' : 'name', text: found });}
-      else {tokens.push({ kind: 'symbol', text: found });}
+      if (number !== undefined) {
+        tokens.push({ kind: 'number', text: found });
+      } else if (name !== undefined) {
+        tokens.push({ kind: text.charAt(position) === '(' ? 'call' : 'name', text: found });
+      } else {
+        tokens.push({ kind: 'symbol', text: found });
+      }
     }
   }
   tokens.push({ kind: 'end', text: 'the end' });
@@ -113,7 +125,9 @@ function takeText(text: string, start: number): { value: string; end: number } {
   let value = '';
   for (let index = start + 1; index < text.length; index += 1) {
     const character = text.charAt(index);
-    if (character === '"') {return { value, end: index + 1 };}
+    if (character === '"') {
+      return { value, end: index + 1 };
+    }
     if (character === '\\') {
       index += 1;
       const next = text.charAt(index);
@@ -129,11 +143,17 @@ function takeRegex(text: string, start: number): { value: string; end: number } 
   let inSet = false;
   for (let index = start + 1; index < text.length; index += 1) {
     const character = text.charAt(index);
-    if (character === '\\') {index += 1;}
-    else if (character === '\n') {break;}
-    else if (character === '[') {inSet = true;}
-    else if (character === ']') {inSet = false;}
-    else if (character === '/' && !inSet) {return { value: text.slice(start + 1, index), end: index + 1 };}
+    if (character === '\\') {
+      index += 1;
+    } else if (character === '\n') {
+      break;
+    } else if (character === '[') {
+      inSet = true;
+    } else if (character === ']') {
+      inSet = false;
+    } else if (character === '/' && !inSet) {
+      return { value: text.slice(start + 1, index), end: index + 1 };
+    }
   }
   throw new AwkProblem('unterminated regular expression');
 }

@@ -25,9 +25,12 @@ export function parseExpression(reader: Reader): Expression {
   return deeper(reader, () => {
     const left = parseChoice(reader);
     const operator = ASSIGNMENTS.find((symbol) => is(reader, symbol));
-    if (operator === undefined) {return left;}
-    if (left.type !== 'variable' && left.type !== 'field' && left.type !== 'element')
-      {throw new AwkProblem('assignment to a value');}
+    if (operator === undefined) {
+      return left;
+    }
+    if (left.type !== 'variable' && left.type !== 'field' && left.type !== 'element') {
+      throw new AwkProblem('assignment to a value');
+    }
     reader.position += 1;
     skipNewlines(reader);
     return { type: 'assign', target: left, operator, value: parseExpression(reader) };
@@ -36,7 +39,9 @@ export function parseExpression(reader: Reader): Expression {
 
 function parseChoice(reader: Reader): Expression {
   const condition = parseOr(reader);
-  if (!take(reader, '?')) {return condition;}
+  if (!take(reader, '?')) {
+    return condition;
+  }
   const yes = parseExpression(reader);
   expect(reader, ':');
   return { type: 'choice', condition, yes, no: parseExpression(reader) };
@@ -82,15 +87,21 @@ function parseMatch(reader: Reader): Expression {
 function parseComparison(reader: Reader): Expression {
   const left = parseConcatenation(reader);
   const operator = ['==', '!=', '<=', '>=', '<', '>'].find((symbol) => is(reader, symbol));
-  if (operator === undefined || (operator === '>' && reader.noGreater)) {return left;}
+  if (operator === undefined || (operator === '>' && reader.noGreater)) {
+    return left;
+  }
   reader.position += 1;
   return { type: 'binary', operator, left, right: parseConcatenation(reader) };
 }
 
 function startsOperand(reader: Reader): boolean {
   const token = peek(reader);
-  if (token.kind === 'name') {return token.text !== 'in';}
-  if (token.kind === 'number' || token.kind === 'text' || token.kind === 'call') {return true;}
+  if (token.kind === 'name') {
+    return token.text !== 'in';
+  }
+  if (token.kind === 'number' || token.kind === 'text' || token.kind === 'call') {
+    return true;
+  }
   return token.kind === 'symbol' && ['(', '$', '!', '-', '+', '++', '--'].includes(token.text);
 }
 
@@ -106,7 +117,9 @@ function parseLevel(reader: Reader, operators: readonly string[], next: (reader:
   let left = next(reader);
   for (;;) {
     const operator = operators.find((symbol) => is(reader, symbol));
-    if (operator === undefined) {return left;}
+    if (operator === undefined) {
+      return left;
+    }
     reader.position += 1;
     left = { type: 'binary', operator, left, right: next(reader) };
   }
@@ -123,7 +136,9 @@ function parseMultiplicative(reader: Reader): Expression {
 function parseUnary(reader: Reader): Expression {
   return deeper(reader, () => {
     for (const operator of ['!', '-', '+'] as const) {
-      if (take(reader, operator)) {return { type: 'unary', operator, operand: parseUnary(reader) };}
+      if (take(reader, operator)) {
+        return { type: 'unary', operator, operand: parseUnary(reader) };
+      }
     }
     const base = parsePostfix(reader);
     return take(reader, '^') ? { type: 'binary', operator: '^', left: base, right: parseUnary(reader) } : base;
@@ -131,7 +146,9 @@ function parseUnary(reader: Reader): Expression {
 }
 
 function asPlace(expression: Expression): Place {
-  if (expression.type === 'variable' || expression.type === 'field' || expression.type === 'element') {return expression;}
+  if (expression.type === 'variable' || expression.type === 'field' || expression.type === 'element') {
+    return expression;
+  }
   throw new AwkProblem('++ of a value');
 }
 
@@ -140,15 +157,21 @@ function parsePostfix(reader: Reader): Expression {
     ['++', 1],
     ['--', -1],
   ] as const) {
-    if (take(reader, symbol)) {return { type: 'step', target: asPlace(parsePrimary(reader)), by, prefix: true };}
+    if (take(reader, symbol)) {
+      return { type: 'step', target: asPlace(parsePrimary(reader)), by, prefix: true };
+    }
   }
   const operand = parsePrimary(reader);
-  if (operand.type !== 'variable' && operand.type !== 'field' && operand.type !== 'element') {return operand;}
+  if (operand.type !== 'variable' && operand.type !== 'field' && operand.type !== 'element') {
+    return operand;
+  }
   for (const [symbol, by] of [
     ['++', 1],
     ['--', -1],
   ] as const) {
-    if (take(reader, symbol)) {return { type: 'step', target: operand, by, prefix: false };}
+    if (take(reader, symbol)) {
+      return { type: 'step', target: operand, by, prefix: false };
+    }
   }
   return operand;
 }
@@ -181,15 +204,22 @@ function parsePrimary(reader: Reader): Expression {
       case 'call':
         return parseCall(reader, token.text);
       case 'name':
-        if (token.text === 'length') {return { type: 'call', name: 'length', parameters: [] };}
-        if (/^(getline|function|func|in|else|if|while|print|printf|BEGIN|END)$/.test(token.text))
-          {throw new AwkProblem(`unexpected ${token.text}`);}
+        if (token.text === 'length') {
+          return { type: 'call', name: 'length', parameters: [] };
+        }
+        if (/^(getline|function|func|in|else|if|while|print|printf|BEGIN|END)$/.test(token.text)) {
+          throw new AwkProblem(`unexpected ${token.text}`);
+        }
         return is(reader, '[')
           ? { type: 'element', name: token.text, subscript: parseSubscript(reader) }
           : { type: 'variable', name: token.text };
       case 'symbol':
-        if (token.text === '(') {return parseGroup(reader);}
-        if (token.text === '$') {return { type: 'field', index: parseFieldIndex(reader) };}
+        if (token.text === '(') {
+          return parseGroup(reader);
+        }
+        if (token.text === '$') {
+          return { type: 'field', index: parseFieldIndex(reader) };
+        }
         throw new AwkProblem(`unexpected ${token.text}`);
       case 'newline':
       case 'end':
@@ -199,8 +229,12 @@ function parsePrimary(reader: Reader): Expression {
 }
 
 function parseFieldIndex(reader: Reader): Expression {
-  if (is(reader, '++') || is(reader, '--')) {return parsePostfix(reader);}
-  if (take(reader, '-')) {return { type: 'unary', operator: '-', operand: parsePrimary(reader) };}
+  if (is(reader, '++') || is(reader, '--')) {
+    return parsePostfix(reader);
+  }
+  if (take(reader, '-')) {
+    return { type: 'unary', operator: '-', operand: parsePrimary(reader) };
+  }
   return parsePrimary(reader);
 }
 
@@ -212,7 +246,9 @@ function parseGroup(reader: Reader): Expression {
   expect(reader, ')');
   const [only] = values;
   if (values.length > 1 || only === undefined) {
-    if (!takeWord(reader, 'in')) {throw new AwkProblem('a list in parentheses');}
+    if (!takeWord(reader, 'in')) {
+      throw new AwkProblem('a list in parentheses');
+    }
     reader.position += 1;
     return { type: 'in', name: reader.tokens[reader.position - 1]?.text ?? '', subscript: values };
   }
@@ -222,9 +258,13 @@ function parseGroup(reader: Reader): Expression {
 
 function parseCall(reader: Reader, name: string): Expression {
   // A keyword or variable in front of a parenthesis is not a call.
-  if (name === 'in' || name === 'getline') {throw new AwkProblem(name);}
+  if (name === 'in' || name === 'getline') {
+    throw new AwkProblem(name);
+  }
   if (!FUNCTIONS.has(name)) {
-    if (/^[A-Z]+$/.test(name)) {return { type: 'variable', name };}
+    if (/^[A-Z]+$/.test(name)) {
+      return { type: 'variable', name };
+    }
     throw new AwkProblem(`the function ${name}`);
   }
   expect(reader, '(');

@@ -13,10 +13,14 @@ export function parseAwk(text: string): AwkProgram {
   let known = cache.get(text);
   if (known === undefined) {
     known = parseFresh(text);
-    if (cache.size >= MAXIMUM_CACHED) {cache.clear();}
+    if (cache.size >= MAXIMUM_CACHED) {
+      cache.clear();
+    }
     cache.set(text, known);
   }
-  if (known instanceof AwkProblem) {throw known;}
+  if (known instanceof AwkProblem) {
+    throw known;
+  }
   return known;
 }
 
@@ -25,22 +29,36 @@ function parseFresh(text: string): AwkProgram | AwkProblem {
     const reader: Reader = { tokens: tokenize(text), position: 0, depth: 0, noGreater: false };
     const rules: Rule[] = [];
     for (;;) {
-      while (is(reader, ';') || peek(reader).kind === 'newline') {reader.position += 1;}
-      if (peek(reader).kind === 'end') {break;}
+      while (is(reader, ';') || peek(reader).kind === 'newline') {
+        reader.position += 1;
+      }
+      if (peek(reader).kind === 'end') {
+        break;
+      }
       rules.push(parseRule(reader));
     }
     return { rules, readsInput: rules.some((rule) => rule.pattern !== 'BEGIN') };
   } catch (error) {
-    if (error instanceof AwkProblem) {return error;}
+    if (error instanceof AwkProblem) {
+      return error;
+    }
     throw error;
   }
 }
 
 function parseRule(reader: Reader): Rule {
-  if (isWord(reader, 'function') || isWord(reader, 'func')) {throw new AwkProblem('functions');}
-  if (takeWord(reader, 'BEGIN')) {return { pattern: 'BEGIN', action: parseBlock(reader) };}
-  if (takeWord(reader, 'END')) {return { pattern: 'END', action: parseBlock(reader) };}
-  if (is(reader, '{')) {return { pattern: undefined, action: parseBlock(reader) };}
+  if (isWord(reader, 'function') || isWord(reader, 'func')) {
+    throw new AwkProblem('functions');
+  }
+  if (takeWord(reader, 'BEGIN')) {
+    return { pattern: 'BEGIN', action: parseBlock(reader) };
+  }
+  if (takeWord(reader, 'END')) {
+    return { pattern: 'END', action: parseBlock(reader) };
+  }
+  if (is(reader, '{')) {
+    return { pattern: undefined, action: parseBlock(reader) };
+  }
   const from = parseExpression(reader);
   const to = take(reader, ',') ? parseExpression(reader) : undefined;
   const pattern = to === undefined ? { from } : { from, to };
@@ -52,8 +70,12 @@ function parseBlock(reader: Reader): Statement {
     expect(reader, '{');
     const statements: Statement[] = [];
     for (;;) {
-      while (is(reader, ';') || peek(reader).kind === 'newline') {reader.position += 1;}
-      if (take(reader, '}')) {return { type: 'block', statements };}
+      while (is(reader, ';') || peek(reader).kind === 'newline') {
+        reader.position += 1;
+      }
+      if (take(reader, '}')) {
+        return { type: 'block', statements };
+      }
       statements.push(parseStatement(reader));
     }
   });
@@ -62,15 +84,25 @@ function parseBlock(reader: Reader): Statement {
 function parseStatement(reader: Reader): Statement {
   return deeper(reader, () => {
     skipNewlines(reader);
-    if (is(reader, '{')) {return parseBlock(reader);}
-    if (take(reader, ';')) {return { type: 'block', statements: [] };}
-    if (takeWord(reader, 'if')) {return parseIf(reader);}
+    if (is(reader, '{')) {
+      return parseBlock(reader);
+    }
+    if (take(reader, ';')) {
+      return { type: 'block', statements: [] };
+    }
+    if (takeWord(reader, 'if')) {
+      return parseIf(reader);
+    }
     if (takeWord(reader, 'while')) {
       const condition = parseParenthesised(reader);
       return { type: 'while', condition, body: parseStatement(reader), atLeastOnce: false };
     }
-    if (takeWord(reader, 'do')) {return parseDo(reader);}
-    if (takeWord(reader, 'for')) {return parseFor(reader);}
+    if (takeWord(reader, 'do')) {
+      return parseDo(reader);
+    }
+    if (takeWord(reader, 'for')) {
+      return parseFor(reader);
+    }
     const statement = parseSimple(reader);
     endStatement(reader);
     return statement;
@@ -79,8 +111,11 @@ function parseStatement(reader: Reader): Statement {
 
 function endStatement(reader: Reader): void {
   const token = peek(reader);
-  if (token.kind === 'newline' || is(reader, ';')) {reader.position += 1;}
-  else if (!is(reader, '}') && token.kind !== 'end') {throw new AwkProblem(`unexpected ${token.text}`);}
+  if (token.kind === 'newline' || is(reader, ';')) {
+    reader.position += 1;
+  } else if (!is(reader, '}') && token.kind !== 'end') {
+    throw new AwkProblem(`unexpected ${token.text}`);
+  }
 }
 
 function parseParenthesised(reader: Reader): Expression {
@@ -94,16 +129,24 @@ function parseIf(reader: Reader): Statement {
   const condition = parseParenthesised(reader);
   const yes = parseStatement(reader);
   const before = reader.position;
-  while (is(reader, ';') || peek(reader).kind === 'newline') {reader.position += 1;}
-  if (takeWord(reader, 'else')) {return { type: 'if', condition, yes, no: parseStatement(reader) };}
+  while (is(reader, ';') || peek(reader).kind === 'newline') {
+    reader.position += 1;
+  }
+  if (takeWord(reader, 'else')) {
+    return { type: 'if', condition, yes, no: parseStatement(reader) };
+  }
   reader.position = before;
   return { type: 'if', condition, yes };
 }
 
 function parseDo(reader: Reader): Statement {
   const body = parseStatement(reader);
-  while (is(reader, ';') || peek(reader).kind === 'newline') {reader.position += 1;}
-  if (!takeWord(reader, 'while')) {throw new AwkProblem('while expected');}
+  while (is(reader, ';') || peek(reader).kind === 'newline') {
+    reader.position += 1;
+  }
+  if (!takeWord(reader, 'while')) {
+    throw new AwkProblem('while expected');
+  }
   const condition = parseParenthesised(reader);
   endStatement(reader);
   return { type: 'while', condition, body, atLeastOnce: true };
@@ -123,13 +166,7 @@ function parseFor(reader: Reader): Statement {
   const next = is(reader, ')') ? undefined : parseSimple(reader);
   expect(reader, ')');
   const body = parseStatement(reader);
-  return {
-    type: 'for',
-    body,
-    ...(first === undefined ? {} : { first }),
-    ...(condition === undefined ? {} : { condition }),
-    ...(next === undefined ? {} : { next }),
-  };
+  return { type: 'for', body, first, condition, next };
 }
 
 function atEndOfStatement(reader: Reader): boolean {
@@ -138,34 +175,47 @@ function atEndOfStatement(reader: Reader): boolean {
 
 function parseSimple(reader: Reader): Statement {
   for (const word of ['next', 'break', 'continue'] as const) {
-    if (takeWord(reader, word)) {return { type: word };}
+    if (takeWord(reader, word)) {
+      return { type: word };
+    }
   }
   if (takeWord(reader, 'exit')) {
     return atEndOfStatement(reader) ? { type: 'exit' } : { type: 'exit', status: parseExpression(reader) };
   }
-  if (takeWord(reader, 'print')) {return { type: 'print', values: parsePrinted(reader) };}
-  if (takeWord(reader, 'printf')) {return { type: 'printf', values: parsePrinted(reader) };}
+  if (takeWord(reader, 'print')) {
+    return { type: 'print', values: parsePrinted(reader) };
+  }
+  if (takeWord(reader, 'printf')) {
+    return { type: 'printf', values: parsePrinted(reader) };
+  }
   if (takeWord(reader, 'delete')) {
     const name = peek(reader).text;
     reader.position += 1;
     return is(reader, '[') ? { type: 'delete', name, subscript: parseSubscript(reader) } : { type: 'delete', name };
   }
-  if (isWord(reader, 'return') || isWord(reader, 'getline') || isWord(reader, 'nextfile'))
-    {throw new AwkProblem(peek(reader).text);}
+  if (isWord(reader, 'return') || isWord(reader, 'getline') || isWord(reader, 'nextfile')) {
+    throw new AwkProblem(peek(reader).text);
+  }
   return { type: 'expression', expression: parseExpression(reader) };
 }
 
 function parsePrinted(reader: Reader): Expression[] {
-  if (atEndOfStatement(reader)) {return [];}
+  if (atEndOfStatement(reader)) {
+    return [];
+  }
   const start = reader.position;
   if (take(reader, '(')) {
     const values = parseExpressions(reader);
-    if (take(reader, ')') && atEndOfStatement(reader)) {return values;}
+    if (take(reader, ')') && atEndOfStatement(reader)) {
+      return values;
+    }
     reader.position = start;
   }
   reader.noGreater = true;
   const values = parseExpressions(reader);
   reader.noGreater = false;
-  if (is(reader, '>') || is(reader, '|')) {throw new AwkProblem('print to a file or command');}
+  if (is(reader, '>') || is(reader, '|')) {
+    throw new AwkProblem('print to a file or command');
+  }
   return values;
 }

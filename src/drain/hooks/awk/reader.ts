@@ -28,28 +28,38 @@ export function isWord(reader: Reader, word: string): boolean {
 }
 
 export function take(reader: Reader, symbol: string): boolean {
-  if (!is(reader, symbol)) {return false;}
+  if (!is(reader, symbol)) {
+    return false;
+  }
   reader.position += 1;
   return true;
 }
 
 export function takeWord(reader: Reader, word: string): boolean {
-  if (!isWord(reader, word)) {return false;}
+  if (!isWord(reader, word)) {
+    return false;
+  }
   reader.position += 1;
   return true;
 }
 
 export function expect(reader: Reader, symbol: string): void {
-  if (!take(reader, symbol)) {throw new AwkProblem(`${symbol} expected at ${peek(reader).text}`);}
+  if (!take(reader, symbol)) {
+    throw new AwkProblem(`${symbol} expected at ${peek(reader).text}`);
+  }
 }
 
 export function skipNewlines(reader: Reader): void {
-  while (peek(reader).kind === 'newline') {reader.position += 1;}
+  while (peek(reader).kind === 'newline') {
+    reader.position += 1;
+  }
 }
 
 export function deeper<T>(reader: Reader, parse: () => T): T {
   reader.depth += 1;
-  if (reader.depth > MAXIMUM_DEPTH) {throw new AwkProblem('nested too deeply');}
+  if (reader.depth > MAXIMUM_DEPTH) {
+    throw new AwkProblem('nested too deeply');
+  }
   const result = parse();
   reader.depth -= 1;
   return result;

@@ -64,25 +64,34 @@ export function evaluateArithmetic(text: string, scope: ArithmeticScope): number
   }
   const reader: Reader = { text, position: 0, scope, depth: 0, skipping: false };
   skipSpace(reader);
-  if (reader.position >= text.length) {return 0;}
+  if (reader.position >= text.length) {
+    return 0;
+  }
   const value = comma(reader);
-  if (reader.position < text.length) {throw new ArithmeticProblem(`arithmetic expression: ${text}`);}
+  if (reader.position < text.length) {
+    throw new ArithmeticProblem(`arithmetic expression: ${text}`);
+  }
   return inRange(value);
 }
 
 /** A shell would wrap around at 64 bits; no hook means to. */
 function inRange(value: number): number {
-  if (!Number.isSafeInteger(value)) {throw new NotUnderstood('a number of this size');}
+  if (!Number.isSafeInteger(value)) {
+    throw new NotUnderstood('a number of this size');
+  }
   return value;
 }
 
 function skipSpace(reader: Reader): void {
-  while (' \t\n\r'.includes(reader.text.charAt(reader.position)) && reader.position < reader.text.length)
-    {reader.position += 1;}
+  while (' \t\n\r'.includes(reader.text.charAt(reader.position)) && reader.position < reader.text.length) {
+    reader.position += 1;
+  }
 }
 
 function take(reader: Reader, symbol: string): boolean {
-  if (!reader.text.startsWith(symbol, reader.position)) {return false;}
+  if (!reader.text.startsWith(symbol, reader.position)) {
+    return false;
+  }
   reader.position += symbol.length;
   skipSpace(reader);
   return true;
@@ -90,20 +99,26 @@ function take(reader: Reader, symbol: string): boolean {
 
 function comma(reader: Reader): number {
   let value = ternary(reader);
-  while (take(reader, ',')) {value = ternary(reader);}
+  while (take(reader, ',')) {
+    value = ternary(reader);
+  }
   return value;
 }
 
 function ternary(reader: Reader): number {
   reader.depth += 1;
-  if (reader.depth > MAXIMUM_DEPTH) {throw new ArithmeticProblem('expression nested too deeply');}
+  if (reader.depth > MAXIMUM_DEPTH) {
+    throw new ArithmeticProblem('expression nested too deeply');
+  }
   const condition = binary(reader, 0);
   if (!take(reader, '?')) {
     reader.depth -= 1;
     return condition;
   }
   const first = branch(reader, condition === 0);
-  if (!take(reader, ':')) {throw new ArithmeticProblem('":" expected');}
+  if (!take(reader, ':')) {
+    throw new ArithmeticProblem('":" expected');
+  }
   const second = branch(reader, condition !== 0);
   reader.depth -= 1;
   return condition === 0 ? second : first;
@@ -119,7 +134,9 @@ function branch(reader: Reader, skip: boolean): number {
 
 function nextOperator(reader: Reader): string | undefined {
   const character = reader.text.charAt(reader.position);
-  if (character === '' || !'|&^=!<>+-*/%'.includes(character)) {return undefined;}
+  if (character === '' || !'|&^=!<>+-*/%'.includes(character)) {
+    return undefined;
+  }
   return ALL_OPERATORS.find((operator) => reader.text.startsWith(operator, reader.position));
 }
 
@@ -131,12 +148,18 @@ function binary(reader: Reader, lowest: number): number {
   for (;;) {
     const operator = nextOperator(reader);
     const level = operator === undefined ? undefined : LEVELS.get(operator);
-    if (operator === undefined || level === undefined || level < lowest) {return left;}
+    if (operator === undefined || level === undefined || level < lowest) {
+      return left;
+    }
     // "x += 1" has been taken with its variable; here "=" means an assignment to a value.
-    if (!COMPARISONS.has(operator) && reader.text.charAt(reader.position + operator.length) === '=') {return left;}
+    if (!COMPARISONS.has(operator) && reader.text.charAt(reader.position + operator.length) === '=') {
+      return left;
+    }
     take(reader, operator);
     const before = reader.skipping;
-    if ((operator === '||' && left !== 0) || (operator === '&&' && left === 0)) {reader.skipping = true;}
+    if ((operator === '||' && left !== 0) || (operator === '&&' && left === 0)) {
+      reader.skipping = true;
+    }
     const right = binary(reader, level + 1);
     reader.skipping = before;
     left = apply(reader, operator, left, right);
@@ -181,7 +204,9 @@ function apply(reader: Reader, operator: string, left: number, right: number): n
       break;
   }
   if (right === 0) {
-    if (reader.skipping) {return 0;}
+    if (reader.skipping) {
+      return 0;
+    }
     throw new ArithmeticProblem('division by zero');
   }
   const quotient = Math.trunc(left / right);
@@ -190,7 +215,9 @@ function apply(reader: Reader, operator: string, left: number, right: number): n
 
 function unary(reader: Reader): number {
   reader.depth += 1;
-  if (reader.depth > MAXIMUM_DEPTH) {throw new ArithmeticProblem('expression nested too deeply');}
+  if (reader.depth > MAXIMUM_DEPTH) {
+    throw new ArithmeticProblem('expression nested too deeply');
+  }
   const value = unaryValue(reader);
   reader.depth -= 1;
   return inRange(value);
@@ -200,16 +227,28 @@ function unaryValue(reader: Reader): number {
   if (take(reader, '++') || take(reader, '--')) {
     const up = reader.text.slice(0, reader.position).trimEnd().endsWith('++');
     const name = takeName(reader);
-    if (name === '') {return unary(reader);}
+    if (name === '') {
+      return unary(reader);
+    }
     return assign(reader, name, numberOf(reader, name) + (up ? 1 : -1));
   }
-  if (take(reader, '!')) {return unary(reader) === 0 ? 1 : 0;}
-  if (take(reader, '~')) {return -unary(reader) - 1;}
-  if (take(reader, '-')) {return -unary(reader);}
-  if (take(reader, '+')) {return unary(reader);}
+  if (take(reader, '!')) {
+    return unary(reader) === 0 ? 1 : 0;
+  }
+  if (take(reader, '~')) {
+    return -unary(reader) - 1;
+  }
+  if (take(reader, '-')) {
+    return -unary(reader);
+  }
+  if (take(reader, '+')) {
+    return unary(reader);
+  }
   if (take(reader, '(')) {
     const inner = comma(reader);
-    if (!take(reader, ')')) {throw new ArithmeticProblem('")" expected');}
+    if (!take(reader, ')')) {
+      throw new ArithmeticProblem('")" expected');
+    }
     return inner;
   }
   const name = takeName(reader);
@@ -243,15 +282,21 @@ function variable(reader: Reader, name: string): number {
 }
 
 function assign(reader: Reader, name: string, value: number): number {
-  if (!reader.skipping) {reader.scope.set(name, String(value));}
+  if (!reader.skipping) {
+    reader.scope.set(name, String(value));
+  }
   return value;
 }
 
 function numberOf(reader: Reader, name: string): number {
   const text = reader.scope.get(name).trim();
-  if (text === '') {return 0;}
+  if (text === '') {
+    return 0;
+  }
   const number = parseInteger(text);
-  if (number === undefined) {throw new ArithmeticProblem(`Illegal number: ${text}`);}
+  if (number === undefined) {
+    throw new ArithmeticProblem(`Illegal number: ${text}`);
+  }
   return number;
 }
 
@@ -269,7 +314,9 @@ function takeNumber(reader: Reader): number {
   digits.lastIndex = reader.position;
   const found = digits.exec(reader.text)?.[0] ?? '';
   const value = parseInteger(found);
-  if (value === undefined) {throw new ArithmeticProblem(`arithmetic expression: expecting primary: ${reader.text}`);}
+  if (value === undefined) {
+    throw new ArithmeticProblem(`arithmetic expression: expecting primary: ${reader.text}`);
+  }
   reader.position += found.length;
   skipSpace(reader);
   return value;
@@ -277,7 +324,11 @@ function takeNumber(reader: Reader): number {
 
 /** Decimal, `0x` and octal, as shells read them: `08` is an error, the trap of `$(date +%S)`. */
 function parseInteger(text: string): number | undefined {
-  if (/^[-+]?0x[0-9a-f]+$/i.test(text)) {return Number(text);}
-  if (/^[-+]?0[0-7]+$/.test(text)) {return parseInt(text, 8);}
+  if (/^[-+]?0x[0-9a-f]+$/i.test(text)) {
+    return Number(text);
+  }
+  if (/^[-+]?0[0-7]+$/.test(text)) {
+    return parseInt(text, 8);
+  }
   return /^[-+]?(0|[1-9]\d*)$/.test(text) ? Number(text) : undefined;
 }

@@ -8,9 +8,15 @@ const RANGE = /^(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?$/;
 
 /** The words that a word becomes by brace expansion. */
 export function withBraces(word: Word, source: Source): readonly Word[] {
-  if (source.dialect === 'dash') {return [word];}
-  if (source.dialect === 'bash') {return expandBraces(word) ?? [word];}
-  if (!hasBraces(word)) {return [word];}
+  if (source.dialect === 'dash') {
+    return [word];
+  }
+  if (source.dialect === 'bash') {
+    return expandBraces(word) ?? [word];
+  }
+  if (!hasBraces(word)) {
+    return [word];
+  }
   throw new Unsupported(`${word.literal ?? 'braces'} (bash expands braces, other shells do not)`);
 }
 
@@ -20,7 +26,9 @@ export function withBraces(word: Word, source: Source): readonly Word[] {
  */
 function expandBraces(word: Word): readonly Word[] | undefined {
   const [only] = word.parts;
-  if (word.parts.length !== 1 || only?.type !== 'text' || only.quoted) {return undefined;}
+  if (word.parts.length !== 1 || only?.type !== 'text' || only.quoted) {
+    return undefined;
+  }
   const expanded = expandText(only.text);
   return expanded.length === 1 && expanded[0] === only.text ? undefined : expanded.map((text) => literalWord(text));
 }
@@ -31,23 +39,33 @@ function hasBraces(word: Word): boolean {
 
 function expandText(text: string): string[] {
   const match = /^(.*?)\{([^{}]*)\}(.*)$/s.exec(text);
-  if (match === null) {return [text];}
+  if (match === null) {
+    return [text];
+  }
   const [, before = '', inside = '', after = ''] = match;
   const choices = choicesOf(inside);
-  if (choices === undefined) {return expandText(after).map((rest) => `${before}{${inside}}${rest}`);}
+  if (choices === undefined) {
+    return expandText(after).map((rest) => `${before}{${inside}}${rest}`);
+  }
   const rests = expandText(after);
-  if (choices.length * rests.length > MAXIMUM_WORDS) {return [text];}
+  if (choices.length * rests.length > MAXIMUM_WORDS) {
+    return [text];
+  }
   return choices.flatMap((choice) => rests.map((rest) => before + choice + rest));
 }
 
 function choicesOf(inside: string): string[] | undefined {
   const range = RANGE.exec(inside);
-  if (range === null) {return inside.includes(',') ? inside.split(',') : undefined;}
+  if (range === null) {
+    return inside.includes(',') ? inside.split(',') : undefined;
+  }
   const first = Number(range[1]);
   const last = Number(range[2]);
   const step = Math.max(1, Math.abs(Number(range[3] ?? 1)));
   const count = Math.floor(Math.abs(last - first) / step) + 1;
-  if (count > MAXIMUM_WORDS) {return undefined;}
+  if (count > MAXIMUM_WORDS) {
+    return undefined;
+  }
   const direction = last >= first ? step : -step;
   return Array.from({ length: count }, (_, index) => String(first + index * direction));
 }

@@ -30,7 +30,9 @@ function bracket(shell: Shell, words: readonly string[]): Flow {
 function leave(kind: 'break' | 'continue'): Builtin {
   return (shell, words) => {
     shell.status = 0;
-    if (shell.loops === 0) {return 'next';}
+    if (shell.loops === 0) {
+      return 'next';
+    }
     return { kind, levels: Math.min(shell.loops, Math.max(1, Number(words[1] ?? 1) || 1)) };
   };
 }
@@ -51,7 +53,9 @@ function returnFrom(shell: Shell, words: readonly string[]): Flow {
 
 function takeStatus(shell: Shell, words: readonly string[]): void {
   const [, status] = words;
-  if (status === undefined) {return;}
+  if (status === undefined) {
+    return;
+  }
   const number = Number(isUnknown(status) ? NaN : status);
   shell.status = isUnknown(status) ? UNKNOWN_STATUS : Number.isInteger(number) ? number & 255 : 2;
 }
@@ -59,8 +63,11 @@ function takeStatus(shell: Shell, words: readonly string[]): void {
 function assignAll(shell: Shell, words: readonly string[]): Flow {
   for (const word of words.slice(1)) {
     const match = /^([A-Za-z_]\w*)=(.*)$/s.exec(word);
-    if (match?.[1] !== undefined) {setVariable(shell, match[1], match[2] ?? '');}
-    else if (/^-[aAnfi]/.test(word)) {throw new NotUnderstood(words.join(' '));}
+    if (match?.[1] !== undefined) {
+      setVariable(shell, match[1], match[2] ?? '');
+    } else if (/^-[aAnfi]/.test(word)) {
+      throw new NotUnderstood(words.join(' '));
+    }
   }
   shell.status = 0;
   return 'next';
@@ -74,10 +81,14 @@ function fail(shell: Shell, message: string): Flow {
 }
 
 function local(shell: Shell, words: readonly string[]): Flow {
-  if (shell.locals === undefined) {return fail(shell, 'local: not in a function');}
+  if (shell.locals === undefined) {
+    return fail(shell, 'local: not in a function');
+  }
   for (const word of words.slice(1)) {
     const [name = ''] = word.split('=');
-    if (!shell.locals.has(name)) {shell.locals.set(name, shell.variables.get(name));}
+    if (!shell.locals.has(name)) {
+      shell.locals.set(name, shell.variables.get(name));
+    }
   }
   return assignAll(shell, words);
 }
@@ -98,7 +109,9 @@ function set(shell: Shell, words: readonly string[]): Flow {
     for (const letter of word.slice(1)) {
       if (letter === 'o') {
         index += 1;
-        if (!setOption(shell, words[index] ?? '', on)) {return EXIT;}
+        if (!setOption(shell, words[index] ?? '', on)) {
+          return EXIT;
+        }
       } else {
         setLetter(shell, letter, on);
       }
@@ -108,15 +121,23 @@ function set(shell: Shell, words: readonly string[]): Flow {
 }
 
 export function setLetter(shell: Shell, letter: string, on: boolean): void {
-  if (letter === 'e') {shell.options.errexit = on;}
-  if (letter === 'u') {shell.options.nounset = on;}
-  if (letter === 'n') {throw new NotUnderstood('set -n');}
+  if (letter === 'e') {
+    shell.options.errexit = on;
+  }
+  if (letter === 'u') {
+    shell.options.nounset = on;
+  }
+  if (letter === 'n') {
+    throw new NotUnderstood('set -n');
+  }
 }
 
 export function setOption(shell: Shell, name: string, on: boolean): boolean {
-  if (name === 'errexit') {shell.options.errexit = on;}
-  else if (name === 'nounset') {shell.options.nounset = on;}
-  else if (name === 'pipefail') {
+  if (name === 'errexit') {
+    shell.options.errexit = on;
+  } else if (name === 'nounset') {
+    shell.options.nounset = on;
+  } else if (name === 'pipefail') {
     if (shell.dialect === 'dash') {
       write(shell.errors, `${shell.name}: set: Illegal option -o pipefail\n`);
       shell.status = 2;
@@ -129,7 +150,9 @@ export function setOption(shell: Shell, name: string, on: boolean): boolean {
 
 function shift(shell: Shell, words: readonly string[]): Flow {
   const count = Math.max(0, Number(words[1] ?? 1) || 0);
-  if (count > shell.positional.length) {return fail(shell, "shift: can't shift that many");}
+  if (count > shell.positional.length) {
+    return fail(shell, "shift: can't shift that many");
+  }
   shell.positional = shell.positional.slice(count);
   shell.status = 0;
   return 'next';
@@ -138,7 +161,9 @@ function shift(shell: Shell, words: readonly string[]): Flow {
 function unset(shell: Shell, words: readonly string[]): Flow {
   for (const name of words.slice(1)) {
     shell.functions.delete(name);
-    if (shell.variables.has(name)) {shell.run.version += 1;}
+    if (shell.variables.has(name)) {
+      shell.run.version += 1;
+    }
     shell.variables.delete(name);
   }
   shell.status = 0;
@@ -165,7 +190,9 @@ function execute(shell: Shell, words: readonly string[]): Flow {
 
 function trap(shell: Shell, words: readonly string[]): Flow {
   const signals = words.slice(2);
-  if (signals.includes('EXIT') || signals.includes('0')) {shell.exitTrap = words[1] === '-' ? '' : (words[1] ?? '');}
+  if (signals.includes('EXIT') || signals.includes('0')) {
+    shell.exitTrap = words[1] === '-' ? '' : (words[1] ?? '');
+  }
   shell.status = 0;
   return 'next';
 }
@@ -173,10 +200,14 @@ function trap(shell: Shell, words: readonly string[]): Flow {
 function wait(shell: Shell, words: readonly string[]): Flow {
   const { run } = shell;
   const ids = words.slice(1);
-  if (ids.some((id) => id.startsWith('-'))) {throw new NotUnderstood(words.join(' '));}
+  if (ids.some((id) => id.startsWith('-'))) {
+    throw new NotUnderstood(words.join(' '));
+  }
   const jobs = run.jobs.filter((job) => ids.length === 0 || ids.includes(String(job.id)));
   let until = run.now;
-  for (const job of jobs) {until = Math.max(until, job.endsAt);}
+  for (const job of jobs) {
+    until = Math.max(until, job.endsAt);
+  }
   advanceTo(run, until);
   run.version += 1;
   shell.status = ids.length === 0 ? 0 : (jobs.at(-1)?.status ?? 127);
@@ -187,10 +218,16 @@ function read(shell: Shell, words: readonly string[]): Flow {
   const names: string[] = [];
   for (let index = 1; index < words.length; index += 1) {
     const word = words[index] ?? '';
-    if (word === '-r' || word === '-s') {continue;}
-    if (word === '-t' || word === '-p') {index += 1;}
-    else if (word.startsWith('-')) {throw new NotUnderstood(words.join(' '));}
-    else {names.push(word);}
+    if (word === '-r' || word === '-s') {
+      continue;
+    }
+    if (word === '-t' || word === '-p') {
+      index += 1;
+    } else if (word.startsWith('-')) {
+      throw new NotUnderstood(words.join(' '));
+    } else {
+      names.push(word);
+    }
   }
   const { input } = shell;
   const from = input.text.indexOf('\n', input.position);
@@ -217,20 +254,25 @@ function assignFields(shell: Shell, names: readonly string[], line: string): voi
     const piece = pieces[0] ?? '';
     setVariable(shell, name, piece);
     rest = rest.slice(piece.length);
-    if (rest !== '' && !' \t\n'.includes(rest.charAt(0))) {rest = rest.slice(1);}
+    if (rest !== '' && !' \t\n'.includes(rest.charAt(0))) {
+      rest = rest.slice(1);
+    }
   }
 }
 
 function trimStart(text: string, separators: string): string {
   let start = 0;
-  while (start < text.length && ' \t\n'.includes(text.charAt(start)) && separators.includes(text.charAt(start)))
-    {start += 1;}
+  while (start < text.length && ' \t\n'.includes(text.charAt(start)) && separators.includes(text.charAt(start))) {
+    start += 1;
+  }
   return text.slice(start);
 }
 
 function trimEnd(text: string, separators: string): string {
   let stop = text.length;
-  while (stop > 0 && ' \t\n'.includes(text.charAt(stop - 1)) && separators.includes(text.charAt(stop - 1))) {stop -= 1;}
+  while (stop > 0 && ' \t\n'.includes(text.charAt(stop - 1)) && separators.includes(text.charAt(stop - 1))) {
+    stop -= 1;
+  }
   return text.slice(0, stop);
 }
 
@@ -239,14 +281,18 @@ const KEYWORDS = new Set(['if', 'while', 'until', 'for', 'case', '{', '!']);
 /** `command -v x`, `type x`, `hash x`; `command x` runs x, but no function of that name. */
 function command(shell: Shell, words: readonly string[]): Flow {
   const [, option, ...names] = words;
-  if (option === '-v' || option === '-V') {return find(shell, names);}
+  if (option === '-v' || option === '-V') {
+    return find(shell, names);
+  }
   if (option === undefined) {
     shell.status = 0;
     return 'next';
   }
   const rest = words.slice(1);
   const builtin = builtins.get(option);
-  if (builtin !== undefined) {return builtin(shell, rest);}
+  if (builtin !== undefined) {
+    return builtin(shell, rest);
+  }
   shell.status = runTool(shell, rest);
   return 'next';
 }
@@ -259,8 +305,11 @@ function find(shell: Shell, names: readonly string[]): Flow {
       write(shell.output, `${name}\n`);
       continue;
     }
-    if (isPresent(shell, name)) {write(shell.output, name.includes('/') ? `${name}\n` : `/usr/bin/${name}\n`);}
-    else {shell.status = shell.dialect === 'dash' ? 127 : 1;}
+    if (isPresent(shell, name)) {
+      write(shell.output, name.includes('/') ? `${name}\n` : `/usr/bin/${name}\n`);
+    } else {
+      shell.status = shell.dialect === 'dash' ? 127 : 1;
+    }
   }
   return 'next';
 }
@@ -287,7 +336,9 @@ function letValue(shell: Shell, words: readonly string[]): Flow {
         },
       });
     } catch (error) {
-      if (error instanceof NotUnderstood || !(error instanceof Error)) {throw error;}
+      if (error instanceof NotUnderstood || !(error instanceof Error)) {
+        throw error;
+      }
       throw new ExpansionProblem(error.message);
     }
   }
@@ -310,8 +361,12 @@ function kill(shell: Shell, words: readonly string[]): Flow {
   const { now } = shell.run;
   shell.run.version += 1;
   shell.status = jobs.every((job) => job.endsAt > now) ? 0 : 1;
-  if (words[1] === '-0') {return 'next';}
-  for (const job of jobs) {job.endsAt = Math.min(job.endsAt, now);}
+  if (words[1] === '-0') {
+    return 'next';
+  }
+  for (const job of jobs) {
+    job.endsAt = Math.min(job.endsAt, now);
+  }
   return 'next';
 }
 

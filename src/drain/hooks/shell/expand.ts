@@ -26,7 +26,9 @@ export function expandWords(shell: Shell, words: readonly Word[]): string[] {
   const fields: string[] = [];
   for (const word of words) {
     if (word.literal !== undefined) {
-      if (word.quoted || word.literal !== '') {fields.push(word.literal);}
+      if (word.quoted || word.literal !== '') {
+        fields.push(word.literal);
+      }
     } else {
       expandFields(shell, word, fields);
     }
@@ -36,9 +38,13 @@ export function expandWords(shell: Shell, words: readonly Word[]): string[] {
 
 /** The text that a word becomes where it is not split: assignments, redirections, `case`, quotes. */
 export function expandText(shell: Shell, word: Word): string {
-  if (word.literal !== undefined) {return word.literal;}
+  if (word.literal !== undefined) {
+    return word.literal;
+  }
   let text = '';
-  for (const part of word.parts) {text += partText(shell, part);}
+  for (const part of word.parts) {
+    text += partText(shell, part);
+  }
   return text;
 }
 
@@ -52,15 +58,21 @@ function expandFields(shell: Shell, word: Word, fields: string[]): void {
   const state: Fields = { done: fields, current: undefined };
   expandParts(shell, word.parts, state, false);
   // "$@" without parameters is no word at all, although quotes stand around it.
-  if (state.current === '' && isOnlyAllParameters(word, shell)) {return;}
-  if (state.current !== undefined) {fields.push(state.current);}
+  if (state.current === '' && isOnlyAllParameters(word, shell)) {
+    return;
+  }
+  if (state.current !== undefined) {
+    fields.push(state.current);
+  }
 }
 
 function expandParts(shell: Shell, parts: readonly WordPart[], state: Fields, splitText: boolean): void {
   for (const part of parts) {
     if (part.type === 'parameter' && part.name === '@' && part.quoted && part.operator === '') {
       for (const [index, value] of shell.positional.entries()) {
-        if (index > 0) {endField(state);}
+        if (index > 0) {
+          endField(state);
+        }
         state.current = (state.current ?? '') + value;
       }
       continue;
@@ -70,18 +82,25 @@ function expandParts(shell: Shell, parts: readonly WordPart[], state: Fields, sp
       continue;
     }
     const chosen = part.type === 'parameter' ? chosenArgument(shell, part) : undefined;
-    if (chosen !== undefined) {expandParts(shell, chosen.parts, state, true);}
-    else {addSplit(state, splitFields(partText(shell, part), shell.variables.get('IFS') ?? DEFAULT_SEPARATORS));}
+    if (chosen !== undefined) {
+      expandParts(shell, chosen.parts, state, true);
+    } else {
+      addSplit(state, splitFields(partText(shell, part), shell.variables.get('IFS') ?? DEFAULT_SEPARATORS));
+    }
   }
 }
 
 function endField(state: Fields): void {
-  if (state.current !== undefined) {state.done.push(state.current);}
+  if (state.current !== undefined) {
+    state.done.push(state.current);
+  }
   state.current = undefined;
 }
 
 function addSplit(state: Fields, split: Split): void {
-  if (split.leading) {endField(state);}
+  if (split.leading) {
+    endField(state);
+  }
   for (const [index, piece] of split.pieces.entries()) {
     if (index > 0) {
       state.done.push(state.current ?? '');
@@ -89,13 +108,17 @@ function addSplit(state: Fields, split: Split): void {
     }
     state.current = (state.current ?? '') + piece;
   }
-  if (split.trailing) {endField(state);}
+  if (split.trailing) {
+    endField(state);
+  }
 }
 
 /** The word of `${x:-word}` and `${x:+word}` where it is what the parameter becomes: quotes inside it keep their meaning. */
 function chosenArgument(shell: Shell, part: ParameterPart): Word | undefined {
   const { operator, argument } = part;
-  if (argument === undefined || argument.quoted === false || !/^:?[-+]$/.test(operator)) {return undefined;}
+  if (argument === undefined || argument.quoted === false || !/^:?[-+]$/.test(operator)) {
+    return undefined;
+  }
   const value = knownValue(shell, part);
   const empty = operator.startsWith(':') ? value === undefined || value === '' : value === undefined;
   return operator.endsWith('-') === empty ? argument : undefined;
@@ -117,7 +140,9 @@ interface Split {
 }
 
 export function splitFields(text: string, separators: string): Split {
-  if (text === '') {return { leading: false, pieces: [], trailing: false };}
+  if (text === '') {
+    return { leading: false, pieces: [], trailing: false };
+  }
   const pieces: string[] = [];
   let piece: string | undefined;
   let leading = false;
@@ -131,7 +156,9 @@ export function splitFields(text: string, separators: string): Split {
       afterSpace = false;
       piece = (piece ?? '') + character;
     } else if (DEFAULT_SEPARATORS.includes(character)) {
-      if (piece === undefined && pieces.length === 0) {leading = true;}
+      if (piece === undefined && pieces.length === 0) {
+        leading = true;
+      }
       afterSpace = true;
     } else {
       pieces.push(piece ?? '');
@@ -139,7 +166,9 @@ export function splitFields(text: string, separators: string): Split {
       afterSpace = false;
     }
   }
-  if (piece !== undefined) {pieces.push(piece);}
+  if (piece !== undefined) {
+    pieces.push(piece);
+  }
   return { leading, pieces, trailing: piece === undefined || afterSpace };
 }
 
@@ -158,7 +187,9 @@ function partText(shell: Shell, part: WordPart): string {
       stepText(shell.run, output.text);
       shell.substituted = inner.status;
       // dash shows it in $? only once the command around it is done.
-      if (shell.dialect !== 'dash') {shell.status = inner.status;}
+      if (shell.dialect !== 'dash') {
+        shell.status = inner.status;
+      }
       return withoutTrailingNewlines(output.text);
     }
     case 'arithmetic':
@@ -168,7 +199,9 @@ function partText(shell: Shell, part: WordPart): string {
 
 function withoutTrailingNewlines(text: string): string {
   let end = text.length;
-  while (end > 0 && text.charCodeAt(end - 1) === 10) {end -= 1;}
+  while (end > 0 && text.charCodeAt(end - 1) === 10) {
+    end -= 1;
+  }
   return end === text.length ? text : text.slice(0, end);
 }
 
@@ -182,7 +215,9 @@ export function arithmeticValue(shell: Shell, expression: Word): number {
       },
     });
   } catch (error) {
-    if (error instanceof ArithmeticProblem) {throw new ExpansionProblem(error.message);}
+    if (error instanceof ArithmeticProblem) {
+      throw new ExpansionProblem(error.message);
+    }
     throw error;
   }
 }
@@ -194,12 +229,19 @@ function variable(shell: Shell, name: string): string | undefined {
     shell.run.version += 1;
     return String(Math.floor(shell.run.now - shell.startedAt) + Number(own ?? 0));
   }
-  if (own !== undefined) {return own;}
-  if (/^[\d@*#?$!-]/.test(name)) {return specialParameter(shell, name);}
-  if (shell.dialect === 'bash' && (name === 'RANDOM' || name.startsWith('BASH') || name.startsWith('EPOCH')))
-    {return unknownText(`$${name}`);}
+  if (own !== undefined) {
+    return own;
+  }
+  if (/^[\d@*#?$!-]/.test(name)) {
+    return specialParameter(shell, name);
+  }
+  if (shell.dialect === 'bash' && (name === 'RANDOM' || name.startsWith('BASH') || name.startsWith('EPOCH'))) {
+    return unknownText(`$${name}`);
+  }
   const { environment } = shell.run;
-  if (environment !== undefined) {return environment[name];}
+  if (environment !== undefined) {
+    return environment[name];
+  }
   // Names in lower case are a script's own; the environment of a container is in upper case.
   return /^[A-Z_][A-Z0-9_]*$/.test(name) ? unknownText(`$${name}`) : undefined;
 }
@@ -228,17 +270,29 @@ function specialParameter(shell: Shell, name: string): string | undefined {
 
 function parameterText(shell: Shell, part: ParameterPart): string {
   const { operator } = part;
-  if (operator === 'bad') {throw new ExpansionProblem('Bad substitution');}
+  if (operator === 'bad') {
+    throw new ExpansionProblem('Bad substitution');
+  }
   const value = variable(shell, part.name);
   if (operator === '') {
-    if (value === undefined && shell.options.nounset) {throw new ExpansionProblem(`${part.name}: parameter not set`);}
+    if (value === undefined && shell.options.nounset) {
+      throw new ExpansionProblem(`${part.name}: parameter not set`);
+    }
     return value ?? '';
   }
-  if (operator === 'length') {return String(demandKnown(value ?? '').length);}
+  if (operator === 'length') {
+    return String(demandKnown(value ?? '').length);
+  }
   if (operator === '%' || operator === '%%' || operator === '#' || operator === '##') {
-    if (value === undefined || part.argument === undefined) {return value ?? '';}
-    if (isUnknown(value)) {return value;}
-    if (value.length > 2000) {throw new NotUnderstood('a pattern on a text of this size');}
+    if (value === undefined || part.argument === undefined) {
+      return value ?? '';
+    }
+    if (isUnknown(value)) {
+      return value;
+    }
+    if (value.length > 2000) {
+      throw new NotUnderstood('a pattern on a text of this size');
+    }
     step(shell.run, value.length);
     return withoutMatch(value, patternOf(shell, part.argument), operator);
   }
@@ -248,7 +302,9 @@ function parameterText(shell: Shell, part: ParameterPart): string {
 /** Where nobody knows the environment: a default stands in the hook because its author expects the variable to be unset. */
 function knownValue(shell: Shell, part: ParameterPart): string | undefined {
   const value = variable(shell, part.name);
-  if (value === undefined || !isUnknown(value) || shell.variables.has(part.name)) {return value;}
+  if (value === undefined || !isUnknown(value) || shell.variables.has(part.name)) {
+    return value;
+  }
   shell.run.seen.assumed.add(`${part.name} is not set in the container's environment`);
   return undefined;
 }
@@ -263,7 +319,9 @@ function defaultedText(shell: Shell, part: ParameterPart): string {
       return empty ? argument() : (known ?? '');
     case '=':
     case ':=': {
-      if (!empty) {return known ?? '';}
+      if (!empty) {
+        return known ?? '';
+      }
       const text = argument();
       setVariable(shell, part.name, text);
       return text;
@@ -273,7 +331,9 @@ function defaultedText(shell: Shell, part: ParameterPart): string {
       return empty ? '' : argument();
     case '?':
     case ':?':
-      if (empty) {throw new ExpansionProblem(`${part.name}: parameter not set`);}
+      if (empty) {
+        throw new ExpansionProblem(`${part.name}: parameter not set`);
+      }
       return known ?? '';
     default:
       return known ?? '';
@@ -282,7 +342,9 @@ function defaultedText(shell: Shell, part: ParameterPart): string {
 
 /** A word as a shell pattern: what stood in quotes stands for itself. */
 export function patternOf(shell: Shell, word: Word): readonly PatternItem[] {
-  if (word.literal === undefined) {return expandedPattern(shell, word);}
+  if (word.literal === undefined) {
+    return expandedPattern(shell, word);
+  }
   let known = literalPatterns.get(word);
   if (known === undefined) {
     known = expandedPattern(shell, word);
@@ -298,7 +360,9 @@ function expandedPattern(shell: Shell, word: Word): readonly PatternItem[] {
   const quotedFrom: { start: number; end: number }[] = [];
   for (const part of word.parts) {
     const piece = demandKnown(partText(shell, part));
-    if (part.quoted) {quotedFrom.push({ start: text.length, end: text.length + piece.length });}
+    if (part.quoted) {
+      quotedFrom.push({ start: text.length, end: text.length + piece.length });
+    }
     text += piece;
   }
   return compilePattern(text, (index) => quotedFrom.some((range) => index >= range.start && index < range.end));

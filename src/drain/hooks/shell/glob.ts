@@ -26,7 +26,9 @@ export function compilePattern(text: string, escaped: (index: number) => boolean
     if (escaped(index)) {
       items.push({ kind: 'character', text: character, negated: false });
     } else if (character === '*') {
-      if (items.at(-1)?.kind !== 'many') {items.push({ kind: 'many', text: '', negated: false });}
+      if (items.at(-1)?.kind !== 'many') {
+        items.push({ kind: 'many', text: '', negated: false });
+      }
     } else if (character === '?') {
       items.push({ kind: 'any', text: '', negated: false });
     } else if (character === '[') {
@@ -47,8 +49,12 @@ export function compilePattern(text: string, escaped: (index: number) => boolean
 
 function setEnd(text: string, start: number): number {
   let index = start + 1;
-  if (text.charAt(index) === '!' || text.charAt(index) === '^') {index += 1;}
-  if (text.charAt(index) === ']') {index += 1;}
+  if (text.charAt(index) === '!' || text.charAt(index) === '^') {
+    index += 1;
+  }
+  if (text.charAt(index) === ']') {
+    index += 1;
+  }
   while (index < text.length && text.charAt(index) !== ']') {
     const close = text.startsWith('[:', index) ? text.indexOf(':]', index) : -1;
     index = close < 0 ? index + 1 : close + 2;
@@ -62,13 +68,17 @@ function inSet(set: string, character: string): boolean {
       const close = set.indexOf(':]', index);
       const known = CLASSES[set.slice(index + 2, close)];
       if (close >= 0 && known !== undefined) {
-        if (known.test(character)) {return true;}
+        if (known.test(character)) {
+          return true;
+        }
         index = close + 1;
         continue;
       }
     }
     if (set.charAt(index + 1) === '-' && index + 2 < set.length) {
-      if (character >= set.charAt(index) && character <= set.charAt(index + 2)) {return true;}
+      if (character >= set.charAt(index) && character <= set.charAt(index + 2)) {
+        return true;
+      }
       index += 2;
     } else if (set.charAt(index) === character) {
       return true;
@@ -99,26 +109,36 @@ export function matchesPattern(items: readonly PatternItem[], text: string): boo
       return false;
     }
   }
-  while (items[item]?.kind === 'many') {item += 1;}
+  while (items[item]?.kind === 'many') {
+    item += 1;
+  }
   return item === items.length;
 }
 
 function matchesOne(item: PatternItem, character: string): boolean {
-  if (item.kind === 'any') {return true;}
-  if (item.kind === 'set') {return inSet(item.text, character) !== item.negated;}
+  if (item.kind === 'any') {
+    return true;
+  }
+  if (item.kind === 'set') {
+    return inSet(item.text, character) !== item.negated;
+  }
   return item.text === character;
 }
 
 /** `${x%pattern}` and its relatives: the text without the shortest or longest matching end or beginning. */
 export function withoutMatch(text: string, items: readonly PatternItem[], operator: '%' | '%%' | '#' | '##'): string {
   const simple = withoutSeparated(text, items, operator);
-  if (simple !== undefined) {return simple;}
+  if (simple !== undefined) {
+    return simple;
+  }
   const fromStart = operator.startsWith('#');
   const longest = operator.length === 2;
   for (let step = 0; step <= text.length; step += 1) {
     const length = longest ? text.length - step : step;
     const part = fromStart ? text.slice(0, length) : text.slice(text.length - length);
-    if (matchesPattern(items, part)) {return fromStart ? text.slice(length) : text.slice(0, text.length - length);}
+    if (matchesPattern(items, part)) {
+      return fromStart ? text.slice(length) : text.slice(0, text.length - length);
+    }
   }
   return text;
 }
@@ -126,11 +146,17 @@ export function withoutMatch(text: string, items: readonly PatternItem[], operat
 /** `${x%.*}` and `${x#*.}` with one separating character: the usual ones, and they stand in polling loops. */
 function withoutSeparated(text: string, items: readonly PatternItem[], operator: string): string | undefined {
   const [first, second] = items;
-  if (items.length !== 2 || first === undefined || second === undefined) {return undefined;}
+  if (items.length !== 2 || first === undefined || second === undefined) {
+    return undefined;
+  }
   const separator = operator.startsWith('#') ? second : first;
   const star = operator.startsWith('#') ? first : second;
-  if (separator.kind !== 'character' || star.kind !== 'many') {return undefined;}
+  if (separator.kind !== 'character' || star.kind !== 'many') {
+    return undefined;
+  }
   const index = operator === '%' || operator === '##' ? text.lastIndexOf(separator.text) : text.indexOf(separator.text);
-  if (index < 0) {return text;}
+  if (index < 0) {
+    return text;
+  }
   return operator.startsWith('#') ? text.slice(index + 1) : text.slice(0, index);
 }

@@ -43,20 +43,30 @@ function expansionStatus(shell: Shell): number {
 
 /** Runs a program in this shell. */
 export function runProgram(shell: Shell, program: Program): Flow {
-  if (shell.depth > MAXIMUM_CALLS) {throw new NotUnderstood('calls nested too deeply');}
+  if (shell.depth > MAXIMUM_CALLS) {
+    throw new NotUnderstood('calls nested too deeply');
+  }
   try {
     for (const line of program.lines) {
       const flow = runList(shell, line);
-      if (flow !== 'next') {return flow;}
+      if (flow !== 'next') {
+        return flow;
+      }
     }
   } catch (error) {
-    if (!(error instanceof ExpansionProblem)) {throw error;}
+    if (!(error instanceof ExpansionProblem)) {
+      throw error;
+    }
     write(shell.errors, `${shell.name}: ${error.message}\n`);
     shell.status = expansionStatus(shell);
     return EXIT;
   }
-  if (program.unsupported !== undefined) {throw new NotUnderstood(program.unsupported);}
-  if (program.syntaxError === undefined) {return 'next';}
+  if (program.unsupported !== undefined) {
+    throw new NotUnderstood(program.unsupported);
+  }
+  if (program.syntaxError === undefined) {
+    return 'next';
+  }
   write(shell.errors, `${shell.name}: Syntax error: ${program.syntaxError}\n`);
   shell.status = SYNTAX_ERROR;
   return EXIT;
@@ -65,7 +75,9 @@ export function runProgram(shell: Shell, program: Program): Flow {
 export function runList(shell: Shell, list: List): Flow {
   for (const item of list) {
     const flow = item.background ? runInBackground(shell, item) : runAndOr(shell, item);
-    if (flow !== 'next') {return flow;}
+    if (flow !== 'next') {
+      return flow;
+    }
   }
   return 'next';
 }
@@ -87,7 +99,9 @@ function runInBackground(shell: Shell, item: AndOr): Flow {
     asSubshell(inner, () => runAndOr(inner, { ...item, background: false }));
     endsAt = run.now;
   } catch (error) {
-    if (!(error instanceof TimeUp)) {throw error;}
+    if (!(error instanceof TimeUp)) {
+      throw error;
+    }
   } finally {
     run.now = before.now;
     run.effects = before.effects;
@@ -102,16 +116,24 @@ function runInBackground(shell: Shell, item: AndOr): Flow {
 }
 
 function truth(shell: Shell): boolean {
-  if (shell.status === UNKNOWN_STATUS) {throw new NotUnderstood(shell.run.unknownStatus);}
+  if (shell.status === UNKNOWN_STATUS) {
+    throw new NotUnderstood(shell.run.unknownStatus);
+  }
   return shell.status === 0;
 }
 
 function runAndOr(shell: Shell, item: AndOr): Flow {
-  if (item.rest.length === 0) {return runPipeline(shell, item.first);}
+  if (item.rest.length === 0) {
+    return runPipeline(shell, item.first);
+  }
   let flow = inCondition(shell, () => runPipeline(shell, item.first));
   for (const [index, { operator, pipeline }] of item.rest.entries()) {
-    if (flow !== 'next') {return flow;}
-    if (truth(shell) !== (operator === '&&')) {continue;}
+    if (flow !== 'next') {
+      return flow;
+    }
+    if (truth(shell) !== (operator === '&&')) {
+      continue;
+    }
     const last = index === item.rest.length - 1;
     flow = last ? runPipeline(shell, pipeline) : inCondition(shell, () => runPipeline(shell, pipeline));
   }
@@ -128,28 +150,38 @@ function inCondition(shell: Shell, act: () => Flow): Flow {
 
 function runPipeline(shell: Shell, pipeline: Pipeline): Flow {
   const [first] = pipeline.commands;
-  if (first === undefined) {return 'next';}
+  if (first === undefined) {
+    return 'next';
+  }
   if (pipeline.negate) {
     const flow = inCondition(shell, () => runStages(shell, pipeline, first));
-    if (flow !== 'next') {return flow;}
+    if (flow !== 'next') {
+      return flow;
+    }
     shell.status = truth(shell) ? 1 : 0;
     return 'next';
   }
   const flow = runStages(shell, pipeline, first);
-  if (flow !== 'next' || !shell.options.errexit || shell.conditional > 0) {return flow;}
+  if (flow !== 'next' || !shell.options.errexit || shell.conditional > 0) {
+    return flow;
+  }
   return truth(shell) || endsCompound(first, pipeline) ? 'next' : EXIT;
 }
 
 /** The commands inside a compound have been judged by `set -e` already, except those of a subshell. */
 function endsCompound(first: Command, pipeline: Pipeline): boolean {
-  if (pipeline.commands.length > 1) {return false;}
+  if (pipeline.commands.length > 1) {
+    return false;
+  }
   return first.type === 'group'
     ? !first.subshell
     : first.type !== 'simple' && first.type !== 'condition' && first.type !== 'arithmetic';
 }
 
 function runStages(shell: Shell, pipeline: Pipeline, first: Command): Flow {
-  if (pipeline.commands.length === 1) {return runCommand(shell, first);}
+  if (pipeline.commands.length === 1) {
+    return runCommand(shell, first);
+  }
   const { run } = shell;
   const start = run.now;
   let end = start;
@@ -171,16 +203,24 @@ function runStages(shell: Shell, pipeline: Pipeline, first: Command): Flow {
       stage.output = output;
       run.now = start;
       asSubshell(stage, () => runCommand(stage, command));
-      if (run.now > end) {end = run.now;}
+      if (run.now > end) {
+        end = run.now;
+      }
       shell.status = stage.status;
     }
-    if (shell.status !== 0) {failed = shell.status;}
-    if (index < last) {stepText(run, output.text);}
+    if (shell.status !== 0) {
+      failed = shell.status;
+    }
+    if (index < last) {
+      stepText(run, output.text);
+    }
     input = { text: output.text, position: 0 };
   }
   advanceTo(run, end);
   run.now = end;
-  if (shell.options.pipefail) {shell.status = failed;}
+  if (shell.options.pipefail) {
+    shell.status = failed;
+  }
   return 'next';
 }
 
@@ -189,7 +229,9 @@ function asSubshell(shell: Shell, act: () => Flow): void {
   try {
     act();
   } catch (error) {
-    if (!(error instanceof ExpansionProblem)) {throw error;}
+    if (!(error instanceof ExpansionProblem)) {
+      throw error;
+    }
     shell.status = expansionStatus(shell);
   }
 }
@@ -198,9 +240,13 @@ function asSubshell(shell: Shell, act: () => Flow): void {
 function recall(shell: Shell, command: SimpleCommand, input: Input): Remembered | undefined {
   const { run } = shell;
   step(run);
-  if (shell.functions.has(command.words[0]?.literal ?? '')) {return undefined;}
+  if (shell.functions.has(command.words[0]?.literal ?? '')) {
+    return undefined;
+  }
   const known = run.remembered.get(command);
-  if (known?.input === input.text) {return known;}
+  if (known?.input === input.text) {
+    return known;
+  }
   const output = capture();
   const stage = subshell(shell, false);
   stage.input = input;
@@ -213,13 +259,17 @@ function recall(shell: Shell, command: SimpleCommand, input: Input): Remembered 
 
 export function runCommand(shell: Shell, command: Command): Flow {
   step(shell.run);
-  if (command.type === 'simple') {return runSimple(shell, command);}
+  if (command.type === 'simple') {
+    return runSimple(shell, command);
+  }
   if (command.type === 'function') {
     shell.functions.set(command.name, command.body);
     shell.status = 0;
     return 'next';
   }
-  if (command.redirections.length === 0) {return runCompound(shell, command);}
+  if (command.redirections.length === 0) {
+    return runCompound(shell, command);
+  }
   const before = { input: shell.input, output: shell.output, errors: shell.errors };
   const finish = redirect(shell, command.redirections);
   if (finish === undefined) {
@@ -236,7 +286,9 @@ export function runCommand(shell: Shell, command: Command): Flow {
 function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 'function' }>): Flow {
   switch (command.type) {
     case 'group': {
-      if (!command.subshell) {return runList(shell, command.body);}
+      if (!command.subshell) {
+        return runList(shell, command.body);
+      }
       const inner = subshell(shell);
       asSubshell(inner, () => runList(inner, command.body));
       shell.status = inner.status;
@@ -245,10 +297,16 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
     case 'if': {
       for (const { condition, body } of command.branches) {
         const flow = inCondition(shell, () => runList(shell, condition));
-        if (flow !== 'next') {return flow;}
-        if (truth(shell)) {return runList(shell, body);}
+        if (flow !== 'next') {
+          return flow;
+        }
+        if (truth(shell)) {
+          return runList(shell, body);
+        }
       }
-      if (command.otherwise !== undefined) {return runList(shell, command.otherwise);}
+      if (command.otherwise !== undefined) {
+        return runList(shell, command.otherwise);
+      }
       shell.status = 0;
       return 'next';
     }
@@ -266,7 +324,9 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
           return matchesPattern(patternOf(shell, pattern), text);
         }),
       );
-      if (clause === undefined || clause.body.length === 0) {shell.status = 0;}
+      if (clause === undefined || clause.body.length === 0) {
+        shell.status = 0;
+      }
       return clause === undefined ? 'next' : runList(shell, clause.body);
     }
     case 'arithmetic':
@@ -280,9 +340,15 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
 
 /** What a loop makes of how its body ended: `undefined` means another round. */
 function afterBody(flow: Flow): Flow | undefined {
-  if (flow === 'next') {return undefined;}
-  if (flow.kind === 'break') {return flow.levels > 1 ? { kind: 'break', levels: flow.levels - 1 } : 'next';}
-  if (flow.kind === 'continue') {return flow.levels > 1 ? { kind: 'continue', levels: flow.levels - 1 } : undefined;}
+  if (flow === 'next') {
+    return undefined;
+  }
+  if (flow.kind === 'break') {
+    return flow.levels > 1 ? { kind: 'break', levels: flow.levels - 1 } : 'next';
+  }
+  if (flow.kind === 'continue') {
+    return flow.levels > 1 ? { kind: 'continue', levels: flow.levels - 1 } : undefined;
+  }
   return flow;
 }
 
@@ -291,7 +357,9 @@ const FREE_ROUNDS = 50;
 
 /** What a round of a loop without any sleep costs, so that a busy loop runs into its clock or the end of time. */
 function busyCost(rounds: number): number {
-  if (rounds < 500) {return 0.01;}
+  if (rounds < 500) {
+    return 0.01;
+  }
   return rounds < 2000 ? 0.1 : 1;
 }
 
@@ -306,22 +374,30 @@ function runLoop(shell: Shell, command: LoopCommand): Flow {
       const start = run.now;
       const { version } = run;
       const flow = inCondition(shell, () => runList(shell, command.condition));
-      if (flow !== 'next') {return leaveLoop(flow);}
+      if (flow !== 'next') {
+        return leaveLoop(flow);
+      }
       if (truth(shell) === command.until) {
         shell.status = status;
         return 'next';
       }
       const result = afterBody(runList(shell, command.body));
-      if (result !== undefined) {return result;}
+      if (result !== undefined) {
+        return result;
+      }
       ({ status } = shell);
       if (run.now > start) {
         busyRounds = 0;
       } else {
         busyRounds += 1;
-        if (busyRounds > FREE_ROUNDS) {advanceTo(run, run.now + busyCost(busyRounds));}
+        if (busyRounds > FREE_ROUNDS) {
+          advanceTo(run, run.now + busyCost(busyRounds));
+        }
       }
       // Nothing that this round depended on can change any more: it repeats itself for ever.
-      if (start >= run.steadyFrom && version === run.version && shell.input.text === '') {advanceTo(run, Infinity);}
+      if (start >= run.steadyFrom && version === run.version && shell.input.text === '') {
+        advanceTo(run, Infinity);
+      }
     }
   } finally {
     shell.loops -= 1;
@@ -335,7 +411,9 @@ function leaveLoop(flow: Flow): Flow {
 
 function runFor(shell: Shell, command: ForCommand): Flow {
   const values = command.words === undefined ? shell.positional : expandWords(shell, command.words);
-  if (values.length === 0) {shell.status = 0;}
+  if (values.length === 0) {
+    shell.status = 0;
+  }
   shell.loops += 1;
   for (const value of values) {
     step(shell.run);

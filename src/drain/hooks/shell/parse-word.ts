@@ -27,10 +27,12 @@ export function toWord(parts: readonly WordPart[]): Word {
   let literal: string | undefined = '';
   let quoted = false;
   for (const part of parts) {
-    if (part.quoted) {quoted = true;}
+    if (part.quoted) {
+      quoted = true;
+    }
     literal = literal !== undefined && part.type === 'text' ? literal + part.text : undefined;
   }
-  return { parts, quoted, ...(literal === undefined ? {} : { literal }) };
+  return { parts, quoted, literal };
 }
 
 /** Collects text so that neighbouring characters become one part. */
@@ -40,7 +42,9 @@ class PartList {
   private quoted = false;
 
   add(text: string, quoted: boolean): void {
-    if (this.quoted !== quoted) {this.flush();}
+    if (this.quoted !== quoted) {
+      this.flush();
+    }
     this.quoted = quoted;
     this.text += text;
   }
@@ -62,7 +66,9 @@ class PartList {
   }
 
   private flush(): void {
-    if (this.text !== '') {this.parts.push({ type: 'text', text: this.text, quoted: this.quoted });}
+    if (this.text !== '') {
+      this.parts.push({ type: 'text', text: this.text, quoted: this.quoted });
+    }
     this.text = '';
   }
 }
@@ -71,7 +77,9 @@ class PartList {
 export function parseWord(source: Source, programs: ProgramParser): Word | undefined {
   if (isMeta(current(source))) {
     if (startsWith(source, '<(') || startsWith(source, '>(')) {
-      if (source.dialect !== 'dash') {throw new Unsupported('process substitution <( )');}
+      if (source.dialect !== 'dash') {
+        throw new Unsupported('process substitution <( )');
+      }
     }
     return undefined;
   }
@@ -88,13 +96,18 @@ export function parseUntil(
   const list = new PartList();
   for (;;) {
     const character = current(source);
-    if (character === '' || stop(character)) {return list.finish();}
+    if (character === '' || stop(character)) {
+      return list.finish();
+    }
     if (character === '\\') {
       source.position += 1;
       const next = current(source);
       source.position += 1;
-      if (next === '') {list.add('\\', true);}
-      else if (next !== '\n') {list.add(next, true);}
+      if (next === '') {
+        list.add('\\', true);
+      } else if (next !== '\n') {
+        list.add(next, true);
+      }
     } else if (character === "'" && !plainSingleQuotes) {
       parseSingleQuotes(source, list);
     } else if (character === '"') {
@@ -112,10 +125,15 @@ export function parseUntil(
 
 function parseSingleQuotes(source: Source, list: PartList): void {
   const end = source.text.indexOf("'", source.position + 1);
-  if (end < 0) {throw new SyntaxProblem('unterminated quoted string');}
+  if (end < 0) {
+    throw new SyntaxProblem('unterminated quoted string');
+  }
   const text = source.text.slice(source.position + 1, end);
-  if (text === '') {list.addEmpty();}
-  else {list.add(text, true);}
+  if (text === '') {
+    list.addEmpty();
+  } else {
+    list.add(text, true);
+  }
   source.position = end + 1;
 }
 
@@ -130,15 +148,21 @@ function parseDoubleQuotes(source: Source, programs: ProgramParser, list: PartLi
 function parseQuotedText(source: Source, programs: ProgramParser, list: PartList, end: '"' | ''): void {
   for (;;) {
     if (atEnd(source)) {
-      if (end === '') {return;}
+      if (end === '') {
+        return;
+      }
       throw new SyntaxProblem('unterminated quoted string');
     }
     const character = current(source);
-    if (character === end) {return;}
+    if (character === end) {
+      return;
+    }
     if (character === '\\') {
       const next = source.text.charAt(source.position + 1);
       source.position += 2;
-      if (next === '\n') {continue;}
+      if (next === '\n') {
+        continue;
+      }
       const escapes = next === '$' || next === '`' || next === '\\' || (next === '"' && end === '"');
       list.add(escapes ? next : `\\${next}`, true);
     } else if (character === '$') {
@@ -202,12 +226,16 @@ function parseSingleQuotesWithEscapes(source: Source, list: PartList): void {
   source.position += 1;
   list.addEmpty();
   while (current(source) !== "'") {
-    if (atEnd(source)) {throw new SyntaxProblem('unterminated quoted string');}
+    if (atEnd(source)) {
+      throw new SyntaxProblem('unterminated quoted string');
+    }
     let character = current(source);
     if (character === '\\') {
       source.position += 1;
       const escaped = ANSI_ESCAPES[current(source)];
-      if (escaped === undefined) {throw new Unsupported(`escape \\${current(source)} in $'...'`);}
+      if (escaped === undefined) {
+        throw new Unsupported(`escape \\${current(source)} in $'...'`);
+      }
       character = escaped;
     }
     list.add(character, true);
@@ -227,19 +255,29 @@ export function parseArithmetic(source: Source, programs: ProgramParser): Word |
   let depth = 0;
   for (;;) {
     const character = current(source);
-    if (character === '' || character === ';' || character === '\n') {break;}
+    if (character === '' || character === ';' || character === '\n') {
+      break;
+    }
     if (character === ')' && depth === 0) {
-      if (!take(source, '))')) {break;}
+      if (!take(source, '))')) {
+        break;
+      }
       return list.finish();
     }
-    if (character === '(') {depth += 1;}
-    if (character === ')') {depth -= 1;}
+    if (character === '(') {
+      depth += 1;
+    }
+    if (character === ')') {
+      depth -= 1;
+    }
     if (character === '$') {
       parseDollar(source, programs, list, true);
     } else if (character === '`') {
       list.push({ type: 'command', program: parseBackticks(source, programs, true), quoted: true });
     } else {
-      if (character !== '"') {list.add(character, true);}
+      if (character !== '"') {
+        list.add(character, true);
+      }
       source.position += 1;
     }
   }
@@ -252,9 +290,13 @@ function parseBackticks(source: Source, programs: ProgramParser, inDoubleQuotes:
   let text = '';
   for (;;) {
     const character = current(source);
-    if (character === '') {throw new SyntaxProblem('EOF in backquote substitution');}
+    if (character === '') {
+      throw new SyntaxProblem('EOF in backquote substitution');
+    }
     source.position += 1;
-    if (character === '`') {break;}
+    if (character === '`') {
+      break;
+    }
     const next = current(source);
     if (character === '\\' && (next === '`' || next === '\\' || next === '$' || (inDoubleQuotes && next === '"'))) {
       text += next;
@@ -285,16 +327,26 @@ function parseBracedParameter(source: Source, programs: ProgramParser, quoted: b
   if (current(source) === '#' && source.text.charAt(source.position + 1) !== '}') {
     source.position += 1;
     const name = takeParameterName(source);
-    if (name !== '' && take(source, '}')) {return { type: 'parameter', name, operator: 'length', quoted };}
+    if (name !== '' && take(source, '}')) {
+      return { type: 'parameter', name, operator: 'length', quoted };
+    }
     return parseBadSubstitution(source);
   }
   const name = takeParameterName(source);
-  if (name === '') {return parseBadSubstitution(source);}
-  if (take(source, '}')) {return { type: 'parameter', name, operator: '', quoted };}
+  if (name === '') {
+    return parseBadSubstitution(source);
+  }
+  if (take(source, '}')) {
+    return { type: 'parameter', name, operator: '', quoted };
+  }
   for (const operator of BRACED_OPERATORS) {
-    if (!take(source, operator)) {continue;}
+    if (!take(source, operator)) {
+      continue;
+    }
     const argument = parseBracedArgument(source, programs, quoted && !'%#'.includes(operator.charAt(0)));
-    if (!take(source, '}')) {throw new SyntaxProblem('missing }');}
+    if (!take(source, '}')) {
+      throw new SyntaxProblem('missing }');
+    }
     return { type: 'parameter', name, operator, argument, quoted };
   }
   return parseBadSubstitution(source);
@@ -307,7 +359,9 @@ function parseBracedArgument(source: Source, programs: ProgramParser, plainSingl
 
 function takeParameterName(source: Source): string {
   const name = takeName(source);
-  if (name !== '') {return name;}
+  if (name !== '') {
+    return name;
+  }
   const digits = /\d+/y;
   digits.lastIndex = source.position;
   const number = digits.exec(source.text)?.[0];
@@ -322,9 +376,13 @@ function takeParameterName(source: Source): string {
  */
 function parseBadSubstitution(source: Source): WordPart {
   const end = source.text.indexOf('}', source.position);
-  if (end < 0) {throw new SyntaxProblem('missing }');}
+  if (end < 0) {
+    throw new SyntaxProblem('missing }');
+  }
   const words = source.text.slice(source.position, end);
   source.position = end + 1;
-  if (source.dialect !== 'dash') {throw new Unsupported(`\${...${words}}`);}
+  if (source.dialect !== 'dash') {
+    throw new Unsupported(`\${...${words}}`);
+  }
   return { type: 'parameter', name: words, operator: 'bad', quoted: true };
 }

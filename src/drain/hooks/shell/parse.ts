@@ -35,13 +35,17 @@ const CLOSERS = new Set(['then', 'else', 'elif', 'fi', 'do', 'done', 'esac', '}'
 const programs: ProgramParser = {
   parenthesised(source) {
     const list = parseList(source);
-    if (!take(source, ')')) {throw new SyntaxProblem(`")" expected at ${excerpt(source)}`);}
+    if (!take(source, ')')) {
+      throw new SyntaxProblem(`")" expected at ${excerpt(source)}`);
+    }
     return { lines: [list], leavesVariables: leavesVariables([list]) };
   },
   whole(text, source) {
     const inner = newSource(text, source.dialect, source.depth);
     const list = parseList(inner);
-    if (!atEnd(inner)) {throw new SyntaxProblem(`${excerpt(inner)} unexpected`);}
+    if (!atEnd(inner)) {
+      throw new SyntaxProblem(`${excerpt(inner)} unexpected`);
+    }
     return { lines: [list], leavesVariables: leavesVariables([list]) };
   },
 };
@@ -54,27 +58,38 @@ const cache = new Map<string, Program>();
 export function parseScript(text: string, dialect: Dialect): Program {
   const key = `${dialect} ${text}`;
   const known = cache.get(key);
-  if (known !== undefined) {return known;}
+  if (known !== undefined) {
+    return known;
+  }
   const program = parseLines(text, dialect);
-  if (cache.size >= MAXIMUM_CACHED) {cache.clear();}
+  if (cache.size >= MAXIMUM_CACHED) {
+    cache.clear();
+  }
   cache.set(key, program);
   return program;
 }
 
 function parseLines(text: string, dialect: Dialect): Program {
-  if (text.length > MAXIMUM_LENGTH)
-    {return { lines: [], unsupported: 'a script of this length', leavesVariables: false };}
+  if (text.length > MAXIMUM_LENGTH) {
+    return { lines: [], unsupported: 'a script of this length', leavesVariables: false };
+  }
   const source = newSource(text, dialect);
   const lines: List[] = [];
   try {
     for (;;) {
       skipNewlines(source);
-      if (atEnd(source)) {return { lines, leavesVariables: leavesVariables(lines) };}
+      if (atEnd(source)) {
+        return { lines, leavesVariables: leavesVariables(lines) };
+      }
       lines.push(parseLine(source));
     }
   } catch (error) {
-    if (error instanceof SyntaxProblem) {return { lines, syntaxError: error.message, leavesVariables: false };}
-    if (error instanceof Unsupported) {return { lines, unsupported: error.message, leavesVariables: false };}
+    if (error instanceof SyntaxProblem) {
+      return { lines, syntaxError: error.message, leavesVariables: false };
+    }
+    if (error instanceof Unsupported) {
+      return { lines, unsupported: error.message, leavesVariables: false };
+    }
     throw error;
   }
 }
@@ -82,7 +97,9 @@ function parseLines(text: string, dialect: Dialect): Program {
 function skipNewlines(source: Source): void {
   for (;;) {
     skipBlanks(source);
-    if (current(source) !== '\n') {return;}
+    if (current(source) !== '\n') {
+      return;
+    }
     source.position += 1;
     readHereDocuments(source);
   }
@@ -93,7 +110,9 @@ function parseLine(source: Source): List {
   const items: AndOr[] = [];
   for (;;) {
     skipBlanks(source);
-    if (atEnd(source)) {return items;}
+    if (atEnd(source)) {
+      return items;
+    }
     if (current(source) === '\n') {
       source.position += 1;
       readHereDocuments(source);
@@ -112,8 +131,12 @@ export function parseList(source: Source): List {
     const items: AndOr[] = [];
     for (;;) {
       skipNewlines(source);
-      if (atEnd(source) || current(source) === ')' || startsWith(source, ';;')) {return items;}
-      if (CLOSERS.has(peekPlainWord(source))) {return items;}
+      if (atEnd(source) || current(source) === ')' || startsWith(source, ';;')) {
+        return items;
+      }
+      if (CLOSERS.has(peekPlainWord(source))) {
+        return items;
+      }
       items.push(parseItem(source));
     }
   });
@@ -126,13 +149,17 @@ function parseItem(source: Source): AndOr {
   for (;;) {
     skipBlanks(source);
     const operator = startsWith(source, '&&') ? '&&' : startsWith(source, '||') ? '||' : undefined;
-    if (operator === undefined) {break;}
+    if (operator === undefined) {
+      break;
+    }
     source.position += 2;
     skipNewlines(source);
     rest.push({ operator, pipeline: parsePipeline(source) });
   }
   const background = current(source) === '&' && take(source, '&');
-  if (!background && current(source) === ';' && !startsWith(source, ';;')) {source.position += 1;}
+  if (!background && current(source) === ';' && !startsWith(source, ';;')) {
+    source.position += 1;
+  }
   return { first, rest, background };
 }
 
@@ -140,7 +167,9 @@ function parsePipeline(source: Source): Pipeline {
   let negate = false;
   skipBlanks(source);
   while (peekPlainWord(source) === '!') {
-    if (negate && source.dialect === 'dash') {throw new SyntaxProblem('"!" unexpected');}
+    if (negate && source.dialect === 'dash') {
+      throw new SyntaxProblem('"!" unexpected');
+    }
     source.position += 1;
     negate = !negate;
     skipBlanks(source);
@@ -148,9 +177,13 @@ function parsePipeline(source: Source): Pipeline {
   const commands: Command[] = [parseCommand(source)];
   for (;;) {
     skipBlanks(source);
-    if (current(source) !== '|' || startsWith(source, '||')) {return { negate, commands };}
+    if (current(source) !== '|' || startsWith(source, '||')) {
+      return { negate, commands };
+    }
     source.position += 1;
-    if (current(source) === '&') {throw new Unsupported('|&');}
+    if (current(source) === '&') {
+      throw new Unsupported('|&');
+    }
     skipNewlines(source);
     commands.push(parseCommand(source));
   }
@@ -181,7 +214,9 @@ function parseSimple(source: Source): SimpleCommand {
       continue;
     }
     const word = parseWord(source, programs);
-    if (word === undefined) {break;}
+    if (word === undefined) {
+      break;
+    }
     words.push(...withBraces(word, source));
   }
   if (assignments.length + words.length + redirections.length === 0) {
@@ -235,11 +270,17 @@ function parseAssignment(source: Source): Assignment | undefined {
   ASSIGNMENT.lastIndex = source.position;
   const match = ASSIGNMENT.exec(source.text);
   const name = match?.[1];
-  if (match === null || name === undefined) {return undefined;}
-  if (match[2] === '+' && source.dialect === 'dash') {return undefined;}
+  if (match === null || name === undefined) {
+    return undefined;
+  }
+  if (match[2] === '+' && source.dialect === 'dash') {
+    return undefined;
+  }
   source.position += match[0].length;
   if (current(source) === '(') {
-    if (source.dialect === 'dash') {throw new SyntaxProblem('"(" unexpected');}
+    if (source.dialect === 'dash') {
+      throw new SyntaxProblem('"(" unexpected');
+    }
     throw new Unsupported(`the array ${name}`);
   }
   return { name, append: match[2] === '+', value: parseWord(source, programs) ?? literalWord('') };
@@ -250,7 +291,9 @@ function parseRedirections(source: Source): Redirection[] {
   for (;;) {
     skipBlanks(source);
     const redirection = parseRedirection(source);
-    if (redirection === undefined) {return found;}
+    if (redirection === undefined) {
+      return found;
+    }
     found.push(redirection);
   }
 }
@@ -265,15 +308,23 @@ function parseRedirection(source: Source): Redirection | undefined {
   }
   REDIRECTION.lastIndex = source.position;
   const match = REDIRECTION.exec(source.text);
-  if (match === null) {return undefined;}
+  if (match === null) {
+    return undefined;
+  }
   const [whole, digits = '', symbol = ''] = match;
   const after = source.text.charAt(source.position + whole.length);
-  if ((whole === '<' || whole === '>') && after === '(') {return undefined;}
+  if ((whole === '<' || whole === '>') && after === '(') {
+    return undefined;
+  }
   source.position += whole.length;
   const fd = digits !== '' ? Number(digits) : symbol.startsWith('<') ? 0 : 1;
-  if (symbol === '<<' || symbol === '<<-') {return hereDocument(source, fd, symbol === '<<-');}
+  if (symbol === '<<' || symbol === '<<-') {
+    return hereDocument(source, fd, symbol === '<<-');
+  }
   if (symbol === '<<<') {
-    if (source.dialect === 'dash') {throw new SyntaxProblem('redirection unexpected');}
+    if (source.dialect === 'dash') {
+      throw new SyntaxProblem('redirection unexpected');
+    }
     const text = redirectionTarget(source);
     const line: Word = { parts: [...text.parts, { type: 'text', text: '\n', quoted: true }], quoted: true };
     return { fd, operator: 'text', target: line };
@@ -288,13 +339,17 @@ function parseRedirection(source: Source): Redirection | undefined {
 function redirectionTarget(source: Source): Word {
   skipBlanks(source);
   const word = parseWord(source, programs);
-  if (word === undefined) {throw new SyntaxProblem(`redirection without a target at ${excerpt(source)}`);}
+  if (word === undefined) {
+    throw new SyntaxProblem(`redirection without a target at ${excerpt(source)}`);
+  }
   return word;
 }
 
 function hereDocument(source: Source, fd: number, stripTabs: boolean): Redirection {
   const delimiter = redirectionTarget(source);
-  if (delimiter.literal === undefined) {throw new Unsupported('a here-document with an expanded delimiter');}
+  if (delimiter.literal === undefined) {
+    throw new Unsupported('a here-document with an expanded delimiter');
+  }
   const redirection: { fd: number; operator: 'text'; target: Word } = { fd, operator: 'text', target: literalWord('') };
   source.hereDocuments.push({
     delimiter: delimiter.literal,
@@ -316,7 +371,9 @@ function readHereDocuments(source: Source): void {
       const raw = source.text.slice(source.position, end < 0 ? undefined : end);
       source.position = end < 0 ? source.text.length : end + 1;
       const line = pending.stripTabs ? raw.replace(/^\t+/, '') : raw;
-      if (line === pending.delimiter) {break;}
+      if (line === pending.delimiter) {
+        break;
+      }
       body += `${line}\n`;
     }
     pending.fill(pending.expand ? parseHereDocument(body, source, programs) : literalWord(body, true));

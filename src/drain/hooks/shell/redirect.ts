@@ -14,18 +14,26 @@ export function redirect(shell: Shell, redirections: readonly Redirection[]): ((
     const target = expandText(shell, redirection.target);
     switch (redirection.operator) {
       case 'text':
-        if (redirection.fd === 0) {shell.input = { text: target, position: 0 };}
+        if (redirection.fd === 0) {
+          shell.input = { text: target, position: 0 };
+        }
         break;
       case '<':
       case '<>': {
-        if (redirection.fd !== 0) {break;}
+        if (redirection.fd !== 0) {
+          break;
+        }
         const content = readFile(shell, demandKnown(target));
-        if (content === undefined) {return undefined;}
+        if (content === undefined) {
+          return undefined;
+        }
         shell.input = { text: content, position: 0 };
         break;
       }
       case '<&':
-        if (target === '-') {shell.input = emptyInput();}
+        if (target === '-') {
+          shell.input = emptyInput();
+        }
         break;
       case '>&':
         duplicate(shell, redirection.fd, demandKnown(target));
@@ -33,14 +41,22 @@ export function redirect(shell: Shell, redirections: readonly Redirection[]): ((
       case '>':
       case '>>': {
         const sink = sinkFor(shell, demandKnown(target));
-        if (sink !== NOWHERE) {written.push({ path: target, sink, append: redirection.operator === '>>' });}
-        if (redirection.fd === 1 || redirection.fd === 'both') {shell.output = sink;}
-        if (redirection.fd === 2 || redirection.fd === 'both') {shell.errors = sink;}
+        if (sink !== NOWHERE) {
+          written.push({ path: target, sink, append: redirection.operator === '>>' });
+        }
+        if (redirection.fd === 1 || redirection.fd === 'both') {
+          shell.output = sink;
+        }
+        if (redirection.fd === 2 || redirection.fd === 'both') {
+          shell.errors = sink;
+        }
         break;
       }
     }
   }
-  if (written.length === 0) {return nothing;}
+  if (written.length === 0) {
+    return nothing;
+  }
   return () => {
     for (const { path, sink, append } of written) {
       const { files } = shell.run;
@@ -58,8 +74,12 @@ function nothing(): void {
 
 function duplicate(shell: Shell, fd: number | 'both', target: string): void {
   if (target === '-') {
-    if (fd === 1) {shell.output = NOWHERE;}
-    if (fd === 2) {shell.errors = NOWHERE;}
+    if (fd === 1) {
+      shell.output = NOWHERE;
+    }
+    if (fd === 2) {
+      shell.errors = NOWHERE;
+    }
   } else if (target === '1' && fd === 2) {
     shell.errors = shell.output;
   } else if (target === '2' && fd === 1) {
@@ -70,10 +90,18 @@ function duplicate(shell: Shell, fd: number | 'both', target: string): void {
 }
 
 function sinkFor(shell: Shell, path: string): Sink {
-  if (path === '/dev/stdout' || path === '/proc/self/fd/1') {return shell.output;}
-  if (path === '/dev/stderr' || path === '/proc/self/fd/2') {return shell.errors;}
+  if (path === '/dev/stdout' || path === '/proc/self/fd/1') {
+    return shell.output;
+  }
+  if (path === '/dev/stderr' || path === '/proc/self/fd/2') {
+    return shell.errors;
+  }
   // Writing to the main process's output is how hooks make their words appear in the container's log.
-  if (path === '/dev/null' || /^\/proc\/\d+\/fd\/\d+$/.test(path) || path === '/dev/console') {return NOWHERE;}
-  if (path.startsWith('/dev/tcp/')) {throw new NotUnderstood(path);}
+  if (path === '/dev/null' || /^\/proc\/\d+\/fd\/\d+$/.test(path) || path === '/dev/console') {
+    return NOWHERE;
+  }
+  if (path.startsWith('/dev/tcp/')) {
+    throw new NotUnderstood(path);
+  }
   return capture();
 }

@@ -152,15 +152,21 @@ export function capture(): Sink {
 export const NOWHERE: Sink = { text: '', discard: true };
 
 export function write(sink: Sink, text: string): void {
-  if (sink.discard || text === '') {return;}
-  if (sink.text.length + text.length > MAXIMUM_TEXT) {throw new NotUnderstood('output of this size');}
+  if (sink.discard || text === '') {
+    return;
+  }
+  if (sink.text.length + text.length > MAXIMUM_TEXT) {
+    throw new NotUnderstood('output of this size');
+  }
   sink.text += text;
 }
 
 /** Each command, expansion and round costs a step, so that every run comes to an end. */
 export function step(run: Run, cost = 1): void {
   run.budget -= cost;
-  if (run.budget < 0) {throw new NotUnderstood('more steps than can be followed');}
+  if (run.budget < 0) {
+    throw new NotUnderstood('more steps than can be followed');
+  }
 }
 
 const CHARACTERS_PER_STEP = 64;
@@ -177,7 +183,9 @@ export function advanceTo(run: Run, time: Seconds): void {
     run.timeUpAt = run.deadline;
     throw TIME_UP;
   }
-  if (time > run.now) {run.now = time;}
+  if (time > run.now) {
+    run.now = time;
+  }
 }
 
 /**
@@ -201,7 +209,9 @@ export function unknownWords(text: string): string {
 }
 
 export function demandKnown(text: string): string {
-  if (isUnknown(text)) {throw new NotUnderstood(unknownWords(text));}
+  if (isUnknown(text)) {
+    throw new NotUnderstood(unknownWords(text));
+  }
   return text;
 }
 
@@ -209,8 +219,12 @@ export function setVariable(shell: Shell, name: string, given: string): void {
   // bash goes on counting from the value that SECONDS is given: what is kept is the difference.
   const counts = name === 'SECONDS' && shell.dialect === 'bash';
   const value = counts ? String((Number(given) || 0) - Math.floor(shell.run.now - shell.startedAt)) : given;
-  if (shell.variables.get(name) === value) {return;}
-  if (value.length > MAXIMUM_TEXT) {throw new NotUnderstood('a variable of this size');}
+  if (shell.variables.get(name) === value) {
+    return;
+  }
+  if (value.length > MAXIMUM_TEXT) {
+    throw new NotUnderstood('a variable of this size');
+  }
   stepText(shell.run, value);
   shell.variables.set(name, value);
   shell.run.version += 1;
@@ -245,7 +259,11 @@ export function subshell(shell: Shell, copyVariables = true): Shell {
 export function addEffect(run: Run, kind: HookEffect['kind']): void {
   run.effects.push({ at: run.now, kind });
   run.version += 1;
-  if (kind !== 'AgentQuit') {return;}
+  if (kind !== 'AgentQuit') {
+    return;
+  }
   run.proxyGoneAt = Math.min(run.proxyGoneAt, run.now);
-  if (run.container === 'Proxy') {throw new ContainerEnded('the proxy was told to quit');}
+  if (run.container === 'Proxy') {
+    throw new ContainerEnded('the proxy was told to quit');
+  }
 }

@@ -40,20 +40,26 @@ export function runSimple(shell: Shell, command: SimpleCommand): Flow {
       );
     }
     // "s=$?" has looked at the status before it sets its own.
-    if (words.length === 0) {shell.status = hasCommand(command) ? shell.substituted : 0;}
+    if (words.length === 0) {
+      shell.status = hasCommand(command) ? shell.substituted : 0;
+    }
     if (before !== undefined) {
       const flow = withRedirections(shell, command, words);
       // `IFS= read x` keeps what the command itself set, and takes back only what stood before it.
       for (const { name: assigned } of command.assignments) {
         const old = before.get(assigned);
-        if (old === undefined) {shell.variables.delete(assigned);}
-        else {shell.variables.set(assigned, old);}
+        if (old === undefined) {
+          shell.variables.delete(assigned);
+        } else {
+          shell.variables.set(assigned, old);
+        }
       }
       return flow;
     }
   }
-  if (name === undefined && command.assignments.length === 0)
-    {shell.status = hasSubstitution(command) ? shell.substituted : 0;}
+  if (name === undefined && command.assignments.length === 0) {
+    shell.status = hasSubstitution(command) ? shell.substituted : 0;
+  }
   return command.redirections.length === 0 ? runWords(shell, words) : withRedirections(shell, command, words);
 }
 
@@ -71,12 +77,16 @@ function withRedirections(shell: Shell, command: SimpleCommand, words: readonly 
   let flow: Flow = 'next';
   if (finish === undefined) {
     shell.status = 1;
-    if (SPECIAL.has(words[0] ?? '') && shell.dialect !== 'bash') {flow = EXIT;}
+    if (SPECIAL.has(words[0] ?? '') && shell.dialect !== 'bash') {
+      flow = EXIT;
+    }
   } else {
     flow = runWords(shell, words);
     finish();
     // `exec >file` keeps its redirections.
-    if (words[0] === 'exec' && words.length === 1) {return flow;}
+    if (words[0] === 'exec' && words.length === 1) {
+      return flow;
+    }
   }
   shell.input = input;
   shell.output = output;
@@ -86,17 +96,25 @@ function withRedirections(shell: Shell, command: SimpleCommand, words: readonly 
 
 function runWords(shell: Shell, words: readonly string[]): Flow {
   const [name] = words;
-  if (name === undefined) {return 'next';}
+  if (name === undefined) {
+    return 'next';
+  }
   const body = shell.functions.get(demandKnown(name));
-  if (body !== undefined) {return callFunction(shell, body, words.slice(1));}
+  if (body !== undefined) {
+    return callFunction(shell, body, words.slice(1));
+  }
   const builtin = builtins.get(name);
-  if (builtin !== undefined) {return builtin(shell, words);}
+  if (builtin !== undefined) {
+    return builtin(shell, words);
+  }
   shell.status = runTool(shell, words);
   return 'next';
 }
 
 function callFunction(shell: Shell, body: Command, parameters: readonly string[]): Flow {
-  if (shell.depth > MAXIMUM_CALLS) {throw new NotUnderstood('calls nested too deeply');}
+  if (shell.depth > MAXIMUM_CALLS) {
+    throw new NotUnderstood('calls nested too deeply');
+  }
   const { positional, loops, locals } = shell;
   shell.positional = parameters;
   shell.depth += 1;
@@ -104,8 +122,11 @@ function callFunction(shell: Shell, body: Command, parameters: readonly string[]
   shell.locals = new Map();
   const flow = shell.run.machine.runBody(shell, body);
   for (const [name, value] of shell.locals) {
-    if (value === undefined) {shell.variables.delete(name);}
-    else {shell.variables.set(name, value);}
+    if (value === undefined) {
+      shell.variables.delete(name);
+    } else {
+      shell.variables.set(name, value);
+    }
   }
   shell.locals = locals;
   shell.depth -= 1;

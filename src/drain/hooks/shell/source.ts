@@ -30,7 +30,9 @@ export function newSource(text: string, dialect: Dialect, depth = 0): Source {
 }
 
 export function deeper<T>(source: Source, parse: () => T): T {
-  if (source.depth >= MAXIMUM_DEPTH) {throw new Unsupported('nested too deeply');}
+  if (source.depth >= MAXIMUM_DEPTH) {
+    throw new Unsupported('nested too deeply');
+  }
   source.depth += 1;
   try {
     return parse();
@@ -48,7 +50,9 @@ export function startsWith(source: Source, text: string): boolean {
 }
 
 export function take(source: Source, text: string): boolean {
-  if (!startsWith(source, text)) {return false;}
+  if (!startsWith(source, text)) {
+    return false;
+  }
   source.position += text.length;
   return true;
 }
@@ -66,7 +70,9 @@ export function skipBlanks(source: Source): void {
     } else if (character === '\\' && source.text.charAt(source.position + 1) === '\n') {
       source.position += 2;
     } else if (character === '#') {
-      while (!atEnd(source) && current(source) !== '\n') {source.position += 1;}
+      while (!atEnd(source) && current(source) !== '\n') {
+        source.position += 1;
+      }
     } else {
       return;
     }
@@ -83,7 +89,9 @@ export function isMeta(character: string): boolean {
 /** The reserved word or plain word at this place, without moving; empty where something else stands here. */
 export function peekPlainWord(source: Source): string {
   let end = source.position;
-  while (!META.has(source.text.charAt(end))) {end += 1;}
+  while (!META.has(source.text.charAt(end))) {
+    end += 1;
+  }
   return source.text.slice(source.position, end);
 }
 

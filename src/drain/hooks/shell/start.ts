@@ -7,8 +7,12 @@ import { ContainerEnded, demandKnown, NotUnderstood } from './run-state.ts';
 
 /** What `sh` is: Ubuntu's dash in the proxy image; in an app image nobody knows. */
 function dialectOf(run: Run, name: string): Dialect {
-  if (name === 'bash') {return 'bash';}
-  if (name === 'dash') {return 'dash';}
+  if (name === 'bash') {
+    return 'bash';
+  }
+  if (name === 'dash') {
+    return 'dash';
+  }
   return run.container === 'Proxy' ? 'dash' : 'unknown';
 }
 
@@ -22,23 +26,29 @@ export function runShellWords(from: Pick<Shell, 'run'> & Partial<Shell>, words: 
     dialect: dialectOf(run, base),
     name: base,
     depth: (from.depth ?? 0) + 1,
-    ...(from.input === undefined ? {} : { input: from.input }),
-    ...(from.output === undefined ? {} : { output: from.output }),
-    ...(from.errors === undefined ? {} : { errors: from.errors }),
+    input: from.input,
+    output: from.output,
+    errors: from.errors,
   });
-  if (from.variables !== undefined) {shell.variables = new Map(from.variables);}
+  if (from.variables !== undefined) {
+    shell.variables = new Map(from.variables);
+  }
   let index = 1;
   let isScript = false;
   for (; /^[-+]./.test(words[index] ?? ''); index += 1) {
     const word = words[index] ?? '';
-    if (word.startsWith('--')) {continue;}
+    if (word.startsWith('--')) {
+      continue;
+    }
     const on = word.startsWith('-');
     for (const letter of word.slice(1)) {
       if (letter === 'c') {
         isScript = true;
       } else if (letter === 'o') {
         index += 1;
-        if (!setOption(shell, words[index] ?? '', on)) {return shell.status;}
+        if (!setOption(shell, words[index] ?? '', on)) {
+          return shell.status;
+        }
       } else {
         setLetter(shell, letter, on);
       }
@@ -46,8 +56,12 @@ export function runShellWords(from: Pick<Shell, 'run'> & Partial<Shell>, words: 
   }
   const script = words[index];
   // A shell without a script reads commands from its standard input, which is empty here.
-  if (script === undefined) {return isScript ? 2 : 0;}
-  if (!isScript) {throw new NotUnderstood(words.join(' ').slice(0, 120));}
+  if (script === undefined) {
+    return isScript ? 2 : 0;
+  }
+  if (!isScript) {
+    throw new NotUnderstood(words.join(' ').slice(0, 120));
+  }
   shell.name = words[index + 1] ?? base;
   shell.positional = words.slice(index + 2);
   runProgram(shell, parseScript(demandKnown(script), shell.dialect));
@@ -57,12 +71,16 @@ export function runShellWords(from: Pick<Shell, 'run'> & Partial<Shell>, words: 
 /** Runs what `trap ... EXIT` asked for; the status stays. */
 function finish(shell: Shell): number {
   const { status, exitTrap } = shell;
-  if (exitTrap === '') {return status;}
+  if (exitTrap === '') {
+    return status;
+  }
   shell.exitTrap = '';
   try {
     runProgram(shell, parseScript(exitTrap, shell.dialect));
   } catch (error) {
-    if (!(error instanceof ContainerEnded)) {throw error;}
+    if (!(error instanceof ContainerEnded)) {
+      throw error;
+    }
   }
   return status;
 }

@@ -15,17 +15,25 @@ class TestProblem extends Error {}
 
 /** `test` and `[`: the status for these arguments (without the closing bracket). */
 export function testStatus(shell: Shell, words: readonly string[]): number {
-  for (const word of words) {demandKnown(word);}
+  for (const word of words) {
+    demandKnown(word);
+  }
   const [first = '', second = '', third = ''] = words;
   if (words.length === 3 && isComparison(second)) {
     return statusOf(() => compare(shell, first, second, third));
   }
   return statusOf(() => {
     const reader = { words, position: 0, shell };
-    if (words.length === 0) {return false;}
-    if (words.length === 1) {return first !== '';}
+    if (words.length === 0) {
+      return false;
+    }
+    if (words.length === 1) {
+      return first !== '';
+    }
     const result = parseOr(reader);
-    if (reader.position < words.length) {throw new TestProblem('unexpected operator');}
+    if (reader.position < words.length) {
+      throw new TestProblem('unexpected operator');
+    }
     return result;
   });
 }
@@ -34,7 +42,9 @@ function statusOf(decide: () => boolean): number {
   try {
     return decide() ? TRUE : FALSE;
   } catch (error) {
-    if (error instanceof TestProblem) {return ERROR;}
+    if (error instanceof TestProblem) {
+      return ERROR;
+    }
     throw error;
   }
 }
@@ -76,7 +86,9 @@ function parseNot(reader: Reader): boolean {
 
 function parsePrimary(reader: Reader): boolean {
   const word = reader.words[reader.position];
-  if (word === undefined) {throw new TestProblem('argument expected');}
+  if (word === undefined) {
+    throw new TestProblem('argument expected');
+  }
   const operator = reader.words[reader.position + 1];
   const right = reader.words[reader.position + 2];
   if (operator !== undefined && right !== undefined && isComparison(operator)) {
@@ -86,7 +98,9 @@ function parsePrimary(reader: Reader): boolean {
   if (word === '(' && operator !== undefined) {
     reader.position += 1;
     const inner = parseOr(reader);
-    if (reader.words[reader.position] !== ')') {throw new TestProblem('closing paren expected');}
+    if (reader.words[reader.position] !== ')') {
+      throw new TestProblem('closing paren expected');
+    }
     reader.position += 1;
     return inner;
   }
@@ -115,7 +129,9 @@ function compare(shell: Shell, left: string, operator: string, right: string): b
   switch (operator) {
     case '==':
       // dash's own test knows only "=": it prints "unexpected operator".
-      if (shell.dialect === 'dash') {throw new TestProblem('unexpected operator');}
+      if (shell.dialect === 'dash') {
+        throw new TestProblem('unexpected operator');
+      }
       return left === right;
     case '=':
       return left === right;
@@ -143,7 +159,9 @@ function compare(shell: Shell, left: string, operator: string, right: string): b
 }
 
 function integer(text: string): number {
-  if (!/^\s*[-+]?\d+\s*$/.test(text)) {throw new TestProblem(`Illegal number: ${text}`);}
+  if (!/^\s*[-+]?\d+\s*$/.test(text)) {
+    throw new TestProblem(`Illegal number: ${text}`);
+  }
   return Number(text);
 }
 
@@ -177,12 +195,20 @@ function fileExists(shell: Shell, path: string, operator: string): boolean {
   const { files } = shell.run;
   if (files.has(path) && operator !== '-x' && operator !== '-d') {
     const content = files.get(path);
-    if (content === undefined) {throw new NotUnderstood(path);}
+    if (content === undefined) {
+      throw new NotUnderstood(path);
+    }
     return operator !== '-s' || content !== '';
   }
-  if (path === '/dev/null') {return operator === '-e' || operator === '-r' || operator === '-w';}
-  if (/^\/proc\/(uptime|net\/tcp6?|loadavg)$/.test(path)) {return '-f-e-r'.includes(operator);}
-  if (/^\/(tmp|proc|bin|usr|etc|dev)\/?$/.test(path)) {return operator === '-d' || operator === '-e';}
+  if (path === '/dev/null') {
+    return operator === '-e' || operator === '-r' || operator === '-w';
+  }
+  if (/^\/proc\/(uptime|net\/tcp6?|loadavg)$/.test(path)) {
+    return '-f-e-r'.includes(operator);
+  }
+  if (/^\/(tmp|proc|bin|usr|etc|dev)\/?$/.test(path)) {
+    return operator === '-d' || operator === '-e';
+  }
   throw new NotUnderstood(`test ${operator} ${path}`);
 }
 

@@ -7,7 +7,9 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d
 
 /** `5`, `0.5`, `1m`, `infinity`; `undefined` for what sleep calls an invalid time interval. */
 function parseInterval(text: string): number | undefined {
-  if (/^(infinity|inf)$/i.test(text)) {return Infinity;}
+  if (/^(infinity|inf)$/i.test(text)) {
+    return Infinity;
+  }
   const match = /^(\d+(?:\.\d*)?|\.\d+)([smhd]?)$/.exec(text);
   return match === null ? undefined : Number(match[1]) * (UNITS[match[2] ?? ''] ?? 1);
 }
@@ -15,7 +17,9 @@ function parseInterval(text: string): number | undefined {
 const sleep: Tool = (shell, words) => {
   let seconds = 0;
   for (const word of words.slice(1)) {
-    if (word === '--') {continue;}
+    if (word === '--') {
+      continue;
+    }
     const interval = parseInterval(word);
     if (interval === undefined) {
       write(shell.errors, `sleep: invalid time interval '${word}'\n`);
@@ -37,9 +41,11 @@ const timeout: Tool = (shell, words) => {
   let index = 1;
   while (words[index]?.startsWith('-') === true) {
     const option = words[index] ?? '';
-    if (/^-[sk]$/.test(option)) {index += 1;}
-    else if (!/^(-[skvf].+|-[fv]|--.+=.+|--foreground|--preserve-status|--verbose)$/.test(option))
-      {throw notUnderstood(words);}
+    if (/^-[sk]$/.test(option)) {
+      index += 1;
+    } else if (!/^(-[skvf].+|-[fv]|--.+=.+|--foreground|--preserve-status|--verbose)$/.test(option)) {
+      throw notUnderstood(words);
+    }
     index += 1;
   }
   const keepsStatus = words.slice(1, index).includes('--preserve-status');
@@ -51,12 +57,16 @@ const timeout: Tool = (shell, words) => {
   const { run } = shell;
   const outer = run.deadline;
   const limit = seconds === 0 ? Infinity : run.now + seconds;
-  if (limit >= outer) {return run.machine.runCommand(shell, words.slice(index + 1));}
+  if (limit >= outer) {
+    return run.machine.runCommand(shell, words.slice(index + 1));
+  }
   run.deadline = limit;
   try {
     return run.machine.runCommand(shell, words.slice(index + 1));
   } catch (error) {
-    if (!(error instanceof TimeUp) || run.timeUpAt !== limit) {throw error;}
+    if (!(error instanceof TimeUp) || run.timeUpAt !== limit) {
+      throw error;
+    }
     run.now = limit;
     run.version += 1;
     return keepsStatus ? 143 : TIMED_OUT;
@@ -83,8 +93,12 @@ const date: Tool = (shell, words) => {
     .padStart(3, '0')
     .padEnd(9, '0');
   const text = format.slice(1).replace(/%(-?\d*)([a-zA-Z%])/g, (_, width: string, letter: string) => {
-    if (letter === 's') {return String(EPOCH + seconds);}
-    if (letter === 'N') {return /^[1-9]$/.test(width) ? nanos.slice(0, Number(width)) : nanos;}
+    if (letter === 's') {
+      return String(EPOCH + seconds);
+    }
+    if (letter === 'N') {
+      return /^[1-9]$/.test(width) ? nanos.slice(0, Number(width)) : nanos;
+    }
     return letter === '%' ? '%' : unknownText(wall);
   });
   write(shell.output, `${text}\n`);

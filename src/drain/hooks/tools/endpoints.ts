@@ -28,28 +28,46 @@ const METHOD_NOT_ALLOWED = 405;
 /** A request to the pod's own localhost, with what it does to the proxy. */
 export function request(shell: Shell, method: string, port: number, pathAndQuery: string): Answer | 'refused' {
   const { run } = shell;
-  if (PROXY_PORTS.has(port) && run.now >= run.proxyGoneAt) {return 'refused';}
+  if (PROXY_PORTS.has(port) && run.now >= run.proxyGoneAt) {
+    return 'refused';
+  }
   const full = pathAndQuery.startsWith('/') ? pathAndQuery : `/${pathAndQuery}`;
   const answer = run.world.http(run.now, method, port, full);
-  if (answer === 'refused') {return 'refused';}
+  if (answer === 'refused') {
+    return 'refused';
+  }
   const path = (full.split('?')[0] ?? '').replace(/(.)\/$/, '$1');
   const query = full.includes('?') ? full.slice(full.indexOf('?') + 1) : '';
-  if (port === 15020) {return agent(shell, method, path, answer);}
-  if (port === 15000) {return envoy(shell, { method, path, query, answer });}
-  if (port === 15090 && path === '/stats/prometheus') {return { status: 200, body: prometheusText(shell, query) };}
-  if (answer === 'unknown') {throw new NotUnderstood(`${method} to port ${port}${full}`);}
+  if (port === 15020) {
+    return agent(shell, method, path, answer);
+  }
+  if (port === 15000) {
+    return envoy(shell, { method, path, query, answer });
+  }
+  if (port === 15090 && path === '/stats/prometheus') {
+    return { status: 200, body: prometheusText(shell, query) };
+  }
+  if (answer === 'unknown') {
+    throw new NotUnderstood(`${method} to port ${port}${full}`);
+  }
   return { status: answer, body: unknownText(`the answer of port ${port}${full}`) };
 }
 
 /** pilot-agent's status port (istio/istio pilot/cmd/pilot-agent/status/server.go). */
 function agent(shell: Shell, method: string, path: string, answer: number | 'unknown'): Answer {
   if (path === '/drain' || path === '/quitquitquit') {
-    if (method !== 'POST') {return { status: METHOD_NOT_ALLOWED, body: 'Method not allowed\n' };}
+    if (method !== 'POST') {
+      return { status: METHOD_NOT_ALLOWED, body: 'Method not allowed\n' };
+    }
     addEffect(shell.run, path === '/drain' ? 'AgentDrain' : 'AgentQuit');
     return { status: 200, body: 'OK' };
   }
-  if (path === '/stats/prometheus' || path === '/metrics') {return { status: 200, body: prometheusText(shell, '') };}
-  if (answer === 'unknown') {throw new NotUnderstood(`${method} to port 15020${path}`);}
+  if (path === '/stats/prometheus' || path === '/metrics') {
+    return { status: 200, body: prometheusText(shell, '') };
+  }
+  if (answer === 'unknown') {
+    throw new NotUnderstood(`${method} to port 15020${path}`);
+  }
   return { status: answer, body: path === '/healthz/ready' ? '' : unknownText(`the answer of port 15020${path}`) };
 }
 
@@ -63,15 +81,26 @@ interface Ask {
 /** Envoy's admin interface. */
 function envoy(shell: Shell, { method, path, query, answer }: Ask): Answer {
   if (ENVOY_MUTATIONS.has(path)) {
-    if (method !== 'POST') {return { status: METHOD_NOT_ALLOWED, body: 'Method Not Allowed\n' };}
-    if (path === '/quitquitquit') {addEffect(shell.run, 'AgentQuit');}
-    if (path === '/drain_listeners')
-      {addEffect(shell.run, /(^|&)graceful(=|&|$)/.test(query) ? 'EnvoyDrain' : 'EnvoyStopListeners');}
+    if (method !== 'POST') {
+      return { status: METHOD_NOT_ALLOWED, body: 'Method Not Allowed\n' };
+    }
+    if (path === '/quitquitquit') {
+      addEffect(shell.run, 'AgentQuit');
+    }
+    if (path === '/drain_listeners') {
+      addEffect(shell.run, /(^|&)graceful(=|&|$)/.test(query) ? 'EnvoyDrain' : 'EnvoyStopListeners');
+    }
     return { status: 200, body: 'OK\n' };
   }
-  if (path === '/stats') {return { status: 200, body: statsText(shell, query) };}
-  if (path === '/stats/prometheus') {return { status: 200, body: prometheusText(shell, query) };}
-  if (path === '/ready') {return { status: 200, body: 'LIVE\n' };}
+  if (path === '/stats') {
+    return { status: 200, body: statsText(shell, query) };
+  }
+  if (path === '/stats/prometheus') {
+    return { status: 200, body: prometheusText(shell, query) };
+  }
+  if (path === '/ready') {
+    return { status: 200, body: 'LIVE\n' };
+  }
   const status = answer === 'unknown' ? 200 : answer;
   return { status, body: unknownText(`the answer of Envoy's ${path}`) };
 }
@@ -87,7 +116,9 @@ const HTTP_PORT = 80;
 /** A URL to the pod itself; `undefined` for every other. */
 export function localTarget(url: string): Target | undefined {
   const match = /^(?:(https?):\/\/)?(\[[^\]]*\]|[^/:?#]+)(?::(\d+))?([/?][^#]*)?/i.exec(url);
-  if (match === null || match[1]?.toLowerCase() === 'https' || !LOCAL_HOSTS.has(match[2] ?? '')) {return undefined;}
+  if (match === null || match[1]?.toLowerCase() === 'https' || !LOCAL_HOSTS.has(match[2] ?? '')) {
+    return undefined;
+  }
   const path = match[4] ?? '/';
   return { port: Number(match[3] ?? HTTP_PORT), path: path.startsWith('/') ? path : `/${path}` };
 }

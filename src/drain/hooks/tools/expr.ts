@@ -26,18 +26,24 @@ export function expr(words: readonly string[], charge: Reader['charge']): string
     const value = parse(reader, 0);
     return reader.position === words.length ? value : undefined;
   } catch (error) {
-    if (error instanceof ExprProblem) {return undefined;}
+    if (error instanceof ExprProblem) {
+      return undefined;
+    }
     throw error;
   }
 }
 
 function parse(reader: Reader, level: number): string {
   const operators = LEVELS[level];
-  if (operators === undefined) {return parsePrimary(reader);}
+  if (operators === undefined) {
+    return parsePrimary(reader);
+  }
   let left = parse(reader, level + 1);
   for (;;) {
     const operator = reader.words[reader.position];
-    if (operator === undefined || !operators.includes(operator)) {return left;}
+    if (operator === undefined || !operators.includes(operator)) {
+      return left;
+    }
     reader.position += 1;
     left = apply(reader, left, operator, parse(reader, level + 1));
   }
@@ -45,17 +51,25 @@ function parse(reader: Reader, level: number): string {
 
 function parsePrimary(reader: Reader): string {
   const word = reader.words[reader.position];
-  if (word === undefined) {throw new ExprProblem();}
+  if (word === undefined) {
+    throw new ExprProblem();
+  }
   reader.position += 1;
   if (word === 'length' && reader.words[reader.position] !== undefined) {
     reader.position += 1;
     return String((reader.words[reader.position - 1] ?? '').length);
   }
-  if (word !== '(') {return word;}
+  if (word !== '(') {
+    return word;
+  }
   reader.depth += 1;
-  if (reader.depth > 50) {throw new ExprProblem();}
+  if (reader.depth > 50) {
+    throw new ExprProblem();
+  }
   const inner = parse(reader, 0);
-  if (reader.words[reader.position] !== ')') {throw new ExprProblem();}
+  if (reader.words[reader.position] !== ')') {
+    throw new ExprProblem();
+  }
   reader.position += 1;
   reader.depth -= 1;
   return inner;
@@ -100,11 +114,21 @@ function apply(reader: Reader, left: string, operator: string, right: string): s
     default:
       break;
   }
-  if (!numbers) {throw new ExprProblem();}
-  if (operator === '+') {return String(first + second);}
-  if (operator === '-') {return String(first - second);}
-  if (operator === '*') {return String(first * second);}
-  if (second === 0) {throw new ExprProblem();}
+  if (!numbers) {
+    throw new ExprProblem();
+  }
+  if (operator === '+') {
+    return String(first + second);
+  }
+  if (operator === '-') {
+    return String(first - second);
+  }
+  if (operator === '*') {
+    return String(first * second);
+  }
+  if (second === 0) {
+    throw new ExprProblem();
+  }
   const quotient = Math.trunc(first / second);
   return String(operator === '/' ? quotient : first - quotient * second);
 }

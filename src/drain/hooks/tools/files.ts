@@ -8,7 +8,9 @@ import { notUnderstood, readInput } from './tool.ts';
 /** The content of a file; unknown text where nobody can know it. */
 export function readFile(shell: Shell, path: string): string {
   const { files } = shell.run;
-  if (files.has(path)) {return files.get(path) ?? unknownText(`whether ${path} could be written`);}
+  if (files.has(path)) {
+    return files.get(path) ?? unknownText(`whether ${path} could be written`);
+  }
   switch (path) {
     case '/dev/null':
       return '';
@@ -48,13 +50,17 @@ function socketTable(shell: Shell, six: boolean): string {
     );
   };
   for (const listener of world.listeners(now)) {
-    if ((listener.address === '::') !== six) {continue;}
+    if ((listener.address === '::') !== six) {
+      continue;
+    }
     const zero = six ? '0'.repeat(32) : '00000000';
     const address = listener.address === '127.0.0.1' ? '0100007F' : zero;
     add(`${address}:${hexPort(listener.port)}`, `${zero}:0000`, STATE_LISTEN);
   }
   for (const connection of world.connections(now)) {
-    if (isSix(connection) !== six) {continue;}
+    if (isSix(connection) !== six) {
+      continue;
+    }
     add(
       `${hexAddress(connection.localAddress)}:${hexPort(connection.localPort)}`,
       `${hexAddress(connection.remoteAddress)}:${hexPort(connection.remotePort)}`,
@@ -73,7 +79,9 @@ function hexPort(port: number): string {
 }
 
 function hexAddress(address: string): string {
-  if (address.includes(':')) {return '0'.repeat(31) + '1';}
+  if (address.includes(':')) {
+    return '0'.repeat(31) + '1';
+  }
   return address
     .split('.')
     .reverse()
@@ -83,7 +91,9 @@ function hexAddress(address: string): string {
 
 /** The text of the named files one after the other, or of the standard input. */
 export function readOperands(shell: Shell, operands: readonly string[]): string {
-  if (operands.length === 0) {return readInput(shell);}
+  if (operands.length === 0) {
+    return readInput(shell);
+  }
   return operands
     .map((operand) => (operand === '-' ? readInput(shell) : readFile(shell, demandKnown(operand))))
     .join('');
@@ -91,7 +101,9 @@ export function readOperands(shell: Shell, operands: readonly string[]): string 
 
 const cat: Tool = (shell, words) => {
   const operands = words.slice(1).filter((word) => word !== '-u');
-  if (operands.some((word) => /^-./.test(word))) {throw notUnderstood(words);}
+  if (operands.some((word) => /^-./.test(word))) {
+    throw notUnderstood(words);
+  }
   write(shell.output, readOperands(shell, operands));
   return 0;
 };
@@ -99,7 +111,9 @@ const cat: Tool = (shell, words) => {
 const tee: Tool = (shell, words) => {
   const text = readInput(shell);
   for (const path of words.slice(1)) {
-    if (path.startsWith('-') || path.startsWith('/dev/') || path.startsWith('/proc/')) {continue;}
+    if (path.startsWith('-') || path.startsWith('/dev/') || path.startsWith('/proc/')) {
+      continue;
+    }
     shell.run.files.set(path, shell.run.container === 'Proxy' || isUnknown(text) ? undefined : text);
     shell.run.version += 1;
   }

@@ -45,11 +45,15 @@ const CURL_IGNORED = [
 
 const curl: Tool = (shell, words) => {
   const parsed = parseOptions(words, 'sSfkLviIgGN4', 'XowmHdA', [...Object.keys(CURL_LONG), ...CURL_IGNORED]);
-  if (parsed === undefined || parsed.operands.length !== 1) {throw notUnderstood(words);}
+  if (parsed === undefined || parsed.operands.length !== 1) {
+    throw notUnderstood(words);
+  }
   const letters = new Set([...parsed.letters].map((letter) => CURL_LONG[letter] ?? letter));
   const values = new Map([...parsed.values].map(([name, value]) => [CURL_LONG[`${name}=`] ?? name, value]));
   const target = localTarget(parsed.operands[0] ?? '');
-  if (target === undefined) {throw notUnderstood(words);}
+  if (target === undefined) {
+    throw notUnderstood(words);
+  }
   const posts = values.has('d') || values.has('--data-binary') || values.has('--data-raw');
   const method = values.get('X') ?? (posts ? 'POST' : letters.has('I') ? 'HEAD' : 'GET');
   const fails = letters.has('f') || letters.has('--fail-with-body');
@@ -70,18 +74,27 @@ const curl: Tool = (shell, words) => {
   if (answer !== 'refused' && (!failed || letters.has('--fail-with-body'))) {
     const body =
       letters.has('i') || letters.has('v') || letters.has('I') ? unknownText('the headers of an answer') : answer.body;
-    if (output === undefined || output === '-') {write(shell.output, body);}
-    else if (output !== '/dev/null') {shell.run.files.set(output, shell.run.container === 'Proxy' ? undefined : body);}
+    if (output === undefined || output === '-') {
+      write(shell.output, body);
+    } else if (output !== '/dev/null') {
+      shell.run.files.set(output, shell.run.container === 'Proxy' ? undefined : body);
+    }
   }
   const format = values.get('w');
-  if (format !== undefined) {write(shell.output, writeOut(format, status));}
-  if (answer === 'refused') {return REFUSED;}
+  if (format !== undefined) {
+    write(shell.output, writeOut(format, status));
+  }
+  if (answer === 'refused') {
+    return REFUSED;
+  }
   return failed ? HTTP_ERROR : 0;
 };
 
 function writeOut(format: string, status: number): string {
   return format.replace(/\\n/g, '\n').replace(/%\{(\w+)\}/g, (_, name: string) => {
-    if (name === 'http_code' || name === 'response_code') {return String(status).padStart(3, '0');}
+    if (name === 'http_code' || name === 'response_code') {
+      return String(status).padStart(3, '0');
+    }
     return unknownText(`curl's ${name}`);
   });
 }
@@ -98,7 +111,9 @@ const TRANSIENT = new Set([408, 429, 500, 502, 503, 504]);
 
 /** curl waits 1, 2, 4 ... s between attempts, or the delay that was asked for. */
 function withRetries(shell: Shell, policy: Retries, attempt: () => Answer | 'refused'): Answer | 'refused' {
-  if (!Number.isInteger(policy.retries) || !(policy.delay >= 0)) {throw new NotUnderstood('curl --retry');}
+  if (!Number.isInteger(policy.retries) || !(policy.delay >= 0)) {
+    throw new NotUnderstood('curl --retry');
+  }
   let wait = 1;
   for (let left = policy.retries; ; left -= 1) {
     shell.run.budget -= 1;
@@ -107,7 +122,9 @@ function withRetries(shell: Shell, policy: Retries, attempt: () => Answer | 'ref
       answer === 'refused'
         ? policy.refused
         : TRANSIENT.has(answer.status) || (policy.always && policy.fails && answer.status >= 400);
-    if (left <= 0 || !again) {return answer;}
+    if (left <= 0 || !again) {
+      return answer;
+    }
     advanceTo(shell.run, shell.run.now + (policy.delay > 0 ? policy.delay : wait));
     wait = Math.min(600, wait * 2);
   }
@@ -131,22 +148,33 @@ const WGET_LONG = [
 const wget: Tool = (shell, words) => {
   const glued = words.map((word) => (word === '-nv' || word === '-qs' ? '-q' : word));
   const parsed = parseOptions(glued, 'qSsc', 'OTtUY', WGET_LONG);
-  if (parsed === undefined || parsed.operands.length !== 1) {throw notUnderstood(words);}
+  if (parsed === undefined || parsed.operands.length !== 1) {
+    throw notUnderstood(words);
+  }
   const target = localTarget(parsed.operands[0] ?? '');
-  if (target === undefined) {throw notUnderstood(words);}
+  if (target === undefined) {
+    throw notUnderstood(words);
+  }
   const method =
     parsed.values.get('--method') ??
     (parsed.values.has('--post-data') ? 'POST' : parsed.letters.has('--spider') ? 'HEAD' : 'GET');
   const answer = request(shell, method, target.port, target.path);
-  if (answer === 'refused') {return 4;}
+  if (answer === 'refused') {
+    return 4;
+  }
   const output =
     parsed.values.get('O') ??
     parsed.values.get('--output-document') ??
     (parsed.operands[0] ?? '').split('/').at(-1) ??
     '';
-  if (answer.status >= 400) {return 8;}
-  if (output === '-') {write(shell.output, answer.body);}
-  else if (!parsed.letters.has('--spider') && output !== '/dev/null') {shell.run.files.set(output, answer.body);}
+  if (answer.status >= 400) {
+    return 8;
+  }
+  if (output === '-') {
+    write(shell.output, answer.body);
+  } else if (!parsed.letters.has('--spider') && output !== '/dev/null') {
+    shell.run.files.set(output, answer.body);
+  }
   return 0;
 };
 

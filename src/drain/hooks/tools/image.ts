@@ -173,9 +173,15 @@ const SYSTEM_DIRECTORIES = ['/bin/', '/usr/bin/', '/sbin/', '/usr/sbin/'];
 
 /** The bare name of a program that is given by a path of the image; `undefined` for other paths. */
 export function bareName(path: string): string | undefined {
-  if (!path.includes('/')) {return path;}
+  if (!path.includes('/')) {
+    return path;
+  }
   const name = path.slice(path.lastIndexOf('/') + 1);
-  if (path === `${PROXY_DIRECTORY}pilot-agent` || path === `${PROXY_DIRECTORY}envoy`) {return name;}
-  if (name === 'pilot-agent' || name === 'envoy') {return undefined;}
+  if (path === `${PROXY_DIRECTORY}pilot-agent` || path === `${PROXY_DIRECTORY}envoy`) {
+    return name;
+  }
+  if (name === 'pilot-agent' || name === 'envoy') {
+    return undefined;
+  }
   return SYSTEM_DIRECTORIES.some((directory) => path === directory + name) ? name : undefined;
 }

@@ -62,14 +62,24 @@ type Presence = 'modelled' | 'quick' | 'slow' | 'missing' | 'unknown';
 function presence(shell: Shell, path: string): Presence {
   const name = bareName(path);
   if (shell.run.container === 'Proxy') {
-    if (name === undefined || NOT_IN_PROXY.has(name)) {return 'missing';}
-    if (tools.has(name)) {return 'modelled';}
-    if (QUICK_TOOLS.has(name)) {return 'quick';}
+    if (name === undefined || NOT_IN_PROXY.has(name)) {
+      return 'missing';
+    }
+    if (tools.has(name)) {
+      return 'modelled';
+    }
+    if (QUICK_TOOLS.has(name)) {
+      return 'quick';
+    }
     return SLOW_TOOLS.has(name) ? 'slow' : 'missing';
   }
   const bare = path.slice(path.lastIndexOf('/') + 1);
-  if (NOT_IN_APP.has(bare)) {return 'missing';}
-  if (tools.has(bare)) {return 'modelled';}
+  if (NOT_IN_APP.has(bare)) {
+    return 'missing';
+  }
+  if (tools.has(bare)) {
+    return 'modelled';
+  }
   return QUICK_TOOLS.has(bare) ? 'quick' : 'unknown';
 }
 
@@ -77,8 +87,12 @@ function presence(shell: Shell, path: string): Presence {
 export function isPresent(shell: Shell, path: string): boolean {
   const found = presence(shell, path);
   shell.run.seen.tools.add(path.slice(path.lastIndexOf('/') + 1));
-  if (found === 'unknown') {throw new NotUnderstood(path);}
-  if (shell.run.container === 'App' && found !== 'missing') {noteAssumed(shell, path);}
+  if (found === 'unknown') {
+    throw new NotUnderstood(path);
+  }
+  if (shell.run.container === 'App' && found !== 'missing') {
+    noteAssumed(shell, path);
+  }
   return found !== 'missing';
 }
 
@@ -102,24 +116,38 @@ export function runTool(shell: Shell, words: readonly string[]): number {
       return NOT_FOUND;
     case 'unknown':
     case 'slow':
-      if (!tools.has(name)) {throw new NotUnderstood(shorten(words));}
+      if (!tools.has(name)) {
+        throw new NotUnderstood(shorten(words));
+      }
       break;
     case 'quick':
-      if (words.includes('|')) {throw new NotUnderstood(shorten(words));}
+      if (words.includes('|')) {
+        throw new NotUnderstood(shorten(words));
+      }
       write(shell.output, unknownText(`the output of ${shorten(words)}`));
       shell.run.unknownStatus = `the result of ${shorten(words)}`;
       return UNKNOWN_STATUS;
     case 'modelled':
       break;
   }
-  if (shell.run.container === 'App') {noteAssumed(shell, name);}
+  if (shell.run.container === 'App') {
+    noteAssumed(shell, name);
+  }
   if (!REPEATERS.has(name)) {
-    for (const word of words) {if (isUnknown(word)) {throw new NotUnderstood(unknownWords(word));}}
+    for (const word of words) {
+      if (isUnknown(word)) {
+        throw new NotUnderstood(unknownWords(word));
+      }
+    }
   }
   const tool = tools.get(name);
-  if (tool === undefined) {throw new NotUnderstood(shorten(words));}
+  if (tool === undefined) {
+    throw new NotUnderstood(shorten(words));
+  }
   const status = tool(shell, words);
-  if (status === UNKNOWN_STATUS) {shell.run.unknownStatus = `the result of ${shorten(words)}`;}
+  if (status === UNKNOWN_STATUS) {
+    shell.run.unknownStatus = `the result of ${shorten(words)}`;
+  }
   return status;
 }
 

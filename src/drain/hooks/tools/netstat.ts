@@ -32,16 +32,22 @@ const NOT_ROOT =
  * others are shown as `-`, which is why a filter for program names never removes the app's socket [measured].
  */
 export const netstat: Tool = (shell, words) => {
-  if (words.some((word) => SHOWS_PROGRAMS.test(word))) {write(shell.errors, NOT_ROOT);}
+  if (words.some((word) => SHOWS_PROGRAMS.test(word))) {
+    write(shell.errors, NOT_ROOT);
+  }
   return printTable(shell, words, (sockets) => table(shell, words, sockets));
 };
 
 /** What netstat prints; `undefined` for options that are not modelled. */
 function table(shell: Shell, words: readonly string[], sockets: Sockets): string | undefined {
   const options = parseOptions(words, 'tuwxlanpeoWv46cFi', '', Object.keys(LONG));
-  if (options === undefined || options.operands.length > 0 || options.letters.has('i')) {return undefined;}
+  if (options === undefined || options.operands.length > 0 || options.letters.has('i')) {
+    return undefined;
+  }
   const letters = new Set([...options.letters].map((letter) => LONG[letter] ?? letter));
-  if (letters.has('c')) {return followForEver(shell, words);}
+  if (letters.has('c')) {
+    return followForEver(shell, words);
+  }
   const inet = letters.has('4') || letters.has('6');
   const families = letters.has('t') || letters.has('u') || letters.has('w') || letters.has('x');
   const kind = { listening: letters.has('a') || letters.has('l'), established: letters.has('a') || !letters.has('l') };
@@ -88,7 +94,9 @@ interface Columns {
 }
 
 function scope(kind: Kind): string {
-  if (!kind.listening) {return 'w/o servers';}
+  if (!kind.listening) {
+    return 'w/o servers';
+  }
   return kind.established ? 'servers and established' : 'only servers';
 }
 
@@ -96,9 +104,13 @@ function inetTable(shell: Shell, kind: Kind, columns: Columns, sockets: Sockets)
   let text = `Active Internet connections (${scope(kind)})\nProto Recv-Q Send-Q Local Address           Foreign Address         State      ${
     columns.extended ? ' User       Inode     ' : ''
   }${columns.programs ? ' PID/Program name    ' : ''}${columns.timers ? ' Timer' : ''}\n`;
-  if (!columns.tcp) {return text;}
+  if (!columns.tcp) {
+    return text;
+  }
   const row = (six: boolean, local: string, remote: string, state: string, program: Program): void => {
-    if (six ? !columns.six : !columns.four) {return;}
+    if (six ? !columns.six : !columns.four) {
+      return;
+    }
     text += `${six ? 'tcp6' : 'tcp '}       0      0 ${local.padEnd(23)} ${remote.padEnd(23)} ${state.padEnd(11)}${
       columns.extended ? ' 1337       20000     ' : ''
     }${columns.programs ? ` ${programName(shell, program).padEnd(20)}` : ''}${
@@ -131,7 +143,9 @@ type Program = ListeningSocket['program'];
 const PIDS = { envoy: '17/envoy', 'pilot-agent': '1/pilot-agent' } as const;
 
 function programName(shell: Shell, program: Program): string {
-  if (shell.run.container === 'Proxy') {return program === undefined ? '-' : PIDS[program];}
+  if (shell.run.container === 'Proxy') {
+    return program === undefined ? '-' : PIDS[program];
+  }
   return program === undefined ? unknownText("the name of the app's process") : '-';
 }
 

@@ -28,11 +28,17 @@ function parseFlags(words: readonly string[], known: readonly string[]): Flags |
     const equals = word.indexOf('=');
     const name = word.slice(2, equals < 0 ? undefined : equals);
     if (name.startsWith('log_')) {
-      if (equals < 0) {index += 1;}
+      if (equals < 0) {
+        index += 1;
+      }
       continue;
     }
-    if (!known.includes(name)) {return undefined;}
-    if (equals < 0) {index += 1;}
+    if (!known.includes(name)) {
+      return undefined;
+    }
+    if (equals < 0) {
+      index += 1;
+    }
     values.set(name, equals < 0 ? (words[index] ?? '') : word.slice(equals + 1));
   }
   return { operands, values };
@@ -40,9 +46,15 @@ function parseFlags(words: readonly string[], known: readonly string[]): Flags |
 
 const pilotAgent: Tool = (shell, words) => {
   const [, command] = words;
-  if (command === 'request') {return requestCommand(shell, words);}
-  if (command === 'wait') {return waitCommand(shell, words);}
-  if (command === 'version' || command === 'help' || command === undefined) {return 0;}
+  if (command === 'request') {
+    return requestCommand(shell, words);
+  }
+  if (command === 'wait') {
+    return waitCommand(shell, words);
+  }
+  if (command === 'version' || command === 'help' || command === undefined) {
+    return 0;
+  }
   throw notUnderstood(words);
 };
 
@@ -81,7 +93,9 @@ function waitCommand(shell: Shell, words: readonly string[]): number {
   }
   const url = flags.values.get('url') ?? 'http://localhost:15021/healthz/ready';
   const target = localTarget(url);
-  if (target === undefined) {throw new NotUnderstood(`pilot-agent wait --url ${url}`);}
+  if (target === undefined) {
+    throw new NotUnderstood(`pilot-agent wait --url ${url}`);
+  }
   const end = run.now + limit;
   for (;;) {
     const next = run.now + period;
@@ -90,7 +104,9 @@ function waitCommand(shell: Shell, words: readonly string[]): number {
       return FAILED;
     }
     advanceTo(run, next);
-    if (isReady(shell, target)) {return 0;}
+    if (isReady(shell, target)) {
+      return 0;
+    }
   }
 }
 
@@ -105,7 +121,9 @@ export const pilotAgentTools: readonly (readonly [string, Tool])[] = [
   [
     'envoy',
     (_, words) => {
-      if (words[1] === '--version' || words[1] === '--help') {return 0;}
+      if (words[1] === '--version' || words[1] === '--help') {
+        return 0;
+      }
       throw notUnderstood(words);
     },
   ],

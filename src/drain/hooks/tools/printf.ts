@@ -23,17 +23,23 @@ export function formatPrintf(words: readonly string[], repeat = true): string | 
     const before = rest.length;
     text += format.replace(CONVERSION, (...match: (string | undefined)[]) => {
       const [whole = '', all, flags = '', width = '', precision, letter = ''] = match;
-      if (all === '%') {return '%';}
+      if (all === '%') {
+        return '%';
+      }
       const value = convert(letter, rest[0] ?? '', precision);
       rest = rest.slice(1);
       if (value === undefined || Number(width) > MAXIMUM_WIDTH) {
         failed = true;
         return whole;
       }
-      if (flags.includes('-')) {return value.padEnd(Number(width));}
+      if (flags.includes('-')) {
+        return value.padEnd(Number(width));
+      }
       return value.padStart(Number(width), flags.includes('0') && letter !== 's' ? '0' : ' ');
     });
-    if (rest.length === before) {break;}
+    if (rest.length === before) {
+      break;
+    }
   } while (repeat && rest.length > 0);
   return failed ? undefined : text;
 }

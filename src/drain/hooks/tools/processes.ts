@@ -8,7 +8,9 @@ const STOP_SIGNALS = /^(SIG)?(TERM|QUIT|INT|WINCH)$|^(15|3|2|28)$/;
 
 /** Tells the app to stop. In the proxy container a signal would end Envoy or the agent in ways that are not modelled. */
 function tellAppToStop(shell: Shell, words: readonly string[], signal: string): number {
-  if (shell.run.container === 'Proxy' || !STOP_SIGNALS.test(signal)) {throw notUnderstood(words);}
+  if (shell.run.container === 'Proxy' || !STOP_SIGNALS.test(signal)) {
+    throw notUnderstood(words);
+  }
   shell.run.toldAppToStopAt ??= shell.run.now;
   shell.run.version += 1;
   return 0;
@@ -30,7 +32,9 @@ function parseSignal(words: readonly string[]): Signalled {
     } else if (/^-([A-Z0-9]+)$/.test(word)) {
       signal = word.slice(1);
     } else if (word.startsWith('-')) {
-      if (!/^-[fxo-]/.test(word)) {throw notUnderstood(words);}
+      if (!/^-[fxo-]/.test(word)) {
+        throw notUnderstood(words);
+      }
     } else {
       targets.push(word);
     }
@@ -45,7 +49,9 @@ const kill: Tool = (shell, words) => {
     throw notUnderstood(words);
   }
   if (signal === '0') {
-    if (shell.run.toldAppToStopAt !== undefined) {throw new NotUnderstood('how long the app needs to stop');}
+    if (shell.run.toldAppToStopAt !== undefined) {
+      throw new NotUnderstood('how long the app needs to stop');
+    }
     return 0;
   }
   return tellAppToStop(shell, words, signal);
@@ -53,8 +59,12 @@ const kill: Tool = (shell, words) => {
 
 const killByName: Tool = (shell, words) => {
   const { signal, targets } = parseSignal(words);
-  if (targets.length !== 1) {throw notUnderstood(words);}
-  if (signal === '0') {return pgrep(shell, words);}
+  if (targets.length !== 1) {
+    throw notUnderstood(words);
+  }
+  if (signal === '0') {
+    return pgrep(shell, words);
+  }
   return tellAppToStop(shell, words, signal);
 };
 
@@ -73,20 +83,30 @@ const pgrep: Tool = (shell, words) => {
       .at(-1) ?? '';
   let pid = PROXY_PROCESSES[name];
   if (run.container === 'App') {
-    if (run.toldAppToStopAt !== undefined) {throw new NotUnderstood('how long the app needs to stop');}
+    if (run.toldAppToStopAt !== undefined) {
+      throw new NotUnderstood('how long the app needs to stop');
+    }
     run.seen.assumed.add(`the process ${name} is the app`);
     pid = 1;
   }
-  if (pid === undefined) {throw notUnderstood(words);}
-  if (!words.some((word) => /^-[a-z]*q/.test(word))) {write(shell.output, `${pid}\n`);}
+  if (pid === undefined) {
+    throw notUnderstood(words);
+  }
+  if (!words.some((word) => /^-[a-z]*q/.test(word))) {
+    write(shell.output, `${pid}\n`);
+  }
   return 0;
 };
 
 /** `nginx -s quit`, `apachectl -k graceful-stop`: they send the signal and return at once. */
 const serverControl: Tool = (shell, words) => {
   const action = words.at(-1) ?? '';
-  if (/^(quit|stop|graceful-stop)$/.test(action)) {return tellAppToStop(shell, words, 'TERM');}
-  if (/^(-t|-v|-V|reload|configtest)$/.test(action)) {return 0;}
+  if (/^(quit|stop|graceful-stop)$/.test(action)) {
+    return tellAppToStop(shell, words, 'TERM');
+  }
+  if (/^(-t|-v|-V|reload|configtest)$/.test(action)) {
+    return 0;
+  }
   throw notUnderstood(words);
 };
 

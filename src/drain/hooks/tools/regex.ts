@@ -72,7 +72,9 @@ export function costOf(expression: RegExp, text: string): number {
 
 function translate(pattern: string, flavour: Flavour, flags: string, cover: Cover): RegExp {
   const known = lookUp(pattern, flavour, flags, cover);
-  if (typeof known === 'string') {throw new NotUnderstood(known);}
+  if (typeof known === 'string') {
+    throw new NotUnderstood(known);
+  }
   return known;
 }
 
@@ -81,20 +83,28 @@ function lookUp(pattern: string, flavour: Flavour, flags: string, cover: Cover):
   let known = cache.get(key);
   if (known === undefined) {
     known = compile(pattern, flavour, flags, cover);
-    if (cache.size >= MAXIMUM_CACHED) {cache.clear();}
+    if (cache.size >= MAXIMUM_CACHED) {
+      cache.clear();
+    }
     cache.set(key, known);
   }
-  if (typeof known !== 'string') {known.lastIndex = 0;}
+  if (typeof known !== 'string') {
+    known.lastIndex = 0;
+  }
   return known;
 }
 
 function compile(pattern: string, flavour: Flavour, flags: string, cover: Cover): RegExp | string {
   const problem = `the expression ${pattern.slice(0, 80)}`;
-  if (pattern.length > MAXIMUM_LENGTH) {return problem;}
+  if (pattern.length > MAXIMUM_LENGTH) {
+    return problem;
+  }
   try {
     const source = flavour === 'perl' ? pattern.replace(/^\(\?i\)/, '') : toSource(pattern, flavour);
     const repetitions = source === undefined ? undefined : countRepetitions(source);
-    if (source === undefined || repetitions === undefined || repetitions > MAXIMUM_UNBOUNDED) {return problem;}
+    if (source === undefined || repetitions === undefined || repetitions > MAXIMUM_UNBOUNDED) {
+      return problem;
+    }
     const covering = cover === 'line' ? `^(?:${source})$` : cover === 'word' ? `(?<!\\w)(?:${source})(?!\\w)` : source;
     const expression = new RegExp(covering, flavour === 'perl' && pattern.startsWith('(?i)') ? `${flags}i` : flags);
     exponents.set(expression, repetitions + (covering.startsWith('^') ? 0 : 1));
@@ -113,25 +123,35 @@ function countRepetitions(source: string): number | undefined {
     const character = source.charAt(index);
     const repeats = '*+{'.includes(character);
     if (repeats || character === '?') {
-      if (repeats && closed) {return undefined;}
+      if (repeats && closed) {
+        return undefined;
+      }
       if (repeats) {
         unbounded += 1;
-        for (let group = 0; group < groups.length; group += 1) {groups[group] = true;}
+        for (let group = 0; group < groups.length; group += 1) {
+          groups[group] = true;
+        }
       }
       closed = false;
       continue;
     }
     closed = false;
     if (character === '|') {
-      for (let group = 0; group < groups.length; group += 1) {groups[group] = true;}
+      for (let group = 0; group < groups.length; group += 1) {
+        groups[group] = true;
+      }
     } else if (character === '\\') {
-      if (/[1-9k]/.test(source.charAt(index + 1))) {return undefined;}
+      if (/[1-9k]/.test(source.charAt(index + 1))) {
+        return undefined;
+      }
       index += 1;
     } else if (character === '[') {
       index = jsSetEnd(source, index);
     } else if (character === '(') {
       groups.push(false);
-      if (source.charAt(index + 1) === '?') {index += 1;}
+      if (source.charAt(index + 1) === '?') {
+        index += 1;
+      }
     } else if (character === ')') {
       closed = groups.pop() ?? false;
     }
@@ -141,8 +161,11 @@ function countRepetitions(source: string): number | undefined {
 
 function jsSetEnd(source: string, start: number): number {
   for (let index = start + 1; index < source.length; index += 1) {
-    if (source.charAt(index) === '\\') {index += 1;}
-    else if (source.charAt(index) === ']') {return index;}
+    if (source.charAt(index) === '\\') {
+      index += 1;
+    } else if (source.charAt(index) === ']') {
+      return index;
+    }
   }
   return source.length;
 }
@@ -153,13 +176,17 @@ function toSource(pattern: string, flavour: Flavour): string | undefined {
     const character = pattern.charAt(index);
     if (character === '[') {
       const set = translateSet(pattern, index, flavour);
-      if (set === undefined) {return undefined;}
+      if (set === undefined) {
+        return undefined;
+      }
       result += set.source;
       index = set.end;
     } else if (character === '\\') {
       index += 1;
       const escaped = translateEscape(pattern.charAt(index), flavour);
-      if (escaped === undefined) {return undefined;}
+      if (escaped === undefined) {
+        return undefined;
+      }
       result += escaped;
     } else if (flavour === 'basic') {
       result += translateBasicCharacter(character, index, pattern);
@@ -178,23 +205,42 @@ function toSource(pattern: string, flavour: Flavour): string | undefined {
 }
 
 function translateBasicCharacter(character: string, index: number, pattern: string): string {
-  if ('+?(){}|/'.includes(character)) {return `\\${character}`;}
+  if ('+?(){}|/'.includes(character)) {
+    return `\\${character}`;
+  }
   const before = pattern.slice(0, index);
-  if (character === '*' && (before === '' || before === '^' || before.endsWith('\\(') || before.endsWith('\\|')))
-    {return '\\*';}
-  if (character === '^' && before !== '' && !before.endsWith('\\(') && !before.endsWith('\\|')) {return '\\^';}
+  if (character === '*' && (before === '' || before === '^' || before.endsWith('\\(') || before.endsWith('\\|'))) {
+    return '\\*';
+  }
+  if (character === '^' && before !== '' && !before.endsWith('\\(') && !before.endsWith('\\|')) {
+    return '\\^';
+  }
   const after = pattern.slice(index + 1);
-  if (character === '$' && after !== '' && !after.startsWith('\\)') && !after.startsWith('\\|')) {return '\\$';}
+  if (character === '$' && after !== '' && !after.startsWith('\\)') && !after.startsWith('\\|')) {
+    return '\\$';
+  }
   return character;
 }
 
 function translateEscape(character: string, flavour: Flavour): string | undefined {
-  if (character === '') {return undefined;}
-  if (flavour === 'basic' && '(){}|+?'.includes(character)) {return character;}
-  if (character === '<' || character === '>') {return '\\b';}
-  if ('wWsSbB'.includes(character)) {return `\\${character}`;}
-  if (flavour === 'awk' && 'tnrfv'.includes(character)) {return `\\${character}`;}
-  if (/[1-9]/.test(character)) {return undefined;}
+  if (character === '') {
+    return undefined;
+  }
+  if (flavour === 'basic' && '(){}|+?'.includes(character)) {
+    return character;
+  }
+  if (character === '<' || character === '>') {
+    return '\\b';
+  }
+  if ('wWsSbB'.includes(character)) {
+    return `\\${character}`;
+  }
+  if (flavour === 'awk' && 'tnrfv'.includes(character)) {
+    return `\\${character}`;
+  }
+  if (/[1-9]/.test(character)) {
+    return undefined;
+  }
   return escapeText(character);
 }
 
@@ -207,12 +253,18 @@ function translateSet(pattern: string, start: number, flavour: Flavour): { sourc
   }
   for (let first = true; ; first = false) {
     const character = pattern.charAt(index);
-    if (character === '') {return undefined;}
-    if (character === ']' && !first) {return { source: `${source}]`, end: index };}
+    if (character === '') {
+      return undefined;
+    }
+    if (character === ']' && !first) {
+      return { source: `${source}]`, end: index };
+    }
     if (pattern.startsWith('[:', index)) {
       const close = pattern.indexOf(':]', index);
       const known = CLASSES[pattern.slice(index + 2, close)];
-      if (close < 0 || known === undefined) {return undefined;}
+      if (close < 0 || known === undefined) {
+        return undefined;
+      }
       source += known;
       index = close + 2;
     } else if (character === '\\' && flavour === 'awk') {

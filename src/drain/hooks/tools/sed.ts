@@ -16,16 +16,24 @@ interface SedCommand {
 /** sed with the commands that hooks use: `s`, `p`, `d`, `q`, with a line number, `$` or an expression as address. */
 export const sed: Tool = (shell, words) => {
   const options = parseOptions(words, 'nErsu', 'e', ['--quiet', '--silent', '--regexp-extended']);
-  if (options === undefined || words.filter((word) => word === '-e').length > 1) {throw notUnderstood(words);}
+  if (options === undefined || words.filter((word) => word === '-e').length > 1) {
+    throw notUnderstood(words);
+  }
   const script = options.values.get('e') ?? options.operands[0];
   const operands = options.values.has('e') ? options.operands : options.operands.slice(1);
-  if (script === undefined || operands.length > 1) {throw notUnderstood(words);}
+  if (script === undefined || operands.length > 1) {
+    throw notUnderstood(words);
+  }
   const extended = options.letters.has('E') || options.letters.has('r') || options.letters.has('--regexp-extended');
   const silent = options.letters.has('n') || options.letters.has('--quiet') || options.letters.has('--silent');
   const commands = parseScript(script, extended);
-  if (commands === undefined) {throw notUnderstood(words);}
+  if (commands === undefined) {
+    throw notUnderstood(words);
+  }
   const text = readOperands(shell, operands);
-  if (isUnknown(text)) {return passUnknown(shell, text);}
+  if (isUnknown(text)) {
+    return passUnknown(shell, text);
+  }
   const output = joinLines(edit(shell, linesOf(text), commands, silent));
   // A last line without a newline stays one.
   write(shell.output, text.endsWith('\n') ? output : output.slice(0, -1));
@@ -40,21 +48,33 @@ function edit(shell: Shell, lines: readonly string[], commands: readonly SedComm
     let quit = false;
     for (const command of commands) {
       step(shell.run, command.expression === undefined ? 1 : costOf(command.expression, line));
-      if (!command.selects(line, index + 1, lines.length)) {continue;}
-      if (command.kind === 'p') {output.push(line);}
-      if (command.kind === 'q') {quit = true;}
+      if (!command.selects(line, index + 1, lines.length)) {
+        continue;
+      }
+      if (command.kind === 'p') {
+        output.push(line);
+      }
+      if (command.kind === 'q') {
+        quit = true;
+      }
       if (command.kind === 'd') {
         deleted = true;
         break;
       }
       if (command.kind === 's' && command.expression !== undefined) {
         const changed = line.replace(command.expression, command.replacement ?? '');
-        if (command.print === true && changed !== line) {output.push(changed);}
+        if (command.print === true && changed !== line) {
+          output.push(changed);
+        }
         line = changed;
       }
     }
-    if (!silent && !deleted) {output.push(line);}
-    if (quit) {return output;}
+    if (!silent && !deleted) {
+      output.push(line);
+    }
+    if (quit) {
+      return output;
+    }
   }
   return output;
 }
@@ -69,26 +89,30 @@ function parseScript(script: string, extended: boolean): SedCommand[] | undefine
     rest = rest.slice(matched.length).trimStart();
     const expression = pattern === undefined ? undefined : translate(pattern, '');
     const selected = (text: string, number: number, count: number): boolean => {
-      if (line !== undefined) {return number === Number(line);}
-      if (last !== undefined) {return number === count;}
+      if (line !== undefined) {
+        return number === Number(line);
+      }
+      if (last !== undefined) {
+        return number === count;
+      }
       return expression === undefined || expression.test(text);
     };
     const selects: SedCommand['selects'] = (text, number, count) => selected(text, number, count) !== (not === '!');
     const simple = /^([pdq])\s*(;|\n|$)\s*/.exec(rest);
     if (simple !== null) {
-      commands.push({
-        selects,
-        kind: simple[1] as 'p' | 'd' | 'q',
-        ...(expression === undefined ? {} : { expression }),
-      });
+      commands.push({ selects, kind: simple[1] as 'p' | 'd' | 'q', expression });
       rest = rest.slice(simple[0].length);
       continue;
     }
     const separator = rest.startsWith('s') ? rest.charAt(1) : '';
-    if (separator === '' || /[\w\s\\]/.test(separator)) {return undefined;}
+    if (separator === '' || /[\w\s\\]/.test(separator)) {
+      return undefined;
+    }
     const parts = splitSubstitution(rest.slice(2), separator);
     const tail = parts === undefined ? null : /^([gpI]*)\s*(;|\n|$)\s*/.exec(parts.rest);
-    if (parts === undefined || tail === null) {return undefined;}
+    if (parts === undefined || tail === null) {
+      return undefined;
+    }
     const flags = tail[1] ?? '';
     commands.push({
       selects,
@@ -117,8 +141,9 @@ function splitSubstitution(
     } else if (character === separator) {
       pieces.push(piece);
       piece = '';
-      if (pieces.length === 2)
-        {return { pattern: pieces[0] ?? '', replacement: pieces[1] ?? '', rest: text.slice(index + 1) };}
+      if (pieces.length === 2) {
+        return { pattern: pieces[0] ?? '', replacement: pieces[1] ?? '', rest: text.slice(index + 1) };
+      }
     } else {
       piece += character;
     }
@@ -129,8 +154,12 @@ function splitSubstitution(
 /** `&` and `\1` in JavaScript's notation. */
 function replacementOf(text: string): string {
   return text.replace(/\$/g, '$$$$').replace(/\\(.)|&/g, (whole, escaped: string | undefined) => {
-    if (whole === '&') {return '$&';}
-    if (escaped !== undefined && /\d/.test(escaped)) {return escaped === '0' ? '$&' : `$${escaped}`;}
+    if (whole === '&') {
+      return '$&';
+    }
+    if (escaped !== undefined && /\d/.test(escaped)) {
+      return escaped === '0' ? '$&' : `$${escaped}`;
+    }
     return escaped === 'n' ? '\n' : (escaped ?? '');
   });
 }

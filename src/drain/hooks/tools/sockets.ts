@@ -10,23 +10,32 @@ export interface Sockets {
 
 /** The world hands out fresh lists for every look; what is in them seldom changes. */
 function sameSockets(known: Sockets, listeners: Sockets['listeners'], connections: Sockets['connections']): boolean {
-  if (known.listeners.length !== listeners.length || known.connections.length !== connections.length) {return false;}
+  if (known.listeners.length !== listeners.length || known.connections.length !== connections.length) {
+    return false;
+  }
   for (const [index, one] of listeners.entries()) {
     const other = known.listeners[index];
-    if (one === other) {continue;}
-    if (one.port !== other?.port || one.address !== other.address || one.program !== other.program) {return false;}
+    if (one === other) {
+      continue;
+    }
+    if (one.port !== other?.port || one.address !== other.address || one.program !== other.program) {
+      return false;
+    }
   }
   for (const [index, one] of connections.entries()) {
     const other = known.connections[index];
-    if (one === other) {continue;}
+    if (one === other) {
+      continue;
+    }
     if (
       one.localPort !== other?.localPort ||
       one.remotePort !== other.remotePort ||
       one.localAddress !== other.localAddress ||
       one.remoteAddress !== other.remoteAddress ||
       one.program !== other.program
-    )
-      {return false;}
+    ) {
+      return false;
+    }
   }
   return true;
 }
@@ -50,7 +59,9 @@ export function printTable(
     return 0;
   }
   const text = make({ listeners, connections });
-  if (text === undefined) {return passUnknown(shell, unknownText(`the output of ${key.slice(0, 120)}`));}
+  if (text === undefined) {
+    return passUnknown(shell, unknownText(`the output of ${key.slice(0, 120)}`));
+  }
   run.tables.set(key, { listeners, connections, text });
   write(shell.output, text);
   return 0;

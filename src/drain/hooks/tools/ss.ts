@@ -51,19 +51,25 @@ function listing(shell: Shell, words: readonly string[], { listeners, connection
   const letters = new Set<string>();
   let rest: string[] = [];
   for (const [index, word] of words.entries()) {
-    if (index === 0) {continue;}
+    if (index === 0) {
+      continue;
+    }
     if (!word.startsWith('-')) {
       rest = words.slice(index);
       break;
     }
     const long = LONG[word];
-    for (const letter of long ?? word.slice(1)) {letters.add(letter);}
+    for (const letter of long ?? word.slice(1)) {
+      letters.add(letter);
+    }
   }
   if ([...letters].some((letter) => !'tulanpHO4e'.includes(letter))) {
     return undefined;
   }
   const state = takeState(rest);
-  if (state === undefined) {throw notUnderstood(words);}
+  if (state === undefined) {
+    throw notUnderstood(words);
+  }
   const tokens = state.rest
     .flatMap((word) =>
       word
@@ -73,7 +79,9 @@ function listing(shell: Shell, words: readonly string[], { listeners, connection
     )
     .filter((token) => token !== '');
   const filter = parseFilter(tokens);
-  if (filter === undefined) {throw notUnderstood(words);}
+  if (filter === undefined) {
+    throw notUnderstood(words);
+  }
   // The proxy image has no /etc/services (package netbase), so that ports stay numbers there.
   const hidden = letters.has('n') || shell.run.container === 'Proxy' ? '' : unknownText('ss without -n shows names');
   const families = letters.has('t') || letters.has('u');
@@ -110,17 +118,26 @@ const STATES: Readonly<Record<string, StateName>> = {
 function takeState(
   words: readonly string[],
 ): { readonly name: StateName; readonly rest: readonly string[] } | undefined {
-  if (words[0] !== 'state' && words[0] !== 'exclude') {return { name: 'default', rest: words };}
-  if (words[0] === 'exclude')
-    {return words[1] === 'listening' ? { name: 'established', rest: words.slice(2) } : undefined;}
+  if (words[0] !== 'state' && words[0] !== 'exclude') {
+    return { name: 'default', rest: words };
+  }
+  if (words[0] === 'exclude') {
+    return words[1] === 'listening' ? { name: 'established', rest: words.slice(2) } : undefined;
+  }
   const name = STATES[words[1] ?? ''];
   return name === undefined ? undefined : { name, rest: words.slice(2) };
 }
 
 function isShown(socket: Socket, letters: ReadonlySet<string>, state: StateName): boolean {
-  if (state === 'none') {return false;}
-  if (state !== 'default') {return state === 'all' || (state === 'listening') === (socket.state === 'LISTEN');}
-  if (letters.has('a')) {return true;}
+  if (state === 'none') {
+    return false;
+  }
+  if (state !== 'default') {
+    return state === 'all' || (state === 'listening') === (socket.state === 'LISTEN');
+  }
+  if (letters.has('a')) {
+    return true;
+  }
   return letters.has('l') === (socket.state === 'LISTEN');
 }
 
@@ -166,7 +183,9 @@ function table(shown: readonly Socket[], layout: Layout): string {
       ...(processes && socket.program !== undefined ? [`users:(("${socket.program}",pid=17,fd=21))`] : []),
     ].join(' '),
   );
-  if (layout.letters.has('H')) {return lines.map((line) => `${line}\n`).join('');}
+  if (layout.letters.has('H')) {
+    return lines.map((line) => `${line}\n`).join('');
+  }
   const header = `${layout.proto ? 'Netid ' : ''}${layout.named ? '' : 'State  '}Recv-Q Send-Q Local Address:Port Peer Address:PortProcess`;
   return [header, ...lines].map((line) => `${line}\n`).join('');
 }
@@ -178,7 +197,9 @@ function address(host: string, port: number): string {
 
 /** `( sport = :15006 or dport = :15001 )`; `undefined` where the expression is another. */
 function parseFilter(tokens: readonly string[]): Test | undefined {
-  if (tokens.length === 0) {return () => true;}
+  if (tokens.length === 0) {
+    return () => true;
+  }
   const reader = { tokens, position: 0 };
   const filter = parseOr(reader);
   return reader.position === tokens.length ? filter : undefined;
@@ -204,8 +225,12 @@ function parseAnd(reader: Reader): Test | undefined {
   let left = parsePrimary(reader);
   for (;;) {
     const token = reader.tokens[reader.position];
-    if (left === undefined || token === undefined || token === ')' || /^(or|\|\|?)$/.test(token)) {return left;}
-    if (/^(and|&&?)$/.test(token)) {reader.position += 1;}
+    if (left === undefined || token === undefined || token === ')' || /^(or|\|\|?)$/.test(token)) {
+      return left;
+    }
+    if (/^(and|&&?)$/.test(token)) {
+      reader.position += 1;
+    }
     const first = left;
     const right = parsePrimary(reader);
     left = right === undefined ? undefined : (socket) => first(socket) && right(socket);
@@ -217,7 +242,9 @@ function parsePrimary(reader: Reader): Test | undefined {
   reader.position += 1;
   if (token === '(') {
     const inner = parseOr(reader);
-    if (reader.tokens[reader.position] !== ')') {return undefined;}
+    if (reader.tokens[reader.position] !== ')') {
+      return undefined;
+    }
     reader.position += 1;
     return inner;
   }
@@ -225,8 +252,12 @@ function parsePrimary(reader: Reader): Test | undefined {
     const inner = parsePrimary(reader);
     return inner === undefined ? undefined : (socket) => !inner(socket);
   }
-  if (token === 'src' || token === 'dst') {return addressTest(token, reader.tokens[reader.position++]);}
-  if (token !== 'sport' && token !== 'dport') {return undefined;}
+  if (token === 'src' || token === 'dst') {
+    return addressTest(token, reader.tokens[reader.position++]);
+  }
+  if (token !== 'sport' && token !== 'dport') {
+    return undefined;
+  }
   let operator = reader.tokens[reader.position] ?? '';
   const glued = /^(==?|!=|eq|neq?|ne|[<>]=?)?:?(\d+)$/.exec(operator);
   reader.position += 1;
@@ -270,7 +301,9 @@ function portTest(side: 'sport' | 'dport', operator: string, port: number): Test
 
 function addressTest(side: 'src' | 'dst', operand: string | undefined): Test | undefined {
   const match = /^([\d.]*|\*)(?::(\d+))?$/.exec(operand ?? '');
-  if (match === null || operand === undefined || operand === '') {return undefined;}
+  if (match === null || operand === undefined || operand === '') {
+    return undefined;
+  }
   const [, host = '', port] = match;
   return (socket) => {
     const actual =

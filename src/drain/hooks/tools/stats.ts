@@ -7,8 +7,12 @@ import { costOf, translatePerl } from './regex.ts';
 export function statsText(shell: Shell, query: string): string {
   const parameters = parseQuery(query);
   const format = parameters.get('format');
-  if (format === 'prometheus') {return prometheusText(shell, query);}
-  if (format !== undefined && format !== 'text') {return unknownText(`stats as ${format}`);}
+  if (format === 'prometheus') {
+    return prometheusText(shell, query);
+  }
+  if (format !== undefined && format !== 'text') {
+    return unknownText(`stats as ${format}`);
+  }
   return matching(shell, parameters)
     .map((stat) => `${stat.name}: ${stat.value}\n`)
     .join('');
@@ -25,7 +29,9 @@ function matching(shell: Shell, parameters: ReadonlyMap<string, string>): EnvoyS
   const filter = parameters.get('filter');
   run.seen.statsRead.add(filter ?? '');
   const stats = [...run.world.stats(run.now)].sort((left, right) => (left.name < right.name ? -1 : 1));
-  if (filter === undefined) {return stats;}
+  if (filter === undefined) {
+    return stats;
+  }
   const expression = translatePerl(filter);
   return stats.filter((stat) => {
     step(run, costOf(expression, stat.name));
@@ -38,7 +44,9 @@ function parseQuery(query: string): Map<string, string> {
   for (const part of query.split('&')) {
     const equals = part.indexOf('=');
     const name = equals < 0 ? part : part.slice(0, equals);
-    if (name !== '') {parameters.set(name, equals < 0 ? '' : decode(part.slice(equals + 1)));}
+    if (name !== '') {
+      parameters.set(name, equals < 0 ? '' : decode(part.slice(equals + 1)));
+    }
   }
   return parameters;
 }
@@ -61,7 +69,9 @@ const TAGS: readonly { readonly expression: RegExp; readonly label: string }[] =
 function prometheusName(name: string): string {
   for (const { expression, label } of TAGS) {
     const match = expression.exec(name);
-    if (match === null) {continue;}
+    if (match === null) {
+      continue;
+    }
     const kind = name.slice(0, name.indexOf('.'));
     return `envoy_${kind}_${match[2] ?? ''}{${label}="${match[1] ?? ''}"}`;
   }

@@ -31,15 +31,21 @@ function grepWith(kind: 'basic' | 'extended' | 'fixed'): Tool {
       'em',
       Object.keys(GREP_LONG),
     );
-    if (options === undefined) {throw notUnderstood(words);}
+    if (options === undefined) {
+      throw notUnderstood(words);
+    }
     const letters = new Set([...options.letters].map((letter) => GREP_LONG[letter] ?? letter));
     const pattern = options.values.get('e') ?? options.operands[0];
     const operands = options.values.has('e') ? options.operands : options.operands.slice(1);
     const several = words.filter((word) => word === '-e').length > 1;
-    if (pattern === undefined || several || operands.length > 1 || letters.has('n')) {throw notUnderstood(words);}
+    if (pattern === undefined || several || operands.length > 1 || letters.has('n')) {
+      throw notUnderstood(words);
+    }
     const text = readOperands(shell, operands);
     const expression = grepExpression(pattern, letters, kind);
-    if (isUnknown(text)) {return passUnknown(shell, letters.has('q') ? '' : text);}
+    if (isUnknown(text)) {
+      return passUnknown(shell, letters.has('q') ? '' : text);
+    }
     const limit = Number(options.values.get('m') ?? Infinity);
     const inverted = letters.has('v');
     const found = linesOf(text)
@@ -48,9 +54,11 @@ function grepWith(kind: 'basic' | 'extended' | 'fixed'): Tool {
         return expression.test(line) !== inverted;
       })
       .slice(0, limit);
-    if (letters.has('c')) {write(shell.output, `${found.length}\n`);}
-    else if (!letters.has('q'))
-      {write(shell.output, joinLines(letters.has('o') ? found.flatMap((line) => matchesIn(line, expression)) : found));}
+    if (letters.has('c')) {
+      write(shell.output, `${found.length}\n`);
+    } else if (!letters.has('q')) {
+      write(shell.output, joinLines(letters.has('o') ? found.flatMap((line) => matchesIn(line, expression)) : found));
+    }
     return found.length > 0 ? 0 : 1;
   };
 }
@@ -72,15 +80,25 @@ function matchesIn(line: string, expression: RegExp): string[] {
 
 const wc: Tool = (shell, words) => {
   const options = parseOptions(words, 'lwcm', '', ['--lines', '--words', '--bytes', '--chars']);
-  if (options === undefined || options.operands.length > 1) {throw notUnderstood(words);}
+  if (options === undefined || options.operands.length > 1) {
+    throw notUnderstood(words);
+  }
   const text = readOperands(shell, options.operands);
-  if (isUnknown(text)) {return passUnknown(shell, text);}
+  if (isUnknown(text)) {
+    return passUnknown(shell, text);
+  }
   const has = (letter: string, long: string): boolean => options.letters.has(letter) || options.letters.has(long);
   const counts: number[] = [];
   const all = options.letters.size === 0;
-  if (all || has('l', '--lines')) {counts.push(countNewlines(text));}
-  if (all || has('w', '--words')) {counts.push(text.split(/\s+/).filter((word) => word !== '').length);}
-  if (all || has('c', '--bytes') || has('m', '--chars')) {counts.push(text.length);}
+  if (all || has('l', '--lines')) {
+    counts.push(countNewlines(text));
+  }
+  if (all || has('w', '--words')) {
+    counts.push(text.split(/\s+/).filter((word) => word !== '').length);
+  }
+  if (all || has('c', '--bytes') || has('m', '--chars')) {
+    counts.push(text.length);
+  }
   const numbers = counts.length === 1 ? String(counts[0]) : counts.map((count) => String(count).padStart(7)).join(' ');
   write(shell.output, `${[numbers, ...options.operands].join(' ')}\n`);
   return 0;
@@ -88,7 +106,9 @@ const wc: Tool = (shell, words) => {
 
 function countNewlines(text: string): number {
   let count = 0;
-  for (let index = text.indexOf('\n'); index >= 0; index = text.indexOf('\n', index + 1)) {count += 1;}
+  for (let index = text.indexOf('\n'); index >= 0; index = text.indexOf('\n', index + 1)) {
+    count += 1;
+  }
   return count;
 }
 
@@ -105,10 +125,16 @@ function lineTool(
       flags,
       valued,
     );
-    if (options === undefined || options.operands.length > 1) {throw notUnderstood(words);}
-    if (options.letters.has('f') || options.letters.has('F')) {return followForEver(shell, words);}
+    if (options === undefined || options.operands.length > 1) {
+      throw notUnderstood(words);
+    }
+    if (options.letters.has('f') || options.letters.has('F')) {
+      return followForEver(shell, words);
+    }
     const text = readOperands(shell, options.operands);
-    if (isUnknown(text)) {return passUnknown(shell, text);}
+    if (isUnknown(text)) {
+      return passUnknown(shell, text);
+    }
     const output = joinLines(work(linesOf(text), options, words));
     // head and tail hand on a last line as it was.
     write(
@@ -126,7 +152,9 @@ const tail = lineTool(
   'n',
   (lines, options) => {
     const wanted = options.values.get('n') ?? '10';
-    if (wanted.startsWith('+')) {return lines.slice(Math.max(0, Number(wanted) - 1));}
+    if (wanted.startsWith('+')) {
+      return lines.slice(Math.max(0, Number(wanted) - 1));
+    }
     const count = Number(wanted);
     return count === 0 ? [] : lines.slice(-count);
   },
@@ -135,7 +163,9 @@ const tail = lineTool(
 
 const cut = lineTool('s', 'dfc', (lines, options, words) => {
   const spec = options.values.get('f') ?? options.values.get('c');
-  if (spec === undefined || !/^[\d,-]+$/.test(spec)) {throw notUnderstood(words);}
+  if (spec === undefined || !/^[\d,-]+$/.test(spec)) {
+    throw notUnderstood(words);
+  }
   const delimiter = options.values.get('d') ?? '\t';
   const ranges = spec.split(',').map((part) => part.split('-'));
   const wanted = (position: number): boolean =>
@@ -145,8 +175,12 @@ const cut = lineTool('s', 'dfc', (lines, options, words) => {
         : position >= Number(from || 1) && position <= Number(to || Infinity),
     );
   return lines.flatMap((line) => {
-    if (options.values.has('c')) {return [[...line].filter((_, index) => wanted(index + 1)).join('')];}
-    if (!line.includes(delimiter)) {return options.letters.has('s') ? [] : [line];}
+    if (options.values.has('c')) {
+      return [[...line].filter((_, index) => wanted(index + 1)).join('')];
+    }
+    if (!line.includes(delimiter)) {
+      return options.letters.has('s') ? [] : [line];
+    }
     return [
       line
         .split(delimiter)
@@ -158,7 +192,9 @@ const cut = lineTool('s', 'dfc', (lines, options, words) => {
 
 const sort = lineTool('nruhs', 'kt', (lines, options, words) => {
   const key = /^(\d+)(?:,\d+)?([nr]*)$/.exec(options.values.get('k') ?? '1');
-  if (key === null) {throw notUnderstood(words);}
+  if (key === null) {
+    throw notUnderstood(words);
+  }
   const column = Number(key[1]) - 1;
   const numeric = options.letters.has('n') || options.letters.has('h') || (key[2] ?? '').includes('n');
   const reverse = options.letters.has('r') || (key[2] ?? '').includes('r');
@@ -178,8 +214,11 @@ const uniq = lineTool('cdu', '', (lines, options) => {
   const groups: { line: string; count: number }[] = [];
   for (const line of lines) {
     const last = groups.at(-1);
-    if (last?.line === line) {last.count += 1;}
-    else {groups.push({ line, count: 1 });}
+    if (last?.line === line) {
+      last.count += 1;
+    } else {
+      groups.push({ line, count: 1 });
+    }
   }
   const kept = groups.filter(
     ({ count }) => (!options.letters.has('d') || count > 1) && (!options.letters.has('u') || count === 1),
@@ -203,16 +242,22 @@ function characterSet(text: string): string {
     .replace(/\\([ntr\\])/g, (_, letter: string) => ({ n: '\n', t: '\t', r: '\r' })[letter] ?? '\\');
   return named.replace(/([0-9A-Za-z])-([0-9A-Za-z])/g, (_, first: string, last: string) => {
     let range = '';
-    for (let code = first.charCodeAt(0); code <= last.charCodeAt(0); code += 1) {range += String.fromCharCode(code);}
+    for (let code = first.charCodeAt(0); code <= last.charCodeAt(0); code += 1) {
+      range += String.fromCharCode(code);
+    }
     return range;
   });
 }
 
 const tr: Tool = (shell, words) => {
   const options = parseOptions(words, 'dscC', '');
-  if (options === undefined || options.operands.length === 0) {throw notUnderstood(words);}
+  if (options === undefined || options.operands.length === 0) {
+    throw notUnderstood(words);
+  }
   const text = readOperands(shell, []);
-  if (isUnknown(text)) {return passUnknown(shell, text);}
+  if (isUnknown(text)) {
+    return passUnknown(shell, text);
+  }
   const complement = options.letters.has('c') || options.letters.has('C');
   const from = characterSet(options.operands[0] ?? '');
   const inFrom = (character: string): boolean => from.includes(character) !== complement;
@@ -221,12 +266,16 @@ const tr: Tool = (shell, words) => {
   let previous = '';
   for (const character of text) {
     const chosen = inFrom(character);
-    if (chosen && options.letters.has('d')) {continue;}
+    if (chosen && options.letters.has('d')) {
+      continue;
+    }
     const target =
       chosen && to !== undefined && to !== ''
         ? to.charAt(complement ? to.length - 1 : Math.min(from.indexOf(character), to.length - 1))
         : character;
-    if (options.letters.has('s') && chosen && target === previous) {continue;}
+    if (options.letters.has('s') && chosen && target === previous) {
+      continue;
+    }
     result += target;
     previous = chosen ? target : '';
   }

@@ -18,9 +18,13 @@ export function readInput(shell: Shell): string {
 
 /** Lines without their newlines; a last line without one counts. */
 export function linesOf(text: string): string[] {
-  if (text === '') {return [];}
+  if (text === '') {
+    return [];
+  }
   const lines = text.split('\n');
-  if (lines.at(-1) === '') {lines.pop();}
+  if (lines.at(-1) === '') {
+    lines.pop();
+  }
   return lines;
 }
 
@@ -30,7 +34,9 @@ export function joinLines(lines: readonly string[]): string {
 
 /** Hands on that the text is not known, as one word, and says that the status is not known either. */
 export function passUnknown(shell: Shell, text: string): number {
-  if (text !== '') {write(shell.output, unknownText(unknownWords(text)));}
+  if (text !== '') {
+    write(shell.output, unknownText(unknownWords(text)));
+  }
   return UNKNOWN_STATUS;
 }
 
@@ -40,7 +46,9 @@ export function filter(
 ): Tool {
   return (shell, words) => {
     const text = readInput(shell);
-    if (isUnknown(text)) {return passUnknown(shell, text);}
+    if (isUnknown(text)) {
+      return passUnknown(shell, text);
+    }
     const { output, status } = work(text, shell, words);
     write(shell.output, output);
     return status;
@@ -74,7 +82,9 @@ export function parseOptions(
       const equals = word.indexOf('=');
       const name = equals < 0 ? word : word.slice(0, equals);
       if (long.includes(`${name}=`)) {
-        if (equals < 0) {index += 1;}
+        if (equals < 0) {
+          index += 1;
+        }
         values.set(name, equals < 0 ? (words[index] ?? '') : word.slice(equals + 1));
       } else if (long.includes(name)) {
         letters.add(name);
@@ -91,11 +101,15 @@ export function parseOptions(
       const letter = word.charAt(position);
       if (valued.includes(letter)) {
         const attached = word.slice(position + 1);
-        if (attached === '') {index += 1;}
+        if (attached === '') {
+          index += 1;
+        }
         values.set(letter, attached === '' ? (words[index] ?? '') : attached);
         break;
       }
-      if (!flags.includes(letter)) {return undefined;}
+      if (!flags.includes(letter)) {
+        return undefined;
+      }
       letters.add(letter);
     }
   }

@@ -23,9 +23,15 @@ const echo: Tool = (shell, words) => {
   for (; /^-[neE]+$/.test(words[index] ?? ''); index += 1) {
     const option = words[index] ?? '';
     // dash knows -n only; it prints -e.
-    if (shell.dialect === 'dash' && option !== '-n') {break;}
-    if (option.includes('n')) {newline = '';}
-    if (option.includes('e')) {escapes = true;}
+    if (shell.dialect === 'dash' && option !== '-n') {
+      break;
+    }
+    if (option.includes('n')) {
+      newline = '';
+    }
+    if (option.includes('e')) {
+      escapes = true;
+    }
   }
   const text = words.slice(index).join(' ');
   write(
@@ -39,7 +45,9 @@ const echo: Tool = (shell, words) => {
 
 const printf: Tool = (shell, words) => {
   const text = formatPrintf(words.slice(1));
-  if (text === undefined) {throw notUnderstood(words);}
+  if (text === undefined) {
+    throw notUnderstood(words);
+  }
   write(shell.output, text);
   return 0;
 };
@@ -56,18 +64,26 @@ const seq: Tool = (shell, words) => {
   }
   const numbers = operands.map(Number);
   if (numbers.length === 0 || numbers.length > 3 || operands.some((word) => !/^-?\d+(\.\d+)?$/.test(word))) {
-    if (operands.some((word) => /^-[a-z]/.test(word))) {throw notUnderstood(words);}
+    if (operands.some((word) => /^-[a-z]/.test(word))) {
+      throw notUnderstood(words);
+    }
     return 1;
   }
   const [first = 1, second = 1, third = 1] =
     numbers.length === 1 ? [1, 1, numbers[0]] : numbers.length === 2 ? [numbers[0], 1, numbers[1]] : numbers;
-  if (second === 0) {return 1;}
-  if ((third - first) / second > MAXIMUM_NUMBERS) {throw notUnderstood(words);}
+  if (second === 0) {
+    return 1;
+  }
+  if ((third - first) / second > MAXIMUM_NUMBERS) {
+    throw notUnderstood(words);
+  }
   const lines: string[] = [];
   for (let index = 0; second > 0 ? first + index * second <= third : first + index * second >= third; index += 1) {
     lines.push(String(first + index * second));
   }
-  if (lines.length > 0) {write(shell.output, `${lines.join(separator)}\n`);}
+  if (lines.length > 0) {
+    write(shell.output, `${lines.join(separator)}\n`);
+  }
   return 0;
 };
 
@@ -75,7 +91,9 @@ const exprTool: Tool = (shell, words) => {
   const value = expr(words.slice(1), (steps) => {
     step(shell.run, steps);
   });
-  if (value === undefined) {return 2;}
+  if (value === undefined) {
+    return 2;
+  }
   write(shell.output, `${value}\n`);
   return value === '' || value === '0' ? 1 : 0;
 };
@@ -87,7 +105,9 @@ const xargs: Tool = (shell, words) => {
   let index = 1;
   let skipsEmpty = false;
   for (; words[index]?.startsWith('-') === true; index += 1) {
-    if (words[index] !== '-r' && words[index] !== '--no-run-if-empty') {throw notUnderstood(words);}
+    if (words[index] !== '-r' && words[index] !== '--no-run-if-empty') {
+      throw notUnderstood(words);
+    }
     skipsEmpty = true;
   }
   const text = readInput(shell);
@@ -95,9 +115,13 @@ const xargs: Tool = (shell, words) => {
     write(shell.output, text);
     return UNKNOWN_STATUS;
   }
-  if (/['"\\]/.test(demandKnown(text))) {throw notUnderstood(words);}
+  if (/['"\\]/.test(demandKnown(text))) {
+    throw notUnderstood(words);
+  }
   const items = text.split(/\s+/).filter((item) => item !== '');
-  if (items.length === 0 && skipsEmpty) {return 0;}
+  if (items.length === 0 && skipsEmpty) {
+    return 0;
+  }
   const command = words.length === index ? ['echo'] : words.slice(index);
   const status = shell.run.machine.runCommand(shell, [...command, ...items]);
   return status > 0 && status < 126 ? 123 : status;
@@ -105,16 +129,23 @@ const xargs: Tool = (shell, words) => {
 
 const env: Tool = (shell, words) => {
   const index = words.findIndex((word, position) => position > 0 && !/^[A-Za-z_]\w*=/.test(word));
-  if (index < 0 || words[index]?.startsWith('-') === true) {throw notUnderstood(words);}
+  if (index < 0 || words[index]?.startsWith('-') === true) {
+    throw notUnderstood(words);
+  }
   return shell.run.machine.runCommand(shell, words.slice(index));
 };
 
 const which: Tool = (shell, words) => {
   let status = 0;
   for (const name of words.slice(1)) {
-    if (name.startsWith('-')) {continue;}
-    if (shell.run.machine.isPresent(shell, name)) {write(shell.output, `/usr/bin/${name}\n`);}
-    else {status = 1;}
+    if (name.startsWith('-')) {
+      continue;
+    }
+    if (shell.run.machine.isPresent(shell, name)) {
+      write(shell.output, `/usr/bin/${name}\n`);
+    } else {
+      status = 1;
+    }
   }
   return status;
 };
@@ -123,7 +154,9 @@ const shellTool: Tool = (shell, words) => shell.run.machine.runShell(shell, word
 
 const basename: Tool = (shell, words) => {
   const [, path, suffix = ''] = words;
-  if (path === undefined || words.length > 3) {throw new NotUnderstood(words.join(' '));}
+  if (path === undefined || words.length > 3) {
+    throw new NotUnderstood(words.join(' '));
+  }
   const name =
     path
       .split('/')

@@ -75,7 +75,9 @@ describe('hooks that would keep an engine busy', () => {
     ['here-documents without an end', 'cat <<A <<B <<C\n'.repeat(500)],
     ['control characters', '\u0000\u0001\u0001 \u00a0 \u0001x\u0001; echo \u0001; sleep \u0001'],
   ])('%s', (_, script) => {
-    for (const shell of ['sh', 'bash']) {expectSound(sh(script, shell), 'Proxy');}
+    for (const shell of ['sh', 'bash']) {
+      expectSound(sh(script, shell), 'Proxy');
+    }
     analyseHook(sh(script), { container: 'Proxy', image: 'with-shell' });
   });
 });
@@ -162,7 +164,9 @@ const tool = fc.constantFrom(
 );
 const command: fc.Memo<string> = fc.memo((depth) => {
   const simple = fc.tuple(tool, fc.array(atom, { maxLength: 3 })).map(([head, words]) => [head, ...words].join(' '));
-  if (depth <= 1) {return simple;}
+  if (depth <= 1) {
+    return simple;
+  }
   const list = fc
     .tuple(command(), fc.constantFrom('; ', ' && ', ' || ', ' | ', ' & ', '\n'), command())
     .map((parts) => parts.join(''));

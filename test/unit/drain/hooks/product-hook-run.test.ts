@@ -239,17 +239,23 @@ function makeImage(scenario: Scenario): string {
   const has = (tool: string): boolean => scenario.missing?.includes(tool) !== true;
   for (const tool of ['awk', 'sleep', 'cat']) {
     const path = find(tool);
-    if (path !== undefined && has(tool)) {symlinkSync(path, join(folder, tool));}
+    if (path !== undefined && has(tool)) {
+      symlinkSync(path, join(folder, tool));
+    }
   }
-  if (NETSTAT === undefined) {program(folder, 'real-netstat', STAND_IN_NETSTAT);}
-  else {symlinkSync(NETSTAT, join(folder, 'real-netstat'));}
+  if (NETSTAT === undefined) {
+    program(folder, 'real-netstat', STAND_IN_NETSTAT);
+  } else {
+    symlinkSync(NETSTAT, join(folder, 'real-netstat'));
+  }
   const silent = scenario.netstatIsSilent === true ? 'exit 0\n' : '';
-  if (has('netstat'))
-    {program(
+  if (has('netstat')) {
+    program(
       folder,
       'netstat',
       `#!/bin/sh\n${silent}[ -e ${folder}/broken ] && exit 1\nexec ${folder}/real-netstat "$@"\n`,
-    );}
+    );
+  }
   const answer = scenario.drainFails === true ? 'exit 1' : 'echo OK';
   if (has('pilot-agent')) {
     program(
@@ -280,13 +286,14 @@ async function runForReal(shell: readonly string[], scenario: Scenario): Promise
   const { port } = server.address() as AddressInfo;
   const client =
     scenario.inFlightUntil === undefined || scenario.stats !== undefined ? undefined : connect(port, '127.0.0.1');
-  if (client !== undefined)
-    {await new Promise<void>((resolve) =>
+  if (client !== undefined) {
+    await new Promise<void>((resolve) =>
       server.once('connection', (socket) => {
         socket.once('end', () => socket.end());
         resolve();
       }),
-    );}
+    );
+  }
   const script = productHook(scenario.parameters).exec?.command?.[2]?.replaceAll('15006', String(port)) ?? '';
   const [binary = '', ...words] = shell;
   const start = performance.now();
@@ -316,7 +323,9 @@ async function runForReal(shell: readonly string[], scenario: Scenario): Promise
     child.once('exit', resolve);
   });
   const seconds = (performance.now() - start) / 1000;
-  for (const timer of timers) {clearTimeout(timer);}
+  for (const timer of timers) {
+    clearTimeout(timer);
+  }
   client?.destroy();
   server.close();
   return {
@@ -334,7 +343,9 @@ describe.each(SHELLS)(`the product's hook in %s, with ${netstatSays}`, (_name, s
   const results = new Map<string, RealRun>();
 
   beforeAll(async () => {
-    if (!present) {return;}
+    if (!present) {
+      return;
+    }
     await Promise.all(
       SCENARIOS.map(async (scenario) => {
         results.set(scenario.name, await runForReal(shell, scenario));
@@ -343,7 +354,9 @@ describe.each(SHELLS)(`the product's hook in %s, with ${netstatSays}`, (_name, s
   }, 60_000);
 
   afterAll(() => {
-    for (const folder of folders.splice(0)) {rmSync(folder, { recursive: true, force: true });}
+    for (const folder of folders.splice(0)) {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   (present ? it : it.skip).each(SCENARIOS)('$name', (scenario) => {

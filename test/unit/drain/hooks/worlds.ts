@@ -83,7 +83,9 @@ export function pod(shape: PodShape = {}): PodWorld {
     http:
       shape.http ??
       ((at, _method, port) => {
-        if (port === 8080) {return at < appListensUntil ? 'unknown' : 'refused';}
+        if (port === 8080) {
+          return at < appListensUntil ? 'unknown' : 'refused';
+        }
         return PROXY_LISTENERS.some((listener) => listener.port === port) ? 200 : 'refused';
       }),
   };

@@ -1,5 +1,5 @@
 import { PROXY_CONTAINER } from '../../api/names.ts';
-import { NODE_BUDGET_SECONDS } from '../findings/checks.ts';
+import { NODE_BUDGET_SECONDS } from '../findings/checks/grace.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { proxyClocks } from '../plan/clocks.ts';

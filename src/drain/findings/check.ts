@@ -1,0 +1,20 @@
+import type { Finding } from '../../api/reasons.ts';
+import type { EffectiveSettings } from '../model/settings.ts';
+import type { Workload } from '../model/workload.ts';
+import type { Intent } from '../plan/intent.ts';
+import type { Clocks } from '../plan/promise.ts';
+
+/** What a check looks at. `intent` is the governing policy's wish, or the stated assumption where there is no policy. */
+export interface CheckInput {
+  readonly workload: Workload;
+  readonly settings: EffectiveSettings;
+  readonly intent: Intent;
+  readonly clocks: Clocks;
+}
+
+/** A check is small and pure: one rule, its findings. */
+export type Check = (input: CheckInput) => Finding[];
+
+export function isClassic(settings: EffectiveSettings): boolean {
+  return settings.proxy.container === 'Classic';
+}

@@ -1,0 +1,106 @@
+import { finding, type Finding } from '../../../api/reasons.ts';
+import { recogniseProductHook } from '../../hooks/index.ts';
+import { whereOf } from '../../mesh/settings.ts';
+import type { Sourced } from '../../model/settings.ts';
+import { brokenDrainClauses, longestPromised } from '../../plan/promise.ts';
+import { isClassic, type CheckInput } from '../check.ts';
+
+function isStated(value: Sourced<unknown>): boolean {
+  return value.origin.level !== 'BuiltIn' && value.origin.level !== 'MeshConfig';
+}
+
+export function drainTooShort({ settings, intent, clocks }: CheckInput): Finding[] {
+  const unsure = settings.proxy.container === 'Unknown';
+  return brokenDrainClauses(settings, intent, clocks)
+    .slice(0, 1)
+    .map((clause) =>
+      finding(clause.code, unsure ? `if the sidecar is classic: ${clause.message}` : clause.message, {
+        path: whereOf(settings.terminationDrainDuration.origin),
+        ...(unsure ? { severity: 'warning' as const } : {}),
+      }),
+    );
+}
+
+export function drainIgnored({ settings, clocks }: CheckInput): Finding[] {
+  const drain = settings.terminationDrainDuration;
+  if (!isClassic(settings) || drain.origin.level === 'BuiltIn') {
+    return [];
+  }
+  const own = settings.proxyPreStop === undefined ? undefined : recogniseProductHook(settings.proxyPreStop.value);
+  const by =
+    clocks.proxy.callsDrain && own === undefined
+      ? 'the preStop asks the agent for the drain, and SIGTERM then ends the proxy at once'
+      : settings.exitOnZeroActiveConnections.value
+        ? 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS is true'
+        : undefined;
+  return by === undefined
+    ? []
+    : [
+        finding('DrainIgnored', `terminationDrainDuration ${drain.value} s is ignored: ${by}`, {
+          path: whereOf(drain.origin),
+        }),
+      ];
+}
+
+export function inertOnNative({ settings, clocks }: CheckInput): Finding[] {
+  if (settings.proxy.container !== 'Native' || !clocks.proxy.callsDrain) {
+    return [];
+  }
+  const inert: [string, Sourced<unknown>][] = [
+    ['terminationDrainDuration', settings.terminationDrainDuration],
+    ['EXIT_ON_ZERO_ACTIVE_CONNECTIONS', settings.exitOnZeroActiveConnections],
+    ['MINIMUM_DRAIN_DURATION', settings.minimumDrainDuration],
+  ];
+  return inert
+    .filter(([, value]) => isStated(value))
+    .map(([name, value]) =>
+      finding('InertOnNative', `${name} has no effect on this native sidecar`, { path: whereOf(value.origin) }),
+    );
+}
+
+export function minimumDrainInert({ settings }: CheckInput): Finding[] {
+  const minimum = settings.minimumDrainDuration;
+  if (!isClassic(settings) || minimum.origin.level === 'BuiltIn' || settings.exitOnZeroActiveConnections.value) {
+    return [];
+  }
+  return [
+    finding(
+      'MinimumDrainInert',
+      `MINIMUM_DRAIN_DURATION ${minimum.value} s has no effect: EXIT_ON_ZERO_ACTIVE_CONNECTIONS is not true`,
+      { path: whereOf(minimum.origin) },
+    ),
+  ];
+}
+
+export function outboundNotCovered({ settings, intent, clocks }: CheckInput): Finding[] {
+  const covered = clocks.proxy.floor >= clocks.delay.seconds + intent.duration && intent.duration > 0;
+  if (!isClassic(settings) || !settings.exitOnZeroActiveConnections.value || covered) {
+    return [];
+  }
+  return [
+    finding(
+      'OutboundNotCovered',
+      `the proxy may leave ${clocks.proxy.floor} s after deletion when no connection is open; calls that the application makes later are refused`,
+      { path: whereOf(settings.minimumDrainDuration.origin) },
+    ),
+  ];
+}
+
+export function listenerCloses({ settings, intent, clocks }: CheckInput): Finding[] {
+  if (!isClassic(settings) || clocks.proxy.callsDrain) {
+    return [];
+  }
+  const longest = Number.isFinite(clocks.proxy.ceiling)
+    ? Math.max(0, settings.terminationDrainDuration.value)
+    : Math.min(settings.gracePeriod.value, clocks.delay.seconds + longestPromised(intent));
+  const drain = settings.drainDuration;
+  return longest > drain.value
+    ? [
+        finding(
+          'ListenerClosesBeforeDrainEnds',
+          `the drain can last ${longest} s, but new inbound connections are refused after drainDuration ${drain.value} s`,
+          { path: whereOf(drain.origin) },
+        ),
+      ]
+    : [];
+}

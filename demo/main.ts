@@ -1,8 +1,6 @@
 // From nothing to a converged mesh and back: `make demo`. It starts a control plane of its own (a real kube-apiserver, etcd
 // and kube-controller-manager; pods are moved by a status writer, since there are no kubelets), applies realistic workloads
 // and three policies, lets the operator work under exactly the permissions of config/, and shows what it did and why.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { SidecarDrainPolicy } from '../src/api/policy.ts';
 import {
   assembleMesh,
@@ -24,20 +22,16 @@ import { DEFAULT_APPLICATION } from '../src/drain/timeline/application.ts';
 import { drawText } from '../src/drain/timeline/draw/index.ts';
 import { DEFAULT_SCENARIO, timelineOf } from '../src/drain/timeline/lanes.ts';
 import { survivalOf } from '../src/drain/timeline/verdict.ts';
-import { projectRoot, startControlPlane, type ControlPlane } from '../test/support/control-plane/index.ts';
-import { installCrds } from '../test/support/crds.ts';
-import { installMesh, meshManifests, type MeshOptions } from '../test/support/mesh.ts';
-import {
-  installPermissions,
-  OPERATOR_NAMESPACE,
-  startOperator,
-  type OperatorHandle,
-} from '../test/support/operator.ts';
+import { startControlPlane, type ControlPlane } from '../test/support/control-plane/index.ts';
+import { meshManifests, type MeshOptions } from '../test/support/mesh.ts';
+import { OPERATOR_NAMESPACE, startOperator, type OperatorHandle } from '../test/support/operator.ts';
+import { applyServerSide, createClientSide, deleteAll, installMeshObjects, installProduct } from './cluster.ts';
 import { EXPECTATIONS } from './expectations.ts';
 import { table } from './table.ts';
 
 const MESH: MeshOptions = { version: '1.30.3', nativeSidecars: 'false' };
 const NAMESPACES = ['shop', 'payments', 'batch'];
+const SIDECAR_DRAIN_POLICY = { apiVersion: 'sidecardrain.io/v1alpha1', kind: 'SidecarDrainPolicy' };
 const CONVERGE_LIMIT_MS = 90_000;
 
 const started = Date.now();
@@ -56,7 +50,7 @@ interface Seen {
 
 async function main(): Promise<number> {
   say('starting a control plane: etcd, kube-apiserver, kube-controller-manager');
-  const cluster = await startControlPlane();
+  const cluster = await startControlPlane({ kubectl: false });
   let operator: OperatorHandle | undefined;
   try {
     operator = await play(cluster);
@@ -79,12 +73,11 @@ async function main(): Promise<number> {
 }
 
 async function play(cluster: ControlPlane): Promise<OperatorHandle> {
-  await installCrds(cluster);
-  await installMesh(cluster, MESH);
-  await installPermissions(cluster);
-  await applyFile(cluster, 'namespaces.yaml', ['apply']);
-  await applyFile(cluster, 'shop.yaml', ['apply']);
-  await applyFile(cluster, 'payments.yaml', ['apply', '--server-side', '--field-manager=flux']);
+  await installMeshObjects(cluster, MESH);
+  await installProduct(cluster);
+  await createClientSide(cluster, 'demo/manifests/namespaces.yaml');
+  await createClientSide(cluster, 'demo/manifests/shop.yaml');
+  await applyServerSide(cluster, 'demo/manifests/payments.yaml', 'flux');
   say('three namespaces, thirteen workloads, a mesh of Istio 1.30.3 with classic sidecars');
   await settled(cluster);
 
@@ -92,7 +85,7 @@ async function play(cluster: ControlPlane): Promise<OperatorHandle> {
   const operator = await startOperator(cluster, { args: ['--max-rolling-per-namespace', '2'] });
   say('the operator runs, as its own service account, with the permissions of config/rbac');
   const mark = cluster.audit.mark();
-  await applyFile(cluster, 'policies.yaml', ['apply']);
+  await createClientSide(cluster, 'demo/manifests/policies.yaml');
   say('three policies applied; it changes few workloads at once and waits for each rollout');
   const policies = await converge(cluster);
   const after = await look(cluster);
@@ -118,7 +111,7 @@ async function play(cluster: ControlPlane): Promise<OperatorHandle> {
   expectEach(after, policies);
   draw(before, after);
 
-  await cluster.kubectlOk(['delete', 'sdp', '--all', '--timeout=70s']);
+  await deleteAll(cluster, SIDECAR_DRAIN_POLICY);
   say('policies deleted');
   await givenBack(cluster);
   const restored = await look(cluster);
@@ -131,10 +124,6 @@ async function play(cluster: ControlPlane): Promise<OperatorHandle> {
   return operator;
 }
 
-async function applyFile(cluster: ControlPlane, file: string, command: readonly string[]): Promise<void> {
-  await cluster.kubectlOk([...command, '-f', join(projectRoot(), 'demo/manifests', file)]);
-}
-
 /** The kinds of its manifests. */
 const KINDS: readonly string[] = ['Deployment', 'StatefulSet', 'DaemonSet'];
 
@@ -143,10 +132,12 @@ async function look(cluster: ControlPlane): Promise<Map<string, Seen>> {
   const mesh = meshFacts();
   const seen = new Map<string, Seen>();
   for (const adapter of WORKLOAD_KINDS.filter(({ kind }) => KINDS.includes(kind))) {
-    const list = JSON.parse(
-      await cluster.kubectlOk(['get', adapter.plural, '-A', '-o', 'json', '--show-managed-fields']),
-    ) as { items: (RawObject & { spec: { template: unknown } })[] };
-    for (const raw of list.items) {
+    const apiVersion = 'apps/v1';
+    const path = await cluster.pathOf({ apiVersion, kind: adapter.kind });
+    const list = await cluster.client.call<{ items: (RawObject & { spec: { template: unknown } })[] }>('GET', path);
+    for (const item of list.items) {
+      // Items of a list do not say of which kind they are.
+      const raw = { ...item, apiVersion, kind: adapter.kind };
       const workload = projectWorkload(raw, adapter);
       if (NAMESPACES.includes(workload.namespace)) {
         const settings = effectiveSettings({
@@ -195,12 +186,19 @@ function meshFacts(): MeshFacts {
 }
 
 async function settled(cluster: ControlPlane): Promise<void> {
-  await cluster.kubectlOk(['wait', '--for=condition=Available', 'deployment', '--all', '-n', 'shop', '--timeout=60s']);
-  await cluster.kubectlOk(['rollout', 'status', 'statefulset/queue', '-n', 'payments', '--timeout=60s']);
+  type Workloads = { items: { spec: { replicas?: number }; status?: { readyReplicas?: number } }[] };
+  for (const path of ['shop/deployments', 'payments/deployments', 'payments/statefulsets']) {
+    await cluster.waitFor<Workloads>(
+      `/apis/apps/v1/namespaces/${path}`,
+      ({ items }) => items.every(({ spec, status }) => (status?.readyReplicas ?? 0) === (spec.replicas ?? 1)),
+      60_000,
+    );
+  }
 }
 
 async function readPolicies(cluster: ControlPlane): Promise<SidecarDrainPolicy[]> {
-  return (JSON.parse(await cluster.kubectlOk(['get', 'sdp', '-o', 'json'])) as { items: SidecarDrainPolicy[] }).items;
+  const path = await cluster.pathOf(SIDECAR_DRAIN_POLICY);
+  return (await cluster.client.call<{ items: SidecarDrainPolicy[] }>('GET', path)).items;
 }
 
 /** Waits until nothing is under way, with a line whenever the numbers change. */
@@ -355,9 +353,7 @@ function draw(before: ReadonlyMap<string, Seen>, after: ReadonlyMap<string, Seen
 }
 
 async function keep(cluster: ControlPlane): Promise<void> {
-  console.log(
-    `\nThe control plane goes on until Ctrl-C:\n  export KUBECONFIG=${cluster.kubeconfigPath}\n${await readFile(join(projectRoot(), 'demo/README.md'), 'utf8').catch(() => '')}`,
-  );
+  console.log(`\nThe control plane goes on until Ctrl-C:\n  export KUBECONFIG=${cluster.kubeconfigPath}\n`);
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);

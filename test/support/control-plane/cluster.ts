@@ -15,7 +15,8 @@ export interface Connection {
   adminToken: string;
   kubeconfigPath: string;
   folder: string;
-  kubectlPath: string;
+  /** Absent where the control plane was started without it. */
+  kubectlPath?: string;
 }
 
 export interface RunResult {
@@ -97,7 +98,11 @@ export class Cluster {
   kubectl(args: string[], options: { input?: string; kubeconfig?: string } = {}): Promise<RunResult> {
     return new Promise((resolve, reject) => {
       const kubeconfig = options.kubeconfig ?? this.kubeconfigPath;
-      const child = spawn(this.connection.kubectlPath, args, {
+      const { kubectlPath } = this.connection;
+      if (kubectlPath === undefined) {
+        throw new Error('this control plane was started without kubectl');
+      }
+      const child = spawn(kubectlPath, args, {
         // HOME: the discovery cache belongs to this control plane, not to whoever runs the tests.
         env: {
           ...process.env,

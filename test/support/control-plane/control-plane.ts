@@ -20,6 +20,8 @@ export interface ControlPlaneOptions {
   nodes?: string[];
   /** Log writes for `cluster.audit`. Default true. */
   audit?: boolean;
+  /** kubectl, for `cluster.kubectl`. Default true; what does without it need not wait until it is built. */
+  kubectl?: boolean;
   /** More flags of kube-apiserver. */
   apiServerFlags?: string[];
 }
@@ -191,9 +193,11 @@ function controllerManagerArguments(folder: string, kubeconfig: string, caFile: 
   ];
 }
 
+type Binaries = Record<'etcd' | 'kube-apiserver', string> & Partial<Record<BinaryName, string>>;
+
 async function startAll(
   folder: string,
-  binaries: Record<BinaryName, string>,
+  binaries: Binaries,
   options: ControlPlaneOptions,
   endWatchdog: () => Promise<void>,
 ): Promise<ControlPlane> {
@@ -227,16 +231,12 @@ async function startAll(
   const kubeconfigPath = join(folder, 'kubeconfig');
   writeFileSync(kubeconfigPath, kubeconfigText(url, ca, tokens.admin), { mode: 0o600 });
   const services: { etcd: Service; apiServer: Service; controllerManager?: Service } = { etcd, apiServer };
-  if (controllerManager) {
+  const controllerManagerPath = binaries['kube-controller-manager'];
+  if (controllerManager && controllerManagerPath !== undefined) {
     const kubeconfig = join(folder, 'kubeconfig-controller-manager');
     writeFileSync(kubeconfig, kubeconfigText(url, ca, tokens.controllers), { mode: 0o600 });
     const args = controllerManagerArguments(folder, kubeconfig, caFile, keys.privateKey);
-    services.controllerManager = new Service(
-      'kube-controller-manager',
-      binaries['kube-controller-manager'],
-      args,
-      folder,
-    );
+    services.controllerManager = new Service('kube-controller-manager', controllerManagerPath, args, folder);
     services.controllerManager.start();
   }
   const podClient = new Client(url, ca, tokens.pods);
@@ -259,11 +259,14 @@ async function startAll(
  * free ports of 127.0.0.1, with RBAC, in a temporary folder. The first call on a machine may build the programs.
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const wanted: BinaryName[] = ['etcd', 'kube-apiserver', 'kubectl'];
+  const wanted: BinaryName[] = ['etcd', 'kube-apiserver'];
+  if (options.kubectl ?? true) {
+    wanted.push('kubectl');
+  }
   if (options.controllerManager ?? true) {
     wanted.push('kube-controller-manager');
   }
-  const binaries = await findBinaries(wanted);
+  const binaries: Binaries = await findBinaries(wanted);
   const attempts = 3;
   for (let attempt = 1; ; attempt += 1) {
     const folder = mkdtempSync(join(tmpdir(), 'sidecar-drain-control-plane-'));

@@ -29,6 +29,14 @@ node_modules/.package-lock.json: package.json package-lock.json | node
 build: install ## Bundle src/ into dist/main.js
 	npm run --silent build
 
+.PHONY: run
+run: build ## Run the operator against the current kubeconfig, with readable logs: ARGS="--log-level debug"
+	node --enable-source-maps dist/main.js controller --kubeconfig "$${KUBECONFIG:-$$HOME/.kube/config}" --log-format text $(ARGS)
+
+.PHONY: format
+format: install ## Format the code
+	npm run --silent format
+
 .PHONY: generate
 generate: install ## Write the generated files anew (types, CRDs, docs tables)
 	npm run --silent generate
@@ -54,6 +62,11 @@ test: node ## Run everything; the last line is "N passed, N failed"
 .PHONY: test-unit
 test-unit: install ## Run the unit and property tests
 	$(JEST) --selectProjects unit
+
+.PHONY: test-one
+test-one: install ## Run one test file: FILE=test/unit/api/conditions.test.ts, and one test of it by NAME="..."
+	@test -n "$(FILE)" || { echo "usage: make test-one FILE=test/unit/... [NAME='part of its name']" >&2; exit 2; }
+	$(JEST) $(FILE) $(if $(NAME),-t "$(NAME)") --selectProjects $(if $(findstring test/integration/,$(FILE)),integration,unit)
 
 .PHONY: test-properties
 test-properties: install ## Run the property tests at length: a million samples, or PROPERTY_RUNS=N

@@ -1,7 +1,9 @@
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { cliCommands } from './cli/commands.ts';
 import { EXIT_CANNOT, type Command } from './cli/command.ts';
 import { runCli } from './cli/run.ts';
+import { readableStack } from './stack.ts';
 
 /** As kubectl names its plugins: `kubectl-sidecar_drain` is called as `kubectl sidecar-drain`. */
 function programName(path: string | undefined): string {
@@ -37,7 +39,7 @@ try {
   });
 } catch (error) {
   process.stderr.write(
-    `sidecar-drain: this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    `sidecar-drain: this is a bug: ${error instanceof Error ? readableStack(error, fileURLToPath(import.meta.url)) : String(error)}\n`,
   );
   process.exitCode = EXIT_CANNOT;
 }

@@ -31,15 +31,25 @@ function program(path: string, text = '#!/bin/sh\n'): string {
   return path;
 }
 
-/** Stands in for the Go tool: it writes what `-o` names and keeps a list of what it was asked to build. */
+/** Stands in for the Go tool: it writes a program per package into the folder of `-o`, and keeps a list of them. */
 function fakeGo(build = 'printf "#!/bin/sh\\n" > "$out"; chmod +x "$out"', version = 'echo go version go1.26.8'): void {
   program(
     join(folder, 'path', 'go'),
     `#!/bin/sh
 if [ "$1" = version ]; then ${version}; exit; fi
-while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
-echo "$(basename "$out")" >> "${folder}/built"
-${build}
+folder=
+while [ $# -gt 0 ]; do
+  if [ "$1" = -o ]; then
+    shift
+    folder=$1
+  elif [ -n "$folder" ]; then
+    name=$(basename "\${1%/v3}")
+    out="$folder$name"
+    echo "$name" >> "${folder}/built"
+    ${build}
+  fi
+  shift
+done
 `,
   );
   process.env.PATH = `${join(folder, 'path')}:/usr/bin:/bin`;
@@ -97,9 +107,9 @@ describe('where a program is found', () => {
     await findBinaries(['etcd', 'kubectl']);
     await findBinaries(['etcd', 'kubectl']);
 
-    expect(built()).toEqual(['etcd', 'kubectl']);
+    expect(built()).toEqual(['server', 'kubectl']);
     expect(readdirSync(builtFolder()).sort()).toEqual(['etcd', 'kubectl']);
-    expect(output).toMatch(/building kubectl from Go modules \(2 of 2\): done \(\d+s\)/);
+    expect(output).toMatch(/building etcd, kubectl from Go modules \(once; [^)]*\): done \(\d+s\)/);
   });
 
   it('builds once for two that ask at the same time', async () => {
@@ -108,7 +118,7 @@ describe('where a program is found', () => {
     const [first, second] = await Promise.all([findBinaries(['etcd']), findBinaries(['etcd'])]);
 
     expect(first).toEqual(second);
-    expect(built()).toEqual(['etcd']);
+    expect(built()).toEqual(['server']);
     expect(output).toContain(`waiting for process ${process.pid}`);
   });
 
@@ -222,7 +232,7 @@ describe('the envtest archives', () => {
 
     await findBinaries(['etcd', 'kubectl']);
 
-    expect(built()).toEqual(['etcd', 'kubectl']);
+    expect(built()).toEqual(['server', 'kubectl']);
     expect(output).toContain('refused: the sha512');
   });
 

@@ -1,3 +1,6 @@
+/** Whole or fractional seconds. */
+export type Seconds = number;
+
 /** How durations are written in policies: whole hours, minutes and seconds, in this order, for example `1h30m`. */
 const POLICY_DURATION = /^(?:([0-9]{1,4})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,5})s)?$/;
 

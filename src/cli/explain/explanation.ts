@@ -1,4 +1,4 @@
-import { analyseHook } from '../../drain/hooks/index.ts';
+import { analyseHook } from '../../hooks/index.ts';
 import { NATIVE_DRAIN_HOOK } from '../../drain/mesh/settings.ts';
 import type { Change, Conflict, WorkloadOutcome } from '../../drain/model/decision.ts';
 import type { ProxyImage } from '../../drain/model/mesh.ts';

@@ -1,5 +1,8 @@
 import type { LabelSelector, Lifecycle } from '../../api/kubernetes.ts';
+import type { ProxyImage, StatsInclusion } from '../../hooks/index.ts';
 import type { Seconds } from './workload.ts';
+
+export type { ProxyImage, StatsInclusion };
 
 /** Istio's ProxyConfig message as far as termination goes; from mesh config's defaultConfig or the annotation, already parsed. */
 export interface ProxyConfigValues {
@@ -10,12 +13,6 @@ export interface ProxyConfigValues {
   readonly statsInclusion?: StatsInclusion;
   /** `image.imageType`: `distroless`, `debug`, `default`. */
   readonly imageType?: string;
-}
-
-export interface StatsInclusion {
-  readonly prefixes: readonly string[];
-  readonly suffixes: readonly string[];
-  readonly regexps: readonly string[];
 }
 
 /** A ProxyConfig custom resource (networking.istio.io), as far as termination goes. */
@@ -82,9 +79,6 @@ export interface StatedFacts {
   readonly nativeSidecars?: NativeSetting;
   readonly proxyImage?: ProxyImage;
 }
-
-/** `with-shell` has sh, netstat and awk; `distroless` has none of them. */
-export type ProxyImage = 'with-shell' | 'distroless';
 
 /** All that is known of the mesh when a workload is judged. Unknown is said, never guessed. */
 export interface MeshFacts {

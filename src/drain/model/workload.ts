@@ -1,7 +1,7 @@
+import type { Seconds } from '../../api/duration.ts';
 import type { PodTemplate } from '../../api/kubernetes.ts';
 
-/** Whole or fractional seconds. */
-export type Seconds = number;
+export type { Seconds };
 
 export interface WorkloadRef {
   readonly apiVersion: string;

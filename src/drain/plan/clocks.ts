@@ -1,5 +1,5 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import { analyseHook, type HookAnalysis } from '../hooks/index.ts';
+import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
 import type { ProxyImage } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';

@@ -7,7 +7,7 @@ import {
 } from '../../api/names.ts';
 import { finding, type Finding } from '../../api/reasons.ts';
 import { formatGoDuration } from '../duration.ts';
-import { productHook } from '../hooks/index.ts';
+import { productHook } from '../../hooks/index.ts';
 import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE, proxyContainer } from '../mesh/settings.ts';
 import type { Change } from '../model/decision.ts';
 import type { EffectiveSettings } from '../model/settings.ts';

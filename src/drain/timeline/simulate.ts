@@ -1,7 +1,7 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import { PROXY_CONTAINER } from '../../api/names.ts';
-import { runHook } from '../hooks/index.ts';
-import type { HookEffect, HookRun } from '../hooks/world.ts';
+import { runHook } from '../../hooks/index.ts';
+import type { HookEffect, HookRun } from '../../hooks/index.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import type { Application, InboundRequest } from './application.ts';

@@ -1,5 +1,5 @@
-import { exportedBy } from '../hooks/index.ts';
-import type { EnvoyStat, EstablishedConnection, ListeningSocket, PodWorld } from '../hooks/world.ts';
+import { exportedBy } from '../../hooks/index.ts';
+import type { EnvoyStat, EstablishedConnection, ListeningSocket, PodWorld } from '../../hooks/index.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 

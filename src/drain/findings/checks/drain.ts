@@ -1,5 +1,5 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
-import { recogniseProductHook } from '../../hooks/index.ts';
+import { recogniseProductHook } from '../../../hooks/index.ts';
 import { whereOf } from '../../mesh/settings.ts';
 import type { Sourced } from '../../model/settings.ts';
 import { brokenDrainClauses, longestPromised } from '../../plan/promise.ts';

@@ -3,7 +3,7 @@ import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
 import type { FieldOwner, Workload } from '../../../../src/drain/model/workload.ts';
 import type { decide, DecidingPolicy, OwnProxyConfig } from '../../../../src/drain/plan/decide.ts';
 import type { Intent } from '../../../../src/drain/plan/intent.ts';
-import { recogniseProductHook } from '../../../../src/drain/hooks/index.ts';
+import { recogniseProductHook } from '../../../../src/hooks/index.ts';
 import { parseProxyConfigAnnotation } from '../../../../src/drain/template/annotation.ts';
 import {
   NEVER_ENDS,

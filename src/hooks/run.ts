@@ -1,5 +1,5 @@
-import type { HttpGetAction, LifecycleHandler } from '../../api/kubernetes.ts';
-import type { Seconds } from '../model/workload.ts';
+import type { HttpGetAction, LifecycleHandler } from '../api/kubernetes.ts';
+import type { Seconds } from '../api/duration.ts';
 import { runCommand, runProgram } from './shell/interpret.ts';
 import type { Observations, Run, Shell } from './shell/run-state.ts';
 import { ContainerEnded, emptyInput, NotUnderstood, NOWHERE, TimeUp, UNKNOWN_STATUS } from './shell/run-state.ts';

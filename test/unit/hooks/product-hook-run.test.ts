@@ -5,8 +5,8 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { productHook, runHook } from '../../../../src/drain/hooks/index.ts';
-import type { ProductHookParameters } from '../../../../src/drain/hooks/index.ts';
+import { productHook, runHook } from '../../../src/hooks/index.ts';
+import type { ProductHookParameters } from '../../../src/hooks/index.ts';
 import { pod } from './worlds.ts';
 import type { PodShape } from './worlds.ts';
 

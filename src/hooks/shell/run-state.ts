@@ -1,4 +1,4 @@
-import type { Seconds } from '../../model/workload.ts';
+import type { Seconds } from '../../api/duration.ts';
 import type { EstablishedConnection, HookEffect, ListeningSocket, PodWorld } from '../world.ts';
 import type { Command, Dialect, Program, SimpleCommand } from './ast.ts';
 

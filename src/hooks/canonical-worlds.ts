@@ -1,5 +1,11 @@
-import type { ProxyImage, StatsInclusion } from '../model/mesh.ts';
-import type { EnvoyStat, EstablishedConnection, ListeningSocket, PodWorld } from './world.ts';
+import type {
+  EnvoyStat,
+  EstablishedConnection,
+  ListeningSocket,
+  PodWorld,
+  ProxyImage,
+  StatsInclusion,
+} from './world.ts';
 import { matchesPerl } from './tools/regex.ts';
 
 /** A pod in which one thing at a time is so or not, and stays so. */

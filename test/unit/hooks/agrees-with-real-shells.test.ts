@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import { runHook } from '../../../../src/drain/hooks/index.ts';
+import { runHook } from '../../../src/hooks/index.ts';
 import { quietPod } from './worlds.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { LifecycleHandler } from '../../api/kubernetes.ts';
+import type { LifecycleHandler } from '../api/kubernetes.ts';
 import type { HookAnalysis, Length } from './analyse.ts';
 import { recogniseProductHook } from './product-hook.ts';
 import type { HookRun } from './world.ts';

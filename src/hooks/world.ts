@@ -1,5 +1,14 @@
-import type { ProxyImage } from '../model/mesh.ts';
-import type { Seconds } from '../model/workload.ts';
+import type { Seconds } from '../api/duration.ts';
+
+/** `with-shell` has sh, netstat and awk; `distroless` has none of them. */
+export type ProxyImage = 'with-shell' | 'distroless';
+
+/** Istio's `proxyStatsMatcher`: which of Envoy's stats a proxy exports besides those that Istio always lets it export. */
+export interface StatsInclusion {
+  readonly prefixes: readonly string[];
+  readonly suffixes: readonly string[];
+  readonly regexps: readonly string[];
+}
 
 /** A listening TCP socket in the pod's network namespace. */
 export interface ListeningSocket {

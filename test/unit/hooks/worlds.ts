@@ -1,4 +1,4 @@
-import type { EnvoyStat, EstablishedConnection, ListeningSocket, PodWorld } from '../../../../src/drain/hooks/index.ts';
+import type { EnvoyStat, EstablishedConnection, ListeningSocket, PodWorld } from '../../../src/hooks/index.ts';
 
 /** Pods for hooks to run in. Times say until when something is so; nothing else ever changes. */
 export interface PodShape {

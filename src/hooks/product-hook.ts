@@ -1,5 +1,5 @@
-import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import type { Seconds } from '../model/workload.ts';
+import type { LifecycleHandler } from '../api/kubernetes.ts';
+import type { Seconds } from '../api/duration.ts';
 
 export type WaitFor = 'EstablishedConnections' | 'ActiveRequests';
 

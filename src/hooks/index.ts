@@ -15,5 +15,14 @@ export type { ProductHookParameters, WaitFor } from './product-hook.ts';
 export type { Recognised } from './recognise.ts';
 export { runHook } from './run.ts';
 export type { HookOptions } from './run.ts';
-export type { EnvoyStat, EstablishedConnection, HookEffect, HookRun, ListeningSocket, PodWorld } from './world.ts';
+export type {
+  EnvoyStat,
+  EstablishedConnection,
+  HookEffect,
+  HookRun,
+  ListeningSocket,
+  PodWorld,
+  ProxyImage,
+  StatsInclusion,
+} from './world.ts';
 export { exportedBy } from './canonical-worlds.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { LifecycleHandler } from '../../../../src/api/kubernetes.ts';
-import { analyseHook, runHook } from '../../../../src/drain/hooks/index.ts';
-import type { HookRun } from '../../../../src/drain/hooks/index.ts';
+import type { LifecycleHandler } from '../../../src/api/kubernetes.ts';
+import { analyseHook, runHook } from '../../../src/hooks/index.ts';
+import type { HookRun } from '../../../src/hooks/index.ts';
 import { pod } from './worlds.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { analyseHook, productHook, recogniseProductHook, runHook } from '../../../../src/drain/hooks/index.ts';
-import type { ProductHookParameters } from '../../../../src/drain/hooks/index.ts';
+import { analyseHook, productHook, recogniseProductHook, runHook } from '../../../src/hooks/index.ts';
+import type { ProductHookParameters } from '../../../src/hooks/index.ts';
 import { pod } from './worlds.ts';
 
 const ESTABLISHED: ProductHookParameters = { duration: 20, maxWait: 40, waitFor: 'EstablishedConnections' };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { LifecycleHandler } from '../../../../src/api/kubernetes.ts';
-import { runHook } from '../../../../src/drain/hooks/index.ts';
-import type { HookRun } from '../../../../src/drain/hooks/index.ts';
+import type { LifecycleHandler } from '../../../src/api/kubernetes.ts';
+import { runHook } from '../../../src/hooks/index.ts';
+import type { HookRun } from '../../../src/hooks/index.ts';
 import { pod } from './worlds.ts';
 import type { PodShape } from './worlds.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { LifecycleHandler } from '../../../../src/api/kubernetes.ts';
-import { analyseHook } from '../../../../src/drain/hooks/index.ts';
-import type { AnalysisOptions, HookAnalysis } from '../../../../src/drain/hooks/index.ts';
+import type { LifecycleHandler } from '../../../src/api/kubernetes.ts';
+import { analyseHook } from '../../../src/hooks/index.ts';
+import type { AnalysisOptions, HookAnalysis } from '../../../src/hooks/index.ts';
 
 const PROXY: AnalysisOptions = { container: 'Proxy', image: 'with-shell' };
 const APP: AnalysisOptions = { container: 'App', image: 'unknown', appPorts: [8080] };

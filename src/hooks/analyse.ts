@@ -1,6 +1,5 @@
-import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import type { ProxyImage, StatsInclusion } from '../model/mesh.ts';
-import type { Seconds } from '../model/workload.ts';
+import type { LifecycleHandler } from '../api/kubernetes.ts';
+import type { Seconds } from '../api/duration.ts';
 import { exportedBy, exportsAll, worldOf } from './canonical-worlds.ts';
 import type { WorldShape } from './canonical-worlds.ts';
 import type { Recognised } from './recognise.ts';
@@ -8,7 +7,7 @@ import { recognise, summarise } from './recognise.ts';
 import type { ObservedRun } from './run.ts';
 import { needsMoreThanProxy, runHookObserved } from './run.ts';
 import { matchesPerl } from './tools/regex.ts';
-import type { HookRun } from './world.ts';
+import type { HookRun, ProxyImage, StatsInclusion } from './world.ts';
 
 export interface AnalysisOptions {
   readonly container: 'Proxy' | 'App';

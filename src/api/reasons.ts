@@ -257,6 +257,13 @@ export const REASONS = {
     action: 'Give the missing facts, for example --istio-version and --native-sidecars, or let the operator read them.',
     source: 'istio/istio pkg/kube/inject',
   },
+  TemplateRefused: {
+    severity: 'error',
+    sentence:
+      'The pod template of a custom resource holds a value that the API server refuses in a pod, so its pods cannot be made.',
+    action: 'Correct the field that the message names.',
+    source: 'Kubernetes API: decoding and validation of pods',
+  },
   FieldConflict: {
     severity: 'warning',
     sentence: 'Somebody else declares a field that would have to change, so nothing is written.',

@@ -20,7 +20,7 @@ import type { Workload } from '../../drain/model/workload.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
-import { projectWorkload, type WorkloadKindAdapter } from '../../drain/template/index.ts';
+import { projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import type { Collected } from './collected.ts';
 import type { InputDocument } from './documents.ts';
 import { sourceOf } from './lines.ts';
@@ -121,11 +121,28 @@ export class ObjectIntake {
       });
       return;
     }
+    if (this.#refused(document, adapter)) {
+      return;
+    }
     const options = { namespace: this.#options.namespace, source: sourceOf(document, adapter.templatePath) };
     const workload = withMisplaced(projectWorkload(value, adapter, options), value, adapter);
     this.#into.workloads.push(workload);
     this.#options.onWorkload?.(document, workload);
     this.#istiod(kind, value);
+  }
+
+  /** What the API server would not take has no termination to speak of, and no edit of ours makes it right. */
+  #refused(document: InputDocument, adapter: WorkloadKindAdapter): boolean {
+    const problems = shapeProblems(document.value, adapter);
+    for (const { steps, path, message } of problems) {
+      this.#problem({
+        kind: 'Refused',
+        file: document.file,
+        line: lineOf(nearestPosition(document, steps)),
+        message: `${document.kind} ${nameOf(document.value)} is refused by the API server, so it is not judged: ${path} ${message}`,
+      });
+    }
+    return problems.length > 0;
   }
 
   #istiod(kind: string, value: Value): void {
@@ -197,7 +214,7 @@ export class ObjectIntake {
       this.#problem({
         kind: 'Policy',
         file,
-        line: lineOf(nearestPosition(document, problem.path)),
+        line: lineOf(nearestPosition(document, stepsOf(problem.path))),
         message: `${kind} ${nameOf(value)} is refused: ${problem.path}: ${problem.message}`,
       });
     }
@@ -251,11 +268,15 @@ export class ObjectIntake {
   }
 }
 
-function nearestPosition(document: InputDocument, path: string): InputDocument['position'] {
-  const steps = path
+function stepsOf(path: string): (string | number)[] {
+  return path
     .replaceAll(/\[(\d+)\]/g, '.$1')
     .split('.')
     .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+}
+
+/** Where a value stands, else its nearest parent. */
+function nearestPosition(document: InputDocument, steps: readonly (string | number)[]): InputDocument['position'] {
   for (let length = steps.length; length > 0; length--) {
     const position = positionAt(document.position, steps.slice(0, length));
     if (position !== undefined) {

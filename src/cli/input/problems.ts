@@ -9,6 +9,9 @@ export interface InputProblem {
     | 'Template'
     | 'UnknownVersion'
     | 'Incomplete'
+    | 'Refused'
+    | 'Misplaced'
+    | 'MeshSettings'
     | 'Policy';
   readonly file: string;
   readonly line?: number;

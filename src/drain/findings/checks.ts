@@ -8,6 +8,7 @@ import {
   minimumDrainInert,
   outboundNotCovered,
 } from './checks/drain.ts';
+import { templateRefused } from './checks/form.ts';
 import { graceTooShort, nodeBudget } from './checks/grace.ts';
 import { holdHook, hookFindings } from './checks/hooks.ts';
 import { jobNeverCompletes } from './checks/jobs.ts';
@@ -16,6 +17,7 @@ import { settingProblems } from './checks/settings.ts';
 
 /** Every check, in the order in which findings are shown. A new finding is a new line here. */
 export const CHECKS: readonly Check[] = [
+  templateRefused,
   settingProblems,
   graceTooShort,
   drainTooShort,

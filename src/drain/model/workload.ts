@@ -103,6 +103,8 @@ export interface Workload extends WorkloadRef {
   /** To the API server the list of containers is one value: a server-side apply of one container would replace them all. */
   readonly atomicContainers?: true;
   readonly templateGap?: TemplateGap;
+  /** What in a custom resource's pod template the API server would refuse in its pods, in words. */
+  readonly refused?: string;
   readonly fields: FieldOwners;
   readonly rollout: RolloutFacts;
   readonly history?: TemplateHistory;

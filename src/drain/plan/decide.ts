@@ -1,6 +1,7 @@
 import { EXEMPT_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import { finding, type Finding, type ReasonCode } from '../../api/reasons.ts';
 import { findingsOf } from '../findings/checks.ts';
+import { refusedTemplate } from '../findings/checks/form.ts';
 import { effectiveSettings } from '../mesh/settings.ts';
 import type { Change, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
@@ -300,6 +301,9 @@ function leftAlone(
   const elsewhere = templateElsewhere(workload);
   if (elsewhere !== undefined) {
     return { outcome: 'Exempt', finding: elsewhere };
+  }
+  if (workload.refused !== undefined) {
+    return { outcome: 'Failed', finding: refusedTemplate(workload.refused) };
   }
   const { proxy } = settings;
   if (proxy.kind === 'None' || proxy.kind === 'GrpcAgent') {

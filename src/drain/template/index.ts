@@ -22,3 +22,5 @@ export type { ProjectOptions } from './project.ts';
 export { proxyConfigValuesFrom } from './proxy-config.ts';
 export type { DangerousValue, ProxyConfigReading, ProxyConfigRefusal, UnknownKey } from './proxy-config.ts';
 export type { RawObject } from './raw.ts';
+export { lifecycleOf, shapeProblems } from './shape.ts';
+export type { ShapeProblem } from './shape.ts';

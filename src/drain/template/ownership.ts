@@ -90,13 +90,13 @@ function valueIn(template: unknown, field: ManagedField): unknown {
     return at(template, ['spec', 'terminationGracePeriodSeconds']) ?? undefined;
   }
   if (field !== 'proxyContainer') {
-    return at(template, ['metadata', 'annotations', ANNOTATION_OF[field]]);
+    return at(template, ['metadata', 'annotations', ANNOTATION_OF[field]]) ?? undefined;
   }
   const containers = at(template, ['spec', 'containers']);
   const proxy: unknown = Array.isArray(containers)
     ? containers.find((container) => recordOf(container)['name'] === PROXY_CONTAINER)
     : undefined;
-  return at(proxy, ['lifecycle', 'preStop']);
+  return at(proxy, ['lifecycle', 'preStop']) ?? undefined;
 }
 
 interface OwnedTemplate {

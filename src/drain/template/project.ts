@@ -8,6 +8,7 @@ import { templateHistory } from './foreign-change.ts';
 import { fieldOwners } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
 import type { Raw, RawObject } from './raw.ts';
+import { lifecycleOf, shapeProblems } from './shape.ts';
 
 export interface ProjectOptions {
   /** Namespace of a manifest that states none. */
@@ -28,9 +29,9 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   const record: Mutable<Workload> = {
     apiVersion: adapter.apiVersion,
     kind: adapter.kind,
-    namespace: same(metadata.namespace ?? options.namespace ?? ''),
-    name: metadata.name ?? '',
-    deleting: metadata.deletionTimestamp !== undefined,
+    namespace: same(textOf(metadata.namespace) ?? options.namespace ?? ''),
+    name: textOf(metadata.name) ?? '',
+    deleting: (metadata.deletionTimestamp ?? undefined) !== undefined,
     labels,
     annotations: stringMap(metadata.annotations, isOwnAnnotation),
     template,
@@ -42,9 +43,9 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   put(record, 'generation', metadata.generation);
   if (controller !== undefined) {
     record.controllerOwner = {
-      apiVersion: same(controller.apiVersion),
-      kind: same(controller.kind),
-      name: controller.name,
+      apiVersion: same(textOf(controller.apiVersion) ?? ''),
+      kind: same(textOf(controller.kind) ?? ''),
+      name: textOf(controller.name) ?? '',
     };
   }
   if (adapter.templatePath !== SPEC_TEMPLATE && adapter.templatePath.join() !== 'spec,template') {
@@ -54,12 +55,19 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   if (adapter.custom === true && hasAtomicContainers(raw, adapter)) {
     record.atomicContainers = true;
   }
+  put(record, 'refused', adapter.custom === true ? refusedPods(raw, adapter) : undefined);
   put(record, 'templateGap', adapter.custom === true ? templateGap(raw, adapter) : undefined);
   put(record, 'history', history);
   put(record, 'misplaced', misplacedAnnotations(metadata.annotations, adapter));
   put(record, 'rolledOutAt', lastRollout(raw));
   put(record, 'source', options.source);
   return record;
+}
+
+/** Built-in kinds are vouched for by the API server; a custom resource may hold any form of pod template. */
+function refusedPods(raw: RawObject, adapter: WorkloadKindAdapter): string | undefined {
+  const [problem] = shapeProblems(raw, adapter);
+  return problem === undefined ? undefined : `${problem.path} ${problem.message}`;
 }
 
 const MISPLACED: readonly string[] = Object.freeze([PROXY_CONFIG_ANNOTATION]);
@@ -120,16 +128,14 @@ function projectContainer(value: unknown): Container {
   put(result, 'imagePullPolicy', sharedText(raw['imagePullPolicy']));
   put(result, 'restartPolicy', sharedText(raw['restartPolicy']));
   // An empty one is kept too: it must still stand there after a restore.
-  if (typeof raw['lifecycle'] === 'object' && raw['lifecycle'] !== null) {
-    result.lifecycle = recordOf(raw['lifecycle']);
-  }
+  put(result, 'lifecycle', lifecycleOf(raw['lifecycle']));
   put(result, 'livenessProbe', probeOf(raw['livenessProbe']));
   put(result, 'startupProbe', probeOf(raw['startupProbe']));
   const ports = listOf(raw['ports']).flatMap((port) => numberOf(recordOf(port)['containerPort']) ?? []);
   if (ports.length > 0) {
     result.ports = ports.map(portOf);
   }
-  if (result.name === PROXY_CONTAINER && raw['env'] !== undefined) {
+  if (result.name === PROXY_CONTAINER && Array.isArray(raw['env'])) {
     result.env = listOf(raw['env']).map(envOf);
   }
   return result;
@@ -192,9 +198,10 @@ function stringMap(value: unknown, wanted?: (key: string) => boolean): Readonly<
       continue;
     }
     const entry = source[key];
-    if (typeof entry === 'string') {
+    // The API server decodes a null into the empty string.
+    if (typeof entry === 'string' || entry === null) {
       result ??= {};
-      result[key] = same(entry);
+      result[key] = same(entry ?? '');
     }
   }
   return result ?? NO_STRINGS;

@@ -45,11 +45,17 @@ export function metadataOf(raw: RawObject): ObjectMeta {
 }
 
 export function managedFieldsOf(raw: RawObject): readonly ManagedFieldsEntry[] {
-  return listOf(metadataOf(raw).managedFields) as readonly ManagedFieldsEntry[];
+  return recordsOf(metadataOf(raw).managedFields);
 }
 
 export function ownersOf(raw: RawObject): readonly OwnerReference[] {
-  return listOf(metadataOf(raw).ownerReferences) as readonly OwnerReference[];
+  return recordsOf(metadataOf(raw).ownerReferences) as readonly unknown[] as readonly OwnerReference[];
+}
+
+/** What is no map in the list counts as an empty one. */
+function recordsOf(value: unknown): readonly Raw[] {
+  const list = listOf(value);
+  return list.every((item) => recordOf(item) === item) ? (list as readonly Raw[]) : list.map(recordOf);
 }
 
 /** Equal for equal values: the API server does not keep the order of keys. */

@@ -99,6 +99,13 @@ describe('input that is not as it should be', () => {
       1,
       /without a name/,
     ],
+    [
+      'a value that the API server refuses',
+      deployment({ name: 'quoted', grace: 5 }).replace('Seconds: 5', 'Seconds: "5"'),
+      'Refused',
+      11,
+      /quoted is refused by the API server.*terminationGracePeriodSeconds is the string "5"/,
+    ],
     ['a binary file', Buffer.from([0x1f, 0x8b, 0x08, 0x00, 0xff]), 'Binary', undefined, /binary/],
     ['bytes that are no UTF-8', Buffer.from([0x61, 0x3a, 0x20, 0xff, 0xfe, 0x0a]), 'Binary', undefined, /UTF-8/],
     [
@@ -226,7 +233,7 @@ describe('input in every shape', () => {
     ['JSON on one line', JSON.stringify(json('a')), ['a'], [1]],
     [
       'anchors',
-      short('a').replace('5\n', '&grace 5\n').replace('image:', 'env: [{name: A, value: *grace}]\n        image:'),
+      short('a').replace('5\n', '&grace 5\n').replace('image:', 'ports: [{containerPort: *grace}]\n        image:'),
       ['a'],
       [11],
     ],

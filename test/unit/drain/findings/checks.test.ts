@@ -409,6 +409,7 @@ const ELSEWHERE: Partial<Record<ReasonCode, { readonly by: string; readonly show
   OutsideBounds: { by: 'src/drain/selection/govern.ts', shown: 'test/unit/drain/selection/govern.test.ts' },
   ContainersNotMergeable: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
   RolloutNotVisible: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
+  TemplateRefused: { by: 'src/drain/findings/checks/form.ts', shown: 'test/unit/drain/template/shape.test.ts' },
   TemplateElsewhere: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
   TemplateImmutable: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
   TemplateNotRolled: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },

@@ -276,7 +276,96 @@ export const sidecarDrainPolicySchema: Schema = {
             },
             hook: {
               type: "string",
-              enum: ["EstablishedConnections","ActiveRequests"],
+              enum: ["EstablishedConnections","ActiveRequests","Custom"],
+            },
+            lifecycle: {
+              type: "object",
+              required: ["preStop"],
+              properties: {
+                preStop: {
+                  type: "object",
+                  properties: {
+                    exec: {
+                      type: "object",
+                      required: ["command"],
+                      properties: {
+                        command: {
+                          type: "array",
+                          minItems: 1,
+                          maxItems: 64,
+                          items: {
+                            type: "string",
+                            maxLength: 16384,
+                          },
+                        },
+                      },
+                    },
+                    sleep: {
+                      type: "object",
+                      required: ["seconds"],
+                      properties: {
+                        seconds: {
+                          type: "integer",
+                          format: "int64",
+                          minimum: 1,
+                          maximum: 86400,
+                        },
+                      },
+                    },
+                  },
+                  rules: [
+                    {
+                      holds: (self) => ((self.exec !== undefined) && !(self.sleep !== undefined)) || (!(self.exec !== undefined) && (self.sleep !== undefined)),
+                      message: () => "a handler is one of exec and sleep: write for example exec: {command: [/bin/sh, -c, \"sleep 20\"]}",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
+                postStart: {
+                  type: "object",
+                  properties: {
+                    exec: {
+                      type: "object",
+                      required: ["command"],
+                      properties: {
+                        command: {
+                          type: "array",
+                          minItems: 1,
+                          maxItems: 64,
+                          items: {
+                            type: "string",
+                            maxLength: 16384,
+                          },
+                        },
+                      },
+                    },
+                    sleep: {
+                      type: "object",
+                      required: ["seconds"],
+                      properties: {
+                        seconds: {
+                          type: "integer",
+                          format: "int64",
+                          minimum: 1,
+                          maximum: 86400,
+                        },
+                      },
+                    },
+                  },
+                  rules: [
+                    {
+                      holds: (self) => ((self.exec !== undefined) && !(self.sleep !== undefined)) || (!(self.exec !== undefined) && (self.sleep !== undefined)),
+                      message: () => "a handler is one of exec and sleep: write for example exec: {command: [/bin/sh, -c, \"sleep 20\"]}",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
+              },
+            },
+            application: {
+              type: "string",
+              enum: ["Leave","Delay"],
+              default: "Leave",
             },
             environment: {
               type: "string",
@@ -355,6 +444,18 @@ export const sidecarDrainPolicySchema: Schema = {
               message: () => "hook says what strategy PreStopHook waits for: write strategy: PreStopHook, or remove hook",
               reason: "FieldValueForbidden",
               fieldPath: ".hook",
+            },
+            {
+              holds: (self) => !(self.hook !== undefined) || self.hook !== "Custom" || (self.lifecycle !== undefined),
+              message: () => "hook Custom needs lifecycle: write lifecycle.preStop as in a pod template",
+              reason: "FieldValueRequired",
+              fieldPath: ".lifecycle",
+            },
+            {
+              holds: (self) => !(self.lifecycle !== undefined) || ((self.hook !== undefined) && self.hook === "Custom"),
+              message: () => "lifecycle is the hook of hook Custom: write hook: Custom, or remove lifecycle",
+              reason: "FieldValueForbidden",
+              fieldPath: ".lifecycle",
             },
             {
               holds: (self) => self.mode === "Fixed" || self.environment !== "ProxyConfig" || !(self.strategy !== undefined) || self.strategy !== "PreStopHook",
@@ -670,6 +771,12 @@ export const sidecarDrainPolicySchema: Schema = {
           message: () => "delivery Admission changes no workload, so there is no rollout to bound: remove rollout, or write delivery: PodTemplate",
           reason: "FieldValueForbidden",
           fieldPath: ".rollout",
+        },
+        {
+          holds: (self) => self.drain.application !== "Delay" || self.delivery === "Admission",
+          message: () => "application Delay is put into pods as they are created: write delivery: Admission (it needs the admission webhook), or remove application",
+          reason: "FieldValueInvalid",
+          fieldPath: ".delivery",
         },
         {
           holds: (self) => self.delivery !== "Admission" || self.drain.environment !== "ProxyConfig",
@@ -1109,7 +1216,96 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
             },
             hook: {
               type: "string",
-              enum: ["EstablishedConnections","ActiveRequests"],
+              enum: ["EstablishedConnections","ActiveRequests","Custom"],
+            },
+            lifecycle: {
+              type: "object",
+              required: ["preStop"],
+              properties: {
+                preStop: {
+                  type: "object",
+                  properties: {
+                    exec: {
+                      type: "object",
+                      required: ["command"],
+                      properties: {
+                        command: {
+                          type: "array",
+                          minItems: 1,
+                          maxItems: 64,
+                          items: {
+                            type: "string",
+                            maxLength: 16384,
+                          },
+                        },
+                      },
+                    },
+                    sleep: {
+                      type: "object",
+                      required: ["seconds"],
+                      properties: {
+                        seconds: {
+                          type: "integer",
+                          format: "int64",
+                          minimum: 1,
+                          maximum: 86400,
+                        },
+                      },
+                    },
+                  },
+                  rules: [
+                    {
+                      holds: (self) => ((self.exec !== undefined) && !(self.sleep !== undefined)) || (!(self.exec !== undefined) && (self.sleep !== undefined)),
+                      message: () => "a handler is one of exec and sleep: write for example exec: {command: [/bin/sh, -c, \"sleep 20\"]}",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
+                postStart: {
+                  type: "object",
+                  properties: {
+                    exec: {
+                      type: "object",
+                      required: ["command"],
+                      properties: {
+                        command: {
+                          type: "array",
+                          minItems: 1,
+                          maxItems: 64,
+                          items: {
+                            type: "string",
+                            maxLength: 16384,
+                          },
+                        },
+                      },
+                    },
+                    sleep: {
+                      type: "object",
+                      required: ["seconds"],
+                      properties: {
+                        seconds: {
+                          type: "integer",
+                          format: "int64",
+                          minimum: 1,
+                          maximum: 86400,
+                        },
+                      },
+                    },
+                  },
+                  rules: [
+                    {
+                      holds: (self) => ((self.exec !== undefined) && !(self.sleep !== undefined)) || (!(self.exec !== undefined) && (self.sleep !== undefined)),
+                      message: () => "a handler is one of exec and sleep: write for example exec: {command: [/bin/sh, -c, \"sleep 20\"]}",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
+              },
+            },
+            application: {
+              type: "string",
+              enum: ["Leave","Delay"],
+              default: "Leave",
             },
             environment: {
               type: "string",
@@ -1188,6 +1384,18 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
               message: () => "hook says what strategy PreStopHook waits for: write strategy: PreStopHook, or remove hook",
               reason: "FieldValueForbidden",
               fieldPath: ".hook",
+            },
+            {
+              holds: (self) => !(self.hook !== undefined) || self.hook !== "Custom" || (self.lifecycle !== undefined),
+              message: () => "hook Custom needs lifecycle: write lifecycle.preStop as in a pod template",
+              reason: "FieldValueRequired",
+              fieldPath: ".lifecycle",
+            },
+            {
+              holds: (self) => !(self.lifecycle !== undefined) || ((self.hook !== undefined) && self.hook === "Custom"),
+              message: () => "lifecycle is the hook of hook Custom: write hook: Custom, or remove lifecycle",
+              reason: "FieldValueForbidden",
+              fieldPath: ".lifecycle",
             },
             {
               holds: (self) => self.mode === "Fixed" || self.environment !== "ProxyConfig" || !(self.strategy !== undefined) || self.strategy !== "PreStopHook",
@@ -1423,6 +1631,12 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
           message: () => "delivery Admission changes no workload, so there is no rollout to bound: remove rollout, or write delivery: PodTemplate",
           reason: "FieldValueForbidden",
           fieldPath: ".rollout",
+        },
+        {
+          holds: (self) => self.drain.application !== "Delay" || self.delivery === "Admission",
+          message: () => "application Delay is put into pods as they are created: write delivery: Admission (it needs the admission webhook), or remove application",
+          reason: "FieldValueInvalid",
+          fieldPath: ".delivery",
         },
         {
           holds: (self) => self.delivery !== "Admission" || self.drain.environment !== "ProxyConfig",

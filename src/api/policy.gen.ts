@@ -73,7 +73,40 @@ export type DrainMode = 'Fixed' | 'Adaptive' | 'Combined';
 
 export type DrainStrategy = 'Auto' | 'ActiveConnections' | 'PreStopHook';
 
-export type DrainHook = 'EstablishedConnections' | 'ActiveRequests';
+export type DrainHook = 'EstablishedConnections' | 'ActiveRequests' | 'Custom';
+
+/** A command that runs in the istio-proxy container. */
+export interface DrainLifecycleExec {
+  /** The program and its arguments; no shell is added. */
+  readonly command: readonly string[];
+}
+
+/** A pause by the kubelet, which needs no program in the image. Kubernetes 1.30 or later. */
+export interface DrainLifecycleSleep {
+  /** Whole seconds. */
+  readonly seconds: number;
+}
+
+/** What runs when the pod is deleted, before the proxy gets SIGTERM. */
+export interface DrainLifecycleHandler {
+  /** A command that runs in the istio-proxy container. */
+  readonly exec?: DrainLifecycleExec;
+  /** A pause by the kubelet, which needs no program in the image. Kubernetes 1.30 or later. */
+  readonly sleep?: DrainLifecycleSleep;
+}
+
+/**
+ * Hook Custom only, required there: the lifecycle of the istio-proxy container, as one would write it in a pod
+ * template. It is written for classic sidecars only; a native one keeps Istio's own drain call.
+ */
+export interface DrainLifecycle {
+  /** What runs when the pod is deleted, before the proxy gets SIGTERM. */
+  readonly preStop: DrainLifecycleHandler;
+  /** What runs when the proxy has started. Optional. */
+  readonly postStart?: DrainLifecycleHandler;
+}
+
+export type ApplicationChange = 'Leave' | 'Delay';
 
 export type DrainEnvironment = 'Annotation' | 'ProxyConfig';
 
@@ -135,8 +168,27 @@ export interface PolicyDrain {
    *
    * ActiveRequests: until no inbound request is in flight, so that idle clients do not count. It sets the annotation
    * sidecar.istio.io/statsInclusionSuffixes, which makes the proxy export one more statistic.
+   *
+   * Custom: the hook that lifecycle states. It is played before it is accepted: one that never ends, or whose length
+   * has no bound, is refused, and its bounds are part of the promise.
    */
   readonly hook?: DrainHook;
+  /**
+   * Hook Custom only, required there: the lifecycle of the istio-proxy container, as one would write it in a pod
+   * template. It is written for classic sidecars only; a native one keeps Istio's own drain call.
+   */
+  readonly lifecycle?: DrainLifecycle;
+  /**
+   * Whether containers that serve get a preStop of their own, so that requests which arrive late still find an open
+   * listener.
+   *
+   * Leave (the default): leaves the application alone, and says for how long new requests are refused.
+   *
+   * Delay: containers that serve (they have ports or a readiness probe) and have no preStop get preStop.sleep of
+   * endpointDelay. It is put into pods as they are created, never into a workload, so that nobody's own apply can meet
+   * a second handler; it needs delivery: Admission and Kubernetes 1.30 or later.
+   */
+  readonly application?: ApplicationChange;
   /**
    * Where the proxy's environment variables go, for strategies that set some.
    *
@@ -651,8 +703,27 @@ export interface DefaultedPolicyDrain {
    *
    * ActiveRequests: until no inbound request is in flight, so that idle clients do not count. It sets the annotation
    * sidecar.istio.io/statsInclusionSuffixes, which makes the proxy export one more statistic.
+   *
+   * Custom: the hook that lifecycle states. It is played before it is accepted: one that never ends, or whose length
+   * has no bound, is refused, and its bounds are part of the promise.
    */
   readonly hook?: DrainHook;
+  /**
+   * Hook Custom only, required there: the lifecycle of the istio-proxy container, as one would write it in a pod
+   * template. It is written for classic sidecars only; a native one keeps Istio's own drain call.
+   */
+  readonly lifecycle?: DrainLifecycle;
+  /**
+   * Whether containers that serve get a preStop of their own, so that requests which arrive late still find an open
+   * listener.
+   *
+   * Leave (the default): leaves the application alone, and says for how long new requests are refused.
+   *
+   * Delay: containers that serve (they have ports or a readiness probe) and have no preStop get preStop.sleep of
+   * endpointDelay. It is put into pods as they are created, never into a workload, so that nobody's own apply can meet
+   * a second handler; it needs delivery: Admission and Kubernetes 1.30 or later.
+   */
+  readonly application: ApplicationChange;
   /**
    * Where the proxy's environment variables go, for strategies that set some.
    *

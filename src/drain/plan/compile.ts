@@ -1,3 +1,5 @@
+import type { DrainLifecycle } from '../../api/policy.ts';
+import type { ProductHookParameters } from '../hooks/index.ts';
 import { istioMinor, EXIT_ON_ZERO_TRUSTED_SINCE_MINOR } from '../mesh/version.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
@@ -10,11 +12,9 @@ export interface Target {
   readonly drainDuration?: Seconds;
   readonly exitOnZero?: boolean;
   readonly minimumDrain?: Seconds;
-  readonly hook?: {
-    readonly duration: Seconds;
-    readonly maxWait: Seconds;
-    readonly waitFor: 'EstablishedConnections' | 'ActiveRequests';
-  };
+  readonly hook?: ProductHookParameters;
+  /** The user's own hook, in place of ours. */
+  readonly customHook?: DrainLifecycle;
   readonly hold?: true;
   readonly native?: true;
 }
@@ -59,17 +59,26 @@ const STRATEGIES: Record<ClassicStrategy, (intent: Intent, delay: Seconds, setti
   },
   PreStopHook(intent, delay, settings) {
     return {
-      hook: {
-        duration: delay + intent.duration,
-        maxWait: delay + Math.max(intent.duration, intent.maxWait),
-        waitFor: intent.hook,
-      },
+      ...hookOf(intent, delay),
       // The net for the case that the hook fails; after its drain call it is dead [measured].
       ...(intent.duration > 0 ? { terminationDrainDuration: delay + intent.duration } : {}),
       ...(settings.exitOnZeroActiveConnections.value ? { exitOnZero: false } : {}),
     };
   },
 };
+
+function hookOf(intent: Intent, delay: Seconds): Pick<Target, 'hook' | 'customHook'> {
+  if (intent.hook === 'Custom') {
+    return { customHook: intent.lifecycle };
+  }
+  return {
+    hook: {
+      duration: delay + intent.duration,
+      maxWait: delay + Math.max(intent.duration, intent.maxWait),
+      waitFor: intent.hook,
+    },
+  };
+}
 
 /** The design's table: what one promise means for the proxy at hand. */
 export function compile(intent: Intent, settings: EffectiveSettings, delay: AppDelay): Target {

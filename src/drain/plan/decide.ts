@@ -13,6 +13,7 @@ import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts'
 import { appDelayOf, proxyClocks } from './clocks.ts';
 import type { Hold } from '../rollout/patience.ts';
 import { compile } from './compile.ts';
+import { hookCure, type HookCure } from './hook-cure.ts';
 import { holdOn, type DecidingPatience } from './hold.ts';
 import { intentKey, type Intent } from './intent.ts';
 import { kindLimit, rolloutCaveat, templateElsewhere } from './kind-limits.ts';
@@ -129,9 +130,10 @@ export function decide(input: DecideInput): Decision {
   }
 
   // 4. What stands in the way of any write.
+  const original = state === undefined ? workload.template : templateBefore(workload.template, state);
   const obstacle = obstacleTo(before);
-  if (obstacle !== undefined) {
-    return stop('Failed', obstacle);
+  if (obstacle !== undefined && cureFor(original, input, judge) === undefined) {
+    return stop('Failed', withCureNamed(obstacle, original, input, judge));
   }
 
   // 5. With environment: ProxyConfig the resource comes first, the workload after it.
@@ -145,7 +147,6 @@ export function decide(input: DecideInput): Decision {
   }
 
   // 6. What would have to stand there, computed from the values before us, so that every plan is a function of those alone.
-  const original = state === undefined ? workload.template : templateBefore(workload.template, state);
   const planned = plan(original, input, judge);
   if ('blocked' in planned) {
     return before.kept ? end('Compliant', 'the promise holds') : stop('Failed', planned.blocked);
@@ -369,6 +370,23 @@ function minimumDrainByProxyConfig({ policy }: DecideInput, { settings, clocks }
   return compile(policy.intent, settings, clocks.delay).minimumDrain;
 }
 
+/** Only `conflicts: Force` replaces what somebody else has put on istio-proxy; it comes back when the policy goes. */
+function cureFor(template: Workload['template'], { policy }: DecideInput, judge: Judge): HookCure | undefined {
+  const { settings, clocks } = judge(template);
+  return policy.conflicts === 'Force' ? hookCure(template, settings, clocks.proxy, policy.intent) : undefined;
+}
+
+function withCureNamed(obstacle: Finding, template: Workload['template'], input: DecideInput, judge: Judge): Finding {
+  const { settings, clocks } = judge(template);
+  const cure = hookCure(template, settings, clocks.proxy, input.policy.intent);
+  return cure === undefined || input.policy.conflicts === 'Force'
+    ? obstacle
+    : {
+        ...obstacle,
+        message: `${obstacle.message}; with conflicts: Force it would be replaced by ${JSON.stringify(cure.preStop)}, and given back when the policy goes`,
+      };
+}
+
 interface Planned {
   readonly template: Workload['template'];
   readonly values: ManagedValues;
@@ -384,13 +402,18 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
     intent.form === 'Native' &&
     judge(original).settings.proxy.kind !== 'Native' &&
     judge(applyToTemplate(original, { nativeSidecar: 'true' })).settings.proxy.kind === 'Native';
-  const formed = native ? applyToTemplate(original, { nativeSidecar: 'true' }) : original;
-  const start = judge(formed);
   const why = new Map<ManagedField, string>();
   let values: ManagedValues = native ? { nativeSidecar: 'true' } : {};
   if (native) {
     why.set('nativeSidecar', 'the policy wants a native sidecar');
   }
+  const cure = cureFor(applyToTemplate(original, values), input, judge);
+  if (cure !== undefined) {
+    values = { ...values, proxyPreStop: cure.preStop };
+    why.set('proxyContainer', cure.why);
+  }
+  const formed = Object.keys(values).length === 0 ? original : applyToTemplate(original, values);
+  const start = judge(formed);
   const drainBroken = brokenDrainClauses(start.settings, intent, start.clocks);
   const target = compile(intent, start.settings, start.clocks.delay);
   const needsTarget =
@@ -406,6 +429,7 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
       intent,
       ownProxyConfig: input.ownProxyConfig,
       drainBroken: drainBroken.length > 0,
+      replacesHook: cure !== undefined,
     });
     if ('blocked' in made) {
       return made;

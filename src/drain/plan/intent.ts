@@ -1,4 +1,4 @@
-import { parsePolicyDuration, type DefaultedSidecarDrainPolicySpec } from '../../api/policy.ts';
+import { parsePolicyDuration, type DefaultedSidecarDrainPolicySpec, type DrainLifecycle } from '../../api/policy.ts';
 import type { Seconds } from '../model/workload.ts';
 
 /** A policy's wish in seconds: what the plan works with, whoever wrote the policy. */
@@ -10,7 +10,11 @@ export interface Intent {
   readonly maxWait: Seconds;
   readonly endpointDelay: Seconds;
   readonly strategy: 'Auto' | 'ActiveConnections' | 'PreStopHook';
-  readonly hook: 'EstablishedConnections' | 'ActiveRequests';
+  readonly hook: 'EstablishedConnections' | 'ActiveRequests' | 'Custom';
+  /** The user's own lifecycle of `istio-proxy`; only with hook Custom. */
+  readonly lifecycle?: DrainLifecycle;
+  /** Whether containers that serve get a preStop of `endpointDelay`; only in pods, never in a template. */
+  readonly application: 'Leave' | 'Delay';
   readonly environment: 'Annotation' | 'ProxyConfig';
   readonly drainDuration: 'Leave' | 'Follow';
   readonly form: 'Keep' | 'Native';
@@ -30,12 +34,18 @@ export function intentKey(intent: Intent): string {
     return known;
   }
   const wish = Object.entries(intent)
-    .filter(([name]) => name !== 'graceMaximum')
+    .filter(([name, value]) => name !== 'graceMaximum' && value !== LATER_DEFAULTS[name])
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const key = fnv1a(JSON.stringify(wish));
   keys.set(intent, key);
   return key;
 }
+
+/**
+ * Fields that came after keys were first written, with the value that they have where nobody states them: left out then,
+ * so that an upgrade of the operator changes no key.
+ */
+const LATER_DEFAULTS: Readonly<Record<string, unknown>> = { application: 'Leave' };
 
 /** A policy has one intent, and every workload under it asks for its key. */
 const keys = new WeakMap<Intent, string>();
@@ -63,6 +73,8 @@ export function intentOf(spec: DefaultedSidecarDrainPolicySpec): Intent {
     endpointDelay: parsePolicyDuration(drain.endpointDelay),
     strategy: drain.strategy ?? 'Auto',
     hook: drain.hook ?? 'EstablishedConnections',
+    lifecycle: drain.lifecycle,
+    application: drain.application,
     environment: drain.environment,
     drainDuration: drain.drainDuration,
     form: proxy.form,
@@ -82,6 +94,7 @@ export function assumedIntent(longestRequest: Seconds, endpointDelay: Seconds): 
     endpointDelay,
     strategy: 'Auto',
     hook: 'EstablishedConnections',
+    application: 'Leave',
     environment: 'Annotation',
     drainDuration: 'Leave',
     form: 'Keep',

@@ -9,6 +9,7 @@ import {
 } from '../../api/policy.ts';
 import { compileWindows, type CompiledWindow, type CompiledWindows } from '../rollout/windows.ts';
 import { compilePolicy, type CompiledPolicy } from '../selection/match.ts';
+import { customHookProblem } from './custom-hook.ts';
 import { intentOf, type Intent } from './intent.ts';
 
 /** A policy, made ready once so that thousands of workloads can be held against it. */
@@ -105,6 +106,10 @@ function read(raw: RawPolicy, name: string, namespace: string | undefined): Poli
       stalled: { reason: 'InvalidWindow', message: `${windows.path}: ${windows.message}` },
     };
   }
+  const refused = customHookProblem(intent);
+  if (compiled.ok && refused !== undefined) {
+    return { ...base, spec, intent, compiled: compiled.policy, stalled: { reason: 'InvalidSpec', message: refused } };
+  }
   return compiled.ok
     ? {
         ...base,
@@ -131,6 +136,7 @@ const NO_INTENT: Intent = {
   endpointDelay: 0,
   strategy: 'Auto',
   hook: 'EstablishedConnections',
+  application: 'Leave',
   environment: 'Annotation',
   drainDuration: 'Leave',
   form: 'Keep',

@@ -66,7 +66,10 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
       present: busy,
     });
   }
-  const wantsToEndEarly = intent.maxWait > intent.duration && classicStrategy(intent, settings) !== 'Drain';
+  const strategy = classicStrategy(intent, settings);
+  // How long the user's own hook takes is the user's choice.
+  const isOwnChoice = strategy === 'PreStopHook' && intent.hook === 'Custom';
+  const wantsToEndEarly = intent.maxWait > intent.duration && strategy !== 'Drain' && !isOwnChoice;
   if (wantsToEndEarly && proxy.busy <= proxy.floor && proxy.floor > floor) {
     broken.push({
       code: 'DrainNotAdaptive',

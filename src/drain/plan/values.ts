@@ -15,6 +15,7 @@ import type { ManagedField, Seconds } from '../model/workload.ts';
 import { mergeProxyConfigAnnotation } from '../template/annotation-edit.ts';
 import type { ManagedValues } from '../template/apply.ts';
 import type { Target } from './compile.ts';
+import { analyseCustomHook } from './custom-hook.ts';
 import type { OwnProxyConfig } from './decide.ts';
 import { fieldPath } from './fields.ts';
 import type { Intent } from './intent.ts';
@@ -28,6 +29,8 @@ export interface ValuesInput {
   readonly ownProxyConfig?: OwnProxyConfig;
   /** The drain part of the promise does not hold: the target's drain settings are needed. */
   readonly drainBroken: boolean;
+  /** A preStop of somebody else's on istio-proxy is replaced in any case (conflicts: Force, and it keeps no promise). */
+  readonly replacesHook: boolean;
 }
 
 export type ValuesMade =
@@ -62,41 +65,61 @@ export function valuesFor(input: ValuesInput): ValuesMade {
     values = { ...values, proxyConfig: merged.text };
     why.set('proxyConfig', editsInWords(edits));
   }
-  if (input.drainBroken && target.hook !== undefined) {
-    if (proxyContainer(input.template)?.lifecycle?.preStop !== undefined) {
-      return {
-        blocked: finding(
-          'PromiseUnreachable',
-          "the template already has a preStop on istio-proxy, which is its owner's: it is never overwritten",
-        ),
-      };
+  if (input.drainBroken && (target.hook !== undefined || target.customHook !== undefined)) {
+    const obstacle = hookObstacle(input);
+    if (obstacle !== undefined) {
+      return { blocked: obstacle };
     }
-    if (settings.proxyImage.value === 'distroless') {
-      return {
-        blocked: finding(
-          'HookNeedsShell',
-          'the proxy image is distroless: a hook would fail at once; use strategy ActiveConnections',
-        ),
-      };
-    }
-    values = { ...values, proxyPreStop: productHook(target.hook) };
-    why.set(
-      'proxyContainer',
-      `preStop that waits at least ${target.hook.duration} s and at most ${target.hook.maxWait} s`,
-    );
-    if (target.hook.waitFor === 'ActiveRequests') {
-      const present = settings.statsInclusion.value.suffixes;
-      if (!present.includes(REQUEST_STAT_SUFFIX)) {
-        values = { ...values, statsSuffixes: [...present, REQUEST_STAT_SUFFIX].join(',') };
-        why.set('statsSuffixes', `the hook reads ${REQUEST_STAT_SUFFIX}, which the proxy does not export by itself`);
-      }
-    }
+    const hook = hookValues(target, settings, why);
+    values = { ...values, ...hook };
   }
   if (input.ownProxyConfig?.kind === 'Ready' && intent.environment === 'ProxyConfig' && target.exitOnZero === true) {
     values = { ...values, proxyConfigMark: input.ownProxyConfig.mark };
     why.set('proxyConfigMark', 'pods must be younger than the ProxyConfig resource');
   }
   return { values, why };
+}
+
+/** Why the hook that is wanted cannot be written. */
+function hookObstacle({ template, target, settings, replacesHook }: ValuesInput): Finding | undefined {
+  if (proxyContainer(template)?.lifecycle?.preStop !== undefined && !replacesHook) {
+    return finding(
+      'PromiseUnreachable',
+      "the template already has a preStop on istio-proxy, which is its owner's: it is never overwritten",
+    );
+  }
+  const needsShell = target.customHook === undefined || analyseCustomHook(target.customHook.preStop).needsShell;
+  return settings.proxyImage.value === 'distroless' && needsShell
+    ? finding(
+        'HookNeedsShell',
+        `the proxy image is distroless: a hook that needs ${toolsOf(target)} would fail at once; use strategy ActiveConnections`,
+      )
+    : undefined;
+}
+
+function toolsOf({ customHook }: Target): string {
+  return customHook === undefined ? 'a shell' : ['a shell', ...analyseCustomHook(customHook.preStop).tools].join(', ');
+}
+
+function hookValues(
+  { hook, customHook }: Target,
+  settings: EffectiveSettings,
+  why: Map<ManagedField, string>,
+): Pick<ManagedValues, 'proxyPreStop' | 'statsSuffixes'> {
+  if (customHook !== undefined) {
+    why.set('proxyContainer', `the policy's own hook: ${analyseCustomHook(customHook.preStop).summary}`);
+    return { proxyPreStop: customHook.preStop };
+  }
+  if (hook === undefined) {
+    return {};
+  }
+  why.set('proxyContainer', `preStop that waits at least ${hook.duration} s and at most ${hook.maxWait} s`);
+  const present = settings.statsInclusion.value.suffixes;
+  if (hook.waitFor !== 'ActiveRequests' || present.includes(REQUEST_STAT_SUFFIX)) {
+    return { proxyPreStop: productHook(hook) };
+  }
+  why.set('statsSuffixes', `the hook reads ${REQUEST_STAT_SUFFIX}, which the proxy does not export by itself`);
+  return { proxyPreStop: productHook(hook), statsSuffixes: [...present, REQUEST_STAT_SUFFIX].join(',') };
 }
 
 function annotationEdits({ target, settings, intent, drainBroken }: ValuesInput): Edits {

@@ -53,6 +53,24 @@ const accepted: readonly PolicyCase[] = [
     title: 'hours, minutes and seconds',
     spec: { drain: { mode: 'Fixed', duration: '1h1m1s' }, gracePeriod: { maximum: '2h' } },
   },
+  {
+    title: "a user's own hook",
+    spec: {
+      drain: {
+        ...adaptive,
+        strategy: 'PreStopHook',
+        hook: 'Custom',
+        lifecycle: {
+          preStop: { exec: { command: ['/bin/sh', '-c', 'sleep 20'] } },
+          postStart: { sleep: { seconds: 1 } },
+        },
+      },
+    },
+  },
+  {
+    title: 'a delay for applications, in pods',
+    spec: { drain: { ...fixed, application: 'Delay' }, delivery: 'Admission' },
+  },
   { title: 'a duration with leading zeros', spec: { drain: { mode: 'Fixed', duration: '001m' } } },
   {
     title: 'a duration of many seconds',
@@ -172,6 +190,33 @@ const accepted: readonly PolicyCase[] = [
 const refused: readonly PolicyCase[] = [
   { title: 'no match', spec: { match: undefined }, problems: [['spec.match', 'Required value']] },
   { title: 'no drain', spec: { drain: undefined }, problems: [['spec.drain', 'Required value']] },
+  {
+    title: 'hook Custom without lifecycle',
+    spec: { drain: { ...adaptive, strategy: 'PreStopHook', hook: 'Custom' } },
+    problems: [['spec.drain.lifecycle', 'hook Custom needs lifecycle']],
+  },
+  {
+    title: 'lifecycle without hook Custom',
+    spec: { drain: { ...adaptive, strategy: 'PreStopHook', lifecycle: { preStop: { sleep: { seconds: 5 } } } } },
+    problems: [['spec.drain.lifecycle', 'lifecycle is the hook of hook Custom']],
+  },
+  {
+    title: 'a lifecycle with two handlers',
+    spec: {
+      drain: {
+        ...adaptive,
+        strategy: 'PreStopHook',
+        hook: 'Custom',
+        lifecycle: { preStop: { sleep: { seconds: 5 }, exec: { command: ['true'] } } },
+      },
+    },
+    problems: [['spec.drain.lifecycle.preStop', 'a handler is one of exec and sleep']],
+  },
+  {
+    title: 'application Delay without delivery Admission',
+    spec: { drain: { ...fixed, application: 'Delay' } },
+    problems: [['spec.delivery', 'application Delay is put into pods']],
+  },
   {
     title: 'no namespaceSelector',
     spec: { match: { names: ['x'] } },

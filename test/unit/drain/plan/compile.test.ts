@@ -375,6 +375,7 @@ describe('an intent', () => {
       endpointDelay: 5,
       strategy: 'Auto',
       hook: 'EstablishedConnections',
+      application: 'Leave',
       environment: 'Annotation',
       drainDuration: 'Leave',
       form: 'Keep',

@@ -50,6 +50,7 @@ function policy(name: string, options: Options = {}): Governable {
         endpointDelay: '5s',
         environment: 'Annotation',
         drainDuration: 'Leave',
+        application: 'Leave',
         ...drain,
       },
       gracePeriod: { change: 'RaiseOnly', margin: '5s', maximum },

@@ -1,0 +1,37 @@
+import type { LifecycleHandler } from '../../api/kubernetes.ts';
+import { analyseHook, type HookAnalysis } from '../hooks/index.ts';
+import type { Intent } from './intent.ts';
+
+const BOUNDED_FORM =
+  'put a bound around it, for example exec: {command: [timeout, "60", /bin/sh, -c, "..."]}, count rounds, or take hook: EstablishedConnections';
+
+/**
+ * Why the user's own hook cannot be what a promise rests on: it never ends, its length has no bound that can be known, or
+ * it needs what no proxy image has. Played on a proxy image with a shell, the most that it could have. Undefined where it
+ * may be written.
+ */
+export function customHookProblem({ hook, lifecycle }: Pick<Intent, 'hook' | 'lifecycle'>): string | undefined {
+  if (hook !== 'Custom' || lifecycle === undefined) {
+    return undefined;
+  }
+  const path = 'spec.drain.lifecycle.preStop';
+  const analysis = analyseCustomHook(lifecycle.preStop);
+  if (analysis.neverEnds) {
+    return `${path} never ends: ${analysis.summary}; ${BOUNDED_FORM}`;
+  }
+  if (analysis.notUnderstood.length > 0) {
+    return `${path} has no bound that can be known (not understood: ${analysis.notUnderstood.join(', ')}); ${BOUNDED_FORM}`;
+  }
+  if (typeof analysis.atMost !== 'number') {
+    return `${path} has no upper bound: ${analysis.summary}; ${BOUNDED_FORM}`;
+  }
+  if (analysis.fails) {
+    return `${path} fails at once on the proxy image with a shell, and then nothing of it holds the proxy: ${analysis.summary}`;
+  }
+  return undefined;
+}
+
+/** What the hook does in an istio-proxy whose image has a shell. */
+export function analyseCustomHook(preStop: LifecycleHandler): HookAnalysis {
+  return analyseHook(preStop, { container: 'Proxy', image: 'with-shell' });
+}

@@ -1,5 +1,5 @@
 import type { DrainLifecycle } from '../../api/policy.ts';
-import type { ProductHookParameters } from '../hooks/index.ts';
+import type { ProductHookParameters } from '../../hooks/index.ts';
 import { istioMinor, EXIT_ON_ZERO_TRUSTED_SINCE_MINOR } from '../mesh/version.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';

@@ -1,5 +1,5 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import { analyseHook, type HookAnalysis } from '../hooks/index.ts';
+import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
 import type { Intent } from './intent.ts';
 
 const BOUNDED_FORM =

@@ -3,7 +3,7 @@ import type { LifecycleHandler } from '../../../../src/api/kubernetes.ts';
 import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
 import type { Intent } from '../../../../src/drain/plan/intent.ts';
 import { readPolicy } from '../../../../src/drain/plan/policies.ts';
-import { recogniseProductHook } from '../../../../src/drain/hooks/index.ts';
+import { recogniseProductHook } from '../../../../src/hooks/index.ts';
 import { decodeState, templateBefore } from '../../../../src/drain/restore/state.ts';
 import { NEVER_ENDS, sh } from '../../../fixtures/drain/hooks.ts';
 import { decideFor, meshOf, policyOf, workloadOf, written } from '../../../fixtures/drain/objects.ts';

@@ -2,7 +2,8 @@
 import type { EffectiveSettings } from '../../src/drain/model/settings.ts';
 import { TOLERANCE_SECONDS, type SeenEnd } from '../../src/drain/observe/index.ts';
 import type { Application } from '../../src/drain/timeline/application.ts';
-import { simulateTermination, type Termination } from '../../src/drain/timeline/simulate.ts';
+import { simulateTermination } from '../../src/drain/timeline/simulate.ts';
+import type { Termination } from '../../src/drain/timeline/termination.ts';
 
 /**
  * A request that ends in the very moment in which the proxy does may go either way. It is judged only where the engine

@@ -73,8 +73,12 @@ export interface Lifecycle {
   readonly postStart?: LifecycleHandler;
 }
 
+/** Of what a probe asks only the way matters here: over the network it tells that the container serves. */
 export interface Probe {
   readonly terminationGracePeriodSeconds?: number;
+  readonly httpGet?: object;
+  readonly tcpSocket?: object;
+  readonly grpc?: object;
 }
 
 export interface EnvVar {
@@ -90,6 +94,7 @@ export interface Container {
   readonly restartPolicy?: string;
   readonly lifecycle?: Lifecycle;
   readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
   readonly startupProbe?: Probe;
   readonly ports?: readonly { readonly containerPort: number }[];
   /** Kept only for `istio-proxy`. */

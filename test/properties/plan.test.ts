@@ -7,7 +7,8 @@ import { appDelayOf, proxyClocks } from '../../src/drain/plan/clocks.ts';
 import type { Intent } from '../../src/drain/plan/intent.ts';
 import { longestPromised } from '../../src/drain/plan/promise.ts';
 import { DEFAULT_APPLICATION } from '../../src/drain/timeline/application.ts';
-import { simulateTermination, type Termination } from '../../src/drain/timeline/simulate.ts';
+import { simulateTermination } from '../../src/drain/timeline/simulate.ts';
+import type { Termination } from '../../src/drain/timeline/termination.ts';
 import { applyToTemplate } from '../../src/drain/template/apply.ts';
 import { parseProxyConfigAnnotation } from '../../src/drain/template/annotation.ts';
 import {

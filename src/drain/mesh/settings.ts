@@ -406,21 +406,41 @@ export function handlerType(handler: LifecycleHandler): string {
 }
 
 function appContainers(template: PodTemplate): ContainerSettings[] {
-  const apps = template.spec.containers
-    .filter((container) => container.name !== PROXY_CONTAINER)
-    .map((container) => containerSettings(container, 'App', 'containers'));
-  const sidecars = (template.spec.initContainers ?? [])
-    .filter((container) => container.restartPolicy === 'Always' && container.name !== PROXY_CONTAINER)
-    .map((container) => containerSettings(container, 'NativeSidecar', 'initContainers'));
-  return [...apps, ...sidecars];
+  const apps = template.spec.containers.filter((container) => container.name !== PROXY_CONTAINER);
+  const declared = apps.some(declaresServing);
+  const sidecars = (template.spec.initContainers ?? []).filter(
+    (container) => container.restartPolicy === 'Always' && container.name !== PROXY_CONTAINER,
+  );
+  return [
+    ...apps.map((container) =>
+      containerSettings(container, 'App', 'containers', !declared || declaresServing(container)),
+    ),
+    ...sidecars.map((container) => containerSettings(container, 'NativeSidecar', 'initContainers', false)),
+  ];
 }
 
-function containerSettings(container: Container, role: ContainerSettings['role'], list: string): ContainerSettings {
+function declaresServing({ ports = [], livenessProbe, readinessProbe, startupProbe }: Container): boolean {
+  return (
+    ports.length > 0 ||
+    [livenessProbe, readinessProbe, startupProbe].some(
+      (probe) => probe?.httpGet !== undefined || probe?.tcpSocket !== undefined || probe?.grpc !== undefined,
+    )
+  );
+}
+
+function containerSettings(
+  container: Container,
+  role: ContainerSettings['role'],
+  list: string,
+  serves: boolean,
+): ContainerSettings {
   const path = `spec.template.spec.${list}[${container.name}].lifecycle`;
   const { preStop, postStart } = container.lifecycle ?? {};
   return {
     name: container.name,
     role,
+    serves,
+    ports: (container.ports ?? []).map((port) => port.containerPort),
     ...(preStop === undefined
       ? {}
       : { preStop: { value: preStop, origin: { level: 'Template' as const, path: `${path}.preStop` } } }),

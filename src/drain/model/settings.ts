@@ -60,10 +60,17 @@ export interface SettingProblem {
   readonly path: string;
 }
 
-/** The hooks of one container. */
+/** What of one container decides about the end of its pod. */
 export interface ContainerSettings {
   readonly name: string;
   readonly role: 'App' | 'Proxy' | 'NativeSidecar';
+  /**
+   * Requests may be for this container: it declares a port or a probe over the network, or no container of the pod does.
+   * Never true of native sidecars. The others only hold up the end of the pod [measured].
+   */
+  readonly serves: boolean;
+  /** Ports that it declares. */
+  readonly ports: readonly number[];
   readonly preStop?: Sourced<LifecycleHandler>;
   readonly postStart?: Sourced<LifecycleHandler>;
 }

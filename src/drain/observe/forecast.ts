@@ -1,7 +1,8 @@
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { DEFAULT_APPLICATION, type Application, type InboundRequest } from '../timeline/application.ts';
-import { SIGKILL_EXIT_CODE, simulateTermination, type Termination } from '../timeline/simulate.ts';
+import { simulateTermination } from '../timeline/simulate.ts';
+import { SIGKILL_EXIT_CODE, type Termination } from '../timeline/termination.ts';
 import { endedAfter } from './outcome.ts';
 import { TOLERANCE_SECONDS } from './pod.ts';
 import type { PodEnding } from './story.ts';

@@ -1,5 +1,5 @@
 import type { Seconds } from '../model/workload.ts';
-import { SIGKILL_EXIT_CODE } from '../timeline/simulate.ts';
+import { SIGKILL_EXIT_CODE } from '../timeline/termination.ts';
 import type { SeenEnd } from './pod.ts';
 import type { PodEnding } from './story.ts';
 

@@ -3,7 +3,7 @@ import { NODE_BUDGET_SECONDS } from '../findings/checks/grace.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { proxyClocks } from '../plan/clocks.ts';
-import { SIGKILL_EXIT_CODE } from '../timeline/simulate.ts';
+import { SIGKILL_EXIT_CODE } from '../timeline/termination.ts';
 import { TERMINATION_OUTCOMES, type TerminationOutcome } from './outcome.ts';
 import type { TerminationRecord } from './record.ts';
 

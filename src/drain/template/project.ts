@@ -130,6 +130,7 @@ function projectContainer(value: unknown): Container {
   // An empty one is kept too: it must still stand there after a restore.
   put(result, 'lifecycle', lifecycleOf(raw['lifecycle']));
   put(result, 'livenessProbe', probeOf(raw['livenessProbe']));
+  put(result, 'readinessProbe', probeOf(raw['readinessProbe']));
   put(result, 'startupProbe', probeOf(raw['startupProbe']));
   const ports = listOf(raw['ports']).flatMap((port) => numberOf(recordOf(port)['containerPort']) ?? []);
   if (ports.length > 0) {
@@ -146,15 +147,25 @@ function sharedText(value: unknown): string | undefined {
   return text === undefined ? undefined : same(text);
 }
 
-const PROBE_WITHOUT_GRACE: Probe = Object.freeze({});
+const SOMETHING: object = Object.freeze({});
+const NETWORK_PROBES = ['httpGet', 'tcpSocket', 'grpc'] as const;
+/** There are few of them: one for each way to ask, without a grace period of its own. */
+const PROBES: Readonly<Record<(typeof NETWORK_PROBES)[number] | 'exec', Probe>> = Object.freeze({
+  httpGet: Object.freeze({ httpGet: SOMETHING }),
+  tcpSocket: Object.freeze({ tcpSocket: SOMETHING }),
+  grpc: Object.freeze({ grpc: SOMETHING }),
+  exec: Object.freeze({}),
+});
 
-/** A probe counts by being there; of what it says only its own grace period matters here. */
+/** Of what a probe says only its own grace period matters here, and that it asks over the network. */
 function probeOf(value: unknown): Probe | undefined {
   if (typeof value !== 'object' || value === null) {
     return undefined;
   }
-  const grace = numberOf(recordOf(value)['terminationGracePeriodSeconds']);
-  return grace === undefined ? PROBE_WITHOUT_GRACE : { terminationGracePeriodSeconds: grace };
+  const raw = recordOf(value);
+  const probe = PROBES[NETWORK_PROBES.find((way) => typeof raw[way] === 'object' && raw[way] !== null) ?? 'exec'];
+  const grace = numberOf(raw['terminationGracePeriodSeconds']);
+  return grace === undefined ? probe : { ...probe, terminationGracePeriodSeconds: grace };
 }
 
 function envOf(value: unknown): EnvVar {

@@ -14,6 +14,10 @@ export interface Application {
   readonly callsOutEverySecond?: 'NewConnection' | 'Pooled';
   /** One plaintext HTTP/1.1 client that keeps an idle connection open for ever. */
   readonly idleKeepAliveClient: boolean;
+  /** How long its server takes to answer an `httpGet` preStop; nobody knows where it is not stated. */
+  readonly answersHookAfter?: Seconds;
+  /** Seconds that containers which serve nothing, and native helpers, run on after their SIGTERM, by name; 0 for the others. */
+  readonly helpersRunOn?: Readonly<Record<string, Seconds>>;
 }
 
 /** A request to the application. Times are seconds after deletion; one in flight at deletion starts before 0. */
@@ -24,6 +28,11 @@ export interface InboundRequest {
   readonly lasts: Seconds;
   /** While serving it the app calls another service at this time. */
   readonly callsOutAt?: Seconds;
+  /**
+   * A stream (a WebSocket, a response that is written bit by bit): the server finds out when it is cut and gives it up. A
+   * plain request is worked to its end, whether anybody waits for the answer or not [measured].
+   */
+  readonly stream?: true;
 }
 
 export const DEFAULT_APPLICATION: Application = {

@@ -1,9 +1,11 @@
-import type { PodTemplate } from '../../api/kubernetes.ts';
+import type { Container, LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
 import { effectiveSettings } from '../mesh/settings.ts';
 import type { MeshFacts, ProxyConfigResource, ProxyImage } from '../model/mesh.ts';
+import type { Sourced } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { DEFAULT_APPLICATION, type Application } from './application.ts';
-import { simulateTermination, type Termination } from './simulate.ts';
+import { simulateTermination } from './simulate.ts';
+import type { Termination } from './termination.ts';
 
 /** A termination that was measured on a real cluster, as data: what was deployed, what went on, what was seen. */
 export interface TerminationCase {
@@ -16,6 +18,10 @@ export interface TerminationCase {
   /** False where the ProxyConfig was made after the pod, so that the pod never saw it. */
   readonly proxyConfigSeenByInjection?: boolean;
   readonly deletedWithGracePeriodSeconds?: number;
+  /** `pod`, `drain`, `evict`, `job`: all of them end in the deletion of the pod, and differ in nothing else [measured]. */
+  readonly deletedBy?: string;
+  /** Kind of what made the pod. */
+  readonly workload?: string;
   readonly application?: Partial<Application>;
   readonly load?: readonly CaseLoad[];
   readonly observed: Observed;
@@ -35,6 +41,8 @@ export interface CaseLoad {
   readonly startsAt: Seconds;
   readonly lasts: Seconds;
   readonly callsOutAt?: Seconds;
+  /** `ws` and `stream` are cut with the proxy, and the server then gives them up; every other request it works to its end. */
+  readonly protocol?: string;
 }
 
 export interface Observed {
@@ -44,6 +52,10 @@ export interface Observed {
   readonly podGoneAt?: Seconds;
   readonly callsOutFailFrom?: Seconds | null;
   readonly newInboundConnectionsFailFrom?: Seconds | null;
+  /** Every container that was seen to end. */
+  readonly containers?: Readonly<Record<string, { readonly code: number; readonly at: Seconds }>>;
+  /** The first thing that each container's process was told: SIGTERM, and in a native proxy the drain. */
+  readonly signalsAt?: Readonly<Record<string, Seconds>>;
 }
 
 /** Times may differ by this much: kubelet, agent and probes all work in whole seconds. */
@@ -66,6 +78,7 @@ export function compareCase(given: TerminationCase): string[] {
       termination.proxy && { code: termination.proxy.exitCode, at: termination.proxy.exitAt },
     ),
     ...compareTime('podGoneAt', given.observed.podGoneAt, termination.podGoneAt),
+    ...compareContainers(given.observed, termination),
     ...compareCalls(given.observed, termination),
     ...compareNewConnections(given.observed, termination),
   ];
@@ -74,18 +87,63 @@ export function compareCase(given: TerminationCase): string[] {
 export function playCase(given: TerminationCase): Termination {
   return simulateTermination({
     settings: settingsOf(given),
-    application: { ...DEFAULT_APPLICATION, ...given.application },
-    requests: given.load ?? [],
+    application: {
+      ...DEFAULT_APPLICATION,
+      helpersRunOn: helpersRunOn(given),
+      answersHookAfter: answersHookAfter(given),
+      ...given.application,
+    },
+    requests: (given.load ?? []).map(({ protocol, ...request }) => ({
+      ...request,
+      ...(protocol === 'ws' || protocol === 'stream' ? { stream: true as const } : {}),
+    })),
     deletedWithGracePeriod: given.deletedWithGracePeriodSeconds,
   });
 }
 
 export function settingsOf(given: TerminationCase): ReturnType<typeof effectiveSettings> {
-  return effectiveSettings({
+  const settings = effectiveSettings({
     template: given.podTemplate,
     namespace: { name: CASE_NAMESPACE, labels: {} },
     mesh: caseMesh(given),
   });
+  const helpers = new Set(Object.keys(helpersRunOn(given)));
+  const bare = new Set(given.podTemplate.spec.containers.filter(hasNoPrograms).map(({ name }) => name));
+  return {
+    ...settings,
+    apps: settings.apps.map((app) => ({
+      ...app,
+      serves: app.serves && !helpers.has(app.name),
+      preStop: app.preStop?.value.exec !== undefined && bare.has(app.name) ? NOTHING_TO_START : app.preStop,
+    })),
+  };
+}
+
+/** The server of the later measurements stands alone in its image: no shell, no `sleep`. */
+function hasNoPrograms({ image }: Container): boolean {
+  return image?.endsWith('/app:2') === true;
+}
+
+/** The kubelet finds no such program; what it was does not matter. */
+const NOTHING_TO_START: Sourced<LifecycleHandler> = {
+  value: { exec: { command: [''] } },
+  origin: { level: 'Template' },
+};
+
+/** A container of the measurements whose `ROLE` is `sidecar` serves nothing, and runs on for `LINGER` seconds after SIGTERM. */
+function helpersRunOn({ podTemplate: { spec } }: TerminationCase): Record<string, Seconds> {
+  const entries = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ name, env = [] }) => {
+    const value = (variable: string): string | undefined => env.find((one) => one.name === variable)?.value;
+    return value('ROLE') === 'sidecar' ? [[name, Number(value('LINGER') ?? 0)] as const] : [];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The server of the measurements answers `/sleep?s=N` after N seconds, and everything else at once. */
+function answersHookAfter({ podTemplate: { spec } }: TerminationCase): Seconds | undefined {
+  const paths = spec.containers.flatMap(({ lifecycle }) => lifecycle?.preStop?.httpGet?.path ?? []);
+  const [path] = paths;
+  return path === undefined ? undefined : Number(/^\/sleep\?s=(\d+)$/.exec(path)?.[1] ?? 0);
 }
 
 function caseMesh(given: TerminationCase): MeshFacts {
@@ -147,6 +205,26 @@ function compareExit(
   const differs =
     forecast.code !== observed.code ? [`${what}: the engine says code ${forecast.code}, it was ${observed.code}`] : [];
   return [...differs, ...compareTime(`${what}.at`, observed.at, forecast.at)];
+}
+
+function compareContainers({ containers = {}, signalsAt = {} }: Observed, termination: Termination): string[] {
+  const { apps, sidecars, proxy } = termination;
+  const ends = [...apps, ...sidecars, ...(proxy === undefined ? [] : [proxy])];
+  const endOf = (name: string): (typeof ends)[number] | undefined => ends.find((end) => end.name === name);
+  return [
+    ...Object.entries(containers).flatMap(([name, seen]) => {
+      const end = endOf(name);
+      return compareExit(`container ${name}`, seen, end && { code: end.exitCode, at: end.exitAt });
+    }),
+    ...Object.entries(signalsAt).flatMap(([name, seen]) => {
+      const end = endOf(name);
+      const told =
+        end?.role === 'Proxy' ? Math.min(termination.drainStartsAt ?? Infinity, end.sigtermAt) : end?.sigtermAt;
+      return told === undefined
+        ? [`signal to ${name}: the engine has no such container`]
+        : compareTime(`signal to ${name}`, seen, told);
+    }),
+  ];
 }
 
 function compareTime(what: string, observed: Seconds | undefined, forecast: Seconds): string[] {

@@ -10,7 +10,8 @@ import { eventsOf } from './draw/events.ts';
 import { containersOf, REQUEST_ID, requestOf, type Played } from './draw/played.ts';
 import { judgeTimeline, type TimelineVerdict } from './draw/verdict.ts';
 import { drainWords, secondsWords } from './draw/words.ts';
-import { simulateTermination, type ContainerEnd, type Termination, type UnknownHooks } from './simulate.ts';
+import { simulateTermination } from './simulate.ts';
+import type { ContainerEnd, Termination, UnknownHooks } from './termination.ts';
 import { podEnd, survivalOf, type Survival } from './verdict.ts';
 
 export type LaneId = 'kubelet' | 'endpoints' | 'application' | 'proxy' | 'inbound' | 'outbound';

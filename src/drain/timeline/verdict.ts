@@ -1,7 +1,8 @@
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import type { Application, InboundRequest } from './application.ts';
-import { simulateTermination, type Termination, type UnknownHooks } from './simulate.ts';
+import { simulateTermination } from './simulate.ts';
+import type { Termination, UnknownHooks } from './termination.ts';
 
 /** What a termination leaves room for, whatever the requests are. */
 export interface Survival {

@@ -9,12 +9,18 @@ export interface Interval {
   readonly to: Seconds;
 }
 
+/** A port on which the application listens until `closesAt`. */
+export interface AppListener {
+  readonly port: number;
+  readonly closesAt: Seconds;
+}
+
 /** What goes on in the pod while a hook runs, as plain intervals. */
 export interface PodActivity {
   /** One per inbound request that the app serves; it ends when the app has finished it. */
   readonly inbound: readonly Interval[];
-  /** App listeners are open until then. */
-  readonly appListenerClosesAt: Seconds;
+  /** The application's listeners; several containers may close theirs at different times. */
+  readonly appListeners: readonly AppListener[];
   readonly idleKeepAliveClient: boolean;
   /** Outbound connections that the app holds open, if any. */
   readonly pooledOutbound?: Interval;
@@ -69,10 +75,9 @@ export function buildWorld(settings: EffectiveSettings, activity: PodActivity): 
   return {
     image: settings.proxyImage.value,
     listeners(at) {
-      const app: ListeningSocket[] =
-        at < activity.appListenerClosesAt
-          ? settings.appPorts.map((port) => ({ port, address: '0.0.0.0' as const }))
-          : [];
+      const app = activity.appListeners
+        .filter(({ closesAt }) => at < closesAt)
+        .map(({ port }): ListeningSocket => ({ port, address: '0.0.0.0' }));
       return hasProxy ? [...PROXY_LISTENERS, ...app] : app;
     },
     connections(at) {
@@ -141,7 +146,9 @@ interface HttpAsk {
 
 function answer(settings: EffectiveSettings, activity: PodActivity, ask: HttpAsk): number | 'refused' | 'unknown' {
   if (settings.appPorts.includes(ask.port)) {
-    return ask.at < activity.appListenerClosesAt ? 'unknown' : 'refused';
+    return activity.appListeners.some(({ port, closesAt }) => port === ask.port && ask.at < closesAt)
+      ? 'unknown'
+      : 'refused';
   }
   if (settings.proxy.container === 'None') {
     return 'refused';

@@ -1,5 +1,5 @@
 import type { LaneId, TimelineEvent } from '../lanes.ts';
-import type { ContainerEnd } from '../simulate.ts';
+import type { ContainerEnd } from '../termination.ts';
 import { podEnd } from '../verdict.ts';
 import { agentDrained, requestOf, type Played } from './played.ts';
 import { secondsWords, valueWords } from './words.ts';

@@ -1,6 +1,6 @@
 import type { EffectiveSettings } from '../../model/settings.ts';
 import type { Scenario } from '../lanes.ts';
-import type { ContainerEnd, RequestOutcome, Termination } from '../simulate.ts';
+import type { ContainerEnd, RequestOutcome, Termination } from '../termination.ts';
 import type { Survival } from '../verdict.ts';
 
 /** A termination that has been played, with what it was played from. */

@@ -1,5 +1,5 @@
 import type { Seconds } from '../../model/workload.ts';
-import type { ContainerEnd } from '../simulate.ts';
+import type { ContainerEnd } from '../termination.ts';
 import { slackOf } from '../verdict.ts';
 import { agentDrained, containersOf, requestOf, type Played } from './played.ts';
 import { list, secondsWords, valueWords } from './words.ts';

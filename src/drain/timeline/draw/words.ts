@@ -1,6 +1,6 @@
 import type { EffectiveSettings, Origin, Sourced } from '../../model/settings.ts';
 import type { Seconds } from '../../model/workload.ts';
-import type { ContainerEnd } from '../simulate.ts';
+import type { ContainerEnd } from '../termination.ts';
 
 /** `20 s`, `12.5 s`; a tenth is as fine as anything here is known. */
 export function secondsWords(seconds: Seconds): string {

@@ -5,11 +5,8 @@ import {
   type Application,
   type InboundRequest,
 } from '../../../../src/drain/timeline/application.ts';
-import {
-  simulateTermination,
-  type Termination,
-  type TerminationInput,
-} from '../../../../src/drain/timeline/simulate.ts';
+import { simulateTermination } from '../../../../src/drain/timeline/simulate.ts';
+import type { Termination, TerminationInput } from '../../../../src/drain/timeline/termination.ts';
 import { podEnd, slackOf, survivalOf } from '../../../../src/drain/timeline/verdict.ts';
 import { buildWorld, countActive, isExported } from '../../../../src/drain/timeline/world.ts';
 import { drainThenSleep, NOT_UNDERSTOOD, sh, sleep } from '../../../fixtures/drain/hooks.ts';
@@ -329,7 +326,7 @@ describe('the pod that hooks look at', () => {
   const settings = settingsOf(templateOf({ app: { ports: [{ containerPort: 9000 }] } }), meshOf('classic', SHELL));
   const world = buildWorld(settings, {
     inbound: [{ from: -1, to: 4 }],
-    appListenerClosesAt: 3,
+    appListeners: [{ port: 9000, closesAt: 3 }],
     idleKeepAliveClient: true,
     pooledOutbound: { from: -Infinity, to: 2 },
   });
@@ -374,7 +371,7 @@ describe('the pod that hooks look at', () => {
   it("without a proxy has the app's sockets alone", () => {
     const bare = buildWorld(settingsOf(templateOf(), meshOf('none')), {
       inbound: [{ from: -1, to: 4 }],
-      appListenerClosesAt: 3,
+      appListeners: [{ port: 8080, closesAt: 3 }],
       idleKeepAliveClient: true,
     });
 
@@ -425,4 +422,136 @@ describe('the pod that hooks look at', () => {
   ])('exports by %s', (_, config, annotations, name, exported) => {
     expect(isExported(name, settingsOf(templateOf({ config, annotations })))).toBe(exported);
   });
+});
+
+describe('a pod with several containers', () => {
+  const front: TemplateOptions = {
+    app: { readinessProbe: { httpGet: {} }, lifecycle: { preStop: sleep(10) } },
+    containers: [{ name: 'exporter', image: 'shop.example/exporter:1' }],
+    grace: 60,
+  };
+
+  it('asks the container that serves, not the first to get SIGTERM', () => {
+    const termination = play({ form: 'native', ...front, requests: [R(7, 9)] });
+
+    expect(termination.requests).toEqual([{ id: 'r', survived: true, at: 16 }]);
+    expect(termination.apps).toEqual([
+      expect.objectContaining({ name: 'app', serves: true, sigtermAt: 10, exitAt: 16 }),
+      expect.objectContaining({ name: 'exporter', serves: false, sigtermAt: 0, exitAt: 0 }),
+    ]);
+    expect(termination.appListenerClosesAt).toBe(10);
+  });
+
+  it('refuses what comes after the SIGTERM of the one that serves, whatever the others still do', () => {
+    const termination = play({
+      form: 'native',
+      app: { ports: [{ containerPort: 8080 }] },
+      containers: [{ name: 'exporter', lifecycle: { preStop: sleep(25) } }],
+      grace: 60,
+      requests: [R(7, 2)],
+    });
+
+    expect(termination.requests).toEqual([{ id: 'r', survived: false, at: 7, lostBecause: 'AppRefuses' }]);
+    expect(termination.proxy).toMatchObject({ sigtermAt: 25, exitAt: 25 });
+  });
+
+  it('holds on to the worst where several may serve', () => {
+    const two: TemplateOptions = {
+      app: { ports: [], lifecycle: { preStop: sleep(10) } },
+      containers: [{ name: 'second' }],
+      grace: 60,
+    };
+
+    expect(play({ form: 'native', ...two, requests: [R(7, 2)] }).requests).toEqual([
+      expect.objectContaining({ survived: false, at: 7 }),
+    ]);
+  });
+
+  it('lets a worker run on for as long as is stated', () => {
+    const termination = play({ form: 'native', ...front, application: { helpersRunOn: { exporter: 75 } } });
+
+    expect(termination.apps[1]).toMatchObject({ name: 'exporter', exitAt: 60, exitCode: 137, how: 'Sigkill' });
+    expect(termination.proxy).toMatchObject({ sigtermAt: 60, exitAt: 60, exitCode: 0 });
+  });
+
+  it('ends native helpers in the reverse order of their list, each after the one before, the proxy last', () => {
+    const termination = play({
+      form: 'native',
+      initContainers: [
+        { name: 'first', restartPolicy: 'Always', lifecycle: { preStop: sleep(11) } },
+        { name: 'prepare' },
+        { name: 'second', restartPolicy: 'Always' },
+      ],
+      application: { helpersRunOn: { first: 2, second: 4 } },
+      requests: [R(-1, 5)],
+      grace: 60,
+    });
+
+    expect(termination.sidecars).toEqual([
+      expect.objectContaining({ name: 'first', sigtermAt: 11, exitAt: 13 }),
+      expect.objectContaining({ name: 'second', sigtermAt: 4, exitAt: 8 }),
+    ]);
+    expect(termination.proxy).toMatchObject({ sigtermAt: 13, exitAt: 13 });
+    expect(termination.podGoneAt).toBe(14.5);
+  });
+
+  it('kills a helper that has not ended with the grace period', () => {
+    const termination = play({
+      form: 'native',
+      initContainers: [{ name: 'slow', restartPolicy: 'Always' }],
+      application: { helpersRunOn: { slow: 40 } },
+    });
+
+    expect(termination.sidecars).toEqual([
+      expect.objectContaining({ sigtermAt: 0, exitAt: 30, exitCode: 137, how: 'Sigkill' }),
+    ]);
+  });
+});
+
+describe('a preStop that is a request', () => {
+  const httpGet = { httpGet: { path: '/leave', port: 8080 } };
+
+  it.each<[string, Scene, number, number]>([
+    ['takes what the server takes, beside a native proxy', { form: 'native' }, 9, 9],
+    ['is cut with a classic proxy', { form: 'classic' }, 5, 5],
+    ['is not cut by a drain that outlasts it', { form: 'classic', config: DRAIN_25 }, 9, 25],
+    ['needs no proxy', { form: 'none' }, 9, 0],
+  ])('%s', (_, scene, sigtermAt, proxyExit) => {
+    const termination = play({ ...scene, appPreStop: httpGet, application: { answersHookAfter: 9 } });
+
+    expect(termination.apps).toEqual([expect.objectContaining({ sigtermAt })]);
+    expect(termination.proxy?.exitAt ?? 0).toBe(proxyExit);
+  });
+
+  it('lasts to the end of the grace period where nobody knows', () => {
+    expect(play({ form: 'native', appPreStop: httpGet }).apps).toEqual([expect.objectContaining({ sigtermAt: 30 })]);
+  });
+});
+
+describe('a stream', () => {
+  const stream: InboundRequest = { id: 's', startsAt: -1, lasts: 21, stream: true };
+
+  it('that is cut is given up by the server soon', () => {
+    const termination = play({ requests: [stream] });
+
+    expect(termination.requests).toEqual([{ id: 's', survived: false, at: 5, lostBecause: 'ProxyGone' }]);
+    expect(termination.apps).toEqual([expect.objectContaining({ exitAt: 8 })]);
+  });
+
+  it('that is not cut holds the application like any request', () => {
+    expect(play({ config: DRAIN_25, requests: [stream] }).apps).toEqual([expect.objectContaining({ exitAt: 20 })]);
+    expect(play({ config: EXIT_ON_ZERO, requests: [stream] }).proxy).toMatchObject({ exitAt: 20 });
+  });
+});
+
+describe('a grace period of 0', () => {
+  it.each([{ grace: 0 }, { input: { deletedWithGracePeriod: 0 } }])(
+    'removes the object at once, whatever still runs (%j)',
+    (scene) => {
+      expect(play({ ...scene, requests: [R(-1, 10)] })).toMatchObject({
+        podGoneAt: 0,
+        requests: [{ survived: false, at: 2 }],
+      });
+    },
+  );
 });

@@ -1,0 +1,58 @@
+import type { LifecycleHandler } from '../../api/kubernetes.ts';
+import { runHook } from '../../hooks/index.ts';
+import type { HookRun } from '../../hooks/index.ts';
+import { analyseAppHook, analyseProxyHook } from '../mesh/container-hooks.ts';
+import type { Seconds } from '../model/workload.ts';
+import type { TerminationInput } from './termination.ts';
+import { buildWorld, type PodActivity } from './world.ts';
+
+export interface HookPlay {
+  readonly input: TerminationInput;
+  readonly activity: PodActivity;
+  readonly container: 'Proxy' | 'App';
+  /** The kubelet waits no longer than that: the grace period. */
+  readonly until: Seconds;
+  /** The kubelet's own request goes through the proxy: an `httpGet` hook is cut when a classic proxy ends [measured]. */
+  readonly httpCutAt?: Seconds;
+}
+
+/** Plays a preStop in this pod; undefined where there is none. */
+export function playHook(handler: LifecycleHandler | undefined, play: HookPlay): HookRun | undefined {
+  if (handler === undefined) {
+    return undefined;
+  }
+  const run = whole(handler, play);
+  const cut = play.httpCutAt;
+  return handler.httpGet === undefined || cut === undefined || (run.endsAt ?? play.until) <= cut
+    ? run
+    : { ...run, how: run.how === 'Unknown' ? 'Unknown' : 'Failed', endsAt: cut };
+}
+
+/** When the kubelet goes on to SIGTERM: the hook is over, or the grace period is. */
+export function hookEndOf(preStop: HookRun | undefined, gracePeriod: Seconds): Seconds {
+  return Math.min(preStop === undefined ? 0 : (preStop.endsAt ?? gracePeriod), gracePeriod);
+}
+
+function whole(handler: LifecycleHandler, { input, activity, container, until }: HookPlay): HookRun {
+  const { settings, application, unknownHooks = 'NeverEnd' } = input;
+  const run = runHook(handler, buildWorld(settings, activity), { container, start: 0, until });
+  if (run.how !== 'Unknown') {
+    return run;
+  }
+  const atLeast =
+    container === 'App' ? analyseAppHook(handler, settings).atLeast : analyseProxyHook(handler, settings).atLeast;
+  const answered = handler.httpGet === undefined ? undefined : application.answersHookAfter;
+  const known = container === 'Proxy' ? undefined : (settings.statedPreStop?.value ?? answered);
+  if (known !== undefined) {
+    const endsAt = Math.max(atLeast, known);
+    return endsAt > until
+      ? { how: 'StillRunning', effects: run.effects, notUnderstood: [] }
+      : { how: 'Completed', endsAt, effects: run.effects, notUnderstood: [] };
+  }
+  const taken =
+    unknownHooks === 'NeverEnd' ? Infinity : Math.max(atLeast, unknownHooks === 'EndAtOnce' ? 0 : unknownHooks);
+  const { effects, notUnderstood } = run;
+  return taken > until
+    ? { how: 'Unknown', effects, notUnderstood }
+    : { how: 'Unknown', effects, notUnderstood, endsAt: taken };
+}

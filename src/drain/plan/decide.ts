@@ -8,7 +8,7 @@ import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
 import type { ManagedField, Seconds, Workload } from '../model/workload.ts';
 import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
-import { decodeState, templateBefore, valuesInPlace, type WorkloadState } from '../restore/state.ts';
+import { decodeState, noteOrigin, templateBefore, valuesInPlace, type WorkloadState } from '../restore/state.ts';
 import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts';
 import { appDelayOf, proxyClocks } from './clocks.ts';
 import type { Hold } from '../rollout/patience.ts';
@@ -116,7 +116,7 @@ export function decide(input: DecideInput): Decision {
   const wishChanged = state !== undefined && state.intent !== wish;
   if (before.kept && !wishChanged) {
     const adopt =
-      state !== undefined && policy.mayWrite && isOutOfDate(state, policy)
+      state !== undefined && policy.mayWrite && isOutOfDate(workload, state, policy)
         ? { adopt: valuesInPlace(workload.template, state) }
         : {};
     const under = state === undefined ? undefined : underWay(workload);
@@ -209,8 +209,9 @@ function underWay({ rollout }: Workload): string | undefined {
       : undefined;
 }
 
-function isOutOfDate(state: WorkloadState, policy: DecidingPolicy): boolean {
+function isOutOfDate(workload: Workload, state: WorkloadState, policy: DecidingPolicy): boolean {
   return (
+    noteOrigin(workload, state) === 'OtherObject' ||
     state.policy.uid !== policy.uid ||
     state.onDelete !== policy.onDelete ||
     state.maxConcurrent !== policy.maxConcurrent

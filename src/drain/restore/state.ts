@@ -10,13 +10,12 @@ import type { AnnotationField } from '../template/ownership.ts';
 import { canonical } from '../template/raw.ts';
 import { partsWritten, withoutParts } from './annotation-parts.ts';
 import { fingerprint } from './fingerprint.ts';
+import { isRecord, LONGEST_NOTE, noteProblem, STATE_VERSION } from './note-problem.ts';
 
 /**
  * What stood in a workload before us. It is kept in an annotation of the workload itself, so that everything can be
  * given back without the policy, and never in the pod template, where it would restart pods.
  */
-
-export const STATE_VERSION = 1;
 
 /** Managers from whom a forced write took the field: it goes back to them with its value. */
 interface Taken {
@@ -54,6 +53,8 @@ export type FieldStates = { readonly gracePeriod?: GraceState; readonly proxyCon
 
 export interface WorkloadState {
   readonly v: typeof STATE_VERSION;
+  /** The object that it was written for; see `noteOrigin`. */
+  readonly uid?: string;
   readonly policy: { readonly name: string; readonly uid: string };
   /** What the policy wanted, as a key: a changed wish is followed, a changed wording of the operator is not. */
   readonly intent: string;
@@ -80,6 +81,9 @@ export function encodeState(state: WorkloadState): string {
 
 /** A state that cannot be read means: leave the workload alone, because nobody knows any more what was there before. */
 export function decodeState(text: string): DecodedState {
+  if (text.length > LONGEST_NOTE) {
+    return { ok: false, why: `it has ${text.length} characters, more than an object may carry` };
+  }
   let raw: unknown;
   try {
     raw = JSON.parse(text);
@@ -95,7 +99,7 @@ export function decodeState(text: string): DecodedState {
       why: `it has version ${raw['v']}, written by a newer release (this one reads version ${STATE_VERSION})`,
     };
   }
-  const wrong = problemOf(raw);
+  const wrong = noteProblem(raw);
   return wrong === undefined ? { ok: true, state: raw as unknown as WorkloadState } : { ok: false, why: wrong };
 }
 
@@ -106,48 +110,21 @@ export function stateOf({ annotations }: Pick<Workload, 'annotations'>): Workloa
   return decoded?.ok === true ? decoded.state : undefined;
 }
 
-function problemOf(raw: Readonly<Record<string, unknown>>): string | undefined {
-  if (raw['v'] !== STATE_VERSION) {
-    return 'it has no version';
-  }
-  const { policy, fields, maxConcurrent } = raw;
-  if (!isRecord(policy) || typeof policy['name'] !== 'string' || typeof policy['uid'] !== 'string') {
-    return 'it names no policy';
-  }
-  if (typeof raw['intent'] !== 'string' || (raw['onDelete'] !== 'Restore' && raw['onDelete'] !== 'Orphan')) {
-    return 'intent or onDelete is missing';
-  }
-  if (maxConcurrent !== undefined && (typeof maxConcurrent !== 'number' || maxConcurrent < 1)) {
-    return 'maxConcurrent is no number of workloads';
-  }
-  if (raw['reverts'] !== undefined && typeof raw['reverts'] !== 'number') {
-    return 'reverts is no number';
-  }
-  if (!isRecord(fields)) {
-    return 'it has no fields';
-  }
-  for (const [name, value] of Object.entries(fields)) {
-    const field = MANAGED_FIELDS.find((known) => known === name);
-    if (field === undefined || !isRecord(value) || !fieldIsSound(field, value)) {
-      return `what it says of ${name} cannot be read`;
-    }
-  }
-  return undefined;
-}
+/**
+ * Whose note it is. A copied object carries the note of the one that it was copied from: what such a note says of values
+ * is true of the copy too, and nothing else that it says is.
+ * - `ThisObject`: it names the uid of the workload.
+ * - `OtherObject`: it names another uid.
+ * - `NotNamed`: it names none, as notes of 0.1 do and notes that were put in while the object was being created.
+ */
+export type NoteOrigin = 'ThisObject' | 'OtherObject' | 'NotNamed';
 
-function fieldIsSound(field: ManagedField, value: Readonly<Record<string, unknown>>): boolean {
-  const { before, wrote } = value;
-  if (field === 'gracePeriod') {
-    return typeof before === 'number' && typeof wrote === 'number';
+/** @param workload the object that carries the note; one from a file has no uid */
+export function noteOrigin({ uid }: Pick<Workload, 'uid'>, state: Pick<WorkloadState, 'uid'>): NoteOrigin {
+  if (state.uid === undefined || uid === undefined) {
+    return 'NotNamed';
   }
-  if (typeof wrote !== 'string') {
-    return false;
-  }
-  if (field === 'proxyContainer') {
-    return before === null || (isRecord(before) && typeof before['lifecycle'] === 'boolean');
-  }
-  const { keys } = value;
-  return (before === null || typeof before === 'string') && (keys === undefined || isRecord(keys));
+  return state.uid === uid ? 'ThisObject' : 'OtherObject';
 }
 
 export interface NextStateInput {
@@ -191,6 +168,7 @@ export function nextState(input: NextStateInput): WorkloadState {
   }
   return {
     v: STATE_VERSION,
+    uid: workload.uid,
     policy: { name: input.policy.name, uid: input.policy.uid },
     intent: input.intent,
     onDelete: input.onDelete,
@@ -422,8 +400,4 @@ function withPreStop(container: Container, before: ContainerState['before']): Co
 
 function proxyContainerOf(template: PodTemplate): Container | undefined {
   return template.spec.containers.find((container) => container.name === PROXY_CONTAINER);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

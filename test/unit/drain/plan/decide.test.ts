@@ -648,6 +648,15 @@ describe('a second decision', () => {
     expect(decision.adopt).toMatchObject({ gracePeriodSeconds: 70 });
   });
 
+  it('adopts a copied object once, whose note names another, and leaves one whose note names none', () => {
+    const first = { ...after(workloadOf(), policy), uid: 'u-original' };
+    const named = withNote(first, { uid: 'u-original' });
+
+    expect(decideFor(named, policy).adopt).toBeUndefined();
+    expect(decideFor({ ...named, uid: 'u-copy' }, policy).adopt).toMatchObject({ gracePeriodSeconds: 70 });
+    expect(decideFor(withNote(first, { uid: undefined }), policy).adopt).toBeUndefined();
+  });
+
   it('follows a pod that became native: what is inert may stay', () => {
     expect(decideFor(after(workloadOf(), policy), policy, meshOf('native'))).toMatchObject({
       outcome: 'Compliant',
@@ -722,3 +731,9 @@ it("says of the user's own statistics hook what it will do after the change", ()
   );
   expect(decision.outcome).toBe('Pending');
 });
+
+function withNote(workload: Workload, part: object): Workload {
+  const annotation = 'sidecardrain.io/state';
+  const note = JSON.parse(workload.annotations[annotation] ?? '') as object;
+  return { ...workload, annotations: { ...workload.annotations, [annotation]: JSON.stringify({ ...note, ...part }) } };
+}

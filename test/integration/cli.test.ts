@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { cli, deployment, folderWith, policy, removeFolders } from '../unit/cli/support.ts';
 import { useCluster } from '../support/cluster.ts';
 import { installCrds } from '../support/crds.ts';
@@ -165,6 +166,69 @@ describe('the CLI beside a cluster', () => {
     ]) {
       expect(await dryRun(left)).not.toContain('vap-test');
     }
+  });
+
+  it('render -o map: the API server writes what CEL can, into workloads and into pods', async () => {
+    const namespace = await cluster.namespace('cli-map', { map: 'yes' });
+    const selector = 'namespaceSelector: {matchLabels: {map: "yes"}}';
+    const folder = folderWith({
+      'fixed.yaml': policy('map-fixed', 'mode: Fixed, duration: 40s').replace('namespaceSelector: {}', selector),
+      'late.yaml': policy(
+        'map-late',
+        'mode: Combined, duration: 20s, maxWait: 60s, endpointDelay: 7s, application: Delay',
+      )
+        .replace('namespaceSelector: {}', selector)
+        .concat('  delivery: Admission\n'),
+    });
+    const { out } = await cli(['render', '-p', folder, '-o', 'map']);
+    await cluster.kubectlOk(['apply', '-f', '-'], { input: out });
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'late', namespace },
+      spec: {
+        containers: [
+          { name: 'serves', image: 'example/server:1', ports: [{ containerPort: 8080 }] },
+          {
+            name: 'has-its-own',
+            image: 'example/server:1',
+            ports: [{ containerPort: 8081 }],
+            lifecycle: { preStop: { exec: { command: ['sleep', '9'] } } },
+          },
+          { name: 'helper', image: 'example/helper:1' },
+        ],
+      },
+    };
+    interface Template {
+      metadata: { annotations?: Record<string, string> };
+      spec: { terminationGracePeriodSeconds: number; containers: { name: string; lifecycle?: unknown }[] };
+    }
+    const dryRun = async (object: object): Promise<unknown> =>
+      JSON.parse(
+        await cluster.kubectlOk(['create', '--dry-run=server', '-o', 'json', '-f', '-'], {
+          input: JSON.stringify(object),
+        }),
+      );
+    const workload = parse(deployment({ selector: true, name: 'app', namespace })) as object;
+    const template = async (): Promise<Template> =>
+      ((await dryRun(workload)) as { spec: { template: Template } }).spec.template;
+    let written = await template();
+    // The policies take a moment to be enforced.
+    for (let attempt = 0; attempt < 60 && written.spec.terminationGracePeriodSeconds === 30; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      written = await template();
+    }
+
+    expect(written.spec.terminationGracePeriodSeconds).toBe(50);
+    expect(written.metadata.annotations).toEqual({ 'proxy.istio.io/config': 'terminationDrainDuration: 45s\n' });
+    const late = (await dryRun(pod)) as Template;
+    expect(late.spec.terminationGracePeriodSeconds).toBe(72);
+    expect(late.metadata.annotations?.['proxy.istio.io/config']).toContain('MINIMUM_DRAIN_DURATION: 27s');
+    expect(late.spec.containers.map(({ name, lifecycle }) => [name, lifecycle])).toEqual([
+      ['serves', { preStop: { sleep: { seconds: 7 } } }],
+      ['has-its-own', { preStop: { exec: { command: ['sleep', '9'] } } }],
+      ['helper', undefined],
+    ]);
   });
 
   it('render -o kustomize: kubectl builds it, and the result is clean', async () => {

@@ -9,7 +9,7 @@ import {
   INPUT_POSITIONALS,
 } from '../facts/flags.ts';
 
-export const RENDER_OUTPUTS = ['manifests', 'diff', 'kustomize', 'json-patch', 'argocd', 'flux', 'vap'] as const;
+export const RENDER_OUTPUTS = ['manifests', 'diff', 'kustomize', 'json-patch', 'argocd', 'flux', 'vap', 'map'] as const;
 export type RenderOutput = (typeof RENDER_OUTPUTS)[number];
 
 export const renderCommand: Command = {
@@ -18,8 +18,8 @@ export const renderCommand: Command = {
   description:
     'Changes manifests where they are declared, so that a team keeps the setting in Git: comments, order of keys and everything else stay as they are, ' +
     'and a second run changes nothing. Policies in Audit count as if they enforced.\n' +
-    'argocd, flux and vap print rules that fit the policies instead: what Argo CD and Flux have to leave alone where the operator writes, ' +
-    'and a ValidatingAdmissionPolicy for the part of the promise that CEL can check.',
+    'argocd, flux, vap and map print rules that fit the policies instead: what Argo CD and Flux have to leave alone where the operator writes, ' +
+    'a ValidatingAdmissionPolicy for the part of the promise that CEL can check, and a MutatingAdmissionPolicy for the part that CEL can write.',
   positionals: INPUT_POSITIONALS,
   flags: [
     ...INPUT_FLAGS,
@@ -74,6 +74,7 @@ export const renderCommand: Command = {
       text: 'As a component for overlays.',
     },
     { arguments: 'render -p policy.yaml -o vap', text: 'A ValidatingAdmissionPolicy; needs no manifests.' },
+    { arguments: 'render -p policy.yaml -o map', text: 'A MutatingAdmissionPolicy, for Kubernetes 1.36 and newer.' },
   ],
   async run(invocation) {
     const { runRender } = await import('./run.ts');

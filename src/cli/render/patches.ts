@@ -1,7 +1,7 @@
-import { stringify } from 'yaml';
 import { withValue } from './documents.ts';
 import type { EditValue, PathStep } from './edit.ts';
 import type { ManifestShape, RenderedWorkload } from './run.ts';
+import { yamlText } from './yaml-text.ts';
 
 /** A Kustomize component with a strategic merge patch for each workload: overlays name it under `components`. */
 export function kustomizeComponent(rendered: readonly RenderedWorkload[]): string {
@@ -9,9 +9,9 @@ export function kustomizeComponent(rendered: readonly RenderedWorkload[]): strin
     const { apiVersion, kind, name, namespace } = workload;
     const head = { apiVersion, kind, metadata: { name, ...(statesNamespace ? { namespace } : {}) } };
     const object = edits.reduce<unknown>((value, edit) => withValue(value, edit.path, edit.value), head);
-    return { patch: stringify(object, { lineWidth: 0 }) };
+    return { patch: yamlText(object) };
   });
-  return stringify({ apiVersion: 'kustomize.config.k8s.io/v1alpha1', kind: 'Component', patches }, { lineWidth: 0 });
+  return yamlText({ apiVersion: 'kustomize.config.k8s.io/v1alpha1', kind: 'Component', patches });
 }
 
 /** JSON patches (RFC 6902), each with the object that it is for. */

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import {
   EXEMPT_ANNOTATION,
   FIELD_MANAGER,
@@ -13,6 +12,7 @@ import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { longestPromised } from '../../drain/plan/promise.ts';
 import { WORKLOAD_KINDS, workloadKind } from '../../drain/template/index.ts';
 import { ANNOTATION_OF } from './annotations.ts';
+import { yamlText } from './yaml-text.ts';
 
 /** The kinds that policies like these write to. */
 function kindsOf(policies: readonly PolicyRecord[]): string[] {
@@ -23,11 +23,11 @@ function kindsOf(policies: readonly PolicyRecord[]): string[] {
 }
 
 /** Those of apps/v1: the rules of an admission policy speak of spec.template and of its schema. */
-function admittedKinds(policy: PolicyRecord): string[] {
+export function admittedKinds(policy: PolicyRecord): string[] {
   return kindsOf([policy]).filter((kind) => workloadKind(kind, 'apps/v1') !== undefined);
 }
 
-function groupOf(kind: string): string {
+export function groupOf(kind: string): string {
   return workloadKind(kind)?.apiVersion.split('/')[0] ?? '';
 }
 
@@ -43,7 +43,7 @@ export function argoCd(policies: readonly PolicyRecord[]): string {
   };
   return `# Merge into the spec of the Application (or of the template of an ApplicationSet). It leaves alone the fields that
 # ${FIELD_MANAGER} holds, and nothing else. A field that stands in Git is Git's: change it there (sidecar-drain render).
-${stringify({ spec }, { lineWidth: 0 })}`;
+${yamlText({ spec })}`;
 }
 
 /** What goes into a Flux HelmRelease; a Kustomization needs nothing for fields that are not in Git. */
@@ -55,7 +55,7 @@ export function flux(policies: readonly PolicyRecord[]): string {
   return `# Merge into the spec of each HelmRelease with drift detection. A Flux Kustomization applies on the server side and
 # leaves alone what is not in Git, so it needs no rule. A field that stands in Git is Git's: change it there
 # (sidecar-drain render).
-${stringify({ spec: { driftDetection: { mode: 'enabled', ignore: rules } } }, { lineWidth: 0 })}`;
+${yamlText({ spec: { driftDetection: { mode: 'enabled', ignore: rules } } })}`;
 }
 
 function templatePointer(kind: string): string {
@@ -88,10 +88,10 @@ export function validatingAdmissionPolicies(policies: readonly PolicyRecord[]): 
     .flatMap((policy) => [admissionPolicy(policy), binding(policy)]);
   return `# Checks what CEL can: the least grace period that the promise needs, whatever the sidecar, for kinds of apps/v1. Needs Kubernetes 1.30 or newer.
 # The binding warns; set validationActions to [Deny] where the values are kept in Git and nothing else may come in.
-${documents.map((document) => stringify(document, { lineWidth: 0 })).join('---\n')}`;
+${documents.map((document) => yamlText(document)).join('---\n')}`;
 }
 
-function nameOf(policy: PolicyRecord): string {
+export function nameOf(policy: PolicyRecord): string {
   // A namespace has no dot: no two policies get the same name.
   return (
     policy.namespace === undefined ? `sidecar-drain-${policy.name}` : `sidecar-drain.${policy.name.replace('/', '.')}`
@@ -149,17 +149,25 @@ function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
   };
 }
 
-function matchConditions({ spec: { match } }: PolicyRecord): { name: string; expression: string }[] {
-  const labels = 'object.spec.template.?metadata.?labels.orValue({})';
+/** @param labels where the labels of the pod stand, as CEL; `workload` false for pods, which do not have their workload's name */
+export function matchConditions(
+  { spec: { match } }: PolicyRecord,
+  labels = 'object.spec.template.?metadata.?labels.orValue({})',
+  workload = true,
+): { name: string; expression: string }[] {
   return [
     { name: 'not-exempt', expression: `!("${EXEMPT_ANNOTATION}" in object.metadata.?annotations.orValue({}))` },
     { name: 'not-system', expression: `!(object.metadata.namespace in ${JSON.stringify(SYSTEM_NAMESPACES)})` },
-    {
-      name: 'no-controller',
-      expression: '!object.metadata.?ownerReferences.orValue([]).exists(o, has(o.controller) && o.controller)',
-    },
+    ...(workload
+      ? [
+          {
+            name: 'no-controller',
+            expression: '!object.metadata.?ownerReferences.orValue([]).exists(o, has(o.controller) && o.controller)',
+          },
+        ]
+      : []),
     { name: 'not-kept-out', expression: `${labels}[?"${INJECT_KEY}"].orValue("") != "false"` },
-    ...(match.names === undefined
+    ...(match.names === undefined || !workload
       ? []
       : [
           {

@@ -46,7 +46,7 @@ export async function runRender(invocation: Invocation): Promise<number> {
   if (inPlace && output !== 'manifests') {
     throw new UsageError('--in-place changes manifests: it goes with no other --output');
   }
-  if (output === 'argocd' || output === 'flux' || output === 'vap') {
+  if (output === 'argocd' || output === 'flux' || output === 'vap' || output === 'map') {
     return printRules(output, invocation);
   }
   if (paths.length === 0) {
@@ -199,7 +199,7 @@ function streamOf(text: string): Invocation['io']['stdin'] {
   return Readable.from([Buffer.from(text)]);
 }
 
-async function printRules(output: 'argocd' | 'flux' | 'vap', invocation: Invocation): Promise<number> {
+async function printRules(output: 'argocd' | 'flux' | 'vap' | 'map', invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
   const paths = [...inputPaths(invocation), ...flags.strings('policy')];
   if (paths.length === 0 && !flags.boolean('cluster')) {
@@ -214,12 +214,13 @@ async function printRules(output: 'argocd' | 'flux' | 'vap', invocation: Invocat
   requirePolicies(loaded);
   const rules = await import('./rules.ts');
   const policies = loaded.collected.policies.map((policy) => policy.record);
-  io.stdout.write(
-    output === 'argocd'
-      ? rules.argoCd(policies)
-      : output === 'flux'
-        ? rules.flux(policies)
-        : rules.validatingAdmissionPolicies(policies),
-  );
+  const { mutatingAdmissionPolicies } = await import('./mutating.ts');
+  const print = {
+    argocd: rules.argoCd,
+    flux: rules.flux,
+    vap: rules.validatingAdmissionPolicies,
+    map: mutatingAdmissionPolicies,
+  }[output];
+  io.stdout.write(print(policies));
   return EXIT_OK;
 }

@@ -20,7 +20,7 @@ export interface Target {
 }
 
 /** MINIMUM_DRAIN_DURATION is never set below Istio's own default. */
-const LEAST_MINIMUM_DRAIN_SECONDS = 5;
+export const LEAST_MINIMUM_DRAIN_SECONDS = 5;
 
 /** How an intent is put into effect on a classic proxy. */
 export type ClassicStrategy = 'Drain' | 'ActiveConnections' | 'PreStopHook';

@@ -97,6 +97,8 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly startupProbe?: Probe;
   readonly ports?: readonly { readonly containerPort: number }[];
+  /** Kept only for `istio-proxy`: they tell a sidecar, a gateway and ztunnel apart. */
+  readonly args?: readonly string[];
   /** Kept only for `istio-proxy`. */
   readonly env?: readonly EnvVar[];
 }
@@ -107,6 +109,8 @@ export interface PodSpec {
   readonly terminationGracePeriodSeconds?: number;
   readonly hostNetwork?: boolean;
   readonly nodeName?: string;
+  /** `os.name` or the node selector says Windows. */
+  readonly windows?: true;
 }
 
 export interface PodTemplate {

@@ -27,7 +27,11 @@ export const OFF_SWITCH_CONFIG_MAP = 'sidecar-drain-operator';
 export const PROXY_CONTAINER = 'istio-proxy';
 export const PROXY_CONFIG_ANNOTATION = 'proxy.istio.io/config';
 export const NATIVE_SIDECAR_ANNOTATION = 'sidecar.istio.io/nativeSidecar';
+/** On namespaces: `enabled` or `disabled`; it beats a revision label. */
+export const INJECTION_LABEL = 'istio-injection';
 export const INJECT_KEY = 'sidecar.istio.io/inject';
+/** On pod templates and namespaces: `enabled` or `ingress` puts the pods into Linkerd's mesh. */
+export const LINKERD_INJECT = 'linkerd.io/inject';
 export const STATS_SUFFIXES_ANNOTATION = 'sidecar.istio.io/statsInclusionSuffixes';
 /**
  * In a pod template: which ProxyConfig resource its pods were made after. A resource that is younger than a pod does

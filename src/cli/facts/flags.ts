@@ -95,7 +95,8 @@ export const FACT_FLAGS: readonly Flag[] = [
     multiple: true,
     value: 'injected=true|false',
     choices: ['injected=true', 'injected=false'],
-    description: "Whether pods get a sidecar, where the injector's configuration is not among the input.",
+    description:
+      "Whether pods get a sidecar, where the injector's configuration is not among the input. A pod or a namespace that says no is believed all the same.",
   },
   { name: 'istio-version', type: 'string', value: 'VERSION', description: 'The version of Istio, for example 1.30.3.' },
   {
@@ -116,7 +117,8 @@ export const FACT_FLAGS: readonly Flag[] = [
     type: 'string',
     multiple: true,
     value: '[NAMESPACE:]KEY=VALUE,...',
-    description: 'Labels of namespaces that are not among the input; without NAMESPACE: of all of those.',
+    description:
+      'Labels of namespaces, for example db:istio-injection=enabled: joined to those that its manifest states; without NAMESPACE: of all that are not among the input.',
   },
   {
     name: 'longest-request',

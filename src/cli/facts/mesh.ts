@@ -21,6 +21,7 @@ export interface Facts {
 const ASSUMED_WEBHOOK: Omit<InjectorWebhook, 'revision'> = {
   configuration: 'the injector',
   name: '(assumed)',
+  assumed: true,
   namespaceSelector: { matchExpressions: [{ key: 'istio-injection', operator: 'NotIn', values: ['disabled'] }] },
   objectSelector: { matchExpressions: [{ key: INJECT_KEY, operator: 'NotIn', values: ['false'] }] },
 };
@@ -59,8 +60,14 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
     namespace(name) {
       let facts = known.get(name);
       if (facts === undefined) {
-        const labels = labelsOf(name, collected, stated) ?? (injectionAssumed ? { [NAME_LABEL]: name } : undefined);
-        facts = { name, labels };
+        const labels = labelsOf(name, collected, stated);
+        const linkerd = collected.linkerdNamespaces.has(name) ? { linkerd: true as const } : {};
+        // Whoever states labels states those that matter here, not all that there are.
+        const assumed = collected.namespaces.has(name) ? {} : { assumed: true as const };
+        facts =
+          labels === undefined && injectionAssumed
+            ? { name, labels: { [NAME_LABEL]: name }, ...assumed, ...linkerd }
+            : { name, labels, ...(labels === undefined ? {} : assumed), ...linkerd };
         known.set(name, facts);
       }
       return facts;
@@ -73,10 +80,12 @@ const NAME_LABEL = 'kubernetes.io/metadata.name';
 
 function labelsOf(name: string, collected: Collected, stated: Stated): Readonly<Record<string, string>> | undefined {
   const seen = collected.namespaces.get(name);
+  // Labels are often added outside of the repository: what is stated of this very namespace joins what its manifest says.
+  const own = stated.namespaceLabels.find((each) => each.namespace === name)?.labels;
   const found =
-    seen ??
-    stated.namespaceLabels.find((each) => each.namespace === name)?.labels ??
-    stated.namespaceLabels.find((each) => each.namespace === undefined)?.labels;
+    seen === undefined && own === undefined
+      ? stated.namespaceLabels.find((each) => each.namespace === undefined)?.labels
+      : { ...seen, ...own };
   return found === undefined ? undefined : { [NAME_LABEL]: name, ...found };
 }
 

@@ -35,6 +35,8 @@ export interface Collected {
   readonly exemptions: ExemptionRecord[];
   /** Labels by name of namespace. */
   readonly namespaces: Map<string, Readonly<Record<string, string>>>;
+  /** Names of namespaces whose pods go into Linkerd's mesh. */
+  readonly linkerdNamespaces: Set<string>;
   readonly proxyConfigs: ProxyConfigResource[];
   readonly configMaps: (MeshConfigRecord | InjectorRecord)[];
   readonly webhooks: InjectorWebhook[];
@@ -51,6 +53,7 @@ export function emptyCollection(kinds = new JudgedKinds()): Collected {
     policies: [],
     exemptions: [],
     namespaces: new Map(),
+    linkerdNamespaces: new Set(),
     proxyConfigs: [],
     configMaps: [],
     webhooks: [],

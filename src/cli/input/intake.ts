@@ -7,7 +7,7 @@ import {
   type NamespacedSidecarDrainPolicy,
   type SidecarDrainPolicy,
 } from '../../api/policy.ts';
-import { PROXY_CONFIG_ANNOTATION } from '../../api/names.ts';
+import { LINKERD_INJECT, PROXY_CONFIG_ANNOTATION } from '../../api/names.ts';
 import {
   isIstiod,
   readInjectorWebhooks,
@@ -164,6 +164,9 @@ export class ObjectIntake {
       case '/Namespace':
         if (!into.namespaces.has(nameOf(value))) {
           into.namespaces.set(nameOf(value), labelsOf(value));
+          if (['enabled', 'ingress'].includes(String(annotationsOf(value)[LINKERD_INJECT]))) {
+            into.linkerdNamespaces.add(nameOf(value));
+          }
         }
         return true;
       case 'networking.istio.io/ProxyConfig': {

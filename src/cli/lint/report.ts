@@ -17,8 +17,15 @@ import type { Workload } from '../../drain/model/workload.ts';
 export function makeReport({ collected, context, notes }: Loaded, baseline?: ReadonlySet<string>): LintReport {
   const findings: ReportedFinding[] = [];
   const unclean = new Set<Workload>();
+  const bare = new Map<string, number>();
   for (const workload of collected.workloads) {
-    for (const finding of findingsOfJudgement(judge(workload, context), context.facts.injectionAssumed, baseline)) {
+    const judgement = judge(workload, context);
+    const { proxy } = judgement.settings;
+    if (proxy.kind === 'None' && collected.webhooks.length === 0) {
+      const because = proxy.because.at(-1) ?? 'nothing is injected';
+      bare.set(because, (bare.get(because) ?? 0) + 1);
+    }
+    for (const finding of findingsOfJudgement(judgement, context.facts.injectionAssumed, baseline)) {
       findings.push(finding);
       if (counts(finding) && finding.severity !== 'info') {
         unclean.add(workload);
@@ -28,10 +35,29 @@ export function makeReport({ collected, context, notes }: Loaded, baseline?: Rea
   const { stats, problems } = collected;
   return {
     findings,
-    notes,
+    notes: [...notes, ...bareNotes(bare)],
     problems,
     summary: summaryOf(findings, collected.workloads.length, collected.workloads.length - unclean.size, stats),
   };
+}
+
+const REASONS_SHOWN = 5;
+
+/** Why pods have no sidecar: said once for each reason, for a clean workload looks just the same. */
+function bareNotes(bare: ReadonlyMap<string, number>): string[] {
+  const reasons = [...bare].sort(([, a], [, b]) => b - a);
+  const rest = reasons.slice(REASONS_SHOWN).reduce((sum, [, count]) => sum + count, 0);
+  const more = rest === 0 ? [] : [`no sidecar, so nothing to drain: ${workloads(rest)} more, for other reasons`];
+  return [
+    ...reasons
+      .slice(0, REASONS_SHOWN)
+      .map(([because, count]) => `no sidecar, so nothing to drain: ${workloads(count)} (${because})`),
+    ...more,
+  ];
+}
+
+function workloads(count: number): string {
+  return `${count} ${count === 1 ? 'workload' : 'workloads'}`;
 }
 
 /** What a write would meet or bring with it: plan tells that. lint tells what holds today. */

@@ -12,6 +12,7 @@ import type {
 } from '../model/mesh.ts';
 import { readIstioYaml } from '../template/annotation.ts';
 import { proxyConfigValuesFrom } from '../template/proxy-config.ts';
+import { lifecycleOf } from '../template/shape.ts';
 
 /**
  * Reads Istio's own objects into the facts that the domain works with. The readers make small records, so that whoever
@@ -109,7 +110,7 @@ function readInjector(raw: RawConfigMap, namespace: string, revision: string): I
   }
   const settings = record(config.value);
   const global = record(values.global);
-  const lifecycle = record(record(global.proxy).lifecycle);
+  const lifecycle = lifecycleOf(record(global.proxy).lifecycle) ?? {};
   const variant = typeof global.variant === 'string' && global.variant !== '' ? global.variant : undefined;
   const tag = typeof global.tag === 'string' ? global.tag : '';
   return {
@@ -119,6 +120,7 @@ function readInjector(raw: RawConfigMap, namespace: string, revision: string): I
       neverInjectSelector: selectors(settings.neverInjectSelector),
       alwaysInjectSelector: selectors(settings.alwaysInjectSelector),
       ...(Object.keys(lifecycle).length === 0 ? {} : { proxyLifecycle: lifecycle }),
+      ...(record(values.sidecarInjectorWebhook).enableNamespacesByDefault === true ? { byDefault: true as const } : {}),
       ...(variant !== undefined
         ? { imageType: variant }
         : tag.endsWith('-distroless')

@@ -1,5 +1,13 @@
-import type { LabelSelector, PodTemplate } from '../../api/kubernetes.ts';
-import { INJECT_KEY, NATIVE_SIDECAR_ANNOTATION, PROXY_CONTAINER, SYSTEM_NAMESPACES } from '../../api/names.ts';
+import type { Container, LabelSelector, PodTemplate } from '../../api/kubernetes.ts';
+import {
+  INJECT_KEY,
+  INJECTION_LABEL,
+  LINKERD_INJECT,
+  NATIVE_SIDECAR_ANNOTATION,
+  PROXY_CONTAINER,
+  REVISION_LABEL,
+  SYSTEM_NAMESPACES,
+} from '../../api/names.ts';
 import type { InjectorWebhook, MeshFacts, NamespaceFacts, Revision } from '../model/mesh.ts';
 import type { ProxyVerdict } from '../model/settings.ts';
 import { matchesSelector } from '../selection/labels.ts';
@@ -28,7 +36,7 @@ export function proxyOf(template: PodTemplate, namespace: NamespaceFacts, mesh: 
   if (injection.kind === 'Unknown') {
     return { kind: 'Unknown', container: 'Unknown', because: injection.because, missing: injection.missing, ambient };
   }
-  const revision = { revision: injection.revision };
+  const revision = { revision: injection.revision, ...(injection.assumed === true ? { assumed: true as const } : {}) };
   const templates = list(template.metadata?.annotations?.[TEMPLATES_ANNOTATION]);
   if (templates.some((name) => name.startsWith('grpc'))) {
     return {
@@ -64,20 +72,38 @@ export function findRevision(mesh: MeshFacts, name: string | undefined): Revisio
 
 /** A template that `istioctl kube-inject` has already filled in carries the whole proxy; nothing will be injected again. */
 function manuallyInjected(template: PodTemplate, ambient: boolean): ProxyVerdict | undefined {
+  const proxy = template.spec.containers.find((container) => container.name === PROXY_CONTAINER);
+  if (proxy !== undefined && isZtunnel(proxy)) {
+    const because = ["ztunnel is the nodes' own proxy: it has no pilot-agent and none of a sidecar's settings"];
+    return { kind: 'None', container: 'None', because, missing: [], ambient };
+  }
+  if (proxy?.image !== undefined && proxy.image !== 'auto' && isRouter(proxy)) {
+    const because = [`container ${PROXY_CONTAINER} runs as a gateway (args: proxy router)`];
+    return { kind: 'Gateway', container: 'Classic', because, missing: [], ambient };
+  }
   const because = ['the pod template already contains an istio-proxy container with an image of its own'];
   const native = template.spec.initContainers?.find((container) => container.name === PROXY_CONTAINER);
   if (native !== undefined && native.image !== 'auto' && native.restartPolicy === 'Always') {
     return { kind: 'Native', container: 'Native', because, missing: [], ambient };
   }
-  const classic = template.spec.containers.find((container) => container.name === PROXY_CONTAINER);
-  if (classic?.image !== undefined && classic.image !== 'auto') {
+  if (proxy?.image !== undefined && proxy.image !== 'auto') {
     return { kind: 'Classic', container: 'Classic', because, missing: [], ambient };
   }
   return undefined;
 }
 
+/** ztunnel's container bears the sidecar's name, in Istio's own chart too. */
+function isZtunnel({ image, args }: Container): boolean {
+  return args?.includes('ztunnel') === true || /(^|[/-])ztunnel[-:@]|(^|[/-])ztunnel$/.test(image ?? '');
+}
+
+/** Gateways that were rendered whole (IstioOperator, Gateway API, older charts). */
+function isRouter({ args }: Container): boolean {
+  return args?.[0] === 'proxy' && args[1] === 'router';
+}
+
 type Injection =
-  | { readonly kind: 'Yes'; readonly revision: string; readonly because: string[] }
+  | { readonly kind: 'Yes'; readonly revision: string; readonly because: string[]; readonly assumed?: true }
   | { readonly kind: 'No'; readonly because: string[] }
   | { readonly kind: 'Unknown'; readonly because: string[]; readonly missing: string[] };
 
@@ -86,10 +112,18 @@ function injectionOf(template: PodTemplate, namespace: NamespaceFacts, mesh: Mes
   if (ignored !== undefined) {
     return { kind: 'No', because: [ignored] };
   }
-  if (mesh.stated.injected !== undefined) {
-    return mesh.stated.injected
-      ? { kind: 'Yes', revision: statedRevision(template, namespace, mesh), because: ['injection was stated'] }
-      : { kind: 'No', because: ['it was stated that nothing is injected'] };
+  if (mesh.stated.injected === false) {
+    return { kind: 'No', because: ['it was stated that nothing is injected'] };
+  }
+  if (mesh.stated.injected === true) {
+    const revision = statedRevision(template, namespace, mesh);
+    const answer = plainAnswer(template, namespace, findRevision(mesh, revision), mesh);
+    if (answer?.sure === true) {
+      return { kind: 'No', because: [answer.no] };
+    }
+    return answer === undefined
+      ? { kind: 'Yes', revision, because: ['injection was stated'] }
+      : { kind: 'Yes', revision, because: [answer.no, 'but injection was stated'], assumed: true };
   }
   if (mesh.istio === 'Absent') {
     return { kind: 'No', because: ['there is no Istio injector'] };
@@ -109,7 +143,70 @@ function injectionOf(template: PodTemplate, namespace: NamespaceFacts, mesh: Mes
     return { kind: 'No', because: ['no injector webhook selects this namespace and these pod labels'] };
   }
   const revision = findRevision(mesh, webhook.revision);
-  return injectorRules(template, webhook, revision, istioMinor(mesh.stated.istioVersion ?? revision?.version));
+  const minor = istioMinor(mesh.stated.istioVersion ?? revision?.version);
+  if (webhook.assumed !== true) {
+    return injectorRules(template, webhook, revision, minor);
+  }
+  const answer = plainAnswer(template, namespace, revision, mesh);
+  const injection = injectorRules(template, webhook, revision, minor);
+  return answer !== undefined
+    ? { kind: 'No', because: [answer.no] }
+    : injection.kind === 'Yes'
+      ? { ...injection, assumed: true }
+      : injection;
+}
+
+/** Why the pods would not be injected. `sure`: no statement about the mesh as a whole takes it back. */
+interface PlainNo {
+  readonly no: string;
+  readonly sure: boolean;
+}
+
+/**
+ * The no that stands in the manifests, by the selectors of Istio's own webhooks (manifests/charts/istio-control/
+ * istio-discovery, files/webhooks): a pod's own no, a namespace that is switched off, one of another mesh, and one that
+ * was seen and asks for nothing. Undefined where nothing says no.
+ */
+function plainAnswer(
+  template: PodTemplate,
+  namespace: NamespaceFacts,
+  revision: Revision | undefined,
+  mesh: MeshFacts,
+): PlainNo | undefined {
+  const podLabels = template.metadata?.labels ?? {};
+  const annotations = template.metadata?.annotations ?? {};
+  const word = podLabels[INJECT_KEY] ?? annotations[INJECT_KEY] ?? '';
+  if (askedFor(word, istioMinor(mesh.stated.istioVersion ?? revision?.version)) === false) {
+    return { no: `${INJECT_KEY} of the pods is ${word}`, sure: true };
+  }
+  const seen = namespace.labels !== undefined && namespace.assumed !== true;
+  const labels = namespace.labels ?? {};
+  const switched = labels[INJECTION_LABEL];
+  if (switched !== undefined && switched !== 'enabled') {
+    return { no: `namespace ${namespace.name} has ${INJECTION_LABEL}: ${switched}`, sure: true };
+  }
+  const podAsks = podLabels[INJECT_KEY] === 'true' || podLabels[REVISION_LABEL] !== undefined;
+  const namespaceAsks = switched === 'enabled' || labels[REVISION_LABEL] !== undefined;
+  if (podAsks || namespaceAsks) {
+    return undefined;
+  }
+  if (isLinkerds(annotations[LINKERD_INJECT] ?? (namespace.linkerd === true ? 'enabled' : undefined))) {
+    return {
+      no: `${LINKERD_INJECT} puts the pods into Linkerd's mesh, and nothing asks for Istio's sidecar`,
+      sure: true,
+    };
+  }
+  if (isAmbient(template, namespace)) {
+    return { no: `the pods are ambient, and nothing asks for a sidecar`, sure: true };
+  }
+  // Labels of namespaces are often added by other tools than those that hold the manifest.
+  return seen && revision?.injector?.byDefault !== true
+    ? { no: `namespace ${namespace.name} has no label that asks for injection, and neither have the pods`, sure: false }
+    : undefined;
+}
+
+function isLinkerds(value: string | undefined): boolean {
+  return value === 'enabled' || value === 'ingress';
 }
 
 /** Where injection is stated but the webhooks are not known: the revision that the labels name, else the only or default one. */
@@ -141,6 +238,9 @@ function webhookFor(
 function ignoredByInjector(template: PodTemplate, namespace: NamespaceFacts): string | undefined {
   if (template.spec.hostNetwork === true) {
     return 'the pods use the host network';
+  }
+  if (template.spec.windows === true) {
+    return 'the pods are for Windows nodes, for which Istio has no sidecar';
   }
   if (SYSTEM_NAMESPACES.includes(namespace.name)) {
     return `the injector ignores namespace ${namespace.name}`;

@@ -49,6 +49,8 @@ export interface InjectorValues {
   readonly alwaysInjectSelector: readonly LabelSelector[];
   /** Helm `global.proxy.lifecycle`: replaces both the hold hook and the native drain hook. */
   readonly proxyLifecycle?: Lifecycle;
+  /** Helm `sidecarInjectorWebhook.enableNamespacesByDefault`: namespaces without an injection label are injected. */
+  readonly byDefault?: true;
   /** Image variant that Helm `global.variant` or the tag states, if any. */
   readonly imageType?: string;
 }
@@ -63,6 +65,8 @@ export interface InjectorWebhook {
   readonly tag?: string;
   readonly namespaceSelector?: LabelSelector;
   readonly objectSelector?: LabelSelector;
+  /** It stands in for webhooks that were not seen: what it selects is injected if Istio's defaults hold. */
+  readonly assumed?: true;
 }
 
 /** The nodes' kubelets: the lowest minor decides `auto`. */
@@ -99,5 +103,9 @@ export interface NamespaceFacts {
   readonly name: string;
   /** `undefined`: the namespace has not been seen, so its labels are unknown. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** The labels are not those of a namespace that was seen: more of them are possible. */
+  readonly assumed?: true;
+  /** It has the annotation `linkerd.io/inject` for another mesh. */
+  readonly linkerd?: true;
   readonly deleting?: boolean;
 }

@@ -16,6 +16,8 @@ export interface ProxyVerdict {
   /** What would have to be known, where `kind` is Unknown. */
   readonly missing: readonly string[];
   readonly ambient: boolean;
+  /** Injection itself is an assumption: nobody stated it, and the injector's configuration was not seen. */
+  readonly assumed?: true;
 }
 
 /** Where a value came from, lowest precedence first. */

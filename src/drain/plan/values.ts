@@ -88,6 +88,12 @@ function hookObstacle({ template, target, settings, replacesHook }: ValuesInput)
       "the template already has a preStop on istio-proxy, which is its owner's: it is never overwritten",
     );
   }
+  if (settings.proxy.assumed === true) {
+    return finding(
+      'FactsMissing',
+      'a hook needs a container istio-proxy with image: auto, whose pods never start where nothing is injected, and that these are injected is not certain: give the configuration of the injector or the labels of the namespace (--namespace-labels), or where neither is known --assume injected=true',
+    );
+  }
   const needsShell = target.customHook === undefined || analyseCustomHook(target.customHook.preStop).needsShell;
   return settings.proxyImage.value === 'distroless' && needsShell
     ? finding(

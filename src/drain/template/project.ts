@@ -1,5 +1,5 @@
 import type { Container, EnvVar, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
-import { PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER } from '../../api/names.ts';
+import { LINKERD_INJECT, PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER } from '../../api/names.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
 import { SPEC_TEMPLATE } from './kinds.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';
@@ -118,7 +118,16 @@ function projectSpec(spec: Raw): PodSpec {
     result.hostNetwork = true;
   }
   put(result, 'nodeName', nodeName === undefined ? undefined : same(nodeName));
+  if (isForWindows(spec)) {
+    result.windows = true;
+  }
   return result;
+}
+
+function isForWindows(spec: Raw): boolean {
+  const selector = recordOf(spec['nodeSelector']);
+  const name = at(spec, ['os', 'name']) ?? selector['kubernetes.io/os'] ?? selector['beta.kubernetes.io/os'];
+  return name === 'windows';
 }
 
 function projectContainer(value: unknown): Container {
@@ -136,8 +145,13 @@ function projectContainer(value: unknown): Container {
   if (ports.length > 0) {
     result.ports = ports.map(portOf);
   }
-  if (result.name === PROXY_CONTAINER && Array.isArray(raw['env'])) {
-    result.env = listOf(raw['env']).map(envOf);
+  if (result.name === PROXY_CONTAINER) {
+    if (Array.isArray(raw['env'])) {
+      result.env = listOf(raw['env']).map(envOf);
+    }
+    if (Array.isArray(raw['args'])) {
+      result.args = listOf(raw['args']).flatMap((word) => sharedText(word) ?? []);
+    }
   }
   return result;
 }
@@ -192,11 +206,11 @@ function isOwnAnnotation(key: string): boolean {
   return key.startsWith(OWN_PREFIX);
 }
 
-/** Istio's annotations stand below `istio.io` and its subdomains. */
+/** Istio's annotations stand below `istio.io` and its subdomains; Linkerd's tells that the pod is in another mesh. */
 function isTemplateAnnotation(key: string): boolean {
   const slash = key.indexOf('/');
   const domain = slash === -1 ? '' : key.slice(0, slash);
-  return domain === 'istio.io' || domain.endsWith('.istio.io') || isOwnAnnotation(key);
+  return domain === 'istio.io' || domain.endsWith('.istio.io') || isOwnAnnotation(key) || key === LINKERD_INJECT;
 }
 
 const NO_STRINGS: Readonly<Record<string, string>> = Object.freeze({});

@@ -174,7 +174,8 @@ describe('plan', () => {
     const stated = await plan(files, '--namespace-labels', 'shop:drain=managed');
     const seen = await plan({
       ...files,
-      'ns.yaml': 'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {drain: managed}}\n',
+      'ns.yaml':
+        'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {drain: managed, istio-injection: enabled}}\n',
     });
 
     expect(unknown.plan.notes.at(-1)).toMatch(/^not known: the labels of shop/);

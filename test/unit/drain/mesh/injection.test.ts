@@ -5,6 +5,7 @@ import type {
   InjectorValues,
   InjectorWebhook,
   MeshFacts,
+  NamespaceFacts,
   NativeSetting,
   NodeFacts,
 } from '../../../../src/drain/model/mesh.ts';
@@ -347,5 +348,72 @@ describe('what is not known', () => {
     });
 
     expect(proxyOf(templateOf(), { name: 'shop', labels }, facts).revision).toBe(expected);
+  });
+});
+
+const ASSUMED: InjectorWebhook = {
+  configuration: 'the injector',
+  name: '(assumed)',
+  revision: 'default',
+  assumed: true,
+};
+
+describe('a no that stands in the manifests', () => {
+  const labels = { metadata: { labels: { 'sidecar.istio.io/inject': 'false' } } };
+  const annotations = { metadata: { annotations: { 'sidecar.istio.io/inject': 'false' } } };
+  const linkerd = { metadata: { annotations: { 'linkerd.io/inject': 'enabled' } } };
+  const asks = { metadata: { labels: { 'sidecar.istio.io/inject': 'true' } } };
+
+  const cases: [string, Partial<PodTemplate>, NamespaceFacts, RegExp | true][] = [
+    ['a label of the pods', labels, { name: 'crm', labels: LEGACY }, /of the pods is false/],
+    ['an annotation of the pods', annotations, { name: 'crm', labels: LEGACY }, /of the pods is false/],
+    ['a namespace that is switched off', {}, { name: 'crm', labels: { 'istio-injection': 'disabled' } }, /disabled/],
+    ['although the pods ask', asks, { name: 'crm', labels: { 'istio-injection': 'disabled' } }, /disabled/],
+    ['an ambient namespace', {}, { name: 'crm', labels: { 'istio.io/dataplane-mode': 'ambient' } }, /ambient/],
+    ['pods of Linkerd', linkerd, { name: 'crm' }, /Linkerd/],
+    ['a namespace of Linkerd', {}, { name: 'crm', linkerd: true }, /Linkerd/],
+    ['Windows', { spec: { containers: [], windows: true } }, { name: 'crm', labels: LEGACY }, /Windows/],
+    ['none: the pods ask', asks, { name: 'crm', labels: {} }, true],
+    ['none: the namespace asks', linkerd, { name: 'crm', labels: { 'istio.io/rev': 'stable' } }, true],
+    ['none: the namespace was not seen', {}, { name: 'crm' }, true],
+  ];
+
+  it.each(cases)('beats a statement: %s', (_, part, namespace, no) => {
+    const facts = mesh({ webhooks: [], more: { istio: 'Unknown', stated: { injected: true } } });
+    const verdict = proxyOf({ ...templateOf(), ...part }, namespace, facts);
+
+    expect([verdict.kind, verdict.assumed]).toEqual([no === true ? 'Classic' : 'None', undefined]);
+    expect(verdict.because.join()).toMatch(no === true ? /stated/ : no);
+  });
+
+  it.each(cases)('beats an assumption: %s', (_, part, { name, labels = { any: 'label' }, ...more }, no) => {
+    const seen: NamespaceFacts = { name, labels, ...more, ...('any' in labels ? { assumed: true } : {}) };
+    const verdict = proxyOf({ ...templateOf(), ...part }, seen, mesh({ webhooks: [ASSUMED] }));
+
+    expect([verdict.kind, verdict.assumed]).toEqual(no === true ? ['Classic', true] : ['None', undefined]);
+  });
+
+  it('a namespace that was seen and asks for nothing is not injected by default, and not for certain where it is stated', () => {
+    const namespace = { name: 'crm', labels: { team: 'a' } };
+    const stated = mesh({ webhooks: [], more: { istio: 'Unknown', stated: { injected: true } } });
+    const everywhere = mesh({ webhooks: [ASSUMED], injector: { byDefault: true } });
+
+    expect(proxyOf(templateOf(), namespace, mesh({ webhooks: [ASSUMED] })).kind).toBe('None');
+    expect(proxyOf(templateOf(), namespace, stated)).toMatchObject({ kind: 'Classic', assumed: true });
+    expect(proxyOf(templateOf(), namespace, everywhere).kind).toBe('Classic');
+  });
+});
+
+describe('a container istio-proxy with an image of its own', () => {
+  const proxy = (more: Partial<Container>): PodTemplate => ({
+    spec: { containers: [{ name: 'istio-proxy', image: 'registry.example/proxyv2:1.29.0', ...more }] },
+  });
+  it.each<[string, Partial<Container>, string]>([
+    ['a sidecar', { args: ['proxy', 'sidecar'] }, 'Classic'],
+    ['a gateway', { args: ['proxy', 'router', '--domain'] }, 'Gateway'],
+    ['ztunnel by its arguments', { args: ['proxy', 'ztunnel'] }, 'None'],
+    ['ztunnel by its image', { image: 'registry.example/istio/ztunnel:1.29.0-distroless' }, 'None'],
+  ])('%s', (_, container, kind) => {
+    expect(proxyOf(proxy(container), { name: 'crm' }, mesh()).kind).toBe(kind);
   });
 });

@@ -80,6 +80,13 @@ function editOf(
   if (field === 'gracePeriod') {
     return { path: [...template, 'spec', 'terminationGracePeriodSeconds'], value: Number(after) };
   }
+  if (field === 'applicationPreStop') {
+    const container: PathStep = { name: change.container ?? '' };
+    return {
+      path: [...template, 'spec', 'containers', container, 'lifecycle', 'preStop'],
+      value: JSON.parse(after) as EditValue,
+    };
+  }
   if (isAnnotationField(field)) {
     return { path: [...template, 'metadata', 'annotations', ANNOTATION_OF[field]], value: after };
   }

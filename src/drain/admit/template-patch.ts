@@ -52,7 +52,34 @@ export function templatePatch(
   if (changed.has('proxyContainer')) {
     operations.push(...containerPatch(raw, templatePath, after));
   }
-  return operations;
+  return [...sleepPatch(raw, templatePath, before, after), ...operations];
+}
+
+/** A preStop for containers of the application that have none: before the other operations, which may move containers. */
+function sleepPatch(
+  raw: RawObject,
+  templatePath: readonly string[],
+  before: PodTemplate,
+  after: PodTemplate,
+): JsonPatchOperation[] {
+  const containers = listOf(at(raw, [...templatePath, 'spec', 'containers'])).map(recordOf);
+  return after.spec.containers.flatMap<JsonPatchOperation>((container) => {
+    const old = before.spec.containers.find(({ name }) => name === container.name);
+    const preStop = container.lifecycle?.preStop;
+    const index = containers.findIndex((present) => present['name'] === container.name);
+    if (
+      container.name === PROXY_CONTAINER ||
+      index === -1 ||
+      preStop === undefined ||
+      old?.lifecycle?.preStop !== undefined
+    ) {
+      return [];
+    }
+    const path = [...templatePath, 'spec', 'containers', index, 'lifecycle'];
+    return containers[index]?.['lifecycle'] === undefined
+      ? [{ op: 'add', path: pointer(...path), value: { preStop } }]
+      : [{ op: 'add', path: pointer(...path, 'preStop'), value: preStop }];
+  });
 }
 
 function containerPatch(raw: RawObject, templatePath: readonly string[], after: PodTemplate): JsonPatchOperation[] {

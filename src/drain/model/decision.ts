@@ -17,8 +17,13 @@ import type { ManagedField, Seconds, WorkloadRef } from './workload.ts';
 export type WorkloadOutcome =
   'Compliant' | 'Updating' | 'Pending' | 'NonCompliant' | 'Conflicted' | 'Exempt' | 'Unknown' | 'Failed';
 
+/** `applicationPreStop`: of a container of the application, which is never ours in a live workload. */
+export type ChangedField = ManagedField | 'applicationPreStop';
+
 export interface Change {
-  readonly field: ManagedField;
+  readonly field: ChangedField;
+  /** Of `applicationPreStop`: whose. */
+  readonly container?: string;
   /** Field path in the workload. */
   readonly path: string;
   readonly before?: string;

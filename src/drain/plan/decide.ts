@@ -3,10 +3,10 @@ import { finding, type Finding, type ReasonCode } from '../../api/reasons.ts';
 import { findingsOf } from '../findings/checks.ts';
 import { refusedTemplate } from '../findings/checks/form.ts';
 import { effectiveSettings } from '../mesh/settings.ts';
-import type { Change, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
+import type { Change, ChangedField, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
-import type { ManagedField, Seconds, Workload } from '../model/workload.ts';
+import type { Seconds, Workload } from '../model/workload.ts';
 import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
 import { decodeState, noteOrigin, templateBefore, valuesInPlace, type WorkloadState } from '../restore/state.ts';
 import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts';
@@ -17,7 +17,7 @@ import { hookCure, type HookCure } from './hook-cure.ts';
 import { holdOn, type DecidingPatience } from './hold.ts';
 import { intentKey, type Intent } from './intent.ts';
 import { kindLimit, rolloutCaveat, templateElsewhere } from './kind-limits.ts';
-import { brokenDrainClauses, neededGrace, unmetWishes, type Clocks } from './promise.ts';
+import { brokenDrainClauses, lateRequestsRefusedBy, neededGrace, unmetWishes, type Clocks } from './promise.ts';
 import { changesBetween, valuesFor } from './values.ts';
 
 /** The policy that governs a workload (or, in Audit, is tried on it), as far as the plan needs it. */
@@ -392,7 +392,7 @@ interface Planned {
   readonly template: Workload['template'];
   readonly values: ManagedValues;
   readonly after: Judged;
-  readonly why: ReadonlyMap<ManagedField, string>;
+  readonly why: ReadonlyMap<ChangedField, string>;
 }
 
 /** Works out the values, and proves on the edited template that the promise then holds. */
@@ -403,7 +403,7 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
     intent.form === 'Native' &&
     judge(original).settings.proxy.kind !== 'Native' &&
     judge(applyToTemplate(original, { nativeSidecar: 'true' })).settings.proxy.kind === 'Native';
-  const why = new Map<ManagedField, string>();
+  const why = new Map<ChangedField, string>();
   let values: ManagedValues = native ? { nativeSidecar: 'true' } : {};
   if (native) {
     why.set('nativeSidecar', 'the policy wants a native sidecar');
@@ -421,7 +421,8 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
     drainBroken.length > 0 ||
     target.hold === true ||
     target.drainDuration !== undefined ||
-    input.ownProxyConfig !== undefined;
+    input.ownProxyConfig !== undefined ||
+    lateRequestsRefusedBy(start.settings, intent).length > 0;
   if (needsTarget) {
     const made = valuesFor({
       template: formed,
@@ -431,6 +432,7 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
       ownProxyConfig: input.ownProxyConfig,
       drainBroken: drainBroken.length > 0,
       replacesHook: cure !== undefined,
+      lowestKubeletMinor: input.mesh.nodes.lowestKubeletMinor,
     });
     if ('blocked' in made) {
       return made;
@@ -531,6 +533,9 @@ function downBecause(workload: Workload): string | undefined {
 function conflictsOf(workload: Workload, changes: readonly Change[]): Conflict[] {
   const conflicts: Conflict[] = [];
   for (const change of changes) {
+    if (change.field === 'applicationPreStop') {
+      continue;
+    }
     const { ownership, owners } = workload.fields[change.field];
     if (ownership === 'Declared' || ownership === 'Shared') {
       conflicts.push({ field: change.field, path: change.path, owners, wanted: change.after ?? '' });

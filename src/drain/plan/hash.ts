@@ -1,12 +1,12 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
-import type { Decision } from '../model/decision.ts';
-import type { ManagedField, Workload } from '../model/workload.ts';
+import type { ChangedField, Decision } from '../model/decision.ts';
+import type { Workload } from '../model/workload.ts';
 import { workloadKey } from '../model/workload.ts';
 import { stateOf, templateBefore } from '../restore/state.ts';
 import { canonical } from '../template/raw.ts';
 import { changesBetween } from './values.ts';
 
-const NO_REASONS: ReadonlyMap<ManagedField, string> = new Map();
+const NO_REASONS: ReadonlyMap<ChangedField, string> = new Map();
 
 /**
  * The name of what one workload's plan wants: its fields and values against the template *before us*. So it is the same
@@ -27,7 +27,7 @@ export function setHash(lines: readonly string[]): string {
   return fnv1a64([...lines].sort().join('\n'));
 }
 
-type Line = readonly [field: ManagedField, before: string | null, after: string | null];
+type Line = readonly [field: string, before: string | null, after: string | null];
 
 function planLines(workload: Workload, { outcome, changes }: Decision): Line[] {
   const { template } = workload;
@@ -35,13 +35,13 @@ function planLines(workload: Workload, { outcome, changes }: Decision): Line[] {
   const written = state === undefined ? [] : changesBetween(templateBefore(template, state), template, NO_REASONS);
   // A conflict or a limit: nothing will be written, so there is no plan to approve.
   const wanted = outcome === 'Pending' || outcome === 'NonCompliant' ? changes : [];
-  const fields = new Map<ManagedField, { before: string | undefined; after: string | undefined }>();
-  for (const { field, before, after } of written) {
-    fields.set(field, { before, after });
+  const fields = new Map<string, { before: string | undefined; after: string | undefined }>();
+  for (const { field, path, before, after } of written) {
+    fields.set(keyOf(field, path), { before, after });
   }
-  for (const { field, before, after } of wanted) {
-    const known = fields.get(field);
-    fields.set(field, { before: known === undefined ? before : known.before, after });
+  for (const { field, path, before, after } of wanted) {
+    const known = fields.get(keyOf(field, path));
+    fields.set(keyOf(field, path), { before: known === undefined ? before : known.before, after });
   }
   const lines: Line[] = [];
   for (const [field, { before, after }] of fields) {
@@ -54,8 +54,13 @@ function planLines(workload: Workload, { outcome, changes }: Decision): Line[] {
   return lines.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** Containers of the application are told apart by their paths; every other field stands once in a template. */
+function keyOf(field: ChangedField, path: string): string {
+  return field === 'applicationPreStop' ? path : field;
+}
+
 /** What a file leaves to the API server's default, and the order in which the API server gives keys back, are no difference. */
-function normal(field: ManagedField, value: string | undefined): string | null {
+function normal(field: string, value: string | undefined): string | null {
   if (field === 'gracePeriod') {
     return value ?? String(DEFAULT_GRACE_PERIOD_SECONDS);
   }

@@ -102,7 +102,15 @@ export function unmetWishes(settings: EffectiveSettings, intent: Intent, clocks:
   ) {
     unmet.push(`drainDuration ${target.drainDuration} s`);
   }
+  unmet.push(...lateRequestsRefusedBy(settings, intent).map((name) => `a preStop on ${name}`));
   return unmet;
+}
+
+/** Under `application: Delay`: containers that serve and close their listener as soon as the pod is deleted. */
+export function lateRequestsRefusedBy(settings: EffectiveSettings, intent: Intent): string[] {
+  return intent.application === 'Leave' || intent.endpointDelay <= 0
+    ? []
+    : settings.apps.filter((app) => app.serves && app.preStop === undefined).map((app) => app.name);
 }
 
 /** Whether the annotation that asks for a native sidecar counts; a version that is not known is taken as one where it does. */

@@ -8,8 +8,9 @@ import {
 import { finding, type Finding } from '../../api/reasons.ts';
 import { formatGoDuration } from '../duration.ts';
 import { productHook } from '../../hooks/index.ts';
+import { PROXY_CONTAINER } from '../../api/names.ts';
 import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE, proxyContainer } from '../mesh/settings.ts';
-import type { Change } from '../model/decision.ts';
+import type { Change, ChangedField } from '../model/decision.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { ManagedField, Seconds } from '../model/workload.ts';
 import { mergeProxyConfigAnnotation } from '../template/annotation-edit.ts';
@@ -18,6 +19,7 @@ import type { Target } from './compile.ts';
 import { analyseCustomHook } from './custom-hook.ts';
 import type { OwnProxyConfig } from './decide.ts';
 import { fieldPath } from './fields.ts';
+import { lateRequestsRefusedBy } from './promise.ts';
 import type { Intent } from './intent.ts';
 
 export interface ValuesInput {
@@ -31,10 +33,12 @@ export interface ValuesInput {
   readonly drainBroken: boolean;
   /** A preStop of somebody else's on istio-proxy is replaced in any case (conflicts: Force, and it keeps no promise). */
   readonly replacesHook: boolean;
+  /** Undefined where no node is known. */
+  readonly lowestKubeletMinor?: number;
 }
 
 export type ValuesMade =
-  { readonly values: ManagedValues; readonly why: ReadonlyMap<ManagedField, string> } | { readonly blocked: Finding };
+  { readonly values: ManagedValues; readonly why: ReadonlyMap<ChangedField, string> } | { readonly blocked: Finding };
 
 /** Edits of the annotation; a plan only ever sets keys, it takes none out. */
 interface Edits {
@@ -44,12 +48,15 @@ interface Edits {
   readonly proxyMetadata?: Readonly<Record<string, string>>;
 }
 
+/** The `sleep` handler is on by default since then (KEP-3960). */
+const SLEEP_SINCE_MINOR = 30;
+
 const REQUEST_STAT_SUFFIX = 'downstream_rq_active';
 
 /** Turns the target into the values to write, leaving out what already holds. */
 export function valuesFor(input: ValuesInput): ValuesMade {
   const { target, settings, intent } = input;
-  const why = new Map<ManagedField, string>();
+  const why = new Map<ChangedField, string>();
   const edits = annotationEdits(input);
   let values: ManagedValues = {};
   if (Object.keys(edits).length > 0) {
@@ -72,6 +79,23 @@ export function valuesFor(input: ValuesInput): ValuesMade {
     }
     const hook = hookValues(target, settings, why);
     values = { ...values, ...hook };
+  }
+  const late = lateRequestsRefusedBy(settings, intent);
+  if (late.length > 0) {
+    const kubelet = input.lowestKubeletMinor;
+    if (kubelet !== undefined && kubelet < SLEEP_SINCE_MINOR) {
+      return {
+        blocked: finding(
+          'PromiseUnreachable',
+          `application Delay needs preStop.sleep, which Kubernetes has since 1.${SLEEP_SINCE_MINOR}; a node runs 1.${kubelet}`,
+        ),
+      };
+    }
+    values = { ...values, applicationSleep: { seconds: Math.ceil(intent.endpointDelay), containers: late } };
+    why.set(
+      'applicationPreStop',
+      `keeps listening for ${Math.ceil(intent.endpointDelay)} s, until clients have heard that the pod is going`,
+    );
   }
   if (input.ownProxyConfig?.kind === 'Ready' && intent.environment === 'ProxyConfig' && target.exitOnZero === true) {
     values = { ...values, proxyConfigMark: input.ownProxyConfig.mark };
@@ -110,7 +134,7 @@ function toolsOf({ customHook }: Target): string {
 function hookValues(
   { hook, customHook }: Target,
   settings: EffectiveSettings,
-  why: Map<ManagedField, string>,
+  why: Map<ChangedField, string>,
 ): Pick<ManagedValues, 'proxyPreStop' | 'statsSuffixes'> {
   if (customHook !== undefined) {
     why.set('proxyContainer', `the policy's own hook: ${analyseCustomHook(customHook.preStop).summary}`);
@@ -182,7 +206,7 @@ function editsInWords(edits: Edits): string {
 export function changesBetween(
   before: PodTemplate,
   after: PodTemplate,
-  why: ReadonlyMap<ManagedField, string>,
+  why: ReadonlyMap<ChangedField, string>,
 ): Change[] {
   const changes: Change[] = [];
   const add = (field: ManagedField, old: string | undefined, next: string | undefined): void => {
@@ -214,5 +238,29 @@ export function changesBetween(
   );
   add('proxyContainer', hook(before), hook(after));
   add('gracePeriod', grace(before), grace(after));
-  return changes;
+  return [...changes, ...sleepsBetween(before, after, why.get('applicationPreStop') ?? '')];
+}
+
+/** A preStop of the application is only ever added. */
+function sleepsBetween(before: PodTemplate, after: PodTemplate, why: string): Change[] {
+  return after.spec.containers.flatMap((container) => {
+    const old = before.spec.containers.find(({ name }) => name === container.name);
+    const preStop = container.lifecycle?.preStop;
+    const isNew =
+      container.name !== PROXY_CONTAINER &&
+      old !== undefined &&
+      old.lifecycle?.preStop === undefined &&
+      preStop !== undefined;
+    return isNew
+      ? [
+          {
+            field: 'applicationPreStop' as const,
+            container: container.name,
+            path: `spec.template.spec.containers[${container.name}].lifecycle.preStop`,
+            after: JSON.stringify(preStop),
+            why,
+          },
+        ]
+      : [];
+  });
 }

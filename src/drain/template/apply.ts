@@ -19,6 +19,8 @@ export interface ManagedValues {
   readonly statsSuffixes?: string;
   readonly nativeSidecar?: 'true';
   readonly proxyConfigMark?: string;
+  /** A `preStop.sleep` for containers of the application: in pods and manifests only, never in a live workload. */
+  readonly applicationSleep?: { readonly seconds: number; readonly containers: readonly string[] };
   /** The preStop of a container `istio-proxy`. Without it no hook is wanted, and one of ours goes. */
   readonly proxyPreStop?: LifecycleHandler;
 }
@@ -109,10 +111,22 @@ export function applyToTemplate(template: PodTemplate, values: ManagedValues, fi
     metadata: { ...template.metadata, annotations },
     spec: {
       ...template.spec,
-      containers: containersAfter(template.spec.containers, values, fields),
+      containers: withSleeps(containersAfter(template.spec.containers, values, fields), values.applicationSleep),
       ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }),
     },
   };
+}
+
+function withSleeps(containers: readonly Container[], sleep: ManagedValues['applicationSleep']): readonly Container[] {
+  if (sleep === undefined) {
+    return containers;
+  }
+  const preStop = { sleep: { seconds: sleep.seconds } };
+  return containers.map((container) =>
+    sleep.containers.includes(container.name)
+      ? { ...container, lifecycle: { ...container.lifecycle, preStop } }
+      : container,
+  );
 }
 
 function containersAfter(

@@ -75,6 +75,34 @@ describe('a pod on its way in', () => {
     });
   });
 
+  it('gets a sleep for containers that serve and have no preStop, under application Delay', () => {
+    const delay = toPods({ drain: { mode: 'Fixed', duration: '30s', endpointDelay: '7s', application: 'Delay' } });
+    const before = pod({
+      containers: [
+        { name: 'metrics', image: 'm:1', ports: [{ containerPort: 9090 }], lifecycle: { postStart: { exec: {} } } },
+        {
+          name: 'own',
+          image: 'o:1',
+          readinessProbe: { tcpSocket: { port: 81 } },
+          lifecycle: { preStop: { exec: { command: ['sleep', '9'] } } },
+        },
+      ],
+    });
+    before.spec.containers[0].ports = [{ containerPort: 8080 }];
+
+    const after = carriedOut(before, admit(before, delay).patch);
+
+    const sleep = { sleep: { seconds: 7 } };
+    expect(after.spec.containers.map(({ lifecycle }: Json) => lifecycle)).toEqual([
+      { preStop: sleep },
+      { postStart: { exec: {} }, preStop: sleep },
+      { preStop: { exec: { command: ['sleep', '9'] } } },
+    ]);
+    // 9 s of the longest preStop, 30 s and the margin of 5 s.
+    expect(after.spec.terminationGracePeriodSeconds).toBe(44);
+    expect(admit(after, delay).patch).toEqual([]);
+  });
+
   it('of a template that keeps the promise by itself is only counted', () => {
     const before = pod({ grace: 60, config: 'terminationDrainDuration: 50s\n' });
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseGoDuration } from '../../drain/duration.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from '../../drain/model/mesh.ts';
 import { DEFAULT_ENDPOINT_DELAY_SECONDS, DEFAULT_LONGEST_REQUEST_SECONDS } from '../../drain/timeline/application.ts';
@@ -11,6 +12,8 @@ import {
   type Variable,
 } from '../command.ts';
 import { judgedKinds, type JudgedKinds } from '../input/kinds.ts';
+import { findProgram } from '../repository/programs.ts';
+import type { RepositoryOptions } from '../repository/read.ts';
 import { FILE_LIMIT_BYTES } from '../input/sources.ts';
 
 /** What stands behind the flags is input as well, so that `lint FOLDER` and what hooks append both work. */
@@ -50,6 +53,31 @@ export const INPUT_FLAGS: readonly Flag[] = [
     value: 'GROUP/VERSION/PLURAL:KIND=PATH',
     description:
       'A kind of a custom resource by the path of its pod template, for example apps.example.com/v1/gameservers:GameServer=spec.template.',
+  },
+  {
+    name: 'kustomize',
+    type: 'string',
+    value: 'PROGRAM',
+    description:
+      'What kustomizations are built with; otherwise kustomize, else kubectl, as PATH has them. "none": they are not built, and patches are left out.',
+  },
+  {
+    name: 'helm',
+    type: 'string',
+    value: 'PROGRAM',
+    description: 'What charts are rendered with; otherwise helm, as PATH has it. "none": they are not rendered.',
+  },
+  {
+    name: 'helm-values',
+    type: 'string',
+    multiple: true,
+    value: 'FILE',
+    description: 'Values for every chart that is rendered; they win over those of its releases.',
+  },
+  {
+    name: 'allow-remote',
+    type: 'boolean',
+    description: 'Let kustomize download what kustomizations name elsewhere; otherwise those are not built.',
   },
   {
     name: 'max-file-size',
@@ -221,6 +249,28 @@ export function kindsFrom({ flags, io }: Pick<Invocation, 'flags' | 'io'>): Judg
     throw new UsageError(`--workload-kind ${made.why}`);
   }
   return made.kinds;
+}
+
+/** The programs of the flags, else of PATH. */
+export function repositoryOptions(flags: FlagValues, { env }: Pick<Invocation['io'], 'env'>): RepositoryOptions {
+  const program = (flag: string, names: readonly string[]): string | undefined => {
+    const given = flags.string(flag);
+    if (given === 'none') {
+      return undefined;
+    }
+    const found = findProgram(given === undefined ? names : [given], env['PATH']);
+    if (given !== undefined && found === undefined) {
+      throw new UsageError(`--${flag} ${given}: no such program`);
+    }
+    return found;
+  };
+  return {
+    kustomize: program('kustomize', ['kustomize', 'kubectl']),
+    helm: program('helm', ['helm']),
+    helmValues: flags.strings('helm-values').map((file) => resolve(file)),
+    network: flags.boolean('allow-remote'),
+    env,
+  };
 }
 
 export function maxFileBytes(flags: FlagValues): number {

@@ -6,7 +6,7 @@ import { problemText } from '../input/problems.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import { progressOn } from '../output/progress.ts';
 import type { ClusterLook } from './cluster.ts';
-import { inputPaths, kindsFrom, maxFileBytes, statedBy } from './flags.ts';
+import { inputPaths, kindsFrom, maxFileBytes, repositoryOptions, statedBy } from './flags.ts';
 import type { JudgeContext } from './judge.ts';
 import { factsOf } from './mesh.ts';
 
@@ -51,6 +51,7 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
           namespace: namespace ?? 'default',
           maxFileBytes: maxFileBytes(flags),
           progress,
+          repository: repositoryOptions(flags, io),
           onWorkload: options.onWorkload,
         });
   let cluster: ClusterLook | undefined;
@@ -85,6 +86,7 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
     cluster,
     notes: [
       ...facts.assumptions.map((text) => `assumed: ${text}`),
+      ...collected.notes,
       ...(cluster?.gaps ?? []).map((gap) => `not known: ${gap}`),
     ],
   };

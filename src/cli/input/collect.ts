@@ -4,6 +4,7 @@ import type { Progress } from '../output/progress.ts';
 import { emptyCollection, type Collected } from './collected.ts';
 import { readDocuments, type DocumentHandler, type InputDocument } from './documents.ts';
 import { ObjectIntake, OUR_KINDS } from './intake.ts';
+import { Repository, type RepositoryOptions } from '../repository/read.ts';
 import type { JudgedKinds } from './kinds.ts';
 import type { InputProblem } from './problems.ts';
 import { listSources, readSource, readStdin, STDIN_NAME } from './sources.ts';
@@ -16,6 +17,8 @@ export interface CollectOptions {
   readonly maxFileBytes?: number;
   readonly kinds?: JudgedKinds;
   readonly progress?: Progress;
+  /** The programs that trees and charts are built with; without them they are only understood. */
+  readonly repository?: RepositoryOptions;
   /** Sees every workload as it was written, before only its record is kept. */
   readonly onWorkload?: (document: InputDocument, workload: Workload) => void;
 }
@@ -25,29 +28,44 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   const collected = emptyCollection(options.kinds);
   const handler = new Collector(collected, options);
   const sources = listSources(options.paths);
+  const repository = new Repository(sources, options.repository ?? NO_PROGRAMS);
+  collected.repository = repository;
+  collected.stats.documents += await repository.build(handler, collected.kinds, options.progress);
+  const watching = repository.watching(handler);
   for (const [index, source] of sources.entries()) {
     options.progress?.update(`reading ${source.path}`, index, sources.length);
+    collected.stats.files++;
+    const part = source.path === STDIN_NAME ? undefined : repository.partOf(source.path);
+    if (part !== undefined) {
+      collected.stats.skippedFiles += part === 'Recipe' ? 1 : 0;
+      continue;
+    }
     const read =
       source.path === STDIN_NAME
         ? await readStdin(options.stdin, options.maxFileBytes)
         : readSource(source.path, options.maxFileBytes);
-    collected.stats.files++;
     if (!read.ok) {
       collected.problems.push(read.problem);
       collected.stats.skippedFiles++;
       continue;
     }
-    const objects = readDocuments(read.text, source.path, handler);
+    const objects = readDocuments(read.text, source.path, watching);
     collected.stats.documents += objects;
     if (objects === 0) {
       collected.stats.skippedFiles++;
     }
   }
+  collected.stats.documents += await repository.render(handler, options.progress);
   options.progress?.done();
   return collected;
 }
 
+const NO_PROGRAMS: RepositoryOptions = { network: false, env: {}, helmValues: [] };
 const FACT_KINDS = new Set<string>([...OUR_KINDS, 'Namespace', 'ProxyConfig', 'MutatingWebhookConfiguration', 'Node']);
+/** A document that may have a pod template, of whatever kind. */
+const HAS_CONTAINERS = /\bcontainers["']?[ \t]*:/;
+/** Their schemas speak of containers too. */
+const HAS_SCHEMA = new Set(['CustomResourceDefinition']);
 const ISTIO_CONFIG_MAP = /["']?name["']?\s*:\s*["']?istio/;
 
 class Collector implements DocumentHandler {
@@ -60,14 +78,22 @@ class Collector implements DocumentHandler {
   }
 
   wants(kind: string, text: string): boolean {
-    if (kind === 'ConfigMap') {
-      return text === '' || ISTIO_CONFIG_MAP.test(text);
+    // Without its text it has been read whole already, and is looked at whatever it is.
+    if (text === '') {
+      return true;
     }
-    return this.#into.kinds.get(kind) !== undefined || FACT_KINDS.has(kind);
+    if (kind === 'ConfigMap') {
+      return ISTIO_CONFIG_MAP.test(text);
+    }
+    return this.#into.kinds.has(kind) || FACT_KINDS.has(kind) || (HAS_CONTAINERS.test(text) && !HAS_SCHEMA.has(kind));
   }
 
   other(): void {
     this.#into.stats.otherDocuments++;
+  }
+
+  note(text: string): void {
+    this.#into.notes.push(text);
   }
 
   problem(problem: InputProblem): void {

@@ -4,6 +4,7 @@ import type { InjectorWebhook, ProxyConfigResource } from '../../drain/model/mes
 import type { Workload } from '../../drain/model/workload.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import type { ExemptionRecord } from '../../drain/selection/exemptions.ts';
+import type { Repository } from '../repository/read.ts';
 import { JudgedKinds } from './kinds.ts';
 import type { InputProblem } from './problems.ts';
 
@@ -24,6 +25,8 @@ export interface InputStats {
   documents: number;
   /** Those that neither carry a pod template nor state a fact. */
   otherDocuments: number;
+  /** Objects with a pod template of a kind that is not known, by kind and apiVersion. */
+  readonly aside: Map<string, number>;
 }
 
 /** Everything that is kept of the input: small records, whatever the size of the files. */
@@ -43,7 +46,11 @@ export interface Collected {
   readonly istiods: IstiodRecord[];
   readonly kubeletMinors: Map<string, number>;
   readonly problems: InputProblem[];
+  /** What is to be said of the input as a whole. */
+  readonly notes: string[];
   readonly stats: InputStats;
+  /** The trees and charts that the files are parts of; absent where no files were read. */
+  repository?: Repository;
 }
 
 export function emptyCollection(kinds = new JudgedKinds()): Collected {
@@ -60,6 +67,7 @@ export function emptyCollection(kinds = new JudgedKinds()): Collected {
     istiods: [],
     kubeletMinors: new Map(),
     problems: [],
-    stats: { files: 0, skippedFiles: 0, documents: 0, otherDocuments: 0 },
+    notes: [],
+    stats: { files: 0, skippedFiles: 0, documents: 0, otherDocuments: 0, aside: new Map() },
   };
 }

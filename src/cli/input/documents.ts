@@ -1,3 +1,5 @@
+import type { SourceLocation } from '../../drain/model/workload.ts';
+import type { BuiltOrigin } from '../repository/origin.ts';
 import { readFast } from './yaml/fast.ts';
 import { readFull } from './yaml/full.ts';
 import { TemplateFound } from './yaml/lexical.ts';
@@ -13,6 +15,10 @@ export interface InputDocument {
   readonly position: Position;
   readonly file: string;
   readonly line: number;
+  /** Where it stands and its fields, where that is not where it was read: it was built from parts. */
+  readonly source?: SourceLocation;
+  readonly origin?: BuiltOrigin;
+  readonly chart?: { readonly folder: string; readonly template?: string };
 }
 
 export interface DocumentHandler {
@@ -20,7 +26,9 @@ export interface DocumentHandler {
   wants(kind: string, text: string): boolean;
   document(document: InputDocument): void;
   /** A Kubernetes object that nobody wants. */
-  other(): void;
+  other(kind: string): void;
+  /** What is to be said of the input as a whole, and is no fault of it. */
+  note?(text: string): void;
   problem(problem: InputProblem): void;
 }
 
@@ -139,7 +147,7 @@ function emit(value: unknown, position: Position, state: FileState, whole: boole
     return count;
   }
   if (!whole || !handler.wants(kind, '')) {
-    handler.other();
+    handler.other(kind);
     return 1;
   }
   const name = textAt(object['metadata'], 'name') ?? '';

@@ -54,23 +54,26 @@ export class ObjectIntake {
 
   /** An object of a file. False where it is of no interest. */
   document(document: InputDocument): boolean {
-    if (this.#into.kinds.get(document.kind) !== undefined) {
-      this.#workloadDocument(document);
+    if (this.#into.kinds.has(document.kind) && this.#workloadDocument(document)) {
       return true;
     }
     if (isOurKind(document.kind) && document.apiVersion.startsWith('sidecardrain.io/')) {
       this.#ourDocument(document, document.kind);
       return true;
     }
-    return this.#fact(document.apiVersion, document.kind, document.value, (message) => {
+    const isFact = this.#fact(document.apiVersion, document.kind, document.value, (message) => {
       this.#problem({ kind: 'Syntax', file: document.file, line: document.line, message });
     });
+    if (!isFact) {
+      this.#leaveAside(document);
+    }
+    return isFact;
   }
 
   /** An object of a cluster, which has vouched for its form. With `judged` a workload is judged and not only asked for facts. */
   object(apiVersion: string, kind: string, value: Value, judged: boolean): void {
-    const adapter = this.#into.kinds.get(kind);
-    if (adapter !== undefined) {
+    const adapter = this.#into.kinds.get(kind, apiVersion);
+    if (adapter?.apiVersion === apiVersion) {
       if (judged) {
         this.#into.workloads.push(withMisplaced(projectWorkload(value, adapter), value, adapter));
       }
@@ -92,13 +95,21 @@ export class ObjectIntake {
     return [...new Set(this.#into.istiods.map((istiod) => istiod.namespace))].sort();
   }
 
-  #workloadDocument(document: InputDocument): void {
+  /** False for an object of another group that has no pod template and only the name of its kind in common. */
+  #workloadDocument(document: InputDocument): boolean {
     const { kind, apiVersion, value, file, line } = document;
-    const adapter = this.#into.kinds.get(kind);
+    const adapter = this.#into.kinds.get(kind, apiVersion);
     if (adapter === undefined) {
-      return;
+      return false;
     }
     const name = nameOf(value);
+    if (
+      adapter.apiVersion !== apiVersion &&
+      groupOf(adapter.apiVersion) !== groupOf(apiVersion) &&
+      !hasContainers(value, adapter.templatePath)
+    ) {
+      return false;
+    }
     if (adapter.apiVersion !== apiVersion) {
       this.#problem({
         kind: 'UnknownVersion',
@@ -106,29 +117,42 @@ export class ObjectIntake {
         line,
         message: `${kind} ${name} has apiVersion ${apiVersion}, which is not known (${adapter.apiVersion} is); not judged`,
       });
-      return;
+      return true;
     }
-    if (name === '' || !hasContainers(value, adapter.templatePath)) {
-      const what =
-        name === ''
-          ? `a ${kind} without a name`
-          : `${kind} ${name} has no containers in ${[...adapter.templatePath, 'spec'].join('.')}`;
+    const patch = document.source === undefined ? patchSign(value, adapter) : undefined;
+    if (patch !== undefined) {
       this.#problem({
         kind: 'Incomplete',
         file,
         line,
-        message: `${what}: a patch or a part of one, perhaps; not judged`,
+        message: `${name === '' ? `a ${kind}` : `${kind} ${name}`} ${patch}: a patch or a part of one; not judged`,
       });
-      return;
+      return true;
+    }
+    // What a chart or a tree has built without containers has none because nothing runs in it.
+    if (name === '' || !hasContainers(value, adapter.templatePath)) {
+      return true;
     }
     if (this.#refused(document, adapter)) {
-      return;
+      return true;
     }
-    const options = { namespace: this.#options.namespace, source: sourceOf(document, adapter.templatePath) };
+    const options = {
+      namespace: this.#options.namespace,
+      source: document.source ?? sourceOf(document, adapter.templatePath),
+    };
     const workload = withMisplaced(projectWorkload(value, adapter, options), value, adapter);
     this.#into.workloads.push(workload);
     this.#options.onWorkload?.(document, workload);
     this.#istiod(kind, value);
+    return true;
+  }
+
+  #leaveAside({ kind, apiVersion, value }: InputDocument): void {
+    if (hasPodTemplate(value, TEMPLATE_DEPTH)) {
+      const { aside } = this.#into.stats;
+      const key = `${kind} (${apiVersion})`;
+      aside.set(key, (aside.get(key) ?? 0) + 1);
+    }
   }
 
   /** What the API server would not take has no termination to speak of, and no edit of ours makes it right. */
@@ -138,7 +162,7 @@ export class ObjectIntake {
       this.#problem({
         kind: 'Refused',
         file: document.file,
-        line: lineOf(nearestPosition(document, steps)),
+        line: document.source === undefined ? lineOf(nearestPosition(document, steps)) : document.line,
         message: `${document.kind} ${nameOf(document.value)} is refused by the API server, so it is not judged: ${path} ${message}`,
       });
     }
@@ -157,7 +181,7 @@ export class ObjectIntake {
   }
 
   #fact(apiVersion: string, kind: string, value: Value, problem: (message: string) => void): boolean {
-    const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+    const group = groupOf(apiVersion);
     const raw = withNamespace(value, this.#options.namespace);
     const into = this.#into;
     switch (`${group}/${kind}`) {
@@ -299,6 +323,66 @@ function withMisplaced(workload: Workload, value: unknown, adapter: WorkloadKind
     return workload;
   }
   return { ...workload, misplaced: [PROXY_CONFIG_ANNOTATION] };
+}
+
+/**
+ * What tells a patch from a workload: a directive of strategic merge, or what every workload has and the patch leaves
+ * out. Only workloads have an image for every container and a selector.
+ */
+function patchSign(value: unknown, adapter: WorkloadKindAdapter): string | undefined {
+  if (nameOf(value) === '') {
+    return 'without a name';
+  }
+  if (hasDirective(value, TEMPLATE_DEPTH)) {
+    return 'has a $patch directive';
+  }
+  if (!hasContainers(value, adapter.templatePath)) {
+    return `has no containers in ${[...adapter.templatePath, 'spec'].join('.')}`;
+  }
+  const spec = [...adapter.templatePath, 'spec', 'containers'].reduce<unknown>(
+    (current, key) => recordOf(current)[key],
+    value,
+  );
+  const withoutImage = (spec as readonly unknown[]).map(recordOf).find(({ image }) => typeof image !== 'string');
+  const hasSelector =
+    recordOf(value)['spec'] !== undefined && recordOf(recordOf(value)['spec'])['selector'] !== undefined;
+  return withoutImage !== undefined && !hasSelector && adapter.templatePath.length > 0
+    ? `has no selector, and no image for the container ${String(withoutImage['name'] ?? '')}`.trimEnd()
+    : undefined;
+}
+
+/** A pod template stands at most this deep in an object. */
+const TEMPLATE_DEPTH = 10;
+
+function hasDirective(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null || depth === 0) {
+    return false;
+  }
+  return Array.isArray(value)
+    ? value.some((item) => hasDirective(item, depth - 1))
+    : Object.entries(value).some(
+        ([key, child]) =>
+          key === '$patch' ||
+          key.startsWith('$setElementOrder/') ||
+          key.startsWith('$deleteFromPrimitiveList/') ||
+          hasDirective(child, depth - 1),
+      );
+}
+
+/** Anything with `spec.containers` below it that is a list of maps with a name or an image. */
+function hasPodTemplate(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null || depth === 0) {
+    return false;
+  }
+  const containers = recordOf(recordOf(value)['spec'])['containers'];
+  if (Array.isArray(containers) && containers.some((each) => recordOf(each)['image'] !== undefined)) {
+    return true;
+  }
+  return Object.values(value).some((child) => hasPodTemplate(child, depth - 1));
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
 }
 
 function hasContainers(value: unknown, templatePath: readonly string[]): boolean {

@@ -14,17 +14,37 @@ export class JudgedKinds {
   readonly all: readonly WorkloadKindAdapter[];
   /** Kinds that a policy may name. */
   readonly governed: ReadonlySet<string>;
-  private readonly byKind: ReadonlyMap<string, WorkloadKindAdapter>;
+  private readonly byKind: ReadonlyMap<string, readonly WorkloadKindAdapter[]>;
 
   constructor(governed: readonly WorkloadKindAdapter[] = WORKLOAD_KINDS) {
     this.all = [...governed, POD];
     this.governed = new Set(governed.map(({ kind }) => kind));
-    this.byKind = new Map(this.all.map((adapter) => [adapter.kind, adapter]));
+    this.byKind = groupByKind(this.all);
   }
 
-  get(kind: string): WorkloadKindAdapter | undefined {
-    return this.byKind.get(kind);
+  /** Whether objects of this kind are read, of whatever group. */
+  has(kind: string): boolean {
+    return this.byKind.has(kind);
   }
+
+  /** The adapter of a kind: of this apiVersion, else the nearest one that has its name. */
+  get(kind: string, apiVersion?: string): WorkloadKindAdapter | undefined {
+    const adapters = this.byKind.get(kind);
+    const group = (text: string): string => text.split('/')[0] ?? '';
+    return (
+      adapters?.find((adapter) => adapter.apiVersion === apiVersion) ??
+      adapters?.find((adapter) => apiVersion !== undefined && group(adapter.apiVersion) === group(apiVersion)) ??
+      adapters?.[0]
+    );
+  }
+}
+
+function groupByKind(adapters: readonly WorkloadKindAdapter[]): Map<string, WorkloadKindAdapter[]> {
+  const groups = new Map<string, WorkloadKindAdapter[]>();
+  for (const adapter of adapters) {
+    groups.set(adapter.kind, [...(groups.get(adapter.kind) ?? []), adapter]);
+  }
+  return groups;
 }
 
 export type JudgedKindsResult =

@@ -107,8 +107,11 @@ function valueAt(value: unknown, path: readonly string[]): unknown {
   return current;
 }
 
-/** The line of a field, else of the nearest parent that has one, else of the document. */
-export function lineOfPath(source: SourceLocation | undefined, path: string | undefined): number | undefined {
+/** The place of a field, else of the nearest parent that has one, else of the document. */
+export function placeOfPath(
+  source: SourceLocation | undefined,
+  path: string | undefined,
+): { readonly file: string; readonly line: number } | undefined {
   if (source === undefined) {
     return undefined;
   }
@@ -118,7 +121,7 @@ export function lineOfPath(source: SourceLocation | undefined, path: string | un
       best = known;
     }
   }
-  return best === '' ? source.line : (source.fieldLines?.[best] ?? source.line);
+  return { file: source.fieldFiles?.[best] ?? source.file, line: source.fieldLines?.[best] ?? source.line };
 }
 
 function isWholePath(path: string, parent: string): boolean {

@@ -12,6 +12,7 @@ export interface InputProblem {
     | 'Refused'
     | 'Misplaced'
     | 'MeshSettings'
+    | 'NotBuilt'
     | 'Policy';
   readonly file: string;
   readonly line?: number;

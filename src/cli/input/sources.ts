@@ -58,7 +58,7 @@ function walk(folder: string): string[] {
       if (!SKIPPED_FOLDERS.has(name)) {
         found.push(...walk(path));
       }
-    } else if (EXTENSIONS.some((extension) => name.toLowerCase().endsWith(extension))) {
+    } else if (EXTENSIONS.some((extension) => name.toLowerCase().endsWith(extension)) || name === 'Kustomization') {
       found.push(path);
     }
   }

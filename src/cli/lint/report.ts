@@ -2,7 +2,7 @@ import type { ReasonCode } from '../../api/reasons.ts';
 import { judge, type Judgement } from '../facts/judge.ts';
 import type { Loaded } from '../facts/load.ts';
 import { pathInKind } from '../input/kinds.ts';
-import { lineOfPath } from '../input/lines.ts';
+import { placeOfPath } from '../input/lines.ts';
 import {
   counts,
   docsOf,
@@ -88,14 +88,14 @@ export function findingsOfJudgement(
     if (ABOUT_WRITING.has(finding.code)) {
       continue;
     }
-    const line = lineOfPath(source, finding.path);
+    const place = placeOfPath(source, finding.path);
     reported.push({
       code: finding.code,
       severity: finding.severity,
       workload: { apiVersion, kind, namespace, name },
-      ...(source === undefined || line === undefined
+      ...(source === undefined || place === undefined
         ? {}
-        : { file: source.file, line, manifest: `${source.file}:${source.line}` }),
+        : { ...place, manifest: `${source.file}:${source.line}`, builtFrom: source.builtFrom }),
       ...(finding.path === undefined ? {} : { path: pathInKind(workload, finding.path) }),
       message: finding.message,
       action: finding.action,
@@ -142,5 +142,6 @@ function summaryOf(
     files: stats.files,
     skippedFiles: stats.skippedFiles,
     documents: stats.documents,
+    notJudged: Object.fromEntries([...stats.aside].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }

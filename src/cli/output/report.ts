@@ -20,6 +20,8 @@ export interface ReportedFinding {
   readonly line?: number;
   /** File and line of the workload itself. */
   readonly manifest?: string;
+  /** The kustomization or chart from which the workload was built. */
+  readonly builtFrom?: string;
   /** Field path in the workload, or the object that is meant. */
   readonly path?: string;
   readonly message: string;
@@ -47,6 +49,8 @@ export interface LintSummary {
   readonly files: number;
   readonly skippedFiles: number;
   readonly documents: number;
+  /** Objects with a pod template of kinds that are not known, counted by kind and apiVersion. */
+  readonly notJudged: Readonly<Record<string, number>>;
 }
 
 export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'info'];

@@ -18,21 +18,23 @@ export function lintText(report: LintReport, style: Style, quiet: boolean): stri
     }
   }
   let previous: WorkloadRef | undefined;
-  let previousFile: string | undefined;
+  let previousPlace: string | undefined;
   for (const finding of report.findings) {
     if (quiet && (!counts(finding) || finding.severity !== 'error')) {
       continue;
     }
-    if (previous === undefined || !sameWorkload(previous, finding.workload) || previousFile !== finding.file) {
+    const place = `${finding.manifest ?? ''} ${finding.builtFrom ?? ''}`;
+    if (previous === undefined || !sameWorkload(previous, finding.workload) || previousPlace !== place) {
       if (previous !== undefined) {
         out.push('');
       }
       out.push(
         style.bold(nameOf(finding.workload)) +
+          (finding.builtFrom === undefined ? '' : style.dim(`  built from ${finding.builtFrom}`)) +
           (finding.policy === undefined ? '' : style.dim(`  policy ${finding.policy}`)),
       );
       previous = finding.workload;
-      previousFile = finding.file;
+      previousPlace = place;
     }
     out.push(...findingLines(finding, style));
   }
@@ -77,7 +79,11 @@ function summaryText({ summary, problems }: LintReport, style: Style): string {
   const input =
     `${count(summary.files, 'file')} read, ${summary.skippedFiles} without Kubernetes objects; ` +
     `${count(summary.documents, 'object')}${problems.length === 0 ? '' : `; ${count(problems.length, 'problem')} with the input, on standard error`}`;
-  return summary.files === 0 ? painted : `${painted}\n${style.dim(input)}`;
+  const aside = Object.entries(summary.notJudged)
+    .map(([kind, number]) => `${number} ${kind}`)
+    .join(', ');
+  const left = aside === '' ? '' : `\nnot judged, of kinds that are not known (--workload-kind): ${aside}`;
+  return `${painted}${left}${summary.files === 0 ? '' : `\n${style.dim(input)}`}`;
 }
 
 export function summaryLine(summary: LintSummary): string {

@@ -8,7 +8,7 @@ import { survivalOf } from '../../drain/timeline/verdict.ts';
 import { judge } from '../facts/judge.ts';
 import type { Loaded } from '../facts/load.ts';
 import { pathInKind } from '../input/kinds.ts';
-import { lineOfPath } from '../input/lines.ts';
+import { placeOfPath } from '../input/lines.ts';
 import type { InputProblem } from '../input/problems.ts';
 import { meshDefault, type MeshDefault } from './mesh-default.ts';
 
@@ -189,8 +189,9 @@ function planned(
     ...(decision.reason === undefined ? {} : { reason: decision.reason }),
     message: decision.message,
     changes: decision.changes.map((change) => {
-      const line = lineOfPath(source, change.path);
-      return { ...change, path: pathInKind(workload, change.path), ...(line === undefined ? {} : { line }) };
+      const place = placeOfPath(source, change.path);
+      const elsewhere = place?.file === source?.file ? undefined : place?.file;
+      return { ...change, path: pathInKind(workload, change.path), line: place?.line, file: elsewhere };
     }),
     conflicts: decision.conflicts,
     overridden,

@@ -36,8 +36,27 @@ export function editDocument(
   return edits.reduce((current, edit) => applyOne(current, objectPath, edit), text);
 }
 
-function applyOne(text: string, objectPath: readonly (string | number)[], edit: FieldEdit): string {
-  const document = parseDocument(text, {
+/** Appends an entry to a list at the root of a document, which is made at the end where it is missing. */
+export function appendEntry(text: string, key: string, value: EditValue): string {
+  const root = objectAt(documentOf(text), []);
+  const list = usable(pairOf(root, key)?.value ?? null, key);
+  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  if (isSeq(list) && list.items.length > 0) {
+    const { from, to, text: inserted } = appendItem(text, list as YAMLSeq<Node>, value);
+    return text.slice(0, from) + inserted + text.slice(to);
+  }
+  if (pairOf(root, key) !== undefined) {
+    return applyOne(text, [], { path: [key], value: [value] });
+  }
+  if (root.flow === true) {
+    return applyOne(text, [], { path: [key], value: [value] });
+  }
+  const end = text === '' || text.endsWith('\n') ? text : `${text}${eol}`;
+  return `${end}${pairLines(key, [value], '').join(eol)}${eol}`;
+}
+
+function documentOf(text: string): Document {
+  return parseDocument(text, {
     schema: 'failsafe',
     version: '1.1',
     uniqueKeys: false,
@@ -45,6 +64,10 @@ function applyOne(text: string, objectPath: readonly (string | number)[], edit: 
     keepSourceTokens: true,
     logLevel: 'silent',
   });
+}
+
+function applyOne(text: string, objectPath: readonly (string | number)[], edit: FieldEdit): string {
+  const document = documentOf(text);
   const object = objectAt(document, objectPath);
   const splice = spliceFor(text, object, edit.path, edit.value);
   return splice === undefined ? text : text.slice(0, splice.from) + splice.text + text.slice(splice.to);

@@ -1,10 +1,13 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
 import { SPEC_TEMPLATE } from '../../drain/template/index.ts';
 import { inputPaths } from '../facts/flags.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
+import type { InputDocument } from '../input/documents.ts';
+import { valueInLine } from '../repository/charts.ts';
+import type { BuiltOrigin } from '../repository/origin.ts';
 import { listSources, readSource, readStdin, STDIN_NAME } from '../input/sources.ts';
 import { requirePolicies } from '../plan/run.ts';
 import { decisionForManifest, editsOf } from './changes.ts';
@@ -12,11 +15,20 @@ import type { RenderOutput } from './command.ts';
 import { unifiedDiff } from './diff.ts';
 import { editText, type ObjectEdits } from './documents.ts';
 import type { FieldEdit } from './edit.ts';
+import { idOf } from './proof.ts';
 
 export interface RenderedWorkload {
   readonly workload: Workload;
   readonly edits: readonly FieldEdit[];
   readonly shape: ManifestShape;
+}
+
+/** A workload as it was read, with what its record does not keep. */
+interface ReadWorkload {
+  readonly shape: ManifestShape;
+  readonly id: string;
+  readonly origin?: BuiltOrigin;
+  readonly chart?: InputDocument['chart'];
 }
 
 /** What the record of a workload does not tell of its manifest. */
@@ -55,13 +67,14 @@ export async function runRender(invocation: Invocation): Promise<number> {
   // Standard input can be read once only, and is needed as it was written.
   const stdin = paths.includes('-') ? await readStdin(io.stdin) : undefined;
   const texts = new Map<string, string>(stdin?.ok === true ? [[STDIN_NAME, stdin.text]] : []);
-  const shapes = new Map<Workload, ManifestShape>();
+  const read = new Map<Workload, ReadWorkload>();
   const loaded = await load(
     stdin?.ok === true ? { ...invocation, io: { ...io, stdin: streamOf(stdin.text) } } : invocation,
     {
       alsoFiles: flags.strings('policy'),
       positionalFiles: true,
-      onWorkload: ({ value }, workload) => shapes.set(workload, shapeOf(value, workload)),
+      onWorkload: ({ value, origin, chart }, workload) =>
+        read.set(workload, { shape: shapeOf(value, workload), id: idOf(value), origin, chart }),
     },
   );
   reportProblems(loaded, invocation);
@@ -69,21 +82,15 @@ export async function runRender(invocation: Invocation): Promise<number> {
     requireWorkloads(loaded);
   }
   requirePolicies(loaded);
-  const { rendered, blocked } = renderAll(loaded, shapes);
-  for (const line of blocked) {
-    io.stderr.write(`${line}\n`);
-  }
+  const { rendered, blocked } = renderAll(loaded, read);
   if (output === 'kustomize' || output === 'json-patch') {
+    printLines(io, blocked);
     const { kustomizeComponent, jsonPatches } = await import('./patches.ts');
     io.stdout.write(output === 'kustomize' ? kustomizeComponent(rendered) : jsonPatches(rendered));
     return exitCode(rendered.length > 0, blocked.length > 0, flags.boolean('check'));
   }
-  const files = new Map<string, RenderedWorkload[]>();
-  for (const one of rendered) {
-    const file = one.workload.source?.file ?? '';
-    files.set(file, [...(files.get(file) ?? []), one]);
-  }
-  const edited = editFiles(files, texts, io);
+  const edited = await changesOf(loaded, rendered, read, texts);
+  printLines(io, [...blocked, ...edited.refused]);
   if (inPlace) {
     for (const [file, text] of edited.changed) {
       replaceFile(file, text);
@@ -91,12 +98,19 @@ export async function runRender(invocation: Invocation): Promise<number> {
     }
   } else if (output === 'diff') {
     for (const [file, text] of edited.changed) {
-      io.stdout.write(unifiedDiff(file === STDIN_NAME ? 'stdin' : file, readAgain(file, texts), text));
+      const before = isThere(file, texts) ? readAgain(file, texts) : '';
+      io.stdout.write(unifiedDiff(file === STDIN_NAME ? 'stdin' : file, before, text));
     }
   } else {
     printManifests(paths, edited.changed, texts, io);
   }
-  return exitCode(edited.changed.size > 0, blocked.length + edited.refused > 0, flags.boolean('check'));
+  return exitCode(edited.changed.size > 0, blocked.length + edited.refused.length > 0, flags.boolean('check'));
+}
+
+function printLines(io: Invocation['io'], lines: readonly string[]): void {
+  for (const line of lines) {
+    io.stderr.write(`${line}\n`);
+  }
 }
 
 function exitCode(changes: boolean, failures: boolean, check: boolean): number {
@@ -105,30 +119,102 @@ function exitCode(changes: boolean, failures: boolean, check: boolean): number {
 
 function renderAll(
   { collected, context }: Loaded,
-  shapes: ReadonlyMap<Workload, ManifestShape>,
+  read: ReadonlyMap<Workload, ReadWorkload>,
 ): { rendered: RenderedWorkload[]; blocked: string[] } {
   const rendered: RenderedWorkload[] = [];
   const blocked: string[] = [];
   for (const workload of collected.workloads) {
-    const shape = shapes.get(workload);
+    const shape = read.get(workload)?.shape;
     const decision = shape === undefined ? undefined : decisionForManifest(workload, context);
     if (shape !== undefined && decision?.outcome === 'Pending') {
       rendered.push({ workload, edits: editsOf(workload, decision), shape });
     } else if (decision?.outcome === 'Failed' || decision?.outcome === 'Unknown') {
-      const place = workload.source === undefined ? '' : `${workload.source.file}:${workload.source.line}: `;
-      blocked.push(`${place}${workloadKey(workload)} is not rendered: ${decision.message}`);
+      blocked.push(`${placeOf(workload)}${workloadKey(workload)} is not rendered: ${decision.message}`);
     }
   }
   return { rendered, blocked };
 }
 
+function placeOf({ source }: Workload): string {
+  return source === undefined ? '' : `${source.file}:${source.line}: `;
+}
+
+interface Edited {
+  readonly changed: ReadonlyMap<string, string>;
+  readonly refused: readonly string[];
+}
+
+/** Manifests are changed where they stand, trees where the value belongs in them, and charts not at all. */
+async function changesOf(
+  { collected }: Loaded,
+  rendered: readonly RenderedWorkload[],
+  read: ReadonlyMap<Workload, ReadWorkload>,
+  texts: ReadonlyMap<string, string>,
+): Promise<Edited> {
+  const { repository } = collected;
+  const refused: string[] = [];
+  const files = new Map<string, RenderedWorkload[]>();
+  for (const one of rendered) {
+    const { workload } = one;
+    const { origin, chart } = read.get(workload) ?? {};
+    const file = workload.source?.file ?? '';
+    const unbuilt = origin === undefined && file !== STDIN_NAME ? repository?.unbuilt(file) : undefined;
+    if (chart !== undefined) {
+      refused.push(`${placeOf(workload)}${chartHint(one, chart.template)}`);
+    } else if (unbuilt !== undefined) {
+      refused.push(
+        `${placeOf(workload)}${workloadKey(workload)} is not changed: ${unbuilt} takes it in and was not built, so nobody knows what would come of it; take --output kustomize`,
+      );
+    } else if (origin === undefined) {
+      files.set(file, [...(files.get(file) ?? []), one]);
+    }
+  }
+  const plain = editFiles(files, texts);
+  const kustomize = repository?.options.kustomize;
+  if (repository === undefined || kustomize === undefined) {
+    return { changed: plain.changed, refused: [...refused, ...plain.refused] };
+  }
+  const edits = new Map(rendered.map((one) => [one.workload, one.edits]));
+  const { treeChanges } = await import('./tree.ts');
+  const tree = await treeChanges(
+    [...read].flatMap(([workload, { origin, id }]) =>
+      origin === undefined ? [] : [{ workload, origin, id, edits: edits.get(workload) ?? [] }],
+    ),
+    repository.tree,
+    repository.given,
+    { ...repository.options, kustomize },
+  );
+  return {
+    changed: new Map([
+      ...plain.changed,
+      ...[...tree.files].map(([file, text]) => [repository.tree.shown(file), text] as const),
+    ]),
+    refused: [...refused, ...plain.refused, ...tree.refused],
+  };
+}
+
+/** What the team can do where a template makes the manifest: set the value that the template puts there, or patch the rendering. */
+function chartHint({ workload, edits }: RenderedWorkload, template: string | undefined): string {
+  const key = workloadKey(workload);
+  const patch = 'or apply the patch of --output kustomize behind helm (a post-renderer)';
+  for (const { path, value } of edits) {
+    const line = workload.source?.fieldLines?.[TEMPLATE_GRACE];
+    const name = template === undefined || line === undefined ? undefined : valueInLine(template, line);
+    if (path.at(-1) === 'terminationGracePeriodSeconds' && name !== undefined) {
+      return `${key} comes from a chart and is not changed: set the value ${name} to ${String(value)}, ${patch}`;
+    }
+  }
+  return `${key} comes from a chart and is not changed: change its template, ${patch}`;
+}
+
+const TEMPLATE_GRACE = 'spec.template.spec.terminationGracePeriodSeconds';
+
 function editFiles(
   files: ReadonlyMap<string, readonly RenderedWorkload[]>,
   texts: ReadonlyMap<string, string>,
-  io: Invocation['io'],
-): { changed: Map<string, string>; refused: number } {
+): { changed: Map<string, string>; refused: string[] } {
   const changed = new Map<string, string>();
-  let refused = 0;
+  const refused: string[] = [];
   for (const [file, workloads] of files) {
     const objects = workloads.map(({ workload, edits }): ObjectEdits => ({
       line: workload.source?.line ?? 1,
@@ -138,14 +224,17 @@ function editFiles(
     const before = readAgain(file, texts);
     const result = editText(before, objects);
     for (const { name, line, why } of result.refused) {
-      io.stderr.write(`${file}:${line}: ${name} cannot be changed in place: ${why}; take --output kustomize\n`);
-      refused++;
+      refused.push(`${file}:${line}: ${name} cannot be changed in place: ${why}; take --output kustomize`);
     }
     if (result.text !== before) {
       changed.set(file, result.text);
     }
   }
   return { changed, refused };
+}
+
+function isThere(file: string, texts: ReadonlyMap<string, string>): boolean {
+  return texts.has(file) || existsSync(file);
 }
 
 function readAgain(file: string, texts: ReadonlyMap<string, string>): string {
@@ -176,17 +265,24 @@ function printManifests(
     io.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
     first = false;
   }
+  const known = new Set(listSources(paths).map(({ path }) => path));
+  for (const [file, text] of changed) {
+    if (!known.has(file)) {
+      io.stdout.write(`---\n# ${file}\n${text}`);
+    }
+  }
 }
 
 /** A reader of the file sees the old text or the new one, never a part. The byte order mark, if there was one, stays. */
 function replaceFile(file: string, text: string): void {
   try {
-    const { mode } = statSync(file);
-    const bom = readFileSync(file)
-      .subarray(0, 3)
-      .equals(Buffer.from([0xef, 0xbb, 0xbf]))
-      ? '\ufeff'
-      : '';
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode;
+    const isMarked =
+      mode !== undefined &&
+      readFileSync(file)
+        .subarray(0, 3)
+        .equals(Buffer.from([0xef, 0xbb, 0xbf]));
+    const bom = isMarked ? '\ufeff' : '';
     const temporary = `${file}.${process.pid}.tmp`;
     writeFileSync(temporary, bom + text, { mode });
     renameSync(temporary, file);

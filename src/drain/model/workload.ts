@@ -16,6 +16,10 @@ export interface SourceLocation {
   readonly line: number;
   /** Lines of fields of the manifest, keyed by field path such as `spec.template.spec.terminationGracePeriodSeconds`. */
   readonly fieldLines?: Readonly<Record<string, number>>;
+  /** Files of those fields that stand in another one than `file`: a patch of a kustomization. Keys as in `fieldLines`. */
+  readonly fieldFiles?: Readonly<Record<string, string>>;
+  /** The kustomization or chart that this workload was built from. */
+  readonly builtFrom?: string;
 }
 
 /**

@@ -99,6 +99,7 @@ describe('explain as a page', () => {
       '    spec:',
       '      containers:',
       '        - name: app',
+      '          image: example/server:1',
       '          lifecycle: {preStop: {exec: {command: [sh, -c, "echo <img src=x onerror=alert(1)> & sleep 3"]}}}',
     ].join('\n');
     const { out } = await runExplain(['-f', '-', ...MESH, '-o', 'html'], { stdin: manifest });

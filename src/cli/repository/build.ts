@@ -1,0 +1,91 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { stringify } from 'yaml';
+import { runProgram, type ProgramResult } from './programs.ts';
+
+/** How the programs are run that know how to read a tree. */
+export interface BuildOptions {
+  /** kustomize, or kubectl, which has it built in; absent where there is neither. */
+  readonly kustomize?: string;
+  readonly helm?: string;
+  readonly network: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A folder for what the programs need, and for nothing of the user's. */
+export class Workshop {
+  readonly folder: string;
+  #next = 0;
+
+  constructor() {
+    // kustomize follows symbolic links before it compares paths, so the folder's own name must have none.
+    this.folder = realpathSync(mkdtempSync(join(tmpdir(), 'sidecar-drain-')));
+  }
+
+  /** A new folder in it. */
+  make(): string {
+    const made = join(this.folder, String(this.#next++));
+    mkdirSync(made);
+    return made;
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Builds a kustomization without touching its files: a kustomization of our own names it as its one resource, and asks
+ * for the annotation `config.kubernetes.io/origin`, which kustomize hands down to everything below
+ * (api/internal/target/kusttarget.go, accumulateDirectory).
+ */
+export async function buildKustomization(
+  folder: string,
+  workshop: Workshop,
+  options: BuildOptions & { readonly kustomize: string },
+): Promise<ProgramResult & { readonly from: string }> {
+  const from = workshop.make();
+  const wrapper = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: [relative(from, realpathSync(folder))],
+    buildMetadata: ['originAnnotations'],
+  };
+  writeFileSync(join(from, 'kustomization.yaml'), stringify(wrapper));
+  const isKustomize = basename(options.kustomize).startsWith('kustomize');
+  const result = await runProgram(options.kustomize, {
+    args: [isKustomize ? 'build' : 'kustomize', from],
+    cwd: from,
+    home: from,
+    network: options.network,
+    env: options.env,
+  });
+  return result.ok ? { ...result, from } : { ok: false, why: essence(result.why, from), from };
+}
+
+/** kustomize wraps a message once for each level of the tree; what went wrong stands at the end. */
+function essence(why: string, from: string): string {
+  const text = why
+    .replaceAll(from, '.')
+    .replace(/^(Error|error): /, '')
+    .replace(/\s+/g, ' ');
+  const parts = text.split(/accumulat\w+ [^:]*?(?:err='|: )/);
+  const last = (parts.at(-1) ?? text).replace(
+    /'+:? ?(must build at directory|not a valid directory|evalsymlink).*$/,
+    '',
+  );
+  return last.length > 400 ? `${last.slice(0, 400)}...` : last;
+}
+
+/** Works on several at once, and yields what came out in the order of the list. */
+export async function* inOrder<T, R>(list: readonly T[], work: (item: T) => Promise<R>): AsyncGenerator<[T, R]> {
+  const ahead = availableParallelism() + 1;
+  const running: Promise<R>[] = [];
+  for (const [index, item] of list.entries()) {
+    while (running.length < list.length && running.length < index + ahead) {
+      running.push(work(list[running.length] as T));
+    }
+    yield [item, await (running[index] as Promise<R>)];
+  }
+}

@@ -1,0 +1,158 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { recordOf, textOf } from '../../drain/template/raw.ts';
+import type { SourceLocation } from '../../drain/model/workload.ts';
+import type { InputDocument } from '../input/documents.ts';
+import type { SourceFile } from '../input/sources.ts';
+import { splitDocuments } from '../input/split.ts';
+import { readFull } from '../input/yaml/full.ts';
+import { runProgram, type ProgramResult } from './programs.ts';
+import type { BuildOptions, Workshop } from './build.ts';
+
+export interface Chart {
+  /** Absolute. */
+  readonly folder: string;
+  readonly name: string;
+  /** A library has no templates of its own that could be rendered. */
+  readonly isLibrary: boolean;
+}
+
+/** The charts among the input, without those that are parts of another chart. */
+export function chartsOf(sources: readonly SourceFile[]): readonly Chart[] {
+  const folders = sources
+    .filter(({ path }) => /(^|[/\\])Chart\.ya?ml$/.test(path))
+    .map(({ path }) => dirname(resolve(path)))
+    .sort();
+  const tops: string[] = [];
+  for (const folder of folders) {
+    if (!tops.some((top) => folder.startsWith(join(top, 'charts') + sep))) {
+      tops.push(folder);
+    }
+  }
+  return tops.map(chartAt);
+}
+
+export function chartAt(folder: string): Chart {
+  const file = join(folder, 'Chart.yaml');
+  const read = existsSync(file) ? readFull(readFileSync(file, 'utf8'), 1) : undefined;
+  const value = recordOf(read?.ok === true ? read.document.value : undefined);
+  return {
+    folder,
+    name: textOf(value['name']) ?? folder.slice(folder.lastIndexOf(sep) + 1),
+    isLibrary: value['type'] === 'library',
+  };
+}
+
+/** Whether a file belongs to a chart: its templates, values, and parts, which are nothing outside of it. */
+export function belongsToChart(path: string, charts: readonly Chart[]): boolean {
+  const absolute = resolve(path);
+  return charts.some(({ folder }) => {
+    const inside = relative(folder, absolute).split(sep);
+    const [first = ''] = inside;
+    return (
+      first !== '..' &&
+      (['templates', 'charts', 'crds', 'ci'].includes(first) ||
+        (inside.length === 1 && /^(Chart|values.*|requirements)\.(ya?ml|json|schema\.json)$/.test(first)))
+    );
+  });
+}
+
+/** One rendering of a chart: what a release of it is told. */
+export interface ChartRelease {
+  readonly chart: string;
+  readonly release: string;
+  readonly namespace?: string;
+  /** Absolute paths, the last one wins. */
+  readonly valueFiles: readonly string[];
+  /** Texts of values, which win over the files. */
+  readonly values: readonly string[];
+}
+
+/** Renders a chart as `helm template` does, with nothing but what is on this disk: no plugins, no download of dependencies. */
+export async function renderChart(
+  { chart, release, namespace, valueFiles }: ChartRelease,
+  workshop: Workshop,
+  options: BuildOptions & { readonly helm: string },
+): Promise<ProgramResult> {
+  const home = workshop.make();
+  const result = await runProgram(options.helm, {
+    args: [
+      'template',
+      release,
+      chart,
+      '--skip-tests',
+      ...(namespace === undefined ? [] : ['--namespace', namespace]),
+      ...valueFiles.flatMap((file) => ['--values', file]),
+    ],
+    cwd: home,
+    home,
+    network: false,
+    env: options.env,
+  });
+  return result.ok ? result : { ok: false, why: essence(result.why) };
+}
+
+function essence(why: string): string {
+  const line = why
+    .split('\n')
+    .filter((each) => !/^(WARNING|Use --debug|level=|walk\.go)/.test(each))
+    .join(' ')
+    .replace(/^Error: /, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return line.length > 400 ? `${line.slice(0, 400)}...` : line;
+}
+
+const SOURCE = /^# Source: (.+)$/m;
+
+/** The documents of a rendering, each with the template that it came from. */
+export function* renderedDocuments(
+  output: string,
+  { folder }: Chart,
+): Generator<{ readonly text: string; readonly template?: string }> {
+  for (const chunk of splitDocuments(output)) {
+    const text = output.slice(chunk.from, chunk.to);
+    const source = SOURCE.exec(text)?.[1]?.trim();
+    // The first part is the name of the chart, the rest a path in its folder.
+    const template = source === undefined ? undefined : join(folder, source.split('/').slice(1).join('/'));
+    yield { text, template: template !== undefined && isFile(template) ? template : undefined };
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** The lines of a template in which an object and its fields are most likely written: a template is text, not YAML. */
+export function sourceInTemplate(
+  document: InputDocument,
+  template: string | undefined,
+  chart: Chart,
+  shown: (path: string) => string,
+): SourceLocation {
+  const builtFrom = shown(chart.folder);
+  if (template === undefined) {
+    return { file: shown(join(chart.folder, 'Chart.yaml')), line: 1, builtFrom };
+  }
+  const lines = readFileSync(template, 'utf8').split('\n');
+  const start = Math.max(
+    0,
+    lines.findIndex((line) => line.startsWith(`kind: ${document.kind}`)),
+  );
+  const fieldLines: Record<string, number> = {};
+  const put = (field: string, wanted: string): void => {
+    const index = lines.findIndex((line, at) => at >= start && line.includes(wanted));
+    if (index !== -1) {
+      fieldLines[field] = index + 1;
+    }
+  };
+  put('spec.template.spec.terminationGracePeriodSeconds', 'terminationGracePeriodSeconds');
+  put('spec.template.metadata.annotations["proxy.istio.io/config"]', 'proxy.istio.io/config');
+  return { file: shown(template), line: start + 1, fieldLines, builtFrom };
+}
+
+/** The value of the chart that a template puts into this line, for example `shutdown.seconds`. */
+export function valueInLine(template: string, line: number): string | undefined {
+  const text = readFileSync(template, 'utf8').split('\n')[line - 1] ?? '';
+  return /\.Values\.([A-Za-z_][\w.]*)/.exec(text)?.[1];
+}

@@ -1,0 +1,199 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
+import { readFull } from '../input/yaml/full.ts';
+import { lineOf, positionAt, type Position } from '../input/yaml/positions.ts';
+
+/** The names under which kustomize looks for one, in its order (api/konfig/general.go). */
+export const KUSTOMIZATION_FILES = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'] as const;
+
+/** What a kustomization names, with the line at which it does. */
+export interface Reference {
+  /** As it is written. */
+  readonly text: string;
+  /** Absolute; absent for what is not on this disk. */
+  readonly path?: string;
+  readonly line: number;
+}
+
+export interface PatchTarget {
+  readonly kind?: string;
+  readonly name?: string;
+  readonly namespace?: string;
+}
+
+/** One entry of patches, patchesStrategicMerge or patchesJson6902. */
+export interface KustomizePatch {
+  /** Where the patch stands; for one that is written into the kustomization, that file. */
+  readonly file: string;
+  /** The text, where it stands in the kustomization itself. */
+  readonly text?: string;
+  /** The line at which the text starts, for one that is written into the kustomization; else that of the entry. */
+  readonly line: number;
+  readonly target?: PatchTarget;
+}
+
+/** A kustomization.yaml, as far as it tells what belongs to what. Paths are absolute. */
+export interface Kustomization {
+  readonly folder: string;
+  readonly file: string;
+  readonly isComponent: boolean;
+  /** Files and folders, in order. */
+  readonly resources: readonly Reference[];
+  readonly components: readonly Reference[];
+  /** In the order in which they are applied. */
+  readonly patches: readonly KustomizePatch[];
+  /** Other files that it reads: what generators and transformers are made of. */
+  readonly parts: readonly string[];
+  /** What keeps it from being built here without more: charts that would be downloaded. */
+  readonly wantsHelm: boolean;
+  readonly namePrefix: string;
+  readonly nameSuffix: string;
+}
+
+export type KustomizationResult =
+  | { readonly ok: true; readonly kustomization: Kustomization }
+  | { readonly ok: false; readonly why: string; readonly line?: number; readonly foreign?: true };
+
+/** The kustomization file of a folder; undefined where it has none. */
+export function kustomizationFileOf(folder: string): string | undefined {
+  return KUSTOMIZATION_FILES.map((name) => join(folder, name)).find((path) => {
+    try {
+      return statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  });
+}
+
+export function readKustomization(file: string): KustomizationResult {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    return { ok: false, why: error instanceof Error ? error.message : String(error) };
+  }
+  const read = readFull(text, 1);
+  if (!read.ok) {
+    return { ok: false, why: read.problem.message, line: read.problem.line };
+  }
+  const { value, position } = read.document;
+  const apiVersion = textOf(recordOf(value)['apiVersion']) ?? '';
+  if (apiVersion !== '' && !apiVersion.startsWith('kustomize.config.k8s.io/')) {
+    // Flux has a kind Kustomization too, and some call its file kustomization.yaml.
+    return { ok: false, why: `its apiVersion is ${apiVersion}`, foreign: true };
+  }
+  return { ok: true, kustomization: fromValue(file, text, recordOf(value), position) };
+}
+
+function fromValue(
+  file: string,
+  text: string,
+  value: Readonly<Record<string, unknown>>,
+  position: Position,
+): Kustomization {
+  const folder = dirname(file);
+  const references = (key: string): Reference[] =>
+    listOf(value[key]).flatMap((entry, index) => {
+      const written = textOf(entry);
+      return written === undefined ? [] : [reference(folder, written, lineAt(position, [key, index]))];
+    });
+  return {
+    folder,
+    file,
+    isComponent: value['kind'] === 'Component',
+    resources: [...references('resources'), ...references('bases')],
+    components: references('components'),
+    patches: patchesOf(file, text, value, position),
+    parts: partsOf(value).map((path) => resolve(folder, path)),
+    wantsHelm: listOf(value['helmCharts']).length > 0 || listOf(value['helmChartInflationGenerator']).length > 0,
+    namePrefix: textOf(value['namePrefix']) ?? '',
+    nameSuffix: textOf(value['nameSuffix']) ?? '',
+  };
+}
+
+function reference(folder: string, text: string, line: number): Reference {
+  return isRemote(text) ? { text, line } : { text, line, path: resolve(folder, text) };
+}
+
+/** URLs and git addresses, which kustomize downloads (api/internal/git/repospec.go). A folder of that name wins there too. */
+function isRemote(text: string): boolean {
+  return (
+    /^[a-z][a-z0-9+.-]*::?(\/\/)?|^[\w.-]+@[\w.-]+:|^(www\.)?(github|gitlab)\.com[/:]|[?&](ref|version|timeout|submodules)=/i.test(
+      text,
+    ) && !/^[A-Za-z]:\\/.test(text)
+  );
+}
+
+function patchesOf(
+  file: string,
+  text: string,
+  value: Readonly<Record<string, unknown>>,
+  position: Position,
+): KustomizePatch[] {
+  const folder = dirname(file);
+  const strategic = listOf(value['patchesStrategicMerge']).flatMap((entry, index): KustomizePatch[] => {
+    const written = textOf(entry);
+    const line = lineAt(position, ['patchesStrategicMerge', index]);
+    return written === undefined ? [] : [patchAt(file, written, line, isInline(written) ? written : undefined)];
+  });
+  const others = ['patches', 'patchesJson6902'].flatMap((key) =>
+    listOf(value[key]).flatMap((entry, index): KustomizePatch[] => {
+      const target = targetOf(recordOf(entry)['target']);
+      const path = textOf(recordOf(entry)['path']);
+      const inline = textOf(recordOf(entry)['patch']);
+      if (path !== undefined) {
+        return [{ file: resolve(folder, path), line: lineAt(position, [key, index]), target }];
+      }
+      const line = lineAt(position, [key, index, 'patch']);
+      return inline === undefined ? [] : [{ ...patchAt(file, inline, line + startsBelow(text, line), inline), target }];
+    }),
+  );
+  return [...strategic, ...others];
+}
+
+function patchAt(file: string, written: string, line: number, inline: string | undefined): KustomizePatch {
+  return inline === undefined ? { file: resolve(dirname(file), written), line } : { file, text: inline, line };
+}
+
+/** 1 where a block scalar starts at this line: its first line is the next one. */
+function startsBelow(text: string, line: number): number {
+  return /[|>][-+0-9]*\s*(#.*)?$/.test(text.split('\n')[line - 1] ?? '') ? 1 : 0;
+}
+
+/** patchesStrategicMerge takes file names and whole patches alike. */
+function isInline(text: string): boolean {
+  return /\n|^\s*\{|^\w+:\s/.test(text);
+}
+
+function targetOf(value: unknown): PatchTarget | undefined {
+  const raw = recordOf(value);
+  const target: PatchTarget = {
+    kind: textOf(raw['kind']),
+    name: textOf(raw['name']),
+    namespace: textOf(raw['namespace']),
+  };
+  return Object.keys(raw).length === 0 ? undefined : target;
+}
+
+/** Files that a kustomization reads and that are no workloads of their own. */
+function partsOf(value: Readonly<Record<string, unknown>>): string[] {
+  const texts = (list: unknown): string[] =>
+    listOf(list).flatMap((entry) => {
+      const text = textOf(entry);
+      return text === undefined || isInline(text) || isRemote(text) ? [] : [text];
+    });
+  const generated = [...listOf(value['configMapGenerator']), ...listOf(value['secretGenerator'])].flatMap((entry) => [
+    ...texts(at(entry, ['files'])).map((text) => text.slice(text.indexOf('=') + 1)),
+    ...texts(at(entry, ['envs'])),
+  ]);
+  const replaced = listOf(value['replacements']).flatMap((entry) => texts([at(entry, ['path'])]));
+  const lists = ['configurations', 'crds', 'transformers', 'generators', 'validators'].flatMap((key) =>
+    texts(value[key]),
+  );
+  return [...generated, ...replaced, ...lists, ...texts([at(value, ['openapi', 'path'])])];
+}
+
+function lineAt(position: Position, path: readonly (string | number)[]): number {
+  return lineOf(positionAt(position, path) ?? position);
+}

@@ -1,0 +1,310 @@
+import { writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Progress } from '../output/progress.ts';
+import { readDocuments, type DocumentHandler, type InputDocument } from '../input/documents.ts';
+import type { JudgedKinds } from '../input/kinds.ts';
+import type { InputProblem } from '../input/problems.ts';
+import type { SourceFile } from '../input/sources.ts';
+import { buildKustomization, inOrder, Workshop, type BuildOptions } from './build.ts';
+import {
+  belongsToChart,
+  chartAt,
+  chartsOf,
+  renderChart,
+  renderedDocuments,
+  sourceInTemplate,
+  type Chart,
+  type ChartRelease,
+} from './charts.ts';
+import { Origins, withoutOrigin } from './origin.ts';
+import type { Kustomization } from './kustomization.ts';
+import { isRelease, readRelease, RELEASE_KINDS, type ReleaseObject } from './releases.ts';
+import { isKustomizationFile, nameOf, readTree, remoteReferences, type Root, type Tree } from './tree.ts';
+
+export interface RepositoryOptions extends BuildOptions {
+  /** Values files for every chart that is rendered, absolute; they win over those of its releases. */
+  readonly helmValues: readonly string[];
+}
+
+/** A repository of kustomize trees and charts, as the tools read it that apply it. */
+export class Repository {
+  readonly tree: Tree;
+  readonly charts: readonly Chart[];
+  /** The files of the input, absolute. */
+  readonly given: ReadonlySet<string>;
+  readonly options: RepositoryOptions;
+  readonly #releases: ReleaseObject[] = [];
+  readonly #built = new Set<string>();
+  readonly #builtRoots = new Set<Kustomization>();
+
+  constructor(sources: readonly SourceFile[], options: RepositoryOptions) {
+    this.tree = readTree(sources);
+    this.charts = chartsOf(sources);
+    this.given = new Set(sources.map(({ path }) => resolve(path)));
+    this.options = options;
+  }
+
+  /** Builds every root, and hands over what came out. Returns how many objects that were. */
+  async build(handler: DocumentHandler, kinds: JudgedKinds, progress?: Progress): Promise<number> {
+    this.tree.problems.forEach((problem) => {
+      handler.problem(problem);
+    });
+    const roots = this.tree.roots.filter((root) => this.#canBuild(root, handler));
+    const { kustomize } = this.options;
+    if (roots.length > 0 && kustomize === undefined) {
+      handler.problem(this.#notBuilt(roots));
+    }
+    if (roots.length === 0 || kustomize === undefined) {
+      return 0;
+    }
+    const workshop = new Workshop();
+    const origins = new Origins(this.tree, kinds);
+    const options = { ...this.options, kustomize };
+    let objects = 0;
+    let done = 0;
+    try {
+      const results = inOrder(roots, ({ kustomization }) =>
+        buildKustomization(kustomization.folder, workshop, options),
+      );
+      for await (const [{ kustomization }, result] of results) {
+        progress?.update(`building ${this.tree.shown(kustomization.folder)}`, done++, roots.length);
+        if (!result.ok) {
+          handler.problem({
+            kind: 'NotBuilt',
+            file: this.tree.shown(kustomization.file),
+            message: `cannot be built: ${result.why}; its manifests are judged as they stand`,
+          });
+          continue;
+        }
+        this.#builtRoots.add(kustomization);
+        this.tree.filesOf(kustomization).forEach((file) => this.#built.add(file));
+        objects += readDocuments(result.output, this.tree.shown(kustomization.file), {
+          ...plainHandler(handler),
+          wants: (kind, text) => RELEASE_KINDS.has(kind) || handler.wants(kind, text),
+          document: (document) => {
+            const origin = origins.originOf(document, kustomization, result.from);
+            const source = origins.sourceOf(origin);
+            this.#hand(handler, {
+              ...document,
+              value: withoutOrigin(document.value),
+              file: source.file,
+              line: source.line,
+              source,
+              origin,
+            });
+          },
+        });
+      }
+    } finally {
+      workshop.remove();
+    }
+    return objects;
+  }
+
+  /** Of what a file is a part, so that what stands in it says nothing by itself: of a build, or of what tells how to build. */
+  partOf(path: string): 'Build' | 'Recipe' | undefined {
+    const absolute = resolve(path);
+    if (this.#built.has(absolute) || this.tree.patches.has(absolute)) {
+      return 'Build';
+    }
+    const isKustomization = isKustomizationFile(absolute) && this.tree.kustomizations.has(dirname(absolute));
+    return isKustomization || belongsToChart(absolute, this.charts) ? 'Recipe' : undefined;
+  }
+
+  /** The kustomization that takes this file in and was not built, if there is one: then nobody knows what a change of it does. */
+  unbuilt(path: string): string | undefined {
+    const absolute = resolve(path);
+    const root = this.tree.roots.find(
+      ({ kustomization }) => !this.#builtRoots.has(kustomization) && this.tree.filesOf(kustomization).has(absolute),
+    );
+    return root === undefined ? undefined : this.tree.shown(root.kustomization.file);
+  }
+
+  /** A handler that also sees the objects that point to charts. */
+  watching(handler: DocumentHandler): DocumentHandler {
+    return {
+      ...plainHandler(handler),
+      wants: (kind, text) => RELEASE_KINDS.has(kind) || handler.wants(kind, text),
+      document: (document) => {
+        this.#hand(handler, document, resolve(document.file));
+      },
+    };
+  }
+
+  /** Renders every chart, once for each release of it, and hands over what came out. Returns how many objects that were. */
+  async render(handler: DocumentHandler, progress?: Progress): Promise<number> {
+    const found = this.#chartReleases(handler);
+    const { helm } = this.options;
+    if (found.length === 0) {
+      return 0;
+    }
+    if (helm === undefined) {
+      for (const chart of new Set(found.map((each) => each.chart))) {
+        handler.problem({
+          kind: 'NotBuilt',
+          file: nameOf(join(chart, 'Chart.yaml')),
+          message:
+            'is a chart that is not rendered: no helm on PATH (--helm names one); give the output of helm template instead',
+        });
+      }
+      return 0;
+    }
+    const workshop = new Workshop();
+    let objects = 0;
+    try {
+      const results = inOrder(found, (release) =>
+        renderChart(withValues(release, this.options, workshop), workshop, { ...this.options, helm }),
+      );
+      for await (const [release, result] of results) {
+        progress?.update(`rendering ${nameOf(release.chart)}`, 0, found.length);
+        objects += this.#rendered(release, result, handler);
+      }
+    } finally {
+      workshop.remove();
+    }
+    return objects;
+  }
+
+  #rendered(release: ChartRelease, result: Awaited<ReturnType<typeof renderChart>>, handler: DocumentHandler): number {
+    if (!result.ok) {
+      handler.problem({
+        kind: 'NotBuilt',
+        file: nameOf(join(release.chart, 'Chart.yaml')),
+        message: `is a chart that does not render: ${result.why}; it is not judged`,
+      });
+      return 0;
+    }
+    const chart = chartAt(release.chart);
+    let objects = 0;
+    for (const { text, template } of renderedDocuments(result.output, chart)) {
+      objects += readDocuments(text, nameOf(template ?? chart.folder), {
+        ...plainHandler(handler),
+        document: (document) => {
+          const source = sourceInTemplate(document, template, chart, nameOf);
+          handler.document({
+            ...document,
+            value: inNamespace(document.value, release.namespace),
+            file: source.file,
+            line: source.line,
+            source,
+            chart: { folder: chart.folder, template },
+          });
+        },
+      });
+    }
+    return objects;
+  }
+
+  /** Charts of the input are rendered for each release that points to them, or once as they are. */
+  #chartReleases(handler: DocumentHandler): ChartRelease[] {
+    const releases: ChartRelease[] = [];
+    const elsewhere: ReleaseObject[] = [];
+    for (const object of this.#releases) {
+      const read = readRelease(object, []);
+      releases.push(...read.releases);
+      if (read.elsewhere > 0) {
+        elsewhere.push(object);
+      }
+    }
+    const [first] = elsewhere;
+    if (first !== undefined) {
+      handler.note?.(
+        `not judged: ${elsewhere.length} of HelmRelease and Application take a chart or manifests from elsewhere (the first: ${first.document.file}:${first.document.line})`,
+      );
+    }
+    const released = new Set(releases.map(({ chart }) => chart));
+    const alone = this.charts
+      .filter(({ folder, isLibrary }) => !isLibrary && !released.has(folder))
+      .map(({ folder, name }): ChartRelease => ({ chart: folder, release: name, valueFiles: [], values: [] }));
+    return [...releases, ...alone];
+  }
+
+  #hand(handler: DocumentHandler, document: InputDocument, path?: string): void {
+    if (isRelease(document)) {
+      this.#releases.push({ document, path: path ?? document.origin?.path });
+    }
+    if (handler.wants(document.kind, '')) {
+      handler.document(document);
+    } else {
+      handler.other(document.kind);
+    }
+  }
+
+  /** What is known to be broken or not on this disk is said in one line, and not put to the program. */
+  #canBuild(root: Root, handler: DocumentHandler): boolean {
+    if (root.broken !== undefined) {
+      handler.problem({
+        ...root.broken,
+        message: `${root.broken.message}; ${this.tree.shown(root.kustomization.folder)} is not built, its manifests are judged as they stand`,
+      });
+      return false;
+    }
+    const [remote] = this.options.network ? [] : remoteReferences(this.tree, root.kustomization);
+    if (remote !== undefined) {
+      handler.problem({
+        kind: 'NotBuilt',
+        file: this.tree.shown(remote.file),
+        line: remote.line,
+        message: `names ${remote.text}, which would be downloaded; ${this.tree.shown(root.kustomization.folder)} is not built without --allow-remote`,
+      });
+      return false;
+    }
+    if (root.kustomization.wantsHelm) {
+      handler.problem({
+        kind: 'NotBuilt',
+        file: this.tree.shown(root.kustomization.file),
+        message:
+          'has helmCharts, which would run helm from kustomize; it is not built: give the output of kustomize build --enable-helm instead',
+      });
+      return false;
+    }
+    return true;
+  }
+
+  #notBuilt(roots: readonly Root[]): InputProblem {
+    const [first] = roots;
+    const file = this.tree.shown(first?.kustomization.file ?? '');
+    return {
+      kind: 'NotBuilt',
+      file,
+      message:
+        `${roots.length === 1 ? 'this kustomization is' : `this and ${roots.length - 1} more kustomizations are`} not built: ` +
+        'no kustomize or kubectl on PATH (--kustomize names one); manifests are judged as they stand, patches are left out',
+    };
+  }
+}
+
+function withValues(release: ChartRelease, { helmValues }: RepositoryOptions, workshop: Workshop): ChartRelease {
+  const folder = workshop.make();
+  const own = release.values.map((text, index) => {
+    const file = join(folder, `values-${index}.yaml`);
+    writeFileSync(file, text);
+    return file;
+  });
+  return { ...release, valueFiles: [...release.valueFiles, ...own, ...helmValues] };
+}
+
+function inNamespace(value: InputDocument['value'], namespace: string | undefined): InputDocument['value'] {
+  const metadata = value['metadata'];
+  if (namespace === undefined || typeof metadata !== 'object' || metadata === null || 'namespace' in metadata) {
+    return value;
+  }
+  return { ...value, metadata: { ...metadata, namespace } };
+}
+
+/** A handler's methods as an object's own, so that some can be replaced. */
+function plainHandler(handler: DocumentHandler): DocumentHandler {
+  return {
+    wants: (kind, text) => handler.wants(kind, text),
+    document: (document) => {
+      handler.document(document);
+    },
+    other: (kind) => {
+      handler.other(kind);
+    },
+    problem: (problem) => {
+      handler.problem(problem);
+    },
+    note: (text) => handler.note?.(text),
+  };
+}

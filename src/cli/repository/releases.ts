@@ -1,0 +1,158 @@
+import { dirname, join, resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { stringify } from 'yaml';
+import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
+import type { InputDocument } from '../input/documents.ts';
+import type { ChartRelease } from './charts.ts';
+
+/** Objects that point to manifests or charts: Flux's and Argo CD's. */
+export const RELEASE_KINDS: ReadonlySet<string> = new Set(['HelmRelease', 'Application', 'ApplicationSet']);
+
+export interface ReleaseObject {
+  readonly document: InputDocument;
+  /** The file on disk, from which its repository is found; absent for standard input. */
+  readonly path?: string;
+}
+
+export function isRelease({ kind, apiVersion }: Pick<InputDocument, 'kind' | 'apiVersion'>): boolean {
+  return (
+    (kind === 'HelmRelease' && apiVersion.startsWith('helm.toolkit.fluxcd.io/')) ||
+    ((kind === 'Application' || kind === 'ApplicationSet') && apiVersion.startsWith('argoproj.io/'))
+  );
+}
+
+/** What an object tells of charts in its own repository; `elsewhere` counts the sources that are not on this disk. */
+export interface ReadRelease {
+  readonly releases: readonly ChartRelease[];
+  readonly elsewhere: number;
+}
+
+export function readRelease({ document, path }: ReleaseObject, roots: readonly string[]): ReadRelease {
+  const repository = path === undefined ? roots : [repositoryOf(path), ...roots];
+  switch (document.kind) {
+    case 'HelmRelease':
+      return helmRelease(document, repository);
+    case 'Application':
+      return application(recordOf(document.value['spec']), nameOf(document), repository);
+    default:
+      return application(recordOf(at(document.value, ['spec', 'template', 'spec'])), nameOf(document), repository);
+  }
+}
+
+/** The nearest folder above that is a repository of Git. */
+function repositoryOf(path: string): string {
+  let folder = dirname(resolve(path));
+  for (;;) {
+    if (existsSync(join(folder, '.git'))) {
+      return folder;
+    }
+    const parent = dirname(folder);
+    if (parent === folder) {
+      return dirname(resolve(path));
+    }
+    folder = parent;
+  }
+}
+
+function nameOf({ value }: InputDocument): string {
+  return textOf(at(value, ['metadata', 'name'])) ?? 'release';
+}
+
+/** https://fluxcd.io/flux/components/helm/helmreleases/ : the path counts from the root of the source. */
+function helmRelease(document: InputDocument, repository: readonly string[]): ReadRelease {
+  const spec = recordOf(document.value['spec']);
+  const chartSpec = recordOf(at(spec, ['chart', 'spec']));
+  const chart = chartFolder(textOf(chartSpec['chart']), repository);
+  if (chart === undefined) {
+    return { releases: [], elsewhere: 1 };
+  }
+  const namespace = textOf(spec['targetNamespace']) ?? textOf(at(document.value, ['metadata', 'namespace']));
+  const files = listOf(chartSpec['valuesFiles']).flatMap((file) => existing(textOf(file), repository));
+  return {
+    releases: [
+      {
+        chart,
+        release: textOf(spec['releaseName']) ?? nameOf(document),
+        namespace,
+        valueFiles: files,
+        values: spec['values'] === undefined ? [] : [stringify(spec['values'])],
+      },
+    ],
+    elsewhere: 0,
+  };
+}
+
+/** https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml : value files count from the chart's folder. */
+function application(
+  spec: Readonly<Record<string, unknown>>,
+  name: string,
+  repository: readonly string[],
+): ReadRelease {
+  const sources = [...listOf(spec['sources']), ...(spec['source'] === undefined ? [] : [spec['source']])];
+  const releases: ChartRelease[] = [];
+  let elsewhere = 0;
+  for (const source of sources.map(recordOf)) {
+    const path = textOf(source['path']);
+    const folder = path === undefined ? undefined : inRepository(path, repository);
+    if (folder === undefined) {
+      // A source that only lends its value files has neither a path nor a chart.
+      elsewhere += path === undefined && source['chart'] === undefined ? 0 : 1;
+      continue;
+    }
+    if (!existsSync(join(folder, 'Chart.yaml'))) {
+      continue;
+    }
+    const helm = recordOf(source['helm']);
+    const files = listOf(helm['valueFiles']).flatMap((file) => {
+      const text = textOf(file) ?? '';
+      const ref = /^\$[\w-]+\/(.*)$/.exec(text)?.[1];
+      return ref === undefined ? existing(text, [folder, ...repository]) : existing(ref, repository);
+    });
+    releases.push({
+      chart: folder,
+      release: textOf(helm['releaseName']) ?? name,
+      namespace: textOf(at(spec, ['destination', 'namespace'])),
+      valueFiles: files,
+      values: [
+        ...(textOf(helm['values']) === undefined ? [] : [textOf(helm['values']) ?? '']),
+        ...(helm['valuesObject'] === undefined ? [] : [stringify(helm['valuesObject'])]),
+        ...listOf(helm['parameters']).flatMap(parameter),
+      ],
+    });
+  }
+  return { releases: releases.map((each) => ({ ...each, release: plainName(each.release) })), elsewhere };
+}
+
+/** An ApplicationSet names its applications by a template. */
+function plainName(name: string): string {
+  return name.includes('{{') ? 'release' : name;
+}
+
+function parameter(value: unknown): string[] {
+  const { name, value: given } = recordOf(value);
+  const path = textOf(name)?.split('.') ?? [];
+  // Keys with an index or an escaped dot are Helm's own language.
+  if (path.length === 0 || path.some((key) => !/^[\w-]+$/.test(key))) {
+    return [];
+  }
+  return [stringify(path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), given))];
+}
+
+function chartFolder(text: string | undefined, repository: readonly string[]): string | undefined {
+  const folder = text === undefined ? undefined : inRepository(text, repository);
+  return folder !== undefined && existsSync(join(folder, 'Chart.yaml')) ? folder : undefined;
+}
+
+function inRepository(text: string, repository: readonly string[]): string | undefined {
+  if (text.includes('{{') || /^[a-z]+:\/\//.test(text)) {
+    return undefined;
+  }
+  return repository
+    .map((root) => resolve(root, text))
+    .find((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+}
+
+function existing(text: string | undefined, repository: readonly string[]): string[] {
+  const found = text === undefined ? undefined : repository.map((root) => resolve(root, text)).find(existsSync);
+  return found === undefined ? [] : [found];
+}

@@ -347,7 +347,7 @@ function patchSign(value: unknown, adapter: WorkloadKindAdapter): string | undef
   const hasSelector =
     recordOf(value)['spec'] !== undefined && recordOf(recordOf(value)['spec'])['selector'] !== undefined;
   return withoutImage !== undefined && !hasSelector && adapter.templatePath.length > 0
-    ? `has no selector, and no image for the container ${String(withoutImage['name'] ?? '')}`.trimEnd()
+    ? `has no selector, and no image for the container ${nameOf({ metadata: withoutImage })}`.trimEnd()
     : undefined;
 }
 

@@ -1,17 +1,33 @@
 import { withValue } from './documents.ts';
 import type { EditValue, PathStep } from './edit.ts';
+import { CliError } from '../command.ts';
+import { nameInRoot } from '../repository/kustomization.ts';
 import type { ManifestShape, RenderedWorkload } from './run.ts';
 import { yamlText } from './yaml-text.ts';
 
-/** A Kustomize component with a strategic merge patch for each workload: overlays name it under `components`. */
+/**
+ * A Kustomize component with a strategic merge patch for each workload: overlays name it under `components`. What comes
+ * from a build is named as it is inside of it, before the overlay puts its own prefix and namespace on it.
+ */
 export function kustomizeComponent(rendered: readonly RenderedWorkload[]): string {
-  const patches = rendered.map(({ workload, edits, shape: { statesNamespace } }) => {
-    const { apiVersion, kind, name, namespace } = workload;
-    const head = { apiVersion, kind, metadata: { name, ...(statesNamespace ? { namespace } : {}) } };
+  const patches = rendered.map(({ workload, edits, shape: { statesNamespace }, root }) => {
+    const { apiVersion, kind, namespace } = workload;
+    const name = root === undefined ? workload.name : nameInRoot(workload.name, root);
+    const isIn = root === undefined && statesNamespace;
+    const head = { apiVersion, kind, metadata: isIn ? { name, namespace } : { name } };
     const object = edits.reduce<unknown>((value, edit) => withValue(value, edit.path, edit.value), head);
-    return { patch: yamlText(object) };
+    const patch = yamlText(object);
+    return root === undefined ? { patch } : { patch, target: { kind, name: name.replaceAll('.', '\\.') } };
   });
-  return yamlText({ apiVersion: 'kustomize.config.k8s.io/v1alpha1', kind: 'Component', patches });
+  const distinct = [...new Map(patches.map((each) => [JSON.stringify(each), each])).values()];
+  const targets = distinct.map(({ target }) => JSON.stringify(target)).filter((each) => each !== undefined);
+  const twice = targets.find((each, index) => targets.indexOf(each) !== index);
+  if (twice !== undefined) {
+    throw new CliError(
+      `the kustomizations want different values for ${twice}, and a component would give all of them the same: render one of them`,
+    );
+  }
+  return yamlText({ apiVersion: 'kustomize.config.k8s.io/v1alpha1', kind: 'Component', patches: distinct });
 }
 
 /** JSON patches (RFC 6902), each with the object that it is for. */

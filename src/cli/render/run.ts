@@ -7,6 +7,7 @@ import { inputPaths } from '../facts/flags.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import type { InputDocument } from '../input/documents.ts';
 import { valueInLine } from '../repository/charts.ts';
+import type { Kustomization } from '../repository/kustomization.ts';
 import type { BuiltOrigin } from '../repository/origin.ts';
 import { listSources, readSource, readStdin, STDIN_NAME } from '../input/sources.ts';
 import { requirePolicies } from '../plan/run.ts';
@@ -21,6 +22,8 @@ export interface RenderedWorkload {
   readonly workload: Workload;
   readonly edits: readonly FieldEdit[];
   readonly shape: ManifestShape;
+  /** The kustomization that it was built from. */
+  readonly root?: Kustomization;
 }
 
 /** A workload as it was read, with what its record does not keep. */
@@ -124,10 +127,10 @@ function renderAll(
   const rendered: RenderedWorkload[] = [];
   const blocked: string[] = [];
   for (const workload of collected.workloads) {
-    const shape = read.get(workload)?.shape;
+    const { shape, origin } = read.get(workload) ?? {};
     const decision = shape === undefined ? undefined : decisionForManifest(workload, context);
     if (shape !== undefined && decision?.outcome === 'Pending') {
-      rendered.push({ workload, edits: editsOf(workload, decision), shape });
+      rendered.push({ workload, edits: editsOf(workload, decision), shape, root: origin?.root });
     } else if (decision?.outcome === 'Failed' || decision?.outcome === 'Unknown') {
       blocked.push(`${placeOf(workload)}${workloadKey(workload)} is not rendered: ${decision.message}`);
     }
@@ -201,7 +204,7 @@ function chartHint({ workload, edits }: RenderedWorkload, template: string | und
     const line = workload.source?.fieldLines?.[TEMPLATE_GRACE];
     const name = template === undefined || line === undefined ? undefined : valueInLine(template, line);
     if (path.at(-1) === 'terminationGracePeriodSeconds' && name !== undefined) {
-      return `${key} comes from a chart and is not changed: set the value ${name} to ${String(value)}, ${patch}`;
+      return `${key} comes from a chart and is not changed: set the value ${name} to ${JSON.stringify(value)}, ${patch}`;
     }
   }
   return `${key} comes from a chart and is not changed: change its template, ${patch}`;

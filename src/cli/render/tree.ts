@@ -1,16 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { stringify } from 'yaml';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { SPEC_TEMPLATE } from '../../drain/template/index.ts';
 import type { BuildOptions } from '../repository/build.ts';
-import type { Kustomization } from '../repository/kustomization.ts';
+import { nameInRoot } from '../repository/kustomization.ts';
 import type { BuiltOrigin } from '../repository/origin.ts';
 import type { Piece } from '../repository/pieces.ts';
 import type { Tree } from '../repository/tree.ts';
 import { editText, withValue, type ObjectEdits } from './documents.ts';
-import { appendEntry, CannotEdit, type FieldEdit } from './edit.ts';
+import { appendEntry, CannotEdit, type FieldEdit, type PathStep } from './edit.ts';
+import { yamlText } from './yaml-text.ts';
 import { Proof, TooLarge, type Fault, type Wanted } from './proof.ts';
 
 /** A workload of a build, with what is to change in it; none where it is as it should be. */
@@ -239,11 +239,15 @@ function sourceEdits({ members }: Group): SourceEdit[] {
   return [...byPlace.values()];
 }
 
+function keyOf(step: PathStep | undefined): string {
+  return typeof step === 'string' ? step : '';
+}
+
 function sets(piece: Piece, { path }: FieldEdit, { templatePath = SPEC_TEMPLATE }: Workload): boolean {
   const rest = path.slice(templatePath.length);
   const field =
     rest[0] === 'metadata'
-      ? `spec.template.metadata.annotations["${String(rest[2])}"]`
+      ? `spec.template.metadata.annotations["${keyOf(rest[2])}"]`
       : rest.length === 2
         ? 'spec.template.spec.terminationGracePeriodSeconds'
         : `spec.template.spec.containers[istio-proxy].lifecycle.preStop`;
@@ -266,15 +270,8 @@ function overlayPatch(
   if (files.has(file) || existsSync(file)) {
     throw new CannotEdit(`${tree.shown(file)} is there already`);
   }
-  files.set(file, stringify(value, { lineWidth: 0 }));
+  files.set(file, yamlText(value));
   // The target names the object by the name that it has when the patches of this kustomization are applied, in whatever namespace.
   const target = { kind, name: name.replaceAll('.', '\\.') };
   files.set(root.file, appendEntry(known, 'patches', { path, target }));
-}
-
-/** The name before this kustomization has put its own prefix and suffix around it. */
-export function nameInRoot(name: string, { namePrefix, nameSuffix }: Kustomization): string {
-  const start = name.startsWith(namePrefix) ? namePrefix.length : 0;
-  const end = nameSuffix !== '' && name.endsWith(nameSuffix) ? name.length - nameSuffix.length : name.length;
-  return name.slice(start, end);
 }

@@ -197,3 +197,10 @@ function partsOf(value: Readonly<Record<string, unknown>>): string[] {
 function lineAt(position: Position, path: readonly (string | number)[]): number {
   return lineOf(positionAt(position, path) ?? position);
 }
+
+/** The name before this kustomization has put its own prefix and suffix around it. */
+export function nameInRoot(name: string, { namePrefix, nameSuffix }: Kustomization): string {
+  const start = name.startsWith(namePrefix) ? namePrefix.length : 0;
+  const end = nameSuffix !== '' && name.endsWith(nameSuffix) ? name.length - nameSuffix.length : name.length;
+  return name.slice(start, end);
+}

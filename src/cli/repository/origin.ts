@@ -112,10 +112,14 @@ function originAnnotation(value: unknown): Readonly<Record<string, unknown>> {
 
 /** The object as it is without the annotation that was asked for only to find its file. */
 export function withoutOrigin(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const metadata = recordOf(value['metadata']);
-  const { [ORIGIN_ANNOTATION]: _, ...annotations } = recordOf(metadata['annotations']);
-  const { annotations: __, ...rest } = metadata;
-  return { ...value, metadata: Object.keys(annotations).length === 0 ? rest : { ...rest, annotations } };
+  const metadata = { ...recordOf(value['metadata']) };
+  const annotations = { ...recordOf(metadata['annotations']) };
+  Reflect.deleteProperty(annotations, ORIGIN_ANNOTATION);
+  metadata['annotations'] = annotations;
+  if (Object.keys(annotations).length === 0) {
+    Reflect.deleteProperty(metadata, 'annotations');
+  }
+  return { ...value, metadata };
 }
 
 /** The manifest that an object of a build was: of its kind, and with a name that prefixes and suffixes may stand around. */

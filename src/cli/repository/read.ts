@@ -144,7 +144,7 @@ export class Repository {
           kind: 'NotBuilt',
           file: nameOf(join(chart, 'Chart.yaml')),
           message:
-            'is a chart that is not rendered: no helm on PATH (--helm names one); give the output of helm template instead',
+            'is a chart that is not rendered: there is no helm to do it with (on PATH, or by --helm); give the output of helm template instead',
         });
       }
       return 0;
@@ -269,7 +269,7 @@ export class Repository {
       file,
       message:
         `${roots.length === 1 ? 'this kustomization is' : `this and ${roots.length - 1} more kustomizations are`} not built: ` +
-        'no kustomize or kubectl on PATH (--kustomize names one); manifests are judged as they stand, patches are left out',
+        'there is no kustomize or kubectl to do it with (on PATH, or by --kustomize); manifests are judged as they stand, patches are left out',
     };
   }
 }

@@ -1,0 +1,359 @@
+// Kustomize trees and charts as repositories have them, read by the real kustomize (the one in kubectl) and the real helm:
+// verdicts on a tree are those on its build, and render changes the wanted leaves of every build and nothing else.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { findBinaries } from '../support/control-plane/index.ts';
+import { cli, type Ran } from '../unit/cli/support.ts';
+
+// Where helm is not in the cache yet, it is built first.
+jest.setTimeout(600_000);
+
+const FACTS = ['--assume', 'injected=true', '--native-sidecars', 'false', '--istio-version', '1.30.1'];
+const POLICY = `apiVersion: sidecardrain.io/v1alpha1
+kind: SidecarDrainPolicy
+metadata: {name: fixed}
+spec:
+  enforcement: Enforce
+  match: {namespaceSelector: {}}
+  drain: {mode: Fixed, duration: 40s}
+`;
+
+let programs: { kubectl: string; helm: string };
+let bin: string;
+const folders: string[] = [];
+
+beforeAll(async () => {
+  programs = await findBinaries(['kubectl', 'helm']);
+  bin = mkdtempSync(join(tmpdir(), 'sidecar-drain-bin-'));
+  folders.push(bin);
+  symlinkSync(programs.kubectl, join(bin, 'kubectl'));
+  symlinkSync(programs.helm, join(bin, 'helm'));
+});
+
+afterAll(() => {
+  folders.forEach((folder) => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+});
+
+function repository(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sidecar-drain-tree-'));
+  folders.push(folder);
+  for (const [name, text] of Object.entries({ 'policy.yaml': POLICY, ...files })) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+
+async function run(...args: string[]): Promise<Ran> {
+  return await cli([...args, ...FACTS], { env: { PATH: bin } });
+}
+
+function build(folder: string): string {
+  return execFileSync(programs.kubectl, ['kustomize', folder], { encoding: 'utf8' });
+}
+
+interface Leaf {
+  readonly [path: string]: unknown;
+}
+
+/** Every leaf of every object of a build, by its path. */
+function leaves(folder: string): Leaf {
+  const found: Record<string, unknown> = {};
+  const visit = (value: unknown, path: string): void => {
+    if (typeof value !== 'object' || value === null) {
+      found[path] = value;
+      return;
+    }
+    for (const [key, child] of Object.entries(value)) {
+      visit(child, `${path}/${key}`);
+    }
+  };
+  for (const document of parseAllDocuments(build(folder))) {
+    const value = document.toJS() as { kind: string; metadata: { name: string } };
+    visit(value, `${value.kind} ${value.metadata.name}`);
+  }
+  return found;
+}
+
+function changedLeaves(before: Leaf, after: Leaf): Leaf {
+  const paths = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return Object.fromEntries(
+    [...paths].filter((path) => before[path] !== after[path]).map((path) => [path, after[path]]),
+  );
+}
+
+const GRACE = '/spec/template/spec/terminationGracePeriodSeconds';
+const CONFIG = '/spec/template/metadata/annotations/proxy.istio.io/config';
+
+function workload(name: string, { pod = '', template = '' } = {}): string {
+  return `# ${name}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: ${name}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata:
+      labels: {app: ${name}}
+${template}    spec:
+${pod}      containers:
+        - name: main
+          image: registry.example/${name}:7
+`;
+}
+
+const ANNOTATED = `      annotations:
+        example.com/team: blue
+        proxy.istio.io/config: |
+          concurrency: 2
+`;
+
+const TREE: Readonly<Record<string, string>> = {
+  'base/kustomization.yaml': 'resources:\n  - ledger.yaml\n  - gateway.yaml\n  - worker.yaml\n',
+  'base/ledger.yaml': workload('ledger', { pod: '      terminationGracePeriodSeconds: 600\n', template: ANNOTATED }),
+  'base/gateway.yaml': workload('gateway'),
+  'base/worker.yaml': workload('worker', { pod: '      terminationGracePeriodSeconds: 12\n' }),
+  'parts/metrics/kustomization.yaml':
+    'apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n  - path: metrics.yaml\n    target: {kind: Deployment, name: gateway}\n',
+  'parts/metrics/metrics.yaml':
+    'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: any}\nspec:\n  template:\n    metadata:\n      annotations: {example.com/scrape: "yes"}\n',
+  'live/kustomization.yaml':
+    'namePrefix: live-\nnamespace: money\nresources:\n  - ../base\ncomponents:\n  - ../parts/metrics\npatches:\n  - path: size.yaml\n  - path: slow.yaml\n  - target: {kind: Deployment, name: gateway}\n    patch: |-\n      - op: add\n        path: /spec/replicas\n        value: 4\n',
+  // A patch with containers and neither image nor selector: no workload.
+  'live/size.yaml':
+    'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ledger}\nspec:\n  replicas: 3\n  template:\n    spec:\n      containers:\n        - name: main\n          resources: {limits: {memory: 2Gi}}\n',
+  'live/slow.yaml':
+    'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: worker}\nspec:\n  template:\n    spec:\n      terminationGracePeriodSeconds: 18\n',
+  'try/kustomization.yaml': 'namespace: try\nresources:\n  - ../base\n',
+};
+
+interface Finding {
+  readonly code: string;
+  readonly file: string;
+  readonly line: number;
+  readonly builtFrom?: string;
+  readonly workload: { readonly name: string; readonly namespace: string };
+}
+
+interface Output {
+  readonly findings: readonly Finding[];
+  readonly problems: readonly { readonly kind: string; readonly file: string; readonly message: string }[];
+  readonly notes: readonly string[];
+  readonly summary: { readonly workloads: number };
+}
+
+async function lint(folder: string, ...more: string[]): Promise<Output> {
+  const { out } = await run('lint', folder, '-o', 'json', ...more);
+  return JSON.parse(out) as Output;
+}
+
+async function lintText(text: string): Promise<Output> {
+  const { out } = await cli(['lint', '-', '-o', 'json', ...FACTS], { stdin: text });
+  return JSON.parse(out) as Output;
+}
+
+function verdicts({ findings }: Output): string[] {
+  return findings.map(({ code, workload: { namespace, name } }) => `${namespace}/${name} ${code}`).sort();
+}
+
+describe('a kustomize tree', () => {
+  it('gets the verdicts of what is built from it, at the lines where the values stand', async () => {
+    const folder = repository(TREE);
+
+    const tree = await lint(join(folder, '.'));
+    const built = await lintText([build(join(folder, 'live')), build(join(folder, 'try')), POLICY].join('---\n'));
+
+    expect(tree.problems).toEqual([]);
+    expect(tree.summary.workloads).toBe(6);
+    expect(verdicts(tree)).toEqual(verdicts(built));
+    const grace = (name: string): string[] =>
+      tree.findings
+        .filter((each) => each.code === 'GraceTooShort' && each.workload.name === name)
+        .map(({ file, line, builtFrom }) => [file, line, builtFrom].join(' ').replaceAll(`${folder}/`, ''));
+    expect(grace('live-worker')).toEqual(['live/slow.yaml 7 live']);
+    expect(grace('worker')).toEqual(['base/worker.yaml 12 try']);
+  });
+
+  it('keeps a grace period of 600, and gets the wanted leaves of every build and no other', async () => {
+    const folder = repository(TREE);
+    const before = { live: leaves(join(folder, 'live')), try: leaves(join(folder, 'try')) };
+
+    const { code, out, err } = await run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place');
+
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const wanted = (prefix: string): Leaf => ({
+      [`Deployment ${prefix}ledger${CONFIG}`]: 'concurrency: 2\nterminationDrainDuration: 45s\n',
+      [`Deployment ${prefix}gateway${CONFIG}`]: 'terminationDrainDuration: 45s\n',
+      [`Deployment ${prefix}gateway${GRACE}`]: 50,
+      [`Deployment ${prefix}worker${CONFIG}`]: 'terminationDrainDuration: 45s\n',
+      [`Deployment ${prefix}worker${GRACE}`]: 50,
+    });
+    expect(changedLeaves(before.live, leaves(join(folder, 'live')))).toEqual(wanted('live-'));
+    expect(changedLeaves(before.try, leaves(join(folder, 'try')))).toEqual(wanted(''));
+    expect(leaves(join(folder, 'live'))[`Deployment live-ledger${GRACE}`]).toBe(600);
+    expect(readFileSync(join(folder, 'base/gateway.yaml'), 'utf8')).toContain('# gateway');
+    expect(out).not.toContain('size.yaml');
+    expect((await run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place')).out).toBe('');
+  });
+
+  it('puts a value that the builds do not agree on into a patch of the overlay', async () => {
+    const folder = repository({
+      ...TREE,
+      'policy.yaml': POLICY.replace(
+        '{namespaceSelector: {}}',
+        '{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: try}}}',
+      ),
+    });
+    const before = { live: leaves(join(folder, 'live')), try: leaves(join(folder, 'try')) };
+
+    const { code } = await run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place');
+
+    expect(code).toBe(0);
+    expect(leaves(join(folder, 'live'))).toEqual(before.live);
+    expect(Object.keys(changedLeaves(before.try, leaves(join(folder, 'try'))))).toHaveLength(5);
+    expect(readFileSync(join(folder, 'try/kustomization.yaml'), 'utf8')).toContain(
+      'sidecar-drain-deployment-worker.yaml',
+    );
+  });
+
+  it('is not written to where the change would not come through', async () => {
+    const folder = repository({
+      ...TREE,
+      'try/kustomization.yaml': `${TREE['try/kustomization.yaml'] ?? ''}transformers:\n  - last.yaml\n`,
+      'try/last.yaml':
+        'apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: last}\ntarget: {kind: Deployment, name: gateway}\npatch: \'[{"op": "add", "path": "/spec/template/spec/terminationGracePeriodSeconds", "value": 7}]\'\n',
+    });
+
+    const { code, err } = await run(
+      'render',
+      join(folder, 'try'),
+      join(folder, 'base'),
+      '-p',
+      join(folder, 'policy.yaml'),
+      '-i',
+    );
+
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /Deployment\/try\/gateway is not changed: .*terminationGracePeriodSeconds would be 7 and not 50/,
+    );
+    expect(leaves(join(folder, 'try'))[`Deployment gateway${GRACE}`]).toBe(7);
+  });
+
+  it.each([
+    [
+      'a resource that is missing',
+      { 'live/kustomization.yaml': 'resources:\n  - ../base\n  - gone.yaml\n' },
+      /live\/kustomization.yaml:3: names gone.yaml, which does not exist/,
+    ],
+    [
+      'a circle',
+      {
+        'live/kustomization.yaml': 'resources: [../base, ../loop]\n',
+        'loop/kustomization.yaml': 'resources: [../live]\n',
+      },
+      /names \.\.\/(live|loop), which in the end names this kustomization: a circle/,
+    ],
+    [
+      'a patch without a target',
+      {
+        'live/kustomization.yaml': 'resources: [../base]\npatches:\n  - path: size.yaml\n',
+        'live/size.yaml': 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: nobody}\nspec: {replicas: 1}\n',
+      },
+      /live\/kustomization.yaml: cannot be built: .*nobody/,
+    ],
+    [
+      'what would be downloaded',
+      { 'live/kustomization.yaml': 'resources:\n  - ../base\n  - https://example.com/org/repo//deploy?ref=v1\n' },
+      /live\/kustomization.yaml:3: names https:\/\/example.com.* would be downloaded/,
+    ],
+  ])('with %s gets one line, and the rest is judged', async (_, files, line) => {
+    // Patches that nothing names any more would get lines of their own.
+    const rest = Object.fromEntries(Object.entries(TREE).filter(([name]) => !/live\/s/.test(name)));
+    const folder = repository({ ...rest, ...files });
+
+    const { err, out } = await run('lint', folder, '-o', 'json');
+
+    const lines = err.trimEnd().split('\n');
+    expect(lines.filter((each) => line.test(each))).toHaveLength(1);
+    expect(lines.filter((each) => !/component that no kustomization/.test(each))).toHaveLength(1);
+    expect((JSON.parse(out) as Output).findings.some(({ workload: { namespace } }) => namespace === 'try')).toBe(true);
+  });
+});
+
+const CHART: Readonly<Record<string, string>> = {
+  'charts/shop/Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\n',
+  'charts/shop/values.yaml': 'basket:\n  stop: 9\n',
+  'charts/shop/templates/web.yaml': workload('web').replace('name: web', 'name: {{ .Release.Name }}-web'),
+  'charts/shop/charts/basket/Chart.yaml': 'apiVersion: v2\nname: basket\nversion: 1.0.0\n',
+  'charts/shop/charts/basket/values.yaml': 'stop: 30\n',
+  'charts/shop/charts/basket/templates/all.yaml': workload('basket', {
+    pod: '      terminationGracePeriodSeconds: {{ .Values.stop }}\n',
+  }),
+};
+
+describe('a chart', () => {
+  it('is rendered once as it is, with the parts of an umbrella, and says which value to set', async () => {
+    const folder = repository(CHART);
+
+    const tree = await lint(folder);
+    const rendered = execFileSync(programs.helm, ['template', 'shop', join(folder, 'charts/shop')], {
+      encoding: 'utf8',
+    });
+    const { code, err } = await run('render', folder, '-p', join(folder, 'policy.yaml'), '-o', 'diff');
+
+    expect(tree.problems).toEqual([]);
+    expect(verdicts(tree)).toEqual(verdicts(await lintText(`${rendered}---\n${POLICY}`)));
+    const place = tree.findings.find((each) => each.code === 'GraceTooShort' && each.workload.name === 'basket');
+    expect(`${place?.file ?? ''}:${place?.line ?? 0}`).toBe(
+      join(folder, 'charts/shop/charts/basket/templates/all.yaml:12'),
+    );
+    expect(code).toBe(1);
+    expect(err).toContain('set the value stop to 50');
+  });
+
+  it('is rendered for the releases of Flux and Argo CD that point to it, with their values', async () => {
+    const folder = repository({
+      ...CHART,
+      'apps/flux.yaml':
+        'apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: one, namespace: flux-one}\nspec:\n  chart: {spec: {chart: ./charts/shop, sourceRef: {kind: GitRepository, name: here}}}\n  values: {basket: {stop: 500}}\n',
+      'apps/argo.yaml':
+        'apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: two, namespace: argocd}\nspec:\n  destination: {namespace: argo-two}\n  source: {path: charts/shop, helm: {valuesObject: {basket: {stop: 3}}}}\n',
+      'apps/elsewhere.yaml':
+        'apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: other}\nspec: {chart: {spec: {chart: cache, sourceRef: {kind: HelmRepository, name: far}}}}\n',
+      '.git/HEAD': 'ref: refs/heads/main\n',
+    });
+
+    const { findings, notes, summary } = await lint(folder);
+
+    const grace = findings
+      .filter(({ code }) => code === 'GraceTooShort')
+      .map(({ workload: { namespace, name } }) => `${namespace}/${name}`);
+    expect(summary.workloads).toBe(4);
+    expect(grace).toContain('argo-two/basket');
+    expect(grace).not.toContain('flux-one/basket');
+    expect(notes.join('\n')).toMatch(/1 of HelmRelease and Application take a chart or manifests from elsewhere/);
+  });
+
+  it('that does not render gets one line, and the rest is judged', async () => {
+    const folder = repository({
+      'charts/bad/Chart.yaml': 'apiVersion: v2\nname: bad\nversion: 1.0.0\n',
+      'charts/bad/templates/x.yaml': 'kind: {{ required "a size is needed" .Values.size }}\n',
+      'plain.yaml': workload('plain'),
+    });
+
+    const { problems, summary } = await lint(folder);
+
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/does not render: .*a size is needed.*; it is not judged/),
+    ]);
+    expect(summary.workloads).toBe(1);
+  });
+});

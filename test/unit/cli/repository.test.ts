@@ -1,0 +1,122 @@
+// What is understood of kustomize trees and charts where no program is there to build them.
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { findProgram, runProgram } from '../../../src/cli/repository/programs.ts';
+import { cli, deployment, folderWith, policy, removeFolders } from './support.ts';
+
+afterAll(removeFolders);
+
+interface Output {
+  readonly summary: { readonly workloads: number; readonly notJudged: Readonly<Record<string, number>> };
+  readonly problems: readonly { readonly kind: string; readonly file: string; readonly message: string }[];
+}
+
+async function lint(folder: string, ...more: string[]): Promise<Output> {
+  const { out } = await cli(['lint', folder, '-o', 'json', '--allow-empty', ...more]);
+  return JSON.parse(out) as Output;
+}
+
+const PATCH =
+  'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: checkout}\nspec:\n  template:\n    spec:\n      containers:\n      - name: server\n        image: example/server:2\n';
+
+const TREE = {
+  'base/kustomization.yaml': 'resources: [app.yaml]\n',
+  'base/app.yaml': deployment(),
+  'prod/Kustomization': 'resources: [../base]\npatchesStrategicMerge: [image.yaml]\n',
+  'prod/image.yaml': PATCH,
+};
+
+describe('a tree that cannot be built', () => {
+  it('is judged as its manifests stand, without its patches, and says so once', async () => {
+    const { summary, problems } = await lint(folderWith(TREE));
+
+    expect(summary.workloads).toBe(1);
+    expect(problems).toEqual([
+      {
+        kind: 'NotBuilt',
+        file: expect.stringMatching(/prod\/Kustomization$/),
+        message: expect.stringMatching(/no kustomize or kubectl/),
+      },
+    ]);
+  });
+
+  it('is not written to, since nothing can be proved', async () => {
+    const folder = folderWith({ ...TREE, 'policy.yaml': policy('p', 'mode: Fixed, duration: 40s') });
+
+    const { code, out, err } = await cli(['render', folder, '-i', '--native-sidecars', 'false']);
+
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toMatch(
+      /Deployment\/default\/checkout is not changed: .*prod\/Kustomization takes it in and was not built/,
+    );
+  });
+
+  it.each([
+    [
+      'a directive',
+      'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec:\n  selector: {}\n  template: {spec: {containers: [{name: a, image: b}, {$patch: delete, name: c}]}}\n',
+    ],
+    [
+      'neither selector nor image',
+      'apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: x}\nspec:\n  template: {spec: {containers: [{name: a, resources: {}}]}}\n',
+    ],
+  ])('a patch that stands alone is told by %s', async (_, text) => {
+    const { summary, problems } = await lint(folderWith({ 'x.yaml': text }));
+
+    expect(summary.workloads).toBe(0);
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/a patch or a part of one; not judged/),
+    ]);
+  });
+
+  it('a chart gets one line, whatever the number of its templates', async () => {
+    const { problems, summary } = await lint(
+      folderWith({
+        'shop/Chart.yaml': 'apiVersion: v2\nname: shop\n',
+        'shop/templates/a.yaml': 'kind: {{ .Values.kind }}\n',
+        'shop/templates/b.yaml': '{{ include "x" . }}\n',
+        'shop/charts/part/Chart.yaml': 'apiVersion: v2\nname: part\n',
+        'shop/values.yaml': 'a: 1\n',
+      }),
+    );
+
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringMatching(/is a chart that is not rendered/)]);
+    expect(summary.workloads).toBe(0);
+  });
+
+  it('kinds with a pod template that nobody knows are counted', async () => {
+    const text =
+      'apiVersion: games.example/v1\nkind: Arena\nmetadata: {name: x}\nspec: {pools: [{template: {spec: {containers: [{name: a, image: b}]}}}]}\n';
+
+    const { summary } = await lint(folderWith({ 'x.yaml': `${text}---\n${text}` }));
+
+    expect(summary.notJudged).toEqual({ 'Arena (games.example/v1)': 2 });
+  });
+});
+
+describe('a program', () => {
+  it('is run without a shell, without the environment of the user, and for a bounded time', async () => {
+    const folder = folderWith({ tool: '#!/bin/sh\necho "$1|$SECRET|$PATH|$HTTPS_PROXY"\n' });
+    chmodSync(join(folder, 'tool'), 0o755);
+
+    const found = findProgram(['other', 'tool'], folder);
+    const result = await runProgram(found ?? '', {
+      args: ['$(id)'],
+      cwd: folder,
+      home: folder,
+      network: false,
+      env: { SECRET: 's', PATH: '/bin' },
+    });
+
+    expect(found).toBe(join(folder, 'tool'));
+    expect(result).toEqual({ ok: true, output: '$(id)|||http://127.0.0.1:9\n' });
+  });
+
+  it('that is named and not there is wrong usage', async () => {
+    const { code, err } = await cli(['lint', folderWith(TREE), '--kustomize', '/no/such']);
+
+    expect(code).toBe(2);
+    expect(err).toContain('--kustomize /no/such: no such program');
+  });
+});

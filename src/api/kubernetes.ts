@@ -71,6 +71,8 @@ export interface LifecycleHandler {
 export interface Lifecycle {
   readonly preStop?: LifecycleHandler;
   readonly postStart?: LifecycleHandler;
+  /** Alpha since Kubernetes 1.33 (gate ContainerStopSignals). */
+  readonly stopSignal?: string;
 }
 
 /** Of what a probe asks only the way matters here: over the network it tells that the container serves. */
@@ -97,7 +99,9 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly startupProbe?: Probe;
   readonly ports?: readonly { readonly containerPort: number }[];
-  /** Kept only for `istio-proxy`: they tell a sidecar, a gateway and ztunnel apart. */
+  /** Kept only where it speaks of ending the proxy. */
+  readonly command?: readonly string[];
+  /** Kept there too, and for `istio-proxy`: they tell a sidecar, a gateway and ztunnel apart. */
   readonly args?: readonly string[];
   /** Kept only for `istio-proxy`. */
   readonly env?: readonly EnvVar[];

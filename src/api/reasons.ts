@@ -95,6 +95,12 @@ export const REASONS = {
     action: 'Bound it by the clock, or state its length in the annotation sidecardrain.io/pre-stop.',
     source: MEASURED,
   },
+  HookFails: {
+    severity: 'warning',
+    sentence: 'The preStop hook fails, so that it waits for nothing and SIGTERM comes at once.',
+    action: 'Correct its command; the kubelet reports it as FailedPreStopHook.',
+    source: 'Kubernetes container lifecycle hooks; ' + MEASURED,
+  },
   HookNeedsShell: {
     severity: 'error',
     sentence: 'The preStop hook needs programs that the proxy image does not have: it fails at once.',
@@ -203,6 +209,26 @@ export const REASONS = {
     sentence: 'The drain can last longer than drainDuration: new inbound connections are refused for the rest of it.',
     action: 'Raise drainDuration beside the drain (drain.drainDuration: Follow), or keep the drain below it.',
     source: MEASURED,
+  },
+  NewRequestsRefused: {
+    severity: 'warning',
+    sentence:
+      'The application closes its listener at SIGTERM: requests that arrive until every client has heard of the deletion are refused.',
+    action: 'Give the container that serves a preStop that sleeps for as long as endpoints need, commonly 5 s.',
+    source: 'measured on Kubernetes 1.36 with Istio 1.31 (docs/termination.md)',
+  },
+  ExitOnZeroNeverFires: {
+    severity: 'warning',
+    sentence:
+      "On gateways and waypoints of an ambient mesh this Istio's EXIT_ON_ZERO_ACTIVE_CONNECTIONS never sees zero: every termination takes the whole grace period.",
+    action: 'Upgrade to Istio 1.29.6, 1.30.3 or 1.31, or use a fixed terminationDrainDuration.',
+    source: 'istio/istio#60728 and the change notes of Istio 1.29.6, 1.30.3 and 1.31.0',
+  },
+  StopSignalUncertain: {
+    severity: 'warning',
+    sentence: 'The container asks for another stop signal, and whether it gets it depends on the container runtime.',
+    action: 'Set STOPSIGNAL in the image, which every runtime honours, or have the application handle SIGTERM.',
+    source: 'Kubernetes lifecycle.stopSignal (alpha); measured with containerd 2.2.0, which ignored it',
   },
   GraceAboveMaximum: {
     severity: 'error',

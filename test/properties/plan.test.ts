@@ -8,13 +8,14 @@ import type { Intent } from '../../src/drain/plan/intent.ts';
 import { longestPromised } from '../../src/drain/plan/promise.ts';
 import { DEFAULT_APPLICATION } from '../../src/drain/timeline/application.ts';
 import { simulateTermination } from '../../src/drain/timeline/simulate.ts';
-import type { Termination } from '../../src/drain/timeline/termination.ts';
+import type { Termination, UnknownHooks } from '../../src/drain/timeline/termination.ts';
 import { applyToTemplate } from '../../src/drain/template/apply.ts';
 import { parseProxyConfigAnnotation } from '../../src/drain/template/annotation.ts';
 import {
   anyIntent,
   anyStyle,
   meshOfPod,
+  MYSTERIES,
   podOf,
   workloadOfPod,
   type Form,
@@ -35,12 +36,18 @@ function after(workload: Workload, decision: Decision): Workload['template'] {
 }
 
 /** Plays the pod with one request that is in flight when the app gets SIGTERM, and then goes on for as long as was promised. */
-function playPromise(template: Workload['template'], pod: Pod, intent: Intent, where: number): Termination[] {
+function playPromise(
+  template: Workload['template'],
+  pod: Pod,
+  intent: Intent,
+  where: number,
+  unknownHooks: UnknownHooks = 'NeverEnd',
+): Termination[] {
   return possibilities(pod).map(({ form, image }) => {
     const settings = settingsOf(template, meshOfPod(pod, form, image));
-    const quiet = simulateTermination({ settings, application: DEFAULT_APPLICATION, requests: [] });
-    const hasApp = quiet.apps.length > 0;
-    const sigterm = hasApp ? Math.min(...quiet.apps.map((app) => app.sigtermAt)) : intent.endpointDelay;
+    const quiet = simulateTermination({ settings, application: DEFAULT_APPLICATION, requests: [], unknownHooks });
+    const servers = quiet.apps.filter(({ serves }) => serves);
+    const sigterm = servers.length > 0 ? Math.min(...servers.map((app) => app.sigtermAt)) : intent.endpointDelay;
     // From a hundred seconds before the deletion until just before the app's SIGTERM, as long as new connections are accepted.
     const last = Math.min(sigterm, settings.drainDuration.value) - 0.5;
     const startsAt = Math.max(-100, Math.min(last, Math.floor(-100 + where * (sigterm + 100))));
@@ -49,9 +56,13 @@ function playPromise(template: Workload['template'], pod: Pod, intent: Intent, w
       settings,
       application: DEFAULT_APPLICATION,
       requests: [{ id: 'promised', startsAt, lasts }],
+      unknownHooks,
     });
   });
 }
+
+/** Lengths that a hook may turn out to have: what is certain of it, some more, and all that the grace period gives. */
+const COMPLETIONS: readonly UnknownHooks[] = ['EndAtOnce', 3, 28, 70, 'NeverEnd'];
 
 const share = fc.double({ min: 0, max: 1, noNaN: true });
 
@@ -70,6 +81,48 @@ describe('a plan', () => {
           }
         }),
         { numRuns: runs(0.2) },
+      );
+    },
+    TIMEOUT_MILLIS,
+  );
+
+  it(
+    'keeps it under every length of what is not known, where it calls a workload compliant or writes',
+    () => {
+      fc.assert(
+        fc.property(podOf({ mysteries: true }), anyIntent, share, (pod, intent, where) => {
+          const workload = workloadOfPod(pod);
+          const decision = decideFor(workload, policyOf(intent), meshOfPod(pod));
+          fc.pre(decision.write !== undefined || decision.outcome === 'Compliant');
+
+          for (const unknownHooks of COMPLETIONS) {
+            for (const termination of playPromise(after(workload, decision), pod, intent, where, unknownHooks)) {
+              expect(termination.requests).toEqual([expect.objectContaining({ survived: true })]);
+            }
+          }
+        }),
+        { numRuns: runs(0.1) },
+      );
+    },
+    TIMEOUT_MILLIS,
+  );
+
+  it(
+    'is never compliant with a hook of unknown length where requests are served, and says why',
+    () => {
+      fc.assert(
+        fc.property(podOf({ mysteries: true, forms: ['classic', 'native', 'unknown'] }), anyIntent, (pod, intent) => {
+          const hasMystery = pod.appHooks.some(
+            (hook, index) => hook !== undefined && MYSTERIES.includes(hook) && (index === 0 || pod.helperServes),
+          );
+          fc.pre(hasMystery && pod.statedPreStop === undefined);
+          const decision = decideFor(workloadOfPod(pod), policyOf(intent), meshOfPod(pod));
+
+          expect(['Unknown', 'Failed']).toContain(decision.outcome);
+          expect(decision.reason).toBeDefined();
+          expect(decision.write).toBeUndefined();
+        }),
+        { numRuns: runs(0.05) },
       );
     },
     TIMEOUT_MILLIS,
@@ -213,7 +266,7 @@ describe('a plan', () => {
           anyIntent,
           (pod, intent) => {
             // A hook that waits for the app's listener is bounded from below only: without an app preStop it is exact.
-            const bare = { ...pod, appHooks: [undefined], sidecarHooks: [] };
+            const bare = { ...pod, appHooks: [undefined], sidecarHooks: [], statedPreStop: undefined };
             const settings = settingsOf(workloadOfPod(bare).template, meshOfPod(bare));
             const patient = { ...settings, gracePeriod: { ...settings.gracePeriod, value: 700 } };
             const { busy } = proxyClocks(settings);

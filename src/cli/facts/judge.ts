@@ -6,8 +6,8 @@ import type { Decision } from '../../drain/model/decision.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import type { Seconds, Workload } from '../../drain/model/workload.ts';
 import { assess, type Assessment } from '../../drain/plan/assess.ts';
-import { appDelayOf, proxyClocks } from '../../drain/plan/clocks.ts';
-import { assumedIntent, type Intent } from '../../drain/plan/intent.ts';
+import { assumedFor } from '../../drain/plan/assumed.ts';
+import type { Intent } from '../../drain/plan/intent.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { exemptionOf, exemptionText, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import type { Stated } from './flags.ts';
@@ -68,7 +68,6 @@ export function judge(workload: Workload, { facts, stated, policies, exemptions,
   }
   const { template, annotations: workloadAnnotations, rolledOutAt } = workload;
   const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, rolledOutAt });
-  const intent = assumedIntent(stated.longestRequest, stated.endpointDelay);
-  const clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
+  const { intent, clocks } = assumedFor(workload, settings, stated);
   return { ...common, settings, intent, findings: findingsOf({ workload, settings, intent, clocks }) };
 }

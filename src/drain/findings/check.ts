@@ -15,6 +15,11 @@ export interface CheckInput {
 /** A check is small and pure: one rule, its findings. */
 export type Check = (input: CheckInput) => Finding[];
 
+/** Nobody sends it requests, and it ends when its work is done. */
+export function isJob({ kind }: CheckInput['workload']): boolean {
+  return kind === 'Job' || kind === 'CronJob';
+}
+
 export function isClassic(settings: EffectiveSettings): boolean {
   return settings.proxy.container === 'Classic';
 }

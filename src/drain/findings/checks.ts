@@ -10,8 +10,10 @@ import {
 } from './checks/drain.ts';
 import { templateRefused } from './checks/form.ts';
 import { graceTooShort, nodeBudget } from './checks/grace.ts';
-import { holdHook, hookFindings } from './checks/hooks.ts';
+import { appHooks, failingAppHooks, holdHook, nativeDrainDropped, proxyHook } from './checks/hooks.ts';
 import { jobNeverCompletes } from './checks/jobs.ts';
+import { stopSignals } from './checks/stop-signal.ts';
+import { newRequestsRefused } from './checks/new-requests.ts';
 import { imageAuto, proxyKindUnknown } from './checks/proxy.ts';
 import { settingProblems } from './checks/settings.ts';
 
@@ -21,7 +23,12 @@ export const CHECKS: readonly Check[] = [
   settingProblems,
   graceTooShort,
   drainTooShort,
-  hookFindings,
+  proxyHook,
+  nativeDrainDropped,
+  appHooks,
+  failingAppHooks,
+  newRequestsRefused,
+  stopSignals,
   drainIgnored,
   minimumDrainInert,
   inertOnNative,

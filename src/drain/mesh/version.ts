@@ -16,3 +16,21 @@ export const NATIVE_AUTO_KUBELET_MINOR = 33;
 export const EXIT_ON_ZERO_TRUSTED_SINCE_MINOR = 23;
 /** From this minor on `sidecar.istio.io/inject` counts as "true" or "false" only; before, YAML's words for booleans did, and any other word meant no. */
 export const PLAIN_BOOLEANS_SINCE_MINOR = 27;
+
+/** Istio 1.29.6, 1.30.3 and 1.31.0 leave Envoy's internal listeners out of the count (istio/istio#60728, their change notes). */
+const INTERNAL_LISTENERS_LEFT_OUT: Readonly<Record<number, number>> = { 29: 6, 30: 3 };
+const INTERNAL_LISTENERS_LEFT_OUT_SINCE_MINOR = 31;
+
+/**
+ * Whether EXIT_ON_ZERO_ACTIVE_CONNECTIONS may count the tunnels of an ambient gateway or waypoint inside Envoy, so that it
+ * never sees zero. A version that is not known may be one of these.
+ */
+export function countsInternalListeners(version: string | undefined): boolean {
+  const match = /^v?1\.(\d+)(?:\.(\d+))?/.exec(version ?? '');
+  const minor = Number(match?.[1] ?? 0);
+  if (minor >= INTERNAL_LISTENERS_LEFT_OUT_SINCE_MINOR) {
+    return false;
+  }
+  const since = INTERNAL_LISTENERS_LEFT_OUT[minor];
+  return since === undefined || Number(match?.[2] ?? 0) < since;
+}

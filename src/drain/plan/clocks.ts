@@ -1,34 +1,63 @@
+import { PROXY_CONTAINER } from '../../api/names.ts';
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
-import type { ProxyImage } from '../model/mesh.ts';
-import type { EffectiveSettings } from '../model/settings.ts';
+import type { HookAnalysis } from '../../hooks/index.ts';
+import { analyseAppHook, analyseProxyHook } from '../mesh/container-hooks.ts';
+import { whereOf } from '../mesh/settings.ts';
+import type { EffectiveSettings, Origin } from '../model/settings.ts';
+
 import type { Seconds } from '../model/workload.ts';
 
-/** How long the application may hold on before it gets SIGTERM. */
+/** An app preStop for whose length there is no bound that is known and stated. */
+export interface UnboundedHook {
+  readonly container: string;
+  readonly path: string;
+  readonly summary: string;
+  /** How long it certainly takes. */
+  readonly atLeast: Seconds;
+  /** It goes on for ever even in a quiet pod. */
+  readonly neverEnds: boolean;
+  /** Requests may be for its container, so that nothing is certain of them. */
+  readonly serves: boolean;
+}
+
+/** How long the application may hold on before it gets SIGTERM: an interval, whose bad end is what a promise rests on. */
 export interface AppDelay {
-  /** The longest app preStop, or the endpoint delay if that is greater. Hooks of unknown length are not in it. */
+  /**
+   * The longest that a preStop of a container that serves can take, or the endpoint delay if that is greater. Of hooks
+   * without a bound only what is certain is in it: where `unbounded` has one that serves, it can be longer than this.
+   */
   readonly seconds: Seconds;
-  /** Containers whose preStop has no bound that could be known. */
-  readonly unbounded: readonly { readonly container: string; readonly path: string; readonly summary: string }[];
+  readonly unbounded: readonly UnboundedHook[];
+  /** The longest preStop of the containers that serve nothing: it holds up the end of the pod, and no request. */
+  readonly helper?: { readonly container: string; readonly seconds: Seconds };
 }
 
 /** `a` of the compile table: counted from deletion to the application's SIGTERM. */
 export function appDelayOf(settings: EffectiveSettings, endpointDelay: Seconds): AppDelay {
   let seconds = endpointDelay;
-  const unbounded: { container: string; path: string; summary: string }[] = [];
-  for (const app of settings.apps) {
-    if (app.preStop === undefined) {
+  let helper: AppDelay['helper'];
+  const unbounded: UnboundedHook[] = [];
+  for (const { name: container, preStop, serves } of settings.apps) {
+    if (preStop === undefined) {
       continue;
     }
-    const analysis = analyseAppHook(app.preStop.value, settings);
-    const bound = typeof analysis.atMost === 'number' ? analysis.atMost : settings.statedPreStop?.value;
+    const { atMost, atLeast, summary, neverEnds } = analyseAppHook(preStop.value, settings);
+    const stated = settings.statedPreStop?.value;
+    const bound =
+      typeof atMost === 'number' ? atMost : stated === undefined || neverEnds ? undefined : Math.max(stated, atLeast);
     if (bound === undefined) {
-      unbounded.push({ container: app.name, path: app.preStop.origin.path ?? app.name, summary: analysis.summary });
-      continue;
+      const path = preStop.origin.path ?? container;
+      unbounded.push({ container, path, summary, atLeast, neverEnds, serves });
     }
-    seconds = Math.max(seconds, bound);
+    // What never ends has no length: it is a fault of its own, not a number to cover.
+    const known = bound ?? (neverEnds ? 0 : atLeast);
+    if (serves) {
+      seconds = Math.max(seconds, known);
+    } else if (known > (helper?.seconds ?? 0)) {
+      helper = { container, seconds: known };
+    }
   }
-  return { seconds, unbounded };
+  return { seconds, unbounded, helper };
 }
 
 /** The life of a proxy after deletion, from its own settings alone: never cut by the grace period here. */
@@ -55,6 +84,8 @@ export interface ProxyClocks {
   readonly afterUnboundedPreStop: Seconds;
   /** When a hook of any container tells it to quit; `Infinity` where none does. */
   readonly quitsAt: Seconds;
+  /** Whose hook that is. */
+  readonly quitBy?: { readonly container: string; readonly path: string };
   readonly hook?: HookAnalysis;
 }
 
@@ -66,6 +97,8 @@ interface HookNumbers {
   readonly quitsAt: Seconds;
 }
 
+const BUILT_IN: Origin = { level: 'BuiltIn' };
+
 const NO_HOOK: HookNumbers = { atLeast: 0, atMost: 0, whenBusy: 0, callsDrain: false, quitsAt: Infinity };
 
 /** One definition of how preStop, terminationDrainDuration and EXIT_ON_ZERO add up (docs/termination.md). */
@@ -74,7 +107,7 @@ export function proxyClocks(settings: EffectiveSettings): ProxyClocks {
   const [analysis, ...others] = hook === undefined ? [] : analysesFor(hook, settings);
   const variants = [analysis, ...others].filter((variant) => variant !== undefined).map(hookNumbers);
   const shapes = (variants.length === 0 ? [NO_HOOK] : variants).map((numbers) => lifeOf(numbers, settings));
-  const quitsAt = Math.min(appsQuitAt(settings), ...variants.map((numbers) => numbers.quitsAt));
+  const { at: quitsAt, by: quitBy } = firstQuit(settings, variants);
   return {
     preStopAtLeast: Math.min(...shapes.map((shape) => shape.preStopAtLeast)),
     preStopAtMost: Math.max(...shapes.map((shape) => shape.preStopAtMost)),
@@ -93,38 +126,40 @@ export function proxyClocks(settings: EffectiveSettings): ProxyClocks {
       ...shapes.filter((shape) => shape.preStopAtMost === Infinity).map((shape) => shape.afterApps),
     ),
     quitsAt,
+    quitBy,
     afterApps: Math.max(...shapes.map((shape) => shape.afterApps)),
     hook: analysis,
   };
 }
 
-/** All containers share the agent's localhost, so that a hook of the app can end the proxy. */
-function appsQuitAt(settings: EffectiveSettings): Seconds {
-  return settings.apps.reduce((earliest, app) => {
-    const quitsAt = app.preStop === undefined ? undefined : analyseAppHook(app.preStop.value, settings).quitsAt;
-    return Math.min(earliest, quitsAt ?? Infinity);
-  }, Infinity);
+interface Quit {
+  readonly at: Seconds;
+  readonly by?: ProxyClocks['quitBy'];
 }
 
-function analyseAppHook(hook: LifecycleHandler, settings: EffectiveSettings): HookAnalysis {
-  return analyseHook(hook, { container: 'App', image: 'unknown', appPorts: settings.appPorts });
+/** All containers share the agent's localhost, so that a hook of the app can end the proxy. */
+function firstQuit(settings: EffectiveSettings, variants: readonly HookNumbers[]): Quit {
+  const own = Math.min(Infinity, ...variants.map((numbers) => numbers.quitsAt));
+  let first: Quit =
+    own === Infinity
+      ? { at: Infinity }
+      : { at: own, by: { container: PROXY_CONTAINER, path: whereOf(settings.proxyPreStop?.origin ?? BUILT_IN) } };
+  for (const { name, preStop } of settings.apps) {
+    const at = preStop === undefined ? undefined : analyseAppHook(preStop.value, settings).quitsAt;
+    if (at !== undefined && at < first.at) {
+      first = { at, by: { container: name, path: preStop?.origin.path ?? name } };
+    }
+  }
+  return first;
 }
 
 /** Where the image is not known, a hook that needs a shell may work or fail: both must be reckoned with. */
 function analysesFor(hook: LifecycleHandler, settings: EffectiveSettings): HookAnalysis[] {
-  const analyse = (image: ProxyImage): HookAnalysis =>
-    analyseHook(hook, {
-      container: 'Proxy',
-      image,
-      appPorts: settings.appPorts,
-      statsInclusion: settings.statsInclusion.value,
-      exitOnZero: settings.exitOnZeroActiveConnections.value,
-    });
   if (settings.proxyImage.value !== 'unknown') {
-    return [analyse(settings.proxyImage.value)];
+    return [analyseProxyHook(hook, settings)];
   }
-  const withShell = analyse('with-shell');
-  return withShell.needsShell ? [withShell, analyse('distroless')] : [withShell];
+  const withShell = analyseProxyHook(hook, settings, 'with-shell');
+  return withShell.needsShell ? [withShell, analyseProxyHook(hook, settings, 'distroless')] : [withShell];
 }
 
 function hookNumbers(analysis: HookAnalysis): HookNumbers {
@@ -143,7 +178,7 @@ function hookNumbers(analysis: HookAnalysis): HookNumbers {
   };
 }
 
-type Life = Omit<ProxyClocks, 'hook' | 'bounded' | 'afterUnboundedPreStop' | 'quitsAt'>;
+type Life = Omit<ProxyClocks, 'hook' | 'bounded' | 'afterUnboundedPreStop' | 'quitsAt' | 'quitBy'>;
 
 function lifeOf(hook: HookNumbers, settings: EffectiveSettings): Life {
   // A hook that waits while requests are in flight, and finds none, is over: it does not look again.

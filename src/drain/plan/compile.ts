@@ -1,5 +1,6 @@
 import type { DrainLifecycle } from '../../api/policy.ts';
 import type { ProductHookParameters } from '../../hooks/index.ts';
+import { neverSeesZero } from '../mesh/exit-on-zero.ts';
 import { istioMinor, EXIT_ON_ZERO_TRUSTED_SINCE_MINOR } from '../mesh/version.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
@@ -38,6 +39,9 @@ export function classicStrategy(intent: Intent, settings: EffectiveSettings): Cl
     return settings.proxy.kind === 'Classic' ? 'PreStopHook' : 'ActiveConnections';
   }
   const minor = istioMinor(settings.istioVersion);
+  if (intent.strategy === 'Auto' && neverSeesZero(settings)) {
+    return 'Drain';
+  }
   if (intent.strategy === 'Auto' && minor !== undefined && minor < EXIT_ON_ZERO_TRUSTED_SINCE_MINOR) {
     return 'Drain';
   }

@@ -2,6 +2,7 @@ import { EXEMPT_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATE
 import { finding, type Finding, type ReasonCode } from '../../api/reasons.ts';
 import { findingsOf } from '../findings/checks.ts';
 import { refusedTemplate } from '../findings/checks/form.ts';
+import { appHookFinding } from '../findings/checks/hooks.ts';
 import { effectiveSettings } from '../mesh/settings.ts';
 import type { Change, ChangedField, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
@@ -17,7 +18,16 @@ import { hookCure, type HookCure } from './hook-cure.ts';
 import { holdOn, type DecidingPatience } from './hold.ts';
 import { intentKey, type Intent } from './intent.ts';
 import { kindLimit, rolloutCaveat, templateElsewhere } from './kind-limits.ts';
-import { brokenDrainClauses, lateRequestsRefusedBy, neededGrace, unmetWishes, type Clocks } from './promise.ts';
+import {
+  brokenDrainClauses,
+  graceNeed,
+  graceWords,
+  lateRequestsRefusedBy,
+  neededGrace,
+  unmetWishes,
+  unprovableHook,
+  type Clocks,
+} from './promise.ts';
 import { changesBetween, valuesFor } from './values.ts';
 
 /** The policy that governs a workload (or, in Audit, is tried on it), as far as the plan needs it. */
@@ -129,11 +139,15 @@ export function decide(input: DecideInput): Decision {
     return held(hold, stop, policy.mayWrite);
   }
 
-  // 4. What stands in the way of any write.
+  // 4. What stands in the way of any write, and what no write can prove.
   const original = state === undefined ? workload.template : templateBefore(workload.template, state);
   const obstacle = obstacleTo(before);
   if (obstacle !== undefined && cureFor(original, input, judge) === undefined) {
     return stop('Failed', withCureNamed(obstacle, original, input, judge));
+  }
+  const unprovable = unprovableHook(before.clocks);
+  if (unprovable !== undefined) {
+    return stop(unprovable.neverEnds ? 'Failed' : 'Unknown', appHookFinding(unprovable));
   }
 
   // 5. With environment: ProxyConfig the resource comes first, the workload after it.
@@ -271,6 +285,7 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
     neededGrace: needed,
     kept:
       obstacleTo({ settings, clocks }) === undefined &&
+      unprovableHook(clocks) === undefined &&
       marked &&
       brokenDrainClauses(settings, intent, clocks).length === 0 &&
       unmetWishes(settings, intent, clocks).length === 0 &&
@@ -488,9 +503,8 @@ function unreachable(judged: Judged, intent: Intent): Finding {
   );
 }
 
-function graceReason(judged: Judged, intent: Intent): string {
-  const form = judged.settings.proxy.container === 'Native' ? 'preStop + longest request' : 'preStop + drain';
-  return `grace period ${judged.settings.gracePeriod.value} s -> ${judged.neededGrace} s: ${form} ${judged.neededGrace - intent.margin} s + margin ${intent.margin} s`;
+function graceReason({ settings, clocks, neededGrace: needed }: Judged, intent: Intent): string {
+  return `grace period ${settings.gracePeriod.value} s -> ${needed} s: ${graceWords(graceNeed(settings, intent, clocks))}`;
 }
 
 /** What the change costs or brings with it. */

@@ -1,8 +1,9 @@
 import type { ReasonCode } from '../../api/reasons.ts';
+import { neverSeesZero } from '../mesh/exit-on-zero.ts';
 import { istioMinor, NATIVE_ANNOTATION_SINCE_MINOR } from '../mesh/version.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
-import type { AppDelay, ProxyClocks } from './clocks.ts';
+import type { AppDelay, ProxyClocks, UnboundedHook } from './clocks.ts';
 import { classicStrategy, compile } from './compile.ts';
 import type { Intent } from './intent.ts';
 
@@ -12,6 +13,9 @@ export interface BrokenClause {
   readonly message: string;
   readonly needed: Seconds;
   readonly present: Seconds;
+  /** Where the cause stands and what to do about it, where it is not the drain's own setting. */
+  readonly path?: string;
+  readonly action?: string;
 }
 
 /** What a pod of the template will do, in the few numbers that the promise is checked against. */
@@ -32,13 +36,17 @@ export function longestPromised(intent: Intent): Seconds {
  */
 export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, clocks: Clocks): BrokenClause[] {
   const { delay, proxy } = clocks;
-  if (settings.proxy.container === 'Native' && proxy.quitsAt < delay.seconds + longestPromised(intent)) {
+  const longest = delay.seconds + longestPromised(intent);
+  if (settings.proxy.container !== 'None' && proxy.quitBy !== undefined && proxy.quitsAt < longest) {
+    const { container, path } = proxy.quitBy;
     return [
       {
         code: 'DrainTooShort',
-        message: `a preStop hook tells the proxy to quit after ${proxy.quitsAt} s; the promise needs it for ${delay.seconds + longestPromised(intent)} s`,
-        needed: delay.seconds + longestPromised(intent),
+        message: `the preStop of ${container} tells the proxy to quit after ${proxy.quitsAt} s; the promise needs it for ${longest} s`,
+        needed: longest,
         present: proxy.quitsAt,
+        path,
+        action: `Take the call that ends the proxy (quitquitquit) out of the preStop of ${container}; no drain setting helps while it is there.`,
       },
     ];
   }
@@ -55,7 +63,6 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
       present: proxy.floor,
     });
   }
-  const longest = delay.seconds + longestPromised(intent);
   // Requests come until the application gets SIGTERM, or until load balancers have stopped sending.
   const busy = proxy.heldFrom >= delay.seconds ? proxy.busy : proxy.floor;
   if (busy < longest) {
@@ -64,6 +71,14 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
       message: `requests in flight are cut when the proxy ends after ${busy} s; the promise is ${longest} s`,
       needed: longest,
       present: busy,
+    });
+  }
+  if (intent.mode !== 'Fixed' && waitsForZero(settings, proxy) && neverSeesZero(settings)) {
+    broken.push({
+      code: 'ExitOnZeroNeverFires',
+      message: `EXIT_ON_ZERO_ACTIVE_CONNECTIONS never ends this gateway: Istio ${settings.istioVersion ?? 'of an unknown version'} counts the tunnels of the ambient mesh inside Envoy as connections, so that it lives until SIGKILL after ${settings.gracePeriod.value} s`,
+      needed: longest,
+      present: settings.gracePeriod.value,
     });
   }
   const strategy = classicStrategy(intent, settings);
@@ -79,6 +94,10 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
     });
   }
   return broken;
+}
+
+function waitsForZero(settings: EffectiveSettings, proxy: ProxyClocks): boolean {
+  return settings.exitOnZeroActiveConnections.value && !proxy.callsDrain;
 }
 
 /**
@@ -119,37 +138,104 @@ export function canBeNative(settings: EffectiveSettings): boolean {
   return minor === undefined || minor >= NATIVE_ANNOTATION_SINCE_MINOR;
 }
 
+/** What a grace period has to have room for. The parts add up. */
+export interface GraceNeed {
+  readonly parts: readonly { readonly what: string; readonly seconds: Seconds }[];
+  /** Margin included, in whole seconds. */
+  readonly seconds: Seconds;
+}
+
+type Part = GraceNeed['parts'][number];
+
+/** The grace period that the promise needs, margin included. */
+export function neededGrace(settings: EffectiveSettings, intent: Intent, clocks: Clocks): Seconds {
+  return graceNeed(settings, intent, clocks).seconds;
+}
+
 /**
- * The grace period that the promise needs, margin included. This is the product's constraint:
+ * The grace period that the promise needs, and what for. This is the product's constraint:
  * `preStop + drain < terminationGracePeriodSeconds` on classic, `preStop + longest request < ...` on native.
  */
-export function neededGrace(settings: EffectiveSettings, intent: Intent, clocks: Clocks): Seconds {
-  switch (settings.proxy.container) {
-    case 'Native':
-      return Math.ceil(nativeNeed(settings, intent, clocks) + intent.margin);
-    case 'Unknown':
-      return Math.ceil(Math.max(nativeNeed(settings, intent, clocks), classicNeed(intent, clocks)) + intent.margin);
-    case 'Classic':
-    case 'None':
-      return Math.ceil(classicNeed(intent, clocks) + intent.margin);
-  }
+export function graceNeed(settings: EffectiveSettings, intent: Intent, clocks: Clocks): GraceNeed {
+  const { container } = settings.proxy;
+  const parts = longestOf([
+    ...(container === 'Native' || container === 'Unknown' ? [nativeParts(settings, intent, clocks)] : []),
+    ...(container === 'Native' ? [] : classicParts(intent, clocks)),
+    ...(clocks.delay.helper === undefined
+      ? []
+      : [[{ what: `preStop of container ${clocks.delay.helper.container}`, seconds: clocks.delay.helper.seconds }]]),
+  ]);
+  return {
+    parts: [...parts, { what: 'margin', seconds: intent.margin }],
+    seconds: Math.ceil(sumOf(parts) + intent.margin),
+  };
 }
+
+/** `30 s preStop of istio-proxy + 5 s drain + 1 s margin`. */
+export function graceWords({ parts }: GraceNeed): string {
+  return parts
+    .filter(({ seconds }) => seconds > 0)
+    .map(({ what, seconds }) => `${seconds} s ${what}`)
+    .join(' + ');
+}
+
+function sumOf(parts: readonly Part[]): Seconds {
+  return parts.reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+function longestOf(ways: readonly (readonly Part[])[]): readonly Part[] {
+  return ways.reduce((longest, way) => (sumOf(way) > sumOf(longest) ? way : longest), []);
+}
+
+const UNTIL_SIGTERM = 'until the application gets SIGTERM';
+const FOR_REQUESTS = 'for requests in flight';
+const PROXY_PRE_STOP = 'preStop of istio-proxy';
 
 /** The proxy gets SIGTERM when its own preStop and all app containers are over; a drain of its own comes after that. */
-function nativeNeed(settings: EffectiveSettings, intent: Intent, { delay, proxy }: Clocks): Seconds {
-  const apps = delay.seconds + longestPromised(intent);
+function nativeParts(settings: EffectiveSettings, intent: Intent, { delay, proxy }: Clocks): readonly Part[] {
+  const preStop = finite(proxy.preStopAtMost, finite(proxy.preStopAtLeast, 0));
   // Where the form is unknown and nobody has put a hook there, a native proxy would have Istio's own drain call.
   const drains = proxy.callsDrain || (settings.proxy.container === 'Unknown' && settings.proxyPreStop === undefined);
-  return Math.max(apps, finite(proxy.preStopAtMost, finite(proxy.preStopAtLeast, 0))) + (drains ? 0 : proxy.afterApps);
+  const before = longestOf([
+    promised(intent, delay),
+    [{ what: PROXY_PRE_STOP, seconds: preStop }],
+    ...(drains || delay.helper === undefined
+      ? []
+      : [[{ what: `preStop of container ${delay.helper.container}`, seconds: delay.helper.seconds }]]),
+  ]);
+  return drains ? before : [...before, { what: 'drain of the proxy after that', seconds: proxy.afterApps }];
 }
 
-function classicNeed(intent: Intent, { delay, proxy }: Clocks): Seconds {
-  const promised = delay.seconds + longestPromised(intent);
-  const hook =
-    intent.mode !== 'Fixed' && intent.strategy === 'PreStopHook' && proxy.callsDrain ? promised + intent.duration : 0;
-  return Math.max(promised + proxy.afterUnboundedPreStop, finite(proxy.floor, 0), proxy.bounded, hook);
+function classicParts(intent: Intent, { delay, proxy }: Clocks): (readonly Part[])[] {
+  const wanted = promised(intent, delay);
+  const life = Math.max(finite(proxy.floor, 0), proxy.bounded);
+  const drain = Math.min(life, proxy.callsDrain ? 0 : proxy.afterApps);
+  const hook = intent.mode !== 'Fixed' && intent.strategy === 'PreStopHook' && proxy.callsDrain;
+  return [
+    [...wanted, { what: 'drain of the proxy after its preStop', seconds: proxy.afterUnboundedPreStop }],
+    [
+      { what: PROXY_PRE_STOP, seconds: life - drain },
+      { what: 'drain', seconds: drain },
+    ],
+    ...(hook ? [[...wanted, { what: 'drain, should the hook fail', seconds: intent.duration }]] : []),
+  ];
+}
+
+function promised(intent: Intent, delay: AppDelay): readonly Part[] {
+  return [
+    { what: UNTIL_SIGTERM, seconds: delay.seconds },
+    { what: FOR_REQUESTS, seconds: longestPromised(intent) },
+  ];
 }
 
 function finite(value: Seconds, otherwise: Seconds): Seconds {
   return Number.isFinite(value) ? value : otherwise;
+}
+
+/**
+ * The hook for which no setting can be proven to keep the promise: the container that serves gets SIGTERM when it is over,
+ * which is not known, or when the grace period is, and then nothing is left of it.
+ */
+export function unprovableHook({ delay }: Clocks): UnboundedHook | undefined {
+  return delay.unbounded.find(({ serves }) => serves);
 }

@@ -138,6 +138,7 @@ function projectContainer(value: unknown): Container {
   put(result, 'restartPolicy', sharedText(raw['restartPolicy']));
   // An empty one is kept too: it must still stand there after a restore.
   put(result, 'lifecycle', lifecycleOf(raw['lifecycle']));
+  keepWords(result, raw);
   put(result, 'livenessProbe', probeOf(raw['livenessProbe']));
   put(result, 'readinessProbe', probeOf(raw['readinessProbe']));
   put(result, 'startupProbe', probeOf(raw['startupProbe']));
@@ -154,6 +155,19 @@ function projectContainer(value: unknown): Container {
     }
   }
   return result;
+}
+
+const ENDS_PROXY = 'quitquitquit';
+
+/** Commands are long and many: only those that speak of ending the proxy matter here. */
+function keepWords(container: Mutable<Container>, raw: Raw): void {
+  const words = (key: 'command' | 'args'): string[] => listOf(raw[key]).map((word) => textOf(word) ?? '');
+  const command = words('command');
+  const args = words('args');
+  if ([...command, ...args].some((word) => word.includes(ENDS_PROXY))) {
+    container.command = command;
+    container.args = args;
+  }
 }
 
 function sharedText(value: unknown): string | undefined {

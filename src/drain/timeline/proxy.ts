@@ -1,5 +1,6 @@
 import { PROXY_CONTAINER } from '../../api/names.ts';
 import type { HookEffect } from '../../hooks/index.ts';
+import { neverSeesZero } from '../mesh/exit-on-zero.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { hookEndOf, playHook } from './hooks.ts';
@@ -79,6 +80,9 @@ function firstQuietLook(
   sigtermAt: Seconds,
   sigkillAt: Seconds,
 ): Seconds {
+  if (neverSeesZero(settings)) {
+    return Infinity;
+  }
   const pooled = activity.pooledOutbound;
   for (let look = sigtermAt + Math.max(0, settings.minimumDrainDuration.value) + 1; look < sigkillAt; look++) {
     const outbound = pooled !== undefined && pooled.from <= look && look < pooled.to;

@@ -15,7 +15,8 @@ export function drainTooShort({ settings, intent, clocks }: CheckInput): Finding
     .slice(0, 1)
     .map((clause) =>
       finding(clause.code, unsure ? `if the sidecar is classic: ${clause.message}` : clause.message, {
-        path: whereOf(settings.terminationDrainDuration.origin),
+        path: clause.path ?? whereOf(settings.terminationDrainDuration.origin),
+        action: clause.action,
         ...(unsure ? { severity: 'warning' as const } : {}),
       }),
     );
@@ -74,7 +75,7 @@ export function minimumDrainInert({ settings }: CheckInput): Finding[] {
 
 export function outboundNotCovered({ settings, intent, clocks }: CheckInput): Finding[] {
   const covered = clocks.proxy.floor >= clocks.delay.seconds + intent.duration && intent.duration > 0;
-  if (!isClassic(settings) || !settings.exitOnZeroActiveConnections.value || covered) {
+  if (!isClassic(settings) || !settings.exitOnZeroActiveConnections.value || covered || settings.apps.length === 0) {
     return [];
   }
   return [
@@ -90,16 +91,17 @@ export function listenerCloses({ settings, intent, clocks }: CheckInput): Findin
   if (!isClassic(settings) || clocks.proxy.callsDrain) {
     return [];
   }
-  const longest = Number.isFinite(clocks.proxy.ceiling)
+  const drain = Number.isFinite(clocks.proxy.ceiling)
     ? Math.max(0, settings.terminationDrainDuration.value)
     : Math.min(settings.gracePeriod.value, clocks.delay.seconds + longestPromised(intent));
-  const drain = settings.drainDuration;
-  return longest > drain.value
+  const longest = Math.min(drain, clocks.proxy.quitsAt);
+  const listeners = settings.drainDuration;
+  return longest > listeners.value
     ? [
         finding(
           'ListenerClosesBeforeDrainEnds',
-          `the drain can last ${longest} s, but new inbound connections are refused after drainDuration ${drain.value} s`,
-          { path: whereOf(drain.origin) },
+          `the drain can last ${longest} s, but new inbound connections are refused after drainDuration ${listeners.value} s`,
+          { path: whereOf(listeners.origin) },
         ),
       ]
     : [];

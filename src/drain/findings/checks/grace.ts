@@ -1,5 +1,5 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
-import { longestPromised, neededGrace } from '../../plan/promise.ts';
+import { graceNeed, graceWords, unprovableHook } from '../../plan/promise.ts';
 import type { CheckInput } from '../check.ts';
 
 /** Above this the cluster autoscaler stops waiting for a pod (--max-graceful-termination-sec, default 600). */
@@ -11,20 +11,16 @@ export function graceTooShort({ settings, intent, clocks }: CheckInput): Finding
   if (settings.proxy.container === 'None') {
     return [];
   }
-  const needed = neededGrace(settings, intent, clocks);
+  const need = graceNeed(settings, intent, clocks);
   const present = settings.gracePeriod.value;
-  if (present >= needed) {
+  if (present >= need.seconds) {
     return [];
   }
-  const sum =
-    settings.proxy.container === 'Native'
-      ? `${clocks.delay.seconds} s until the application gets SIGTERM + ${longestPromised(intent)} s for its requests`
-      : `${Math.max(needed - intent.margin, 0)} s for preStop and drain`;
   return [
     finding(
       'GraceTooShort',
-      `terminationGracePeriodSeconds is ${present}, needed are ${needed}: ${sum} + ${intent.margin} s margin`,
-      { path: GRACE_PATH, action: `Set terminationGracePeriodSeconds: ${needed}.` },
+      `terminationGracePeriodSeconds is ${present}, needed are${unprovableHook(clocks) === undefined ? '' : ' at least'} ${need.seconds}: ${graceWords(need)}`,
+      { path: GRACE_PATH, action: `Set terminationGracePeriodSeconds: ${need.seconds}.` },
     ),
   ];
 }

@@ -1,71 +1,110 @@
 import { PROXY_CONTAINER } from '../../../api/names.ts';
 import { finding, type Finding } from '../../../api/reasons.ts';
+import { analyseAppHook } from '../../mesh/container-hooks.ts';
 import { whereOf } from '../../mesh/settings.ts';
+import type { UnboundedHook } from '../../plan/clocks.ts';
 import { isClassic, type CheckInput } from '../check.ts';
 
-/** The hooks of every container, with what is known of each. */
-export function hookFindings({ settings, clocks, workload }: CheckInput): Finding[] {
-  const found: Finding[] = [];
+/** What is the matter with the preStop of istio-proxy that somebody has put there: the first that applies. */
+export function proxyHook({ settings, clocks }: CheckInput): Finding[] {
   const hook = clocks.proxy.hook;
   const preStop = settings.proxyPreStop;
-  if (hook !== undefined && preStop !== undefined && preStop.origin.level !== 'BuiltIn') {
-    const path = whereOf(preStop.origin);
-    const why = hook.recognised === undefined ? hook.summary : `${hook.recognised.explanation}`;
-    if (hook.needsShell && settings.proxyImage.value === 'distroless') {
-      found.push(
-        finding(
-          'HookNeedsShell',
-          `the preStop of ${PROXY_CONTAINER} needs ${hook.tools.join(', ')}, and the proxy image is distroless: it fails at once`,
-          { path },
-        ),
-      );
-    } else if (hook.neverEnds) {
-      found.push(finding('HookNeverEnds', `the preStop of ${PROXY_CONTAINER} never ends: ${why}`, { path }));
-    } else if (hook.statsNeeded.length > 0) {
-      found.push(
-        finding(
-          'StatsNotExported',
-          `the preStop of ${PROXY_CONTAINER} reads ${hook.statsNeeded.join(', ')}, which this proxy does not export`,
-          { path },
-        ),
-      );
-    } else if (hook.endsAtOnce && hook.waitsFor.some((what) => what !== 'Sleep')) {
-      found.push(
-        finding(
-          'HookEndsAtOnce',
-          `the preStop of ${PROXY_CONTAINER} ends at once although requests are in flight: ${why}`,
-          { path },
-        ),
-      );
-    } else if (typeof hook.atMost !== 'number') {
-      found.push(
-        finding(
-          'HookUnbounded',
-          `the preStop of ${PROXY_CONTAINER} has no upper bound${hook.atMost === 'unknown' ? ' that can be known' : ''}: ${why}`,
-          { path },
-        ),
-      );
-    }
-    if (settings.proxy.container === 'Native' && !hook.callsDrain) {
-      found.push(
-        finding(
-          'HookDropsNativeDrain',
-          `the preStop of ${PROXY_CONTAINER} replaces Istio's drain call: ${settings.terminationDrainDuration.value} s of terminationDrainDuration follow after the application has exited`,
-          { path },
-        ),
-      );
-    }
+  if (hook === undefined || preStop === undefined || preStop.origin.level === 'BuiltIn') {
+    return [];
   }
-  for (const unbounded of clocks.delay.unbounded) {
-    found.push(
-      finding(
-        'HookUnbounded',
-        `the preStop of container ${unbounded.container} in ${workload.name} has no upper bound that can be known: ${unbounded.summary}`,
-        { path: unbounded.path },
-      ),
+  const native = settings.proxy.container === 'Native';
+  const path = whereOf(preStop.origin);
+  const about = `the preStop of ${PROXY_CONTAINER}`;
+  const why = hook.recognised?.explanation ?? hook.summary;
+  if (hook.needsShell && settings.proxyImage.value === 'distroless') {
+    const message = `${about} needs ${hook.tools.join(', ')}, and the proxy image is distroless: it fails at once`;
+    return [finding('HookNeedsShell', message, { path })];
+  }
+  if (hook.neverEnds) {
+    return [finding('HookNeverEnds', `${about} never ends: ${why}`, { path })];
+  }
+  // A native proxy lives until the application has exited, whatever its hook does not wait for.
+  const severity = native ? ('warning' as const) : undefined;
+  if (hook.statsNeeded.length > 0) {
+    const message = `${about} reads ${hook.statsNeeded.join(', ')}, which this proxy does not export`;
+    return [finding('StatsNotExported', message, { path, severity })];
+  }
+  if (hook.endsAtOnce && hook.waitsFor.some((what) => what !== 'Sleep')) {
+    const message = `${about} ends at once although requests are in flight: ${why}`;
+    return [finding('HookEndsAtOnce', message, { path, severity })];
+  }
+  if (typeof hook.atMost !== 'number') {
+    const known = hook.atMost === 'unknown' ? ' that can be known' : '';
+    return [finding('HookUnbounded', `${about} has no upper bound${known}: ${why}`, { path })];
+  }
+  return hook.fails ? [finding('HookFails', `${about} fails: ${why}`, { path })] : [];
+}
+
+/** Only a drain call, or one that ends the proxy, leaves nothing to follow. */
+export function nativeDrainDropped({ settings, clocks }: CheckInput): Finding[] {
+  const { hook } = clocks.proxy;
+  const preStop = settings.proxyPreStop;
+  if (
+    settings.proxy.container !== 'Native' ||
+    preStop === undefined ||
+    preStop.origin.level === 'BuiltIn' ||
+    hook === undefined ||
+    hook.callsDrain ||
+    hook.quitsAt !== undefined
+  ) {
+    return [];
+  }
+  return [
+    finding(
+      'HookDropsNativeDrain',
+      `the preStop of ${PROXY_CONTAINER} replaces Istio's drain call: ${settings.terminationDrainDuration.value} s of terminationDrainDuration follow after the application has exited`,
+      { path: whereOf(preStop.origin) },
+    ),
+  ];
+}
+
+/** Application hooks for whose length there is no bound. */
+export function appHooks({ clocks }: CheckInput): Finding[] {
+  return clocks.delay.unbounded.map(appHookFinding);
+}
+
+/** What a preStop without a bound is called, wherever it is said. */
+export function appHookFinding({ container, path, summary, atLeast, neverEnds }: UnboundedHook): Finding {
+  if (neverEnds) {
+    return finding(
+      'HookNeverEnds',
+      `the preStop of container ${container} never ends: ${summary}; it gets SIGTERM when the grace period is over, and SIGKILL 2 s later`,
+      { path, action: 'Bound the hook by the clock: the container needs time after its SIGTERM.' },
     );
   }
-  return found;
+  const least = atLeast > 0 ? ` (at least ${atLeast} s)` : '';
+  return finding(
+    'HookUnbounded',
+    `the preStop of container ${container} has no upper bound that can be known${least}: ${summary}`,
+    { path },
+  );
+}
+
+/** Whether a request fails depends on the server, which is not known here. */
+const ASKS_SERVERS: ReadonlySet<string> = new Set(['curl', 'wget', 'nc']);
+
+/** A hook that cannot start, or fails, is over at once, and SIGTERM follows. */
+export function failingAppHooks({ settings }: CheckInput): Finding[] {
+  return settings.apps.flatMap(({ name, preStop }) => {
+    const analysis = preStop === undefined ? undefined : analyseAppHook(preStop.value, settings);
+    return analysis?.fails === true &&
+      analysis.endsAtOnce &&
+      preStop !== undefined &&
+      !analysis.tools.some((tool) => ASKS_SERVERS.has(tool))
+      ? [
+          finding(
+            'HookFails',
+            `the preStop of container ${name} fails at once, so that it holds SIGTERM off for nothing`,
+            { path: whereOf(preStop.origin) },
+          ),
+        ]
+      : [];
+  });
 }
 
 export function holdHook({ settings }: CheckInput): Finding[] {

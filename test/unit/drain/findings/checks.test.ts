@@ -70,6 +70,18 @@ function found(scene: Scene): Finding[] {
 const drain = (text: string): string => JSON.stringify({ terminationDrainDuration: text });
 const zero = (more: Record<string, string> = {}): string =>
   JSON.stringify({ proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', ...more } });
+const runs = (script: string): WorkloadOptions['app'] => ({ command: ['sh', '-c'], args: [script] });
+const gateway = (
+  version: string,
+  labels: Record<string, string> = { 'istio.io/dataplane-mode': 'ambient' },
+): Scene => ({
+  annotations: { 'inject.istio.io/templates': 'gateway' },
+  labels,
+  config: zero(),
+  spec: { containers: [{ name: 'istio-proxy', image: 'auto' }] },
+  mesh: { stated: { istioVersion: version } },
+  intent: { mode: 'Adaptive' },
+});
 const SHORT: Partial<Intent> = { duration: 10, maxWait: 10 };
 const cr = (name: string, more: object = {}): Partial<MeshFacts> => ({
   ...SHELL,
@@ -310,7 +322,50 @@ const SCENES: Partial<Record<ReasonCode, { yes: readonly Scene[]; no: readonly S
     ],
   },
   GraceExceedsNodeBudget: { yes: [{ grace: 601 }], no: [{ grace: 600 }] },
-  JobNeverCompletes: { yes: [{ kind: 'CronJob' }, { kind: 'Job' }], no: [{ kind: 'Job', form: 'native' }, {}] },
+  JobNeverCompletes: {
+    yes: [{ kind: 'CronJob' }, { kind: 'Job' }, { kind: 'Job', app: runs('true; # quitquitquit') }],
+    no: [
+      { kind: 'Job', form: 'native' },
+      {},
+      { kind: 'Job', app: runs('sleep 1; curl -X POST localhost:15020/quitquitquit') },
+      { kind: 'Job', app: { command: ['/import.py'], args: ['--then=http://localhost:15020/quitquitquit'] } },
+    ],
+  },
+  NewRequestsRefused: {
+    yes: [
+      {},
+      { form: 'native' },
+      { appPreStop: sleep(5), containers: [{ name: 'second', ports: [{ containerPort: 9000 }] }] },
+    ],
+    no: [
+      { appPreStop: sleep(5) },
+      { app: { ports: [] } },
+      { appPreStop: sleep(5), containers: [{ name: 'worker' }] },
+      { intent: { endpointDelay: 0 } },
+      { form: 'none' },
+      { kind: 'CronJob' },
+    ],
+  },
+  HookFails: {
+    yes: [
+      { appPreStop: sh('exit 3') },
+      { appPreStop: { exec: { command: ['sleep'] } } },
+      { proxyPreStop: sh('sleep 3; exit 1') },
+    ],
+    no: [
+      { appPreStop: sleep(0) },
+      { appPreStop: sh('wget -q localhost:8080/bye') },
+      { appPreStop: sh('sleep 9; exit 1') },
+    ],
+  },
+  StopSignalUncertain: {
+    yes: [{ app: { lifecycle: { stopSignal: 'SIGUSR1' } } }],
+    no: [{ app: { lifecycle: { stopSignal: 'SIGTERM' } } }, {}],
+  },
+  ExitOnZeroNeverFires: {
+    yes: [gateway('1.29.5'), gateway('1.30.2'), gateway('1.28.9'), gateway('')],
+    no: [gateway('1.29.6'), gateway('1.30.3'), gateway('1.31.0'), gateway('1.30.2', {})],
+  },
   ProxyKindUnknown: { yes: [{ form: 'unknown' }], no: [{}, { form: 'native' }] },
 };
 
@@ -449,8 +504,10 @@ describe('a check', () => {
   });
 
   it('finds nothing on a pod on which nothing is wrong', () => {
-    expect(found({ config: '{"terminationDrainDuration":"65s","drainDuration":"65s"}', grace: 70 })).toEqual([]);
-    expect(found({ form: 'native', grace: 70 })).toEqual([]);
+    const config = '{"terminationDrainDuration":"65s","drainDuration":"65s"}';
+
+    expect(found({ config, grace: 70, appPreStop: sleep(5) })).toEqual([]);
+    expect(found({ form: 'native', grace: 70, appPreStop: sleep(5) })).toEqual([]);
   });
 
   it('is one of a list, and the list is all there is', () => {
@@ -466,14 +523,15 @@ describe('a finding', () => {
       code: 'GraceTooShort',
       severity: 'error',
       path: 'spec.template.spec.terminationGracePeriodSeconds',
-      message: 'terminationGracePeriodSeconds is 30, needed are 70: 65 s for preStop and drain + 5 s margin',
+      message:
+        'terminationGracePeriodSeconds is 30, needed are 70: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
       action: 'Set terminationGracePeriodSeconds: 70.',
     });
   });
 
   it('names both parts on native', () => {
     expect(found({ form: 'native' })[0]?.message).toBe(
-      'terminationGracePeriodSeconds is 30, needed are 70: 5 s until the application gets SIGTERM + 60 s for its requests + 5 s margin',
+      'terminationGracePeriodSeconds is 30, needed are 70: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
     );
   });
 

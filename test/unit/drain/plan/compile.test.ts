@@ -3,7 +3,13 @@ import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
 import { appDelayOf, proxyClocks, type ProxyClocks } from '../../../../src/drain/plan/clocks.ts';
 import { classicStrategy, compile, type Target } from '../../../../src/drain/plan/compile.ts';
 import { assumedIntent, fnv1a, intentKey, intentOf, type Intent } from '../../../../src/drain/plan/intent.ts';
-import { brokenDrainClauses, neededGrace, unmetWishes } from '../../../../src/drain/plan/promise.ts';
+import {
+  brokenDrainClauses,
+  graceNeed,
+  graceWords,
+  neededGrace,
+  unmetWishes,
+} from '../../../../src/drain/plan/promise.ts';
 import { readPolicy } from '../../../../src/drain/plan/policies.ts';
 import { withDefaults, type SidecarDrainPolicySpec } from '../../../../src/api/policy.ts';
 import {
@@ -133,8 +139,16 @@ describe('the compile table: 60 s at least, 120 s at most, endpoints need 5 s', 
   it.each([
     [
       'the longest app preStop',
-      { appPreStop: sleep(20), containers: [{ name: 'helper', lifecycle: { preStop: sh('sleep 30') } }] },
+      {
+        appPreStop: sleep(20),
+        containers: [{ name: 'second', ports: [{ containerPort: 9000 }], lifecycle: { preStop: sh('sleep 30') } }],
+      },
       90,
+    ],
+    [
+      'nothing of a container that serves nothing',
+      { appPreStop: sleep(20), containers: [{ name: 'helper', lifecycle: { preStop: sh('sleep 30') } }] },
+      80,
     ],
     ['the endpoint delay where that is longer', { appPreStop: sleep(2) }, 65],
     [
@@ -142,7 +156,7 @@ describe('the compile table: 60 s at least, 120 s at most, endpoints need 5 s', 
       { appPreStop: NOT_UNDERSTOOD, annotations: { 'sidecardrain.io/pre-stop': '25s' } },
       85,
     ],
-    ['nothing where it cannot be known', { appPreStop: NOT_UNDERSTOOD }, 65],
+    ['what is certain where the rest cannot be known', { appPreStop: NOT_UNDERSTOOD }, 65],
   ])("counts from the app's SIGTERM: %s", (_, template, terminationDrainDuration) => {
     expect(compiled('classic', FIXED, template)).toEqual({ terminationDrainDuration });
   });
@@ -453,5 +467,62 @@ describe('an intent', () => {
     expect(record).toMatchObject({ name: 'x', uid: 'u', generation: 2, deleting: true });
     expect(record.stalled?.reason).toBe(reason);
     expect(record.compiled === undefined).toBe(reason !== undefined);
+  });
+});
+
+describe('an app preStop of which only a lower bound is known', () => {
+  const waits = sh('sleep 20; while netstat -tn | grep -q :8080.*ESTABLISHED; do sleep 1; done');
+
+  it('counts with what is certain, and is named', () => {
+    const delay = appDelayOf(settingsOf(templateOf({ appPreStop: waits }), meshOf('native')), 5);
+
+    expect(delay).toMatchObject({ seconds: 20, unbounded: [{ container: 'app', atLeast: 20, serves: true }] });
+  });
+
+  it('is never taken for shorter than it is, whatever is stated', () => {
+    const template = { appPreStop: waits, annotations: { 'sidecardrain.io/pre-stop': '8s' } };
+    const delay = appDelayOf(settingsOf(templateOf(template), meshOf('native')), 5);
+
+    expect(delay).toMatchObject({ seconds: 20, unbounded: [] });
+  });
+
+  it('makes the lower bound of what is needed, in words', () => {
+    const settings = settingsOf(templateOf({ appPreStop: waits }), meshOf('native'));
+    const wish = intentFor({ duration: 30, maxWait: 30 });
+    const clocks = { delay: appDelayOf(settings, 5), proxy: proxyClocks(settings) };
+
+    expect(graceWords(graceNeed(settings, wish, clocks))).toBe(
+      '20 s until the application gets SIGTERM + 30 s for requests in flight + 5 s margin',
+    );
+    expect(neededGrace(settings, wish, clocks)).toBe(55);
+  });
+});
+
+describe('the parts of a grace period', () => {
+  const words = (form: ProxyForm, template: TemplateOptions): string => {
+    const settings = settingsOf(templateOf(template), meshOf(form, { stated: { proxyImage: 'with-shell' } }));
+    const wish = intentFor({ duration: 10, maxWait: 10, margin: 2 });
+    const clocks = { delay: appDelayOf(settings, 5), proxy: proxyClocks(settings) };
+    const need = graceNeed(settings, wish, clocks);
+
+    expect(need.seconds).toBe(Math.ceil(need.parts.reduce((sum, part) => sum + part.seconds, 0)));
+    return graceWords(need);
+  };
+
+  it.each<[ProxyForm, TemplateOptions, string]>([
+    ['classic', { proxyPreStop: sleep(25) }, '25 s preStop of istio-proxy + 5 s drain + 2 s margin'],
+    [
+      'native',
+      { proxyPreStop: sh('sleep 25') },
+      '25 s preStop of istio-proxy + 5 s drain of the proxy after that + 2 s margin',
+    ],
+    ['classic', { config: '{"terminationDrainDuration":"40s"}' }, '40 s drain + 2 s margin'],
+    [
+      'native',
+      { containers: [{ name: 'shipper', lifecycle: { preStop: sleep(50) } }] },
+      '50 s preStop of container shipper + 2 s margin',
+    ],
+  ])('name what is needed, and add up (%s, %j)', (form, template, expected) => {
+    expect(words(form, template)).toBe(expected);
   });
 });

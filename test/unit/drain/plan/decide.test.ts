@@ -496,11 +496,48 @@ describe('what is written', () => {
     expect(codes(decision)).toContain('ProxyKindUnknown');
   });
 
-  it('with an app preStop that cannot be known is the rest, and says so', () => {
-    const decision = decideFor(workloadOf({ appPreStop: NOT_UNDERSTOOD }), policyOf(), meshOf('classic'));
+  describe('with an app preStop whose length cannot be known', () => {
+    const ample = { grace: 600, config: '{"terminationDrainDuration":"500s"}' };
 
-    expect(decision.write?.gracePeriodSeconds).toBe(70);
-    expect(codes(decision)).toContain('HookUnbounded');
+    it.each(['classic', 'native', 'unknown'] as const)('is nothing, and never called compliant (%s)', (form) => {
+      for (const more of [{}, ample]) {
+        const decision = decideFor(workloadOf({ appPreStop: NOT_UNDERSTOOD, ...more }), policyOf(), meshOf(form));
+
+        expect(decision).toMatchObject({ outcome: 'Unknown', reason: 'HookUnbounded', changes: [] });
+        expect(decision.write).toBeUndefined();
+        expect(decision.message).toContain('container app');
+        expect(codes(decision)).toContain('HookUnbounded');
+      }
+    });
+
+    it('rests on the length that somebody states', () => {
+      const template = { appPreStop: NOT_UNDERSTOOD, annotations: { 'sidecardrain.io/pre-stop': '25s' } };
+
+      expect(decideFor(workloadOf(template), policyOf(), meshOf('classic'))).toMatchObject({
+        outcome: 'Pending',
+        write: { gracePeriodSeconds: 90 },
+      });
+      expect(decideFor(workloadOf({ ...template, ...ample }), policyOf(), meshOf('classic')).outcome).toBe('Compliant');
+    });
+
+    it('does not matter in a container that serves nothing', () => {
+      const helper = { name: 'helper', lifecycle: { preStop: NOT_UNDERSTOOD } };
+
+      expect(decideFor(workloadOf({ containers: [helper], ...ample }), policyOf(), meshOf('classic')).outcome).toBe(
+        'Compliant',
+      );
+    });
+  });
+
+  it('is nothing where an app preStop never ends', () => {
+    const decision = decideFor(
+      workloadOf({ appPreStop: sh('sleep infinity'), grace: 600 }),
+      policyOf(),
+      meshOf('native'),
+    );
+
+    expect(decision).toMatchObject({ outcome: 'Failed', reason: 'HookNeverEnds' });
+    expect(decision.write).toBeUndefined();
   });
 
   it('names each change with its place, its values and why', () => {
@@ -517,10 +554,12 @@ describe('what is written', () => {
         field: 'gracePeriod',
         path: 'spec.template.spec.terminationGracePeriodSeconds',
         after: '70',
-        why: 'grace period 30 s -> 70 s: preStop + drain 65 s + margin 5 s',
+        why: 'grace period 30 s -> 70 s: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
       },
     ]);
-    expect(message).toBe('terminationDrainDuration 1m5s; grace period 30 s -> 70 s: preStop + drain 65 s + margin 5 s');
+    expect(message).toBe(
+      'terminationDrainDuration 1m5s; grace period 30 s -> 70 s: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
+    );
     expect([neededGrace, after?.gracePeriod.value]).toEqual([70, 70]);
   });
 

@@ -216,3 +216,60 @@ describe('two policies', () => {
     expect((await scene.workload(namespace, 'web')).spec.template.spec.terminationGracePeriodSeconds).toBe(33);
   });
 });
+
+describe('our own values, put there again by kubectl in its own name', () => {
+  const kubectl = async (args: string[], input?: string): Promise<string> => {
+    const { code, stdout, stderr } = await scene.cluster.kubectl(args, input === undefined ? {} : { input });
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('rror')]);
+    return stdout;
+  };
+  const grace = ({ spec }: WorkloadObject): number | undefined => spec.template.spec.terminationGracePeriodSeconds;
+
+  it('by an undo to a revision of ours: replaced after the wait, and given back in the end', async () => {
+    const namespace = await scene.meshed('revision');
+    await kubectl(['apply', '-f', '-'], JSON.stringify(deployment(namespace, 'web')));
+    await scene.rolledOut(namespace, 'web');
+    const before = await scene.workload(namespace, 'web');
+    await scene.createPolicy('revision', fixed(namespace, { drain: { mode: 'Fixed', duration: '60s' } }));
+    await scene.compliant('revision', 1);
+    await scene.rolledOut(namespace, 'web');
+    await edit('revision', { drain: { mode: 'Fixed', duration: '90s' } });
+    await scene.rolledOut(namespace, 'web');
+    const longer = grace(await scene.workload(namespace, 'web'));
+
+    await kubectl(['rollout', 'undo', 'deployment/web', '-n', namespace, '--to-revision=2']);
+    const undone = await scene.workload(namespace, 'web');
+    await scene.untilWorkload(namespace, 'web', (object) => grace(object) === longer);
+    await scene.compliant('revision', 1);
+    await scene.rolledOut(namespace, 'web');
+    await scene.deletePolicy('revision');
+    await scene.gone('revision');
+
+    expect([grace(undone), longer]).toEqual([70, 100]);
+    const after = await scene.workload(namespace, 'web');
+    expect(after.spec).toEqual({ ...before.spec });
+    expect(after.metadata.annotations?.[STATE]).toBeUndefined();
+  });
+
+  it('by a copy of the object: with its hook and container it goes back like the first', async () => {
+    const namespace = await scene.meshed('copied');
+    await kubectl(['apply', '-f', '-'], JSON.stringify(deployment(namespace, 'web')));
+    await scene.rolledOut(namespace, 'web');
+    const before = await scene.workload(namespace, 'web');
+    await scene.createPolicy('copied', fixed(namespace, { drain: HOOK }));
+    await scene.compliant('copied', 1);
+    await scene.rolledOut(namespace, 'web');
+
+    const live = JSON.parse(await kubectl(['get', 'deployment/web', '-n', namespace, '-o', 'json'])) as WorkloadObject;
+    live.metadata.name = 'copy';
+    await kubectl(['create', '-f', '-'], JSON.stringify(live));
+    await scene.compliant('copied', 2);
+    await scene.rolledOut(namespace, 'copy');
+    await scene.deletePolicy('copied');
+    await scene.gone('copied');
+
+    const copy = await scene.workload(namespace, 'copy');
+    expect(copy.spec).toEqual(before.spec);
+    expect(copy.metadata.annotations?.[STATE]).toBeUndefined();
+  });
+});

@@ -59,7 +59,8 @@ export function admitWorkload(input: AdmitWorkloadInput): Admitted {
     oldObject !== undefined &&
     old !== undefined &&
     state !== undefined &&
-    isTakenOutByHand(object, oldObject, workload, old, state)
+    // A rollback brings an older note along: what stood there is what the present one says.
+    isTakenOutByHand(object, oldObject, workload, old, stateOf(old) ?? state)
   ) {
     return NOTHING_ADMITTED;
   }

@@ -85,6 +85,8 @@ export interface TemplateHistory {
   readonly writtenAt: Seconds;
   readonly changedAt?: Seconds;
   readonly changedBy?: string;
+  /** The change put back values of ours from before, with the note of that time. */
+  readonly rolledBack?: true;
 }
 
 /** The slim record of a workload: all that the domain reads, and nothing else. */

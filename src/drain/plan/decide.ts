@@ -134,7 +134,9 @@ export function decide(input: DecideInput): Decision {
   }
 
   // 3. Somebody else has undone what we wrote: hold back, and in a fight leave it alone.
-  const hold = wishChanged ? undefined : holdOn(workload, state, input.patience);
+  // A rollback brings an older wish back with its values: that is no new wish of the policy's.
+  const hold =
+    wishChanged && workload.history?.rolledBack !== true ? undefined : holdOn(workload, state, input.patience);
   if (hold !== undefined && input.patience !== undefined && input.patience.now < hold.until) {
     return held(hold, stop, policy.mayWrite);
   }

@@ -27,7 +27,7 @@ export function holdOn(
       ? undefined
       : holdAfterForeignChange({ writtenAt: wiped.writtenAt }, wiped.reverts, rules, undoneSince);
   }
-  return writtenValuesStand(workload.template, state)
+  return writtenValuesStand(workload.template, state) && workload.history?.rolledBack !== true
     ? undefined
     : holdAfterForeignChange(workload.history, state.reverts ?? 0, rules, undoneSince);
 }

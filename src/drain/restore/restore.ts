@@ -1,4 +1,4 @@
-import { FIELD_MANAGER, PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
+import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import type { ManagedField } from '../model/workload.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY } from '../template/apply.ts';
 import { SPEC_TEMPLATE, workloadKind } from '../template/kinds.ts';
@@ -9,6 +9,7 @@ import {
   fieldOwners,
   LAST_APPLIED_ANNOTATION,
   PROXY_CONTAINER_KEY,
+  statesByApply,
 } from '../template/ownership.ts';
 import { at, canonical, listOf, managedFieldsOf, metadataOf, recordOf, textOf } from '../template/raw.ts';
 import type { Raw, RawObject } from '../template/raw.ts';
@@ -190,8 +191,7 @@ class Plan implements ValueOperations {
   #declaredInManifest(key: string): boolean {
     const path = [...this.#templatePath.map((step) => `f:${step}`), 'f:metadata', 'f:annotations', `f:${key}`];
     const manager = managedFieldsOf(this.#raw).find(
-      (entry) =>
-        entry.operation === 'Apply' && entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, path) !== undefined,
+      (entry) => statesByApply(entry) && at(entry.fieldsV1, path) !== undefined,
     );
     if (manager !== undefined) {
       return true;
@@ -242,8 +242,9 @@ class Plan implements ValueOperations {
   /** Nobody has put anything of their own into the container that we added. */
   #isWhollyOurs(container: Raw): boolean {
     const key = [...this.#templatePath.map((step) => `f:${step}`), 'f:spec', 'f:containers', PROXY_CONTAINER_KEY];
+    // A copied object's entry names whoever copied it, for a container that is ours as it stands.
     const others = managedFieldsOf(this.#raw).filter(
-      (entry) => entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, key) !== undefined,
+      (entry) => statesByApply(entry) && at(entry.fieldsV1, key) !== undefined,
     );
     const foreign = Object.entries(container).filter(([name, value]) => !isOwnOrDefault(name, value));
     return others.length === 0 && foreign.length === 0 && at(container, ['lifecycle', 'postStart']) === undefined;

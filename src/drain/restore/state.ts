@@ -1,131 +1,20 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { Container, LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
-import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
+import { PROXY_CONTAINER } from '../../api/names.ts';
 import { MANAGED_FIELDS } from '../model/workload.ts';
 import type { ManagedField, TemplateGap, Workload } from '../model/workload.ts';
-import type { ProxyConfigEdits } from '../template/annotation-edit.ts';
 import type { ManagedValues } from '../template/apply.ts';
 import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../template/ownership.ts';
 import type { AnnotationField } from '../template/ownership.ts';
 import { canonical } from '../template/raw.ts';
 import { partsWritten, withoutParts } from './annotation-parts.ts';
 import { fingerprint } from './fingerprint.ts';
-import { isRecord, LONGEST_NOTE, noteProblem, STATE_VERSION } from './note-problem.ts';
+import { STATE_VERSION } from './note-problem.ts';
+import { wroteValue } from './note.ts';
+import type { AnnotationState, ContainerState, GraceState, Taken, WorkloadState } from './note.ts';
 
-/**
- * What stood in a workload before us. It is kept in an annotation of the workload itself, so that everything can be
- * given back without the policy, and never in the pod template, where it would restart pods.
- */
-
-/** Managers from whom a forced write took the field: it goes back to them with its value. */
-interface Taken {
-  readonly owners?: readonly string[];
-}
-
-/** The grace period before us. The API server's default is nobody's, and goes back as such. */
-export interface GraceState extends Taken {
-  readonly before: number;
-  readonly defaulted?: true;
-  /** There was none, which custom resources allow: it goes away again. */
-  readonly absent?: true;
-  readonly wrote: number;
-}
-
-export interface AnnotationState extends Taken {
-  /** `null`: there was none. */
-  readonly before: string | null;
-  /** Fingerprint of the text that we wrote. */
-  readonly wrote: string;
-  /** For `proxy.istio.io/config`: our keys in it, so that they can be taken out of a text that others have edited. */
-  readonly keys?: ProxyConfigEdits;
-}
-
-export interface ContainerState {
-  /** `null`: there was no container `istio-proxy`, and we added it. Else what of its lifecycle stood there. */
-  readonly before: { readonly lifecycle: boolean; readonly preStop?: LifecycleHandler } | null;
-  /** Fingerprint of the preStop that we wrote. */
-  readonly wrote: string;
-}
-
-export type FieldStates = { readonly gracePeriod?: GraceState; readonly proxyContainer?: ContainerState } & {
-  readonly [Field in AnnotationField]?: AnnotationState;
-};
-
-export interface WorkloadState {
-  readonly v: typeof STATE_VERSION;
-  /** The object that it was written for; see `noteOrigin`. */
-  readonly uid?: string;
-  readonly policy: { readonly name: string; readonly uid: string };
-  /** What the policy wanted, as a key: a changed wish is followed, a changed wording of the operator is not. */
-  readonly intent: string;
-  readonly onDelete: 'Restore' | 'Orphan';
-  /** How many workloads of this policy may restart at once, also when they are given back. Absent: no limit. */
-  readonly maxConcurrent?: number;
-  /** When the pods were last restarted because of us: the write of that moment. */
-  readonly at?: string;
-  /** What the policy wants now held already when it came to want that: no pod was restarted for it. */
-  readonly adopted?: true;
-  /** How often in a row somebody else has changed our values back soon after we wrote them. */
-  readonly reverts?: number;
-  /** What of the template was missing or empty before our first write. */
-  readonly gap?: TemplateGap;
-  readonly fields: FieldStates;
-}
-
-export type DecodedState =
-  { readonly ok: true; readonly state: WorkloadState } | { readonly ok: false; readonly why: string };
-
-export function encodeState(state: WorkloadState): string {
-  return JSON.stringify(state);
-}
-
-/** A state that cannot be read means: leave the workload alone, because nobody knows any more what was there before. */
-export function decodeState(text: string): DecodedState {
-  if (text.length > LONGEST_NOTE) {
-    return { ok: false, why: `it has ${text.length} characters, more than an object may carry` };
-  }
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch (error) {
-    return { ok: false, why: `it is no JSON (${error instanceof Error ? error.message : 'damaged'})` };
-  }
-  if (!isRecord(raw)) {
-    return { ok: false, why: 'it is no JSON object' };
-  }
-  if (typeof raw['v'] === 'number' && raw['v'] > STATE_VERSION) {
-    return {
-      ok: false,
-      why: `it has version ${raw['v']}, written by a newer release (this one reads version ${STATE_VERSION})`,
-    };
-  }
-  const wrong = noteProblem(raw);
-  return wrong === undefined ? { ok: true, state: raw as unknown as WorkloadState } : { ok: false, why: wrong };
-}
-
-/** What a workload remembers of us; undefined where it carries nothing, or nothing that can be read. */
-export function stateOf({ annotations }: Pick<Workload, 'annotations'>): WorkloadState | undefined {
-  const text = annotations[STATE_ANNOTATION];
-  const decoded = text === undefined ? undefined : decodeState(text);
-  return decoded?.ok === true ? decoded.state : undefined;
-}
-
-/**
- * Whose note it is. A copied object carries the note of the one that it was copied from: what such a note says of values
- * is true of the copy too, and nothing else that it says is.
- * - `ThisObject`: it names the uid of the workload.
- * - `OtherObject`: it names another uid.
- * - `NotNamed`: it names none, as notes of 0.1 do and notes that were put in while the object was being created.
- */
-export type NoteOrigin = 'ThisObject' | 'OtherObject' | 'NotNamed';
-
-/** @param workload the object that carries the note; one from a file has no uid */
-export function noteOrigin({ uid }: Pick<Workload, 'uid'>, state: Pick<WorkloadState, 'uid'>): NoteOrigin {
-  if (state.uid === undefined || uid === undefined) {
-    return 'NotNamed';
-  }
-  return state.uid === uid ? 'ThisObject' : 'OtherObject';
-}
+export { decodeState, encodeState, noteOrigin, stateOf } from './note.ts';
+export type { DecodedState, FieldStates, NoteOrigin, WorkloadState } from './note.ts';
 
 export interface NextStateInput {
   readonly workload: Workload;
@@ -310,21 +199,15 @@ export function writtenValuesStand(template: PodTemplate, state: WorkloadState):
 }
 
 /** Whether a field still has the value that we wrote; `undefined` where we wrote none. */
-function stands(field: ManagedField, template: PodTemplate, { fields }: WorkloadState): boolean | undefined {
-  if (field === 'gracePeriod') {
-    return fields.gracePeriod === undefined
-      ? undefined
-      : template.spec.terminationGracePeriodSeconds === fields.gracePeriod.wrote;
+function stands(field: ManagedField, template: PodTemplate, state: WorkloadState): boolean | undefined {
+  switch (field) {
+    case 'gracePeriod':
+      return wroteValue(state, field, template.spec.terminationGracePeriodSeconds);
+    case 'proxyContainer':
+      return wroteValue(state, field, proxyContainerOf(template)?.lifecycle?.preStop);
+    default:
+      return wroteValue(state, field, template.metadata?.annotations?.[ANNOTATION_OF[field]]);
   }
-  if (field === 'proxyContainer') {
-    const preStop = proxyContainerOf(template)?.lifecycle?.preStop;
-    return fields.proxyContainer === undefined
-      ? undefined
-      : preStop !== undefined && fingerprint(canonical(preStop)) === fields.proxyContainer.wrote;
-  }
-  const text = template.metadata?.annotations?.[ANNOTATION_OF[field]];
-  const state = fields[field];
-  return state === undefined ? undefined : text !== undefined && fingerprint(text) === state.wrote;
 }
 
 /** The pod template as it was before us. What somebody else has changed since our write stays as it is now. */

@@ -1,7 +1,9 @@
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { TemplateHistory } from '../model/workload.ts';
+import { noteIn, noteOrigin } from '../restore/note.ts';
 import type { TemplatePlace } from './kinds.ts';
-import { at, managedFieldsOf } from './raw.ts';
+import { NOTE_PATH } from './ownership.ts';
+import { at, managedFieldsOf, metadataOf } from './raw.ts';
 import type { RawObject } from './raw.ts';
 
 /** Controllers that note their progress; never a wish about a pod template. */
@@ -13,12 +15,13 @@ const NOT_WISHING = new Set(['kube-controller-manager']);
  */
 export function templateHistory(raw: RawObject, place: TemplatePlace): TemplateHistory | undefined {
   const managed = managedFieldsOf(raw);
+  const putBack = notePutBackByOthers(raw);
   // Most workloads of a cluster have never been written by us, and dates are slow to parse.
-  if (!managed.some((entry) => entry.manager === FIELD_MANAGER)) {
+  if (putBack === undefined && !managed.some((entry) => entry.manager === FIELD_MANAGER)) {
     return undefined;
   }
   const path = place.templatePath.map((key) => `f:${key}`);
-  let written: number | undefined;
+  let written: number | undefined = putBack;
   let changed: { at: number; by: string } | undefined;
   for (const entry of managed) {
     const time = Date.parse(entry.time ?? '') / 1000;
@@ -34,7 +37,26 @@ export function templateHistory(raw: RawObject, place: TemplatePlace): TemplateH
       changed = { at: time, by: manager };
     }
   }
-  return written === undefined
-    ? undefined
-    : { writtenAt: written, ...(changed === undefined ? {} : { changedAt: changed.at, changedBy: changed.by }) };
+  if (written === undefined || changed === undefined) {
+    return written === undefined ? undefined : { writtenAt: written };
+  }
+  const history = { writtenAt: written, changedAt: changed.at, changedBy: changed.by };
+  return putBack !== undefined && changed.at >= putBack ? { ...history, rolledBack: true } : history;
+}
+
+/**
+ * When we wrote the note, where it is this object's and somebody else has put it there again: `kubectl rollout undo` to a
+ * revision of ours brings back note and values of that time, in its own name.
+ */
+function notePutBackByOthers(raw: RawObject): number | undefined {
+  const note = noteIn(raw);
+  if (
+    note === undefined ||
+    noteOrigin(metadataOf(raw), note) === 'OtherObject' ||
+    managedFieldsOf(raw).some((entry) => entry.manager === FIELD_MANAGER && at(entry.fieldsV1, NOTE_PATH) !== undefined)
+  ) {
+    return undefined;
+  }
+  const time = Date.parse(note.at ?? '') / 1000;
+  return Number.isNaN(time) ? 0 : Math.floor(time);
 }

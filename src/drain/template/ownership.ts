@@ -6,10 +6,13 @@ import {
   PROXY_CONFIG_ANNOTATION,
   PROXY_CONFIG_MARK_ANNOTATION,
   PROXY_CONTAINER,
+  STATE_ANNOTATION,
   STATS_SUFFIXES_ANNOTATION,
 } from '../../api/names.ts';
 import { MANAGED_FIELDS } from '../model/workload.ts';
 import type { FieldOwner, FieldOwners, ManagedField } from '../model/workload.ts';
+import { noteIn, wroteValue } from '../restore/note.ts';
+import type { WorkloadState } from '../restore/note.ts';
 import type { TemplatePlace } from './kinds.ts';
 import { at, canonical, managedFieldsOf, metadataOf, recordOf } from './raw.ts';
 import type { RawObject } from './raw.ts';
@@ -20,6 +23,11 @@ import type { RawObject } from './raw.ts';
  * managedFields alone do not tell: the API server books a *defaulted* value to whoever created the object with create
  * or update (client-side `kubectl apply` and Helm among them), so an apply of ours meets a conflict with somebody who
  * never asked for anything. A default is nobody's; what somebody wrote down is theirs.
+ *
+ * And they name whoever put our own values there again, note and all: `kubectl rollout undo` to a revision of ours, a
+ * copied object, a backup. A value that is the one which our note says that we wrote is ours, unless somebody states it: in
+ * the manifest that client-side apply remembers, or by server-side apply. Who sends our note along states nothing: they
+ * send what they have read.
  */
 
 export const LAST_APPLIED_ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -77,9 +85,10 @@ export function fieldOwners(raw: RawObject, place: TemplatePlace): FieldOwners {
   const template = at(raw, place.templatePath);
   const managed = managedFieldsOf(raw);
   const templates = managed.length === 0 ? undefined : ownedTemplates(managed, place);
+  const note = noteIn(raw);
   const owners = {} as Record<ManagedField, FieldOwner>;
   for (const field of MANAGED_FIELDS) {
-    owners[field] = ownerOf(field, raw, place, valueIn(template, field), templates);
+    owners[field] = ownerOf(field, raw, place, valueIn(template, field), templates, note);
   }
   return shared(owners);
 }
@@ -99,9 +108,19 @@ function valueIn(template: unknown, field: ManagedField): unknown {
   return at(proxy, ['lifecycle', 'preStop']) ?? undefined;
 }
 
+/** The note in managedFields' notation. */
+export const NOTE_PATH = ['f:metadata', 'f:annotations', `f:${STATE_ANNOTATION}`] as const;
+
+/** By server-side apply, of a manifest that is not read from the cluster: such a one would bring our note along. */
+export function statesByApply(entry: ManagedFieldsEntry): boolean {
+  return entry.operation === 'Apply' && entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, NOTE_PATH) === undefined;
+}
+
 interface OwnedTemplate {
   readonly manager: string;
   readonly ours: boolean;
+  /** It states what it holds, whoever wrote the value first. */
+  readonly states: boolean;
   readonly declares: boolean;
   readonly fields: unknown;
 }
@@ -118,7 +137,7 @@ function ownedTemplates(managed: readonly ManagedFieldsEntry[], place: TemplateP
     const fields = counts ? at(entry.fieldsV1, path) : undefined;
     // An Update entry under our own name is what a restore leaves behind: the value in it was somebody else's.
     if (fields !== undefined) {
-      owned.push({ manager, ours: manager === FIELD_MANAGER, declares: isApply, fields });
+      owned.push({ manager, ours: manager === FIELD_MANAGER, states: statesByApply(entry), declares: isApply, fields });
     }
   }
   return owned;
@@ -130,18 +149,23 @@ function ownerOf(
   place: TemplatePlace,
   value: unknown,
   templates: readonly OwnedTemplate[] | undefined,
+  note: WorkloadState | undefined,
 ): FieldOwner {
   if (value === undefined) {
     return ABSENT;
   }
+  const asNoted = note !== undefined && wroteValue(note, field, value) === true;
   const isDefault = field === 'gracePeriod' && value === DEFAULT_GRACE_PERIOD_SECONDS;
+  if (templates === undefined && asNoted) {
+    return lastAppliedStates(field, value, raw, place) ? IN_MANIFEST : OURS;
+  }
   if (templates === undefined) {
     // A live object of which somebody cleared managedFields, or that was read without them, is defaulted all the same.
     const live = metadataOf(raw).uid !== undefined;
     return isDefault && live && !lastAppliedStatesGrace(raw, place) ? DEFAULTED : IN_MANIFEST;
   }
   const path = FIELD_PATHS[field];
-  let ours = false;
+  let ours = asNoted;
   const others: string[] = [];
   for (const template of templates) {
     if (at(template.fields, path) === undefined) {
@@ -149,6 +173,8 @@ function ownerOf(
     }
     if (template.ours) {
       ours = true;
+    } else if (asNoted) {
+      others.push(...(template.states ? [template.manager] : []));
     } else if (template.declares || !isDefault || lastAppliedStatesGrace(raw, place)) {
       others.push(template.manager);
     }
@@ -181,7 +207,10 @@ function lastApplied(field: ManagedField, raw: RawObject, place: TemplatePlace):
     return undefined;
   }
   try {
-    return valueIn(at(JSON.parse(text), place.templatePath), field);
+    const manifest: unknown = JSON.parse(text);
+    const value = valueIn(at(manifest, place.templatePath), field);
+    const note = noteIn(manifest);
+    return note !== undefined && wroteValue(note, field, value) === true ? undefined : value;
   } catch {
     return undefined;
   }

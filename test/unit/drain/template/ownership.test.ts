@@ -239,3 +239,51 @@ it('equal answers are one object, because a cache keeps thousands of them', () =
     ownersOf({ grace: 30 }, [entry('helm', 'Update', ['gracePeriod'])]),
   );
 });
+
+describe('a value that our note says we wrote', () => {
+  const note = (wrote: number): Record<string, string> => ({
+    'sidecardrain.io/state': JSON.stringify({
+      v: 1,
+      policy: { name: 'slow-uploads', uid: 'p-7' },
+      intent: '0badcafe',
+      onDelete: 'Restore',
+      fields: { gracePeriod: { before: 30, wrote } },
+    }),
+  });
+  const withNote = (managed: ManagedFieldsEntry): ManagedFieldsEntry => ({
+    ...managed,
+    fieldsV1: { ...(managed.fieldsV1 as object), 'f:metadata': { 'f:annotations': { 'f:sidecardrain.io/state': {} } } },
+  });
+  const stating = (grace: number, annotations?: object): Record<string, string> => ({
+    [LAST_APPLIED_ANNOTATION]: JSON.stringify({ metadata: { annotations }, ...manifestWithGrace(grace) }),
+  });
+
+  it.each<[string, Record<string, string>, ManagedFieldsEntry[] | undefined, FieldOwner]>([
+    ['written again by an undo', note(95), [entry('kubectl-rollout', 'Update', ['gracePeriod'])], ours],
+    ['in a copy', note(95), [withNote(entry('kubectl-create', 'Update', ['gracePeriod']))], ours],
+    ['in a copy sent by apply', note(95), [withNote(entry('kubectl', 'Apply', ['gracePeriod']))], ours],
+    ['without any managedFields', note(95), [], ours],
+    ['that was another', note(80), [entry('kubectl-edit', 'Update', ['gracePeriod'])], declaredBy('kubectl-edit')],
+    ['and somebody states', note(95), [entry('flux', 'Apply', ['gracePeriod'])], sharedWith('flux')],
+    [
+      'and the remembered manifest states',
+      { ...note(95), ...stating(95) },
+      [entry('kubectl-client-side-apply', 'Update', ['gracePeriod'])],
+      sharedWith('kubectl-client-side-apply'),
+    ],
+    [
+      'and a remembered manifest repeats, note and all',
+      { ...note(95), ...stating(95, note(95)) },
+      [entry('kubectl-create', 'Update', ['gracePeriod'])],
+      ours,
+    ],
+  ])('%s', (_, annotations, managedFields, expected) => {
+    const raw = {
+      kind: 'Deployment',
+      metadata: { name: 'copy', uid: 'u', annotations, managedFields },
+      ...manifestWithGrace(95),
+    };
+
+    expect(fieldOwners(raw, deployment).gracePeriod).toEqual(expected);
+  });
+});

@@ -418,7 +418,13 @@ async function runController(invocation: Invocation): Promise<number> {
   life.onStop('controllers', async () => {
     await Promise.all([operator.stop(), admission?.stop()]);
   });
-  logger.info('starting', { version: __VERSION__, server: config.server, context: config.context });
+  logger.info('starting', {
+    version: __VERSION__,
+    node: process.version,
+    zoneData: process.versions.tz,
+    server: config.server,
+    context: config.context,
+  });
   operator.start().then(
     () => {
       life.running();

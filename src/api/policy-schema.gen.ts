@@ -824,11 +824,12 @@ export const sidecarDrainPolicySchema: Schema = {
     },
     status: {
       type: "object",
+      default: {"observedGeneration":-1},
       properties: {
         observedGeneration: {
           type: "integer",
           format: "int64",
-          minimum: 0,
+          minimum: -1,
         },
         planHash: {
           type: "string",
@@ -1678,11 +1679,12 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
     },
     status: {
       type: "object",
+      default: {"observedGeneration":-1},
       properties: {
         observedGeneration: {
           type: "integer",
           format: "int64",
-          minimum: 0,
+          minimum: -1,
         },
         planHash: {
           type: "string",
@@ -2011,11 +2013,12 @@ export const drainExemptionSchema: Schema = {
     },
     status: {
       type: "object",
+      default: {"observedGeneration":-1},
       properties: {
         observedGeneration: {
           type: "integer",
           format: "int64",
-          minimum: 0,
+          minimum: -1,
         },
         conditions: {
           type: "array",

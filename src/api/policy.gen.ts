@@ -310,7 +310,8 @@ export interface PolicyWindow {
   /**
    * When the window opens, as the five fields of cron: minute, hour, day of month, month, day of week. For example 0 2
    * * * 1-5 for 02:00 from Monday to Friday. Where both day of month and day of week are given, either is enough. A
-   * time that the change to summer time leaves out opens at the next valid one; a time that comes twice opens once.
+   * time that a change of the clock leaves out opens at the change; one that comes twice opens once. With * as the
+   * hour it follows the hours that pass.
    */
   readonly schedule: string;
   /** How long the window stays open, for example 3h. Elapsed time, also across a change of the clock. */
@@ -572,7 +573,7 @@ export interface PolicyAttention {
 
 /** What the operator saw and did. Written by the operator only. */
 export interface SidecarDrainPolicyStatus {
-  /** The metadata.generation that this status is about. */
+  /** The metadata.generation that this status is about. -1 until somebody has looked. */
   readonly observedGeneration?: number;
   /**
    * The name of everything that the policy wants to change, written or not: equal as long as the same workloads would
@@ -1239,7 +1240,7 @@ export interface ExemptionCondition {
 
 /** What the operator saw. Written by the operator only. */
 export interface DrainExemptionStatus {
-  /** The metadata.generation that this status is about. */
+  /** The metadata.generation that this status is about. -1 until somebody has looked. */
   readonly observedGeneration?: number;
   /**
    * Active: it holds now; False once it has expired, or while it cannot be evaluated. Stalled: it cannot be evaluated

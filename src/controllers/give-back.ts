@@ -2,7 +2,8 @@ import { FIELD_MANAGER } from '../api/names.ts';
 import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import type { Assessment } from '../drain/plan/assess.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
-import { planRestore } from '../drain/restore/restore.ts';
+import { givenBack, givenBackText } from '../drain/restore/given-back.ts';
+import { planRestore, type RestoreStep } from '../drain/restore/restore.ts';
 import type { WorkloadState } from '../drain/restore/state.ts';
 import { isExempt } from '../drain/selection/exemptions.ts';
 import type { RawObject } from '../drain/template/index.ts';
@@ -155,25 +156,31 @@ export class GiveBack {
       rollouts.startGivingBack(candidate, workload);
     }
     try {
-      const live = await this.restore(resource, workload, state, signal);
+      const steps: RestoreStep[] = [];
+      const live = await this.restore(resource, workload, state, steps, signal);
       if (live === undefined) {
         rollouts.release(key);
         return done;
       }
       rollouts.noteWrite(key, live, candidate.me);
       this.options.permits.gaveBack(key, state);
-      metrics.written(state.policy.name, state.onDelete === 'Restore' ? 'restore' : 'orphan');
+      const given = givenBack(steps);
+      const kept = state.onDelete === 'Orphan' || (given.kept.length > 0 && given.restored.length === 0);
+      metrics.written(state.policy.name, kept ? 'orphan' : 'restore');
       this.options.logger.info('workload given back', {
         workload: key,
         policy: state.policy.name,
         how: state.onDelete,
+        restored: given.restored,
+        kept: given.kept,
+        nearest: given.nearest,
       });
       this.options.recorder.event(
         subjectOf(workload),
         'Normal',
         'DrainRestored',
         state.onDelete === 'Restore'
-          ? `Policy ${state.policy.name} no longer governs: the values from before it are back`
+          ? `Policy ${state.policy.name} no longer governs: ${givenBackText(given)}`
           : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`,
       );
     } catch (error) {
@@ -211,6 +218,7 @@ export class GiveBack {
     resource: Resource,
     workload: Workload,
     state: WorkloadState,
+    steps: RestoreStep[],
     signal: AbortSignal,
   ): Promise<RawObject | undefined> {
     const { client, caches } = this.options;
@@ -218,7 +226,11 @@ export class GiveBack {
       client,
       resource,
       workload,
-      (live) => planRestore(live, state, state.onDelete, caches.placeOf(workload.kind)),
+      (live) => {
+        const step = planRestore(live, state, state.onDelete, caches.placeOf(workload.kind));
+        steps.push(step);
+        return step;
+      },
       {
         // The pods restart once the first patch is taken, so what conflicts after that goes on.
         fieldManager: FIELD_MANAGER,

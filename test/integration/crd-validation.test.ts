@@ -113,3 +113,12 @@ describe('the API server and validatePolicy', () => {
     expect(validatePolicy(policy)).toEqual([]);
   });
 });
+
+it('a new policy counts as not yet looked at: kstatus compares the generation that its status is about', async () => {
+  const one = path.replace(/\?.*/u, '/not-looked-at');
+  await cluster.create(policyOf({}, 'not-looked-at'));
+  const made = await cluster.client.call<{ status?: object }>('GET', one);
+  await cluster.client.call('DELETE', one);
+
+  expect(made.status).toEqual({ observedGeneration: -1 });
+});

@@ -273,3 +273,31 @@ describe('our own values, put there again by kubectl in its own name', () => {
     expect(copy.metadata.annotations?.[STATE]).toBeUndefined();
   });
 });
+
+it('a value from before that is not valid any more: the nearest one that is goes back, and the Event says so', async () => {
+  const namespace = await scene.meshed('nearest');
+  await scene.cluster.create(deployment(namespace, 'web'));
+  await scene.rolledOut(namespace, 'web');
+  await scene.createPolicy('nearest', fixed(namespace, { drain: { mode: 'Fixed', duration: '100s' } }));
+  await scene.compliant('nearest', 1);
+  await scene.rolledOut(namespace, 'web');
+  const container = { name: 'app', lifecycle: { preStop: { sleep: { seconds: 45 } } } };
+  await scene.cluster.client.call(
+    'PATCH',
+    `/apis/apps/v1/namespaces/${namespace}/deployments/web?fieldManager=kubectl-edit`,
+    {
+      contentType: 'application/strategic-merge-patch+json',
+      body: { spec: { template: { spec: { containers: [container] } } } },
+    },
+  );
+  await scene.rolledOut(namespace, 'web');
+
+  await scene.deletePolicy('nearest');
+  await scene.gone('nearest');
+
+  const after = await scene.workload(namespace, 'web');
+  expect(after.spec.template.spec.terminationGracePeriodSeconds).toBe(45);
+  expect(after.metadata.annotations?.[STATE]).toBeUndefined();
+  const said = (await scene.events(namespace)).filter(({ reason }) => reason === 'DrainRestored');
+  expect(said.map(({ message }) => message).join()).toContain('goes to 45 s and not to the 30 s from before');
+});

@@ -11,6 +11,7 @@ import {
 } from '../../api/policy.ts';
 import type { ManagedField } from '../../drain/model/workload.ts';
 import { policyOfOwnProxyConfig } from '../../drain/plan/own-proxyconfig.ts';
+import type { NearestGrace } from '../../drain/restore/nearest-grace.ts';
 import { planRestore } from '../../drain/restore/restore.ts';
 import { decodeState, type WorkloadState } from '../../drain/restore/state.ts';
 import { restartsPods } from '../../drain/rollout/obstacle.ts';
@@ -35,6 +36,7 @@ export interface Held {
   readonly fields: readonly ManagedField[];
   /** What somebody else has changed since: it stays as it is. */
   readonly kept: readonly ManagedField[];
+  readonly nearest?: NearestGrace;
   /** Pods that restart. */
   readonly restarts: number;
   readonly healthy: boolean;
@@ -193,6 +195,7 @@ function heldOf(
     because,
     fields: step.restored,
     kept: step.kept,
+    nearest: step.nearest,
     restarts: step.restored.length > 0 && restartsPods(workload.rollout) ? workload.rollout.replicas : 0,
     healthy: workload.rollout.complete,
   };

@@ -7,6 +7,7 @@ import {
   loadClusterConfig,
   Transport,
 } from '../../kube/index.ts';
+import { givenBackText, nearestText } from '../../drain/restore/given-back.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type FlagValues, type Invocation } from '../command.ts';
 import { kindsFrom, secondsOf } from '../facts/flags.ts';
 import { PRODUCT_VERSION } from '../version/product.ts';
@@ -102,13 +103,14 @@ function show(task: Task, running: string | undefined, { flags, io, program }: I
           version: PRODUCT_VERSION,
           done: false,
           operatorRunning: running,
-          workloads: task.held.map(({ key, policy, how, because, fields, kept, restarts }) => ({
+          workloads: task.held.map(({ key, policy, how, because, fields, kept, nearest, restarts }) => ({
             workload: key,
             policy,
             how,
             because,
             fields,
             kept,
+            nearest,
             restarts,
           })),
           unreadable: task.damaged,
@@ -147,9 +149,11 @@ function show(task: Task, running: string | undefined, { flags, io, program }: I
   return EXIT_FINDINGS;
 }
 
-function whatFor({ how, because, policy, fields, kept, restarts }: Held): string {
+function whatFor({ how, because, policy, fields, kept, nearest, restarts }: Held): string {
   const why = because === undefined ? '' : ` (${because})`;
-  const stays = kept.length === 0 ? '' : `; ${kept.join(', ')} stays: somebody else has changed it since`;
+  const stays =
+    (kept.length === 0 ? '' : `; ${kept.join(', ')} stays: somebody else has changed it since`) +
+    (nearest === undefined ? '' : `; ${nearestText(nearest)}`);
   return how === 'Orphan'
     ? `keeps its values${why}; policy ${policy} lets go of it`
     : `${fields.length === 0 ? 'nothing of the operator stands any more; only its note goes' : `gets back ${fields.join(', ')}`} (policy ${policy})${stays}${restarts === 0 ? '' : `; ${restarts} pod(s) restart`}`;
@@ -212,9 +216,12 @@ async function carryOut(
   return clean ? EXIT_OK : EXIT_FINDINGS;
 }
 
-function wordsOf({ key, result, message }: Given, held: readonly Held[]): string {
+function wordsOf({ key, result, message, given }: Given, held: readonly Held[]): string {
   const how = held.find((one) => one.key === key)?.how;
-  const done = how === 'Orphan' ? 'let go, with its values' : 'given back';
+  const done =
+    how === 'Orphan'
+      ? 'let go, with its values'
+      : `given back${given === undefined ? '' : `: ${givenBackText(given)}`}`;
   return result === 'GivenBack' ? (message === undefined ? done : `${done}; ${message}`) : (message ?? result);
 }
 

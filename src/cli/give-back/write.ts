@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FIELD_MANAGER, FINALIZER } from '../../api/names.ts';
-import { planRestore } from '../../drain/restore/restore.ts';
+import { givenBack, type GivenBack } from '../../drain/restore/given-back.ts';
+import { planRestore, type RestoreStep } from '../../drain/restore/restore.ts';
 import type { RawObject } from '../../drain/template/index.ts';
 import { errorText, isApiError, patchInSteps, type KubeClient } from '../../kube/index.ts';
 import { proxyConfigResource, type Held, type HeldPolicy, type OwnResource } from './look.ts';
@@ -19,6 +20,8 @@ export interface Given {
   readonly key: string;
   readonly result: 'GivenBack' | 'Failed' | 'NotTried';
   readonly message?: string;
+  /** What really went back, and what stays. */
+  readonly given?: GivenBack;
 }
 
 /**
@@ -45,13 +48,13 @@ export async function giveBackAll(
         continue;
       }
       try {
-        await giveBack(client, one);
+        const given = await giveBack(client, one);
         const slow =
           limits.wait && one.restarts > 0 && one.healthy
             ? await notRolledOut(client, one, limits.progressDeadlineMs)
             : undefined;
         stopped = slow ?? stopped;
-        note({ key: one.key, result: 'GivenBack', message: slow });
+        note({ key: one.key, result: 'GivenBack', message: slow, given });
       } catch (error) {
         note({ key: one.key, result: 'Failed', message: errorText(error) });
       }
@@ -62,13 +65,21 @@ export async function giveBackAll(
 }
 
 /** Values first, then ownership: two patches at most; ended between them, the next run goes on. */
-async function giveBack(client: KubeClient, { resource, adapter, namespace, name, state, how }: Held): Promise<void> {
+async function giveBack(
+  client: KubeClient,
+  { resource, adapter, namespace, name, state, how }: Held,
+): Promise<GivenBack> {
+  const steps: RestoreStep[] = [];
   try {
     await patchInSteps<RawObject>(
       client,
       resource,
       { namespace, name },
-      (live) => planRestore(live, state, how, adapter),
+      (live) => {
+        const step = planRestore(live, state, how, adapter);
+        steps.push(step);
+        return step;
+      },
       { fieldManager: FIELD_MANAGER, tries: TRIES, retryFirst: true },
     );
   } catch (error) {
@@ -76,6 +87,7 @@ async function giveBack(client: KubeClient, { resource, adapter, namespace, name
       throw error;
     }
   }
+  return givenBack(steps);
 }
 
 /** Why a workload is not as it was, where it is not in time. */

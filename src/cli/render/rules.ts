@@ -53,8 +53,9 @@ export function flux(policies: readonly PolicyRecord[]): string {
     target: { kind },
   }));
   return `# Merge into the spec of each HelmRelease with drift detection. A Flux Kustomization applies on the server side and
-# leaves alone what is not in Git, so it needs no rule. A field that stands in Git is Git's: change it there
-# (sidecar-drain render).
+# leaves alone what is not in Git, so it needs no rule; its spec.ignore (kustomize-controller 1.10) must not get
+# .../spec/containers, which would keep new images from being applied. A field that stands in Git is Git's: change it
+# there (sidecar-drain render).
 ${yamlText({ spec: { driftDetection: { mode: 'enabled', ignore: rules } } })}`;
 }
 

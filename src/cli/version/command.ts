@@ -8,7 +8,7 @@ export const versionCommand: Command = {
   name: 'version',
   summary: 'Print the version.',
   description:
-    'Prints the version of the program, the version of Node.js that it runs on, and the version of the policies that it understands.',
+    'Prints the version of the program, the versions of Node.js that it runs on and of its time zone data, and the version of the policies that it understands.',
   flags: [
     {
       name: 'output',
@@ -22,11 +22,16 @@ export const versionCommand: Command = {
   ],
   exitCodes: [{ code: 0, meaning: 'always' }],
   run({ flags, io }) {
-    const version = { version: PRODUCT_VERSION, node: process.version, api: POLICY_API_VERSION };
+    const version = {
+      version: PRODUCT_VERSION,
+      node: process.version,
+      zoneData: process.versions.tz,
+      api: POLICY_API_VERSION,
+    };
     io.stdout.write(
       flags.string('output') === 'json'
         ? `${JSON.stringify(version, null, 2)}\n`
-        : `sidecar-drain ${version.version} (Node.js ${version.node}, policies ${version.api})\n`,
+        : `sidecar-drain ${version.version} (Node.js ${version.node}, zone data ${version.zoneData ?? 'unknown'}, policies ${version.api})\n`,
     );
     return Promise.resolve(EXIT_OK);
   },

@@ -15,6 +15,8 @@ import { at, canonical, listOf, managedFieldsOf, metadataOf, recordOf, textOf } 
 import type { Raw, RawObject } from '../template/raw.ts';
 import { fingerprint } from './fingerprint.ts';
 import { pointer } from './json-patch.ts';
+import { nearestGrace } from './nearest-grace.ts';
+import type { NearestGrace } from './nearest-grace.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { ownershipOperations } from './release.ts';
 import { annotationBefore } from './state.ts';
@@ -40,6 +42,8 @@ export interface RestoreStep {
   readonly restored: readonly ManagedField[];
   /** What somebody else has changed or declared since: it stays as it is. */
   readonly kept: readonly ManagedField[];
+  /** The grace period is among what goes back, and not all the way. */
+  readonly nearest?: NearestGrace;
 }
 
 /**
@@ -65,6 +69,7 @@ export function planRestore(
     last: onlyRemovals,
     restored: values.restored,
     kept: values.kept,
+    nearest: values.nearest,
   };
 }
 
@@ -72,6 +77,7 @@ interface ValueOperations {
   readonly operations: readonly JsonPatchOperation[];
   readonly restored: readonly ManagedField[];
   readonly kept: readonly ManagedField[];
+  readonly nearest?: NearestGrace | undefined;
 }
 
 const NO_VALUES: ValueOperations = { operations: [], restored: [], kept: [] };
@@ -104,9 +110,10 @@ function valueOperations(raw: RawObject, state: WorkloadState, place: TemplatePl
   /** Somebody else holds the same value now, or has put in another one: it is theirs. */
   const isForeign = (field: ManagedField): boolean => owners[field].owners.some((owner) => owner !== 'unknown');
   const plan = new Plan(raw, place);
-  plan.grace(state, isForeign('gracePeriod'));
   plan.annotations(state, (field) => isForeign(field));
   plan.container(state, isForeign('proxyContainer'));
+  // Last: how far it may go depends on the hooks that stay.
+  plan.grace(state, isForeign('gracePeriod'));
   return plan;
 }
 
@@ -114,6 +121,7 @@ class Plan implements ValueOperations {
   readonly operations: JsonPatchOperation[] = [];
   readonly restored: ManagedField[] = [];
   readonly kept: ManagedField[] = [];
+  nearest: NearestGrace | undefined;
   readonly #raw: RawObject;
   readonly #templatePath: readonly string[];
   readonly #template: Raw;
@@ -142,9 +150,20 @@ class Plan implements ValueOperations {
       this.kept.push('gracePeriod');
       return;
     }
+    const back = this.restored.includes('proxyContainer')
+      ? { value: state.fields.proxyContainer?.before?.preStop }
+      : undefined;
+    const nearest = nearestGrace(this.#template, grace.before, back);
+    if (nearest !== undefined && nearest.seconds >= grace.wrote) {
+      this.kept.push('gracePeriod');
+      return;
+    }
     const path = this.#path('spec', 'terminationGracePeriodSeconds');
-    this.operations.push(grace.absent === true ? { op: 'remove', path } : { op: 'replace', path, value: grace.before });
+    const value = nearest?.seconds ?? grace.before;
+    const goes = grace.absent === true && nearest === undefined;
+    this.operations.push(goes ? { op: 'remove', path } : { op: 'replace', path, value });
     this.restored.push('gracePeriod');
+    this.nearest = nearest;
   }
 
   annotations(state: WorkloadState, isForeign: (field: ManagedField) => boolean): void {

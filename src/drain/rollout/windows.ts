@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
 import { parsePolicyDuration } from '../../api/duration.ts';
+import { WallClock } from './wall-clock.ts';
 
 /** A window as the policy states it, defaults filled in. */
 export interface WindowSpec {
@@ -29,6 +30,8 @@ export type WindowAnswer =
 const OPEN: WindowAnswer = { open: true };
 /** Any leap year: a schedule that has no opening in the years after it has none at all. */
 const SOME_TIME = Date.UTC(2024, 0, 1);
+/** A clock is put back by a day at most (a change of the date line); a schedule comes once a minute at most. */
+const MOST_READINGS = 24 * 60 + 1;
 const FIVE_FIELDS = /^\S+( +\S+){4}$/;
 
 /** Reads windows; the schema cannot tell whether a schedule or a zone exists, so this says what is wrong and where. */
@@ -44,10 +47,7 @@ export function compileWindows(specs: readonly WindowSpec[]): CompiledWindows {
     if (typeof cron === 'string') {
       return { ok: false, path: `${path}.schedule`, message: cron };
     }
-    windows.push({
-      durationMs: parsePolicyDuration(spec.duration) * 1000,
-      openingAfter: (at) => cron.nextRun(new Date(at))?.getTime(),
-    });
+    windows.push({ durationMs: parsePolicyDuration(spec.duration) * 1000, openingAfter: cron });
   }
   return { ok: true, windows };
 }
@@ -86,24 +86,43 @@ function zoneProblem(timeZone: string): string | undefined {
   }
 }
 
-/** The schedule, or what is wrong with it. */
-function readSchedule({ schedule, timeZone = 'UTC' }: WindowSpec): Cron | string {
+/** The openings of the schedule, or what is wrong with it. */
+function readSchedule({ schedule, timeZone = 'UTC' }: WindowSpec): CompiledWindow['openingAfter'] | string {
   if (!FIVE_FIELDS.test(schedule.trim())) {
     return `${JSON.stringify(schedule)} is no schedule: write five fields (minute, hour, day of month, month, day of week), for example "0 2 * * 1-5"`;
   }
   try {
-    // A time that the change to summer time leaves out opens at the next valid one; a time that comes twice opens once.
-    const cron = new Cron(schedule.trim(), {
-      timezone: timeZone,
-      paused: true,
-      mode: '5-part',
-      fixedTimeRule: 'no-wildcard',
-    });
-    return cron.nextRun(new Date(SOME_TIME)) === null
-      ? `${JSON.stringify(schedule)} never comes: no month has such a day`
-      : cron;
+    const hour = schedule.trim().split(/ +/u)[1] ?? '';
+    const everyHour = hour === '*' || hour === '*/1';
+    const cron = new Cron(schedule.trim(), { timezone: everyHour ? timeZone : 'UTC', paused: true, mode: '5-part' });
+    if (cron.nextRun(new Date(SOME_TIME)) === null) {
+      return `${JSON.stringify(schedule)} never comes: no month has such a day`;
+    }
+    return everyHour ? (at) => cron.nextRun(new Date(at))?.getTime() : openingsByWallClock(cron, timeZone);
   } catch (error) {
     const why = error instanceof Error ? error.message.replace(/^Cron\w+: /, '') : String(error);
     return `${JSON.stringify(schedule)} is no schedule: ${why}`;
   }
+}
+
+/**
+ * A time that the change to summer time leaves out opens at the moment of the change, and a time that comes twice opens at
+ * the first, whatever form the fields have: croner promises that for fixed times only, so it is asked for readings of the
+ * wall clock, which know no change.
+ * @param cron the schedule, read in UTC
+ */
+function openingsByWallClock(cron: Cron, timeZone: string): CompiledWindow['openingAfter'] {
+  const clock = new WallClock(timeZone);
+  return (at) => {
+    let reading = cron.nextRun(new Date(clock.reading(at)));
+    for (let tries = 0; reading !== null && tries < MOST_READINGS; tries += 1) {
+      const opening = clock.instant(reading.getTime());
+      if (opening > at) {
+        return opening;
+      }
+      // In an hour that comes twice, at its second time: the first was the one that counted.
+      reading = cron.nextRun(reading);
+    }
+    return undefined;
+  };
 }

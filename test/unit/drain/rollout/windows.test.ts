@@ -93,6 +93,38 @@ describe('where the clock changes in Europe/Berlin', () => {
   });
 });
 
+describe('where the clock changes, whatever form the fields have', () => {
+  const openings = (schedule: string, timeZone: string, from: string, until: string): string[] => {
+    const [window] = compiled({ schedule, duration: '1m', timeZone });
+    const found: string[] = [];
+    for (let time = Date.parse(from); ;) {
+      const next = window!.openingAfter(time);
+      if (next === undefined || next >= Date.parse(until)) {
+        return found;
+      }
+      found.push(new Date(next).toISOString().slice(11, 16));
+      time = next;
+    }
+  };
+  const spring = ['2027-03-28T00:00:00Z', '2027-03-28T03:00:00Z'] as const;
+  const autumn = ['2027-10-30T23:30:00Z', '2027-10-31T03:00:00Z'] as const;
+
+  it.each<[string, string, readonly [string, string], string[]]>([
+    ['*/30 2 * * *', 'Europe/Berlin', spring, ['01:00']],
+    ['*/30 2 * * *', 'Europe/Berlin', autumn, ['00:00', '00:30']],
+    ['0,30 1-3 * * *', 'Europe/Berlin', spring, ['00:30', '01:00', '01:30']],
+    ['15 */2 * * *', 'Europe/Berlin', autumn, ['00:15']],
+    ['* 2 * * *', 'Europe/Berlin', spring, ['01:00']],
+    ['20 2 * * *', 'America/New_York', ['2027-03-14T05:00:00Z', '2027-03-14T09:00:00Z'], ['07:00']],
+    ['20 2 * * *', 'Australia/Lord_Howe', ['2027-10-02T12:00:00Z', '2027-10-02T20:00:00Z'], ['15:30']],
+    // Every hour means the hours as they pass.
+    ['0 * * * *', 'Europe/Berlin', autumn, ['00:00', '01:00', '02:00']],
+    ['0 * * * *', 'Europe/Berlin', spring, ['01:00', '02:00']],
+  ])('%s in %s from %j opens at %j', (schedule, timeZone, [from, until], expected) => {
+    expect(openings(schedule, timeZone, from, until)).toEqual(expected);
+  });
+});
+
 describe('what the schema cannot refuse', () => {
   it.each<[Partial<WindowSpec>, string, string]>([
     [{ schedule: '61 * * * *' }, 'schedule', '61'],

@@ -225,6 +225,59 @@ describe('an application', () => {
   );
 });
 
+describe('application: Delay', () => {
+  const hook = { preStop: { exec: { command: ['/bin/sh', '-c', 'sleep 3'] } } };
+  const withHook = (text: string): object => ({
+    containers: [{ name: 'app', image: text, ports: [{ containerPort: 8080 }], lifecycle: hook }],
+  });
+  /** The owner adds a hook of their own, as each tool sends it. */
+  const additions: Readonly<Record<string, (namespace: string) => Promise<unknown>>> = {
+    'kubectl apply': async (namespace) =>
+      await scene.cluster.kubectlApply(JSON.stringify(deployment(namespace, 'web', withHook('app:1')))),
+    'kubectl apply --server-side': async (namespace) =>
+      await scene.cluster.kubectlOk(['apply', '--server-side', '-f', '-'], {
+        input: JSON.stringify(deployment(namespace, 'web', withHook('app:1'))),
+      }),
+    'a three-way patch, as Helm sends': async (namespace) =>
+      await scene.cluster.client.call('PATCH', `${workloadPath(namespace, 'web')}?fieldManager=helm`, {
+        contentType: 'application/strategic-merge-patch+json',
+        body: { spec: { template: { spec: { containers: [{ name: 'app', lifecycle: hook }] } } } },
+      }),
+    'PUT of the whole manifest': async (namespace) =>
+      await scene.cluster.client.call('PUT', `${workloadPath(namespace, 'web')}?fieldManager=deployer`, {
+        body: deployment(namespace, 'web', withHook('app:1')),
+      }),
+  };
+
+  it.each(ways)(
+    "is in the pods of $how, and its owner's own hook goes in without a word and wins",
+    async ({ how, put }) => {
+      const namespace = await scene.meshed('late');
+      await scene.createPolicy(namespace, {
+        ...toPods(namespace),
+        drain: { mode: 'Fixed', duration: '30s', endpointDelay: '6s', application: 'Delay' },
+      });
+      await asked(namespace, 'pods');
+      await put(namespace, 'app:1', true);
+      await scene.rolledOut(namespace, 'web');
+      const hooks = (): unknown[] =>
+        recorder.pods
+          .filter(({ metadata }) => metadata.namespace === namespace && metadata.generateName !== undefined)
+          .map(({ spec }) => (spec.containers[0] as { lifecycle?: unknown }).lifecycle);
+
+      expect(hooks()).toEqual([{ preStop: { sleep: { seconds: 6 } } }]);
+      expect((await scene.workload(namespace, 'web')).spec.template.spec.containers[0]).not.toHaveProperty('lifecycle');
+
+      await additions[how]?.(namespace);
+      await scene.rolledOut(namespace, 'web');
+
+      expect(hooks()[1]).toEqual(hook);
+      expect((await scene.workload(namespace, 'web')).spec.template.spec.containers[0]?.lifecycle).toEqual(hook);
+      await scene.deletePolicy(namespace);
+    },
+  );
+});
+
 describe('a workload on its way in', () => {
   it('is right from its first ReplicaSet, under Waves too', async () => {
     const namespace = await scene.meshed('first');

@@ -99,11 +99,12 @@ function judgeForecast(
   }
   const comparison = compareTermination(termination, settings, application);
   checks.termination({ termination, comparison });
-  const { compared, differences, closeCalls, missing } = comparison;
+  const { compared, differences, closeCalls, missing, notes: seenBeside } = comparison;
   const numbers = `${compared.requests} requests, ${compared.codes} exit codes, ${compared.times} times, ${compared.calls} late calls compared`;
   const notes = [
     ...(closeCalls.length > 0 ? [`${closeCalls.length} too close to the cut to judge`] : []),
     ...missing.map((text) => `not seen: ${text}`),
+    ...seenBeside,
     ...(restarts > 0 ? [`containers restarted ${restarts} times`] : []),
   ];
   const detail = [...differences, numbers, ...notes].join('; ');

@@ -1,10 +1,20 @@
 // One run on one cluster: look, clean up what a crashed run has left, start the operator, play the scenarios, clean up.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { cleanUpLeftovers, cleanUpRun, HEARTBEAT_EVERY_MS } from './cluster/cleanup.ts';
-import { E2eError, LackingError, NAMESPACES, reasonOf, TimeUpError, type Cluster } from './cluster/api.ts';
+import {
+  E2eError,
+  LackingError,
+  NAMESPACES,
+  reasonOf,
+  TimeUpError,
+  type Cluster,
+  type KubeObject,
+} from './cluster/api.ts';
 import { installCrds, startOperator, type Operator } from './cluster/operator.ts';
 import { formsOfMesh, look, meshOf, type FormChoice } from './cluster/preflight.ts';
 import type { Checks } from './judge.ts';
@@ -93,6 +103,8 @@ export async function runSuite({ cluster, options, root, signal, say }: RunParts
           cluster,
           facts,
           mesh,
+          readMesh: async () => (await meshOf(cluster)).mesh,
+          renderMap: (policy) => renderMap(root, policy, signal),
           options,
           run,
           scenario,
@@ -217,6 +229,37 @@ async function beat(cluster: Cluster, namespace: string): Promise<void> {
       { metadata: { annotations: { [HEARTBEAT_ANNOTATION]: new Date().toISOString() } } },
     )
     .catch(() => undefined);
+}
+
+/** What `sidecar-drain render -o map` makes of a policy. */
+async function renderMap(root: string, policy: object, signal: AbortSignal): Promise<KubeObject[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'sidecar-drain-e2e-'));
+  try {
+    const file = join(folder, 'policy.json');
+    await writeFile(file, JSON.stringify(policy));
+    const output = await runProgram([join(root, 'dist/main.js'), 'render', '-p', file, '-o', 'map'], signal);
+    return parseAllDocuments(output).map((document) => document.toJS() as KubeObject);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function runProgram(args: readonly string[], signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], signal });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString('utf8');
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) {
+        resolve(output);
+      } else {
+        reject(new E2eError(`${args.slice(1).join(' ')} ended with exit code ${code ?? '?'}`));
+      }
+    });
+  });
 }
 
 /** The codes of the findings that the program itself reports, as a user would see them. */

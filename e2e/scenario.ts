@@ -21,12 +21,13 @@ import {
   type KubeObject,
 } from './cluster/api.ts';
 import { LogFollower } from './cluster/logs.ts';
+import { playNewRequests } from './new-requests.ts';
 import { podTrouble } from './cluster/trouble.ts';
 import type { ClusterFacts, FormChoice } from './cluster/preflight.ts';
 import { PodWatch } from './cluster/watch.ts';
 import { judge, type Checks, type Evidence } from './judge.ts';
-import { lateCalls, loadRequests, requestsOfPod, type LoadRequest, type ProgramLine } from './observe/lines.ts';
-import type { SeenTermination } from './observe/forecast.ts';
+import { terminationOf, withoutRestart } from './evidence.ts';
+import { loadRequests, type LoadRequest, type ProgramLine } from './observe/lines.ts';
 import type { PodStory, RawPod } from './observe/pods.ts';
 import {
   FIELD_MANAGER,
@@ -47,12 +48,25 @@ import {
   type PodOptions,
 } from './plan/objects.ts';
 import type { Options } from './plan/options.ts';
-import { applicationOf, drainOf, timingOf, type ScenarioName, type Timing } from './plan/scenarios.ts';
+import {
+  applicationOf,
+  LITERAL_HOOK,
+  NEW_REQUESTS_TIMING,
+  policyOf,
+  timingOf,
+  type ScenarioName,
+  type ScenarioPolicy,
+  type Timing,
+} from './plan/scenarios.ts';
 
 export interface ScenarioParts {
   readonly cluster: Cluster;
   readonly facts: ClusterFacts;
   readonly mesh: MeshFacts;
+  /** The mesh as it is now: a policy may have made a ProxyConfig. */
+  readonly readMesh: () => Promise<MeshFacts>;
+  /** The MutatingAdmissionPolicies of a policy, as `sidecar-drain render -o map` prints them. */
+  readonly renderMap: (policy: object) => Promise<readonly KubeObject[]>;
   readonly options: Options;
   readonly run: string;
   readonly scenario: ScenarioName;
@@ -84,6 +98,7 @@ class Scene {
   private readonly policy: string;
   private readonly timing: Timing;
   private readonly pod: PodOptions;
+  private mesh: MeshFacts;
   private watch: PodWatch | undefined;
   private readonly followers: LogFollower[] = [];
   private loads: LogFollower[] = [];
@@ -94,17 +109,34 @@ class Scene {
     const { run, scenario, form, options } = parts;
     this.namespace = `sidecar-drain-e2e-${run}-${scenario}-${form.form}`;
     this.policy = this.namespace;
-    this.timing = timingOf(form.form, options.timing);
+    this.timing = scenario === 'new-requests' ? NEW_REQUESTS_TIMING : timingOf(form.form, options.timing);
+    this.mesh = parts.mesh;
     this.pod = podOptionsOf(options, form.nativeSidecar);
   }
 
   async play(): Promise<void> {
     const { scenario, say, checks, form, lint } = this.parts;
-    const drain = drainOf(scenario, this.timing);
+    const policy = policyOf(scenario, this.timing);
     await this.deploy();
+    if (scenario === 'new-requests') {
+      await playNewRequests(this.parts, {
+        namespace: this.namespace,
+        restart: async () => {
+          await this.restart();
+          await this.rolledOut(SERVER);
+        },
+        restartUnderLoad: async () => (await this.restartUnderLoad()).requests,
+        currentPods: () => this.currentPods(),
+      });
+      return;
+    }
     const before = await this.deployment();
-    if (drain !== undefined) {
-      await this.underPolicy(drain);
+    if (policy !== undefined) {
+      await this.underPolicy(policy);
+      this.mesh = await this.parts.readMesh();
+    }
+    if (scenario === 'proxyconfig' && form.form === 'classic') {
+      this.judgeVariables();
     }
     const evidence = await this.restartUnderLoad();
     judge(checks, scenario, form.form, evidence);
@@ -118,7 +150,7 @@ class Scene {
           : `lint does not report OutboundNotCovered (it reports ${codes.join(', ') || 'nothing'})`,
       );
     }
-    if (drain !== undefined) {
+    if (policy !== undefined) {
       say('deleting the policy');
       await this.restored(before);
     }
@@ -140,6 +172,7 @@ class Scene {
       run,
       facts,
       say,
+      scenario,
     } = this.parts;
     const { namespace, pod, timing } = this;
     say(`deploying into ${namespace}`);
@@ -171,6 +204,8 @@ class Scene {
         timing,
         peerUrl: url(peerAddress),
         sleepAction: facts.kubernetesMinor >= 30,
+        withoutPreStop: scenario === 'new-requests',
+        proxyHook: scenario === 'literal-hook-cured' ? LITERAL_HOOK : undefined,
       }),
       namespace,
       { fieldManager: FIELD_MANAGER },
@@ -188,7 +223,7 @@ class Scene {
     return address;
   }
 
-  private async underPolicy(drain: object): Promise<void> {
+  private async underPolicy(policy: ScenarioPolicy): Promise<void> {
     const {
       cluster: { client },
       run,
@@ -198,8 +233,8 @@ class Scene {
       operatorRuns,
       checks,
     } = this.parts;
-    say(`policy ${JSON.stringify(drain)}`);
-    await client.create(POLICIES, policyObject(this.policy, run, this.namespace, drain));
+    say(`policy ${JSON.stringify(policy)}`);
+    await client.create(POLICIES, policyObject(this.policy, run, this.namespace, policy));
     interface Policy extends KubeObject {
       readonly status?: {
         readonly observedGeneration?: number;
@@ -232,6 +267,28 @@ class Scene {
     checks.add('the workload becomes compliant', 'Passed', await this.written());
   }
 
+  /** With the environment in a ProxyConfig each pod of the policy's rollout must have come up with it. */
+  private judgeVariables(): void {
+    const pods = (this.watch?.pods(SERVER) ?? []).filter(
+      ({ deletedAt, goneAt }) => deletedAt === undefined && goneAt === undefined,
+    );
+    const without = pods.filter(({ last }) => !JSON.stringify(last).includes('EXIT_ON_ZERO_ACTIVE_CONNECTIONS'));
+    this.parts.checks.add(
+      'every pod carries the variable',
+      pods.length > 0 && without.length === 0 ? 'Passed' : 'Failed',
+      `${pods.length - without.length} of ${pods.length} pods carry EXIT_ON_ZERO_ACTIVE_CONNECTIONS${without.length > 0 ? `; without it: ${without.map(({ name }) => name).join(', ')}` : ''}`,
+    );
+  }
+
+  private async restart(): Promise<void> {
+    await this.parts.cluster.client.mergePatch(
+      DEPLOYMENTS,
+      { name: SERVER, namespace: this.namespace },
+      { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: new Date().toISOString() } } } } },
+      { fieldManager: FIELD_MANAGER },
+    );
+  }
+
   /** What the operator wrote, for people. */
   private async written(): Promise<string> {
     const { spec } = await this.deployment();
@@ -244,22 +301,15 @@ class Scene {
   }
 
   private async restartUnderLoad(): Promise<Evidence> {
-    const {
-      cluster: { client },
-      options,
-      say,
-      signal,
-    } = this.parts;
+    const { options, say, signal } = this.parts;
     const old = await this.currentPods();
     const servers = new Map(old.map(({ name }) => [name, this.follow(name, SERVER)]));
-    await this.startLoad(old);
+    if (this.loads.length === 0) {
+      await this.startLoad(old);
+    }
+    const since = Date.now();
     say(`restarting ${old.map(({ name }) => name).join(', ')} under load`);
-    await client.mergePatch(
-      DEPLOYMENTS,
-      { name: SERVER, namespace: this.namespace },
-      { spec: { template: { metadata: { annotations: { [RESTARTED_AT]: new Date().toISOString() } } } } },
-      { fieldManager: FIELD_MANAGER },
-    );
+    await this.restart();
     const going = (): PodStory[] =>
       (this.watch?.pods(SERVER) ?? []).filter(({ uid }) => old.some((each) => each.uid === uid));
     await until(
@@ -294,7 +344,7 @@ class Scene {
     return await this.evidence(
       going(),
       logs,
-      requests().filter(({ sentAt }) => sentAt <= lastGone),
+      requests().filter(({ sentAt, endedAt }) => sentAt <= lastGone && (endedAt === undefined || endedAt >= since)),
     );
   }
 
@@ -395,9 +445,9 @@ class Scene {
   private async settingsOf({ replicaSet }: PodStory): Promise<EffectiveSettings> {
     const {
       cluster: { client },
-      mesh,
       options,
     } = this.parts;
+    const { mesh } = this;
     const { spec } = await client.get<KubeObject & { spec: { template: PodTemplate } }>(REPLICA_SETS, {
       name: replicaSet ?? '',
       namespace: this.namespace,
@@ -540,39 +590,6 @@ class Scene {
   private longest(): number {
     return this.timing.preStop + Math.max(this.timing.maxWait, this.timing.duration, this.timing.hold, 30) + 10;
   }
-}
-
-function terminationOf(
-  story: PodStory,
-  logs: ReadonlyMap<string, readonly ProgramLine[]>,
-  requests: readonly LoadRequest[],
-): SeenTermination {
-  const calls = lateCalls(logs.get(story.name) ?? []);
-  const { goneAt, heardOfDeletionAt } = story;
-  return {
-    pod: story.name,
-    proxy: story.proxy,
-    deletedAt: story.deletedAt ?? Number.NaN,
-    gracePeriodSeconds: story.gracePeriodSeconds ?? Number.NaN,
-    ends: story.ends,
-    ...(goneAt === undefined || Number.isNaN(goneAt) || heardOfDeletionAt === undefined
-      ? {}
-      : { goneAfterSeconds: (goneAt - heardOfDeletionAt) / 1000 }),
-    requests: requestsOfPod(story.name, logs, requests),
-    ...(calls === undefined ? {} : { lateCalls: calls }),
-  };
-}
-
-/** The template of before, with the restart that the suite itself has asked for since. */
-function withoutRestart(before: DeploymentObject, now: DeploymentObject): unknown {
-  const template = JSON.parse(JSON.stringify(before.spec.template)) as {
-    metadata?: { annotations?: Record<string, string> };
-  };
-  const restartedAt = now.spec.template.metadata?.annotations?.[RESTARTED_AT];
-  if (template.metadata?.annotations !== undefined && restartedAt !== undefined) {
-    template.metadata.annotations[RESTARTED_AT] = restartedAt;
-  }
-  return template;
 }
 
 function url(address: string): string {

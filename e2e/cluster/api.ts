@@ -44,6 +44,20 @@ export const INJECTORS = resource(
   'MutatingWebhookConfiguration',
   false,
 );
+export const MUTATING_POLICIES = resource(
+  'admissionregistration.k8s.io',
+  'v1',
+  'mutatingadmissionpolicies',
+  'MutatingAdmissionPolicy',
+  false,
+);
+export const MUTATING_POLICY_BINDINGS = resource(
+  'admissionregistration.k8s.io',
+  'v1',
+  'mutatingadmissionpolicybindings',
+  'MutatingAdmissionPolicyBinding',
+  false,
+);
 export const CLUSTER_ROLES = resource('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
 export const CLUSTER_ROLE_BINDINGS = resource(
   'rbac.authorization.k8s.io',

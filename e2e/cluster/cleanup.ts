@@ -5,6 +5,8 @@ import { isApiError, type Resource } from '../../src/kube/index.ts';
 import { HEARTBEAT_ANNOTATION, RUN_LABEL } from '../plan/objects.ts';
 import {
   CLUSTER_ROLE_BINDINGS,
+  MUTATING_POLICIES,
+  MUTATING_POLICY_BINDINGS,
   CLUSTER_ROLES,
   CRDS,
   deleteQuietly,
@@ -111,7 +113,14 @@ export async function cleanUpRun(
       everyMs: 1000,
     });
   });
-  for (const resource of [CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES]) {
+  for (const resource of [
+    MUTATING_POLICY_BINDINGS,
+    MUTATING_POLICIES,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    ROLE_BINDINGS,
+    ROLES,
+  ]) {
     await attempt(resource.plural, async () => {
       for (const { metadata } of await mine(resource)) {
         await deleteQuietly(cluster.client, resource, metadata.name, metadata.namespace);

@@ -95,12 +95,16 @@ export interface ServerOptions {
   readonly peerUrl: string;
   /** The API server knows preStop.sleep (1.30 and later). */
   readonly sleepAction: boolean;
+  /** It closes its listener as soon as its pod is deleted. */
+  readonly withoutPreStop?: boolean;
+  /** A preStop of the owner's own on istio-proxy, as a shell script. */
+  readonly proxyHook?: string;
 }
 
 export function serverObject(
   namespace: string,
   pod: PodOptions,
-  { replicas, timing, peerUrl, sleepAction }: ServerOptions,
+  { replicas, timing, peerUrl, sleepAction, withoutPreStop, proxyHook }: ServerOptions,
 ): KubeObject {
   const env = [
     { name: 'LATE_CALLS_SECONDS', value: String(timing.lateCalls) },
@@ -114,7 +118,8 @@ export function serverObject(
     replicas,
     pod,
     env,
-    lifecycle: { preStop },
+    lifecycle: withoutPreStop === true ? undefined : { preStop },
+    proxyHook,
     annotations: {
       // There from the start, so that a restart changes a value and adds no key.
       [RESTARTED_AT]: 'never',
@@ -132,13 +137,14 @@ interface DeploymentParts {
   readonly pod: PodOptions;
   readonly env: readonly object[];
   readonly lifecycle?: object;
+  readonly proxyHook?: string;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 function deployment(
   name: string,
   namespace: string,
-  { replicas, pod, env, lifecycle, annotations }: DeploymentParts,
+  { replicas, pod, env, lifecycle, proxyHook, annotations }: DeploymentParts,
 ): KubeObject {
   return {
     apiVersion: 'apps/v1',
@@ -171,10 +177,21 @@ function deployment(
               },
               ...(lifecycle === undefined ? {} : { lifecycle }),
             },
+            ...(proxyHook === undefined ? [] : [proxyEntry(proxyHook)]),
           ],
         },
       },
     },
+  };
+}
+
+/** What Istio's injector merges into the proxy that it adds. */
+function proxyEntry(script: string): object {
+  return {
+    name: 'istio-proxy',
+    image: 'auto',
+    imagePullPolicy: 'IfNotPresent',
+    lifecycle: { preStop: { exec: { command: ['/bin/sh', '-c', script] } } },
   };
 }
 
@@ -236,15 +253,19 @@ export function probeObject(namespace: string, pod: PodOptions): KubeObject {
   };
 }
 
-export function policyObject(name: string, run: string, namespace: string, drain: object): KubeObject {
+export function policyObject(name: string, run: string, namespace: string, more: object): KubeObject {
   return {
     apiVersion: 'sidecardrain.io/v1alpha1',
     kind: 'SidecarDrainPolicy',
     metadata: { name, labels: { [RUN_LABEL]: run } },
     spec: {
       enforcement: 'Enforce',
-      match: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } }, names: [SERVER] },
-      drain,
+      match: {
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+        // By label: a ProxyConfig and a policy on pods know no names of workloads.
+        workloadSelector: { matchLabels: { app: SERVER } },
+      },
+      ...more,
       rollout: { strategy: 'Immediate' },
     },
   };

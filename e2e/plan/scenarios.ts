@@ -2,7 +2,16 @@
 import type { Application } from '../../src/drain/timeline/application.ts';
 
 export type Form = 'classic' | 'native';
-export const SCENARIO_NAMES = ['default', 'fixed', 'adaptive', 'combined'] as const;
+export const SCENARIO_NAMES = [
+  'default',
+  'fixed',
+  'adaptive',
+  'combined',
+  'custom-hook',
+  'literal-hook-cured',
+  'proxyconfig',
+  'new-requests',
+] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
 
 export function isScenario(text: string): text is ScenarioName {
@@ -37,6 +46,16 @@ export function timingOf(form: Form, changes: Partial<Timing>): Timing {
   return { ...TIMINGS[form], ...changes };
 }
 
+/** Many short requests, so that some arrive in the moment in which a pod closes its listener. */
+export const NEW_REQUESTS_TIMING: Timing = {
+  preStop: 5,
+  hold: 0.2,
+  lateCalls: 0,
+  duration: 5,
+  maxWait: 10,
+  interval: 0.02,
+};
+
 /** How the server behaves, in the engine's words. */
 export function applicationOf(timing: Timing): Application {
   return {
@@ -47,27 +66,53 @@ export function applicationOf(timing: Timing): Application {
   };
 }
 
-/** The drain of the scenario's policy; undefined where there is none. */
-export function drainOf(scenario: ScenarioName, timing: Timing): Record<string, unknown> | undefined {
+/** What of a policy a scenario states beside what all of them do; undefined where there is no policy. */
+export interface ScenarioPolicy {
+  readonly drain: Readonly<Record<string, unknown>>;
+  readonly conflicts?: 'Force';
+}
+
+export function policyOf(scenario: ScenarioName, timing: Timing): ScenarioPolicy | undefined {
   const duration = `${timing.duration}s`;
   const maxWait = `${timing.maxWait}s`;
   switch (scenario) {
     case 'default':
+    case 'new-requests':
       return undefined;
     case 'fixed':
-      return { mode: 'Fixed', duration };
+      return { drain: { mode: 'Fixed', duration } };
     case 'adaptive':
-      return { mode: 'Adaptive', maxWait };
+      return { drain: { mode: 'Adaptive', maxWait } };
     case 'combined':
-      return { mode: 'Combined', duration, maxWait };
+      return { drain: { mode: 'Combined', duration, maxWait } };
+    case 'custom-hook':
+      return {
+        drain: {
+          mode: 'Adaptive',
+          maxWait,
+          strategy: 'PreStopHook',
+          hook: 'Custom',
+          // A pause by the kubelet needs nothing of the proxy image.
+          lifecycle: { preStop: { sleep: { seconds: timing.preStop + timing.maxWait } } },
+        },
+      };
+    case 'literal-hook-cured':
+      return { drain: { mode: 'Adaptive', maxWait }, conflicts: 'Force' };
+    case 'proxyconfig':
+      return { drain: { mode: 'Adaptive', maxWait, environment: 'ProxyConfig' } };
   }
 }
+
+/** The preStop on istio-proxy that is copied all over the field, and that never ends: pilot-agent itself listens. */
+export const LITERAL_HOOK =
+  'while [ $(netstat -plunt | grep tcp | grep -v envoy | wc -l | xargs) -ne 0 ]; do sleep 1; done';
 
 /**
  * What must come of the application's late calls. `Either`: it is the forecast alone that says.
  */
 export function lateCallsExpected(scenario: ScenarioName, form: Form): 'Work' | 'Fail' {
-  return form === 'native' || scenario === 'fixed' || scenario === 'combined' ? 'Work' : 'Fail';
+  const works: readonly ScenarioName[] = ['fixed', 'combined', 'custom-hook'];
+  return form === 'native' || works.includes(scenario) ? 'Work' : 'Fail';
 }
 
 /** What does not fit together, in words. */

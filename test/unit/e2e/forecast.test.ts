@@ -99,12 +99,19 @@ describe('the comparison of a termination with its forecast', () => {
       { ends: [seen().ends[0]!, { ...seen().ends[1]!, finishedAt: finished(8) }] },
       'end of istio-proxy: forecast 5 s, it was 8.1 s',
     ],
-    ['a pod that stayed', { goneAfterSeconds: 24 }, 'pod gone: forecast 20.5 s, it was 24 s'],
+    ['a pod that was gone early', { goneAfterSeconds: 15 }, 'pod gone: forecast 20.5 s, it was 15 s'],
     ['another kind of proxy', { proxy: 'Native' as const }, "proxy: forecast Classic, the pod's is Native"],
   ])('says so: %s', (_, more: Partial<SeenTermination>, difference) => {
     const comparison = compareTermination(seen(more), settings(), DEFAULT_APPLICATION);
 
     expect(comparison.differences).toEqual([difference]);
+  });
+
+  it('tells of an object that stayed, and does not hold it against the forecast', () => {
+    const { differences, notes } = compareTermination(seen({ goneAfterSeconds: 31 }), settings(), DEFAULT_APPLICATION);
+
+    expect(differences).toEqual([]);
+    expect(notes).toEqual(["the pod's object was gone at 31 s, forecast 20.5 s"]);
   });
 
   it('says that a forecast to survive failed, with the error', () => {

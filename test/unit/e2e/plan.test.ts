@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { OptionsError, readOptions } from '../../../e2e/plan/options.ts';
 import { FORMS_AND_SCENARIOS } from './support.ts';
 import { policyObject } from '../../../e2e/plan/objects.ts';
-import { drainOf, timingOf, timingProblems } from '../../../e2e/plan/scenarios.ts';
+import { policyOf, timingOf, timingProblems } from '../../../e2e/plan/scenarios.ts';
 import { exitCodeOf, resultsJunit, resultsTable, type Check } from '../../../e2e/results.ts';
 import { validatePolicy } from '../../../src/api/policy.ts';
 import { podTrouble } from '../../../e2e/cluster/trouble.ts';
@@ -57,10 +57,10 @@ describe('the variables', () => {
 describe('the scenarios', () => {
   it.each(FORMS_AND_SCENARIOS)('%s %s: timing fits together and the policy is valid', (form, scenario) => {
     const timing = timingOf(form, {});
-    const drain = drainOf(scenario, timing);
+    const policy = policyOf(scenario, timing);
 
     expect(timingProblems(form, timing)).toEqual([]);
-    expect(drain === undefined ? [] : validatePolicy(policyObject('p', 'r', 'n', drain) as never)).toEqual([]);
+    expect(policy === undefined ? [] : validatePolicy(policyObject('p', 'r', 'n', policy) as never)).toEqual([]);
   });
 
   it('refuses requests that are longer than what the policies promise', () => {

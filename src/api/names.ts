@@ -43,6 +43,10 @@ export const PROXY_CONFIG_MARK_ANNOTATION = 'sidecardrain.io/proxy-config';
  * the operator can watch such pods alone.
  */
 export const DELIVERED_LABEL = 'sidecardrain.io/delivered';
+/** Environment of the proxy: with "true" it goes on until no connection is open. */
+export const EXIT_ON_ZERO_VARIABLE = 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS';
+/** Environment of the proxy: how long it waits at least, with the former. */
+export const MINIMUM_DRAIN_VARIABLE = 'MINIMUM_DRAIN_DURATION';
 export const REVISION_LABEL = 'istio.io/rev';
 
 /** Namespaces that no policy ever touches, whatever it selects; Istio's root namespace joins them at run time. */

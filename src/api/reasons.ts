@@ -162,9 +162,22 @@ export const REASONS = {
   },
   AnnotationMisplaced: {
     severity: 'warning',
-    sentence: 'proxy.istio.io/config stands on the workload itself, where Istio does not read it.',
-    action: 'Move it to spec.template.metadata.annotations.',
+    sentence: 'An annotation or label for pods stands outside of the pod template, where Istio does not read it.',
+    action:
+      "Move it to the metadata of the pod template (spec.template.metadata.annotations; of a CronJob, below its jobTemplate's).",
     source: "istio/istio pkg/kube/inject: the pod's annotations count",
+  },
+  SettingMisplaced: {
+    severity: 'warning',
+    sentence: 'A setting stands where nothing reads it: the API server drops it, or it reaches the wrong container.',
+    action: 'Move it to the place that the message names.',
+    source: 'Kubernetes API: fields of pod templates; istio/istio pkg/kube/inject',
+  },
+  SettingNotRead: {
+    severity: 'warning',
+    sentence: 'An annotation or a variable has a name that Istio does not read, or no longer: it has no effect.',
+    action: 'Remove it, and set what the message names instead.',
+    source: 'istio/api annotation/annotations.yaml; istio/istio pilot/cmd/pilot-agent',
   },
   EnvironmentValueIgnored: {
     severity: 'warning',

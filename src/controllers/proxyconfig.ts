@@ -1,6 +1,5 @@
-import { FIELD_MANAGER } from '../api/names.ts';
+import { EXIT_ON_ZERO_VARIABLE, FIELD_MANAGER, MINIMUM_DRAIN_VARIABLE } from '../api/names.ts';
 import { formatGoDuration, parseGoBool, parseGoDuration } from '../drain/duration.ts';
-import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../drain/mesh/settings.ts';
 import type { ProxyConfigResource } from '../drain/model/mesh.ts';
 import { workloadKey, type Seconds, type Workload } from '../drain/model/workload.ts';
 import type { Assessment } from '../drain/plan/assess.ts';

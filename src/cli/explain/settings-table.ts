@@ -1,6 +1,6 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
-import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../drain/mesh/settings.ts';
+import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../api/names.ts';
 import type { EffectiveSettings, Origin, Sourced } from '../../drain/model/settings.ts';
 import { secondsWords } from '../../drain/timeline/draw/index.ts';
 

@@ -15,6 +15,7 @@ import {
   readIstiod,
   readKubeletMinor,
   readProxyConfig,
+  unknownProxyConfigFields,
 } from '../../drain/mesh/facts.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
@@ -35,6 +36,9 @@ type OurKind = (typeof OUR_KINDS)[number];
 function isOurKind(kind: string): kind is OurKind {
   return (OUR_KINDS as readonly string[]).includes(kind);
 }
+
+/** Tells of an object that states facts what is wrong with it; `steps` lead to the place. */
+type ReportProblem = (kind: InputProblem['kind'], message: string, steps?: readonly string[]) => void;
 
 export interface IntakeOptions {
   /** Namespace of manifests that state none. */
@@ -61,8 +65,8 @@ export class ObjectIntake {
       this.#ourDocument(document, document.kind);
       return true;
     }
-    const isFact = this.#fact(document.apiVersion, document.kind, document.value, (message) => {
-      this.#problem({ kind: 'Syntax', file: document.file, line: document.line, message });
+    const isFact = this.#fact(document.apiVersion, document.kind, document.value, (kind, message, steps = []) => {
+      this.#problem({ kind, file: document.file, line: lineOf(nearestPosition(document, steps)), message });
     });
     if (!isFact) {
       this.#leaveAside(document);
@@ -75,7 +79,7 @@ export class ObjectIntake {
     const adapter = this.#into.kinds.get(kind, apiVersion);
     if (adapter?.apiVersion === apiVersion) {
       if (judged) {
-        this.#into.workloads.push(withMisplaced(projectWorkload(value, adapter), value, adapter));
+        this.#into.workloads.push(projectWorkload(value, adapter));
       }
       this.#istiod(kind, value);
     } else if (kind === EXEMPTION_KIND) {
@@ -140,7 +144,7 @@ export class ObjectIntake {
       namespace: this.#options.namespace,
       source: document.source ?? sourceOf(document, adapter.templatePath),
     };
-    const workload = withMisplaced(projectWorkload(value, adapter, options), value, adapter);
+    const workload = withMisplacedLines(projectWorkload(value, adapter, options), document);
     this.#into.workloads.push(workload);
     this.#options.onWorkload?.(document, workload);
     this.#istiod(kind, value);
@@ -180,7 +184,7 @@ export class ObjectIntake {
     }
   }
 
-  #fact(apiVersion: string, kind: string, value: Value, problem: (message: string) => void): boolean {
+  #fact(apiVersion: string, kind: string, value: Value, problem: ReportProblem): boolean {
     const group = groupOf(apiVersion);
     const raw = withNamespace(value, this.#options.namespace);
     const into = this.#into;
@@ -191,10 +195,24 @@ export class ObjectIntake {
           if (['enabled', 'ingress'].includes(String(annotationsOf(value)[LINKERD_INJECT]))) {
             into.linkerdNamespaces.add(nameOf(value));
           }
+          if (annotationsOf(value)[PROXY_CONFIG_ANNOTATION] !== undefined) {
+            problem(
+              'Misplaced',
+              `Namespace ${nameOf(value)} has the annotation ${PROXY_CONFIG_ANNOTATION}, which Istio reads on pods only`,
+              ['metadata', 'annotations', PROXY_CONFIG_ANNOTATION],
+            );
+          }
         }
         return true;
       case 'networking.istio.io/ProxyConfig': {
         const record = readProxyConfig(raw);
+        for (const field of unknownProxyConfigFields(value)) {
+          problem(
+            'Misplaced',
+            `ProxyConfig ${record.namespace}/${record.name} has spec.${field}, which this resource does not have: it is dropped or refused; durations stand in the annotation ${PROXY_CONFIG_ANNOTATION} or in meshConfig.defaultConfig`,
+            ['spec', field],
+          );
+        }
         if (!into.proxyConfigs.some((known) => known.namespace === record.namespace && known.name === record.name)) {
           into.proxyConfigs.push(record);
         }
@@ -216,7 +234,7 @@ export class ObjectIntake {
         ) {
           into.configMaps.push(record);
           if (record.unreadable !== undefined) {
-            problem(`ConfigMap ${nameOf(value)} cannot be read as Istio's: ${record.unreadable}`);
+            problem('Syntax', `ConfigMap ${nameOf(value)} cannot be read as Istio's: ${record.unreadable}`);
           }
         }
         return record !== undefined;
@@ -313,16 +331,15 @@ function nearestPosition(document: InputDocument, steps: readonly (string | numb
   return document.position;
 }
 
-/** Istio reads this annotation on pods only; on the workload itself it is a mistake that a finding names. */
-function withMisplaced(workload: Workload, value: unknown, adapter: WorkloadKindAdapter): Workload {
-  if (
-    adapter.templatePath.length === 0 ||
-    workload.misplaced !== undefined ||
-    annotationsOf(value)[PROXY_CONFIG_ANNOTATION] === undefined
-  ) {
+/** The lines of what stands in the wrong place, which are not among those that every source has. */
+function withMisplacedLines(workload: Workload, document: InputDocument): Workload {
+  const { source, misplaced } = workload;
+  // What a tree has built has its lines elsewhere.
+  if (source === undefined || misplaced === undefined || document.source !== undefined) {
     return workload;
   }
-  return { ...workload, misplaced: [PROXY_CONFIG_ANNOTATION] };
+  const lines = misplaced.map(({ path, steps }) => [path, lineOf(nearestPosition(document, steps))] as const);
+  return { ...workload, source: { ...source, fieldLines: { ...source.fieldLines, ...Object.fromEntries(lines) } } };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { REASONS } from '../../api/reasons.ts';
 import { formatGoDuration } from '../../drain/duration.ts';
 import { DEFAULT_REVISION } from '../../drain/mesh/facts.ts';
-import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../drain/mesh/settings.ts';
+import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../api/names.ts';
 import type { Decision } from '../../drain/model/decision.ts';
 import type { MeshFacts, ProxyConfigValues } from '../../drain/model/mesh.ts';
 import type { Workload } from '../../drain/model/workload.ts';

@@ -1,6 +1,10 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
-import { PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER } from '../../api/names.ts';
-import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../drain/mesh/settings.ts';
+import {
+  EXIT_ON_ZERO_VARIABLE,
+  MINIMUM_DRAIN_VARIABLE,
+  PROXY_CONFIG_ANNOTATION,
+  PROXY_CONTAINER,
+} from '../../api/names.ts';
 import { LEAST_MINIMUM_DRAIN_SECONDS } from '../../drain/plan/compile.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { longestPromised } from '../../drain/plan/promise.ts';

@@ -14,6 +14,7 @@ import { appHooks, failingAppHooks, holdHook, nativeDrainDropped, proxyHook } fr
 import { jobNeverCompletes } from './checks/jobs.ts';
 import { stopSignals } from './checks/stop-signal.ts';
 import { newRequestsRefused } from './checks/new-requests.ts';
+import { misplaced, notRead } from './checks/placement.ts';
 import { imageAuto, proxyKindUnknown } from './checks/proxy.ts';
 import { settingProblems } from './checks/settings.ts';
 
@@ -21,6 +22,8 @@ import { settingProblems } from './checks/settings.ts';
 export const CHECKS: readonly Check[] = [
   templateRefused,
   settingProblems,
+  misplaced,
+  notRead,
   graceTooShort,
   drainTooShort,
   proxyHook,

@@ -220,6 +220,13 @@ export function readProxyConfig(raw: RawProxyConfig): ProxyConfigResource {
   };
 }
 
+const PROXY_CONFIG_SPEC: ReadonlySet<string> = new Set(['selector', 'concurrency', 'environmentVariables', 'image']);
+
+/** Fields of the spec that a ProxyConfig resource does not have (istio/api networking/v1beta1/proxy_config.proto). */
+export function unknownProxyConfigFields(raw: { readonly spec?: unknown }): readonly string[] {
+  return Object.keys(record(raw.spec)).filter((field) => !PROXY_CONFIG_SPEC.has(field));
+}
+
 /** Minor version of a node's kubelet, from `v1.36.3`. */
 export function readKubeletMinor(raw: {
   readonly status?: { readonly nodeInfo?: { readonly kubeletVersion?: string } };

@@ -6,6 +6,8 @@ import {
   type PodTemplate,
 } from '../../api/kubernetes.ts';
 import {
+  EXIT_ON_ZERO_VARIABLE,
+  MINIMUM_DRAIN_VARIABLE,
   PRE_STOP_ANNOTATION,
   PROXY_CONFIG_ANNOTATION,
   PROXY_CONTAINER,
@@ -39,9 +41,6 @@ export const DEFAULT_TERMINATION_DRAIN_SECONDS = 5;
 export const DEFAULT_DRAIN_DURATION_SECONDS = 45;
 export const DEFAULT_MINIMUM_DRAIN_SECONDS = 5;
 const DEFAULT_APP_PORT = 8080;
-
-export const EXIT_ON_ZERO_VARIABLE = 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS';
-export const MINIMUM_DRAIN_VARIABLE = 'MINIMUM_DRAIN_DURATION';
 
 /** The preStop that Istio gives a native proxy: it drains, and SIGTERM then ends the proxy at once. */
 export const NATIVE_DRAIN_HOOK: LifecycleHandler = {

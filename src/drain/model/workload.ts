@@ -89,6 +89,16 @@ export interface TemplateHistory {
   readonly rolledBack?: true;
 }
 
+/** A setting that stands where nothing reads it. */
+export interface Misplaced {
+  readonly code: 'AnnotationMisplaced' | 'SettingMisplaced';
+  /** Field path in the object, and the keys and indexes that it stands for. */
+  readonly path: string;
+  readonly steps: readonly (string | number)[];
+  /** What stands where, and where it belongs. */
+  readonly message: string;
+}
+
 /** The slim record of a workload: all that the domain reads, and nothing else. */
 export interface Workload extends WorkloadRef {
   readonly uid?: string;
@@ -100,8 +110,8 @@ export interface Workload extends WorkloadRef {
   readonly labels: Readonly<Record<string, string>>;
   /** Only the annotations of this product (`sidecardrain.io/*`). */
   readonly annotations: Readonly<Record<string, string>>;
-  /** Istio annotations that stand on the workload's own metadata, where Istio does not read them. */
-  readonly misplaced?: readonly string[];
+  /** Settings that stand where neither Kubernetes nor Istio reads them. */
+  readonly misplaced?: readonly Misplaced[];
   /** Keys from the object to its pod template, where they are not `spec`, `template`. */
   readonly templatePath?: readonly string[];
   readonly template: PodTemplate;

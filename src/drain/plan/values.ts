@@ -1,15 +1,17 @@
 import type { PodTemplate } from '../../api/kubernetes.ts';
 import {
+  EXIT_ON_ZERO_VARIABLE,
+  MINIMUM_DRAIN_VARIABLE,
   NATIVE_SIDECAR_ANNOTATION,
   PROXY_CONFIG_ANNOTATION,
   PROXY_CONFIG_MARK_ANNOTATION,
+  PROXY_CONTAINER,
   STATS_SUFFIXES_ANNOTATION,
 } from '../../api/names.ts';
 import { finding, type Finding } from '../../api/reasons.ts';
 import { formatGoDuration } from '../duration.ts';
 import { productHook } from '../../hooks/index.ts';
-import { PROXY_CONTAINER } from '../../api/names.ts';
-import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE, proxyContainer } from '../mesh/settings.ts';
+import { proxyContainer } from '../mesh/settings.ts';
 import type { Change, ChangedField } from '../model/decision.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { ManagedField, Seconds } from '../model/workload.ts';

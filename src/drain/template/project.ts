@@ -1,10 +1,11 @@
 import type { Container, EnvVar, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
-import { LINKERD_INJECT, PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER } from '../../api/names.ts';
+import { LINKERD_INJECT, PROXY_CONTAINER } from '../../api/names.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
 import { SPEC_TEMPLATE } from './kinds.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';
 import { hasAtomicContainers, templateGap } from './custom.ts';
 import { templateHistory } from './foreign-change.ts';
+import { misplacedSettings } from './misplaced.ts';
 import { fieldOwners } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
 import type { Raw, RawObject } from './raw.ts';
@@ -58,7 +59,7 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   put(record, 'refused', adapter.custom === true ? refusedPods(raw, adapter) : undefined);
   put(record, 'templateGap', adapter.custom === true ? templateGap(raw, adapter) : undefined);
   put(record, 'history', history);
-  put(record, 'misplaced', misplacedAnnotations(metadata.annotations, adapter));
+  put(record, 'misplaced', misplacedSettings(raw, adapter));
   put(record, 'rolledOutAt', lastRollout(raw));
   put(record, 'source', options.source);
   return record;
@@ -68,14 +69,6 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
 function refusedPods(raw: RawObject, adapter: WorkloadKindAdapter): string | undefined {
   const [problem] = shapeProblems(raw, adapter);
   return problem === undefined ? undefined : `${problem.path} ${problem.message}`;
-}
-
-const MISPLACED: readonly string[] = Object.freeze([PROXY_CONFIG_ANNOTATION]);
-
-/** Istio reads its annotation on pods only: on the workload itself it does nothing. */
-function misplacedAnnotations(annotations: unknown, adapter: WorkloadKindAdapter): readonly string[] | undefined {
-  const isPod = adapter.templatePath.length === 0;
-  return isPod || textOf(recordOf(annotations)[PROXY_CONFIG_ANNOTATION]) === undefined ? undefined : MISPLACED;
 }
 
 /** A Deployment's condition Progressing says when its newest ReplicaSet had become available; other kinds tell no time. */

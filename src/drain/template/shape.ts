@@ -52,7 +52,8 @@ class Problems {
   }
 }
 
-function pathText(steps: Steps): string {
+/** Steps as people write them: `spec.template.spec.containers[0].name`. */
+export function pathText(steps: Steps): string {
   return steps
     .map((step, index) =>
       typeof step === 'number' ? `[${step}]` : /[./]/.test(step) ? `["${step}"]` : `${index === 0 ? '' : '.'}${step}`,

@@ -282,8 +282,27 @@ const SCENES: Partial<Record<ReasonCode, { yes: readonly Scene[]; no: readonly S
     no: [{ config: drain('500ms') }],
   },
   AnnotationMisplaced: {
-    yes: [{ workload: { misplaced: ['proxy.istio.io/config'] } }],
+    yes: [{ workload: { misplaced: [{ code: 'AnnotationMisplaced', path: 'x', steps: ['x'], message: 'y' }] } }],
     no: [{ config: drain('25s') }],
+  },
+  SettingMisplaced: {
+    yes: [{ workload: { misplaced: [{ code: 'SettingMisplaced', path: 'x', steps: ['x'], message: 'y' }] } }],
+    no: [{ config: drain('25s') }],
+  },
+  SettingNotRead: {
+    yes: [
+      { annotations: { 'sidecar.istio.io/drainDuration': '9s' } },
+      { config: '{"proxyMetadata":{"TERMINATION_DRAIN_DURATION_SECONDS":"9"}}' },
+      {
+        proxy: {
+          env: [
+            { name: 'MINIMUM_DRAIN', value: '9s' },
+            { name: 'MINIMUM_DRAIN_DURATION_SECONDS', value: '9' },
+          ],
+        },
+      },
+    ],
+    no: [{ config: zero({ MINIMUM_DRAIN_DURATION: '9s' }) }, { metadata: { 'sidecar.istio.io/logLevel': 'info' } }],
   },
   EnvironmentValueIgnored: {
     yes: [
@@ -587,8 +606,8 @@ describe('what the checks need of an object', () => {
   };
 
   it('is its own annotation, where it does nothing', () => {
-    expect(project(raw({ annotations: { 'proxy.istio.io/config': '{}' } })).misplaced).toEqual([
-      'proxy.istio.io/config',
+    expect(project(raw({ annotations: { 'proxy.istio.io/config': '{}' } })).misplaced).toMatchObject([
+      { path: 'metadata.annotations["proxy.istio.io/config"]' },
     ]);
     expect(project(raw({ annotations: { other: '' } })).misplaced).toBeUndefined();
   });

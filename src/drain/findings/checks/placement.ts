@@ -1,0 +1,43 @@
+import { PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER } from '../../../api/names.ts';
+import { finding, type Finding } from '../../../api/reasons.ts';
+import { unreadAnnotation, unreadVariable } from '../../mesh/annotations.ts';
+import { proxyContainer } from '../../mesh/settings.ts';
+import { parseProxyConfigAnnotation } from '../../template/annotation.ts';
+import type { CheckInput } from '../check.ts';
+
+const ANNOTATIONS = 'spec.template.metadata.annotations';
+
+/** Settings that stand where nothing reads them. */
+export function misplaced({ workload }: CheckInput): Finding[] {
+  return (workload.misplaced ?? []).map(({ code, message, path }) => finding(code, message, { path }));
+}
+
+/** Annotations and variables that do not exist, or no longer: whoever wrote them believes that they hold. */
+export function notRead({ workload, settings }: CheckInput): Finding[] {
+  if (settings.proxy.kind === 'None') {
+    return [];
+  }
+  const annotations = workload.template.metadata?.annotations ?? {};
+  const found = Object.keys(annotations).flatMap((key) => {
+    const why = unreadAnnotation(key);
+    return why === undefined
+      ? []
+      : [finding('SettingNotRead', `Istio reads no annotation ${key}: ${why}`, { path: `${ANNOTATIONS}["${key}"]` })];
+  });
+  const parsed = parseProxyConfigAnnotation(annotations[PROXY_CONFIG_ANNOTATION] ?? '');
+  const metadata = parsed.ok ? Object.keys(parsed.values.proxyMetadata ?? {}) : [];
+  const path = `${ANNOTATIONS}["${PROXY_CONFIG_ANNOTATION}"].proxyMetadata`;
+  const own = (proxyContainer(workload.template)?.env ?? []).map(({ name }) => name);
+  return [
+    ...found,
+    ...metadata.flatMap((name) => unread(name, `${path}.${name}`)),
+    ...own.flatMap((name) => unread(name, `env of container ${PROXY_CONTAINER}`)),
+  ];
+}
+
+function unread(name: string, path: string): Finding[] {
+  const instead = unreadVariable(name);
+  return instead === undefined
+    ? []
+    : [finding('SettingNotRead', `the proxy reads no variable ${name}; what is meant is ${instead}`, { path })];
+}

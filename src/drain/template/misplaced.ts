@@ -1,0 +1,175 @@
+import { EXIT_ON_ZERO_VARIABLE, INJECT_KEY, MINIMUM_DRAIN_VARIABLE, PROXY_CONTAINER } from '../../api/names.ts';
+import type { Misplaced } from '../model/workload.ts';
+import type { TemplatePlace } from './kinds.ts';
+import { listOf, recordOf, textOf } from './raw.ts';
+import type { Raw, RawObject } from './raw.ts';
+import { pathText } from './shape.ts';
+
+/**
+ * Settings that stand where neither Kubernetes nor Istio reads them: an annotation beside or above the pod template's,
+ * a variable of the proxy on an application's container, a grace period in a container. Undefined where there are none.
+ */
+export function misplacedSettings(raw: RawObject, place: MisplacedPlace): readonly Misplaced[] | undefined {
+  const search = new Search(raw, place);
+  search.parents();
+  search.template();
+  search.containers();
+  return search.found.length === 0 ? undefined : search.found;
+}
+
+interface MisplacedPlace extends TemplatePlace {
+  readonly kind: string;
+  /** Its own fields may bear any name. */
+  readonly custom?: true;
+}
+
+type Steps = readonly (string | number)[];
+
+/** On a container of the application they tell the proxy nothing. */
+const PROXY_VARIABLES: ReadonlySet<string> = new Set([EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE]);
+const GRACE = 'terminationGracePeriodSeconds';
+const MOST_FOUND = 20;
+
+class Search {
+  readonly found: Misplaced[] = [];
+  readonly #raw: Raw;
+  readonly #place: MisplacedPlace;
+  readonly #template: Raw;
+
+  constructor(raw: RawObject, place: MisplacedPlace) {
+    this.#raw = recordOf(raw);
+    this.#place = place;
+    this.#template = place.templatePath.reduce<Raw>((value, key) => recordOf(value[key]), this.#raw);
+  }
+
+  /** From the object down to what holds the template. */
+  parents(): void {
+    let object = this.#raw;
+    const steps: string[] = [];
+    for (const key of this.#place.templatePath) {
+      const metadata = recordOf(object['metadata']);
+      this.#strayKeys(metadata, [...steps, 'metadata']);
+      this.#annotations(metadata['annotations'], [...steps, 'metadata', 'annotations']);
+      this.#inject(metadata['labels'], [...steps, 'metadata', 'labels']);
+      if (this.#place.custom !== true) {
+        this.#strayKeys(object, steps);
+        this.#annotations(object['annotations'], [...steps, 'annotations']);
+        this.#grace(object, steps);
+      }
+      object = recordOf(object[key]);
+      steps.push(key);
+    }
+  }
+
+  template(): void {
+    const { templatePath } = this.#place;
+    const metadata = recordOf(this.#template['metadata']);
+    const spec = recordOf(this.#template['spec']);
+    this.#strayKeys(metadata, [...templatePath, 'metadata']);
+    this.#strayKeys(this.#template, templatePath);
+    this.#strayKeys(spec, [...templatePath, 'spec']);
+    this.#annotations(this.#template['annotations'], [...templatePath, 'annotations']);
+    this.#annotations(spec['annotations'], [...templatePath, 'spec', 'annotations']);
+    this.#grace(metadata, [...templatePath, 'metadata']);
+    this.#grace(this.#template, templatePath);
+    for (const hook of ['lifecycle', 'preStop']) {
+      this.#other(spec, hook, [...templatePath, 'spec'], 'hooks stand in a container, below its lifecycle');
+    }
+  }
+
+  containers(): void {
+    const spec = recordOf(this.#template['spec']);
+    for (const list of ['containers', 'initContainers']) {
+      for (const [index, value] of listOf(spec[list]).entries()) {
+        const container = recordOf(value);
+        const steps = [...this.#place.templatePath, 'spec', list, index];
+        this.#grace(container, steps);
+        this.#other(container, 'preStop', steps, 'a hook stands below the lifecycle of its container');
+        if (container['name'] !== PROXY_CONTAINER && !isProxyImage(container['image'])) {
+          this.#variables(container, steps);
+        }
+      }
+    }
+  }
+
+  #add(code: Misplaced['code'], steps: Steps, message: string): void {
+    if (this.found.length < MOST_FOUND) {
+      this.found.push({ code, steps, path: pathText(steps), message });
+    }
+  }
+
+  /** `proxy.istio.io/config` as a field of metadata, of the template: a level is missing. */
+  #strayKeys(object: Raw, steps: Steps): void {
+    for (const key of Object.keys(object)) {
+      if (key.includes('istio.io/')) {
+        this.#add(
+          'AnnotationMisplaced',
+          [...steps, key],
+          `${key} stands in ${pathText(steps)}, which has no such field; it is an annotation of the pod template`,
+        );
+      }
+    }
+  }
+
+  #annotations(value: unknown, steps: Steps): void {
+    const own = recordOf(recordOf(this.#template['metadata'])['annotations']);
+    for (const key of Object.keys(recordOf(value))) {
+      // Tools that set an annotation everywhere set it on the template too.
+      if (isForPods(key) && (own[key] === undefined || key === 'proxy.istio.io/config')) {
+        const where =
+          steps.length === 2 && steps[0] === 'metadata' ? `on the ${this.#place.kind} itself` : `in ${pathText(steps)}`;
+        this.#add(
+          'AnnotationMisplaced',
+          [...steps, key],
+          `${key} stands ${where}; Istio reads it on the pod template only`,
+        );
+      }
+    }
+  }
+
+  #inject(value: unknown, steps: Steps): void {
+    const own = recordOf(recordOf(this.#template['metadata'])['labels']);
+    if (recordOf(value)[INJECT_KEY] !== undefined && own[INJECT_KEY] === undefined) {
+      this.#add(
+        'AnnotationMisplaced',
+        [...steps, INJECT_KEY],
+        `the label ${INJECT_KEY} stands in ${pathText(steps)}; Istio reads it on the pod template only`,
+      );
+    }
+  }
+
+  #grace(object: Raw, steps: Steps): void {
+    const place = pathText([...this.#place.templatePath, 'spec']);
+    this.#other(object, GRACE, steps, `the grace period of the pods stands in ${place}`);
+  }
+
+  #other(object: Raw, field: string, steps: Steps, right: string): void {
+    if (object[field] !== undefined && object[field] !== null) {
+      const where = steps.length === 0 ? `the ${this.#place.kind} itself` : pathText(steps);
+      this.#add('SettingMisplaced', [...steps, field], `${field} stands in ${where}, where nothing reads it; ${right}`);
+    }
+  }
+
+  #variables(container: Raw, steps: Steps): void {
+    for (const [index, variable] of listOf(container['env']).entries()) {
+      const name = textOf(recordOf(variable)['name']) ?? '';
+      if (PROXY_VARIABLES.has(name)) {
+        this.#add(
+          'SettingMisplaced',
+          [...steps, 'env', index],
+          `${name} stands on container ${textOf(container['name']) ?? ''}; the proxy reads it from its own environment (proxyMetadata of proxy.istio.io/config)`,
+        );
+      }
+    }
+  }
+}
+
+/** The groups of annotations that the injector and the proxy read from pods. */
+function isForPods(key: string): boolean {
+  return /^(proxy|sidecar|inject)\.istio\.io\//.test(key);
+}
+
+/** Gateways run the proxy in containers of any name. */
+function isProxyImage(image: unknown): boolean {
+  return typeof image === 'string' && /(^|\/)(proxyv2|proxy_init|pilot-agent)\b|^auto$/.test(image);
+}

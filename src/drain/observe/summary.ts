@@ -3,6 +3,7 @@ import { NODE_BUDGET_SECONDS } from '../findings/checks/grace.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { proxyClocks } from '../plan/clocks.ts';
+import { TOLERANCE_SECONDS } from './pod.ts';
 import { SIGKILL_EXIT_CODE } from '../timeline/termination.ts';
 import { TERMINATION_OUTCOMES, type TerminationOutcome } from './outcome.ts';
 import type { TerminationRecord } from './record.ts';
@@ -54,6 +55,7 @@ export interface Advice {
     | 'RaiseGracePeriod'
     | 'BoundTheWait'
     | 'RepairHook'
+    | 'KeepProxyLonger'
     | 'DoNotForce'
     | 'LookCloser'
     | 'LowerGracePeriod'
@@ -82,7 +84,9 @@ export function recommend(input: AdviceInput): Advice[] {
   if (records.length === 0) {
     return [{ code: 'NothingSeen', message: 'Nothing was seen, so nothing follows. Watch a rollout with --watch.' }];
   }
-  const advice = [...killedAdvice(input), ...hookAdvice(input), ...forcedAdvice(input), ...differenceAdvice(input)];
+  const first = [...killedAdvice(input), ...hookAdvice(input), ...forcedAdvice(input)];
+  // Who was killed needs time first of all; whether the proxy was there for it is the next question.
+  const advice = [...first, ...(first.length === 0 ? earlyProxyAdvice(input) : []), ...differenceAdvice(input)];
   if (advice.length > 0) {
     return advice;
   }
@@ -198,6 +202,36 @@ function becauseOf(container: string, settings: EffectiveSettings): string {
   return settings.proxyImage.value === 'distroless'
     ? `: it needs ${tools.join(', ')}, and the proxy image is distroless`
     : `: it needs ${tools.join(', ')}; see whether the proxy image has them`;
+}
+
+/**
+ * A proxy that was gone while the application still ran: what was in flight then was cut, and calls of the application were
+ * refused. Both ends were seen, so that this needs no forecast.
+ */
+function earlyProxyAdvice({ records, settings }: AdviceInput): Advice[] {
+  const gaps = records.flatMap(({ containers }) => {
+    const proxy = containers.find(({ role }) => role === 'Proxy');
+    const lastApp = containers
+      .filter(({ role, name }) => role === 'App' && servesIn(settings, name))
+      .reduce((last, { endedAfter }) => Math.max(last, endedAfter), 0);
+    const gap = proxy === undefined ? 0 : lastApp - proxy.endedAfter;
+    return gap > TOLERANCE_SECONDS ? [gap] : [];
+  });
+  if (gaps.length === 0) {
+    return [];
+  }
+  const longest = Math.round(Math.max(...gaps));
+  return [
+    {
+      code: 'KeepProxyLonger',
+      message: `In ${gaps.length} of ${records.length} terminations the proxy ended before the application, by up to ${longest} s: what was in flight then was cut, and calls of the application were refused. A policy, or a longer drain of the proxy, keeps it alive; sidecar-drain explain shows how.`,
+    },
+  ];
+}
+
+/** A worker beside the server may run on without anybody; a container that the template does not have may be any. */
+function servesIn(settings: EffectiveSettings, name: string): boolean {
+  return settings.apps.find((app) => app.name === name)?.serves !== false;
 }
 
 function forcedAdvice({ records }: AdviceInput): Advice[] {

@@ -185,6 +185,22 @@ describe('the recommendation', () => {
 
   it.each<[string, TerminationRecord[], EffectiveSettings, number | undefined, string, string]>([
     ['all went well', [record(fine)], settings(), undefined, 'NothingToDo', 'by themselves'],
+    [
+      'the proxy was gone long before the application',
+      [record({ app: { at: 14 }, proxy: { at: 5 } }), record(fine)],
+      settings(),
+      undefined,
+      'KeepProxyLonger',
+      'In 1 of 2 terminations the proxy ended before the application, by up to 9 s',
+    ],
+    [
+      'the proxy was gone a moment before',
+      [record({ app: { at: 7 }, proxy: { at: 5 } })],
+      settings(),
+      undefined,
+      'NothingToDo',
+      '',
+    ],
     ['nothing was seen', [], settings(), undefined, 'NothingSeen', '--watch'],
     [
       'the policy needs more',

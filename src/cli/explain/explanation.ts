@@ -252,7 +252,7 @@ function assumptionsOf(
     ...(application.idleKeepAliveClient ? ['one client keeps an idle connection open (--idle-client)'] : []),
     ...unknown.map(
       ({ container, notUnderstood }) =>
-        `the preStop of ${container} is drawn as if it ended at once, because its length cannot be known${notUnderstood.length === 0 ? '' : ` (${notUnderstood.join(', ')})`}`,
+        `how long the preStop of ${container} takes cannot be known, and what depends on it is drawn as uncertain${notUnderstood.length === 0 ? '' : ` (${notUnderstood.join(', ')})`}`,
     ),
   ];
 }

@@ -7,12 +7,12 @@ import {
   type Application,
 } from './application.ts';
 import { eventsOf } from './draw/events.ts';
-import { containersOf, REQUEST_ID, requestOf, type Played } from './draw/played.ts';
+import { containersOf, REQUEST_ID, requestOf, worse, type Played } from './draw/played.ts';
 import { judgeTimeline, type TimelineVerdict } from './draw/verdict.ts';
 import { drainWords, secondsWords } from './draw/words.ts';
 import { simulateTermination } from './simulate.ts';
 import type { ContainerEnd, Termination, UnknownHooks } from './termination.ts';
-import { podEnd, survivalOf, type Survival } from './verdict.ts';
+import { podEnd, survivalOf } from './verdict.ts';
 
 export type LaneId = 'kubelet' | 'endpoints' | 'application' | 'proxy' | 'inbound' | 'outbound';
 
@@ -21,8 +21,10 @@ export type LaneId = 'kubelet' | 'endpoints' | 'application' | 'proxy' | 'inboun
  * - `Serving`, `Failing`: requests and calls work, or do not.
  * - `PreStop`, `Finishing`, `Draining`: what a container does on its way out.
  * - `Room`: a longer request would survive until here.
+ * - `Uncertain`: it depends on the length of a hook that is not known.
  */
-export type SegmentState = 'Grace' | 'Spare' | 'Serving' | 'Failing' | 'PreStop' | 'Finishing' | 'Draining' | 'Room';
+export type SegmentState =
+  'Grace' | 'Spare' | 'Serving' | 'Failing' | 'PreStop' | 'Finishing' | 'Draining' | 'Room' | 'Uncertain';
 
 export interface Segment {
   readonly from: Seconds;
@@ -98,10 +100,20 @@ export function timelineOf(settings: EffectiveSettings, scenario: Scenario = DEF
   const play = (lasts: Seconds): Termination =>
     simulateTermination({ settings, application, unknownHooks, requests: [{ id: REQUEST_ID, startsAt: -1, lasts }] });
   const termination = play(scenario.longestRequest + 1);
+  const latest =
+    termination.unknownHooks.length === 0
+      ? termination
+      : simulateTermination({
+          settings,
+          application,
+          unknownHooks: 'NeverEnd',
+          requests: [{ id: REQUEST_ID, startsAt: -1, lasts: scenario.longestRequest + 1 }],
+        });
   const base = {
     settings,
     scenario,
     termination,
+    latest,
     survival: survivalOf(settings, application, unknownHooks),
     busy: play(Infinity),
     cuts: cutsOf(termination),
@@ -111,14 +123,16 @@ export function timelineOf(settings: EffectiveSettings, scenario: Scenario = DEF
     return { ...base, cuts: [], lanes: [], events: [], verdict, endsAt: 0 };
   }
   const lanes = [
-    kubeletLane(termination),
-    endpointsLane(termination, scenario),
-    ...termination.apps.map((end) => applicationLane(end)),
-    ...(termination.proxy === undefined ? [] : [proxyLane(termination.proxy, settings, termination)]),
-    inboundLane(termination, scenario, base.survival),
+    kubeletLane(termination, latest),
+    endpointsLane(termination, latest, scenario),
+    ...termination.apps.map((end, index) => applicationLane(end, latest.apps[index] ?? end)),
+    ...(termination.proxy === undefined
+      ? []
+      : [proxyLane(termination.proxy, latest.proxy ?? termination.proxy, settings, termination)]),
+    inboundLane(base),
     ...(termination.apps.length === 0 ? [] : [outboundLane(termination)]),
   ];
-  return { ...base, lanes, events: eventsOf(base), verdict, endsAt: endOf(termination, scenario) };
+  return { ...base, lanes, events: eventsOf(base), verdict, endsAt: endOf(latest, scenario) };
 }
 
 function endOf(termination: Termination, scenario: Scenario): Seconds {
@@ -132,9 +146,10 @@ function segment(from: Seconds, to: Seconds, state: SegmentState, label: string,
   return to > from ? [{ from, to, state, label, short }] : [];
 }
 
-function kubeletLane(termination: Termination): Lane {
+function kubeletLane(termination: Termination, latest: Termination): Lane {
   const { gracePeriod } = termination;
   const end = podEnd(termination);
+  const last = Math.min(gracePeriod, podEnd(latest));
   const spare = secondsWords(gracePeriod - end);
   return {
     id: 'kubelet',
@@ -147,7 +162,10 @@ function kubeletLane(termination: Termination): Lane {
         `grace period ${secondsWords(gracePeriod)}`,
         secondsWords(gracePeriod),
       ),
-      ...segment(end, gracePeriod, 'Spare', `${spare} to spare`, spare),
+      ...segment(end, last, 'Uncertain', 'the pod may end from here on', 'may end'),
+      ...(last > end
+        ? segment(last, gracePeriod, 'Spare', '')
+        : segment(end, gracePeriod, 'Spare', `${spare} to spare`, spare)),
     ],
     marks: [
       { at: 0, kind: 'Deleted', label: 'pod deleted' },
@@ -164,15 +182,19 @@ function sigkills(termination: Termination): Seconds[] {
 }
 
 /** Clients do not hear of a deletion at once: until then they go on sending, and what they send may not be taken any more. */
-function endpointsLane(termination: Termination, { endpointDelay }: Scenario): Lane {
+function endpointsLane(termination: Termination, latest: Termination, { endpointDelay }: Scenario): Lane {
   const refused = termination.newInboundConnections;
-  const taken = Math.min(refused.until, termination.apps.length === 0 ? Infinity : termination.appListenerClosesAt);
+  const takenIn = ({ newInboundConnections, apps, appListenerClosesAt }: Termination): Seconds =>
+    Math.min(newInboundConnections.until, apps.length === 0 ? Infinity : appListenerClosesAt);
+  const taken = Math.min(takenIn(termination), endpointDelay);
+  const perhaps = Math.max(taken, Math.min(takenIn(latest), endpointDelay));
   return {
     id: 'endpoints',
     title: 'new requests',
     segments: [
-      ...segment(0, Math.min(taken, endpointDelay), 'Serving', 'still arrive, are served', 'served'),
-      ...segment(Math.min(taken, endpointDelay), endpointDelay, 'Failing', 'still arrive, fail', 'fail'),
+      ...segment(0, taken, 'Serving', 'still arrive, are served', 'served'),
+      ...segment(taken, perhaps, 'Uncertain', 'still arrive, may fail', 'may fail'),
+      ...segment(perhaps, endpointDelay, 'Failing', 'still arrive, fail', 'fail'),
     ],
     marks:
       refused.endedBy === 'DrainDuration'
@@ -181,7 +203,23 @@ function endpointsLane(termination: Termination, { endpointDelay }: Scenario): L
   };
 }
 
-function applicationLane(end: ContainerEnd): Lane {
+/** Its preStop takes a time that is not known, and so does all that comes after it. */
+function isUncertain(end: ContainerEnd, latest: ContainerEnd): boolean {
+  return latest.exitAt > end.exitAt || latest.sigtermAt > end.sigtermAt;
+}
+
+function applicationLane(end: ContainerEnd, latest: ContainerEnd): Lane {
+  if (isUncertain(end, latest)) {
+    return {
+      id: 'application',
+      title: end.name,
+      segments: [
+        ...segment(0, end.sigtermAt, 'PreStop', 'preStop'),
+        ...segment(end.sigtermAt, latest.exitAt, 'Uncertain', 'preStop of unknown length, then SIGTERM', 'not known'),
+      ],
+      marks: [],
+    };
+  }
   return {
     id: 'application',
     title: end.name,
@@ -193,7 +231,23 @@ function applicationLane(end: ContainerEnd): Lane {
   };
 }
 
-function proxyLane(end: ContainerEnd, settings: EffectiveSettings, termination: Termination): Lane {
+function proxyLane(
+  end: ContainerEnd,
+  latest: ContainerEnd,
+  settings: EffectiveSettings,
+  termination: Termination,
+): Lane {
+  if (isUncertain(end, latest)) {
+    return {
+      id: 'proxy',
+      title: end.name,
+      segments: [
+        ...segment(0, end.exitAt, 'Serving', 'lives', 'lives'),
+        ...segment(end.exitAt, latest.exitAt, 'Uncertain', 'may end from here on', 'may end'),
+      ],
+      marks: [],
+    };
+  }
   const hookEnd = Math.min(
     end.preStop === undefined ? 0 : (end.preStop.endsAt ?? end.sigtermAt),
     end.sigtermAt,
@@ -231,8 +285,8 @@ function containerMarks(end: ContainerEnd): Mark[] {
   ];
 }
 
-function inboundLane(termination: Termination, scenario: Scenario, survival: Survival): Lane {
-  const outcome = requestOf(termination);
+function inboundLane({ termination, latest, scenario, survival }: Played): Lane {
+  const outcome = worse(requestOf(termination), requestOf(latest));
   const natural = scenario.longestRequest;
   const lost = outcome?.survived === false ? outcome.at : undefined;
   const room = Math.min(survival.longestInFlight, 1e9);

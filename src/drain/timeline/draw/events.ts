@@ -31,7 +31,8 @@ function event(at: number, lane: LaneId, sentence: string): TimelineEvent {
   return { at, lane, sentence };
 }
 
-function kubeletEvents({ termination }: Played): TimelineEvent[] {
+function kubeletEvents({ termination, latest }: Played): TimelineEvent[] {
+  const uncertain = latest.podGoneAt > termination.podGoneAt;
   const left = termination.gracePeriod - podEnd(termination);
   return [
     event(
@@ -40,9 +41,13 @@ function kubeletEvents({ termination }: Played): TimelineEvent[] {
       `The pod is deleted: all preStop hooks start, and ${secondsWords(termination.gracePeriod)} of grace period begin.`,
     ),
     event(
-      termination.podGoneAt,
+      uncertain ? latest.podGoneAt : termination.podGoneAt,
       'kubelet',
-      left > 0 ? `The pod is gone; ${secondsWords(left)} of the grace period were not needed.` : 'The pod is gone.',
+      uncertain
+        ? 'The pod is gone by now at the latest.'
+        : left > 0
+          ? `The pod is gone; ${secondsWords(left)} of the grace period were not needed.`
+          : 'The pod is gone.',
     ),
   ];
 }
@@ -75,7 +80,7 @@ function preStopSentence(end: ContainerEnd): string {
     case 'StillRunning':
       return 'its preStop still runs when the grace period ends: SIGTERM now, SIGKILL 2 s later';
     case 'Unknown':
-      return 'how long its preStop takes cannot be known; it gets SIGTERM';
+      return 'how long its preStop goes on from here cannot be known, at most until the grace period ends; then it gets SIGTERM';
     case 'Completed':
       return end.sigtermAt > 0
         ? `its preStop is over after ${secondsWords(end.preStop.endsAt ?? end.sigtermAt)}, it gets SIGTERM`
@@ -98,10 +103,8 @@ function applicationEvents(end: ContainerEnd, { scenario }: Played): TimelineEve
       : scenario.application.onSigterm === 'KeepListeningUntilIdle'
         ? 'it goes on accepting until nothing is in flight'
         : 'it closes its listener and finishes what is in flight';
-  return [
-    event(end.sigtermAt, 'application', `${end.name}: ${preStopSentence(end)}; ${doing}.`),
-    event(end.exitAt, 'application', exitSentence(end)),
-  ];
+  const exit = end.preStop?.how === 'Unknown' ? [] : [event(end.exitAt, 'application', exitSentence(end))];
+  return [event(end.sigtermAt, 'application', `${end.name}: ${preStopSentence(end)}; ${doing}.`), ...exit];
 }
 
 function proxyEvents(end: ContainerEnd, { settings, termination }: Played): TimelineEvent[] {

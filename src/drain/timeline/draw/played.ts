@@ -7,7 +7,10 @@ import type { Survival } from '../verdict.ts';
 export interface Played {
   readonly settings: EffectiveSettings;
   readonly scenario: Scenario;
+  /** With every hook of unknown length as short as it certainly is. */
   readonly termination: Termination;
+  /** With every such hook as long as the grace period lets it be; the same one where there is none. */
+  readonly latest: Termination;
   readonly survival: Survival;
   /** The same pod while a request never ends: what a drain that waits for requests does at most. */
   readonly busy: Termination;
@@ -23,6 +26,11 @@ export function agentDrained(end: ContainerEnd): boolean {
 
 export function requestOf(termination: Termination): RequestOutcome | undefined {
   return termination.requests.find((request) => request.id === REQUEST_ID);
+}
+
+/** The outcome that decides where two are possible. */
+export function worse(one: RequestOutcome | undefined, other: RequestOutcome | undefined): RequestOutcome | undefined {
+  return one?.survived === false ? one : (other ?? one);
 }
 
 export function containersOf(termination: Termination): ContainerEnd[] {

@@ -37,6 +37,7 @@ const LIGHT: Palette = {
     Draining: { fill: '#dcebff', line: '#0969da', text: '#072f66' },
     Failing: { fill: '#ffe1df', line: '#cf222e', text: '#8a0f19' },
     Room: { fill: '#ffffff', line: '#1a7f37', text: '#116329' },
+    Uncertain: { fill: '#fff8c5', line: '#9a6700', text: '#5c3d00' },
   },
 };
 
@@ -58,6 +59,7 @@ const DARK: Palette = {
     Draining: { fill: '#10294f', line: '#4493f8', text: '#cbe1ff' },
     Failing: { fill: '#4a161a', line: '#f85149', text: '#ffd2cd' },
     Room: { fill: '#0d1117', line: '#3fb950', text: '#7ee787' },
+    Uncertain: { fill: '#3b2e0a', line: '#d29922', text: '#f2dfa7' },
   },
 };
 
@@ -91,7 +93,7 @@ export function svgStyle(): string {
     `${root} .mark-cut{fill:var(--sd-background);stroke:var(--sd-bad);stroke-width:2}`,
     `${root} .mark-stroke{stroke:var(--sd-bad);stroke-width:2.5;stroke-linecap:round}`,
     ...Object.keys(LIGHT.states).map((state) => stateRules(root, state)),
-    `${root} .state-Spare rect,${root} .state-Room rect{stroke-dasharray:5 4}`,
+    `${root} .state-Spare rect,${root} .state-Room rect,${root} .state-Uncertain rect{stroke-dasharray:5 4}`,
     `${root} .hatch{stroke:var(--sd-Failing-line);stroke-width:1;opacity:.35}`,
   ].join('\n');
 }

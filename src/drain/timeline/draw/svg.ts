@@ -38,6 +38,7 @@ const STATE_WORDS: Readonly<Record<SegmentState, string>> = {
   Draining: 'drains',
   Failing: 'fails',
   Room: 'longer requests survive too',
+  Uncertain: 'not known',
 };
 
 interface Canvas {

@@ -32,6 +32,7 @@ const FILLS: Readonly<Record<SegmentState, Glyph>> = {
   Finishing: { unicode: '═', ascii: '+', color: '36', meaning: 'finishes' },
   Draining: { unicode: '▒', ascii: '~', color: '34', meaning: 'drains' },
   Failing: { unicode: '×', ascii: 'x', color: '31', meaning: 'fails' },
+  Uncertain: { unicode: '?', ascii: '?', color: '33', meaning: 'not known' },
   Room: { unicode: '┄', ascii: '_', color: '32', meaning: 'longer requests survive too' },
 };
 

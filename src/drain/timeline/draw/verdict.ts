@@ -1,7 +1,7 @@
 import type { Seconds } from '../../model/workload.ts';
 import type { ContainerEnd } from '../termination.ts';
 import { slackOf } from '../verdict.ts';
-import { agentDrained, containersOf, requestOf, type Played } from './played.ts';
+import { agentDrained, containersOf, requestOf, worse, type Played } from './played.ts';
 import { list, secondsWords, valueWords } from './words.ts';
 
 export interface TimelineVerdict {
@@ -17,8 +17,8 @@ export interface TimelineVerdict {
 }
 
 export function judgeTimeline(played: Played): TimelineVerdict {
-  const { settings, termination, survival } = played;
-  const slack = slackOf(termination);
+  const { settings, termination, latest, survival } = played;
+  const slack = Math.min(slackOf(termination), slackOf(latest));
   if (settings.podsRefused !== undefined) {
     return {
       survives: false,
@@ -27,7 +27,7 @@ export function judgeTimeline(played: Played): TimelineVerdict {
       slackSentence: 'Nothing here takes effect until that is corrected.',
     };
   }
-  const survives = requestOf(termination)?.survived === true;
+  const survives = worse(requestOf(termination), requestOf(latest))?.survived === true;
   return {
     survives,
     ...(Number.isFinite(survival.longestInFlight) ? { longestInFlight: survival.longestInFlight } : {}),
@@ -86,8 +86,8 @@ function proxyReason(settings: Played['settings'], proxy: ContainerEnd | undefin
   return list([...parts, valueWords('terminationDrainDuration', settings.terminationDrainDuration)]);
 }
 
-function outcomeSentence({ scenario, termination }: Played): string {
-  const outcome = requestOf(termination);
+function outcomeSentence({ scenario, termination, latest }: Played): string {
+  const outcome = worse(requestOf(termination), requestOf(latest));
   const request = `A request that still needs ${secondsWords(scenario.longestRequest)}`;
   if (outcome?.survived === true) {
     return `${request} is answered.`;
@@ -96,6 +96,10 @@ function outcomeSentence({ scenario, termination }: Played): string {
 }
 
 function slackSentence({ termination }: Played, slack: Seconds): string {
+  if (termination.unknownHooks.length > 0) {
+    const hooks = list(termination.unknownHooks.map(({ container }) => container));
+    return `How much is left of the grace period of ${secondsWords(termination.gracePeriod)} is not known: the length of the preStop of ${hooks} is not, and it may take all of it.`;
+  }
   const killed = containersOf(termination).filter((end) => end.how === 'Sigkill');
   const grace = secondsWords(termination.gracePeriod);
   if (killed.length > 0) {

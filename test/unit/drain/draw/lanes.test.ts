@@ -252,3 +252,22 @@ describe('the application', () => {
     expect(timeline.verdict.sentence).toContain('the application exits at SIGTERM without finishing them');
   });
 });
+
+describe('a hook of unknown length', () => {
+  const pod: Pod = { proxy: 'native', appHook: { httpGet: { path: '/leave', port: 8080 } } };
+
+  it('is drawn as uncertain, and so is what depends on it', () => {
+    expect(bars(pod, 'application')).toEqual([['Uncertain', 0, 30]]);
+    expect(marks(pod, 'application')).toEqual([]);
+    expect(bars(pod, 'endpoints')).toEqual([['Uncertain', 0, 5]]);
+    expect(bars(pod, 'kubelet').map(([state]) => state)).toContain('Uncertain');
+  });
+
+  it('leaves nothing to spare that could be promised', () => {
+    const { verdict, events } = timelineFor(pod);
+
+    expect(verdict.slackSentence).toContain('is not known: the length of the preStop of checkout is not');
+    expect(verdict.slack).toBeLessThanOrEqual(0);
+    expect(events.map(({ sentence }) => sentence).join(' ')).toContain('how long its preStop goes on');
+  });
+});

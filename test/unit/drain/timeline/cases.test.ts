@@ -7,7 +7,9 @@ function casesOf(file: string | URL): TerminationCase[] {
   return Array.isArray(parsed) ? parsed : parsed.cases;
 }
 
-const own = casesOf(new URL('../../../fixtures/drain/cases.json', import.meta.url));
+const own = ['cases.json', 'container-cases.json'].flatMap((name) =>
+  casesOf(new URL(`../../../fixtures/drain/${name}`, import.meta.url)),
+);
 
 describe('terminations worked out by hand', () => {
   it.each(own.map((given) => [given.id, given] as const))('%s', (_, given) => {

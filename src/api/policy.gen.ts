@@ -102,8 +102,6 @@ export interface DrainLifecycleHandler {
 export interface DrainLifecycle {
   /** What runs when the pod is deleted, before the proxy gets SIGTERM. */
   readonly preStop: DrainLifecycleHandler;
-  /** What runs when the proxy has started. Optional. */
-  readonly postStart?: DrainLifecycleHandler;
 }
 
 export type ApplicationChange = 'Leave' | 'Delay';

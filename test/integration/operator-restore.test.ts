@@ -232,6 +232,47 @@ describe('a policy that no longer selects a workload', () => {
   });
 });
 
+describe('a hook that never ends, which a policy has replaced by force', () => {
+  const NEVER_ENDS = 'while [ $(netstat -plunt | grep tcp | grep -v envoy | wc -l | xargs) -ne 0 ]; do sleep 1; done';
+  const containers = [
+    { name: 'app', image: 'registry.example/app:1', ports: [{ containerPort: 8080 }] },
+    {
+      name: 'istio-proxy',
+      image: 'auto',
+      imagePullPolicy: 'IfNotPresent',
+      lifecycle: { preStop: { exec: { command: ['/bin/sh', '-c', NEVER_ENDS] } } },
+    },
+  ];
+  const drain = { mode: 'Adaptive', maxWait: '60s' };
+
+  it.each(['client-side apply', 'server-side apply', 'create'])(
+    'comes back as its owner wrote it by %s',
+    async (by) => {
+      const name = `cure-${by.replace(' apply', '')}`;
+      const namespace = await scene.meshed(name);
+      const manifest = deployment(namespace, 'web', { containers });
+      if (by === 'client-side apply') {
+        await scene.cluster.kubectlApply(JSON.stringify(manifest));
+      } else if (by === 'server-side apply') {
+        await scene.cluster.apply(manifest, { fieldManager: 'flux' });
+      } else {
+        await scene.cluster.create(manifest);
+      }
+      await scene.rolledOut(namespace, 'web');
+      const before = await scene.workload(namespace, 'web');
+
+      await scene.createPolicy(name, fixed(namespace, { drain, conflicts: 'Force' }));
+      await scene.compliant(name, 1);
+      const held = (await scene.workload(namespace, 'web')).spec.template.spec.containers[1];
+      expect(held?.lifecycle?.preStop?.exec?.command).toEqual(['pilot-agent', 'version']);
+      await scene.deletePolicy(name);
+      await scene.gone(name);
+
+      expect(own(await scene.workload(namespace, 'web'))).toEqual(own(before));
+    },
+  );
+});
+
 describe('the finalizer', () => {
   it('never hangs: the policy goes while the operator is down, and once it is up again all is given back', async () => {
     const { namespace, before } = await given('down');

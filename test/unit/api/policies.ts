@@ -60,10 +60,7 @@ const accepted: readonly PolicyCase[] = [
         ...adaptive,
         strategy: 'PreStopHook',
         hook: 'Custom',
-        lifecycle: {
-          preStop: { exec: { command: ['/bin/sh', '-c', 'sleep 20'] } },
-          postStart: { sleep: { seconds: 1 } },
-        },
+        lifecycle: { preStop: { exec: { command: ['/bin/sh', '-c', 'sleep 20'] } } },
       },
     },
   },

@@ -1,9 +1,9 @@
 import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { BuiltOrigin } from '../repository/origin.ts';
 import { readFast } from './yaml/fast.ts';
-import { readFull } from './yaml/full.ts';
 import { TemplateFound } from './yaml/lexical.ts';
 import { lineOf, positionAt, type Position, type ReadDocument } from './yaml/positions.ts';
+import { readYaml } from './yaml/read.ts';
 import type { InputProblem } from './problems.ts';
 import { splitDocuments, type Chunk } from './split.ts';
 
@@ -37,14 +37,7 @@ const TEMPLATE_MESSAGE = 'is a template that has not been rendered ({{ }}); give
 
 /** Reads every document of a text. Returns how many of them are Kubernetes objects (a `List` counts its items). */
 export function readDocuments(text: string, file: string, handler: DocumentHandler): number {
-  const state: FileState = {
-    text,
-    file,
-    handler,
-    objects: 0,
-    template: false,
-    slow: text.includes('\r') && /\r(?!\n)/.test(text),
-  };
+  const state: FileState = { text, file, handler, objects: 0, template: false, slow: /\r(?!\n)/.test(text) };
   for (const chunk of splitDocuments(text)) {
     readChunk(state, chunk);
   }
@@ -84,6 +77,9 @@ function readChunk(state: FileState, chunk: Chunk): void {
       message: `the key ${key} stands here again (first in line ${firstLine}); the last one counts`,
     });
   }
+  for (const { line, message } of read.remarks) {
+    handler.problem({ kind: 'ReadDifferently', file, line, message });
+  }
   state.objects += emit(read.value, read.position, state, build);
 }
 
@@ -105,7 +101,7 @@ function parse(state: FileState, chunk: Chunk, written: string, build: boolean):
     templateProblem(state, error.line);
     return undefined;
   }
-  const full = readFull(written, chunk.line);
+  const full = readYaml(written, chunk.line);
   if (full.ok) {
     return full.document;
   }

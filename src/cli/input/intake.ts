@@ -350,7 +350,7 @@ function patchSign(value: unknown, adapter: WorkloadKindAdapter): string | undef
   if (nameOf(value) === '') {
     return 'without a name';
   }
-  if (hasDirective(value, TEMPLATE_DEPTH)) {
+  if (hasDirective(value, adapter.templatePath)) {
     return 'has a $patch directive';
   }
   if (!hasContainers(value, adapter.templatePath)) {
@@ -371,19 +371,25 @@ function patchSign(value: unknown, adapter: WorkloadKindAdapter): string | undef
 /** A pod template stands at most this deep in an object. */
 const TEMPLATE_DEPTH = 10;
 
-function hasDirective(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null || depth === 0) {
-    return false;
+/** Directives stand beside what they are about: in one of the maps down to the pod, or in an entry of one of its lists. */
+function hasDirective(value: unknown, templatePath: readonly string[]): boolean {
+  let current = recordOf(value);
+  for (const key of [...templatePath, 'spec', undefined]) {
+    if (Object.keys(current).some(isDirective)) {
+      return true;
+    }
+    if (key !== undefined) {
+      current = recordOf(current[key]);
+    }
   }
-  return Array.isArray(value)
-    ? value.some((item) => hasDirective(item, depth - 1))
-    : Object.entries(value).some(
-        ([key, child]) =>
-          key === '$patch' ||
-          key.startsWith('$setElementOrder/') ||
-          key.startsWith('$deleteFromPrimitiveList/') ||
-          hasDirective(child, depth - 1),
-      );
+  return Object.values(current).some(
+    (list) => Array.isArray(list) && list.some((item) => Object.keys(recordOf(item)).some(isDirective)),
+  );
+}
+
+/** https://github.com/kubernetes/community/blob/main/contributors/devel/sig-api-machinery/strategic-merge-patch.md */
+function isDirective(key: string): boolean {
+  return key.startsWith('$') && /^\$(patch$|retainKeys$|setElementOrder\/|deleteFromPrimitiveList\/)/.test(key);
 }
 
 /** Anything with `spec.containers` below it that is a list of maps with a name or an image. */

@@ -6,6 +6,7 @@ export interface InputProblem {
     | 'Binary'
     | 'Syntax'
     | 'DuplicateKey'
+    | 'ReadDifferently'
     | 'Template'
     | 'UnknownVersion'
     | 'Incomplete'

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { splitDocuments } from '../input/split.ts';
-import { readFull } from '../input/yaml/full.ts';
+import { readYaml } from '../input/yaml/read.ts';
 import { lineOf, positionAt, type Position } from '../input/yaml/positions.ts';
 import { CannotEdit, editDocument, type EditValue, type FieldEdit, type PathStep } from './edit.ts';
 
@@ -49,14 +49,14 @@ export function editText(text: string, objects: readonly ObjectEdits[]): EditedT
 
 function editObject(text: string, original: string, firstLine: number, { line, edits }: ObjectEdits): string {
   // Lines move while the objects of a list are edited one after the other: the path is found in the original.
-  const before = readFull(original, firstLine);
+  const before = readYaml(original, firstLine);
   const path = before.ok ? pathOfLine(before.document.value, before.document.position, line) : undefined;
-  const current = readFull(text, firstLine);
+  const current = readYaml(text, firstLine);
   if (path === undefined || !current.ok) {
     throw new CannotEdit('it was not found again in its file');
   }
   const edited = editDocument(text, path, edits);
-  const after = readFull(edited, firstLine);
+  const after = readYaml(edited, firstLine);
   const wanted = edits.reduce(
     (value, edit) => withValue(value, [...path, ...edit.path], edit.value),
     current.document.value,

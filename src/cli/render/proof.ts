@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import { PROXY_CONTAINER } from '../../api/names.ts';
 import { splitDocuments } from '../input/split.ts';
-import { readFull } from '../input/yaml/full.ts';
+import { readYaml } from '../input/yaml/read.ts';
 import { buildKustomization, inOrder, Workshop, type BuildOptions } from '../repository/build.ts';
 import type { Kustomization } from '../repository/kustomization.ts';
 import { withoutOrigin } from '../repository/origin.ts';
@@ -128,7 +128,7 @@ export function idOf(value: unknown): string {
 function valuesOf(output: string): Values {
   const values = new Map<string, unknown>();
   for (const chunk of splitDocuments(output)) {
-    const read = readFull(output.slice(chunk.from, chunk.to), chunk.line);
+    const read = readYaml(output.slice(chunk.from, chunk.to), chunk.line);
     if (read.ok && read.document.value !== null) {
       const value = withoutOrigin(recordOf(read.document.value));
       values.set(idOf(value), value);

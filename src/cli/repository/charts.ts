@@ -5,7 +5,7 @@ import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { InputDocument } from '../input/documents.ts';
 import type { SourceFile } from '../input/sources.ts';
 import { splitDocuments } from '../input/split.ts';
-import { readFull } from '../input/yaml/full.ts';
+import { readYaml } from '../input/yaml/read.ts';
 import { runProgram, type ProgramResult } from './programs.ts';
 import type { BuildOptions, Workshop } from './build.ts';
 
@@ -34,7 +34,7 @@ export function chartsOf(sources: readonly SourceFile[]): readonly Chart[] {
 
 export function chartAt(folder: string): Chart {
   const file = join(folder, 'Chart.yaml');
-  const read = existsSync(file) ? readFull(readFileSync(file, 'utf8'), 1) : undefined;
+  const read = existsSync(file) ? readYaml(readFileSync(file, 'utf8'), 1) : undefined;
   const value = recordOf(read?.ok === true ? read.document.value : undefined);
   return {
     folder,

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
-import { readFull } from '../input/yaml/full.ts';
+import { readYaml } from '../input/yaml/read.ts';
 import { lineOf, positionAt, type Position } from '../input/yaml/positions.ts';
 
 /** The names under which kustomize looks for one, in its order (api/konfig/general.go). */
@@ -73,7 +73,7 @@ export function readKustomization(file: string): KustomizationResult {
   } catch (error) {
     return { ok: false, why: error instanceof Error ? error.message : String(error) };
   }
-  const read = readFull(text, 1);
+  const read = readYaml(text, 1);
   if (!read.ok) {
     return { ok: false, why: read.problem.message, line: read.problem.line };
   }

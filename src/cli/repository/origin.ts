@@ -4,7 +4,7 @@ import { at, recordOf, textOf } from '../../drain/template/raw.ts';
 import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { InputDocument } from '../input/documents.ts';
 import type { JudgedKinds } from '../input/kinds.ts';
-import { readFull } from '../input/yaml/full.ts';
+import { readYaml } from '../input/yaml/read.ts';
 import type { Kustomization } from './kustomization.ts';
 import { patchPieces, piecesOf, type Piece } from './pieces.ts';
 import type { Tree } from './tree.ts';
@@ -106,7 +106,7 @@ export class Origins {
 
 function originAnnotation(value: unknown): Readonly<Record<string, unknown>> {
   const text = textOf(recordOf(at(value, ['metadata', 'annotations']))[ORIGIN_ANNOTATION]);
-  const read = text === undefined ? undefined : readFull(text, 1);
+  const read = text === undefined ? undefined : readYaml(text, 1);
   return read?.ok === true ? recordOf(read.document.value) : {};
 }
 

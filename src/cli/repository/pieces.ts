@@ -3,7 +3,7 @@ import { listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import { readDocuments, type InputDocument } from '../input/documents.ts';
 import type { JudgedKinds } from '../input/kinds.ts';
 import { sourceOf } from '../input/lines.ts';
-import { readFull } from '../input/yaml/full.ts';
+import { readYaml } from '../input/yaml/read.ts';
 import { lineOf, positionAt } from '../input/yaml/positions.ts';
 import type { KustomizePatch, PatchTarget } from './kustomization.ts';
 
@@ -75,7 +75,7 @@ function jsonPatch(text: string, firstLine: number): Readonly<Record<string, num
   if (!/^\s*(\[|- |#|---)/.test(text)) {
     return undefined;
   }
-  const read = readFull(text, firstLine);
+  const read = readYaml(text, firstLine);
   if (!read.ok || !Array.isArray(read.document.value)) {
     return undefined;
   }

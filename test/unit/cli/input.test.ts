@@ -34,7 +34,7 @@ describe('input that is not as it should be', () => {
       /cannot be read as YAML/,
     ],
     ['bad YAML of another kind', 'apiVersion: v1\nkind: Service\nmetadata: {\n', 'Syntax', 4, /cannot be read as YAML/],
-    ['bad YAML that is no manifest', 'a: b: c\n', 'Syntax', 1, /Nested mappings/],
+    ['bad YAML that is no manifest', 'a: b: c\n', 'Syntax', 1, /bad indentation of a mapping entry/],
     [
       'duplicate keys',
       deployment({ name: 'twice' }).replace('  replicas: 2\n', '  replicas: 2\n  replicas: 3\n'),

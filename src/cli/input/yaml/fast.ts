@@ -8,7 +8,7 @@ import type { DuplicateKey, Position, PositionNode, ReadDocument } from './posit
  * Reads the YAML that people and tools write for Kubernetes (block maps and lists, plain and quoted scalars on one
  * line, block scalars, flow collections) many times faster than a full parser, with the line of every key. Whatever
  * else it meets (anchors, tags, scalars over several lines, anything odd), it gives up and says so, and the full
- * parser reads the document instead: this one never guesses.
+ * parser (read.ts) reads the document instead: this one never guesses.
  *
  * With `build: false` it only checks the form and finds the root's `apiVersion` and `kind`.
  */
@@ -61,13 +61,13 @@ class BlockReader extends LineCursor {
     this.toContent();
     const line = this.line;
     if (this.column === -1) {
-      return { value: null, position: line, duplicates: [] };
+      return { value: null, position: line, duplicates: [], remarks: [] };
     }
     const [value, position] = this.#block();
     if (this.column !== -1) {
       throw BAIL;
     }
-    return { value, position, duplicates: this.#duplicates };
+    return { value, position, duplicates: this.#duplicates, remarks: [] };
   }
 
   /** A scalar is over: the next content must not be its continuation. */

@@ -37,4 +37,11 @@ export interface ReadDocument {
   readonly value: unknown;
   readonly position: Position;
   readonly duplicates: readonly DuplicateKey[];
+  readonly remarks: readonly Remark[];
+}
+
+/** What is read here, and by others differently or not at all. */
+export interface Remark {
+  readonly line: number;
+  readonly message: string;
 }

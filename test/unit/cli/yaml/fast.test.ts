@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { readFast } from '../../../../src/cli/input/yaml/fast.ts';
-import { readFull } from '../../../../src/cli/input/yaml/full.ts';
+import { readYaml } from '../../../../src/cli/input/yaml/read.ts';
 import { TemplateFound } from '../../../../src/cli/input/yaml/lexical.ts';
 import { lineOf, positionAt } from '../../../../src/cli/input/yaml/positions.ts';
 
@@ -18,7 +18,7 @@ function expectAgreement(text: string): 'read' | 'gave up' {
   if (quick === undefined) {
     return 'gave up';
   }
-  const full = readFull(text, 1);
+  const full = readYaml(text, 1);
   expect(full).toMatchObject({ ok: true });
   if (full.ok) {
     expect(quick.value).toEqual(full.document.value);

@@ -17,6 +17,7 @@ import { olm } from './generate/olm.mjs';
 import { permissions } from './generate/permissions.mjs';
 import { root } from './generate/root.mjs';
 import { termination } from './generate/termination.mjs';
+import { writeBounds } from './generate/write-bounds.mjs';
 
 export const generators = [
   namespacedPolicy,
@@ -31,6 +32,7 @@ export const generators = [
   olm,
   permissions,
   termination,
+  writeBounds,
 ];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */

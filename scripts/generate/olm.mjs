@@ -14,7 +14,8 @@ keeps Istio's drain settings and the grace periods of the workloads' pod templat
 
 It reads Istio's configuration in the namespace of istiod. A bundle cannot grant that (its roles are for its own namespace),
 so apply \`config/istio-access\` of the source with the service account's namespace changed to the one that this is
-installed in. Until then it says which facts it misses, and holds.
+installed in. Until then it says which facts it misses, and holds. Apply \`config/write-bounds\` with the same change: it bounds what
+the operator may write.
 
 No image is published before the first release: set \`image\` of the deployment to one that you have built.
 `;

@@ -80,7 +80,7 @@ describe('kubectl apply -k config/default', () => {
 
     expect(applied).toMatchObject({ code: 0, stderr: '' });
     expect(lines.filter((line) => !line.endsWith(' created'))).toEqual([]);
-    expect(lines).toHaveLength(17);
+    expect(lines).toHaveLength(21);
   });
 
   it('changes nothing when it is applied again', async () => {

@@ -89,6 +89,7 @@ const WRITTEN = SAMPLES.map(({ kind }) => kind);
 let scene: Scene;
 beforeAll(async () => {
   scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: false });
+  await boundGameServers();
   const extra = {
     apiGroups: ['apps.example.com'],
     resources: ['gameservers'],
@@ -112,6 +113,19 @@ beforeAll(async () => {
 afterAll(async () => {
   await scene.stop();
 });
+
+/** Where its template stands, for the bounds of what the operator writes. */
+async function boundGameServers(): Promise<void> {
+  const value = '{"gameservers.apps.example.com": "pods"}';
+  await scene.cluster.client.call(
+    'PATCH',
+    '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/sidecar-drain-operator-workloads',
+    {
+      contentType: 'application/json-patch+json',
+      body: [{ op: 'replace', path: '/spec/variables/0/expression', value }],
+    },
+  );
+}
 
 async function start(): Promise<void> {
   await scene.start({

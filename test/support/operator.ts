@@ -32,11 +32,11 @@ export interface OperatorHandle {
   readonly exited: Promise<number | null>;
 }
 
-/** Applies crds/ and config/rbac as an administrator would; the manager itself is not deployed. */
+/** Applies config/rbac and the bounds of what it writes as an administrator would; the manager itself is not deployed. */
 export async function installPermissions(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['create', 'namespace', OPERATOR_NAMESPACE]);
   await cluster.kubectl(['create', 'namespace', 'istio-system']);
-  for (const folder of ['config/rbac', 'config/istio-access']) {
+  for (const folder of ['config/rbac', 'config/istio-access', 'config/write-bounds']) {
     const rendered = await cluster.kubectlOk(['kustomize', join(projectRoot(), folder)]);
     await cluster.kubectlOk(['apply', '--server-side', '--force-conflicts', '--field-manager=admin', '-f', '-'], {
       input: rendered,

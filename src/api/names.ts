@@ -32,6 +32,8 @@ export const INJECTION_LABEL = 'istio-injection';
 export const INJECT_KEY = 'sidecar.istio.io/inject';
 /** On pod templates and namespaces: `enabled` or `ingress` puts the pods into Linkerd's mesh. */
 export const LINKERD_INJECT = 'linkerd.io/inject';
+/** On pods: which of the injector's templates make the sidecar. */
+export const INJECTION_TEMPLATES_ANNOTATION = 'inject.istio.io/templates';
 export const STATS_SUFFIXES_ANNOTATION = 'sidecar.istio.io/statsInclusionSuffixes';
 /**
  * In a pod template: which ProxyConfig resource its pods were made after. A resource that is younger than a pod does

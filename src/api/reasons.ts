@@ -186,6 +186,13 @@ export const REASONS = {
       'Write "true" or "false" for EXIT_ON_ZERO_ACTIVE_CONNECTIONS and a duration with a unit for MINIMUM_DRAIN_DURATION.',
     source: MEASURED,
   },
+  InjectionTemplateUnread: {
+    severity: 'warning',
+    sentence: 'The pods are injected with a custom template whose hooks for istio-proxy are not known.',
+    action:
+      "Give the injector's configuration (ConfigMap istio-sidecar-injector, or Helm's values), or look at a running pod.",
+    source: 'istio/istio pkg/kube/inject: inject.istio.io/templates',
+  },
   ProxyConfigShadowed: {
     severity: 'warning',
     sentence: 'A ProxyConfig resource is ignored, because an older one stands at the same level.',

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { MESH_SOURCE_KINDS } from '../../drain/mesh/git-sources.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import type { Progress } from '../output/progress.ts';
 import { emptyCollection, type Collected } from './collected.ts';
@@ -61,7 +62,15 @@ export async function collect(options: CollectOptions): Promise<Collected> {
 }
 
 const NO_PROGRAMS: RepositoryOptions = { network: false, env: {}, helmValues: [] };
-const FACT_KINDS = new Set<string>([...OUR_KINDS, 'Namespace', 'ProxyConfig', 'MutatingWebhookConfiguration', 'Node']);
+const FACT_KINDS = new Set<string>([
+  ...OUR_KINDS,
+  'Namespace',
+  'ProxyConfig',
+  'MutatingWebhookConfiguration',
+  'Node',
+  'ServiceMeshControlPlane',
+  ...[...MESH_SOURCE_KINDS].map((kind) => kind.slice(kind.indexOf('/') + 1)),
+]);
 /** A document that may have a pod template, of whatever kind. */
 const HAS_CONTAINERS = /\bcontainers["']?[ \t]*:/;
 /** Their schemas speak of containers too. */

@@ -17,6 +17,7 @@ import {
   readProxyConfig,
   unknownProxyConfigFields,
 } from '../../drain/mesh/facts.ts';
+import { readMeshSource, type MeshSettings } from '../../drain/mesh/git-sources.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
@@ -173,6 +174,25 @@ export class ObjectIntake {
     return problems.length > 0;
   }
 
+  /** What an installation is made from; of each revision the first is kept. */
+  #meshSettings({ mesh, injector, istiod, notes }: MeshSettings, problem: ReportProblem): void {
+    const into = this.#into;
+    if (into.istiods.some((known) => known.planned === true && known.revision === istiod.revision)) {
+      return;
+    }
+    into.configMaps.push(mesh, injector);
+    into.istiods.push(istiod);
+    for (const note of notes) {
+      problem('MeshSettings', note);
+    }
+    if (mesh.unreadable !== undefined) {
+      problem(
+        'MeshSettings',
+        `${mesh.from}: istiod would not read its mesh config (${mesh.unreadable}) and runs without it`,
+      );
+    }
+  }
+
   #istiod(kind: string, value: Value): void {
     const raw = value as Parameters<typeof readIstiod>[0];
     if (kind !== 'Deployment' || !isIstiod(raw)) {
@@ -228,17 +248,20 @@ export class ObjectIntake {
         return true;
       case '/ConfigMap': {
         const record = readIstioConfigMap(raw);
-        if (
-          record !== undefined &&
-          !into.configMaps.some((known) => known.kind === record.kind && known.revision === record.revision)
-        ) {
+        if (record !== undefined && !into.configMaps.some((known) => isSameRecord(known, record))) {
           into.configMaps.push(record);
           if (record.unreadable !== undefined) {
-            problem('Syntax', `ConfigMap ${nameOf(value)} cannot be read as Istio's: ${record.unreadable}`);
+            problem(
+              'MeshSettings',
+              `ConfigMap ${nameOf(value)} cannot be read by istiod, which then runs with its defaults or what it read before: ${record.unreadable}`,
+            );
           }
         }
         return record !== undefined;
       }
+      case 'maistra.io/ServiceMeshControlPlane':
+        problem('MeshSettings', `${kind} ${nameOf(value)} holds settings of a mesh that are not read`);
+        return true;
       case '/Node': {
         const minor = readKubeletMinor(value);
         if (minor !== undefined && !into.kubeletMinors.has(nameOf(value))) {
@@ -246,8 +269,13 @@ export class ObjectIntake {
         }
         return true;
       }
-      default:
-        return false;
+      default: {
+        const settings = readMeshSource(group, kind, raw);
+        if (settings !== undefined) {
+          this.#meshSettings(settings, problem);
+        }
+        return settings !== undefined;
+      }
     }
   }
 
@@ -406,6 +434,14 @@ function hasPodTemplate(value: unknown, depth: number): boolean {
 
 function groupOf(apiVersion: string): string {
   return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+}
+
+type IstioRecord = Collected['configMaps'][number];
+
+/** The same object, or another one that says the same of the same revision. */
+function isSameRecord(a: IstioRecord, b: IstioRecord): boolean {
+  const shared = (each: IstioRecord): boolean => each.kind === 'MeshConfig' && each.shared === true;
+  return a.kind === b.kind && a.revision === b.revision && a.planned === b.planned && shared(a) === shared(b);
 }
 
 function hasContainers(value: unknown, templatePath: readonly string[]): boolean {

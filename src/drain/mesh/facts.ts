@@ -11,8 +11,8 @@ import type {
   StatedFacts,
 } from '../model/mesh.ts';
 import { readIstioYaml } from '../template/annotation.ts';
-import { proxyConfigValuesFrom } from '../template/proxy-config.ts';
-import { lifecycleOf } from '../template/shape.ts';
+import { readMeshConfigValues } from '../template/mesh-config.ts';
+import { injectorValues } from './injector-values.ts';
 
 /**
  * Reads Istio's own objects into the facts that the domain works with. The readers make small records, so that whoever
@@ -38,6 +38,12 @@ export interface MeshConfigRecord {
   readonly revision: string;
   readonly rootNamespace?: string;
   readonly defaultConfig?: ProxyConfigValues;
+  /** The object that says it. */
+  readonly from: string;
+  /** AKS: it counts below the ConfigMap of the control plane. */
+  readonly shared?: true;
+  /** It was read from what an installation is made from, not from what it made. */
+  readonly planned?: true;
   /** Why the text could not be read; the revision's mesh config is then unknown. */
   readonly unreadable?: string;
 }
@@ -47,6 +53,7 @@ export interface InjectorRecord {
   readonly namespace: string;
   readonly revision: string;
   readonly injector?: InjectorValues;
+  readonly planned?: true;
   readonly unreadable?: string;
 }
 
@@ -56,11 +63,15 @@ export interface IstiodRecord {
   readonly revision: string;
   readonly version?: string;
   readonly nativeSidecars?: NativeSetting;
+  readonly planned?: true;
 }
 
-const MESH_CONFIG_NAME = /^istio(?:-(?!sidecar-injector|ca-|gateway)([a-z0-9][a-z0-9.-]*))?$/;
+const MESH_CONFIG_NAME = /^istio(?:-(?!sidecar-injector|ca-|gateway|shared-configmap)([a-z0-9][a-z0-9.-]*))?$/;
+/** AKS: what users set of mesh config, by the revision of the control plane. */
+const SHARED_NAME = /^istio-shared-configmap-([a-z0-9][a-z0-9.-]*)$/;
 const INJECTOR_NAME = /^istio-sidecar-injector(?:-([a-z0-9][a-z0-9.-]*))?$/;
 export const DEFAULT_REVISION = 'default';
+export const UNSEEN_SETTINGS = "the mesh's own settings (meshConfig.defaultConfig) were not seen";
 
 /** `istio`, `istio-REV`, `istio-sidecar-injector` or `istio-sidecar-injector-REV`; undefined for every other ConfigMap. */
 export function readIstioConfigMap(raw: RawConfigMap): MeshConfigRecord | InjectorRecord | undefined {
@@ -70,30 +81,30 @@ export function readIstioConfigMap(raw: RawConfigMap): MeshConfigRecord | Inject
   if (injector !== null) {
     return readInjector(raw, namespace, injector[1] ?? DEFAULT_REVISION);
   }
+  const text = raw.data?.mesh;
+  const shared = SHARED_NAME.exec(name);
+  if (shared?.[1] !== undefined && text !== undefined) {
+    return { ...readMeshConfig(text, { namespace, name, revision: shared[1] }), shared: true };
+  }
   const mesh = MESH_CONFIG_NAME.exec(name);
-  return mesh === null || raw.data?.mesh === undefined
+  return mesh === null || text === undefined
     ? undefined
-    : readMeshConfig(raw.data.mesh, namespace, mesh[1] ?? DEFAULT_REVISION);
+    : readMeshConfig(text, { namespace, name, revision: mesh[1] ?? DEFAULT_REVISION });
 }
 
-function readMeshConfig(text: string, namespace: string, revision: string): MeshConfigRecord {
-  const base = { kind: 'MeshConfig' as const, namespace, revision };
+function readMeshConfig(
+  text: string,
+  { namespace, name, revision }: { readonly namespace: string; readonly name: string; readonly revision: string },
+): MeshConfigRecord {
+  const base = { kind: 'MeshConfig' as const, namespace, revision, from: `ConfigMap ${namespace}/${name}` };
   const reading = readIstioYaml(text);
   if (!reading.ok) {
     return { ...base, unreadable: reading.malformed.message };
   }
-  const mesh = record(reading.value);
-  const defaults = mesh.defaultConfig === undefined ? undefined : proxyConfigValuesFrom(mesh.defaultConfig);
-  if (defaults?.ok === false) {
-    return { ...base, unreadable: `defaultConfig: ${defaults.malformed.message}` };
-  }
-  return {
-    ...base,
-    ...(typeof mesh.rootNamespace === 'string' && mesh.rootNamespace !== ''
-      ? { rootNamespace: mesh.rootNamespace }
-      : {}),
-    ...(defaults === undefined ? {} : { defaultConfig: defaults.values }),
-  };
+  const mesh = readMeshConfigValues(reading.value);
+  return mesh.ok
+    ? { ...base, rootNamespace: mesh.rootNamespace, defaultConfig: mesh.defaultConfig }
+    : { ...base, unreadable: mesh.why };
 }
 
 function readInjector(raw: RawConfigMap, namespace: string, revision: string): InjectorRecord {
@@ -108,30 +119,7 @@ function readInjector(raw: RawConfigMap, namespace: string, revision: string): I
   } catch (error) {
     return { ...base, unreadable: `values: ${error instanceof Error ? error.message : 'no JSON'}` };
   }
-  const settings = record(config.value);
-  const global = record(values.global);
-  const lifecycle = lifecycleOf(record(global.proxy).lifecycle) ?? {};
-  const variant = typeof global.variant === 'string' && global.variant !== '' ? global.variant : undefined;
-  const tag = typeof global.tag === 'string' ? global.tag : '';
-  return {
-    ...base,
-    injector: {
-      policy: settings.policy === 'disabled' ? 'disabled' : 'enabled',
-      neverInjectSelector: selectors(settings.neverInjectSelector),
-      alwaysInjectSelector: selectors(settings.alwaysInjectSelector),
-      ...(Object.keys(lifecycle).length === 0 ? {} : { proxyLifecycle: lifecycle }),
-      ...(record(values.sidecarInjectorWebhook).enableNamespacesByDefault === true ? { byDefault: true as const } : {}),
-      ...(variant !== undefined
-        ? { imageType: variant }
-        : tag.endsWith('-distroless')
-          ? { imageType: 'distroless' }
-          : {}),
-    },
-  };
-}
-
-function selectors(value: unknown): LabelSelector[] {
-  return Array.isArray(value) ? value.map((each) => record(each) as LabelSelector) : [];
+  return { ...base, injector: injectorValues(values, record(config.value)) };
 }
 
 export interface RawDeployment {
@@ -272,22 +260,45 @@ export function assembleMesh(records: MeshRecords): MeshFacts {
 }
 
 function revisionOf(name: string, records: MeshRecords): Revision {
-  const mesh = records.configMaps.find(
-    (each): each is MeshConfigRecord => each.kind === 'MeshConfig' && each.revision === name,
-  );
-  const injector = records.configMaps.find(
-    (each): each is InjectorRecord => each.kind === 'Injector' && each.revision === name,
-  );
-  const istiod = records.istiods.find((each) => each.revision === name);
-  const rootNamespace = mesh?.rootNamespace ?? mesh?.namespace;
+  const own = records.configMaps.filter((each) => each.revision === name);
+  const configs = own.filter((each) => each.kind === 'MeshConfig');
+  const mesh = nearest(configs.filter((each) => each.shared !== true));
+  const shared = configs.find((each) => each.shared === true);
+  const injector = nearest(own.filter((each) => each.kind === 'Injector'));
+  const istiod = nearest(records.istiods.filter((each) => each.revision === name));
+  const rootNamespace = mesh?.rootNamespace ?? mesh?.namespace ?? shared?.namespace;
   return {
     name,
     ...(istiod?.version === undefined ? {} : { version: istiod.version }),
     ...(rootNamespace === undefined || rootNamespace === '' ? {} : { rootNamespace }),
-    ...(mesh?.defaultConfig === undefined ? {} : { defaultConfig: mesh.defaultConfig }),
+    ...(mesh?.defaultConfig === undefined ? {} : { defaultConfig: mesh.defaultConfig, defaultConfigFrom: mesh.from }),
+    ...(shared?.defaultConfig === undefined
+      ? {}
+      : { sharedConfig: { values: shared.defaultConfig, from: shared.from } }),
+    ...settingsUnknown(mesh, shared),
     ...(istiod?.nativeSidecars === undefined ? {} : { nativeSidecars: istiod.nativeSidecars }),
     ...(injector?.injector === undefined ? {} : { injector: injector.injector }),
   };
+}
+
+/** What an installation made is nearer to the truth than what it was made from. */
+function nearest<T extends { readonly planned?: true }>(records: readonly T[]): T | undefined {
+  return records.find((each) => each.planned !== true) ?? records[0];
+}
+
+function settingsUnknown(
+  mesh: MeshConfigRecord | undefined,
+  shared: MeshConfigRecord | undefined,
+): { readonly settingsUnknown?: string } {
+  if (mesh === undefined && shared === undefined) {
+    return { settingsUnknown: UNSEEN_SETTINGS };
+  }
+  const bad = [mesh, shared].find((each) => each?.unreadable !== undefined);
+  return bad === undefined
+    ? {}
+    : {
+        settingsUnknown: `${bad.from} cannot be read by istiod, which then runs with its defaults or what it read before`,
+      };
 }
 
 function byTagThenName(a: InjectorWebhook, b: InjectorWebhook): number {

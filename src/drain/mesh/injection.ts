@@ -1,6 +1,7 @@
 import type { Container, LabelSelector, PodTemplate } from '../../api/kubernetes.ts';
 import {
   INJECT_KEY,
+  INJECTION_TEMPLATES_ANNOTATION,
   INJECTION_LABEL,
   LINKERD_INJECT,
   NATIVE_SIDECAR_ANNOTATION,
@@ -19,7 +20,6 @@ import {
   PLAIN_BOOLEANS_SINCE_MINOR,
 } from './version.ts';
 
-const TEMPLATES_ANNOTATION = 'inject.istio.io/templates';
 const AMBIENT_LABEL = 'istio.io/dataplane-mode';
 
 /** Which proxy the pods of a template will get, by the webhooks' own selectors and then the injector's rules. */
@@ -37,7 +37,7 @@ export function proxyOf(template: PodTemplate, namespace: NamespaceFacts, mesh: 
     return { kind: 'Unknown', container: 'Unknown', because: injection.because, missing: injection.missing, ambient };
   }
   const revision = { revision: injection.revision, ...(injection.assumed === true ? { assumed: true as const } : {}) };
-  const templates = list(template.metadata?.annotations?.[TEMPLATES_ANNOTATION]);
+  const templates = list(template.metadata?.annotations?.[INJECTION_TEMPLATES_ANNOTATION]);
   if (templates.some((name) => name.startsWith('grpc'))) {
     return {
       kind: 'GrpcAgent',

@@ -32,7 +32,9 @@ import type {
 } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
+import { UNSEEN_SETTINGS } from './facts.ts';
 import { findRevision, proxyOf } from './injection.ts';
+import { templateLifecycle, unreadTemplates } from './templates.ts';
 import { proxyConfigName, winningProxyConfigs, youngerThanPods, type WinningProxyConfigs } from './proxyconfigs.ts';
 import { istioMinor, NATIVE_DRAIN_HOOK_SINCE_MINOR } from './version.ts';
 
@@ -86,14 +88,17 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   ];
   const hold = pick(layers, (values) => values.holdApplicationUntilProxyStarts, false);
   const lifecycle = proxyLifecycle(template, proxy, revision, mesh, hold.value);
+  if (proxy.container !== 'None' && !isFilledIn(proxy)) {
+    problems.push(...unreadTemplates(template, revision));
+  }
   const refused = annotation.refused ?? lifecycle.refused;
   return {
     proxy,
     istioVersion,
-    terminationDrainDuration: pick(
-      layers,
-      (values) => values.terminationDrainDuration,
-      DEFAULT_TERMINATION_DRAIN_SECONDS,
+    terminationDrainDuration: assumedOf(
+      pick(layers, (values) => values.terminationDrainDuration, DEFAULT_TERMINATION_DRAIN_SECONDS),
+      proxy,
+      revision,
     ),
     drainDuration: pick(layers, (values) => values.drainDuration, DEFAULT_DRAIN_DURATION_SECONDS),
     minimumDrainDuration: durationVariable(environment, problems),
@@ -132,6 +137,9 @@ function configLayers(revision: Revision | undefined, annotation: ProxyConfigVal
   if (revision?.defaultConfig !== undefined) {
     layers.push({ values: revision.defaultConfig, origin: meshOrigin(revision) });
   }
+  if (revision?.sharedConfig !== undefined) {
+    layers.push({ values: revision.sharedConfig.values, origin: sharedOrigin(revision.sharedConfig.from) });
+  }
   return layers;
 }
 
@@ -157,11 +165,13 @@ function filledInConfig(template: PodTemplate, proxy: ProxyVerdict): Layer[] {
 
 function meshOrigin(revision: Revision): Origin {
   const suffix = revision.name === 'default' ? '' : `-${revision.name}`;
-  return {
-    level: 'MeshConfig',
-    object: `ConfigMap ${revision.rootNamespace ?? 'istio-system'}/istio${suffix}`,
-    path: 'mesh.defaultConfig',
-  };
+  const from = revision.defaultConfigFrom ?? `ConfigMap ${revision.rootNamespace ?? 'istio-system'}/istio${suffix}`;
+  const path = from.startsWith('ConfigMap ') ? 'mesh.defaultConfig' : 'meshConfig.defaultConfig';
+  return { level: 'MeshConfig', object: from, path };
+}
+
+function sharedOrigin(from: string): Origin {
+  return { level: 'MeshConfig', object: from, path: 'mesh.defaultConfig' };
 }
 
 /** Layers stand highest first. */
@@ -173,6 +183,13 @@ function pick<T>(layers: readonly Layer[], read: (values: ProxyConfigValues) => 
     }
   }
   return { value: builtIn, origin: BUILT_IN };
+}
+
+/** Istio's own default is a fact only where the settings of the mesh were seen. */
+function assumedOf(value: Sourced<Seconds>, proxy: ProxyVerdict, revision: Revision | undefined): Sourced<Seconds> {
+  const unknown = revision === undefined ? UNSEEN_SETTINGS : revision.settingsUnknown;
+  const assumed = value.origin.level === 'BuiltIn' && hasProxy(proxy) && !isFilledIn(proxy) && unknown !== undefined;
+  return assumed ? { ...value, note: `assumed, Istio's default: ${unknown}` } : value;
 }
 
 type Environment = ReadonlyMap<string, Sourced<string>>;
@@ -193,6 +210,9 @@ function environmentOf(
       }
     }
   };
+  if (revision?.sharedConfig !== undefined) {
+    add(revision.sharedConfig.values.proxyMetadata, sharedOrigin(revision.sharedConfig.from));
+  }
   if (revision?.defaultConfig?.proxyMetadata !== undefined) {
     add(revision.defaultConfig.proxyMetadata, meshOrigin(revision));
   }
@@ -338,7 +358,9 @@ function proxyLifecycle(
   const container = proxyContainer(template);
   const user: Lifecycle = container?.lifecycle ?? {};
   const path = `lifecycle of container ${PROXY_CONTAINER}`;
-  const given = isFilledIn(proxy) ? {} : givenLifecycle(proxy, revision, mesh, hold);
+  const given = isFilledIn(proxy)
+    ? {}
+    : { ...givenLifecycle(proxy, revision, mesh, hold), ...templateLifecycle(template, revision) };
   const merged: { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } = { ...given };
   for (const hook of ['preStop', 'postStart'] as const) {
     const own = user[hook];

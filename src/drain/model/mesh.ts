@@ -37,6 +37,12 @@ export interface Revision {
   readonly version?: string;
   readonly rootNamespace?: string;
   readonly defaultConfig?: ProxyConfigValues;
+  /** The object that states `defaultConfig`, for example `HelmRelease istio-system/istiod`. */
+  readonly defaultConfigFrom?: string;
+  /** AKS: the users' own mesh config, which counts below that of the control plane. */
+  readonly sharedConfig?: { readonly values: ProxyConfigValues; readonly from: string };
+  /** Why nothing certain is known of the mesh's own settings; Istio's defaults are then an assumption. */
+  readonly settingsUnknown?: string;
   /** ENABLE_NATIVE_SIDECARS of istiod, or what its version defaults to. */
   readonly nativeSidecars?: NativeSetting;
   readonly injector?: InjectorValues;
@@ -51,8 +57,19 @@ export interface InjectorValues {
   readonly proxyLifecycle?: Lifecycle;
   /** Helm `sidecarInjectorWebhook.enableNamespacesByDefault`: namespaces without an injection label are injected. */
   readonly byDefault?: true;
+  /** Custom injection templates by name. */
+  readonly templates?: Readonly<Record<string, InjectionTemplate>>;
+  /** The templates of pods that name none. */
+  readonly defaultTemplates?: readonly string[];
   /** Image variant that Helm `global.variant` or the tag states, if any. */
   readonly imageType?: string;
+}
+
+/** What a custom injection template gives to `istio-proxy`, as far as termination goes. */
+export interface InjectionTemplate {
+  readonly lifecycle?: Lifecycle;
+  /** It is Go template text that was not understood. */
+  readonly unread?: true;
 }
 
 /** One webhook of a MutatingWebhookConfiguration labelled `app=sidecar-injector`. */

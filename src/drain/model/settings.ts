@@ -57,7 +57,8 @@ export interface SettingProblem {
     | 'ProxyConfigShadowed'
     | 'ProxyConfigDead'
     | 'ProxyConfigTooYoung'
-    | 'EnvironmentValueIgnored';
+    | 'EnvironmentValueIgnored'
+    | 'InjectionTemplateUnread';
   readonly message: string;
   readonly path: string;
 }

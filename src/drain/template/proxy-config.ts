@@ -58,6 +58,16 @@ export function proxyConfigValuesFrom(config: unknown): ProxyConfigReading | Pro
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Another message of Istio's in its JSON form: types only. */
+export function readMessage(
+  fields: MessageFields,
+  value: unknown,
+): { readonly ok: true; readonly fields: Fields } | ProxyConfigRefusal {
+  const reader = new MessageReader();
+  const read = reader.message(fields, value, '');
+  return reader.refused === undefined ? { ok: true, fields: read } : { ok: false, malformed: reader.refused };
+}
+
 /** Reads one message; after the first value that Istio refuses, nothing else counts. */
 class MessageReader {
   readonly unknownKeys: UnknownKey[] = [];

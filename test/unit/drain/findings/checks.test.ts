@@ -304,6 +304,13 @@ const SCENES: Partial<Record<ReasonCode, { yes: readonly Scene[]; no: readonly S
     ],
     no: [{ config: zero({ MINIMUM_DRAIN_DURATION: '9s' }) }, { metadata: { 'sidecar.istio.io/logLevel': 'info' } }],
   },
+  InjectionTemplateUnread: {
+    yes: [{ annotations: { 'inject.istio.io/templates': 'sidecar,ours' } }],
+    no: [
+      { annotations: { 'inject.istio.io/templates': 'sidecar' } },
+      { form: 'none', annotations: { 'inject.istio.io/templates': 'ours' } },
+    ],
+  },
   EnvironmentValueIgnored: {
     yes: [
       { config: zero({ MINIMUM_DRAIN_DURATION: '20' }) },

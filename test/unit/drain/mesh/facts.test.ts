@@ -4,6 +4,7 @@ import {
   isIstiod,
   readInjectorWebhooks,
   readIstioConfigMap,
+  UNSEEN_SETTINGS,
   readIstiod,
   readKubeletMinor,
   readProxyConfig,
@@ -25,6 +26,7 @@ describe("Istio's ConfigMaps", () => {
       kind: 'MeshConfig',
       namespace: 'istio-system',
       revision: 'canary',
+      from: 'ConfigMap istio-system/istio-canary',
       rootNamespace: 'mesh-root',
       defaultConfig: { terminationDrainDuration: 30, proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true' } },
     });
@@ -196,6 +198,7 @@ describe('a mesh put together', () => {
         kind: 'MeshConfig',
         namespace: 'istio-system',
         revision: 'default',
+        from: 'ConfigMap istio-system/istio',
         defaultConfig: { terminationDrainDuration: 9 },
       },
       { kind: 'Injector', namespace: 'istio-system', revision: 'canary', unreadable: 'values' },
@@ -221,12 +224,13 @@ describe('a mesh put together', () => {
 
     expect(mesh.istio).toBe('Present');
     expect(mesh.revisions).toEqual([
-      { name: 'canary' },
+      { name: 'canary', settingsUnknown: UNSEEN_SETTINGS },
       {
         name: 'default',
         version: '1.30.3',
         rootNamespace: 'istio-system',
         defaultConfig: { terminationDrainDuration: 9 },
+        defaultConfigFrom: 'ConfigMap istio-system/istio',
         nativeSidecars: 'false',
       },
     ]);

@@ -20,7 +20,7 @@ function filled(text, values) {
 export const writeBounds = {
   name: 'write-bounds',
   async outputs() {
-    const { systemNamespaces, annotations, setting, settingName, hooks } = await printedBy(
+    const { systemNamespaces, annotations, setting, settingName, hooks, cures } = await printedBy(
       'scripts/generate/write-bounds-facts.ts',
     );
     const shared = {
@@ -28,6 +28,7 @@ export const writeBounds = {
       SETTING: JSON.stringify(setting),
       SETTING_NAME: JSON.stringify(settingName),
       HOOKS: hooks.map((one) => `variables.newPreStop.exec.command[2].matches(${JSON.stringify(one)})`).join(' || '),
+      CURES: JSON.stringify(cures),
       LEASE: 'sidecar-drain-operator',
     };
     const all = new Map();
@@ -43,6 +44,7 @@ export const writeBounds = {
           ACCOUNT: 'system:serviceaccount:sidecar-drain-system:sidecar-drain-operator',
           EXCLUDED: JSON.stringify([...systemNamespaces, 'istio-system', 'sidecar-drain-system']),
           KEYS: '"{}"',
+          CUSTOM_HOOKS: 'false',
         })}`,
       );
       const text = filled(source, {
@@ -54,6 +56,7 @@ export const writeBounds = {
           'system:serviceaccount:{{ .Release.Namespace }}:{{ include "sidecar-drain-operator.serviceAccountName" . }}',
         EXCLUDED: `{{ concat (list ${systemNamespaces.map((one) => JSON.stringify(one)).join(' ')}) .Values.istioNamespaces (list .Release.Namespace) | toJson }}`,
         KEYS: '{{ .Values.writeBounds.templateKeys | toJson | quote }}',
+        CUSTOM_HOOKS: '{{ .Values.writeBounds.customHooks }}',
       });
       all.set(
         `charts/sidecar-drain-operator/templates/write-bounds-${part}.yaml`,

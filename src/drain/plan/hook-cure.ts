@@ -52,3 +52,8 @@ export function hookCure(
         why: `in place of a preStop that ${fault} (${hook.summary}): one that does nothing, so that the drain begins at once`,
       };
 }
+
+/** The commands that may come in place of a hook: what the API server has to let the operator write. */
+export const CURE_COMMANDS: readonly (readonly string[])[] = [AGENT_DRAIN, NOTHING].map(
+  ({ exec }) => exec?.command ?? [],
+);

@@ -2,10 +2,13 @@ import type { LifecycleHandler } from '../api/kubernetes.ts';
 import type { Seconds } from '../api/duration.ts';
 import { exportedBy, exportsAll, worldOf } from './canonical-worlds.ts';
 import type { WorldShape } from './canonical-worlds.ts';
+import { productHook, recogniseProductHook } from './product-hook.ts';
 import type { Recognised } from './recognise.ts';
 import { recognise, summarise } from './recognise.ts';
 import type { ObservedRun } from './run.ts';
-import { needsMoreThanProxy, runHookObserved } from './run.ts';
+import { needsMoreThanProxy, runHookObserved, stepsFor } from './run.ts';
+import type { Budget } from './shell/run-state.ts';
+import { newBudget } from './shell/run-state.ts';
 import { matchesPerl } from './tools/regex.ts';
 import type { HookRun, ProxyImage, StatsInclusion } from './world.ts';
 
@@ -17,6 +20,8 @@ export interface AnalysisOptions {
   readonly statsInclusion?: StatsInclusion;
   readonly exitOnZero?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
+  /** How many hooks its pod has: they share what may be done for one pod. 1 where it is not stated. */
+  readonly hooksInPod?: number;
 }
 
 /** `unbounded`: still running after hours, or proven to go on for ever. */
@@ -66,24 +71,56 @@ export interface HookAnalysis {
 }
 
 const MAXIMUM_CACHED = 2000;
+const MAXIMUM_CACHED_CHARACTERS = 4_000_000;
 const cache = new Map<string, HookAnalysis>();
+let cachedCharacters = 0;
 
 /**
  * What a lifecycle handler waits for and how long, found out by running it in a handful of pods that differ in one
  * thing at a time. Pure; results are kept, because thousands of workloads share a few hooks.
  */
 export function analyseHook(handler: LifecycleHandler, options: AnalysisOptions): HookAnalysis {
-  const key = JSON.stringify([handler, options]);
+  const { hooksInPod, ...rest } = options;
+  const key = JSON.stringify([handler, rest, stepsFor(hooksInPod)]);
   const known = cache.get(key);
   if (known !== undefined) {
     return known;
   }
-  const analysis = analyse(handler, options);
-  if (cache.size >= MAXIMUM_CACHED) {
+  const { analysis } = examineHook(handler, options);
+  cachedCharacters += key.length;
+  if (cache.size >= MAXIMUM_CACHED || cachedCharacters > MAXIMUM_CACHED_CHARACTERS) {
     cache.clear();
+    cachedCharacters = key.length;
   }
   cache.set(key, analysis);
   return analysis;
+}
+
+/** Our own hook with its longest waits: nobody else wrote a character of it. */
+const OWN_STEPS = 3_000_000;
+
+function isOwn(handler: LifecycleHandler): boolean {
+  const parameters = recogniseProductHook(handler);
+  if (parameters === undefined || parameters.maxWait > HORIZON) {
+    return false;
+  }
+  return JSON.stringify(productHook(parameters)) === JSON.stringify(handler);
+}
+
+/** What an analysis found and what it cost. */
+export interface Examination {
+  readonly analysis: HookAnalysis;
+  /** Steps that were paid for, of `allowed` ones; a step is some microseconds, and 64 characters that are kept. */
+  readonly steps: number;
+  readonly allowed: number;
+}
+
+/** `analyseHook` afresh, for tests and fuzzers: nothing is looked up, and the work done is told. Never throws. */
+export function examineHook(handler: LifecycleHandler, options: AnalysisOptions): Examination {
+  const allowed = isOwn(handler) ? OWN_STEPS : stepsFor(options.hooksInPod);
+  const budget = newBudget(allowed);
+  const analysis = analyse(handler, options, budget);
+  return { analysis, steps: allowed - budget.steps, allowed };
 }
 
 /** Longer than any grace period in use; a hook that still runs then is called unbounded. */
@@ -101,7 +138,7 @@ function lengthOf(run: HookRun): Length {
   return run.endsAt ?? 'unbounded';
 }
 
-function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnalysis {
+function analyse(handler: LifecycleHandler, options: AnalysisOptions, budget: Budget): HookAnalysis {
   const exported = exportedBy(options.statsInclusion, options.exitOnZero ?? false);
   // An app's own preStop runs before its SIGTERM, so that its listener is open all the time.
   const base: WorldShape = {
@@ -123,6 +160,7 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions): HookAnaly
       until,
       steadyFrom: 0,
       environment: options.environment,
+      budget,
     });
     observed.push(one);
     return one.run;

@@ -8,8 +8,8 @@
  *
  * Nothing here matches the texts of known hooks. What the interpreter does not know, it says, word for word.
  */
-export { analyseHook } from './analyse.ts';
-export type { AnalysisOptions, HookAnalysis, Length, WaitedFor } from './analyse.ts';
+export { analyseHook, examineHook } from './analyse.ts';
+export type { AnalysisOptions, Examination, HookAnalysis, Length, WaitedFor } from './analyse.ts';
 export { productHook, recogniseProductHook } from './product-hook.ts';
 export type { ProductHookParameters, WaitFor } from './product-hook.ts';
 export type { Recognised } from './recognise.ts';

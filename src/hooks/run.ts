@@ -1,8 +1,16 @@
 import type { HttpGetAction, LifecycleHandler } from '../api/kubernetes.ts';
 import type { Seconds } from '../api/duration.ts';
 import { runCommand, runProgram } from './shell/interpret.ts';
-import type { Observations, Run, Shell } from './shell/run-state.ts';
-import { ContainerEnded, emptyInput, NotUnderstood, NOWHERE, TimeUp, UNKNOWN_STATUS } from './shell/run-state.ts';
+import type { Budget, Observations, Run, Shell } from './shell/run-state.ts';
+import {
+  ContainerEnded,
+  emptyInput,
+  newBudget,
+  NotUnderstood,
+  nowhere,
+  TimeUp,
+  UNKNOWN_STATUS,
+} from './shell/run-state.ts';
 import { runShellWords } from './shell/start.ts';
 import { isPresent, runTool } from './tools/index.ts';
 import type { HookEffect, HookRun, PodWorld } from './world.ts';
@@ -17,10 +25,28 @@ export interface HookOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** From then on the world does not change any more, so that a loop without an end can be recognised. */
   readonly steadyFrom?: Seconds;
+  /** What may still be done, where several runs share it; else the hook has its share of the pod to itself. */
+  readonly budget?: Budget;
+  /** How many hooks its pod has; 1 where it is not stated. */
+  readonly hooksInPod?: number;
 }
 
-/** Enough for hours of the usual loops; a run that needs more is called unknown. */
-const BUDGET = 500_000;
+/**
+ * What may be done for one hook: about a tenth of a second at the most. The usual ones take a few hundred steps; what
+ * needs more than this is called not understood.
+ */
+const HOOK_STEPS = 150_000;
+
+/** What may be done for all hooks of one pod, so that a pod of many costs no more than one of a few. */
+const POD_STEPS = 2 * HOOK_STEPS;
+
+/** Hooks of one pod beyond which none of them is looked at. */
+const MAXIMUM_HOOKS = 100;
+
+/** The share of each hook where a pod has so many. */
+export function stepsFor(hooksInPod = 1): number {
+  return hooksInPod > MAXIMUM_HOOKS ? 0 : Math.min(HOOK_STEPS, Math.floor(POD_STEPS / Math.max(1, hooksInPod)));
+}
 
 /** What a lifecycle handler does in this pod. Pure: the same arguments give the same run. */
 export function runHook(handler: LifecycleHandler, world: PodWorld, options: HookOptions): HookRun {
@@ -149,6 +175,10 @@ function attempt(words: readonly string[], shell: Shell, options: HookOptions): 
     if (error instanceof NotUnderstood) {
       return { how: 'Unknown', notUnderstood: [error.message] };
     }
+    // The last net: nothing that a hook's text makes our own stack or strings do may reach the caller.
+    if (error instanceof RangeError) {
+      return { how: 'Unknown', notUnderstood: ['something nested too deeply or too long'] };
+    }
     throw error;
   }
 }
@@ -165,7 +195,7 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
     effects: [],
     proxyGoneAt: Infinity,
     toldAppToStopAt: undefined,
-    budget: BUDGET,
+    budget: options.budget ?? newBudget(stepsFor(options.hooksInPod)),
     version: 0,
     unknownStatus: '',
     jobs: [],
@@ -195,8 +225,8 @@ function directShell(run: Run): Shell {
     startedAt: run.now,
     options: { errexit: false, nounset: false, pipefail: false },
     input: emptyInput(),
-    output: NOWHERE,
-    errors: NOWHERE,
+    output: nowhere(run),
+    errors: nowhere(run),
     depth: 0,
     conditional: 0,
     loops: 0,

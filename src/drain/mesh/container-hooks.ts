@@ -3,9 +3,19 @@ import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
 import type { ProxyImage } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 
+/** Hooks of the application's containers; they share what an analysis may cost. */
+export function hooksOf(settings: EffectiveSettings): number {
+  return settings.apps.filter((app) => app.preStop !== undefined).length;
+}
+
 /** What a preStop of an application container does in this pod. */
 export function analyseAppHook(hook: LifecycleHandler, settings: EffectiveSettings): HookAnalysis {
-  return analyseHook(hook, { container: 'App', image: 'unknown', appPorts: settings.appPorts });
+  return analyseHook(hook, {
+    container: 'App',
+    image: 'unknown',
+    appPorts: settings.appPorts,
+    hooksInPod: hooksOf(settings),
+  });
 }
 
 /** What a preStop of the proxy does in this pod, with the image that it has or that is assumed. */

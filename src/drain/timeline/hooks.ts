@@ -1,7 +1,7 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import { runHook } from '../../hooks/index.ts';
 import type { HookRun } from '../../hooks/index.ts';
-import { analyseAppHook, analyseProxyHook } from '../mesh/container-hooks.ts';
+import { analyseAppHook, analyseProxyHook, hooksOf } from '../mesh/container-hooks.ts';
 import type { Seconds } from '../model/workload.ts';
 import type { TerminationInput } from './termination.ts';
 import { buildWorld, type PodActivity } from './world.ts';
@@ -35,7 +35,12 @@ export function hookEndOf(preStop: HookRun | undefined, gracePeriod: Seconds): S
 
 function whole(handler: LifecycleHandler, { input, activity, container, until }: HookPlay): HookRun {
   const { settings, application, unknownHooks = 'NeverEnd' } = input;
-  const run = runHook(handler, buildWorld(settings, activity), { container, start: 0, until });
+  const run = runHook(handler, buildWorld(settings, activity), {
+    container,
+    start: 0,
+    until,
+    hooksInPod: hooksOf(settings),
+  });
   if (run.how !== 'Unknown') {
     return run;
   }

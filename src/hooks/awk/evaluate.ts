@@ -1,5 +1,7 @@
 import { formatPrintf } from '../tools/printf.ts';
-import { costOf, translateAwk } from '../tools/regex.ts';
+import type { Run } from '../shell/run-state.ts';
+import type { Expression as Regex } from '../tools/regex.ts';
+import { findAll, findMatch, matches, replaceMatches, splitBy, translateAwk } from '../tools/regex.ts';
 import type { AwkProgram, Expression, Place, Rule, Statement } from './syntax.ts';
 import { AwkProblem } from './syntax.ts';
 import type { Value } from './values.ts';
@@ -16,6 +18,8 @@ export interface Machine {
   output: string;
   status: number;
   readonly openRanges: Set<Rule>;
+  /** Whose budget pays. */
+  readonly run: Run;
   /** Accounts for work done, so that every program comes to an end. */
   charge(steps: number): void;
 }
@@ -24,6 +28,9 @@ type Flow = 'next' | 'next-record' | 'break' | 'continue' | 'exit';
 
 const MAXIMUM_OUTPUT = 100_000;
 const CHARACTERS_PER_STEP = 64;
+
+/** How much more than a look at a character it is to make it a part of a field. */
+const SPLIT_COST = 8;
 
 export function runAwk(program: AwkProgram, lines: readonly string[], machine: Machine): void {
   let flow = runRules(program, machine, 'BEGIN');
@@ -97,10 +104,16 @@ function selects(
 }
 
 function print(machine: Machine, text: string): void {
-  if (machine.output.length + text.length > MAXIMUM_OUTPUT) {
-    throw new AwkProblem('output of this size');
+  machine.output += sized(machine, text, machine.output.length);
+}
+
+/** A text that is about to be kept. */
+function sized(machine: Machine, text: string, before = 0): string {
+  machine.charge(text.length / CHARACTERS_PER_STEP);
+  if (before + text.length > MAXIMUM_OUTPUT) {
+    throw new AwkProblem('a text of this size');
   }
-  machine.output += text;
+  return text;
 }
 
 function run(machine: Machine, statement: Statement): Flow {
@@ -128,6 +141,7 @@ function run(machine: Machine, statement: Statement): Flow {
     }
     case 'printf': {
       const text = formatPrintf(
+        machine.run,
         statement.values.map((value) => toText(evaluate(machine, value))),
         false,
       );
@@ -164,7 +178,9 @@ function run(machine: Machine, statement: Statement): Flow {
       );
     }
     case 'for-in':
+      machine.charge(machine.arrays.get(statement.array)?.size ?? 0);
       for (const key of [...(machine.arrays.get(statement.array)?.keys() ?? [])]) {
+        machine.charge(1);
         machine.variables.set(statement.variable, new Field(key));
         const flow = run(machine, statement.body);
         if (flow === 'break') {
@@ -224,7 +240,7 @@ function condition(machine: Machine, expression: Expression): boolean {
 }
 
 function subscriptText(machine: Machine, subscript: readonly Expression[]): string {
-  return subscript.map((part) => toText(evaluate(machine, part))).join('\u001c');
+  return sized(machine, subscript.map((part) => toText(evaluate(machine, part))).join('\u001c'));
 }
 
 function evaluate(machine: Machine, expression: Expression): Value {
@@ -234,7 +250,7 @@ function evaluate(machine: Machine, expression: Expression): Value {
     case 'text':
       return expression.value;
     case 'regex':
-      return search(machine, translateAwk(expression.source), machine.line) ? 1 : 0;
+      return matches(machine.run, translateAwk(expression.source), machine.line) ? 1 : 0;
     case 'variable':
       return variable(machine, expression.name);
     case 'field':
@@ -251,7 +267,8 @@ function evaluate(machine: Machine, expression: Expression): Value {
       return expression.operator === '-' ? -toNumber(value) : toNumber(value);
     }
     case 'match': {
-      const found = search(machine, regexOf(machine, expression.right), toText(evaluate(machine, expression.left)));
+      const text = toText(evaluate(machine, expression.left));
+      const found = matches(machine.run, regexOf(machine, expression.right), text);
       return found !== expression.negated ? 1 : 0;
     }
     case 'choice':
@@ -281,13 +298,8 @@ function evaluate(machine: Machine, expression: Expression): Value {
   }
 }
 
-function search(machine: Machine, expression: RegExp, text: string): boolean {
-  machine.charge(costOf(expression, text));
-  return expression.test(text);
-}
-
-function regexOf(machine: Machine, expression: Expression, flags = ''): RegExp {
-  return translateAwk(expression.type === 'regex' ? expression.source : toText(evaluate(machine, expression)), flags);
+function regexOf(machine: Machine, expression: Expression): Regex {
+  return translateAwk(expression.type === 'regex' ? expression.source : toText(evaluate(machine, expression)));
 }
 
 function binary(machine: Machine, operator: string, leftSide: Expression, rightSide: Expression): Value {
@@ -299,15 +311,12 @@ function binary(machine: Machine, operator: string, leftSide: Expression, rightS
     return isTrue(left) || condition(machine, rightSide) ? 1 : 0;
   }
   const right = evaluate(machine, rightSide);
+  if (typeof left !== 'number' && typeof right !== 'number') {
+    machine.charge(Math.min(toText(left).length, toText(right).length) / CHARACTERS_PER_STEP);
+  }
   switch (operator) {
-    case ' ': {
-      const text = toText(left) + toText(right);
-      if (text.length > MAXIMUM_OUTPUT) {
-        throw new AwkProblem('text of this size');
-      }
-      machine.charge(text.length / CHARACTERS_PER_STEP);
-      return text;
-    }
+    case ' ':
+      return sized(machine, toText(left) + toText(right));
     case '==':
       return compareValues(left, right) === 0 ? 1 : 0;
     case '!=':
@@ -360,6 +369,7 @@ function fieldsOf(machine: Machine): string[] {
 }
 
 function splitFields(machine: Machine, text: string, separator: string): string[] {
+  machine.charge((text.length * SPLIT_COST) / CHARACTERS_PER_STEP);
   if (separator === ' ') {
     const trimmed = text.trim();
     return trimmed === '' ? [] : trimmed.split(/[ \t\n]+/);
@@ -370,19 +380,19 @@ function splitFields(machine: Machine, text: string, separator: string): string[
   if (separator.length === 1 && separator !== '\\') {
     return text.split(separator);
   }
-  const expression = translateAwk(separator);
-  machine.charge(costOf(expression, text));
-  return text.split(expression);
+  return splitBy(machine.run, translateAwk(separator), text);
 }
 
 function fieldValue(machine: Machine, index: number): Value {
   if (index === 0) {
+    machine.charge(machine.line.length / CHARACTERS_PER_STEP);
     return new Field(machine.line);
   }
   if (index < 0) {
     throw new AwkProblem('a negative field');
   }
   const text = fieldsOf(machine)[Math.trunc(index) - 1];
+  machine.charge((text?.length ?? 0) / CHARACTERS_PER_STEP);
   return text === undefined ? UNSET : new Field(text);
 }
 
@@ -417,7 +427,9 @@ function setField(machine: Machine, index: number, text: string): void {
     fields.push('');
   }
   fields[index - 1] = text;
-  machine.line = fields.join(toText(machine.variables.get('OFS') ?? ' '));
+  const separator = toText(machine.variables.get('OFS') ?? ' ');
+  machine.charge(fields.length * (1 + separator.length / CHARACTERS_PER_STEP));
+  machine.line = sized(machine, fields.join(separator));
 }
 
 const WHOLE_LINE: Place = { type: 'field', index: { type: 'number', value: 0 } };
@@ -425,7 +437,7 @@ const WHOLE_LINE: Place = { type: 'field', index: { type: 'number', value: 0 } }
 function callFunction(machine: Machine, name: string, parameters: readonly Expression[]): Value {
   const [first, second, third] = parameters;
   const text = (expression: Expression | undefined): string =>
-    expression === undefined ? '' : toText(evaluate(machine, expression));
+    expression === undefined ? '' : sized(machine, toText(evaluate(machine, expression)));
   switch (name) {
     case 'length':
       return lengthOf(machine, first);
@@ -443,7 +455,7 @@ function callFunction(machine: Machine, name: string, parameters: readonly Expre
       return text(first).slice(Math.max(0, start - 1), Math.max(0, start - 1 + length));
     }
     case 'sprintf': {
-      const formatted = formatPrintf(parameters.map(text), false);
+      const formatted = formatPrintf(machine.run, parameters.map(text), false);
       if (formatted === undefined) {
         throw new AwkProblem('sprintf');
       }
@@ -453,13 +465,10 @@ function callFunction(machine: Machine, name: string, parameters: readonly Expre
       if (second === undefined) {
         throw new AwkProblem('match');
       }
-      const expression = regexOf(machine, second);
-      const searched = text(first);
-      machine.charge(costOf(expression, searched));
-      const found = expression.exec(searched);
-      machine.variables.set('RSTART', found === null ? 0 : found.index + 1);
-      machine.variables.set('RLENGTH', found === null ? -1 : found[0].length);
-      return found === null ? 0 : found.index + 1;
+      const found = findMatch(machine.run, regexOf(machine, second), text(first));
+      machine.variables.set('RSTART', found === undefined ? 0 : found.start + 1);
+      machine.variables.set('RLENGTH', found === undefined ? -1 : found.end - found.start);
+      return found === undefined ? 0 : found.start + 1;
     }
     case 'split':
       return split(machine, text(first), second, third);
@@ -497,12 +506,13 @@ function split(
     separator?.type === 'regex'
       ? text === ''
         ? []
-        : text.split(regexOf(machine, separator))
+        : splitBy(machine.run, regexOf(machine, separator), text)
       : splitFields(
           machine,
           text,
           separator === undefined ? toText(machine.variables.get('FS') ?? ' ') : toText(evaluate(machine, separator)),
         );
+  machine.charge(pieces.length);
   machine.arrays.set(target.name, new Map(pieces.map((piece, index) => [String(index + 1), new Field(piece)])));
   return pieces.length;
 }
@@ -515,17 +525,17 @@ function substitute(machine: Machine, parameters: readonly Expression[], all: bo
   if (target.type !== 'variable' && target.type !== 'field' && target.type !== 'element') {
     throw new AwkProblem('sub of a value');
   }
-  const expression = regexOf(machine, pattern, all ? 'g' : '');
+  const expression = regexOf(machine, pattern);
   const by = toText(evaluate(machine, replacement));
-  let count = 0;
   const before = toText(evaluate(machine, target));
-  machine.charge(costOf(expression, before) * (all ? 2 : 1));
-  const changed = before.replace(expression, (found) => {
-    count += 1;
-    return by.replace(/\\&|&/g, (mark) => (mark === '&' ? found : '&'));
+  const first = all ? undefined : findMatch(machine.run, expression, before);
+  const found = all ? findAll(machine.run, expression, before) : first === undefined ? [] : [first];
+  const changed = replaceMatches(machine.run, before, found, ({ start, end }) => {
+    machine.charge(1 + by.length / CHARACTERS_PER_STEP);
+    return by.replace(/\\&|&/g, (mark) => (mark === '&' ? before.slice(start, end) : '&'));
   });
-  if (count > 0) {
+  if (found.length > 0) {
     assign(machine, target, changed);
   }
-  return count;
+  return found.length;
 }

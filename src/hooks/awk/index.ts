@@ -1,4 +1,4 @@
-import { isUnknown, NotUnderstood, step, write } from '../shell/run-state.ts';
+import { isUnknown, NotUnderstood, step, stepOnce, write } from '../shell/run-state.ts';
 import { readOperands } from '../tools/files.ts';
 import type { Tool } from '../tools/tool.ts';
 import { linesOf, notUnderstood, passUnknown } from '../tools/tool.ts';
@@ -8,6 +8,9 @@ import { parseAwk } from './parse.ts';
 import { AwkProblem } from './syntax.ts';
 import type { Value } from './values.ts';
 import { Field } from './values.ts';
+
+/** What it is to read a character of a program. */
+const STEPS_PER_CHARACTER = 6;
 
 /** awk, mawk, gawk: the language of one-liners; functions, getline and output to files are not modelled. */
 export const awkTool: Tool = (shell, words) => {
@@ -43,6 +46,7 @@ export const awkTool: Tool = (shell, words) => {
     throw notUnderstood(words);
   }
   try {
+    stepOnce(shell.run, 'awk', source, source.length * STEPS_PER_CHARACTER);
     const program = parseAwk(source);
     const text = program.readsInput ? readOperands(shell, operands) : '';
     if (isUnknown(text)) {
@@ -57,6 +61,7 @@ export const awkTool: Tool = (shell, words) => {
       output: '',
       status: 0,
       openRanges: new Set(),
+      run: shell.run,
       charge: (steps) => {
         step(shell.run, steps);
       },

@@ -6,10 +6,14 @@ import type { AwkProgram, Expression, Rule, Statement } from './syntax.ts';
 import { AwkProblem } from './syntax.ts';
 
 const MAXIMUM_CACHED = 200;
+const MAXIMUM_LENGTH = 10_000;
 const cache = new Map<string, AwkProgram | AwkProblem>();
 
 /** Parses an awk program; throws AwkProblem. */
 export function parseAwk(text: string): AwkProgram {
+  if (text.length > MAXIMUM_LENGTH) {
+    throw new AwkProblem('a program of this length');
+  }
   let known = cache.get(text);
   if (known === undefined) {
     known = parseFresh(text);

@@ -170,6 +170,8 @@ export type List = readonly AndOr[];
  * A script, one complete command (line) after the other, as a shell reads it: lines before a syntax error are run.
  */
 export interface Program {
+  /** Steps that reading it is worth. */
+  readonly cost: number;
   readonly lines: readonly List[];
   /** Where reading stopped: the shell ends there with status 2. */
   readonly syntaxError?: string;

@@ -1,9 +1,12 @@
 import type { Word } from './ast.ts';
 import { literalWord } from './parse-word.ts';
 import type { Source } from './source.ts';
-import { Unsupported } from './source.ts';
+import { spendOn, Unsupported } from './source.ts';
 
 const MAXIMUM_WORDS = 2000;
+
+/** Of a word with braces; taking it apart takes time that grows with a power of its length. */
+const MAXIMUM_LENGTH = 300;
 const RANGE = /^(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?$/;
 
 /** The words that a word becomes by brace expansion. */
@@ -12,7 +15,7 @@ export function withBraces(word: Word, source: Source): readonly Word[] {
     return [word];
   }
   if (source.dialect === 'bash') {
-    return expandBraces(word) ?? [word];
+    return expandBraces(word, source) ?? [word];
   }
   if (!hasBraces(word)) {
     return [word];
@@ -24,17 +27,26 @@ export function withBraces(word: Word, source: Source): readonly Word[] {
  * Brace expansion of bash, `{1..30}` and `{a,b}`, where the whole word is unquoted text; `undefined` where the word
  * has none. dash and busybox leave such a word as it is: `for i in {1..30}` runs once there.
  */
-function expandBraces(word: Word): readonly Word[] | undefined {
+function expandBraces(word: Word, source: Source): readonly Word[] | undefined {
   const [only] = word.parts;
   if (word.parts.length !== 1 || only?.type !== 'text' || only.quoted) {
     return undefined;
   }
+  if (only.text.length > MAXIMUM_LENGTH) {
+    throw new Unsupported('braces in a word of this length');
+  }
   const expanded = expandText(only.text);
+  spendOn(source, expanded.length);
   return expanded.length === 1 && expanded[0] === only.text ? undefined : expanded.map((text) => literalWord(text));
 }
 
 function hasBraces(word: Word): boolean {
-  return word.parts.some((part) => part.type === 'text' && !part.quoted && /\{[^{}]*(\.\.|,)[^{}]*\}/.test(part.text));
+  return word.parts.some(
+    (part) =>
+      part.type === 'text' &&
+      !part.quoted &&
+      (part.text.length > MAXIMUM_LENGTH ? part.text.includes('{') : /\{[^{}]*(\.\.|,)[^{}]*\}/.test(part.text)),
+  );
 }
 
 function expandText(text: string): string[] {

@@ -1,8 +1,17 @@
 import { evaluateArithmetic } from './arithmetic.ts';
 import { ExpansionProblem, splitFields } from './expand.ts';
-import { parseScript } from './parse.ts';
+import { readScript } from './parse.ts';
 import type { Flow, Shell } from './run-state.ts';
-import { advanceTo, demandKnown, isUnknown, NotUnderstood, setVariable, UNKNOWN_STATUS, write } from './run-state.ts';
+import {
+  advanceTo,
+  demandKnown,
+  isUnknown,
+  NotUnderstood,
+  setVariable,
+  step,
+  UNKNOWN_STATUS,
+  write,
+} from './run-state.ts';
 import { testStatus } from './test-expression.ts';
 import { isPresent, runTool } from '../tools/index.ts';
 
@@ -174,7 +183,7 @@ function evaluate(shell: Shell, words: readonly string[]): Flow {
   const text = demandKnown(words.slice(1).join(' '));
   shell.status = 0;
   shell.depth += 1;
-  const flow = shell.run.machine.runProgram(shell, parseScript(text, shell.dialect));
+  const flow = shell.run.machine.runProgram(shell, readScript(shell.run, text, shell.dialect));
   shell.depth -= 1;
   return flow;
 }
@@ -203,6 +212,7 @@ function wait(shell: Shell, words: readonly string[]): Flow {
   if (ids.some((id) => id.startsWith('-'))) {
     throw new NotUnderstood(words.join(' '));
   }
+  step(run, run.jobs.length);
   const jobs = run.jobs.filter((job) => ids.length === 0 || ids.includes(String(job.id)));
   let until = run.now;
   for (const job of jobs) {
@@ -235,6 +245,7 @@ function read(shell: Shell, words: readonly string[]): Flow {
   // The hook has no standard input of its own, so that `read -t 5` at the top does not wait.
   shell.status = from < 0 ? 1 : 0;
   const line = input.text.slice(input.position, end);
+  step(shell.run, (line.length * (names.length + 1)) / LOOKS_PER_STEP);
   input.position = from < 0 ? end : end + 1;
   assignFields(shell, names.length === 0 ? ['REPLY'] : names, line);
   return 'next';
@@ -275,6 +286,9 @@ function trimEnd(text: string, separators: string): string {
   }
   return text.slice(0, stop);
 }
+
+/** How many looks at a character a step pays for. */
+const LOOKS_PER_STEP = 64;
 
 const KEYWORDS = new Set(['if', 'while', 'until', 'for', 'case', '{', '!']);
 
@@ -352,6 +366,7 @@ function notModelled(_shell: Shell, words: readonly string[]): Flow {
 
 /** Killing a job of one's own ends it; every other `kill` is the tool of that name. */
 function kill(shell: Shell, words: readonly string[]): Flow {
+  step(shell.run, shell.run.jobs.length);
   const ids = words.slice(1).filter((word) => !word.startsWith('-') && !/^[A-Z]+$/.test(word));
   const jobs = shell.run.jobs.filter((job) => ids.includes(String(job.id)));
   if (jobs.length === 0 || jobs.length < ids.length) {

@@ -1,11 +1,12 @@
 import type { ParameterPart, Word, WordPart } from './ast.ts';
 import { ArithmeticProblem, evaluateArithmetic } from './arithmetic.ts';
-import type { PatternItem } from './glob.ts';
-import { compilePattern, withoutMatch } from './glob.ts';
-import type { Shell } from './run-state.ts';
+import type { Charge, PatternItem } from './glob.ts';
+import { compilePattern, matchesPattern, withoutMatch } from './glob.ts';
+import type { Run, Shell } from './run-state.ts';
 import {
   capture,
   demandKnown,
+  demandSize,
   isUnknown,
   NotUnderstood,
   setVariable,
@@ -21,10 +22,20 @@ export class ExpansionProblem extends Error {}
 
 const DEFAULT_SEPARATORS = ' \t\n';
 
+/** The kernel bounds the arguments of a program as well. */
+const MAXIMUM_FIELDS = 20_000;
+
+/** How many looks at a character a step pays for. */
+const LOOKS_PER_STEP = 64;
+
+/** An arithmetic expression of so many characters costs a step, a longer one a step for each. */
+const SHORT_ARITHMETIC = 20;
+
 /** The fields that words become, as arguments of a command. */
 export function expandWords(shell: Shell, words: readonly Word[]): string[] {
   const fields: string[] = [];
   for (const word of words) {
+    step(shell.run, 1 / LOOKS_PER_STEP);
     if (word.literal !== undefined) {
       if (word.quoted || word.literal !== '') {
         fields.push(word.literal);
@@ -33,6 +44,10 @@ export function expandWords(shell: Shell, words: readonly Word[]): string[] {
       expandFields(shell, word, fields);
     }
   }
+  if (fields.length > MAXIMUM_FIELDS) {
+    throw new NotUnderstood('a command of so many words');
+  }
+  step(shell.run, fields.length / LOOKS_PER_STEP);
   return fields;
 }
 
@@ -44,7 +59,9 @@ export function expandText(shell: Shell, word: Word): string {
   let text = '';
   for (const part of word.parts) {
     text += partText(shell, part);
+    demandSize(text);
   }
+  stepText(shell.run, text);
   return text;
 }
 
@@ -69,7 +86,9 @@ function expandFields(shell: Shell, word: Word, fields: string[]): void {
 function expandParts(shell: Shell, parts: readonly WordPart[], state: Fields, splitText: boolean): void {
   for (const part of parts) {
     if (part.type === 'parameter' && part.name === '@' && part.quoted && part.operator === '') {
+      step(shell.run, shell.positional.length);
       for (const [index, value] of shell.positional.entries()) {
+        stepText(shell.run, value);
         if (index > 0) {
           endField(state);
         }
@@ -78,14 +97,20 @@ function expandParts(shell: Shell, parts: readonly WordPart[], state: Fields, sp
       continue;
     }
     if (part.quoted || (part.type === 'text' && !splitText)) {
-      state.current = (state.current ?? '') + partText(shell, part);
+      const text = partText(shell, part);
+      stepText(shell.run, text);
+      state.current = (state.current ?? '') + text;
+      demandSize(state.current);
       continue;
     }
     const chosen = part.type === 'parameter' ? chosenArgument(shell, part) : undefined;
     if (chosen !== undefined) {
       expandParts(shell, chosen.parts, state, true);
     } else {
-      addSplit(state, splitFields(partText(shell, part), shell.variables.get('IFS') ?? DEFAULT_SEPARATORS));
+      const text = partText(shell, part);
+      const separators = shell.variables.get('IFS') ?? DEFAULT_SEPARATORS;
+      step(shell.run, (text.length * (1 + separators.length)) / LOOKS_PER_STEP);
+      addSplit(state, splitFields(text, separators));
     }
   }
 }
@@ -179,7 +204,7 @@ function partText(shell: Shell, part: WordPart): string {
     case 'parameter':
       return parameterText(shell, part);
     case 'command': {
-      const output = capture();
+      const output = capture(shell.run);
       const inner = subshell(shell, !part.program.leavesVariables);
       inner.output = output;
       step(shell.run);
@@ -207,6 +232,7 @@ function withoutTrailingNewlines(text: string): string {
 
 export function arithmeticValue(shell: Shell, expression: Word): number {
   const text = demandKnown(expandText(shell, expression));
+  step(shell.run, text.length > SHORT_ARITHMETIC ? text.length : 1);
   try {
     return evaluateArithmetic(text, {
       get: (name) => demandKnown(variable(shell, name) ?? ''),
@@ -254,6 +280,7 @@ function specialParameter(shell: Shell, name: string): string | undefined {
       return String(shell.positional.length);
     case '@':
     case '*':
+      step(shell.run, shell.positional.length);
       return shell.positional.join(' ');
     case '$':
       return '4242';
@@ -290,11 +317,8 @@ function parameterText(shell: Shell, part: ParameterPart): string {
     if (isUnknown(value)) {
       return value;
     }
-    if (value.length > 2000) {
-      throw new NotUnderstood('a pattern on a text of this size');
-    }
-    step(shell.run, value.length);
-    return withoutMatch(value, patternOf(shell, part.argument), operator);
+    const pattern = patternOf(shell, part.argument);
+    return withoutMatch(value, pattern, operator, chargeLooks(shell.run));
   }
   return defaultedText(shell, part);
 }
@@ -340,8 +364,19 @@ function defaultedText(shell: Shell, part: ParameterPart): string {
   }
 }
 
+function chargeLooks(run: Run): Charge {
+  return (looks) => {
+    step(run, looks / LOOKS_PER_STEP);
+  };
+}
+
+/** Whether a text matches a word that is a shell pattern. */
+export function matchesWord(shell: Shell, pattern: Word, text: string): boolean {
+  return matchesPattern(patternOf(shell, pattern), text, chargeLooks(shell.run));
+}
+
 /** A word as a shell pattern: what stood in quotes stands for itself. */
-export function patternOf(shell: Shell, word: Word): readonly PatternItem[] {
+function patternOf(shell: Shell, word: Word): readonly PatternItem[] {
   if (word.literal === undefined) {
     return expandedPattern(shell, word);
   }
@@ -365,5 +400,6 @@ function expandedPattern(shell: Shell, word: Word): readonly PatternItem[] {
     }
     text += piece;
   }
+  chargeLooks(shell.run)(text.length * (quotedFrom.length + 1));
   return compilePattern(text, (index) => quotedFrom.some((range) => index >= range.start && index < range.end));
 }

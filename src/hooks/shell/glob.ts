@@ -87,7 +87,22 @@ function inSet(set: string, character: string): boolean {
   return false;
 }
 
-export function matchesPattern(items: readonly PatternItem[], text: string): boolean {
+/** How many characters of the pattern may be looked at for each character of a text. */
+function sizeOf(items: readonly PatternItem[]): number {
+  return items.reduce((size, item) => size + 1 + item.text.length, 1);
+}
+
+/** Accounts for looks at characters. */
+export type Charge = (looks: number) => void;
+
+/** Whether the whole text matches. */
+export function matchesPattern(items: readonly PatternItem[], text: string, charge: Charge): boolean {
+  const stars = items.some((item) => item.kind === 'many');
+  charge((stars ? text.length : Math.min(text.length, items.length)) * sizeOf(items));
+  return isMatch(items, text);
+}
+
+function isMatch(items: readonly PatternItem[], text: string): boolean {
   let item = 0;
   let position = 0;
   let star = -1;
@@ -126,17 +141,24 @@ function matchesOne(item: PatternItem, character: string): boolean {
 }
 
 /** `${x%pattern}` and its relatives: the text without the shortest or longest matching end or beginning. */
-export function withoutMatch(text: string, items: readonly PatternItem[], operator: '%' | '%%' | '#' | '##'): string {
+export function withoutMatch(
+  text: string,
+  items: readonly PatternItem[],
+  operator: '%' | '%%' | '#' | '##',
+  charge: Charge,
+): string {
+  charge(text.length);
   const simple = withoutSeparated(text, items, operator);
   if (simple !== undefined) {
     return simple;
   }
+  charge(text.length ** 2 * sizeOf(items));
   const fromStart = operator.startsWith('#');
   const longest = operator.length === 2;
   for (let step = 0; step <= text.length; step += 1) {
     const length = longest ? text.length - step : step;
     const part = fromStart ? text.slice(0, length) : text.slice(text.length - length);
-    if (matchesPattern(items, part)) {
+    if (isMatch(items, part)) {
       return fromStart ? text.slice(length) : text.slice(0, text.length - length);
     }
   }

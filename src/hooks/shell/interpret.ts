@@ -9,8 +9,7 @@ import type {
   Program,
   SimpleCommand,
 } from './ast.ts';
-import { arithmeticValue, ExpansionProblem, expandText, expandWords, patternOf } from './expand.ts';
-import { matchesPattern } from './glob.ts';
+import { arithmeticValue, ExpansionProblem, expandText, expandWords, matchesWord } from './expand.ts';
 import { redirect } from './redirect.ts';
 import { runSimple } from './simple-command.ts';
 import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
@@ -21,7 +20,7 @@ import {
   emptyInput,
   MAXIMUM_CALLS,
   NotUnderstood,
-  NOWHERE,
+  nowhere,
   setVariable,
   step,
   stepText,
@@ -190,7 +189,7 @@ function runStages(shell: Shell, pipeline: Pipeline, first: Command): Flow {
   const last = pipeline.commands.length - 1;
   for (let index = 0; index <= last; index += 1) {
     const command = pipeline.commands[index] ?? first;
-    const output = index === last ? shell.output : capture();
+    const output = index === last ? shell.output : capture(run);
     const remembered =
       index > 0 && command.type === 'simple' && command.pure ? recall(shell, command, input) : undefined;
     if (remembered !== undefined) {
@@ -247,7 +246,7 @@ function recall(shell: Shell, command: SimpleCommand, input: Input): Remembered 
   if (known?.input === input.text) {
     return known;
   }
-  const output = capture();
+  const output = capture(run);
   const stage = subshell(shell, false);
   stage.input = input;
   stage.output = output;
@@ -319,10 +318,7 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
     case 'case': {
       const text = demandKnown(expandText(shell, command.word));
       const clause = command.clauses.find(({ patterns }) =>
-        patterns.some((pattern) => {
-          stepText(shell.run, text);
-          return matchesPattern(patternOf(shell, pattern), text);
-        }),
+        patterns.some((pattern) => matchesWord(shell, pattern, text)),
       );
       if (clause === undefined || clause.body.length === 0) {
         shell.status = 0;
@@ -459,8 +455,8 @@ export function newShell(from: Pick<Shell, 'run' | 'dialect' | 'name'> & Partial
     startedAt: from.run.now,
     options: { errexit: false, nounset: false, pipefail: false },
     input: emptyInput(),
-    output: NOWHERE,
-    errors: NOWHERE,
+    output: nowhere(from.run),
+    errors: nowhere(from.run),
     depth: 0,
     conditional: 0,
     loops: 0,

@@ -225,7 +225,7 @@ function parseCountingFor(source: Source, commands: CommandParser): CountingForC
     throw new SyntaxProblem('bad for (( ))');
   }
   const [first, condition, next] = parts.map((text) => {
-    const inner = newSource(`((${text.trim() === '' ? '1' : text}))`, source.dialect, source.depth);
+    const inner = newSource(`((${text.trim() === '' ? '1' : text}))`, source.dialect, source);
     const word = parseArithmetic(inner, commands.programs);
     if (word === undefined || !atEnd(inner)) {
       throw new SyntaxProblem('bad for (( ))');

@@ -1,6 +1,17 @@
 import type { ParameterOperator, Program, Word, WordPart } from './ast.ts';
 import type { Source } from './source.ts';
-import { atEnd, current, deeper, isMeta, newSource, startsWith, SyntaxProblem, take, Unsupported } from './source.ts';
+import {
+  atEnd,
+  current,
+  deeper,
+  isMeta,
+  newSource,
+  spendOn,
+  startsWith,
+  SyntaxProblem,
+  take,
+  Unsupported,
+} from './source.ts';
 
 /** How a command substitution is parsed; given by the command parser, which itself needs words. */
 export interface ProgramParser {
@@ -10,6 +21,8 @@ export interface ProgramParser {
 }
 
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
+/** How many characters that may be read again count as one part. */
+const CHARACTERS_PER_PART = 8;
 const SPECIAL_PARAMETERS = '@*#?-$!0123456789';
 
 export function takeName(source: Source): string {
@@ -178,13 +191,14 @@ function parseQuotedText(source: Source, programs: ProgramParser, list: PartList
 
 /** The body of a here-document whose delimiter was not quoted. */
 export function parseHereDocument(text: string, source: Source, programs: ProgramParser): Word {
-  const inner = newSource(text, source.dialect, source.depth + 1);
+  const inner = newSource(text, source.dialect, source);
   const list = new PartList();
   parseQuotedText(inner, programs, list, '');
   return list.finish();
 }
 
 function parseDollar(source: Source, programs: ProgramParser, list: PartList, quoted: boolean): void {
+  spendOn(source, 1);
   source.position += 1;
   if (startsWith(source, '((')) {
     const expression = deeper(source, () => parseArithmetic(source, programs));
@@ -254,6 +268,7 @@ export function parseArithmetic(source: Source, programs: ProgramParser): Word |
   const list = new PartList();
   let depth = 0;
   for (;;) {
+    spendOn(source, 1 / CHARACTERS_PER_PART);
     const character = current(source);
     if (character === '' || character === ';' || character === '\n') {
       break;

@@ -14,6 +14,8 @@ import { withBraces } from './braces.ts';
 import { parseCompound } from './parse-compound.ts';
 import { literalWord, parseHereDocument, parseWord } from './parse-word.ts';
 import type { ProgramParser } from './parse-word.ts';
+import type { Run } from './run-state.ts';
+import { stepOnce } from './run-state.ts';
 import type { Source } from './source.ts';
 import {
   atEnd,
@@ -23,6 +25,8 @@ import {
   newSource,
   peekPlainWord,
   skipBlanks,
+  spendOn,
+  spentOn,
   startsWith,
   SyntaxProblem,
   take,
@@ -38,15 +42,15 @@ const programs: ProgramParser = {
     if (!take(source, ')')) {
       throw new SyntaxProblem(`")" expected at ${excerpt(source)}`);
     }
-    return { lines: [list], leavesVariables: leavesVariables([list]) };
+    return { lines: [list], leavesVariables: leavesVariables([list]), cost: 0 };
   },
   whole(text, source) {
-    const inner = newSource(text, source.dialect, source.depth);
+    const inner = newSource(text, source.dialect, source);
     const list = parseList(inner);
     if (!atEnd(inner)) {
       throw new SyntaxProblem(`${excerpt(inner)} unexpected`);
     }
-    return { lines: [list], leavesVariables: leavesVariables([list]) };
+    return { lines: [list], leavesVariables: leavesVariables([list]), cost: 0 };
   },
 };
 
@@ -54,8 +58,18 @@ const MAXIMUM_LENGTH = 10_000;
 const MAXIMUM_CACHED = 500;
 const cache = new Map<string, Program>();
 
+/** A script that a hook has a shell read; the hook pays for it, also where the result is known already. */
+export function readScript(run: Run, text: string, dialect: Dialect): Program {
+  const program = parseScript(text, dialect);
+  stepOnce(run, dialect, text, program.cost);
+  return program;
+}
+
 /** Parses a script; never throws. Parsing is pure, so that its results can be kept. */
-export function parseScript(text: string, dialect: Dialect): Program {
+function parseScript(text: string, dialect: Dialect): Program {
+  if (text.length > MAXIMUM_LENGTH) {
+    return { lines: [], unsupported: 'a script of this length', leavesVariables: false, cost: 1 };
+  }
   const key = `${dialect} ${text}`;
   const known = cache.get(key);
   if (known !== undefined) {
@@ -70,28 +84,32 @@ export function parseScript(text: string, dialect: Dialect): Program {
 }
 
 function parseLines(text: string, dialect: Dialect): Program {
-  if (text.length > MAXIMUM_LENGTH) {
-    return { lines: [], unsupported: 'a script of this length', leavesVariables: false };
-  }
   const source = newSource(text, dialect);
   const lines: List[] = [];
   try {
     for (;;) {
       skipNewlines(source);
       if (atEnd(source)) {
-        return { lines, leavesVariables: leavesVariables(lines) };
+        return { lines, leavesVariables: leavesVariables(lines), cost: costOf(source) };
       }
       lines.push(parseLine(source));
     }
   } catch (error) {
     if (error instanceof SyntaxProblem) {
-      return { lines, syntaxError: error.message, leavesVariables: false };
+      return { lines, syntaxError: error.message, leavesVariables: false, cost: costOf(source) };
     }
     if (error instanceof Unsupported) {
-      return { lines, unsupported: error.message, leavesVariables: false };
+      return { lines, unsupported: error.message, leavesVariables: false, cost: costOf(source) };
     }
     throw error;
   }
+}
+
+const CHARACTERS_PER_STEP = 2;
+const PARTS_PER_STEP = 2;
+
+function costOf(source: Source): number {
+  return source.text.length / CHARACTERS_PER_STEP + spentOn(source) / PARTS_PER_STEP;
 }
 
 function skipNewlines(source: Source): void {
@@ -190,6 +208,7 @@ function parsePipeline(source: Source): Pipeline {
 }
 
 function parseCommand(source: Source): Command {
+  spendOn(source, 1);
   skipBlanks(source);
   const compound = parseCompound(source, { programs, parseList, parseRedirections, skipNewlines, parseCommand });
   return compound ?? parseSimple(source);

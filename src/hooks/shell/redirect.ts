@@ -2,7 +2,7 @@ import type { Redirection } from './ast.ts';
 import { expandText } from './expand.ts';
 import { readFile } from '../tools/files.ts';
 import type { Shell, Sink } from './run-state.ts';
-import { capture, demandKnown, emptyInput, NotUnderstood, NOWHERE } from './run-state.ts';
+import { capture, demandKnown, emptyInput, NotUnderstood, nowhere } from './run-state.ts';
 
 /**
  * Points the shell's input and output elsewhere. Returns what has to be done after the command (files get their
@@ -40,8 +40,9 @@ export function redirect(shell: Shell, redirections: readonly Redirection[]): ((
         break;
       case '>':
       case '>>': {
-        const sink = sinkFor(shell, demandKnown(target));
-        if (sink !== NOWHERE) {
+        const known = streamFor(shell, demandKnown(target));
+        const sink = known ?? capture(shell.run);
+        if (known === undefined) {
           written.push({ path: target, sink, append: redirection.operator === '>>' });
         }
         if (redirection.fd === 1 || redirection.fd === 'both') {
@@ -75,10 +76,10 @@ function nothing(): void {
 function duplicate(shell: Shell, fd: number | 'both', target: string): void {
   if (target === '-') {
     if (fd === 1) {
-      shell.output = NOWHERE;
+      shell.output = nowhere(shell.run);
     }
     if (fd === 2) {
-      shell.errors = NOWHERE;
+      shell.errors = nowhere(shell.run);
     }
   } else if (target === '1' && fd === 2) {
     shell.errors = shell.output;
@@ -89,7 +90,8 @@ function duplicate(shell: Shell, fd: number | 'both', target: string): void {
   }
 }
 
-function sinkFor(shell: Shell, path: string): Sink {
+/** Where writing to a path that is no file goes. */
+function streamFor(shell: Shell, path: string): Sink | undefined {
   if (path === '/dev/stdout' || path === '/proc/self/fd/1') {
     return shell.output;
   }
@@ -98,10 +100,10 @@ function sinkFor(shell: Shell, path: string): Sink {
   }
   // Writing to the main process's output is how hooks make their words appear in the container's log.
   if (path === '/dev/null' || /^\/proc\/\d+\/fd\/\d+$/.test(path) || path === '/dev/console') {
-    return NOWHERE;
+    return nowhere(shell.run);
   }
   if (path.startsWith('/dev/tcp/')) {
     throw new NotUnderstood(path);
   }
-  return capture();
+  return undefined;
 }

@@ -17,7 +17,7 @@ export interface Run {
   /** Since when the proxy is gone, because this hook told it to quit. */
   proxyGoneAt: Seconds;
   toldAppToStopAt: Seconds | undefined;
-  budget: number;
+  readonly budget: Budget;
   /** Grows with every look at a clock and every variable that changed: a loop that leaves it alone repeats itself. */
   version: number;
   /** Words for the last command whose exit status cannot be known. */
@@ -31,6 +31,18 @@ export interface Run {
   /** What commands that only depend on their words and their input made of the last input. */
   readonly remembered: Map<SimpleCommand, Remembered>;
   readonly tables: Map<string, SocketTable>;
+}
+
+/** What may still be done for a hook, shared by all the runs that its analysis plays. */
+export interface Budget {
+  /** Steps that are left. Every command, round, expansion and parsed construct costs one, texts cost by their length. */
+  steps: number;
+  /** What has been read or compiled and paid for already: scripts, programs of awk, regular expressions. */
+  readonly paid: Set<string>;
+}
+
+export function newBudget(steps: number): Budget {
+  return { steps, paid: new Set() };
 }
 
 export interface Remembered {
@@ -79,6 +91,8 @@ export interface Sink {
   text: string;
   /** Nobody reads it. */
   readonly discard: boolean;
+  /** Whose budget pays for what is written. */
+  readonly run: Run;
 }
 
 export interface Input {
@@ -130,6 +144,9 @@ const TIME_UP = new TimeUp('the time is up');
 /** Something that the interpreter cannot know; the message is the words of the hook. */
 export class NotUnderstood extends Error {}
 
+/** The budget is used up. */
+export class OutOfSteps extends NotUnderstood {}
+
 /** The hook's own container ended under it. */
 export class ContainerEnded extends Error {}
 
@@ -145,30 +162,52 @@ export function emptyInput(): Input {
   return { text: '', position: 0 };
 }
 
-export function capture(): Sink {
-  return { text: '', discard: false };
+export function capture(run: Run): Sink {
+  return { text: '', discard: false, run };
 }
 
-export const NOWHERE: Sink = { text: '', discard: true };
+export function nowhere(run: Run): Sink {
+  return { text: '', discard: true, run };
+}
 
 export function write(sink: Sink, text: string): void {
-  if (sink.discard || text === '') {
+  stepText(sink.run, text);
+  if (sink.discard) {
     return;
   }
-  if (sink.text.length + text.length > MAXIMUM_TEXT) {
-    throw new NotUnderstood('output of this size');
-  }
+  demandSize(text, sink.text.length);
   sink.text += text;
+}
+
+/** No text of a hook grows beyond this. */
+export function demandSize(text: string, before = 0): void {
+  if (before + text.length > MAXIMUM_TEXT) {
+    throw new NotUnderstood('a text of this size');
+  }
 }
 
 /** Each command, expansion and round costs a step, so that every run comes to an end. */
 export function step(run: Run, cost = 1): void {
-  run.budget -= cost;
-  if (run.budget < 0) {
-    throw new NotUnderstood('more steps than can be followed');
+  const { budget } = run;
+  if (cost > budget.steps) {
+    // What is too much is not begun, so nothing is done beyond the budget.
+    budget.steps = 0;
+    throw new OutOfSteps('more steps than can be followed');
+  }
+  budget.steps -= cost;
+}
+
+/** Work that is done once for each text of a hook, however often the text is used. */
+export function stepOnce(run: Run, kind: string, text: string, cost: number): void {
+  const key = `${kind} ${text}`;
+  stepText(run, text);
+  if (!run.budget.paid.has(key)) {
+    step(run, cost);
+    run.budget.paid.add(key);
   }
 }
 
+/** Since every character that is looked at or kept is paid for, this bounds the memory of a hook as well as its time. */
 const CHARACTERS_PER_STEP = 64;
 
 /** Text that is handed on costs steps by its length. */
@@ -222,16 +261,20 @@ export function setVariable(shell: Shell, name: string, given: string): void {
   if (shell.variables.get(name) === value) {
     return;
   }
-  if (value.length > MAXIMUM_TEXT) {
-    throw new NotUnderstood('a variable of this size');
-  }
+  demandSize(value);
   stepText(shell.run, value);
   shell.variables.set(name, value);
   shell.run.version += 1;
 }
 
+/** How many variables are copied for a step. */
+const COPIES_PER_STEP = 2;
+
 /** A copy that leaves the original's variables, options and place in the script alone. */
 export function subshell(shell: Shell, copyVariables = true): Shell {
+  if (copyVariables) {
+    step(shell.run, (shell.variables.size + shell.functions.size) / COPIES_PER_STEP);
+  }
   // Spelt out, because a spread of this many fields is what a whole round of a polling loop would cost.
   return {
     run: shell.run,

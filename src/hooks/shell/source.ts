@@ -6,6 +6,8 @@ export interface Source {
   readonly dialect: Dialect;
   position: number;
   depth: number;
+  /** What may still be parsed, shared with the sources inside it: a text that has to be read twice at each level of its nesting would take for ever. */
+  readonly work: { left: number };
   readonly hereDocuments: PendingHereDocument[];
 }
 
@@ -25,8 +27,30 @@ export class Unsupported extends Error {}
 /** Nesting beyond this is nobody's hook; it would only use up our own stack. */
 const MAXIMUM_DEPTH = 60;
 
-export function newSource(text: string, dialect: Dialect, depth = 0): Source {
-  return { text, dialect, position: 0, depth, hereDocuments: [] };
+/** Parts of a script; one of ten thousand characters has at most about as many. */
+const MAXIMUM_WORK = 40_000;
+
+export function newSource(text: string, dialect: Dialect, outer?: Source): Source {
+  return {
+    text,
+    dialect,
+    position: 0,
+    depth: outer?.depth ?? 0,
+    work: outer?.work ?? { left: MAXIMUM_WORK },
+    hereDocuments: [],
+  };
+}
+
+/** Accounts for parts that are parsed. */
+export function spendOn(source: Source, parts: number): void {
+  source.work.left -= parts;
+  if (source.work.left < 0) {
+    throw new Unsupported('a script of this size');
+  }
+}
+
+export function spentOn(source: Source): number {
+  return MAXIMUM_WORK - source.work.left;
 }
 
 export function deeper<T>(source: Source, parse: () => T): T {

@@ -1,9 +1,12 @@
 import type { Dialect } from './ast.ts';
 import { setLetter, setOption } from './builtins.ts';
 import { newShell, runProgram } from './interpret.ts';
-import { parseScript } from './parse.ts';
+import { readScript } from './parse.ts';
 import type { Run, Shell } from './run-state.ts';
-import { ContainerEnded, demandKnown, NotUnderstood } from './run-state.ts';
+import { ContainerEnded, demandKnown, NotUnderstood, step } from './run-state.ts';
+
+/** How many variables are handed on for a step. */
+const VARIABLES_PER_STEP = 8;
 
 /** What `sh` is: Ubuntu's dash in the proxy image; in an app image nobody knows. */
 function dialectOf(run: Run, name: string): Dialect {
@@ -31,6 +34,7 @@ export function runShellWords(from: Pick<Shell, 'run'> & Partial<Shell>, words: 
     errors: from.errors,
   });
   if (from.variables !== undefined) {
+    step(run, from.variables.size / VARIABLES_PER_STEP);
     shell.variables = new Map(from.variables);
   }
   let index = 1;
@@ -64,7 +68,7 @@ export function runShellWords(from: Pick<Shell, 'run'> & Partial<Shell>, words: 
   }
   shell.name = words[index + 1] ?? base;
   shell.positional = words.slice(index + 2);
-  runProgram(shell, parseScript(demandKnown(script), shell.dialect));
+  runProgram(shell, readScript(run, demandKnown(script), shell.dialect));
   return finish(shell);
 }
 
@@ -76,7 +80,7 @@ function finish(shell: Shell): number {
   }
   shell.exitTrap = '';
   try {
-    runProgram(shell, parseScript(exitTrap, shell.dialect));
+    runProgram(shell, readScript(shell.run, exitTrap, shell.dialect));
   } catch (error) {
     if (!(error instanceof ContainerEnded)) {
       throw error;

@@ -1,10 +1,9 @@
 import type { Condition } from './ast.ts';
-import { arithmeticValue, expandText, patternOf } from './expand.ts';
-import { matchesPattern } from './glob.ts';
+import { arithmeticValue, expandText, matchesWord } from './expand.ts';
 import { literalWord } from './parse-word.ts';
-import { costOf, translateExtended } from '../tools/regex.ts';
+import { matches, translateExtended } from '../tools/regex.ts';
 import type { Shell } from './run-state.ts';
-import { demandKnown, NotUnderstood, step } from './run-state.ts';
+import { demandKnown, NotUnderstood } from './run-state.ts';
 
 const TRUE = 0;
 const FALSE = 1;
@@ -234,13 +233,11 @@ function holds(shell: Shell, condition: Condition): boolean {
   switch (condition.operator) {
     case '=':
     case '==':
-      return matchesPattern(patternOf(shell, condition.right), left);
+      return matchesWord(shell, condition.right, left);
     case '!=':
-      return !matchesPattern(patternOf(shell, condition.right), left);
+      return !matchesWord(shell, condition.right, left);
     case '=~': {
-      const expression = translateExtended(demandKnown(expandText(shell, condition.right)));
-      step(shell.run, costOf(expression, left));
-      return expression.test(left);
+      return matches(shell.run, translateExtended(demandKnown(expandText(shell, condition.right))), left);
     }
     case '<':
     case '>':

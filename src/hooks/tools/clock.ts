@@ -1,5 +1,5 @@
 import type { Shell } from '../shell/run-state.ts';
-import { advanceTo, NotUnderstood, TimeUp, UNKNOWN_STATUS, unknownText, write } from '../shell/run-state.ts';
+import { advanceTo, NotUnderstood, step, TimeUp, UNKNOWN_STATUS, unknownText, write } from '../shell/run-state.ts';
 import type { Tool } from './tool.ts';
 import { notUnderstood } from './tool.ts';
 
@@ -92,6 +92,7 @@ const date: Tool = (shell, words) => {
   const nanos = String(Math.round((shell.run.now - seconds) * MILLIS) % MILLIS)
     .padStart(3, '0')
     .padEnd(9, '0');
+  step(shell.run, format.length);
   const text = format.slice(1).replace(/%(-?\d*)([a-zA-Z%])/g, (_, width: string, letter: string) => {
     if (letter === 's') {
       return String(EPOCH + seconds);

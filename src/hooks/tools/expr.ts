@@ -1,11 +1,12 @@
-import { costOf, translateBasic } from './regex.ts';
+import type { Run } from '../shell/run-state.ts';
+import { step } from '../shell/run-state.ts';
+import { findMatch, translateBasic } from './regex.ts';
 
 interface Reader {
   readonly words: readonly string[];
   position: number;
   depth: number;
-  /** Accounts for the time that an expression may take. */
-  charge(steps: number): void;
+  readonly run: Run;
 }
 
 const LEVELS: readonly (readonly string[])[] = [
@@ -20,8 +21,9 @@ const LEVELS: readonly (readonly string[])[] = [
 class ExprProblem extends Error {}
 
 /** `expr`: the value it prints; `undefined` where it ends with an error. */
-export function expr(words: readonly string[], charge: Reader['charge']): string | undefined {
-  const reader: Reader = { words, position: 0, depth: 0, charge };
+export function expr(words: readonly string[], run: Run): string | undefined {
+  step(run, words.length);
+  const reader: Reader = { words, position: 0, depth: 0, run };
   try {
     const value = parse(reader, 0);
     return reader.position === words.length ? value : undefined;
@@ -86,10 +88,8 @@ function apply(reader: Reader, left: string, operator: string, right: string): s
     case '&':
       return isNull(left) || isNull(right) ? '0' : left;
     case ':': {
-      const expression = translateBasic(`^${right}`);
-      reader.charge(costOf(expression, left));
-      const match = expression.exec(left);
-      return match?.[1] ?? (right.includes('\\(') ? '' : String(match?.[0].length ?? 0));
+      const match = findMatch(reader.run, translateBasic(`^${right}`), left);
+      return match?.groups[1] ?? (right.includes('\\(') ? '' : String(match?.groups[0]?.length ?? 0));
     }
     default:
       break;

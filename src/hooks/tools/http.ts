@@ -1,5 +1,5 @@
 import type { Shell } from '../shell/run-state.ts';
-import { advanceTo, NotUnderstood, unknownText, write } from '../shell/run-state.ts';
+import { advanceTo, NotUnderstood, step, unknownText, write } from '../shell/run-state.ts';
 import type { Answer } from './endpoints.ts';
 import { localTarget, request } from './endpoints.ts';
 import type { Tool } from './tool.ts';
@@ -82,6 +82,7 @@ const curl: Tool = (shell, words) => {
   }
   const format = values.get('w');
   if (format !== undefined) {
+    step(shell.run, format.length);
     write(shell.output, writeOut(format, status));
   }
   if (answer === 'refused') {
@@ -116,7 +117,7 @@ function withRetries(shell: Shell, policy: Retries, attempt: () => Answer | 'ref
   }
   let wait = 1;
   for (let left = policy.retries; ; left -= 1) {
-    shell.run.budget -= 1;
+    step(shell.run);
     const answer = attempt();
     const again =
       answer === 'refused'

@@ -1,5 +1,5 @@
 import type { Shell } from '../shell/run-state.ts';
-import { advanceTo, NotUnderstood, write } from '../shell/run-state.ts';
+import { advanceTo, NotUnderstood, step, write } from '../shell/run-state.ts';
 import type { Target } from './endpoints.ts';
 import { localTarget, request } from './endpoints.ts';
 import type { Tool } from './tool.ts';
@@ -111,7 +111,7 @@ function waitCommand(shell: Shell, words: readonly string[]): number {
 }
 
 function isReady(shell: Shell, target: Target): boolean {
-  shell.run.budget -= 1;
+  step(shell.run);
   const answer = request(shell, 'GET', target.port, target.path);
   return answer !== 'refused' && answer.status === 200;
 }

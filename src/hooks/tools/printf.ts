@@ -1,3 +1,6 @@
+import type { Run } from '../shell/run-state.ts';
+import { demandSize, step } from '../shell/run-state.ts';
+
 const ESCAPES: Readonly<Record<string, string>> = {
   n: '\n',
   t: '\t',
@@ -10,37 +13,47 @@ const ESCAPES: Readonly<Record<string, string>> = {
   f: '\f',
   v: '\v',
 };
-const CONVERSION = /%(%|([-0+ ]*)(\d*)(?:\.(\d+))?([a-zA-Z]))/g;
+const CONVERSION = /%(%|([-0+ ]{0,5})(\d{0,9})(?:\.(\d{1,9}))?([a-zA-Z]))/g;
 const MAXIMUM_WIDTH = 1000;
+const CHARACTERS_PER_STEP = 64;
 
 /** What printf of a shell or of awk prints; `undefined` for conversions that are not modelled. */
-export function formatPrintf(words: readonly string[], repeat = true): string | undefined {
+export function formatPrintf(run: Run, words: readonly string[], repeat = true): string | undefined {
   const format = (words[0] ?? '').replace(/\\([ntr\\"'abfv])/g, (_, letter: string) => ESCAPES[letter] ?? '');
-  let rest = words.slice(1);
+  let next = 1;
+  let size = 0;
   let text = '';
   let failed = false;
+  const add = (piece: string): string => {
+    size += piece.length;
+    step(run, 1 + piece.length / CHARACTERS_PER_STEP);
+    demandSize('', size);
+    return piece;
+  };
   do {
-    const before = rest.length;
+    const before = next;
+    step(run, 1 + format.length / CHARACTERS_PER_STEP);
     text += format.replace(CONVERSION, (...match: (string | undefined)[]) => {
       const [whole = '', all, flags = '', width = '', precision, letter = ''] = match;
       if (all === '%') {
-        return '%';
+        return add('%');
       }
-      const value = convert(letter, rest[0] ?? '', precision);
-      rest = rest.slice(1);
+      const value = convert(letter, words[next] ?? '', precision);
+      next += 1;
       if (value === undefined || Number(width) > MAXIMUM_WIDTH) {
         failed = true;
         return whole;
       }
       if (flags.includes('-')) {
-        return value.padEnd(Number(width));
+        return add(value.padEnd(Number(width)));
       }
-      return value.padStart(Number(width), flags.includes('0') && letter !== 's' ? '0' : ' ');
+      return add(value.padStart(Number(width), flags.includes('0') && letter !== 's' ? '0' : ' '));
     });
-    if (rest.length === before) {
+    demandSize(text);
+    if (next === before) {
       break;
     }
-  } while (repeat && rest.length > 0);
+  } while (repeat && next < words.length);
   return failed ? undefined : text;
 }
 

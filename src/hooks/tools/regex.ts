@@ -1,13 +1,30 @@
-import { NotUnderstood } from '../shell/run-state.ts';
+import { RE2JS } from 're2js';
+import type { Run } from '../shell/run-state.ts';
+import { demandSize, NotUnderstood, step, stepOnce, stepText } from '../shell/run-state.ts';
 
 /**
- * POSIX and RE2 regular expressions as JavaScript ones. A hook's text comes from whoever wrote the workload, and
- * JavaScript backtracks: an expression that could take long is not run but called not understood.
+ * POSIX, awk, Perl and RE2 regular expressions, matched by RE2's engine: its time grows with the length of the text times
+ * the size of the expression, whatever the expression, and that product is charged before each search. JavaScript's own
+ * engine backtracks, and a hook's text comes from whoever wrote the workload.
  */
 const MAXIMUM_LENGTH = 500;
-const MAXIMUM_UNBOUNDED = 4;
 const MAXIMUM_CACHED = 500;
-const cache = new Map<string, RegExp | string>();
+const cache = new Map<string, Expression | string>();
+
+/** A compiled expression. */
+export interface Expression {
+  readonly compiled: RE2JS;
+  /** The group that holds what is asked for: 1 where the expression had to be wrapped to cover a word. */
+  readonly group: 0 | 1;
+}
+
+/** One place where an expression matches. */
+export interface Match {
+  readonly start: number;
+  readonly end: number;
+  /** The text of its groups, the whole match first; `undefined` for one that took no part. */
+  readonly groups: readonly (string | undefined)[];
+}
 
 const CLASSES: Readonly<Record<string, string>> = {
   digit: '0-9',
@@ -27,30 +44,36 @@ type Flavour = 'basic' | 'extended' | 'awk' | 'perl';
 /** What the expression has to cover: any part, a whole line (`grep -x`) or a whole word (`grep -w`). */
 export type Cover = 'part' | 'line' | 'word';
 
+/** How an expression is read, besides its flavour. */
+export interface Reading {
+  readonly ignoreCase?: boolean;
+  readonly cover?: Cover;
+}
+
 /** `grep`, `sed`: basic expressions with GNU's additions. */
-export function translateBasic(pattern: string, flags = '', cover: Cover = 'part'): RegExp {
-  return translate(pattern, 'basic', flags, cover);
+export function translateBasic(pattern: string, reading: Reading = {}): Expression {
+  return translate(pattern, 'basic', reading);
 }
 
 /** `grep -E`, `[[ =~ ]]` */
-export function translateExtended(pattern: string, flags = '', cover: Cover = 'part'): RegExp {
-  return translate(pattern, 'extended', flags, cover);
+export function translateExtended(pattern: string, reading: Reading = {}): Expression {
+  return translate(pattern, 'extended', reading);
 }
 
 /** awk's expressions: extended ones in which a backslash escapes inside brackets too. */
-export function translateAwk(pattern: string, flags = ''): RegExp {
-  return translate(pattern, 'awk', flags, 'part');
+export function translateAwk(pattern: string): Expression {
+  return translate(pattern, 'awk', {});
 }
 
-/** `grep -P` and Envoy's RE2 filters: JavaScript's own notation, for all that hooks use of it. */
-export function translatePerl(pattern: string, flags = '', cover: Cover = 'part'): RegExp {
-  return translate(pattern, 'perl', flags, cover);
+/** `grep -P` and Envoy's filters: RE2's own notation. */
+export function translatePerl(pattern: string, reading: Reading = {}): Expression {
+  return translate(pattern, 'perl', reading);
 }
 
-/** Whether an RE2 expression matches; one that is not understood matches nothing. */
+/** Whether an RE2 expression matches a short text, such as the name of a stat; one that is not understood matches nothing. */
 export function matchesPerl(pattern: string, text: string, cover: Cover = 'part'): boolean {
-  const known = lookUp(pattern, 'perl', '', cover);
-  return typeof known !== 'string' && known.test(text);
+  const known = lookUp(pattern, 'perl', { cover });
+  return typeof known !== 'string' && known.compiled.matcher(text).find();
 }
 
 /** The characters of a fixed string as an expression. */
@@ -58,116 +81,137 @@ export function escapeText(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
-/** With how many parts of a text's length the time of an expression may grow. */
-const exponents = new WeakMap<RegExp, number>();
-const CHARACTERS_PER_STEP = 64;
-const TRIES_PER_STEP = 2000;
+/** How many looks of the engine, one at each part of the expression for each character, a step pays for. */
+const LOOKS_PER_STEP = 256;
 
-/** Steps to charge for one search, by the worst case. */
-export function costOf(expression: RegExp, text: string): number {
-  const exponent = exponents.get(expression) ?? 1;
-  const plain = 1 + text.length / CHARACTERS_PER_STEP;
-  return exponent < 2 ? plain : plain + text.length ** exponent / TRIES_PER_STEP;
+/** What it is to compile an expression, by its instructions. */
+const STEPS_PER_INSTRUCTION = 16;
+
+/** What it is to begin a search. */
+const SEARCH = 3;
+
+function charge(run: Run, { compiled }: Expression, length: number): void {
+  stepOnce(run, 'expression', compiled.pattern(), compiled.programSize() * STEPS_PER_INSTRUCTION);
+  step(run, SEARCH + ((compiled.programSize() + 1) * (length + 1)) / LOOKS_PER_STEP);
 }
 
-function translate(pattern: string, flavour: Flavour, flags: string, cover: Cover): RegExp {
-  const known = lookUp(pattern, flavour, flags, cover);
+/** Whether the expression matches anywhere in the text. */
+export function matches(run: Run, expression: Expression, text: string): boolean {
+  charge(run, expression, text.length);
+  return expression.compiled.matcher(text).find();
+}
+
+/** The first match at or behind `from`: the leftmost, and for POSIX expressions the longest there. */
+export function findMatch(run: Run, expression: Expression, text: string, from = 0): Match | undefined {
+  charge(run, expression, text.length - from);
+  const matcher = expression.compiled.matcher(text);
+  if (!matcher.find(from)) {
+    return undefined;
+  }
+  const groups: (string | undefined)[] = [];
+  for (let group: number = expression.group; group <= matcher.groupCount(); group += 1) {
+    groups.push(matcher.group(group) ?? undefined);
+  }
+  return { start: matcher.start(expression.group), end: matcher.end(expression.group), groups };
+}
+
+/** Every match, one behind the other; an empty one is followed by a step of one character. */
+export function findAll(run: Run, expression: Expression, text: string): Match[] {
+  const found: Match[] = [];
+  let from = 0;
+  while (from <= text.length) {
+    const match = findMatch(run, expression, text, from);
+    if (match === undefined) {
+      break;
+    }
+    const last = found.at(-1);
+    // An empty match right behind the last one is none: "abc" by b* is -a-c-.
+    if (match.end > match.start || match.start !== last?.end) {
+      found.push(match);
+    }
+    from = match.end > match.start ? match.end : match.end + 1;
+  }
+  return found;
+}
+
+/** The text with these matches replaced. */
+export function replaceMatches(
+  run: Run,
+  text: string,
+  found: readonly Match[],
+  replacement: (match: Match) => string,
+): string {
+  let result = '';
+  let from = 0;
+  for (const match of found) {
+    result += text.slice(from, match.start) + replacement(match);
+    demandSize(result);
+    from = match.end;
+  }
+  result += text.slice(from);
+  stepText(run, result);
+  return result;
+}
+
+/** The pieces of a text between the matches that are not empty. */
+export function splitBy(run: Run, expression: Expression, text: string): string[] {
+  const pieces: string[] = [];
+  let from = 0;
+  for (const match of findAll(run, expression, text)) {
+    if (match.end > match.start) {
+      pieces.push(text.slice(from, match.start));
+      from = match.end;
+    }
+  }
+  return [...pieces, text.slice(from)];
+}
+
+function translate(pattern: string, flavour: Flavour, reading: Reading): Expression {
+  const known = lookUp(pattern, flavour, reading);
   if (typeof known === 'string') {
     throw new NotUnderstood(known);
   }
   return known;
 }
 
-function lookUp(pattern: string, flavour: Flavour, flags: string, cover: Cover): RegExp | string {
-  const key = `${flavour} ${flags} ${cover} ${pattern}`;
+function lookUp(
+  pattern: string,
+  flavour: Flavour,
+  { ignoreCase = false, cover = 'part' }: Reading,
+): Expression | string {
+  const key = `${flavour} ${ignoreCase} ${cover} ${pattern.slice(0, MAXIMUM_LENGTH + 1)}`;
   let known = cache.get(key);
   if (known === undefined) {
-    known = compile(pattern, flavour, flags, cover);
+    known = compile(pattern, flavour, ignoreCase, cover);
     if (cache.size >= MAXIMUM_CACHED) {
       cache.clear();
     }
     cache.set(key, known);
   }
-  if (typeof known !== 'string') {
-    known.lastIndex = 0;
-  }
   return known;
 }
 
-function compile(pattern: string, flavour: Flavour, flags: string, cover: Cover): RegExp | string {
+const COVERS: Readonly<Record<Cover, readonly [string, string]>> = {
+  part: ['', ''],
+  line: ['^(?:', ')$'],
+  word: ['(?:^|\\W)(', ')(?:\\W|$)'],
+};
+
+function compile(pattern: string, flavour: Flavour, ignoreCase: boolean, cover: Cover): Expression | string {
   const problem = `the expression ${pattern.slice(0, 80)}`;
-  if (pattern.length > MAXIMUM_LENGTH) {
+  const source =
+    pattern.length > MAXIMUM_LENGTH ? undefined : flavour === 'perl' ? pattern : toSource(pattern, flavour);
+  if (source === undefined) {
     return problem;
   }
+  const [before, after] = COVERS[cover];
+  const flags = (ignoreCase ? RE2JS.CASE_INSENSITIVE : 0) | (flavour === 'perl' ? 0 : RE2JS.LONGEST_MATCH);
   try {
-    const source = flavour === 'perl' ? pattern.replace(/^\(\?i\)/, '') : toSource(pattern, flavour);
-    const repetitions = source === undefined ? undefined : countRepetitions(source);
-    if (source === undefined || repetitions === undefined || repetitions > MAXIMUM_UNBOUNDED) {
-      return problem;
-    }
-    const covering = cover === 'line' ? `^(?:${source})$` : cover === 'word' ? `(?<!\\w)(?:${source})(?!\\w)` : source;
-    const expression = new RegExp(covering, flavour === 'perl' && pattern.startsWith('(?i)') ? `${flags}i` : flags);
-    exponents.set(expression, repetitions + (covering.startsWith('^') ? 0 : 1));
-    return expression;
+    return { compiled: RE2JS.compile(before + source + after, flags), group: cover === 'word' ? 1 : 0 };
   } catch {
+    // It does not parse, or would be too large, or uses what RE2 has not, such as a reference back.
     return problem;
   }
-}
-
-/** How many repetitions it has; `undefined` where a repeated group repeats or chooses inside, or a part refers back. */
-function countRepetitions(source: string): number | undefined {
-  let unbounded = 0;
-  const groups: boolean[] = [];
-  let closed = false;
-  for (let index = 0; index < source.length; index += 1) {
-    const character = source.charAt(index);
-    const repeats = '*+{'.includes(character);
-    if (repeats || character === '?') {
-      if (repeats && closed) {
-        return undefined;
-      }
-      if (repeats) {
-        unbounded += 1;
-        for (let group = 0; group < groups.length; group += 1) {
-          groups[group] = true;
-        }
-      }
-      closed = false;
-      continue;
-    }
-    closed = false;
-    if (character === '|') {
-      for (let group = 0; group < groups.length; group += 1) {
-        groups[group] = true;
-      }
-    } else if (character === '\\') {
-      if (/[1-9k]/.test(source.charAt(index + 1))) {
-        return undefined;
-      }
-      index += 1;
-    } else if (character === '[') {
-      index = jsSetEnd(source, index);
-    } else if (character === '(') {
-      groups.push(false);
-      if (source.charAt(index + 1) === '?') {
-        index += 1;
-      }
-    } else if (character === ')') {
-      closed = groups.pop() ?? false;
-    }
-  }
-  return unbounded;
-}
-
-function jsSetEnd(source: string, start: number): number {
-  for (let index = start + 1; index < source.length; index += 1) {
-    if (source.charAt(index) === '\\') {
-      index += 1;
-    } else if (source.charAt(index) === ']') {
-      return index;
-    }
-  }
-  return source.length;
 }
 
 function toSource(pattern: string, flavour: Flavour): string | undefined {
@@ -190,8 +234,10 @@ function toSource(pattern: string, flavour: Flavour): string | undefined {
       result += escaped;
     } else if (flavour === 'basic') {
       result += translateBasicCharacter(character, index, pattern);
-    } else if (character === '{' && !/^\{\d*,?\d*\}/.test(pattern.slice(index))) {
+    } else if (character === '{' && !/^\{\d*,?\d*\}/.test(pattern.slice(index, index + 20))) {
       result += '\\{';
+    } else if (character === '{' && pattern.charAt(index + 1) === ',') {
+      result += '{0';
     } else if (
       '*+?'.includes(character) &&
       (index === 0 || pattern.charAt(index - 1) === '(' || pattern.charAt(index - 1) === '|')

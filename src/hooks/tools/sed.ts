@@ -1,15 +1,18 @@
-import type { Shell } from '../shell/run-state.ts';
-import { isUnknown, step, write } from '../shell/run-state.ts';
-import { costOf, translateBasic, translateExtended } from './regex.ts';
+import type { Run, Shell } from '../shell/run-state.ts';
+import { isUnknown, step, stepText, write } from '../shell/run-state.ts';
+import type { Expression } from './regex.ts';
+import { findAll, findMatch, matches, replaceMatches, translateBasic, translateExtended } from './regex.ts';
 import { readOperands } from './files.ts';
 import type { Tool } from './tool.ts';
 import { joinLines, linesOf, notUnderstood, parseOptions, passUnknown } from './tool.ts';
 
 interface SedCommand {
-  readonly selects: (line: string, number: number, last: number) => boolean;
+  readonly selects: (run: Run, line: string, number: number, last: number) => boolean;
   readonly kind: 's' | 'p' | 'd' | 'q';
-  readonly expression?: RegExp;
-  readonly replacement?: string;
+  readonly expression?: Expression;
+  /** Text, and the numbers of groups whose text stands there. */
+  readonly replacement?: readonly (string | number)[];
+  readonly all?: boolean;
   readonly print?: boolean;
 }
 
@@ -26,6 +29,7 @@ export const sed: Tool = (shell, words) => {
   }
   const extended = options.letters.has('E') || options.letters.has('r') || options.letters.has('--regexp-extended');
   const silent = options.letters.has('n') || options.letters.has('--quiet') || options.letters.has('--silent');
+  stepText(shell.run, script);
   const commands = parseScript(script, extended);
   if (commands === undefined) {
     throw notUnderstood(words);
@@ -42,17 +46,21 @@ export const sed: Tool = (shell, words) => {
 
 function edit(shell: Shell, lines: readonly string[], commands: readonly SedCommand[], silent: boolean): string[] {
   const output: string[] = [];
+  const keep = (line: string): void => {
+    stepText(shell.run, line);
+    output.push(line);
+  };
   for (const [index, original] of lines.entries()) {
     let line = original;
     let deleted = false;
     let quit = false;
     for (const command of commands) {
-      step(shell.run, command.expression === undefined ? 1 : costOf(command.expression, line));
-      if (!command.selects(line, index + 1, lines.length)) {
+      step(shell.run);
+      if (!command.selects(shell.run, line, index + 1, lines.length)) {
         continue;
       }
       if (command.kind === 'p') {
-        output.push(line);
+        keep(line);
       }
       if (command.kind === 'q') {
         quit = true;
@@ -62,15 +70,15 @@ function edit(shell: Shell, lines: readonly string[], commands: readonly SedComm
         break;
       }
       if (command.kind === 's' && command.expression !== undefined) {
-        const changed = line.replace(command.expression, command.replacement ?? '');
+        const changed = substitute(shell.run, command, command.expression, line);
         if (command.print === true && changed !== line) {
-          output.push(changed);
+          keep(changed);
         }
         line = changed;
       }
     }
     if (!silent && !deleted) {
-      output.push(line);
+      keep(line);
     }
     if (quit) {
       return output;
@@ -87,20 +95,21 @@ function parseScript(script: string, extended: boolean): SedCommand[] | undefine
     const address = /^(?:(\d+)|(\$)|\/((?:\\.|[^/\\])*)\/)?\s*(!?)/.exec(rest);
     const [matched = '', line, last, pattern, not] = address ?? [];
     rest = rest.slice(matched.length).trimStart();
-    const expression = pattern === undefined ? undefined : translate(pattern, '');
-    const selected = (text: string, number: number, count: number): boolean => {
+    const expression = pattern === undefined ? undefined : translate(pattern);
+    const selected = (run: Run, text: string, number: number, count: number): boolean => {
       if (line !== undefined) {
         return number === Number(line);
       }
       if (last !== undefined) {
         return number === count;
       }
-      return expression === undefined || expression.test(text);
+      return expression === undefined || matches(run, expression, text);
     };
-    const selects: SedCommand['selects'] = (text, number, count) => selected(text, number, count) !== (not === '!');
+    const selects: SedCommand['selects'] = (run, text, number, count) =>
+      selected(run, text, number, count) !== (not === '!');
     const simple = /^([pdq])\s*(;|\n|$)\s*/.exec(rest);
     if (simple !== null) {
-      commands.push({ selects, kind: simple[1] as 'p' | 'd' | 'q', expression });
+      commands.push({ selects, kind: simple[1] as 'p' | 'd' | 'q' });
       rest = rest.slice(simple[0].length);
       continue;
     }
@@ -117,7 +126,8 @@ function parseScript(script: string, extended: boolean): SedCommand[] | undefine
     commands.push({
       selects,
       kind: 's',
-      expression: translate(parts.pattern, `${flags.includes('g') ? 'g' : ''}${flags.includes('I') ? 'i' : ''}`),
+      expression: translate(parts.pattern, { ignoreCase: flags.includes('I') }),
+      all: flags.includes('g'),
       replacement: replacementOf(parts.replacement),
       print: flags.includes('p'),
     });
@@ -151,15 +161,33 @@ function splitSubstitution(
   return undefined;
 }
 
-/** `&` and `\1` in JavaScript's notation. */
-function replacementOf(text: string): string {
-  return text.replace(/\$/g, '$$$$').replace(/\\(.)|&/g, (whole, escaped: string | undefined) => {
-    if (whole === '&') {
-      return '$&';
+/** `&`, `\1` and `\n` of a replacement. */
+function replacementOf(text: string): (string | number)[] {
+  const parts: (string | number)[] = [];
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text.charAt(index);
+    if (character === '&') {
+      parts.push(0);
+    } else if (character === '\\') {
+      index += 1;
+      const escaped = text.charAt(index);
+      parts.push(/\d/.test(escaped) ? Number(escaped) : escaped === 'n' ? '\n' : escaped);
+    } else {
+      parts.push(character);
     }
-    if (escaped !== undefined && /\d/.test(escaped)) {
-      return escaped === '0' ? '$&' : `$${escaped}`;
-    }
-    return escaped === 'n' ? '\n' : (escaped ?? '');
+  }
+  return parts;
+}
+
+function substitute(run: Run, command: SedCommand, expression: Expression, line: string): string {
+  const first = command.all === true ? undefined : findMatch(run, expression, line);
+  const found = command.all === true ? findAll(run, expression, line) : first === undefined ? [] : [first];
+  const { replacement = [] } = command;
+  return replaceMatches(run, line, found, ({ groups }) => {
+    step(run, replacement.length / PARTS_PER_STEP);
+    return replacement.map((part) => (typeof part === 'number' ? (groups[part] ?? '') : part)).join('');
   });
 }
+
+/** How many parts of a replacement a step pays for. */
+const PARTS_PER_STEP = 64;

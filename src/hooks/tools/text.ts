@@ -1,9 +1,14 @@
-import { costOf, escapeText, translateBasic, translateExtended, translatePerl } from './regex.ts';
+import type { Expression } from './regex.ts';
+import { escapeText, findAll, matches, translateBasic, translateExtended, translatePerl } from './regex.ts';
+import type { Run } from '../shell/run-state.ts';
 import { isUnknown, step, write } from '../shell/run-state.ts';
 import { followForEver } from './clock.ts';
 import { readOperands } from './files.ts';
 import type { Options, Tool } from './tool.ts';
 import { joinLines, linesOf, notUnderstood, parseOptions, passUnknown } from './tool.ts';
+
+/** How many looks at a character a step pays for. */
+const LOOKS_PER_STEP = 64;
 
 const GREP_LONG: Readonly<Record<string, string>> = {
   '--quiet': 'q',
@@ -49,32 +54,36 @@ function grepWith(kind: 'basic' | 'extended' | 'fixed'): Tool {
     const limit = Number(options.values.get('m') ?? Infinity);
     const inverted = letters.has('v');
     const found = linesOf(text)
-      .filter((line) => {
-        step(shell.run, costOf(expression, line));
-        return expression.test(line) !== inverted;
-      })
+      .filter((line) => matches(shell.run, expression, line) !== inverted)
       .slice(0, limit);
     if (letters.has('c')) {
       write(shell.output, `${found.length}\n`);
     } else if (!letters.has('q')) {
-      write(shell.output, joinLines(letters.has('o') ? found.flatMap((line) => matchesIn(line, expression)) : found));
+      write(
+        shell.output,
+        joinLines(letters.has('o') ? found.flatMap((line) => matchesIn(shell.run, expression, line)) : found),
+      );
     }
     return found.length > 0 ? 0 : 1;
   };
 }
 
-function grepExpression(pattern: string, letters: ReadonlySet<string>, kind: 'basic' | 'extended' | 'fixed'): RegExp {
-  const flags = letters.has('i') ? 'i' : '';
+function grepExpression(
+  pattern: string,
+  letters: ReadonlySet<string>,
+  kind: 'basic' | 'extended' | 'fixed',
+): Expression {
   const fixed = kind === 'fixed' || letters.has('F');
   const extended = kind === 'extended' || letters.has('E');
   const translate = letters.has('P') ? translatePerl : fixed || extended ? translateExtended : translateBasic;
   const cover = letters.has('x') ? 'line' : letters.has('w') ? 'word' : 'part';
-  return translate(fixed ? pattern.split('\n').map(escapeText).join('|') : pattern, flags, cover);
+  const text = fixed ? pattern.split('\n').map(escapeText).join('|') : pattern;
+  return translate(text, { ignoreCase: letters.has('i'), cover });
 }
 
-function matchesIn(line: string, expression: RegExp): string[] {
-  return [...line.matchAll(new RegExp(expression.source, `${expression.flags}g`))]
-    .map((match) => match[0])
+function matchesIn(run: Run, expression: Expression, line: string): string[] {
+  return findAll(run, expression, line)
+    .map(({ start, end }) => line.slice(start, end))
     .filter((text) => text !== '');
 }
 
@@ -116,7 +125,7 @@ function countNewlines(text: string): number {
 function lineTool(
   flags: string,
   valued: string,
-  work: (lines: readonly string[], options: Options, words: readonly string[]) => readonly string[],
+  work: (lines: readonly string[], options: Options, words: readonly string[], run: Run) => readonly string[],
   keepsEnd = false,
 ): Tool {
   return (shell, words) => {
@@ -135,7 +144,7 @@ function lineTool(
     if (isUnknown(text)) {
       return passUnknown(shell, text);
     }
-    const output = joinLines(work(linesOf(text), options, words));
+    const output = joinLines(work(linesOf(text), options, words, shell.run));
     // head and tail hand on a last line as it was.
     write(
       shell.output,
@@ -161,13 +170,14 @@ const tail = lineTool(
   true,
 );
 
-const cut = lineTool('s', 'dfc', (lines, options, words) => {
+const cut = lineTool('s', 'dfc', (lines, options, words, run) => {
   const spec = options.values.get('f') ?? options.values.get('c');
   if (spec === undefined || !/^[\d,-]+$/.test(spec)) {
     throw notUnderstood(words);
   }
   const delimiter = options.values.get('d') ?? '\t';
   const ranges = spec.split(',').map((part) => part.split('-'));
+  step(run, (lines.reduce((sum, line) => sum + line.length, 0) * ranges.length) / LOOKS_PER_STEP);
   const wanted = (position: number): boolean =>
     ranges.some(([from = '', to]) =>
       to === undefined
@@ -190,7 +200,7 @@ const cut = lineTool('s', 'dfc', (lines, options, words) => {
   });
 });
 
-const sort = lineTool('nruhs', 'kt', (lines, options, words) => {
+const sort = lineTool('nruhs', 'kt', (lines, options, words, run) => {
   const key = /^(\d+)(?:,\d+)?([nr]*)$/.exec(options.values.get('k') ?? '1');
   if (key === null) {
     throw notUnderstood(words);
@@ -201,12 +211,15 @@ const sort = lineTool('nruhs', 'kt', (lines, options, words) => {
   const separator = options.values.get('t') ?? /\s+/;
   const keyOf = (line: string): string =>
     options.values.has('k') ? (line.trim().split(separator)[column] ?? '') : line;
-  const sorted = [...lines].sort((left, right) => {
-    const [first, second] = [keyOf(left), keyOf(right)];
+  step(run, lines.length * Math.ceil(Math.log2(lines.length + 1)));
+  const keyed = lines.map((line) => ({ line, key: keyOf(line) }));
+  keyed.sort((left, right) => {
+    const [first, second] = [left.key, right.key];
     const order = numeric ? (parseFloat(first) || 0) - (parseFloat(second) || 0) : 0;
     const result = order !== 0 ? order : first < second ? -1 : first > second ? 1 : 0;
     return reverse ? -result : result;
   });
+  const sorted = keyed.map(({ line }) => line);
   return options.letters.has('u') ? sorted.filter((line, index) => index === 0 || line !== sorted[index - 1]) : sorted;
 });
 
@@ -262,6 +275,7 @@ const tr: Tool = (shell, words) => {
   const from = characterSet(options.operands[0] ?? '');
   const inFrom = (character: string): boolean => from.includes(character) !== complement;
   const to = options.operands[1] === undefined ? undefined : characterSet(options.operands[1]);
+  step(shell.run, (text.length * (from.length + 1)) / LOOKS_PER_STEP);
   let result = '';
   let previous = '';
   for (const character of text) {

@@ -1,5 +1,13 @@
 import type { Shell } from '../shell/run-state.ts';
-import { isUnknown, NotUnderstood, UNKNOWN_STATUS, unknownText, unknownWords, write } from '../shell/run-state.ts';
+import {
+  isUnknown,
+  NotUnderstood,
+  stepText,
+  UNKNOWN_STATUS,
+  unknownText,
+  unknownWords,
+  write,
+} from '../shell/run-state.ts';
 
 /** A program: reads the shell's input, writes to its output, may let time pass, returns its exit status. */
 export type Tool = (shell: Shell, words: readonly string[]) => number;
@@ -13,6 +21,7 @@ export function readInput(shell: Shell): string {
   const { input } = shell;
   const text = input.position === 0 ? input.text : input.text.slice(input.position);
   input.position = input.text.length;
+  stepText(shell.run, text);
   return text;
 }
 
@@ -75,7 +84,9 @@ export function parseOptions(
   for (let index = 1; index < words.length; index += 1) {
     const word = words[index] ?? '';
     if (word === '--') {
-      operands.push(...words.slice(index + 1));
+      for (const operand of words.slice(index + 1)) {
+        operands.push(operand);
+      }
       break;
     }
     if (word.startsWith('--')) {

@@ -44,7 +44,7 @@ const echo: Tool = (shell, words) => {
 };
 
 const printf: Tool = (shell, words) => {
-  const text = formatPrintf(words.slice(1));
+  const text = formatPrintf(shell.run, words.slice(1));
   if (text === undefined) {
     throw notUnderstood(words);
   }
@@ -77,6 +77,7 @@ const seq: Tool = (shell, words) => {
   if ((third - first) / second > MAXIMUM_NUMBERS) {
     throw notUnderstood(words);
   }
+  step(shell.run, Math.max(0, (third - first) / second));
   const lines: string[] = [];
   for (let index = 0; second > 0 ? first + index * second <= third : first + index * second >= third; index += 1) {
     lines.push(String(first + index * second));
@@ -88,9 +89,7 @@ const seq: Tool = (shell, words) => {
 };
 
 const exprTool: Tool = (shell, words) => {
-  const value = expr(words.slice(1), (steps) => {
-    step(shell.run, steps);
-  });
+  const value = expr(words.slice(1), shell.run);
   if (value === undefined) {
     return 2;
   }
@@ -171,7 +170,7 @@ const basename: Tool = (shell, words) => {
 
 const dirname: Tool = (shell, words) => {
   const path = words[1] ?? '';
-  write(shell.output, `${path.includes('/') ? path.replace(/\/[^/]*$/, '') || '/' : '.'}\n`);
+  write(shell.output, `${path.includes('/') ? path.slice(0, path.lastIndexOf('/')) || '/' : '.'}\n`);
   return 0;
 };
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { LifecycleHandler } from '../../../src/api/kubernetes.ts';
-import { analyseHook, runHook } from '../../../src/hooks/index.ts';
+import { analyseHook, examineHook, productHook, runHook } from '../../../src/hooks/index.ts';
 import type { HookRun } from '../../../src/hooks/index.ts';
+import { HOSTILE_SCRIPTS } from './hostile-hooks.ts';
 import { pod } from './worlds.ts';
 
 /**
@@ -79,6 +80,65 @@ describe('hooks that would keep an engine busy', () => {
       expectSound(sh(script, shell), 'Proxy');
     }
     analyseHook(sh(script), { container: 'Proxy', image: 'with-shell' });
+  });
+});
+
+const APP = { container: 'App', image: 'unknown' } as const;
+const PROXY = { container: 'Proxy', image: 'with-shell' } as const;
+
+/** Generous: they take some hundredths of a second. */
+const MOST_CPU_SECONDS = 2;
+
+describe('hostile hooks', () => {
+  it.each(HOSTILE_SCRIPTS.map((script) => [script.slice(0, 60), script] as const))('%s', (_, script) => {
+    for (const [shell, options] of [
+      ['sh', PROXY],
+      ['bash', APP],
+    ] as const) {
+      const before = process.cpuUsage();
+      const { analysis, steps, allowed } = examineHook(sh(script, shell), options);
+      const { user, system } = process.cpuUsage(before);
+
+      expect(steps).toBeLessThanOrEqual(allowed);
+      // A step is some microseconds; work that nobody paid for shows here.
+      expect((user + system) / 1e6).toBeLessThan(MOST_CPU_SECONDS);
+      // What was given up is never taken for short.
+      expect(analysis.atMost === 'unknown').toBe(analysis.notUnderstood.length > 0);
+    }
+  });
+
+  it('gives up a hook that needs more than its share, and says so', () => {
+    const { analysis } = examineHook(sh('i=0; while :; do i=$((i+1)); done'), PROXY);
+
+    expect(analysis).toMatchObject({
+      atLeast: 0,
+      atMost: 'unknown',
+      notUnderstood: ['more steps than can be followed'],
+      endsAtOnce: false,
+    });
+  });
+
+  it('leaves our own hook its length, however long it waits', () => {
+    const hook = productHook({ duration: 300, maxWait: 3600, waitFor: 'EstablishedConnections' });
+
+    expect(examineHook(hook, PROXY).analysis).toMatchObject({ atLeast: 300, atMost: 3600, notUnderstood: [] });
+  });
+
+  it('does no more for a pod of many hooks than for one of a few', () => {
+    const total = (hooksInPod: number): number => {
+      let steps = 0;
+      for (let index = 0; index < hooksInPod; index += 1) {
+        steps += examineHook(sh(`: ${index}; i=0; while :; do i=$((i+1)); done`), { ...APP, hooksInPod }).steps;
+      }
+      return steps;
+    };
+
+    expect(total(90)).toBeLessThan(total(2) * 1.1);
+    expect(total(5000)).toBeLessThan(total(2));
+  });
+
+  it('leaves the usual hooks of a pod of ten containers their length', () => {
+    expect(analyseHook(sh('sleep 20'), { ...APP, hooksInPod: 10 })).toMatchObject({ atLeast: 20, atMost: 20 });
   });
 });
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError, EXIT_CANNOT, EXIT_OK, UsageError, type Command, type Flag, type Invocation } from './cli/command.ts';
 import { createAdmissionHandler } from './admission/index.ts';
 import { makeAdmission } from './admission-wiring.ts';
@@ -8,6 +9,7 @@ import { kindTable, type KindTable } from './drain/template/index.ts';
 import { DEFAULT_CAPS } from './drain/rollout/gate.ts';
 import { DEFAULT_PATIENCE } from './drain/rollout/patience.ts';
 import {
+  ConnectionError,
   isApiError,
   KubeClient,
   KubeConfigError,
@@ -257,6 +259,9 @@ type FlagName = (typeof flags)[number]['name'];
 const PREFIX = 'SIDECAR_DRAIN_';
 /** Nobody who reads a log notices it, and a process that is killed loses no more of it than this; warnings do not wait. */
 const LOG_BATCH_MS = 50;
+/** An API server that is away is asked again after this, then ever later up to the longest. */
+const GREET_AGAIN_MS = 500;
+const LONGEST_GREET_MS = 5_000;
 
 /** `--log-level` is also SIDECAR_DRAIN_LOG_LEVEL. */
 function variableOf(flag: FlagName): string {
@@ -281,8 +286,8 @@ export const controllerCommand: Command = {
   ],
   exitCodes: [
     { code: EXIT_OK, meaning: 'stopped in order after a signal' },
-    { code: 1, meaning: 'the lease was lost, or an unexpected error' },
-    { code: EXIT_CANNOT, meaning: 'could not start: kubeconfig, address or API server' },
+    { code: 1, meaning: 'the lease was lost or its work could not begin, or an unexpected error' },
+    { code: EXIT_CANNOT, meaning: 'could not start: kubeconfig, address, or an API server that refuses us' },
   ],
   examples: [{ text: 'Run on the cluster of a kubeconfig', arguments: 'controller --kubeconfig ~/.kube/config' }],
   run: runController,
@@ -375,10 +380,10 @@ async function runController(invocation: Invocation): Promise<number> {
       (setting.flag('leader-elect') ||
         (kubeconfig === undefined && invocation.io.env.KUBERNETES_SERVICE_HOST !== undefined)),
     leaseName: setting.text('leader-elect-lease-name') ?? DEFAULT_LEASE,
-    onLost: () => {
+    onLost: (why) => {
       lost = true;
-      logger.error('the lease is lost: ending, because another one may write now');
-      void life.stopAndExit(1, 'the lease is lost');
+      logger.error(`${why}: ending`);
+      void life.stopAndExit(1, why);
     },
   });
   const health = new HealthServer({
@@ -386,6 +391,8 @@ async function runController(invocation: Invocation): Promise<number> {
     flag: '--health-probe-bind-address',
     logger,
   });
+  let unanswered: string | undefined;
+  health.addReadiness('api-server', () => unanswered);
   health.addReadiness('caches', () => operator.notReadyBecause());
   health.addReadiness('admission', () => admission?.notReadyBecause());
   const metricsServer = new HealthServer({
@@ -408,6 +415,9 @@ async function runController(invocation: Invocation): Promise<number> {
     throw error instanceof BindError ? new CliError(error.message) : error;
   }
   await greet(client, config.server);
+  if (life.signal.aborted) {
+    return await ended;
+  }
   try {
     await admission?.start();
   } catch (error) {
@@ -438,20 +448,39 @@ async function runController(invocation: Invocation): Promise<number> {
   );
   return await ended;
 
-  /** One early request: a wrong address or credential ends with one clear line instead of retries for ever. */
+  /**
+   * One early request: a wrong credential or certificate ends with one clear line. An API server that is away is waited for,
+   * not ready meanwhile: an exit would leave the return to the kubelet's back-off of minutes.
+   */
   async function greet(api: KubeClient, server: string): Promise<void> {
-    try {
-      await api.raw('/version');
-    } catch (error) {
-      if (isApiError(error) && error.isForbidden) {
-        return;
+    for (let tries = 1; !life.signal.aborted; tries++) {
+      try {
+        await api.raw('/version', { signal: life.signal });
+        break;
+      } catch (error) {
+        if (life.signal.aborted || (isApiError(error) && error.isForbidden)) {
+          break;
+        }
+        unanswered = `the API server ${server} does not answer as expected: ${oneLine(errorText(error))}; check the kubeconfig and that the cluster is up`;
+        if (!mayAnswerLater(error)) {
+          await life.stop(EXIT_CANNOT, 'the API server does not answer');
+          throw new CliError(unanswered);
+        }
+        logger.warn(`${unanswered}; trying again`, { tries });
+        const pauseMs = Math.min(GREET_AGAIN_MS * tries, LONGEST_GREET_MS);
+        await sleep(pauseMs, undefined, { signal: life.signal }).catch(() => undefined);
       }
-      await life.stop(EXIT_CANNOT, 'the API server does not answer');
-      throw new CliError(
-        `the API server ${server} does not answer as expected: ${oneLine(errorText(error))}; check the kubeconfig and that the cluster is up`,
-      );
     }
+    unanswered = undefined;
   }
+}
+
+/** Nobody there, or not ready: that passes. A wrong certificate or credential does not. */
+function mayAnswerLater(error: unknown): boolean {
+  return isApiError(error)
+    ? error.retryable
+    : error instanceof ConnectionError &&
+        (error.code === 'KUBE_UNREACHABLE' || error.code === 'KUBE_TIMEOUT' || error.code === 'KUBE_STREAM_BROKEN');
 }
 
 interface Settings {

@@ -1,6 +1,6 @@
 // Prints {path: content} of docs/reference/metrics.md, made from the metrics as the program registers them.
 import { AdmissionMetrics } from '../../src/admission/metrics.ts';
-import { OperatorMetrics } from '../../src/controllers/metrics.ts';
+import { OperatorMetrics } from '../../src/controllers/reports/operator-metrics.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
 
 const none = (): [] => [];

@@ -5,7 +5,7 @@ import type { WorkloadKindAdapter } from '../drain/template/index.ts';
 import type { AdmissionAnswer, AdmissionHandler, AdmissionRequest } from './review.ts';
 
 /** What the webhook knows of the cluster: the operator's caches. */
-export interface AdmissionPicture {
+export interface AdmissionFacts {
   /** The kind, where workloads of it may be written. */
   adapterOf(kind: string, apiVersion: string): WorkloadKindAdapter | undefined;
   workload(key: string): Workload | undefined;
@@ -17,7 +17,7 @@ export interface AdmissionPicture {
 
 export interface AdmissionHandlerOptions {
   /** Asked at each request: it is made after the webhook. */
-  readonly picture: () => AdmissionPicture;
+  readonly picture: () => AdmissionFacts;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }

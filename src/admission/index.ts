@@ -20,4 +20,4 @@ export type {
   GroupVersionResource,
 } from './review.ts';
 export { createAdmissionHandler } from './handler.ts';
-export type { AdmissionPicture } from './handler.ts';
+export type { AdmissionFacts } from './handler.ts';

@@ -9,19 +9,20 @@ import type { OperatorCaps } from '../drain/rollout/gate.ts';
 import type { KindTable } from '../drain/template/index.ts';
 import { EventRecorder, LeaderElector, type KubeClient, type Logger } from '../kube/index.ts';
 import { Controller, WorkQueue, type Metrics } from '../runtime/index.ts';
-import { AdmissionPicture } from './admission-picture.ts';
-import { ADMISSION_OFF, type AdmissionSide } from './admission-side.ts';
-import { Caches } from './caches.ts';
-import { DeliveredPods } from './delivered-pods.ts';
-import { ExemptionController } from './exemptions.ts';
-import { Ledger } from './ledger.ts';
-import { OperatorMetrics } from './metrics.ts';
-import { Permits } from './permits.ts';
-import { PolicyController } from './policy.ts';
-import { keyOf, ownKeyOf, ProxyConfigController } from './proxyconfig.ts';
-import { ReportController, type ReportsMode } from './reports.ts';
-import { Terminations } from './terminations.ts';
-import { WorkloadController } from './workload.ts';
+import { AdmissionFacts } from './admission/admission-facts.ts';
+import { ADMISSION_OFF, type AdmissionSide } from './admission/admission-side.ts';
+import { Caches } from './watches/caches.ts';
+import { DeliveredPods } from './watches/delivered-pods.ts';
+import { ExemptionController } from './exemption/exemption-controller.ts';
+import { Ledger } from './reports/ledger.ts';
+import { OperatorMetrics } from './reports/operator-metrics.ts';
+import { PoliciesSettling } from './policy/policies-settling.ts';
+import { Permits } from './policy/permits.ts';
+import { PolicyController } from './policy/policy-controller.ts';
+import { keyOf, ownKeyOf, ProxyConfigController } from './proxyconfig/proxyconfig-controller.ts';
+import { ReportController, type ReportsMode } from './reports/report-controller.ts';
+import { Terminations } from './reports/terminations.ts';
+import { WorkloadController } from './workload/workload-controller.ts';
 
 export interface OperatorOptions {
   readonly client: KubeClient;
@@ -46,25 +47,20 @@ export interface OperatorOptions {
   readonly leaseName: string;
   /** The admission webhook; absent where it is off. */
   readonly admission?: AdmissionSide;
-  /** Called when the lease is lost: the process must end, since it may not write any more. */
-  readonly onLost: () => void;
+  /** Called when it leads no more and did not want that, with the reason: the process must end, since it may not write any more. */
+  readonly onLost: (why: string) => void;
   readonly now?: () => number;
 }
 
 /** Statuses are written this long after a change, so that a thousand changes make one write. */
 const STATUS_DELAY_MS = 300;
-/**
- * Policies come in groups (one apply of several files). Under Waves nothing is written until they have been quiet for this
- * long, so that no workload restarts for a policy that the next one overrides.
- */
-const POLICIES_SETTLE_MS = 1_500;
 /** Mesh changes come in bursts (an Istio upgrade touches many objects). */
 const MESH_DELAY_MS = 250;
 
 /** Everything that runs: caches, queues, controllers, leader election. */
 export class Operator {
   readonly caches: Caches;
-  readonly admissionPicture: AdmissionPicture;
+  readonly admissionPicture: AdmissionFacts;
   private readonly deliveredPods: DeliveredPods | undefined;
   private readonly terminations: Terminations | undefined;
   private readonly options: OperatorOptions;
@@ -82,7 +78,7 @@ export class Operator {
   private readonly abort = new AbortController();
   private meshTimer: NodeJS.Timeout | undefined;
   private leading = false;
-  private policiesChangedAt = 0;
+  private readonly settling: PoliciesSettling;
   private synced = false;
 
   constructor(options: OperatorOptions) {
@@ -91,6 +87,7 @@ export class Operator {
     setMaxListeners(0, this.abort.signal);
     const { client, logger, metrics } = options;
     const now = options.now ?? Date.now;
+    this.settling = new PoliciesSettling(now);
     this.workloads = new WorkQueue({ name: 'workload' });
     this.policies = new WorkQueue({ name: 'policy' });
     this.proxyConfigs = new WorkQueue({ name: 'proxyconfig' });
@@ -145,7 +142,7 @@ export class Operator {
             before?.uid !== after?.uid ||
             before?.deleting !== after?.deleting
           ) {
-            this.policiesChangedAt = now();
+            this.settling.changed(before, after);
             this.tellRollouts(before, after);
             this.admission.changed();
             // A resource of a policy that was only held is needed by nobody when that goes.
@@ -243,7 +240,7 @@ export class Operator {
       logger,
       recorder: this.recorder,
       now,
-      ask: (key) => {
+      enqueue: (key) => {
         this.workloads.add(key);
       },
       onChange: (policy) => {
@@ -261,7 +258,8 @@ export class Operator {
       caps: options.caps,
       patience: options.patience,
       permits,
-      policiesSettleInMs: () => Math.max(0, this.policiesChangedAt + POLICIES_SETTLE_MS - now()),
+      policiesSettleUntil: (namespace) => this.settling.until(namespace),
+      proxyConfigKnownAt: (policy, namespace) => proxyConfigController.knownAt(policy, namespace),
       operatorNamespace: options.namespace,
       now,
       unboundedTenants: options.unboundedTenants === true,
@@ -293,7 +291,7 @@ export class Operator {
               this.addAllWorkloads();
             },
           });
-    this.admissionPicture = new AdmissionPicture({
+    this.admissionPicture = new AdmissionFacts({
       caches,
       operatorNamespace: options.namespace,
       unboundedTenants: options.unboundedTenants === true,
@@ -441,14 +439,18 @@ export class Operator {
       onStartedLeading: () => {
         this.lead();
       },
-      onStoppedLeading: (graceful) => {
+      onStoppedLeading: (end) => {
         this.leading = false;
         this.options.metrics.setLeader(leaseName, false);
         for (const controller of this.controllers) {
           controller.abortNow('the lease is lost');
         }
-        if (!graceful) {
-          this.options.onLost();
+        if (end !== 'GivenBack') {
+          this.options.onLost(
+            end === 'Lost'
+              ? 'the lease is lost, and another one may write now'
+              : 'the work of the leader could not begin',
+          );
         }
       },
     });

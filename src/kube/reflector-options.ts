@@ -25,6 +25,11 @@ export interface ReflectorTimings {
   /** Between looks at a collection that is absent or forbidden: growing up to this. */
   absentMaxMs: number;
   forbiddenMs: number;
+  /**
+   * A 403 where the watch was allowed before must last this long to count: an API server that has just started refuses for
+   * a moment what it grants (its authorizer has not read the roles yet).
+   */
+  forbiddenConfirmMs: number;
   /** A 404 of a collection that was there must be seen twice, this far apart. */
   absentConfirmMs: number;
   /** The server ends each watch after a random time between these. */
@@ -44,6 +49,7 @@ export const defaultReflectorTimings: ReflectorTimings = {
   backoffMaxMs: 30_000,
   absentMaxMs: 30_000,
   forbiddenMs: 30_000,
+  forbiddenConfirmMs: 8_000,
   absentConfirmMs: 1_000,
   watchMinSeconds: 300,
   watchMaxSeconds: 600,

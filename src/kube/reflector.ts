@@ -40,6 +40,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
   private following = false;
   private failures = 0;
   private absentSince = 0;
+  private forbiddenSince: number | undefined;
   private absentLooks = 0;
   private watchListRefused = false;
   private watchListFailures = 0;
@@ -352,8 +353,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
         return this.absent(error);
       }
       if (error.isForbidden) {
-        this.setState('Forbidden', error.message);
-        await this.pause(this.timings.forbiddenMs * (0.9 + 0.2 * this.random()));
+        await this.forbidden(error);
         return again;
       }
     }
@@ -366,6 +366,19 @@ export class Reflector<Raw extends KubernetesObject, T> {
     this.logger.warn('the watch broke, trying again', { error, delayMs: Math.round(delayMs), failures: this.failures });
     await this.pause(delayMs);
     return again;
+  }
+
+  private async forbidden(error: ApiError): Promise<void> {
+    const now = this.clock.monotonic();
+    const wasAllowed = this.currentState === 'Synced' || this.currentState === 'Disconnected';
+    this.forbiddenSince ??= now;
+    if (wasAllowed && now - this.forbiddenSince < this.timings.forbiddenConfirmMs) {
+      this.setState('Disconnected', error.message);
+      await this.pause(Math.min(this.nextBackoff(), this.timings.forbiddenConfirmMs));
+      return;
+    }
+    this.setState('Forbidden', error.message);
+    await this.pause(Math.min(this.timings.forbiddenMs, this.nextBackoff()) * (0.9 + 0.2 * this.random()));
   }
 
   private async absent(error: ApiError): Promise<Next> {
@@ -412,6 +425,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
     this.dropConfirmation();
     this.absentSince = 0;
     this.absentLooks = 0;
+    this.forbiddenSince = undefined;
     this.lastSync = this.clock.now();
     this.setState('Synced', undefined);
     this.markSynced();

@@ -62,8 +62,8 @@ async function candidate(
         log.push(`${identity} lost`);
       });
     },
-    onStoppedLeading: (graceful) => {
-      log.push(`${identity} stopped ${graceful ? 'gracefully' : 'because it had to'}`);
+    onStoppedLeading: (end) => {
+      log.push(`${identity} stopped: ${end}`);
     },
     onNewLeader: (leader) => {
       history.push(leader);
@@ -119,7 +119,7 @@ describe('leader election', () => {
     await a.elector.stop();
     const tookMs = await eventually(() => b.elector.isLeader, 'b leads');
 
-    expect(log).toEqual(['a leads', 'a lost', 'a stopped gracefully', 'b leads']);
+    expect(log).toEqual(['a leads', 'a lost', 'a stopped: GivenBack', 'b leads']);
     // The wait of a candidate, not the duration of the lease.
     expect(tookMs).toBeLessThan(timings.leaseDurationMs - 1_000);
     expect(b.history).toEqual(['a', 'b']);
@@ -143,7 +143,7 @@ describe('leader election', () => {
     await eventually(() => b.elector.isLeader, 'b leads');
     const takenAfter = performance.now() - crashed;
 
-    expect(log).toEqual(['a leads', 'a lost', 'a stopped because it had to', 'b leads']);
+    expect(log).toEqual(['a leads', 'a lost', 'a stopped: Lost', 'b leads']);
     // The old leader had stopped before the new one began, although nobody told it.
     expect(lostAfter).toBeLessThan(takenAfter);
     expect(lostAfter).toBeLessThanOrEqual(timings.renewDeadlineMs + 300);
@@ -180,7 +180,7 @@ describe('leader election', () => {
     });
   });
 
-  it('stops at once when somebody else has written his name there, and competes again', async () => {
+  it('stops at once when somebody else has written his name there, and competes no more', async () => {
     const ns = await cluster.namespace('lease');
     const log: string[] = [];
     const a = await candidate(cluster, ns, 'a', log);
@@ -191,10 +191,31 @@ describe('leader election', () => {
       { name: 'operator', namespace: ns },
       { spec: { holderIdentity: 'thief', leaseDurationSeconds: 1 } },
     );
-    await eventually(() => log.includes('a stopped because it had to'), 'a stops');
-    await eventually(() => log.filter((entry) => entry === 'a leads').length === 2, 'a leads again');
+    await eventually(() => log.includes('a stopped: Lost'), 'a stops');
+    // The thief's lease is over by then: a process that is ending must not take it again.
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1_500);
+    });
 
-    expect(log).toEqual(['a leads', 'a lost', 'a stopped because it had to', 'a leads']);
+    expect(log).toEqual(['a leads', 'a lost', 'a stopped: Lost']);
+  });
+
+  it('gives the lease back when the work of a leader cannot begin, and another one leads', async () => {
+    const ns = await cluster.namespace('lease');
+    const log: string[] = [];
+    const a = await candidate(cluster, ns, 'a', log, {
+      onStartedLeading: () => {
+        throw new Error('cannot begin');
+      },
+    });
+    const b = await candidate(cluster, ns, 'b', log);
+    a.elector.start();
+    await eventually(() => log.includes('a stopped: Failed'), 'a gives up');
+    b.elector.start();
+    const tookMs = await eventually(() => b.elector.isLeader, 'b leads');
+
+    expect(log).toEqual(['a stopped: Failed', 'b leads']);
+    expect(tookMs).toBeLessThan(timings.leaseDurationMs - 1_000);
   });
 
   it('survives a change of the record that leaves the holder: a label, a restored object', async () => {

@@ -29,6 +29,8 @@ export interface Member {
   readonly since: Seconds;
   /** Its own status says that the rollout does not get on. */
   readonly stuck: boolean;
+  /** Why it does not get on, where its status is not what says so. */
+  readonly stuckBecause?: string;
 }
 
 export interface StageMemory {
@@ -72,7 +74,8 @@ export function haltedBy(member: Member, rules: StageRules, now: Seconds): Halt 
   const { workload } = member;
   const what = member.restoring === true ? 'was given back' : 'was changed';
   if (member.stuck) {
-    return { workload, message: `${workload} ${what}, and its rollout is stuck (ProgressDeadlineExceeded)` };
+    const why = member.stuckBecause ?? 'its rollout is stuck (ProgressDeadlineExceeded)';
+    return { workload, message: `${workload} ${what}, and ${why}` };
   }
   return now - member.since >= rules.progressDeadline
     ? {

@@ -3,7 +3,7 @@ import {
   createAdmissionHandler,
   type AdmissionAnswer,
   type AdmissionOperation,
-  type AdmissionPicture,
+  type AdmissionFacts,
 } from '../../../src/admission/index.ts';
 import type { PolicyRecord } from '../../../src/drain/plan/policies.ts';
 import { workloadOf } from '../../fixtures/drain/objects.ts';
@@ -14,7 +14,7 @@ interface Asking {
   readonly kind?: { group: string; version: string; kind: string };
   readonly operation?: AdmissionOperation;
   readonly policies?: readonly PolicyRecord[];
-  readonly picture?: Partial<AdmissionPicture>;
+  readonly picture?: Partial<AdmissionFacts>;
 }
 
 const PODS = policy({ delivery: 'Admission' });

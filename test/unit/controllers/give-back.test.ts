@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { GiveBack, type GiveBackOptions } from '../../../src/controllers/give-back.ts';
+import { GiveBack, type GiveBackOptions } from '../../../src/controllers/workload/give-back.ts';
+import { WorkloadMemories } from '../../../src/controllers/workload/workload-memory.ts';
 import type { Workload } from '../../../src/drain/model/workload.ts';
 import type { Assessment } from '../../../src/drain/plan/assess.ts';
 import type { WorkloadState } from '../../../src/drain/restore/state.ts';
@@ -28,6 +29,7 @@ describe('evidence that nothing is injected any more', () => {
     };
     const giveBack = new GiveBack({
       caches,
+      memories: new WorkloadMemories(),
       now: () => now,
       admissionServes: () => false,
     } as unknown as GiveBackOptions);

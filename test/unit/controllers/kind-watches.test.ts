@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { KindWatches, type WatchedKind } from '../../../src/controllers/kind-watches.ts';
+import { KindWatches, type WatchedKind } from '../../../src/controllers/watches/kind-watches.ts';
 import type { Workload } from '../../../src/drain/model/workload.ts';
 import { WORKLOAD_KINDS } from '../../../src/drain/template/index.ts';
 import { silentLogger } from '../../../src/kube/ports.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Ledger, type LedgerEntry } from '../../../src/controllers/ledger.ts';
+import { Ledger, type LedgerEntry } from '../../../src/controllers/reports/ledger.ts';
 
 const COMPLIANT: LedgerEntry = { outcome: 'Compliant', reason: '', message: '' };
 

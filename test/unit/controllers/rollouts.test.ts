@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Caches } from '../../../src/controllers/caches.ts';
-import { Rollouts } from '../../../src/controllers/rollouts.ts';
-import { stateOf } from '../../../src/drain/restore/state.ts';
+import type { Caches } from '../../../src/controllers/watches/caches.ts';
+import type { Candidate } from '../../../src/controllers/rollout/rollout-slots.ts';
+import { Rollouts } from '../../../src/controllers/rollout/rollouts.ts';
+import type { Refusal } from '../../../src/controllers/workload/gates.ts';
+import { stateOf, type WorkloadState } from '../../../src/drain/restore/state.ts';
 import { EXEMPT_ANNOTATION, STATE_ANNOTATION } from '../../../src/api/names.ts';
 import { workloadKey, type Workload } from '../../../src/drain/model/workload.ts';
 import { intentKey } from '../../../src/drain/plan/intent.ts';
@@ -63,27 +65,52 @@ function workload(
 interface World {
   readonly rollouts: Rollouts;
   readonly asked: string[];
-  readonly world: { now: number; exempt: boolean; terminating: boolean; budgetsLost: string | undefined };
+  readonly failed: string[];
+  readonly world: {
+    now: number;
+    exempt: boolean;
+    terminating: boolean;
+    budgetsLost: string | undefined;
+    counts: (each: Workload, state: WorkloadState) => boolean;
+    environment: 'Yes' | 'Unproven' | 'Missing';
+    workloads: Workload[];
+  };
   readonly show: (workload: Workload) => void;
 }
 
 function given(): World {
   const asked: string[] = [];
-  const world = { now: T0, exempt: false, terminating: false, budgetsLost: undefined as string | undefined };
+  const failed: string[] = [];
+  const world: World['world'] = {
+    now: T0,
+    exempt: false,
+    terminating: false,
+    budgetsLost: undefined,
+    counts: () => true,
+    environment: 'Yes',
+    workloads: [],
+  };
   const caches = {
     exemptions: { of: () => (world.exempt ? { name: 'shop/e' } : undefined) },
     namespace: (name: string) => ({ name, deleting: world.terminating }),
     budgets: { lostBecause: () => world.budgetsLost, in: () => [] },
     workload: () => undefined,
+    allWorkloads: () => world.workloads,
+    policies: { store: new Map() },
   } as unknown as Caches;
   const rollouts = new Rollouts({
     caches,
     caps: { workloads: 10, perNamespace: 10 },
     now: () => world.now,
-    ask: (key) => {
+    counts: (each, state) => world.counts(each, state),
+    podsCarryEnvironment: () => world.environment,
+    failed: (key) => {
+      failed.push(key);
+    },
+    enqueue: (key) => {
       asked.push(key);
     },
-    askAfter: () => undefined,
+    enqueueAfter: () => undefined,
     echoed: () => undefined,
     onTurn: () => undefined,
   });
@@ -91,6 +118,7 @@ function given(): World {
   return {
     rollouts,
     asked,
+    failed,
     world,
     show: (each) => {
       rollouts.observe(workloadKey(each), each, stateOf(each));
@@ -98,11 +126,22 @@ function given(): World {
   };
 }
 
-const candidate = (name: string): Parameters<Rollouts['mayStart']>[1] => ({
+const candidate = (name: string): Candidate => ({
   me: { workload: `Deployment/shop/${name}`, policy: 'p', namespace: 'shop', pods: 2 },
   limits: { strategy: 'Waves', maxConcurrent: 1, maxPerNamespace: 1, maxPods: 50 },
   uid: 'u',
 });
+
+/** What keeps the next workload from starting; it waits from then on where it waits for a slot. */
+function startNext(rollouts: Rollouts): Refusal | undefined {
+  const [next, record] = [candidate('next'), workload('next')];
+  const obstacle = rollouts.obstacle('Deployment/shop/next', next, record);
+  const slot = obstacle === undefined ? rollouts.slot(next, record) : undefined;
+  if (slot !== undefined) {
+    rollouts.waitForSlot(next);
+  }
+  return obstacle ?? slot;
+}
 
 describe('a workload that does not get well', () => {
   const stuck = (more: Record<string, string> = {}): Workload =>
@@ -115,7 +154,7 @@ describe('a workload that does not get well', () => {
     show(stuck());
 
     expect(rollouts.haltOf('Deployment/shop/bad')).toBeDefined();
-    expect(rollouts.mayStart('Deployment/shop/next', candidate('next'), workload('next'))?.because).toContain('halted');
+    expect(startNext(rollouts)?.message).toContain('halted');
   });
 
   it.each<[string, (given: World) => Workload]>([
@@ -140,14 +179,14 @@ describe('a workload that does not get well', () => {
     show(stuck());
     world.now += 601_000;
     show(stuck());
-    rollouts.mayStart('Deployment/shop/next', candidate('next'), workload('next'));
+    startNext(rollouts);
     asked.length = 0;
 
     show(change(all));
 
     expect(rollouts.haltOf('Deployment/shop/bad')).toBeUndefined();
     expect(asked).toContain('Deployment/shop/next');
-    expect(rollouts.mayStart('Deployment/shop/next', candidate('next'), workload('next'))).toBeUndefined();
+    expect(startNext(rollouts)).toBeUndefined();
   });
 });
 
@@ -155,14 +194,63 @@ describe('workloads that wait because budgets may not be looked at', () => {
   it('are asked again when they may be, also where their namespace has no budget', () => {
     const { rollouts, asked, world } = given();
     world.budgetsLost = 'forbidden';
-    expect(rollouts.mayStart('Deployment/shop/next', candidate('next'), workload('next'))?.because).toContain(
-      'forbidden',
-    );
+    expect(startNext(rollouts)?.message).toContain('forbidden');
     world.budgetsLost = undefined;
 
     rollouts.budgetChanged('elsewhere');
     expect(asked).toEqual([]);
     rollouts.budgetChanged(undefined);
     expect(asked).toEqual(['Deployment/shop/next']);
+  });
+});
+
+describe('what others have written into a note', () => {
+  it('counts for nobody where it does not count for the policy: no halt, no slot', () => {
+    const { rollouts, world, show } = given();
+    world.counts = () => false;
+    show(workload('copied', { written: true, rolling: true }));
+    world.now += 601_000;
+    show(workload('copied', { written: true, rolling: true }));
+
+    expect(rollouts.haltOf('Deployment/shop/copied')).toBeUndefined();
+    expect(rollouts.rollingCount).toBe(0);
+    expect(startNext(rollouts)).toBeUndefined();
+  });
+
+  it('keeps nobody from leading: the workload is named, and the others are looked at', () => {
+    const { rollouts, world, failed } = given();
+    world.workloads = [
+      workload('hostile', { written: true, rolling: true }),
+      workload('mine', { written: true, rolling: true }),
+    ];
+    world.counts = ({ name }) => {
+      if (name === 'hostile') {
+        throw new Error('cannot be read');
+      }
+      return true;
+    };
+
+    rollouts.findRollouts();
+
+    expect(failed).toContain('Deployment/shop/hostile');
+    expect(rollouts.rollingCount).toBe(1);
+  });
+});
+
+describe('a workload whose environment comes from a ProxyConfig', () => {
+  it('keeps its slot until a new pod has been seen with it, and halts its policy where a pod lacks it', () => {
+    const { rollouts, world, show } = given();
+    rollouts.start(candidate('first'), workload('first'), intentKey(policy.intent));
+    world.environment = 'Unproven';
+    show(workload('first', { written: true }));
+    expect(startNext(rollouts)?.message).toContain('maxConcurrent');
+
+    world.environment = 'Missing';
+    show(workload('first', { written: true }));
+    expect(rollouts.haltOf('Deployment/shop/first')?.message).toContain('do not carry the variables');
+
+    world.environment = 'Yes';
+    show(workload('first', { written: true }));
+    expect(startNext(rollouts)).toBeUndefined();
   });
 });

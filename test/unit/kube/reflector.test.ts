@@ -16,6 +16,7 @@ const widgets = defineResource({
 });
 const cleanups: (() => Promise<void>)[] = [];
 const timings = {
+  forbiddenConfirmMs: 60,
   backoffBaseMs: 20,
   backoffMaxMs: 60,
   absentMaxMs: 40,
@@ -471,6 +472,31 @@ describe('what is not known', () => {
     // Not before the new watch has proved good: the last version may have become too old.
     expect(log.states).toEqual(['Synced', 'Disconnected', 'Forbidden', 'Synced']);
     expect(log.changes).toEqual(['+ns/a=1*']);
+  });
+
+  it('a 403 that passes is no loss of a permission: an API server that starts refuses for a moment', async () => {
+    let refusals = 0;
+    const { server, reflector, log } = await setup(
+      (request, response) => {
+        if (refusals > 0) {
+          refusals -= 1;
+          answer(response, 403, status(403, 'Forbidden', 'widgets.example.io is forbidden'));
+        } else if (isInitial(request)) {
+          initial(response, '10', widget('a', 1, '5'));
+        } else {
+          open(response);
+          response.write(bookmark('11'));
+        }
+      },
+      { timings: { ...timings, forbiddenConfirmMs: 5_000 } },
+    );
+    reflector.start();
+    await reflector.waitForSync();
+    refusals = 3;
+    server.breakConnections();
+    await eventually(() => refusals === 0 && reflector.state === 'Synced', 'the refusals are over');
+
+    expect(log.states).not.toContain('Forbidden');
   });
 
   it('a 404 that passes is no absence', async () => {

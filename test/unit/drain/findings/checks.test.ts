@@ -481,11 +481,17 @@ function afterForeignChange(later: number, earlierReverts = 0): readonly Finding
 /** Made where more is looked at than one workload and its policy, with the test that shows each. */
 const ELSEWHERE: Partial<Record<ReasonCode, { readonly by: string; readonly shown: string }>> = {
   MeshDefaultWouldDo: { by: 'src/cli/plan/mesh-default.ts', shown: 'test/unit/cli/plan.test.ts' },
-  ApprovalRequired: { by: 'src/controllers/permits.ts', shown: 'test/integration/operator-approval.test.ts' },
-  WaitsForWindow: { by: 'src/controllers/permits.ts', shown: 'test/integration/operator-windows.test.ts' },
-  WithdrawalHeld: { by: 'src/controllers/permits.ts', shown: 'test/integration/operator-approval.test.ts' },
-  RolloutStuck: { by: 'src/controllers/workload.ts', shown: 'test/integration/operator-waves-halt.test.ts' },
-  WaitsForWorkload: { by: 'src/controllers/rollouts.ts', shown: 'test/integration/operator-waves-halt.test.ts' },
+  ApprovalRequired: { by: 'src/controllers/policy/permits.ts', shown: 'test/integration/operator-approval.test.ts' },
+  WaitsForWindow: { by: 'src/controllers/policy/permits.ts', shown: 'test/integration/operator-windows.test.ts' },
+  WithdrawalHeld: { by: 'src/controllers/policy/permits.ts', shown: 'test/integration/operator-approval.test.ts' },
+  RolloutStuck: {
+    by: 'src/controllers/workload/workload-controller.ts',
+    shown: 'test/integration/operator-waves-halt.test.ts',
+  },
+  WaitsForWorkload: {
+    by: 'src/controllers/rollout/rollouts.ts',
+    shown: 'test/integration/operator-waves-halt.test.ts',
+  },
   NoClusterPolicy: { by: 'src/drain/selection/govern.ts', shown: 'test/unit/drain/selection/govern.test.ts' },
   OutsideBounds: { by: 'src/drain/selection/govern.ts', shown: 'test/unit/drain/selection/govern.test.ts' },
   ContainersNotMergeable: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },

@@ -1,0 +1,559 @@
+import {
+  APPROVED_PLAN_ANNOTATION,
+  APPROVED_WITHDRAWAL_ANNOTATION,
+  GROUP,
+  STATE_ANNOTATION,
+  VERSION,
+} from '../../api/names.ts';
+import type { ConditionReason } from '../../api/conditions.ts';
+import type { ReasonCode } from '../../api/reasons.ts';
+import { workloadKey, type Workload } from '../../drain/model/workload.ts';
+import type { Assessment } from '../../drain/plan/assess.ts';
+import { policyPlanHash, workloadPlanHash } from '../../drain/plan/hash.ts';
+import { policyObject, type PolicyRecord } from '../../drain/plan/policies.ts';
+import { fingerprint } from '../../drain/restore/fingerprint.ts';
+import { noteOrigin, stateOf, type WorkloadState } from '../../drain/restore/state.ts';
+import { approveCommand, notApproved, NOT_APPROVED } from '../../drain/rollout/approval.ts';
+import { windowAt, windowMessage, type WindowAnswer } from '../../drain/rollout/windows.ts';
+import { EVERY_WITHDRAWAL, isMassWithdrawal, withdrawalHash } from '../../drain/rollout/withdrawal.ts';
+import { matches } from '../../drain/selection/match.ts';
+import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../../kube/index.ts';
+import type { Refusal } from '../workload/gates.ts';
+import { Approvals, type ApprovalOf } from './approvals.ts';
+import type { CachedPolicy, Caches } from '../watches/caches.ts';
+
+/** What a person or a time has to allow; the other reasons for waiting are no business of the policy's condition. */
+type Permission = Extract<ReasonCode, 'WaitsForWindow' | 'ApprovalRequired' | 'WithdrawalHeld'>;
+
+/** What a policy waits for, as its condition says it. */
+export interface Waits {
+  readonly reason: Extract<ConditionReason<'Reconciling'>, Permission | 'ApprovalStale'>;
+  readonly message: string;
+  /** Workloads that wait for it to be written. */
+  readonly workloads: number;
+}
+
+interface Withdrawal {
+  readonly hash: string;
+  readonly leaving: ReadonlyMap<string, string>;
+  readonly held: number;
+}
+
+export interface PermitsOptions {
+  readonly client: KubeClient;
+  readonly caches: Caches;
+  readonly operatorNamespace: string;
+  readonly logger: Logger;
+  readonly recorder: EventRecorder;
+  readonly now: () => number;
+  /** Looks at a workload again. */
+  readonly enqueue: (workload: string) => void;
+  /** What is told of a policy has changed. */
+  readonly onChange: (policy: string) => void;
+}
+
+/** One selector edit takes workloads away one after the other: none goes before their number has been still for this long. */
+const SETTLE_MS = 2_000;
+/** Given back within this time counts together: a hundred small withdrawals are a large one. */
+const LATELY_MS = 60 * 60_000;
+/** An open window is not asked for again for this long. */
+const OPEN_FOR_MS = 1_000;
+const FORBIDDEN_RETRY_MS = 60_000;
+
+/** Who may write what and when: windows, approvals, and the guard against a mass withdrawal. */
+export class Permits {
+  private readonly options: PermitsOptions;
+  private readonly approvals: Approvals;
+  /** By policy and workload: the hash of what is wanted. */
+  private readonly plans = new Map<string, Map<string, string>>();
+  private readonly policiesOf = new Map<string, readonly string[]>();
+  /** By policy and workload: what the workload waits for before it is written. */
+  private readonly waiting = new Map<string, Map<string, Refusal>>();
+  /** By uid of the policy: workloads that would be given back, with what was written to them. */
+  private readonly leaving = new Map<string, Map<string, string>>();
+  private readonly leavingSince = new Map<string, number>();
+  private readonly lately = new Map<string, number[]>();
+  private readonly answers = new WeakMap<PolicyRecord, { readonly until: number; readonly answer: WindowAnswer }>();
+  private readonly withdrawals = new Map<string, { readonly at: number; readonly withdrawal: Withdrawal }>();
+  private readonly inForce = new Map<string, string>();
+  private readonly told = new Map<string, string>();
+  private readonly troubles = new Map<string, string>();
+  /** By uid: policies of which workloads were refused because too many would leave. */
+  private readonly heldBack = new Set<string>();
+
+  constructor(options: PermitsOptions) {
+    this.options = options;
+    this.approvals = new Approvals({ client: options.client, namespace: options.operatorNamespace });
+  }
+
+  /** Takes down what a workload's plan is under each policy, and whether it is about to be given back. */
+  note(workload: Workload, state: WorkloadState | undefined, assessment: Assessment, dueToBeGivenBack: boolean): void {
+    const key = workloadKey(workload);
+    const shown = [...(assessment.governing === undefined ? [] : [assessment.governing]), ...assessment.audits];
+    const names = shown.map(({ policy }) => policy.name);
+    for (const policy of this.policiesOf.get(key) ?? []) {
+      this.setWaiting(policy, key, undefined);
+      if (!names.includes(policy)) {
+        this.setPlan(policy, key, undefined);
+      }
+    }
+    for (const { policy, decision } of shown) {
+      this.setPlan(policy.name, key, workloadPlanHash(workload, decision));
+    }
+    if (names.length === 0) {
+      this.policiesOf.delete(key);
+    } else {
+      this.policiesOf.set(key, names);
+    }
+    this.stopLeaving(key, dueToBeGivenBack ? state?.policy.uid : undefined);
+  }
+
+  forget(workload: string): void {
+    for (const policy of this.policiesOf.get(workload) ?? []) {
+      this.setWaiting(policy, workload, undefined);
+      this.setPlan(policy, workload, undefined);
+    }
+    this.policiesOf.delete(workload);
+    this.stopLeaving(workload, undefined);
+  }
+
+  planHashOf(policy: string): string {
+    return policyPlanHash(policy, this.plans.get(policy) ?? []);
+  }
+
+  /** Takes down what a workload of the policy waits for, so that the policy's condition can say it. */
+  waits(policy: PolicyRecord, workload: string, refusal: Refusal | undefined): void {
+    this.setWaiting(policy.name, workload, refusal);
+  }
+
+  /** Whether the policy's plan for the workload is approved, where that is asked for. */
+  approval(policy: PolicyRecord, workload: string): Refusal | undefined {
+    if (policy.spec.rollout.approval !== 'Required') {
+      return undefined;
+    }
+    const hash = this.plans.get(policy.name)?.get(workload) ?? '';
+    const why = notApproved(
+      this.annotation(policy, APPROVED_PLAN_ANNOTATION),
+      this.approvals.of(policy.uid, 'plan'),
+      workload,
+      hash,
+    );
+    if (why === undefined) {
+      return undefined;
+    }
+    return {
+      message: `waits for approval: ${NOT_APPROVED[why]} (the policy's condition Reconciling says how to approve)`,
+      reason: 'ApprovalRequired',
+    };
+  }
+
+  /** Whether a workload that is due to be given back may be. Where its policy was deleted, that is the will. */
+  withdrawal(workload: Workload, state: WorkloadState): Refusal | undefined {
+    const holder = this.livingHolder(state);
+    if (holder === undefined) {
+      return undefined;
+    }
+    const key = workloadKey(workload);
+    this.startLeaving(holder, key, stateMark(workload));
+    return this.massWithdrawalRefusal(holder, key);
+  }
+
+  /** The window of the policy that a workload is given back from, as long as there is one. */
+  windowOfHolder(state: WorkloadState): Refusal | undefined {
+    const holder = this.livingHolder(state);
+    return holder === undefined ? undefined : this.window(holder);
+  }
+
+  /** It was given back: it counts with those that follow. */
+  gaveBack(workload: string, state: WorkloadState): void {
+    const { uid } = state.policy;
+    if (this.livingHolder(state) !== undefined && !this.isApprovedWithdrawal(uid, workload)) {
+      this.lately.set(uid, [...this.latelyOf(uid), this.options.now()]);
+    }
+    this.stopLeaving(workload, undefined);
+  }
+
+  /**
+   * Brings what is approved in line with the policy's annotations. Call it when the policy's workloads have been looked at.
+   * Returns when to look again, where it could not be done.
+   */
+  async settle({ record, raw }: CachedPolicy, signal: AbortSignal): Promise<number | undefined> {
+    this.troubles.delete(record.uid);
+    try {
+      await this.approvals.load((uid) => this.isAlive(uid), signal);
+      await this.settlePlan(record, raw, signal);
+      await this.settleWithdrawal(record, raw, signal);
+    } catch (error) {
+      if (!isApiError(error) || !error.isForbidden) {
+        throw error;
+      }
+      this.troubles.set(record.uid, `what is approved cannot be kept: ${error.message}`);
+      this.options.logger.warn('what is approved cannot be kept', { policy: record.name, error });
+      return this.options.now() + FORBIDDEN_RETRY_MS;
+    }
+    return undefined;
+  }
+
+  /** The policy is gone: nothing of it is approved any more. */
+  async gone(name: string, signal: AbortSignal): Promise<void> {
+    this.plans.delete(name);
+    this.waiting.delete(name);
+    for (const uid of new Set([
+      ...this.leaving.keys(),
+      ...this.inForce.keys(),
+      ...this.told.keys(),
+      ...this.troubles.keys(),
+      ...this.approvals.uids(),
+    ])) {
+      if (!this.isAlive(uid)) {
+        this.leaving.delete(uid);
+        this.leavingSince.delete(uid);
+        this.lately.delete(uid);
+        this.withdrawals.delete(uid);
+        this.inForce.delete(uid);
+        this.told.delete(uid);
+        this.troubles.delete(uid);
+        this.heldBack.delete(uid);
+        await this.approvals.drop(uid, 'plan', signal);
+        await this.approvals.drop(uid, 'withdrawal', signal);
+      }
+    }
+  }
+
+  /** What the policy waits for: the most pressing first, all of it in one message. */
+  waitsOf(policy: PolicyRecord): Waits | undefined {
+    const found: { reason: Waits['reason']; message: string }[] = [];
+    const withdrawal = this.massWithdrawal(policy);
+    if (withdrawal !== undefined) {
+      found.push({ reason: 'WithdrawalHeld', message: this.withdrawalMessage(policy, withdrawal) });
+    }
+    const waiting = [...(this.waiting.get(policy.name)?.values() ?? [])];
+    const unapproved = waiting.filter(({ reason }) => reason === 'ApprovalRequired').length;
+    if (unapproved > 0) {
+      found.push(this.approvalWanted(policy, unapproved));
+    }
+    const later = waiting.filter(({ reason }) => reason === 'WaitsForWindow');
+    if (later[0] !== undefined) {
+      found.push({ reason: 'WaitsForWindow', message: `${later.length} workload(s): ${later[0].message}` });
+    }
+    const trouble = this.troubles.get(policy.uid);
+    const messages = [...found.map(({ message }) => message), ...(trouble === undefined ? [] : [trouble])];
+    return found[0] === undefined
+      ? undefined
+      : { reason: found[0].reason, message: messages.join('; '), workloads: waiting.length };
+  }
+
+  private approvalWanted(policy: PolicyRecord, workloads: number): { reason: Waits['reason']; message: string } {
+    const hash = this.planHashOf(policy.name);
+    const annotation = this.annotation(policy, APPROVED_PLAN_ANNOTATION);
+    const stale = annotation !== undefined && this.approvals.of(policy.uid, 'plan')?.hash !== annotation;
+    const wanted = `${workloads} workload(s) wait for approval of plan ${hash}: ${approveCommand(policy.name, APPROVED_PLAN_ANNOTATION, hash)}`;
+    return stale
+      ? {
+          reason: 'ApprovalStale',
+          message: `the annotation approves ${annotation}, which is not the present plan; ${wanted}`,
+        }
+      : { reason: 'ApprovalRequired', message: wanted };
+  }
+
+  private withdrawalMessage(policy: PolicyRecord, { hash, leaving, held }: Withdrawal): string {
+    const some = [...leaving.keys()].sort().slice(0, 3).join(', ');
+    const lately = this.latelyOf(policy.uid).length;
+    return (
+      `${leaving.size} of ${held} workload(s) would be given back (${some}${leaving.size > 3 ? ', ...' : ''})${lately > 0 ? `, ${lately} more were within the last hour` : ''}, ` +
+      `and nothing is until somebody approves it: ${approveCommand(policy.name, APPROVED_WITHDRAWAL_ANNOTATION, hash)}`
+    );
+  }
+
+  /** Whether pods may be restarted at this time. */
+  window(policy: PolicyRecord): Refusal | undefined {
+    if (policy.windows === undefined) {
+      return undefined;
+    }
+    const now = this.options.now();
+    let known = this.answers.get(policy);
+    if (known === undefined || now >= known.until) {
+      const answer = windowAt(policy.windows, now);
+      known = { answer, until: answer.open ? now + OPEN_FOR_MS : (answer.opensAt ?? Infinity) };
+      this.answers.set(policy, known);
+    }
+    const { answer } = known;
+    if (answer.open) {
+      return undefined;
+    }
+    return { message: `waits: ${windowMessage(answer)}`, reason: 'WaitsForWindow', lookAgainAt: answer.opensAt };
+  }
+
+  private massWithdrawalRefusal(holder: PolicyRecord, key: string): Refusal | undefined {
+    if (this.isApprovedWithdrawal(holder.uid, key)) {
+      return undefined;
+    }
+    const still = (this.leavingSince.get(holder.uid) ?? 0) + SETTLE_MS;
+    if (this.options.now() < still) {
+      return {
+        message: 'waits: whether more workloads are to be given back',
+        reason: 'WithdrawalHeld',
+        lookAgainAt: still,
+      };
+    }
+    if (this.massWithdrawal(holder) === undefined) {
+      return undefined;
+    }
+    this.heldBack.add(holder.uid);
+    // What was given back lately counts for an hour, and nothing in the cluster tells when that is over.
+    const [oldest] = this.latelyOf(holder.uid);
+    return {
+      message: 'waits for approval of a mass withdrawal',
+      reason: 'WithdrawalHeld',
+      ...(oldest === undefined ? {} : { lookAgainAt: oldest + LATELY_MS }),
+    };
+  }
+
+  private massWithdrawal(policy: PolicyRecord): Withdrawal | undefined {
+    if ((this.leaving.get(policy.uid)?.size ?? 0) === 0) {
+      return undefined;
+    }
+    const withdrawal = this.withdrawalOf(policy);
+    const limits = policy.spec.rollout.approval === 'Required' ? EVERY_WITHDRAWAL : undefined;
+    const count = { leaving: withdrawal.leaving.size, lately: this.latelyOf(policy.uid).length, held: withdrawal.held };
+    return withdrawal.leaving.size > 0 && isMassWithdrawal(count, limits) ? withdrawal : undefined;
+  }
+
+  /**
+   * Everything that would leave the policy, seen at once in the caches: the workloads are looked at one after the other, and
+   * a count of those that were would let the first ones go.
+   */
+  private withdrawalOf(policy: PolicyRecord): Withdrawal {
+    const { caches, now, operatorNamespace } = this.options;
+    const known = this.withdrawals.get(policy.uid);
+    if (known !== undefined && now() - known.at < OPEN_FOR_MS) {
+      return known.withdrawal;
+    }
+    const scope = { rootNamespace: caches.meshFacts().rootNamespace, operatorNamespace };
+    const governing = caches.policyRecords().filter((each) => !each.deleting && each.spec.enforcement === 'Enforce');
+    const due = this.leaving.get(policy.uid);
+    const approved = this.approvals.of(policy.uid, 'withdrawal')?.items;
+    const leaving = new Map<string, string>();
+    let held = 0;
+    for (const workload of caches.allWorkloads()) {
+      // The whole note need not be read to see whose it is.
+      if (workload.deleting || workload.annotations[STATE_ANNOTATION]?.includes(policy.uid) !== true) {
+        continue;
+      }
+      // A note that was copied, or put in by hand, holds up nobody: the API server books our own writes.
+      const note = stateOf(workload);
+      if (note?.policy.uid !== policy.uid || noteOrigin(workload, note) === 'OtherObject') {
+        continue;
+      }
+      held++;
+      const key = workloadKey(workload);
+      const { labels, deleting } = caches.namespace(workload.namespace);
+      const gone =
+        labels !== undefined &&
+        deleting !== true &&
+        !governing.some(
+          ({ compiled }) => compiled !== undefined && matches(compiled, workload, labels, scope) === 'Match',
+        );
+      const mark = stateMark(workload);
+      if ((gone || due?.has(key) === true) && approved?.get(key) !== mark) {
+        leaving.set(key, mark);
+      }
+    }
+    const withdrawal = { leaving, held, hash: withdrawalHash(policy.name, leaving) };
+    this.withdrawals.set(policy.uid, { at: now(), withdrawal });
+    return withdrawal;
+  }
+
+  private isApprovedWithdrawal(uid: string, key: string): boolean {
+    const kept = this.approvals.of(uid, 'withdrawal');
+    const mark = this.leaving.get(uid)?.get(key);
+    return (
+      kept !== undefined && mark !== undefined && this.inForce.get(uid) === kept.hash && kept.items.get(key) === mark
+    );
+  }
+
+  private async settlePlan(policy: PolicyRecord, raw: CachedPolicy['raw'], signal: AbortSignal): Promise<void> {
+    const wanted =
+      policy.spec.rollout.approval === 'Required' ? raw.metadata.annotations?.[APPROVED_PLAN_ANNOTATION] : undefined;
+    const kept = this.approvals.of(policy.uid, 'plan');
+    if (wanted === undefined || wanted === '') {
+      await this.approvals.drop(policy.uid, 'plan', signal);
+    } else if (kept?.hash !== wanted && wanted === this.planHashOf(policy.name)) {
+      this.refuse(
+        policy,
+        await this.approvals.keep(
+          approvalOf(policy),
+          'plan',
+          { hash: wanted, items: new Map(this.plans.get(policy.name)) },
+          signal,
+        ),
+      );
+      this.options.logger.info('plan approved', {
+        policy: policy.name,
+        plan: wanted,
+        workloads: this.plans.get(policy.name)?.size ?? 0,
+      });
+    }
+    // Whether it is newly kept, put back, or no longer asked for: those that waited are looked at again.
+    for (const [workload, { reason }] of this.waiting.get(policy.name) ?? []) {
+      if (reason === 'ApprovalRequired' && this.approval(policy, workload) === undefined) {
+        this.options.enqueue(workload);
+      }
+    }
+  }
+
+  private async settleWithdrawal(policy: PolicyRecord, raw: CachedPolicy['raw'], signal: AbortSignal): Promise<void> {
+    const wanted = raw.metadata.annotations?.[APPROVED_WITHDRAWAL_ANNOTATION] ?? '';
+    const { uid } = policy;
+    let kept = this.approvals.of(uid, 'withdrawal');
+    if (wanted === '') {
+      await this.approvals.drop(uid, 'withdrawal', signal);
+    } else if (kept?.hash !== wanted) {
+      this.withdrawals.delete(uid);
+      const withdrawal = this.massWithdrawal(policy);
+      if (withdrawal?.hash === wanted) {
+        // What an earlier approval has not carried out yet stays approved.
+        const items = new Map([...(kept?.items ?? []), ...withdrawal.leaving]);
+        this.refuse(
+          policy,
+          await this.approvals.keep(approvalOf(policy), 'withdrawal', { hash: wanted, items }, signal),
+        );
+        this.options.logger.info('withdrawal approved', {
+          policy: policy.name,
+          withdrawal: wanted,
+          workloads: withdrawal.leaving.size,
+        });
+      } else if (kept !== undefined) {
+        await this.approvals.drop(uid, 'withdrawal', signal);
+      }
+    }
+    this.withdrawals.delete(uid);
+    kept = this.approvals.of(uid, 'withdrawal');
+    const before = this.inForce.get(uid);
+    if (kept === undefined) {
+      this.inForce.delete(uid);
+    } else {
+      this.inForce.set(uid, kept.hash);
+    }
+    // Approved; or no longer too many, because others of them have come back.
+    const eased = this.massWithdrawal(policy) === undefined && this.heldBack.delete(uid);
+    if (eased || (kept !== undefined && before !== kept.hash)) {
+      for (const workload of this.leaving.get(uid)?.keys() ?? []) {
+        this.options.enqueue(workload);
+      }
+    }
+    this.tell(policy);
+  }
+
+  private refuse(policy: PolicyRecord, why: string | undefined): void {
+    if (why !== undefined) {
+      this.troubles.set(policy.uid, `the approval cannot be kept: ${why}`);
+    }
+  }
+
+  /** An event where something new waits for a person. */
+  private tell(policy: PolicyRecord): void {
+    const waits = this.waitsOf(policy);
+    const news =
+      waits === undefined || waits.reason === 'WaitsForWindow' ? '' : `${waits.reason} ${this.planHashOf(policy.name)}`;
+    if (news === (this.told.get(policy.uid) ?? '')) {
+      return;
+    }
+    this.told.set(policy.uid, news);
+    if (waits === undefined || news === '') {
+      return;
+    }
+    this.options.recorder.event(
+      { apiVersion: `${GROUP}/${VERSION}`, ...policyObject(policy), uid: policy.uid },
+      waits.reason === 'ApprovalRequired' ? 'Normal' : 'Warning',
+      waits.reason,
+      waits.message,
+    );
+  }
+
+  private livingHolder({ policy }: WorkloadState): PolicyRecord | undefined {
+    const record = this.options.caches.policies.store.get(policy.name)?.record;
+    return record?.uid === policy.uid && !record.deleting ? record : undefined;
+  }
+
+  private isAlive(uid: string): boolean {
+    return this.options.caches.policyRecords().some((policy) => policy.uid === uid);
+  }
+
+  private annotation(policy: PolicyRecord, name: string): string | undefined {
+    return this.options.caches.policies.store.get(policy.name)?.raw.metadata.annotations?.[name];
+  }
+
+  private latelyOf(uid: string): number[] {
+    const since = this.options.now() - LATELY_MS;
+    return (this.lately.get(uid) ?? []).filter((at) => at > since);
+  }
+
+  private startLeaving(holder: PolicyRecord, key: string, mark: string): void {
+    const leaving = this.leaving.get(holder.uid) ?? new Map<string, string>();
+    if (leaving.get(key) === mark) {
+      return;
+    }
+    leaving.set(key, mark);
+    this.leaving.set(holder.uid, leaving);
+    this.leavingSince.set(holder.uid, this.options.now());
+    this.withdrawals.delete(holder.uid);
+    this.options.onChange(holder.name);
+  }
+
+  /** The workload leaves no policy but the one given. */
+  private stopLeaving(key: string, except: string | undefined): void {
+    for (const [uid, leaving] of this.leaving) {
+      if (uid === except || !leaving.delete(key)) {
+        continue;
+      }
+      this.withdrawals.delete(uid);
+      const policy = this.options.caches.policyRecords().find((each) => each.uid === uid);
+      if (policy !== undefined) {
+        this.options.onChange(policy.name);
+      }
+    }
+  }
+
+  private setPlan(policy: string, workload: string, hash: string | undefined): void {
+    const plans = this.plans.get(policy) ?? new Map<string, string>();
+    if (plans.get(workload) === hash) {
+      return;
+    }
+    if (hash === undefined) {
+      plans.delete(workload);
+    } else {
+      plans.set(workload, hash);
+    }
+    this.plans.set(policy, plans);
+    this.options.onChange(policy);
+  }
+
+  private setWaiting(policy: string, workload: string, refusal: Refusal | undefined): void {
+    const waiting = this.waiting.get(policy) ?? new Map<string, Refusal>();
+    if (refusal === undefined) {
+      waiting.delete(workload);
+    } else {
+      waiting.set(workload, refusal);
+    }
+    if (waiting.size === 0) {
+      this.waiting.delete(policy);
+    } else {
+      this.waiting.set(policy, waiting);
+    }
+  }
+}
+
+/** What was written to the workload, in short: another write gives another mark. */
+function stateMark(workload: Workload): string {
+  return fingerprint(workload.annotations[STATE_ANNOTATION] ?? '');
+}
+
+function approvalOf({ name, uid, namespace }: PolicyRecord): ApprovalOf {
+  // An object of one namespace cannot own one of another.
+  return {
+    name,
+    uid,
+    ...(namespace === undefined ? { owner: { apiVersion: `${GROUP}/${VERSION}`, kind: 'SidecarDrainPolicy' } } : {}),
+  };
+}

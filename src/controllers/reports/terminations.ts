@@ -1,0 +1,284 @@
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { KubernetesObject } from '../../api/kubernetes.ts';
+import { ownerOfPod } from '../../drain/admit/index.ts';
+import type { Workload } from '../../drain/model/workload.ts';
+import {
+  endingOf,
+  endingOfGone,
+  judgeEnding,
+  PodEvents,
+  TERMINATION_OUTCOMES,
+  tookSeconds,
+  type PodEnding,
+  type RawEvent,
+  type RawPod,
+} from '../../drain/observe/index.ts';
+import type { Assessment } from '../../drain/plan/assess.ts';
+import {
+  defineResource,
+  Reflector,
+  type EventRecorder,
+  type KubeClient,
+  type Logger,
+  type ReflectorMetrics,
+} from '../../kube/index.ts';
+import { pods } from '../watches/resources.ts';
+
+export interface TerminationsOptions {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly recorder: EventRecorder;
+  readonly metrics?: ReflectorMetrics;
+  readonly workload: (key: string) => Workload | undefined;
+  readonly now: () => number;
+}
+
+/** A termination that goes on, and who is answerable for it. */
+interface Kept {
+  readonly owner: string;
+  /** Of the workload when the termination began: the workload itself may be gone before its pods are. */
+  readonly policy?: string;
+  readonly ending: PodEnding;
+}
+
+const events = defineResource({ group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true });
+/** The injector puts it on every pod that it gives a proxy. */
+const MESH_LABEL = 'service.istio.io/canonical-name';
+const DURATION_BUCKETS = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600];
+/** The Event of a hook that failed may come a moment after the pod has gone. */
+const NEWS_WAIT_MS = 2_000;
+/** Workloads that were deleted, and whose pods still end. */
+const GONE_WORKLOADS_KEPT = 1_000;
+/** Pods whose hooks failed; far more than ever end at once. */
+const FAILED_HOOKS_KEPT = 5_000;
+
+/**
+ * Counts how the pods of governed workloads end. The watch brings whole pods, because only their status tells how a
+ * container ended; what is kept are a few strings of those that are being deleted right now, and nothing of all others.
+ */
+export class Terminations {
+  private readonly reflector: Reflector<KubernetesObject, Kept>;
+  private readonly hookEvents: Reflector<KubernetesObject, never>;
+  private readonly counter: Counter;
+  private readonly durations: Histogram;
+  private readonly governors = new Map<string, string>();
+  private readonly goneWorkloads = new Map<string, string>();
+  private readonly failedHooks = new Map<string, { container: string; message: string }>();
+  private readonly waiting = new Set<{ readonly kept: Kept; readonly timer: NodeJS.Timeout }>();
+  private readonly policies = new Set<string>();
+  private justGone: string | undefined;
+  private readonly options: TerminationsOptions;
+
+  constructor(options: TerminationsOptions) {
+    this.options = options;
+    const { client, logger, registry } = options;
+    const registers = [registry];
+    this.counter = new Counter({
+      name: 'sidecar_drain_terminations_total',
+      help: 'Pods of governed workloads that have ended, by policy and outcome.',
+      labelNames: ['policy', 'outcome'],
+      registers,
+    });
+    this.durations = new Histogram({
+      name: 'sidecar_drain_termination_duration_seconds',
+      help: 'From the deletion of a pod of a governed workload to the end of its last container.',
+      buckets: DURATION_BUCKETS,
+      registers,
+    });
+    const common = { client, logger, metrics: options.metrics };
+    this.reflector = new Reflector<KubernetesObject, Kept>({
+      ...common,
+      resource: pods,
+      labelSelector: MESH_LABEL,
+      project: (raw) => this.project(raw),
+      onGone: (raw, last) => {
+        this.gone(raw, last);
+      },
+      handlers: {
+        onDelete: (key, last) => {
+          if (this.justGone === key) {
+            this.justGone = undefined;
+            return;
+          }
+          // It vanished while nobody watched.
+          this.settleSoon({ ...last, ending: { ...last.ending, gone: 'Missed' } });
+        },
+      },
+    });
+    this.hookEvents = new Reflector<KubernetesObject, never>({
+      ...common,
+      resource: events,
+      fieldSelector: 'reason=FailedPreStopHook,involvedObject.kind=Pod',
+      // The API server sends no bookmarks for events: a quiet watch has to end in agreement before it counts as dead.
+      timings: { watchMinSeconds: 60, watchMaxSeconds: 80 },
+      project: (raw) => {
+        this.noteHook(raw);
+        return undefined;
+      },
+    });
+  }
+
+  /** Only whoever leads counts: two would count everything twice. */
+  start(): void {
+    this.reflector.start();
+    this.hookEvents.start();
+  }
+
+  async stop(): Promise<void> {
+    for (const { timer } of this.waiting) {
+      clearTimeout(timer);
+    }
+    this.waiting.clear();
+    await Promise.all([this.reflector.stop(), this.hookEvents.stop()]);
+  }
+
+  /** Who governs a workload from now on. */
+  note(workload: string, { governing }: Assessment): void {
+    if (governing === undefined) {
+      this.governors.delete(workload);
+      return;
+    }
+    const { name } = governing.policy;
+    this.goneWorkloads.delete(workload);
+    this.governors.set(workload, name);
+    this.know(name);
+  }
+
+  forgetWorkload(workload: string): void {
+    const policy = this.governors.get(workload);
+    if (policy === undefined) {
+      return;
+    }
+    this.governors.delete(workload);
+    keepAtMost(this.goneWorkloads, GONE_WORKLOADS_KEPT);
+    this.goneWorkloads.set(workload, policy);
+  }
+
+  forgetPolicy(policy: string): void {
+    if (this.policies.delete(policy)) {
+      for (const outcome of TERMINATION_OUTCOMES) {
+        this.counter.remove({ policy, outcome });
+      }
+    }
+  }
+
+  /** A rate begins at a series' second sample, so all of them are there before anything happens. */
+  private know(policy: string): void {
+    if (!this.policies.has(policy)) {
+      this.policies.add(policy);
+      for (const outcome of TERMINATION_OUTCOMES) {
+        this.counter.inc({ policy, outcome }, 0);
+      }
+    }
+  }
+
+  private project(raw: KubernetesObject): Kept | undefined {
+    const { metadata } = raw;
+    if (metadata?.deletionTimestamp === undefined) {
+      return undefined;
+    }
+    const last = this.reflector.store.get(`${metadata.namespace ?? ''}/${metadata.name ?? ''}`);
+    const ending = endingOf(raw as unknown as RawPod, last?.ending, this.options.now());
+    return ending === undefined ? undefined : this.kept(raw, ending, last);
+  }
+
+  private gone(raw: KubernetesObject, last: Kept | undefined): void {
+    const { namespace = '', name = '' } = raw.metadata ?? {};
+    // The store has a record to delete only where there was one.
+    this.justGone = last === undefined ? undefined : `${namespace}/${name}`;
+    const ending = endingOfGone(raw as unknown as RawPod, last?.ending, this.options.now());
+    // The kubelet's last delete has a grace period of 0: without what was before it, it looks like one by force.
+    if (ending === undefined || (last === undefined && ending.running.length === 0)) {
+      return;
+    }
+    const kept = this.kept(raw, ending, last);
+    if (kept !== undefined) {
+      this.settleSoon(kept);
+    }
+  }
+
+  private kept(raw: KubernetesObject, ending: PodEnding, last: Kept | undefined): Kept | undefined {
+    if (last?.ending.uid === ending.uid) {
+      return { ...last, ending };
+    }
+    const { namespace = '' } = raw.metadata ?? {};
+    const owner = ownerOfPod(raw.metadata ?? {}, namespace);
+    if (owner === undefined) {
+      return undefined;
+    }
+    const policy = this.governorOf(owner);
+    return { owner, policy, ending };
+  }
+
+  private governorOf(owner: string): string | undefined {
+    return this.governors.get(owner) ?? this.goneWorkloads.get(owner);
+  }
+
+  private settleSoon(kept: Kept): void {
+    const entry = {
+      kept,
+      timer: setTimeout(() => {
+        this.waiting.delete(entry);
+        this.settle(kept);
+      }, NEWS_WAIT_MS),
+    };
+    entry.timer.unref();
+    this.waiting.add(entry);
+  }
+
+  private settle({ owner, policy: known, ending }: Kept): void {
+    // After a start the first terminations are seen before the first decisions are made.
+    const policy = known ?? this.governorOf(owner);
+    const failed = this.failedHooks.get(ending.uid);
+    this.failedHooks.delete(ending.uid);
+    const judged = judgeEnding(ending, { hookFailures: failed === undefined ? [] : [failed], exceeded: false });
+    if (judged === undefined || policy === undefined || !this.policies.has(policy)) {
+      return;
+    }
+    this.counter.inc({ policy, outcome: judged.outcome });
+    const took = tookSeconds(ending);
+    if (took !== undefined) {
+      this.durations.observe(took);
+    }
+    if (judged.outcome === 'Killed') {
+      this.tell(owner, policy, ending, judged.why);
+    }
+  }
+
+  private tell(owner: string, policy: string, { pod, namespace }: PodEnding, why: string): void {
+    const workload = this.options.workload(owner);
+    if (workload === undefined) {
+      return;
+    }
+    const { apiVersion, kind, name, uid, resourceVersion } = workload;
+    this.options.recorder.event(
+      { apiVersion, kind, name, namespace, uid, resourceVersion },
+      'Warning',
+      'PodKilled',
+      `Policy ${policy}: pod ${pod}: ${why}. sidecar-drain verify ${kind.toLowerCase()}/${name} -n ${namespace} says what follows.`,
+    );
+  }
+
+  private noteHook(event: RawEvent): void {
+    const uid = event.involvedObject?.uid;
+    if (uid === undefined || this.failedHooks.has(uid)) {
+      return;
+    }
+    const told = new PodEvents();
+    told.add(event);
+    const [failure] = told.newsOf(event.involvedObject?.name ?? '').hookFailures;
+    if (failure !== undefined) {
+      keepAtMost(this.failedHooks, FAILED_HOOKS_KEPT);
+      this.failedHooks.set(uid, failure);
+    }
+  }
+}
+
+/** Makes room for one more: the oldest goes. */
+function keepAtMost(map: Map<string, unknown>, number: number): void {
+  const [oldest] = map.keys();
+  if (map.size >= number && oldest !== undefined) {
+    map.delete(oldest);
+  }
+}

@@ -1,0 +1,451 @@
+import { workloadKey, type Workload } from '../../drain/model/workload.ts';
+import { stateOf, type WorkloadState } from '../../drain/restore/state.ts';
+import { isExempt } from '../../drain/selection/exemptions.ts';
+import { UNKNOWN_POLICY, type OperatorCaps, type Rolling } from '../../drain/rollout/gate.ts';
+import { budgetObstacle, ownObstacle, restartsPods, type Obstacle } from '../../drain/rollout/obstacle.ts';
+import type { Halt, Member, Stage } from '../../drain/rollout/stage.ts';
+import type { Refusal } from '../workload/gates.ts';
+import type { Caches } from '../watches/caches.ts';
+import { isAtLeast, type OwnWrite, type Written } from './own-writes.ts';
+import { RolloutSlots, type Candidate, type FreeSlots } from './rollout-slots.ts';
+import { DEFAULT_RULES, Stages } from './stages.ts';
+
+export interface RolloutsOptions {
+  readonly caches: Caches;
+  readonly caps: OperatorCaps;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Whether what the note of a workload says counts for others than itself; see note-standing.ts. */
+  readonly counts: (workload: Workload, state: WorkloadState) => boolean;
+  /** Whether the new pods of a workload have been seen to carry what they need; `Missing`: they do not. */
+  readonly podsCarryEnvironment: (key: string, workload: Workload) => 'Yes' | 'Unproven' | 'Missing';
+  /** A workload of which something went wrong: the others go on. */
+  readonly failed: (workload: string, error: unknown) => void;
+  /** Called with a workload whose turn has come. */
+  readonly enqueue: (workload: string) => void;
+  /** The same, after so many milliseconds. */
+  readonly enqueueAfter: (workload: string, ms: number) => void;
+  /** Called when the cache has shown a write of ours before the answer to it came. */
+  readonly echoed: (workload: string) => void;
+  /** The stage of a policy has turned, by the policy's name. */
+  readonly onTurn: (policy: string, before: Stage | undefined, after: Stage) => void;
+}
+
+/** What rolls out because of us, as the cluster shows it and as our own latest writes say, and who may start next. */
+export class Rollouts {
+  readonly stages: Stages;
+  private readonly options: RolloutsOptions;
+  private readonly slots: RolloutSlots;
+  private readonly ownWrites = new Map<string, OwnWrite>();
+  /** Given back and not yet rolled out: the state annotation that would tell is gone by then. */
+  private readonly givingBack = new Map<
+    string,
+    { readonly me: Rolling; readonly uid: string; readonly since: number }
+  >();
+  /** Under way when leading began, and not known to be ours: until when it keeps its place, in milliseconds. */
+  private readonly found = new Map<string, number>();
+  private readonly waitingForBudget = new Set<string>();
+  /** Written by this process, and not seen rolled out since: they keep their slot whatever becomes of their policy. */
+  private readonly started = new Set<string>();
+
+  constructor(options: RolloutsOptions) {
+    this.options = options;
+    this.stages = new Stages({
+      now: options.now,
+      onTurn: (policy, before, after) => {
+        this.turned(policy, before, after);
+      },
+    });
+    this.slots = new RolloutSlots({
+      caps: options.caps,
+      enqueue: options.enqueue,
+      spotsOf: (candidate) => this.spotsOf(candidate),
+    });
+  }
+
+  /** How many workloads roll out because of us now. */
+  get rollingCount(): number {
+    return this.slots.rollingCount;
+  }
+
+  get waitingCount(): number {
+    return this.slots.waitingCount;
+  }
+
+  /**
+   * Reads from the cluster what is under way: a new leader must not start more beside it. What was being given back carries
+   * no state any more, so for a while every rollout that is under way takes a place.
+   */
+  findRollouts(): void {
+    const { caches, now, enqueueAfter } = this.options;
+    for (const workload of caches.allWorkloads()) {
+      const key = workloadKey(workload);
+      const { rollout } = workload;
+      this.each(key, () => {
+        const state = this.counted(key, workload, stateOf(workload));
+        if (rollout.rolling && !rollout.paused && !rollout.stuck && restartsPods(rollout) && !isOurs(workload, state)) {
+          this.found.set(key, now() + DEFAULT_RULES.progressDeadline * 1000);
+          enqueueAfter(key, DEFAULT_RULES.progressDeadline * 1000);
+        }
+        this.observe(key, workload, stateOf(workload));
+      });
+    }
+    // Only now: a soak that the status remembers would be given up where its canaries are not known.
+    for (const { record, raw } of caches.policies.store.values()) {
+      this.stages.know(record, raw.status?.rollout);
+    }
+    for (const workload of caches.allWorkloads()) {
+      const key = workloadKey(workload);
+      this.each(key, () => {
+        this.observe(key, workload, stateOf(workload));
+      });
+    }
+  }
+
+  /** One workload that cannot be looked at must not keep the others from being led. */
+  private each(key: string, look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.options.failed(key, error);
+    }
+  }
+
+  /** The note of a workload, where it counts for its policy and for caps. */
+  private counted(key: string, workload: Workload, state: WorkloadState | undefined): WorkloadState | undefined {
+    return state !== undefined && (this.started.has(key) || this.options.counts(workload, state)) ? state : undefined;
+  }
+
+  /** Where the cluster shows a workload of ours between written and rolled out, it takes a place; else it frees one. */
+  observe(key: string, workload: Workload, note: WorkloadState | undefined): void {
+    const state = this.counted(key, workload, note);
+    const behind = this.isBehind(key, workload);
+    if (!behind) {
+      this.observeMember(key, workload, state);
+    }
+    this.updateSlot(key, this.rollingOf(workload, state));
+    const dueInMs = behind ? undefined : this.stages.dueInMs(key);
+    if (dueInMs !== undefined) {
+      this.options.enqueueAfter(key, dueInMs + 10);
+    }
+  }
+
+  /** The workload is gone. */
+  forget(key: string): void {
+    this.ownWrites.delete(key);
+    this.found.delete(key);
+    this.waitingForBudget.delete(key);
+    this.givingBack.delete(key);
+    this.started.delete(key);
+    this.stages.set(undefined, key, undefined);
+    this.slots.stopWaiting(key);
+    this.updateSlot(key, undefined);
+  }
+
+  /** A write of ours is not in the cache yet: no decision on the older record may be carried out. */
+  isBehind(key: string, workload: Workload): boolean {
+    const own = this.ownWrites.get(key);
+    if (own === undefined) {
+      return false;
+    }
+    if (isAtLeast(workload, own)) {
+      this.ownWrites.delete(key);
+      return false;
+    }
+    return true;
+  }
+
+  /** What in the workload, or in a budget of its pods, is in the way of a restart. */
+  obstacle(key: string, candidate: Candidate, workload: Workload): Refusal | undefined {
+    this.waitingForBudget.delete(key);
+    if (!needsSlot(candidate, workload)) {
+      return undefined;
+    }
+    const obstacle = this.obstacleOf(key, workload);
+    return obstacle === undefined
+      ? undefined
+      : { message: `waits: ${obstacle.because}`, reason: obstacle.passing ? '' : 'WaitsForWorkload' };
+  }
+
+  /** Whether there is a slot for it: the stage of its policy, and every cap. */
+  slot(candidate: Candidate, workload: Workload): Refusal | undefined {
+    if (!needsSlot(candidate, workload)) {
+      return undefined;
+    }
+    const because = this.slots.fullBecause(candidate);
+    return because === undefined ? undefined : { message: `waits: ${because}`, reason: '' };
+  }
+
+  waitForSlot(candidate: Candidate): void {
+    this.slots.wait(candidate);
+  }
+
+  /** It starts: from here on it takes a place. */
+  start(candidate: Candidate, workload: Workload, intent: string): void {
+    if (restartsPods(workload.rollout)) {
+      const now = this.options.now() / 1000;
+      this.started.add(candidate.me.workload);
+      this.slots.take(candidate.me);
+      this.stages.set(candidate.uid, candidate.me.workload, {
+        workload: candidate.me.workload,
+        intent,
+        startedAt: now,
+        since: now,
+        health: 'Rolling',
+        stuck: false,
+      });
+    }
+  }
+
+  startGivingBack({ me, uid }: Candidate, workload: Workload): void {
+    if (restartsPods(workload.rollout)) {
+      const now = this.options.now() / 1000;
+      this.givingBack.set(me.workload, { me, uid, since: now });
+      this.slots.take(me);
+      this.stages.set(uid, me.workload, {
+        workload: me.workload,
+        intent: '',
+        restoring: true,
+        since: now,
+        health: 'Rolling',
+        stuck: false,
+      });
+    }
+  }
+
+  noteWrite(key: string, written: Written, rolling: Rolling): void {
+    const seen = this.options.caches.workload(key);
+    const resourceVersion = written.metadata?.resourceVersion ?? '';
+    if (seen?.resourceVersion === resourceVersion) {
+      this.options.echoed(key);
+      return;
+    }
+    this.ownWrites.set(key, { resourceVersion, generation: written.metadata?.generation ?? 0, rolling });
+  }
+
+  /** The cache shows what we wrote ourselves, and nothing newer: there is no news in that. */
+  isEcho(key: string): boolean {
+    const own = this.ownWrites.get(key);
+    return own !== undefined && this.options.caches.workload(key)?.resourceVersion === own.resourceVersion;
+  }
+
+  stopWaiting(key: string): void {
+    this.waitingForBudget.delete(key);
+    this.slots.stopWaiting(key);
+  }
+
+  /** It did not start after all. */
+  release(key: string): void {
+    this.started.delete(key);
+    this.givingBack.delete(key);
+    this.ownWrites.delete(key);
+    const workload = this.options.caches.workload(key);
+    if (workload === undefined) {
+      this.forget(key);
+    } else {
+      this.observe(key, workload, stateOf(workload));
+    }
+  }
+
+  /** A PodDisruptionBudget has changed: those that wait for one in that namespace (or in any) look again. */
+  budgetChanged(namespace: string | undefined): void {
+    for (const key of this.waitingForBudget) {
+      if (namespace === undefined || key.split('/')[1] === namespace) {
+        this.options.enqueue(key);
+      }
+    }
+  }
+
+  /** Why this workload halts its policy, if it does. */
+  haltOf(key: string): Halt | undefined {
+    return this.stages.haltOf(key);
+  }
+
+  private obstacleOf(key: string, workload: Workload): Obstacle | undefined {
+    const { caches } = this.options;
+    // The one that does not get well is the one that a corrected policy has to reach first.
+    if (this.haltOf(key) !== undefined && !workload.rollout.paused) {
+      return undefined;
+    }
+    const own = ownObstacle(workload);
+    if (own !== undefined) {
+      return own;
+    }
+    const lost = caches.budgets.lostBecause();
+    const obstacle =
+      lost === undefined
+        ? budgetObstacle(workload, caches.budgets.in(workload.namespace))
+        : { passing: false, because: `PodDisruptionBudgets cannot be looked at: ${lost}` };
+    if (obstacle !== undefined) {
+      this.waitingForBudget.add(key);
+    }
+    return obstacle;
+  }
+
+  private spotsOf({ me, uid, restoring }: Candidate): FreeSlots {
+    if (this.haltOf(me.workload) !== undefined) {
+      return { spots: Infinity, because: '' };
+    }
+    if (restoring === true) {
+      const halt = this.stages.haltOfRestoring(uid);
+      return halt === undefined
+        ? { spots: Infinity, because: '' }
+        : { spots: 0, because: `giving back is halted: ${halt.message}` };
+    }
+    return this.stages.stageOf(uid) ?? { spots: Infinity, because: '' };
+  }
+
+  private turned(policy: string, before: Stage | undefined, after: Stage): void {
+    for (const halt of [before?.halt, after.halt]) {
+      if (halt !== undefined && before?.halt?.message !== after.halt?.message) {
+        this.options.enqueue(halt.workload);
+      }
+    }
+    this.options.onTurn(policy, before, after);
+    if (after.spots > 0) {
+      this.slots.offer();
+    }
+  }
+
+  private observeMember(key: string, workload: Workload, state: WorkloadState | undefined): void {
+    const before = this.stages.memberOf(key);
+    const now = this.options.now() / 1000;
+    const giving = this.givingBack.get(key);
+    if (giving !== undefined && state === undefined) {
+      const member: Member = {
+        workload: key,
+        intent: '',
+        restoring: true,
+        since: giving.since,
+        health: 'Rolling',
+        stuck: workload.rollout.stuck,
+      };
+      this.stages.set(giving.uid, key, workload.rollout.rolling ? member : undefined);
+      return;
+    }
+    if (state === undefined) {
+      this.stages.set(undefined, key, undefined);
+      return;
+    }
+    const startedAt = state.adopted === true || !restartsPods(workload.rollout) ? undefined : secondsOf(state.at);
+    const environment = this.environmentOf(key, workload);
+    const shown = healthOf(workload, state);
+    const health = shown === 'Whole' && environment !== 'Yes' && startedAt !== undefined ? 'Rolling' : shown;
+    if (health !== 'Whole' && this.isLeftAlone(workload, now)) {
+      this.stages.set(undefined, key, undefined);
+      return;
+    }
+    const same =
+      before !== undefined &&
+      before.health === health &&
+      before.restoring !== true &&
+      sameStart(before.startedAt, startedAt);
+    const since = same
+      ? before.since
+      : // What rolls when it is first seen rolls since our write, as far as anybody can tell.
+        before === undefined && health === 'Rolling'
+        ? (startedAt ?? now)
+        : now;
+    this.stages.set(state.policy.uid, key, {
+      workload: key,
+      intent: state.intent,
+      health,
+      since,
+      stuck: workload.rollout.stuck || environment === 'Missing',
+      ...(environment === 'Missing' ? { stuckBecause: NO_ENVIRONMENT } : {}),
+      startedAt,
+    });
+  }
+
+  /** Exempt, or in a namespace that is being deleted: whether it ever gets well is no matter of its policy's any more, and nobody waits for it. */
+  private isLeftAlone(workload: Workload, now: number): boolean {
+    const { caches } = this.options;
+    return (
+      caches.namespace(workload.namespace).deleting === true || isExempt(workload, caches.exemptions.of(workload, now))
+    );
+  }
+
+  /** What was rolled out before this process began to lead is taken as proven until somebody has looked. */
+  private environmentOf(key: string, workload: Workload): 'Yes' | 'Unproven' | 'Missing' {
+    const verdict = this.options.podsCarryEnvironment(key, workload);
+    return verdict === 'Unproven' && !this.started.has(key) ? 'Yes' : verdict;
+  }
+
+  private updateSlot(key: string, rolling: Rolling | undefined): void {
+    if (rolling !== undefined) {
+      this.slots.take(rolling);
+    } else if (!this.ownWrites.has(key)) {
+      this.slots.free(key);
+    }
+  }
+
+  private rollingOf(workload: Workload, state: WorkloadState | undefined): Rolling | undefined {
+    const key = workloadKey(workload);
+    const { rollout, namespace } = workload;
+    const own = this.ownWrites.get(key);
+    if (own !== undefined && this.isBehind(key, workload)) {
+      return restartsPods(rollout) ? own.rolling : undefined;
+    }
+    const unproven =
+      this.started.has(key) &&
+      state !== undefined &&
+      restartsPods(rollout) &&
+      this.environmentOf(key, workload) !== 'Yes';
+    if ((!rollout.rolling && !unproven) || !restartsPods(rollout)) {
+      this.givingBack.delete(key);
+      this.found.delete(key);
+      this.started.delete(key);
+      return undefined;
+    }
+    if (state !== undefined && this.isLeftAlone(workload, this.options.now() / 1000)) {
+      return undefined;
+    }
+    if (isOurs(workload, state) || unproven) {
+      return { workload: key, policy: state?.policy.name ?? UNKNOWN_POLICY, namespace, pods: rollout.replicas };
+    }
+    const until = this.found.get(key);
+    if (until !== undefined && this.options.now() < until) {
+      return { workload: key, policy: state?.policy.name ?? UNKNOWN_POLICY, namespace, pods: rollout.replicas };
+    }
+    this.found.delete(key);
+    return state === undefined ? this.givingBack.get(key)?.me : undefined;
+  }
+}
+
+const NO_ENVIRONMENT =
+  'its new pods do not carry the variables of its ProxyConfig: restart it (kubectl rollout restart) once istiod serves the resource';
+
+function needsSlot({ limits }: Candidate, { rollout }: Workload): boolean {
+  return limits.strategy !== 'Immediate' && restartsPods(rollout);
+}
+
+/** It rolls because of our write: nobody has changed its template since, and the values did not ride along with somebody else's. */
+function isOurs({ history, rollout }: Workload, state: WorkloadState | undefined): boolean {
+  return (
+    state !== undefined &&
+    state.adopted !== true &&
+    rollout.rolling &&
+    !((history?.changedAt ?? 0) > (history?.writtenAt ?? Infinity))
+  );
+}
+
+function healthOf(workload: Workload, state: WorkloadState): Member['health'] {
+  const { rollout } = workload;
+  if (!restartsPods(rollout) || (rollout.complete && !rollout.rolling)) {
+    return 'Whole';
+  }
+  if (rollout.rolling) {
+    return isOurs(workload, state) ? 'Rolling' : 'Busy';
+  }
+  return rollout.partition > 0 || rollout.paused || rollout.healthy ? 'Busy' : 'Unwell';
+}
+
+function secondsOf(time: string | undefined): number | undefined {
+  const ms = Date.parse(time ?? '');
+  return Number.isNaN(ms) ? undefined : ms / 1000;
+}
+
+/** Our own clock at the write, and the state that shows it afterwards, differ by the moment in between. */
+function sameStart(a: number | undefined, b: number | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Math.abs(a - b) < 1);
+}

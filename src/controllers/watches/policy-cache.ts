@@ -1,0 +1,147 @@
+import type { KubernetesObject } from '../../api/kubernetes.ts';
+import type { NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../../api/policy.ts';
+import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
+import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
+import {
+  Reflector,
+  type KubeClient,
+  type Logger,
+  type ReflectorMetrics,
+  type ReflectorState,
+  type Resource,
+} from '../../kube/index.ts';
+import { namespacedPolicies, policies } from './resources.ts';
+
+type RawPolicy = Pick<SidecarDrainPolicy, 'metadata' | 'status'>;
+
+/** A policy as the cache keeps it: ready to be held against workloads, with the raw object for status and finalizers. */
+export interface CachedPolicy {
+  readonly record: PolicyRecord;
+  readonly raw: RawPolicy;
+  /** Where it is patched. */
+  readonly resource: Resource;
+}
+
+export interface PolicyCacheOptions {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly metrics?: ReflectorMetrics;
+  /** How often a kind that is not installed is looked for. */
+  readonly absentLookMs: number;
+  /** The kinds of workloads that a policy may name. */
+  readonly knownKinds: ReadonlySet<string>;
+  /** It is certain again, or from now on, which policies there are: what was not decided for want of that can be. */
+  readonly onSynced: () => void;
+  readonly onPolicy: (name: string, before: PolicyRecord | undefined, after: PolicyRecord | undefined) => void;
+}
+
+/**
+ * The policies of both kinds as one picture. The cluster's are kept by name, namespaced ones by `namespace/name`: that is what
+ * their records are called too, and no two can be called the same, because no name has a slash.
+ */
+export class PolicyCache {
+  private readonly cluster: Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>;
+  private readonly namespaced: Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>;
+  readonly store: {
+    get(name: string): CachedPolicy | undefined;
+    values(): IterableIterator<CachedPolicy>;
+    readonly size: number;
+  };
+
+  constructor({ client, logger, metrics, absentLookMs, knownKinds, onPolicy, onSynced }: PolicyCacheOptions) {
+    const common = { client, logger, metrics, timings: { absentMaxMs: absentLookMs } };
+    const handlers = {
+      onAdd: (name: string, cached: CachedPolicy) => {
+        onPolicy(name, undefined, cached.record);
+      },
+      onUpdate: (name: string, cached: CachedPolicy, previous: CachedPolicy) => {
+        onPolicy(name, previous.record, cached.record);
+      },
+      onDelete: (name: string, last: CachedPolicy) => {
+        onPolicy(name, last.record, undefined);
+      },
+    };
+    const onStateChange =
+      (kind: string) =>
+      (state: ReflectorState): void => {
+        if (state === 'Absent') {
+          logger.warn(
+            `the kind ${kind} is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`,
+          );
+        }
+        if (state === 'Synced') {
+          onSynced();
+        }
+      };
+    this.cluster = new Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>({
+      ...common,
+      resource: policies,
+      onStateChange: onStateChange(policies.kind),
+      handlers,
+      project: (raw) => ({
+        record: withKnownKinds(readPolicy(raw), knownKinds),
+        raw: withoutManagedFields(raw),
+        resource: policies,
+      }),
+    });
+    this.namespaced = new Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>({
+      ...common,
+      resource: namespacedPolicies,
+      onStateChange: onStateChange(namespacedPolicies.kind),
+      handlers,
+      project: (raw) => ({
+        record: withKnownKinds(readNamespacedPolicy(raw), knownKinds),
+        raw: withoutManagedFields(raw),
+        resource: namespacedPolicies,
+      }),
+    });
+    const { cluster, namespaced } = this;
+    this.store = {
+      get: (name) => (name.includes('/') ? namespaced : cluster).store.get(name),
+      *values() {
+        yield* cluster.store.values();
+        yield* namespaced.store.values();
+      },
+      get size() {
+        return cluster.store.size + namespaced.store.size;
+      },
+    };
+  }
+
+  get reflectors(): readonly [Reflector<never, unknown>, Reflector<never, unknown>] {
+    return [this.cluster, this.namespaced] as unknown as [Reflector<never, unknown>, Reflector<never, unknown>];
+  }
+
+  /** `Synced` only where it is certain which policies there are. That the namespaced kind is not installed is certain too. */
+  get state(): ReflectorState {
+    return this.cluster.state === 'Synced' && this.namespaced.state !== 'Absent'
+      ? this.namespaced.state
+      : this.cluster.state;
+  }
+
+  /** Whether a policy that is not here does not exist: its kind may only have been taken away. */
+  isGone(name: string): boolean {
+    return (
+      this.state === 'Synced' &&
+      this.store.get(name) === undefined &&
+      (!name.includes('/') || this.namespaced.state === 'Synced')
+    );
+  }
+
+  /** All of the cluster's, and of namespaced ones those of one namespace, or all. */
+  records(namespace?: string): PolicyRecord[] {
+    const found: PolicyRecord[] = [];
+    for (const { record } of this.store.values()) {
+      if (namespace === undefined || record.namespace === undefined || record.namespace === namespace) {
+        found.push(record);
+      }
+    }
+    return found;
+  }
+}
+
+function withoutManagedFields({ metadata, status }: RawPolicy): RawPolicy {
+  const slim = { ...metadata };
+  Reflect.deleteProperty(slim, 'managedFields');
+  return { metadata: slim, status };
+}

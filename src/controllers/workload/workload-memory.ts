@@ -1,0 +1,48 @@
+import type { Seconds } from '../../drain/model/workload.ts';
+import type { EpochMs } from '../time.ts';
+
+/** A write that the API server has refused: how often in a row, and until when it is not tried again. */
+export interface RefusedWrite {
+  /** What was to be written, on which template: another write is tried at once. */
+  readonly what: string;
+  readonly times: number;
+  readonly until: EpochMs;
+  /** What the API server said. */
+  readonly message: string;
+}
+
+/** What is remembered of one workload beside what the cluster tells. All of it may be lost: a restart costs a look or a write. */
+export interface WorkloadMemory {
+  /** Since when our values are not there, seconds since 1970; see revert-tracker.ts. */
+  undoneSince?: Seconds;
+  /** Our last write, for one that wipes out every trace of it. */
+  written?: { readonly at: Seconds; readonly reverts: number };
+  /** Since when a hook of ours stands where nothing is injected. */
+  notInjectedSince?: EpochMs;
+  /** Since when the webhook puts into pods what stands in the template. */
+  supersededSince?: EpochMs;
+  refused?: RefusedWrite;
+}
+
+/** One record for each workload, made at first sight and dropped when the workload is gone. */
+export class WorkloadMemories {
+  private readonly memories = new Map<string, WorkloadMemory>();
+
+  of(key: string): WorkloadMemory {
+    let memory = this.memories.get(key);
+    if (memory === undefined) {
+      memory = {};
+      this.memories.set(key, memory);
+    }
+    return memory;
+  }
+
+  /** The same, where there is nothing to remember yet. */
+  peek(key: string): Readonly<WorkloadMemory> {
+    return this.memories.get(key) ?? {};
+  }
+
+  drop(key: string): void {
+    this.memories.delete(key);
+  }
+}

@@ -60,7 +60,8 @@ const flags = [
     value: 'NAME',
     multiple: true,
     default: 'istio-system',
-    description: 'Where istiod and its ConfigMaps are. Repeat it for several control planes.',
+    description:
+      'Where istiod and its ConfigMaps are; what is called istiod elsewhere is not believed. Repeat it for several control planes.',
   },
   {
     name: 'istio-version',

@@ -6,7 +6,7 @@ import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { noteOrigin, stateOf } from '../../drain/restore/state.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../../runtime/index.ts';
-import type { AdmissionSide } from '../admission/admission-side.ts';
+import type { AdmissionSide } from '../webhook/admission-side.ts';
 import { admissionRequired, needsAdmission, ridesAlong } from './admission-need.ts';
 import type { CachedPolicy, Caches } from '../watches/caches.ts';
 import type { Ledger } from '../reports/ledger.ts';

@@ -1,7 +1,7 @@
 // What somebody who may only create workloads, or refuse them, can do to the operator: nothing that lasts, and nothing to others.
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { STATE_ANNOTATION } from '../../src/api/names.ts';
-import { deployment, fixed, inNamespace, startScene, staysSo, waves, type Scene } from '../support/scene.ts';
+import { deployment, fixed, startScene, staysSo, waves, type Scene } from '../support/scene.ts';
 
 jest.setTimeout(180_000);
 
@@ -18,8 +18,7 @@ it('a copied note outside of every policy halts nobody, and a Deployment that ca
   await scene.cluster.create(deployment(namespace, 'web'));
   await scene.rolledOut(namespace, 'web');
   await scene.createPolicy('mine', {
-    ...fixed('', waves(1, { canary: 0, soak: '0s', progressDeadline: '1s' })),
-    match: inNamespace(namespace),
+    ...fixed(namespace, waves(1, { canary: 0, soak: '0s', progressDeadline: '5s' })),
   });
   await scene.compliant('mine', 1);
   const note = (await scene.workload(namespace, 'web')).metadata.annotations?.[STATE_ANNOTATION] ?? '';
@@ -72,7 +71,7 @@ it('a write that an admission policy refuses is tried again by itself when the p
   await new Promise((resolve) => {
     setTimeout(resolve, 2_000);
   });
-  await scene.createPolicy('refused', { ...fixed(''), match: inNamespace(namespace) });
+  await scene.createPolicy('refused', fixed(namespace));
   await scene.settled('refused', ({ workloads }) => workloads?.failed === 1);
 
   const path = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/no-operator';

@@ -229,6 +229,11 @@ export class Rollouts {
     return own !== undefined && this.options.caches.workload(key)?.resourceVersion === own.resourceVersion;
   }
 
+  /** It waits for no slot; for a budget it may. */
+  leaveQueue(key: string): void {
+    this.slots.stopWaiting(key);
+  }
+
   stopWaiting(key: string): void {
     this.waitingForBudget.delete(key);
     this.slots.stopWaiting(key);

@@ -222,27 +222,23 @@ export class WorkloadController {
   }
 
   /**
-   * Asks every gate; the off switch is read anew where the picture of it is old. A refusal may only be a moment's, so nothing
-   * that is behind a gate keeps a slot from others.
+   * Reads the off switch where every gate is open and the picture of it is old. Between the gates and the slot that is taken
+   * nothing may be awaited, or two would take the same one: so they are asked again after this.
+   * @returns false where the workload has changed meanwhile
    */
-  private async refusal(
-    workload: Workload,
-    input: () => WriteInput,
-    signal: AbortSignal,
-  ): Promise<RefusedBy | 'Changed' | undefined> {
+  private async isStillTrue(workload: Workload, input: WriteInput, signal: AbortSignal): Promise<boolean> {
     const { caches } = this.options;
-    const refused = firstRefusal(input());
-    if (refused !== undefined || !(await caches.offSwitch.refresh(signal))) {
-      return refused;
+    if (firstRefusal(input) !== undefined || !(await caches.offSwitch.refresh(signal))) {
+      return true;
     }
-    return caches.workload(workloadKey(workload)) === workload ? firstRefusal(input()) : 'Changed';
+    return caches.workload(workloadKey(workload)) === workload;
   }
 
   private waits(key: string, refused: RefusedBy, candidate?: Candidate): Outcome {
     if (refused.gate === 'Slot' && candidate !== undefined) {
       this.rollouts.waitForSlot(candidate);
     } else {
-      this.rollouts.stopWaiting(key);
+      this.rollouts.leaveQueue(key);
     }
     return requeueAfter(waitMs(refused.lookAgainAt, this.options.now()));
   }
@@ -266,14 +262,11 @@ export class WorkloadController {
     const record = (entry: LedgerEntry): void => {
       ledger.record(key, entriesWith(assessment, policy.name, entry));
     };
-    const refused = await this.refusal(
-      workload,
-      () => this.enforceInput(workload, state, governing, candidate),
-      signal,
-    );
-    if (refused === 'Changed') {
+    const input = (): WriteInput => this.enforceInput(workload, state, governing, candidate);
+    if (!(await this.isStillTrue(workload, input(), signal))) {
       return requeueAfter(0);
     }
+    const refused = firstRefusal(input());
     permits.waits(policy, key, refused !== undefined && isPermission(refused) ? refused : undefined);
     if (refused !== undefined) {
       if (refused.gate === 'RefusedLately') {
@@ -327,10 +320,10 @@ export class WorkloadController {
       refused: this.refusals.of(key, workload, intent),
       approval: () => this.options.permits.approval(policy, key),
     });
-    const refused = await this.refusal(workload, input, signal);
-    if (refused === 'Changed') {
+    if (!(await this.isStillTrue(workload, input(), signal))) {
       return requeueAfter(0);
     }
+    const refused = firstRefusal(input());
     if (refused !== undefined) {
       this.options.permits.waits(policy, key, isPermission(refused) ? refused : undefined);
       return this.waits(key, refused);
@@ -367,10 +360,10 @@ export class WorkloadController {
       obstacle: () => this.rollouts.obstacle(key, plan.candidate, workload),
       slot: () => this.rollouts.slot(plan.candidate, workload),
     });
-    const refused = await this.refusal(workload, input, signal);
-    if (refused === 'Changed') {
+    if (!(await this.isStillTrue(workload, input(), signal))) {
       return requeueAfter(0);
     }
+    const refused = firstRefusal(input());
     if (refused !== undefined) {
       return this.waits(key, refused, plan.candidate);
     }

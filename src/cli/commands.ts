@@ -4,6 +4,7 @@ import { explainCommand } from './explain/index.ts';
 import { giveBackCommand } from './give-back/command.ts';
 import { lintCommand } from './lint/command.ts';
 import { planCommand } from './plan/command.ts';
+import { recommendCommand } from './recommend/command.ts';
 import { renderCommand } from './render/command.ts';
 import { testCommand } from './test/command.ts';
 import { verifyCommand } from './verify/command.ts';
@@ -14,6 +15,7 @@ export function cliCommands(others: readonly Command[] = []): readonly Command[]
   const commands = [
     lintCommand,
     planCommand,
+    recommendCommand,
     explainCommand,
     renderCommand,
     testCommand,

@@ -69,22 +69,25 @@ export async function findPrometheus(): Promise<
 }
 
 export interface RunningPrometheus {
+  /** Its address, without a slash at the end. */
+  readonly url: string;
   /** The `data` of an answer of its HTTP API, for example of `query?query=up`. */
   get<T>(path: string): Promise<T>;
   stop(): Promise<void>;
 }
 
-/** A Prometheus that scrapes one address every second, with the given rules. */
+/** A Prometheus that scrapes one address every second, with the given rules and --enable-feature. */
 export async function startPrometheus(
   program: string,
   folder: string,
   target: string,
-  rules: string,
+  rules?: string,
+  features: readonly string[] = [],
 ): Promise<RunningPrometheus> {
   const port = await freePort();
   const config = {
     global: { scrape_interval: '1s', evaluation_interval: '1s' },
-    rule_files: [rules],
+    rule_files: rules === undefined ? [] : [rules],
     scrape_configs: [{ job_name: 'sidecar-drain-operator', static_configs: [{ targets: [target] }] }],
   };
   // JSON is YAML.
@@ -95,6 +98,7 @@ export async function startPrometheus(
       `--config.file=${join(folder, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(folder, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
+      ...(features.length === 0 ? [] : [`--enable-feature=${features.join(',')}`]),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
@@ -125,6 +129,7 @@ export async function startPrometheus(
     });
   }
   return {
+    url: base,
     async get<T>(path: string): Promise<T> {
       const answer = await fetch(`${base}/api/v1/${path}`);
       const body = (await answer.json()) as { status: string; error?: string; data: T };

@@ -1,4 +1,5 @@
 import { drawSvg, secondsWords } from '../../drain/timeline/draw/index.ts';
+import { escapeHtml } from '../output/html/escape.ts';
 import { nameOf } from '../output/text.ts';
 import type { Explanation, ExplainedTimeline } from './explanation.ts';
 import { LANE_WORDS } from './lane-words.ts';
@@ -130,7 +131,3 @@ ul{padding-left:20px;margin:6px 0}li{margin:6px 0}
 .error{color:var(--error)}.warning{color:var(--warning)}.info{color:var(--info)}
 @media (max-width:640px){td,th{padding-right:8px}}
 `;
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-}

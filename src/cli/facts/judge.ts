@@ -35,10 +35,13 @@ export interface JudgeContext {
   readonly exemptions: readonly ExemptionRecord[];
   /** Seconds since 1970: exemptions end. */
   readonly now: Seconds;
+  /** The longest request that metrics tell of, by `namespace/name` of the workload: it takes the place of what the flags state. */
+  readonly observed?: ReadonlyMap<string, Seconds>;
 }
 
 /** Judges a workload as the controller does; without a policy, by what the flags state. */
-export function judge(workload: Workload, { facts, stated, policies, exemptions, now }: JudgeContext): Judgement {
+export function judge(workload: Workload, context: JudgeContext): Judgement {
+  const { facts, stated, policies, exemptions, now } = context;
   const namespace = facts.namespace(workload.namespace);
   const { mesh } = facts;
   const exemption = exemptionOf(workload, exemptions, now);
@@ -68,6 +71,7 @@ export function judge(workload: Workload, { facts, stated, policies, exemptions,
   }
   const { template, annotations: workloadAnnotations, rolledOutAt } = workload;
   const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, rolledOutAt });
-  const { intent, clocks } = assumedFor(workload, settings, stated);
+  const longestRequest = context.observed?.get(`${workload.namespace}/${workload.name}`) ?? stated.longestRequest;
+  const { intent, clocks } = assumedFor(workload, settings, { ...stated, longestRequest });
   return { ...common, settings, intent, findings: findingsOf({ workload, settings, intent, clocks }) };
 }

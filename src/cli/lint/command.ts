@@ -8,6 +8,7 @@ import {
   INPUT_FLAGS,
   INPUT_POSITIONALS,
 } from '../facts/flags.ts';
+import { PROMETHEUS_FLAGS, PROMETHEUS_VARIABLES } from '../prometheus/flags.ts';
 
 export const LINT_OUTPUTS = ['text', 'json', 'sarif', 'junit', 'html'] as const;
 export type LintOutput = (typeof LINT_OUTPUTS)[number];
@@ -66,8 +67,16 @@ export const lintCommand: Command = {
     ALLOW_EMPTY_FLAG,
     { name: 'quiet', short: 'q', type: 'boolean', description: 'In text: errors only, no summary.' },
     ...FACT_FLAGS,
+    ...PROMETHEUS_FLAGS.map((flag) =>
+      flag.name === 'prometheus'
+        ? {
+            ...flag,
+            description: `${flag.description} Workloads that no policy is for are then judged by the longest request that was measured, and not by --longest-request.`,
+          }
+        : flag,
+    ),
   ],
-  environment: FACT_VARIABLES,
+  environment: [...FACT_VARIABLES, ...PROMETHEUS_VARIABLES],
   exitCodes: [
     { code: EXIT_OK, meaning: 'nothing at or above --fail-on was found' },
     { code: EXIT_FINDINGS, meaning: 'something was' },

@@ -12,7 +12,7 @@ import { makeReport } from './report.ts';
 
 export async function runLint(invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
-  const loaded = await load(invocation, { positionalFiles: true });
+  const loaded = await observedIfAsked(await load(invocation, { positionalFiles: true }), invocation);
   reportProblems(loaded, invocation);
   if (!flags.boolean('allow-empty')) {
     requireWorkloads(loaded);
@@ -30,6 +30,14 @@ export async function runLint(invocation: Invocation): Promise<number> {
   await print(report, loaded, invocation);
   const failed = report.findings.some((finding) => counts(finding) && atLeast(finding.severity, failOn));
   return failed || (flags.boolean('strict') && report.problems.length > 0) ? EXIT_FINDINGS : EXIT_OK;
+}
+
+async function observedIfAsked(loaded: Loaded, invocation: Invocation): Promise<Loaded> {
+  if (!invocation.flags.has('prometheus')) {
+    return loaded;
+  }
+  const { withObservedLengths } = await import('../prometheus/observe.ts');
+  return withObservedLengths(loaded, invocation);
 }
 
 async function print(report: LintReport, loaded: Loaded, { flags, io }: Invocation): Promise<void> {

@@ -92,6 +92,6 @@ export function summaryLine(summary: LintSummary): string {
   return `${count(summary.workloads, 'workload')}, ${summary.clean} clean: ${count(summary.errors, 'error')}, ${count(summary.warnings, 'warning')}, ${count(summary.infos, 'info')}${known}${exempt}`;
 }
 
-export function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
+export function count(number: number, word: string, plural = `${word}s`): string {
+  return `${number} ${number === 1 ? word : plural}`;
 }

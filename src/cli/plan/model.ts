@@ -202,7 +202,8 @@ function planned(
   };
 }
 
-function costOf(before: EffectiveSettings, after: EffectiveSettings): PlanCost {
+/** What one pod's end costs before and after a change. */
+export function costOf(before: EffectiveSettings, after: EffectiveSettings): PlanCost {
   const quiet = (settings: EffectiveSettings): number =>
     Math.min(settings.gracePeriod.value, survivalOf(settings, DEFAULT_APPLICATION).quietProxyExit);
   return {

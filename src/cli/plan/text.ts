@@ -122,7 +122,7 @@ function changeLines(change: PlannedChange, style: Style): string[] {
   ];
 }
 
-function costText(cost: PlanCost): string {
+export function costText(cost: PlanCost): string {
   const quiet =
     cost.quietAfter === cost.quietBefore
       ? `a quiet pod still ends after ${seconds(cost.quietAfter)}`

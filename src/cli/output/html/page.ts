@@ -8,6 +8,7 @@ import { problemText } from '../../input/problems.ts';
 import { PRODUCT_VERSION } from '../../version/product.ts';
 import { counts, docsOf, SEVERITIES, type LintReport, type ReportedFinding } from '../report.ts';
 import { count, nameOf } from '../text.ts';
+import { escapeHtml } from './escape.ts';
 import { SCRIPT } from './script.ts';
 import { STYLE } from './style.ts';
 
@@ -234,16 +235,4 @@ function problemsSection({ problems }: LintReport): string {
 /** An id that stays the same from one report to the next, so that links to it live on. */
 function idOf(key: string): string {
   return `w-${key.replace(/[^A-Za-z0-9]+/g, '-')}`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }

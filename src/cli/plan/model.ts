@@ -3,6 +3,7 @@ import type { Change, Conflict, Decision, WorkloadOutcome } from '../../drain/mo
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import { workloadKey, type Workload, type WorkloadRef } from '../../drain/model/workload.ts';
 import { policyPlanHash, setHash, workloadPlanHash } from '../../drain/plan/hash.ts';
+import { priceOf, type PolicyPrice, type PricedWorkload } from '../../drain/price/price.ts';
 import { DEFAULT_APPLICATION } from '../../drain/timeline/application.ts';
 import { survivalOf } from '../../drain/timeline/verdict.ts';
 import { judge } from '../facts/judge.ts';
@@ -58,6 +59,8 @@ export interface PlannedPolicy {
   readonly line?: number;
   readonly outcomes: Readonly<Record<WorkloadOutcome, number>>;
   readonly overridden: number;
+  /** What its changes cost whoever deploys, drains and upgrades afterwards; absent where it changes nothing. */
+  readonly price?: PolicyPrice;
   /** Workloads that it may not govern, and why: a namespaced policy outside of bounds. */
   readonly refused: readonly {
     readonly workload: WorkloadRef;
@@ -148,6 +151,7 @@ export function makePlan(loaded: Loaded): Plan {
     hash: setHash([...hashes.values()]),
     policies: collected.policies.map(({ record, file, line }) => ({
       ...policyOf(record, workloads, hashes.get(record.name) ?? '', file, line),
+      price: priceOf(pricedUnder(record.name, workloads, collected.workloads), collected.kubeletMinors.size),
       refused: refused.get(record.name) ?? [],
     })),
     workloads,
@@ -214,13 +218,30 @@ export function costOf(before: EffectiveSettings, after: EffectiveSettings): Pla
   };
 }
 
+/** What a policy would change, with what the end of one pod costs before and after. */
+function pricedUnder(
+  policy: string,
+  planned: readonly PlannedWorkload[],
+  workloads: readonly Workload[],
+): Map<string, PricedWorkload> {
+  const replicas = new Map(workloads.map((workload) => [workloadKey(workload), workload.rollout.replicas]));
+  const priced = new Map<string, PricedWorkload>();
+  for (const { policy: own, outcome, cost, workload } of planned) {
+    if (own === policy && cost !== undefined && (outcome === 'Pending' || outcome === 'NonCompliant')) {
+      const key = workloadKey(workload);
+      priced.set(key, { kind: workload.kind, replicas: replicas.get(key) ?? 0, ...cost });
+    }
+  }
+  return priced;
+}
+
 function policyOf(
   record: Loaded['context']['policies'][number],
   workloads: readonly PlannedWorkload[],
   planHash: string,
   file?: string,
   line?: number,
-): Omit<PlannedPolicy, 'refused'> {
+): Omit<PlannedPolicy, 'refused' | 'price'> {
   const outcomes = { ...NO_OUTCOMES };
   let overridden = 0;
   for (const one of workloads) {

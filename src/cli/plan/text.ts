@@ -1,4 +1,5 @@
 import type { WorkloadOutcome } from '../../drain/model/decision.ts';
+import type { PolicyPrice } from '../../drain/price/price.ts';
 import type { Style } from '../output/style.ts';
 import { count, nameOf } from '../output/text.ts';
 import type { Plan, PlanCost, PlannedChange, PlannedPolicy, PlannedWorkload } from './model.ts';
@@ -70,6 +71,9 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
       out.push(...workloadLines(one, style));
     }
   }
+  if (policy.price !== undefined) {
+    out.push(...priceLines(policy.price).map((line) => `  ${line}`));
+  }
   if (policy.refused.length > 0) {
     out.push(`  ${count(policy.refused.length, 'workload')} that it may not govern`);
     out.push(...policy.refused.flatMap(({ workload, message }) => [`    ${nameOf(workload)}`, `      ${message}`]));
@@ -80,6 +84,22 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
     out.push(...lost.map((one) => `    ${nameOf(one.workload)}: overridden by ${one.policy}`));
   }
   return out;
+}
+
+/** What the policy's changes cost afterwards; the first rollout still runs under the old settings. */
+function priceLines(price: PolicyPrice): string[] {
+  const { deployAdds, slowest, nodeDrainBefore, nodeDrainAfter, upgradeAdds = 0, nodes = 0 } = price;
+  return [
+    ...(deployAdds > 0 ? [`price: a later deploy takes up to ${seconds(deployAdds)} longer (${slowest ?? ''})`] : []),
+    ...(nodeDrainAfter > nodeDrainBefore
+      ? [
+          `price: a node drain may wait ${seconds(nodeDrainAfter)} for a pod instead of ${seconds(nodeDrainBefore)}; where a PodDisruptionBudget lets pods go one at a time, for each of them`,
+        ]
+      : []),
+    ...(upgradeAdds > 0
+      ? [`price: an upgrade of ${count(nodes, 'node')}, one after the other, may take ${seconds(upgradeAdds)} longer`]
+      : []),
+  ];
 }
 
 function workloadLines(one: PlannedWorkload, style: Style): string[] {

@@ -239,7 +239,7 @@ describe('the CLI beside a cluster', () => {
       'kustomization.yaml': 'resources: [base]\ncomponents: [drain]\n',
     };
     const folder = folderWith({ ...files, 'drain/kustomization.yaml': '' });
-    const facts = ['--native-sidecars', 'false', '--proxy-image', 'with-shell'];
+    const facts = ['--native-sidecars', 'false', '--proxy-image', 'with-shell', '--assume', 'injected=true'];
     const component = await cli([
       'render',
       join(folder, 'base'),

@@ -255,21 +255,21 @@ async function addConnections(
   { names, windowSeconds, now }: ReadOptions,
   namespace: string,
 ): Promise<void> {
-  const opened = await vector(client, connectionsQuery(names, namespace, 'Opened', windowSeconds), now);
-  if (opened.length === 0) {
-    return;
-  }
-  const open = await vector(client, connectionsQuery(names, namespace, 'Open', windowSeconds), now);
-  const keyOf = ({ metric }: VectorSample): string =>
-    `${metric[names.namespace] ?? ''}/${metric[names.workload] ?? ''}`;
-  const openNow = new Map(open.map((sample) => [keyOf(sample), Number(sample.value?.[1] ?? 0)]));
-  for (const sample of opened) {
-    const connections = {
-      opened: Number(sample.value?.[1] ?? 0),
-      openNow: Math.max(0, openNow.get(keyOf(sample)) ?? 0),
-    };
-    if (connections.opened + connections.openNow > 0) {
-      into.set(keyOf(sample), connections);
+  // A series of a single scrape has no increase yet, and its connections are open all the same.
+  const byWorkload = async (what: 'Opened' | 'Open'): Promise<Map<string, number>> =>
+    new Map(
+      (await vector(client, connectionsQuery(names, namespace, what, windowSeconds), now)).map(({ metric, value }) => [
+        `${metric[names.namespace] ?? ''}/${metric[names.workload] ?? ''}`,
+        Number(value?.[1] ?? 0),
+      ]),
+    );
+  const openedBy = await byWorkload('Opened');
+  const openBy = await byWorkload('Open');
+  for (const workload of new Set([...openedBy.keys(), ...openBy.keys()])) {
+    const opened = openedBy.get(workload) ?? 0;
+    const openNow = Math.max(0, openBy.get(workload) ?? 0);
+    if (opened + openNow > 0) {
+      into.set(workload, { opened, openNow });
     }
   }
 }

@@ -125,3 +125,26 @@ it('halves a window that is too much, and adds the halves up', async () => {
   expect(out).toContain('requests   120:');
   expect(out).toContain('Fixed, duration 30s');
 });
+
+describe('recommend, of TCP connections', () => {
+  it('tells those that are open, although a single scrape has no increase yet', async () => {
+    const metric = { destination_workload_namespace: 'depot', destination_workload: 'store' };
+    const url = await serving((path, r) => {
+      const asked = decodeURIComponent(path);
+      const isOpen = asked.includes('/query') && asked.includes('connections_closed_total');
+      r.end(
+        data(
+          asked.includes('/query')
+            ? { resultType: 'vector', result: isOpen ? [{ metric, value: [0, '2'] }] : [] }
+            : ['depot'],
+        ),
+      );
+    });
+
+    const { out } = await cli(['recommend', '--prometheus', url, '-o', 'json']);
+
+    expect(JSON.parse(out || '{"workloads":[]}').workloads).toEqual([
+      expect.objectContaining({ name: 'store', state: 'TcpOnly' }),
+    ]);
+  });
+});

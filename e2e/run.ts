@@ -237,47 +237,42 @@ async function renderMap(root: string, policy: object, signal: AbortSignal): Pro
   try {
     const file = join(folder, 'policy.json');
     await writeFile(file, JSON.stringify(policy));
-    const output = await runProgram([join(root, 'dist/main.js'), 'render', '-p', file, '-o', 'map'], signal);
+    const { code, output, errors } = await runProgram(root, ['render', '-p', file, '-o', 'map'], signal);
+    if (code !== 0) {
+      throw new E2eError(`render -o map ended with exit code ${code ?? '?'}: ${errors.trim()}`);
+    }
     return parseAllDocuments(output).map((document) => document.toJS() as KubeObject);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-function runProgram(args: readonly string[], signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], signal });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString('utf8');
-    });
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) {
-        resolve(output);
-      } else {
-        reject(new E2eError(`${args.slice(1).join(' ')} ended with exit code ${code ?? '?'}`));
-      }
-    });
-  });
+/** The codes of the findings that the program itself reports, as a user would see them. */
+async function lintCodes(root: string, cluster: Cluster, namespace: string, signal: AbortSignal): Promise<string[]> {
+  const context = cluster.context === undefined ? [] : ['--context', cluster.context];
+  const args = ['lint', '--cluster', '--kubeconfig', cluster.kubeconfig, ...context, '-n', namespace, '-o', 'json'];
+  const { code, output, errors } = await runProgram(root, args, signal);
+  try {
+    const { findings } = JSON.parse(output) as { findings: { code: string }[] };
+    return [...new Set(findings.map((finding) => finding.code))];
+  } catch {
+    throw new E2eError(`lint --cluster ended with exit code ${code ?? '?'} and no report: ${errors.trim()}`);
+  }
 }
 
-/** The codes of the findings that the program itself reports, as a user would see them. */
-function lintCodes(root: string, cluster: Cluster, namespace: string, signal: AbortSignal): Promise<string[]> {
+interface ProgramRun {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** The program as a user runs it. */
+function runProgram(root: string, args: readonly string[], signal: AbortSignal): Promise<ProgramRun> {
   return new Promise((resolve, reject) => {
-    const args = [
-      join(root, 'dist/main.js'),
-      'lint',
-      '--cluster',
-      '--kubeconfig',
-      cluster.kubeconfig,
-      ...(cluster.context === undefined ? [] : ['--context', cluster.context]),
-      '-n',
-      namespace,
-      '--output',
-      'json',
-    ];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], signal });
+    const child = spawn(process.execPath, [join(root, 'dist/main.js'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal,
+    });
     let output = '';
     let errors = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -288,12 +283,7 @@ function lintCodes(root: string, cluster: Cluster, namespace: string, signal: Ab
     });
     child.on('error', reject);
     child.on('close', (code) => {
-      try {
-        const { findings } = JSON.parse(output) as { findings: { code: string }[] };
-        resolve([...new Set(findings.map((finding) => finding.code))]);
-      } catch {
-        reject(new E2eError(`lint --cluster ended with exit code ${code ?? '?'} and no report: ${errors.trim()}`));
-      }
+      resolve({ code, output, errors });
     });
   });
 }

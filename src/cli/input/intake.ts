@@ -22,6 +22,7 @@ import type { Workload } from '../../drain/model/workload.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
+import { recordOf } from '../../drain/template/raw.ts';
 import { projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import type { Collected } from './collected.ts';
 import type { InputDocument } from './documents.ts';
@@ -468,8 +469,4 @@ function labelsOf(value: unknown): Readonly<Record<string, string>> {
 
 function annotationsOf(value: unknown): Readonly<Record<string, unknown>> {
   return recordOf(recordOf(recordOf(value)['metadata'])['annotations']);
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }

@@ -10,7 +10,8 @@ import type { Change, Decision } from '../../drain/model/decision.ts';
 import { assess } from '../../drain/plan/assess.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY, SPEC_TEMPLATE } from '../../drain/template/index.ts';
-import { ANNOTATION_OF, isAnnotationField } from './annotations.ts';
+import { ANNOTATION_OF } from '../../drain/template/ownership.ts';
+import { isAnnotationField } from './annotations.ts';
 import type { JudgeContext } from '../facts/judge.ts';
 import type { EditValue, FieldEdit, PathStep } from './edit.ts';
 

@@ -11,7 +11,7 @@ import type { PolicySelector } from '../../api/policy.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { longestPromised } from '../../drain/plan/promise.ts';
 import { WORKLOAD_KINDS, workloadKind } from '../../drain/template/index.ts';
-import { ANNOTATION_OF } from './annotations.ts';
+import { ANNOTATION_OF } from '../../drain/template/ownership.ts';
 import { yamlText } from './yaml-text.ts';
 
 /** The kinds that policies like these write to. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { RE2JS } from 're2js';
 import { at, recordOf, textOf } from '../../drain/template/raw.ts';
 import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { InputDocument } from '../input/documents.ts';
@@ -145,16 +146,19 @@ function reaches(piece: Piece, kind: string, names: readonly string[]): boolean 
   return piece.kind === kind && name !== '' && names.some((each) => each.includes(name));
 }
 
-/** Targets are regular expressions that must match as a whole; where one is not JavaScript's, it is compared as text. */
+/**
+ * Targets are regular expressions of Go that must match as a whole, so RE2 reads them, in time that no expression can blow up;
+ * what is none is compared as text.
+ */
 function matches(pattern: string | undefined, values: readonly string[]): boolean {
   if (pattern === undefined || pattern === '') {
     return true;
   }
-  let expression: RegExp;
+  let expression: RE2JS;
   try {
-    expression = new RegExp(`^(?:${pattern})$`);
+    expression = RE2JS.compile(pattern);
   } catch {
     return values.includes(pattern);
   }
-  return values.some((value) => expression.test(value));
+  return values.some((value) => expression.matches(value));
 }

@@ -200,7 +200,7 @@ export class Repository {
     const releases: ChartRelease[] = [];
     const elsewhere: ReleaseObject[] = [];
     for (const object of this.#releases) {
-      const read = readRelease(object, []);
+      const read = readRelease(object);
       releases.push(...read.releases);
       if (read.elsewhere > 0) {
         elsewhere.push(object);

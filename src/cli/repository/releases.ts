@@ -27,8 +27,8 @@ export interface ReadRelease {
   readonly elsewhere: number;
 }
 
-export function readRelease({ document, path }: ReleaseObject, roots: readonly string[]): ReadRelease {
-  const repository = path === undefined ? roots : [repositoryOf(path), ...roots];
+export function readRelease({ document, path }: ReleaseObject): ReadRelease {
+  const repository = path === undefined ? [] : [repositoryOf(path)];
   switch (document.kind) {
     case 'HelmRelease':
       return helmRelease(document, repository);

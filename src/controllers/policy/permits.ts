@@ -340,7 +340,7 @@ export class Permits {
       if (workload.deleting || workload.annotations[STATE_ANNOTATION]?.includes(policy.uid) !== true) {
         continue;
       }
-      // A note that was copied, or put in by hand, holds up nobody: the API server books our own writes.
+      // A note that was copied from another object holds up nobody.
       const note = stateOf(workload);
       if (note?.policy.uid !== policy.uid || noteOrigin(workload, note) === 'OtherObject') {
         continue;

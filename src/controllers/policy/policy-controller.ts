@@ -4,6 +4,7 @@ import type { Condition, PolicyWorkloadCounts, SidecarDrainPolicyStatus } from '
 import { policyObject, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { noteOrigin, stateOf } from '../../drain/restore/state.ts';
+import { canonical } from '../../drain/template/raw.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../../runtime/index.ts';
 import type { AdmissionSide } from '../webhook/admission-side.ts';
@@ -307,7 +308,7 @@ export class PolicyController {
       rollout,
       attention: ledger.attentionOf(cached.record.name),
     };
-    if (before !== undefined && JSON.stringify(canonical(before)) === JSON.stringify(canonical(status))) {
+    if (before !== undefined && canonical(before) === canonical(status)) {
       return;
     }
     try {
@@ -444,19 +445,4 @@ function conflict(counts: Counts, ledger: Ledger, policy: PolicyRecord, at: numb
   return reasons.has('GraceAboveMaximum')
     ? condition('Conflicted', 'LimitExceeded', at)
     : condition('Conflicted', 'NoConflict', at);
-}
-
-/** Key order must not make two equal statuses look different. */
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    return value.map(canonical);
-  }
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(
-      Object.entries(value)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([key, inner]) => [key, canonical(inner)]),
-    );
-  }
-  return value;
 }

@@ -2,6 +2,7 @@ import type { PodTemplate } from '../../api/kubernetes.ts';
 import { PROXY_CONTAINER } from '../../api/names.ts';
 import { MANAGED_FIELDS, type ManagedField } from '../model/workload.ts';
 import { pointer, type JsonPatchOperation } from '../restore/json-patch.ts';
+import { addedPreStops } from '../template/apply.ts';
 import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../template/ownership.ts';
 import { at, canonical, listOf, recordOf, type RawObject } from '../template/raw.ts';
 
@@ -63,16 +64,9 @@ function sleepPatch(
   after: PodTemplate,
 ): JsonPatchOperation[] {
   const containers = listOf(at(raw, [...templatePath, 'spec', 'containers'])).map(recordOf);
-  return after.spec.containers.flatMap<JsonPatchOperation>((container) => {
-    const old = before.spec.containers.find(({ name }) => name === container.name);
-    const preStop = container.lifecycle?.preStop;
-    const index = containers.findIndex((present) => present['name'] === container.name);
-    if (
-      container.name === PROXY_CONTAINER ||
-      index === -1 ||
-      preStop === undefined ||
-      old?.lifecycle?.preStop !== undefined
-    ) {
+  return addedPreStops(before, after).flatMap<JsonPatchOperation>(({ container, preStop }) => {
+    const index = containers.findIndex((present) => present['name'] === container);
+    if (index === -1) {
       return [];
     }
     const path = [...templatePath, 'spec', 'containers', index, 'lifecycle'];

@@ -5,7 +5,6 @@ import {
   NATIVE_SIDECAR_ANNOTATION,
   PROXY_CONFIG_ANNOTATION,
   PROXY_CONFIG_MARK_ANNOTATION,
-  PROXY_CONTAINER,
   STATS_SUFFIXES_ANNOTATION,
 } from '../../api/names.ts';
 import { finding, type Finding } from '../../api/reasons.ts';
@@ -16,7 +15,7 @@ import type { Change, ChangedField } from '../model/decision.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { ManagedField, Seconds } from '../model/workload.ts';
 import { mergeProxyConfigAnnotation } from '../template/annotation-edit.ts';
-import type { ManagedValues } from '../template/apply.ts';
+import { addedPreStops, type ManagedValues } from '../template/apply.ts';
 import type { Target } from './compile.ts';
 import { analyseCustomHook } from './custom-hook.ts';
 import type { OwnProxyConfig } from './decide.ts';
@@ -240,29 +239,12 @@ export function changesBetween(
   );
   add('proxyContainer', hook(before), hook(after));
   add('gracePeriod', grace(before), grace(after));
-  return [...changes, ...sleepsBetween(before, after, why.get('applicationPreStop') ?? '')];
-}
-
-/** A preStop of the application is only ever added. */
-function sleepsBetween(before: PodTemplate, after: PodTemplate, why: string): Change[] {
-  return after.spec.containers.flatMap((container) => {
-    const old = before.spec.containers.find(({ name }) => name === container.name);
-    const preStop = container.lifecycle?.preStop;
-    const isNew =
-      container.name !== PROXY_CONTAINER &&
-      old !== undefined &&
-      old.lifecycle?.preStop === undefined &&
-      preStop !== undefined;
-    return isNew
-      ? [
-          {
-            field: 'applicationPreStop' as const,
-            container: container.name,
-            path: `spec.template.spec.containers[${container.name}].lifecycle.preStop`,
-            after: JSON.stringify(preStop),
-            why,
-          },
-        ]
-      : [];
-  });
+  const added = addedPreStops(before, after).map(({ container, preStop }) => ({
+    field: 'applicationPreStop' as const,
+    container,
+    path: `spec.template.spec.containers[${container}].lifecycle.preStop`,
+    after: JSON.stringify(preStop),
+    why: why.get('applicationPreStop') ?? '',
+  }));
+  return [...changes, ...added];
 }

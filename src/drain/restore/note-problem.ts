@@ -1,3 +1,4 @@
+import { isRecord } from '../../api/schema.ts';
 import { MANAGED_FIELDS } from '../model/workload.ts';
 import type { ManagedField } from '../model/workload.ts';
 
@@ -162,8 +163,4 @@ function isShallow(value: unknown, levels: number): boolean {
     return true;
   }
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
-}
-
-export function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,11 +1,12 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import { STATE_ANNOTATION } from '../../api/names.ts';
+import { isRecord } from '../../api/schema.ts';
 import type { ManagedField, TemplateGap, Workload } from '../model/workload.ts';
 import type { ProxyConfigEdits } from '../template/annotation-edit.ts';
 import type { AnnotationField } from '../template/ownership.ts';
 import { at, canonical, textOf } from '../template/raw.ts';
 import { fingerprint } from './fingerprint.ts';
-import { isRecord, LONGEST_NOTE, noteProblem, STATE_VERSION } from './note-problem.ts';
+import { LONGEST_NOTE, noteProblem, STATE_VERSION } from './note-problem.ts';
 
 /**
  * What stood in a workload before us. It is kept in an annotation of the workload itself, so that everything can be

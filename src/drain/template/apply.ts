@@ -117,6 +117,20 @@ export function applyToTemplate(template: PodTemplate, values: ManagedValues, fi
   };
 }
 
+/** Containers of the application that have a preStop after and had none before: it is only ever added. */
+export function addedPreStops(
+  before: PodTemplate,
+  after: PodTemplate,
+): readonly { readonly container: string; readonly preStop: LifecycleHandler }[] {
+  return after.spec.containers.flatMap(({ name, lifecycle }) => {
+    const old = before.spec.containers.find((container) => container.name === name);
+    const preStop = lifecycle?.preStop;
+    const isNew =
+      name !== PROXY_CONTAINER && old !== undefined && old.lifecycle?.preStop === undefined && preStop !== undefined;
+    return isNew ? [{ container: name, preStop }] : [];
+  });
+}
+
 function withSleeps(containers: readonly Container[], sleep: ManagedValues['applicationSleep']): readonly Container[] {
   if (sleep === undefined) {
     return containers;

@@ -250,7 +250,8 @@ class BlockReader extends LineCursor {
   /** The value behind a colon or a dash; leaves the reader at the next content. */
   #value(indent: number, line: number, listMayStandHere: boolean, build: boolean): [unknown, Position] {
     const text = this.text;
-    let pos = this.pos;
+    const start = this.pos;
+    let pos = start;
     while (isBlankCode(text.charCodeAt(pos))) {
       pos++;
     }
@@ -271,6 +272,10 @@ class BlockReader extends LineCursor {
       return [this.#blockScalar(indent, code, build), line];
     }
     if (code === BRACE || code === BRACKET) {
+      // The full reader has a word about tabs there.
+      if (text.slice(start, pos).includes('\t')) {
+        throw BAIL;
+      }
       const flow = this.#flow(indent + 1);
       this.#afterScalar(indent);
       return withLine(flow, line);

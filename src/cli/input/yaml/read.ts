@@ -293,7 +293,7 @@ class Builder {
     this.#flow += style === COLLECTION_STYLE.FLOW ? 1 : 0;
     while (!this.#isEnd()) {
       const event = this.#events[this.#at];
-      const itemLine = this.#lineOf(event) ?? this.#lineOfEmptyItem(items.at(-1)) ?? line;
+      const itemLine = this.#lineOf(event) ?? this.#lineOfEmptyItem(items.at(-1), line) ?? line;
       const child = this.#node(itemLine);
       size += child.size;
       value.push(child.value);
@@ -304,14 +304,16 @@ class Builder {
     return { value, position: { line, items }, size };
   }
 
-  /** An empty item has no place in the events: its dash is the next one that stands alone. */
-  #lineOfEmptyItem(previous: Position | undefined): number | undefined {
-    if (previous === undefined) {
-      return undefined;
-    }
+  /**
+   * An empty item has no place in the events: its dash is the next one that stands alone. That of a first item can stand in
+   * the line of the list itself (`- -`), which then holds nothing but dashes.
+   */
+  #lineOfEmptyItem(previous: Position | undefined, listLine: number): number | undefined {
     this.#lines ??= this.#text.split('\n');
-    const from = Math.max(this.#line, lineOf(previous)) - this.#firstLine + 1;
-    const index = this.#lines.findIndex((text, at) => at >= from && /(^|\s)-\s*(#.*)?$/.test(text));
+    const after = previous === undefined ? listLine - 1 : lineOf(previous);
+    const from = Math.max(previous === undefined ? this.#line - 1 : this.#line, after) - this.#firstLine + 1;
+    const alone = previous === undefined ? /^[\s-]*-\s*(#.*)?$/ : /(^|\s)-\s*(#.*)?$/;
+    const index = this.#lines.findIndex((text, at) => at >= from && alone.test(text));
     return index === -1 ? undefined : index + this.#firstLine;
   }
 

@@ -38,6 +38,7 @@ describe('the fast reader', () => {
     ['an indented list', 'a:\n  - x: 1\n    y: 2\n  -   z: 3\nb: 4\n'],
     ['lists in lists', '- - a\n  - b\n-\n  - c\n- d: 1\n'],
     ['an empty item', '- \n- a\n-\n'],
+    ['an empty first item below its key', 'a:\n-\n- b\nc:\n  - - \n    - d\n'],
     [
       'comments everywhere',
       '# top\na: 1 # one\n# between\nb:   # what follows\n  # inside\n  c: "x # no" # yes\n  # end\n',

@@ -57,6 +57,40 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => {
   };
 });
 
+// The rooms of src/drain, from the ground up: each may import from those before it, so no two import each other.
+const drainRooms = [
+  'model',
+  'template',
+  'selection',
+  'mesh',
+  'promise',
+  'findings',
+  'timeline',
+  'rollout',
+  'restore',
+  'plan',
+  'admit',
+  'observe',
+  'price',
+  'recommend',
+  'report',
+];
+
+const drainRules = drainRooms
+  .slice(0, -1)
+  .map((room, index) => ({
+    files: [`src/drain/${room}/**/*.ts`],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...['ImportDeclaration', 'ExportNamedDeclaration', 'ExportAllDeclaration'].map((node) => ({
+          selector: `${node}[source.value=/^(\\.\\.\\/)+(${drainRooms.slice(index + 1).join('|')})\\//]`,
+          message: `src/drain/${room} may import only from the rooms before it: ${drainRooms.slice(0, index).join(', ') || 'none'}.`,
+        })),
+      ],
+    },
+  }));
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.cache/', 'coverage/', 'out/', '**/*.mjs', '**/*.gen.ts'] },
   ...tseslint.configs.recommendedTypeChecked,
@@ -75,6 +109,7 @@ export default tseslint.config(
     },
   },
   ...roomRules,
+  ...drainRules,
   {
     files: ['test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'],
     rules: {

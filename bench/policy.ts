@@ -1,13 +1,14 @@
 // The policy that is measured, and the patches that follow from it: made by the operator's own engine, so that both sides
 // send the same bytes.
+import type { ManagedValues } from '../src/drain/model/managed.ts';
 import { FIELD_MANAGER, GROUP, VERSION } from '../src/api/names.ts';
 import type { SidecarDrainPolicy } from '../src/api/policy.ts';
 import type { MeshFacts } from '../src/drain/model/mesh.ts';
 import { assess } from '../src/drain/plan/assess.ts';
-import { intentKey } from '../src/drain/plan/intent.ts';
+import { intentKey } from '../src/drain/promise/intent.ts';
 import { readPolicy, type PolicyRecord } from '../src/drain/plan/policies.ts';
-import { nextState } from '../src/drain/restore/state.ts';
-import { buildApply, projectWorkload, workloadKind, type ManagedValues } from '../src/drain/template/index.ts';
+import { nextState } from '../src/drain/template/note/state.ts';
+import { buildApply, projectWorkload, workloadKind } from '../src/drain/template/index.ts';
 import type { Workload } from '../src/drain/model/workload.ts';
 import type { ControlPlane } from '../test/support/control-plane/index.ts';
 import { collectionIn, FLEET_LABEL, readFleet, type FleetDeployment } from './fleet.ts';

@@ -1,8 +1,8 @@
 // Prints, as JSON, what the bounds of the operator's writes take from the source: names, keys, and the hook as a pattern of RE2.
+import { ANNOTATION_OF } from '../../src/drain/model/managed.ts';
 import { SYSTEM_NAMESPACES } from '../../src/api/names.ts';
 import { productHook, type WaitFor } from '../../src/hooks/product-hook.ts';
 import { CURE_COMMANDS } from '../../src/drain/plan/hook-cure.ts';
-import { ANNOTATION_OF } from '../../src/drain/template/ownership.ts';
 
 const OWN_SETTINGS = [
   'terminationDrainDuration',

@@ -1,6 +1,6 @@
+import type { ManagedValues } from '../../src/drain/model/managed.ts';
 import { beforeAll, expect, it, jest } from '@jest/globals';
 import { useCluster } from '../support/cluster.ts';
-import type { ManagedValues } from '../../src/drain/template/apply.ts';
 import { applyToTemplate } from '../../src/drain/template/apply.ts';
 import { TemplateBench } from './template-support.ts';
 import type { TemplateParts } from './template-support.ts';
@@ -79,7 +79,7 @@ it('an object that was deleted and made again is not taken for the old one', asy
   const workload = await bench.project('again');
   await cluster.kubectlOk(['delete', 'deployment/again', '-n', bench.namespace, '--wait']);
   const { buildApply } = await import('../../src/drain/template/apply.ts');
-  const { nextState } = await import('../../src/drain/restore/state.ts');
+  const { nextState } = await import('../../src/drain/template/note/state.ts');
   const values = { gracePeriodSeconds: 75 };
   const body = buildApply(
     workload,

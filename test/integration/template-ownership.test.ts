@@ -238,7 +238,7 @@ describe("a defaulted grace period is nobody's, and yet the API server calls it 
       '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":90}}}}',
     ]);
     const { buildApply } = await import('../../src/drain/template/apply.ts');
-    const { nextState } = await import('../../src/drain/restore/state.ts');
+    const { nextState } = await import('../../src/drain/template/note/state.ts');
     const values = { gracePeriodSeconds: 75 };
     const body = buildApply(
       workload,

@@ -1,6 +1,6 @@
+import type { ManagedValues } from '../../src/drain/model/managed.ts';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { useCluster } from '../support/cluster.ts';
-import type { ManagedValues } from '../../src/drain/template/apply.ts';
 import { fieldsOf, MANAGER, managersOf, TemplateBench } from './template-support.ts';
 import type { TemplateParts } from './template-support.ts';
 

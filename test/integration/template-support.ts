@@ -1,11 +1,11 @@
 // Writes and restores on the real API server, as the operator does them: for the tests of ownership, apply and restore.
+import type { ManagedValues } from '../../src/drain/model/managed.ts';
 import type { Cluster } from '../support/cluster.ts';
 import { planRestore } from '../../src/drain/restore/restore.ts';
 import type { RestoreStep } from '../../src/drain/restore/restore.ts';
-import { decodeState, nextState } from '../../src/drain/restore/state.ts';
+import { decodeState, nextState } from '../../src/drain/template/note/state.ts';
 import type { Workload } from '../../src/drain/model/workload.ts';
 import { buildApply } from '../../src/drain/template/apply.ts';
-import type { ManagedValues } from '../../src/drain/template/apply.ts';
 import { workloadKind } from '../../src/drain/template/kinds.ts';
 import { projectWorkload } from '../../src/drain/template/project.ts';
 

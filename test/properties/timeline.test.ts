@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { EffectiveSettings } from '../../src/drain/model/settings.ts';
-import { proxyClocks } from '../../src/drain/plan/clocks.ts';
+import { proxyClocks } from '../../src/drain/promise/clocks.ts';
 import { DEFAULT_APPLICATION, type Application, type InboundRequest } from '../../src/drain/timeline/application.ts';
 import { simulateTermination } from '../../src/drain/timeline/simulate.ts';
 import type { Termination } from '../../src/drain/timeline/termination.ts';

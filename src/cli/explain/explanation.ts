@@ -4,7 +4,7 @@ import type { Change, Conflict, WorkloadOutcome } from '../../drain/model/decisi
 import type { ProxyImage } from '../../drain/model/mesh.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import type { Seconds, Workload } from '../../drain/model/workload.ts';
-import { longestPromised } from '../../drain/plan/promise.ts';
+import { longestPromised } from '../../drain/promise/promise.ts';
 import { DEFAULT_LONGEST_REQUEST_SECONDS, type Application } from '../../drain/timeline/application.ts';
 import type { Panel } from '../../drain/timeline/draw/index.ts';
 import { timelineOf, type Scenario } from '../../drain/timeline/lanes.ts';

@@ -7,7 +7,7 @@ import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import type { Seconds, Workload } from '../../drain/model/workload.ts';
 import { assess, type Assessment } from '../../drain/plan/assess.ts';
 import { assumedFor } from '../../drain/plan/assumed.ts';
-import type { Intent } from '../../drain/plan/intent.ts';
+import type { Intent } from '../../drain/promise/intent.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { exemptionOf, exemptionText, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import type { Stated } from './flags.ts';

@@ -13,7 +13,7 @@ import type { ManagedField } from '../../drain/model/workload.ts';
 import { policyOfOwnProxyConfig } from '../../drain/plan/own-proxyconfig.ts';
 import type { NearestGrace } from '../../drain/restore/nearest-grace.ts';
 import { planRestore } from '../../drain/restore/restore.ts';
-import { decodeState, type WorkloadState } from '../../drain/restore/state.ts';
+import { decodeState, type WorkloadState } from '../../drain/template/note/state.ts';
 import { restartsPods } from '../../drain/rollout/obstacle.ts';
 import { exemptionOf, isExempt, readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import { projectWorkload, type RawObject, type WorkloadKindAdapter } from '../../drain/template/index.ts';

@@ -1,3 +1,4 @@
+import { ANNOTATION_OF } from '../../drain/model/managed.ts';
 import {
   MANAGED_FIELDS,
   type FieldOwner,
@@ -10,7 +11,6 @@ import type { Change, Decision } from '../../drain/model/decision.ts';
 import { assess } from '../../drain/plan/assess.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY, SPEC_TEMPLATE } from '../../drain/template/index.ts';
-import { ANNOTATION_OF } from '../../drain/template/ownership.ts';
 import { isAnnotationField } from './annotations.ts';
 import type { JudgeContext } from '../facts/judge.ts';
 import type { EditValue, FieldEdit, PathStep } from './edit.ts';

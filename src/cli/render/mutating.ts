@@ -5,9 +5,9 @@ import {
   PROXY_CONFIG_ANNOTATION,
   PROXY_CONTAINER,
 } from '../../api/names.ts';
-import { LEAST_MINIMUM_DRAIN_SECONDS } from '../../drain/plan/compile.ts';
+import { LEAST_MINIMUM_DRAIN_SECONDS } from '../../drain/promise/compile.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import { longestPromised } from '../../drain/plan/promise.ts';
+import { longestPromised } from '../../drain/promise/promise.ts';
 import { workloadKind } from '../../drain/template/index.ts';
 import { admittedKinds, groupOf, matchConditions, nameOf } from './rules.ts';
 import { yamlText } from './yaml-text.ts';

@@ -1,3 +1,4 @@
+import { ANNOTATION_OF } from '../../drain/model/managed.ts';
 import {
   EXEMPT_ANNOTATION,
   FIELD_MANAGER,
@@ -9,9 +10,8 @@ import {
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { PolicySelector } from '../../api/policy.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import { longestPromised } from '../../drain/plan/promise.ts';
+import { longestPromised } from '../../drain/promise/promise.ts';
 import { WORKLOAD_KINDS, workloadKind } from '../../drain/template/index.ts';
-import { ANNOTATION_OF } from '../../drain/template/ownership.ts';
 import { yamlText } from './yaml-text.ts';
 
 /** The kinds that policies like these write to. */

@@ -1,6 +1,6 @@
 import { PRODUCT_VERSION } from '../version/product.ts';
-import { longestPromised, neededGrace } from '../../drain/plan/promise.ts';
-import { appDelayOf, proxyClocks } from '../../drain/plan/clocks.ts';
+import { longestPromised, neededGrace } from '../../drain/promise/promise.ts';
+import { appDelayOf, proxyClocks } from '../../drain/promise/clocks.ts';
 import { recommend, summarise, type TerminationRecord } from '../../drain/observe/index.ts';
 import { survivalOf } from '../../drain/timeline/verdict.ts';
 import { DEFAULT_APPLICATION } from '../../drain/timeline/application.ts';

@@ -3,7 +3,7 @@ import { condition, setCondition, type NewCondition } from '../../api/conditions
 import type { Condition, PolicyWorkloadCounts, SidecarDrainPolicyStatus } from '../../api/policy.ts';
 import { policyObject, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
-import { noteOrigin, stateOf } from '../../drain/restore/state.ts';
+import { noteOrigin, stateOf } from '../../drain/template/note/state.ts';
 import { canonical } from '../../drain/template/raw.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../../runtime/index.ts';

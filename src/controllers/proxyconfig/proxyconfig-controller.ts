@@ -4,7 +4,7 @@ import type { ProxyConfigResource } from '../../drain/model/mesh.ts';
 import { workloadKey, type Seconds, type Workload } from '../../drain/model/workload.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../../drain/plan/decide.ts';
-import { fnv1a } from '../../drain/plan/intent.ts';
+import { fnv1a } from '../../drain/hash.ts';
 import { nameOfOwnProxyConfig as nameOf, policyOfOwnProxyConfig } from '../../drain/plan/own-proxyconfig.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { isApiError, type KubeClient, type Logger } from '../../kube/index.ts';

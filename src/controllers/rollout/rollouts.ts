@@ -1,5 +1,5 @@
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
-import { stateOf, type WorkloadState } from '../../drain/restore/state.ts';
+import { stateOf, type WorkloadState } from '../../drain/template/note/state.ts';
 import { isExempt } from '../../drain/selection/exemptions.ts';
 import { UNKNOWN_POLICY, type OperatorCaps, type Rolling } from '../../drain/rollout/gate.ts';
 import { budgetObstacle, ownObstacle, restartsPods, type Obstacle } from '../../drain/rollout/obstacle.ts';

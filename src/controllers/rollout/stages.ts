@@ -10,7 +10,7 @@ import {
   type StageMemory,
   type StageRules,
 } from '../../drain/rollout/stage.ts';
-import { intentKey } from '../../drain/plan/intent.ts';
+import { intentKey } from '../../drain/promise/intent.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 
 /** What holds where a policy is gone and its workloads are still being given back. */

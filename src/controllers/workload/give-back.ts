@@ -4,7 +4,7 @@ import type { Assessment } from '../../drain/plan/assess.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { givenBack, givenBackText } from '../../drain/restore/given-back.ts';
 import { planRestore, type RestoreStep } from '../../drain/restore/restore.ts';
-import type { WorkloadState } from '../../drain/restore/state.ts';
+import type { WorkloadState } from '../../drain/template/note/state.ts';
 import { NO_LIMITS } from '../../drain/rollout/gate.ts';
 import { isExempt } from '../../drain/selection/exemptions.ts';
 import type { RawObject } from '../../drain/template/index.ts';

@@ -1,7 +1,7 @@
 import type { NamespaceFacts } from '../../drain/model/mesh.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import { noteOrigin, type WorkloadState } from '../../drain/restore/state.ts';
+import { noteOrigin, type WorkloadState } from '../../drain/template/note/state.ts';
 import { matches } from '../../drain/selection/match.ts';
 
 /**

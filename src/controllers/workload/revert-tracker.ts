@@ -1,6 +1,6 @@
 import type { Workload } from '../../drain/model/workload.ts';
 import type { AssessInput } from '../../drain/plan/assess.ts';
-import { writtenValuesStand, type WorkloadState } from '../../drain/restore/state.ts';
+import { writtenValuesStand, type WorkloadState } from '../../drain/template/note/state.ts';
 import type { Patience } from '../../drain/rollout/patience.ts';
 import type { EpochMs } from '../time.ts';
 import type { WorkloadMemories } from './workload-memory.ts';

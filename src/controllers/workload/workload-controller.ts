@@ -1,14 +1,14 @@
+import type { ManagedValues } from '../../drain/model/managed.ts';
 import type { CountDelivered } from '../../drain/admit/index.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { assess, type Assessment } from '../../drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../../drain/plan/decide.ts';
-import { intentKey } from '../../drain/plan/intent.ts';
+import { intentKey } from '../../drain/promise/intent.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import { stateOf, type WorkloadState } from '../../drain/restore/state.ts';
+import { stateOf, type WorkloadState } from '../../drain/template/note/state.ts';
 import type { Patience } from '../../drain/rollout/patience.ts';
 import type { OperatorCaps, Rolling } from '../../drain/rollout/gate.ts';
 import type { Stage } from '../../drain/rollout/stage.ts';
-import type { ManagedValues } from '../../drain/template/index.ts';
 import type { EventRecorder, KubeClient, Logger } from '../../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../../runtime/index.ts';
 import type { Caches } from '../watches/caches.ts';

@@ -1,7 +1,7 @@
 import type { Workload } from '../../drain/model/workload.ts';
-import { restartLimitOf } from '../../drain/admit/delivery.ts';
+import { restartLimitOf } from '../../drain/plan/delivery.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import type { WorkloadState } from '../../drain/restore/state.ts';
+import type { WorkloadState } from '../../drain/template/note/state.ts';
 import { NO_LIMITS, type RolloutLimits } from '../../drain/rollout/gate.ts';
 import type { EventSubject } from '../../kube/index.ts';
 

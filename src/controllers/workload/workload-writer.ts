@@ -1,9 +1,10 @@
+import type { ManagedValues } from '../../drain/model/managed.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
-import { intentKey } from '../../drain/plan/intent.ts';
+import { intentKey } from '../../drain/promise/intent.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import { nextState, type WorkloadState } from '../../drain/restore/state.ts';
-import { buildApply, type ManagedValues } from '../../drain/template/index.ts';
+import { nextState, type WorkloadState } from '../../drain/template/note/state.ts';
+import { buildApply } from '../../drain/template/index.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../../kube/index.ts';
 import { done, requeueAfter, TerminalError, type Outcome } from '../../runtime/index.ts';
 import type { Caches } from '../watches/caches.ts';

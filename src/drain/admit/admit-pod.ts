@@ -5,7 +5,7 @@ import { applyToTemplate } from '../template/apply.ts';
 import { projectTemplate } from '../template/project.ts';
 import { at, recordOf, type RawObject } from '../template/raw.ts';
 import { NOTHING_ADMITTED, type AdmitFacts, type Admitted } from './admit-workload.ts';
-import { deliveredKey } from './delivery.ts';
+import { deliveredKey } from '../plan/delivery.ts';
 import { mapPatch, templatePatch } from './template-patch.ts';
 
 export interface AdmitPodInput {

@@ -1,16 +1,17 @@
+import type { ManagedValues } from '../model/managed.ts';
 import { STATE_ANNOTATION } from '../../api/names.ts';
 import type { Decision } from '../model/decision.ts';
 import type { Workload } from '../model/workload.ts';
 import { assess, type AssessInput } from '../plan/assess.ts';
-import { intentKey } from '../plan/intent.ts';
+import { intentKey } from '../promise/intent.ts';
 import type { PolicyRecord } from '../plan/policies.ts';
 import type { JsonPatchOperation } from '../restore/json-patch.ts';
-import { nextState, stateOf, templateBefore, writtenValuesStand, type WorkloadState } from '../restore/state.ts';
-import { applyToTemplate, buildApply, type ManagedValues } from '../template/apply.ts';
+import { nextState, stateOf, templateBefore, writtenValuesStand, type WorkloadState } from '../template/note/state.ts';
+import { applyToTemplate, buildApply } from '../template/apply.ts';
 import type { WorkloadKindAdapter } from '../template/kinds.ts';
 import { projectWorkload } from '../template/project.ts';
 import { at, canonical, managedFieldsOf, type RawObject } from '../template/raw.ts';
-import { restartLimitOf } from './delivery.ts';
+import { restartLimitOf } from '../plan/delivery.ts';
 import { managedFieldsAfter } from './own-fields.ts';
 import { changedFields, mapPatch, templatePatch } from './template-patch.ts';
 

@@ -7,5 +7,5 @@ export {
   type AdmitFacts,
   type AdmitWorkloadInput,
 } from './admit-workload.ts';
-export { deliveredKey, restartLimitOf, type CountDelivered, type PodsDelivered } from './delivery.ts';
+export { deliveredKey, restartLimitOf, type CountDelivered, type PodsDelivered } from '../plan/delivery.ts';
 export { ownerOfPod } from './pod-owner.ts';

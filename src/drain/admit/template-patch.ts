@@ -1,9 +1,9 @@
+import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../model/managed.ts';
 import type { PodTemplate } from '../../api/kubernetes.ts';
 import { PROXY_CONTAINER } from '../../api/names.ts';
 import { MANAGED_FIELDS, type ManagedField } from '../model/workload.ts';
 import { pointer, type JsonPatchOperation } from '../restore/json-patch.ts';
 import { addedPreStops } from '../template/apply.ts';
-import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../template/ownership.ts';
 import { at, canonical, listOf, recordOf, type RawObject } from '../template/raw.ts';
 
 /** The fields of ours in which two templates differ. */

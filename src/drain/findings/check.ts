@@ -1,8 +1,8 @@
 import type { Finding } from '../../api/reasons.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Workload } from '../model/workload.ts';
-import type { Intent } from '../plan/intent.ts';
-import type { Clocks } from '../plan/promise.ts';
+import type { Intent } from '../promise/intent.ts';
+import type { Clocks } from '../promise/promise.ts';
 
 /** What a check looks at. `intent` is the governing policy's wish, or the stated assumption where there is no policy. */
 export interface CheckInput {

@@ -1,5 +1,5 @@
+import type { ManagedValues } from './managed.ts';
 import type { Finding, ReasonCode } from '../../api/reasons.ts';
-import type { ManagedValues } from '../template/apply.ts';
 import type { EffectiveSettings } from './settings.ts';
 import type { ManagedField, Seconds, WorkloadRef } from './workload.ts';
 

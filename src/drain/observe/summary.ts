@@ -2,7 +2,7 @@ import { PROXY_CONTAINER } from '../../api/names.ts';
 import { NODE_BUDGET_SECONDS } from '../findings/checks/grace.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
-import { proxyClocks } from '../plan/clocks.ts';
+import { proxyClocks } from '../promise/clocks.ts';
 import { TOLERANCE_SECONDS } from './pod.ts';
 import { SIGKILL_EXIT_CODE } from '../timeline/termination.ts';
 import { TERMINATION_OUTCOMES, type TerminationOutcome } from './outcome.ts';

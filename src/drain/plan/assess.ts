@@ -3,7 +3,7 @@ import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { Workload } from '../model/workload.ts';
 import { proxyOf } from '../mesh/injection.ts';
 import type { ActiveExemption } from '../selection/exemptions.ts';
-import { asDeliveredToPods, restartLimitOf, underDelivery, type CountDelivered } from '../admit/delivery.ts';
+import { asDeliveredToPods, restartLimitOf, underDelivery, type CountDelivered } from './delivery.ts';
 import { govern, type Overridden, type Refused } from '../selection/govern.ts';
 import { matches, matchesByName, matchesProxy } from '../selection/match.ts';
 import { decide, type DecideInput, type OwnProxyConfig } from './decide.ts';

@@ -1,8 +1,8 @@
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds, WorkloadRef } from '../model/workload.ts';
-import { appDelayOf, proxyClocks } from './clocks.ts';
-import { assumedIntent, type Intent } from './intent.ts';
-import type { Clocks } from './promise.ts';
+import { appDelayOf, proxyClocks } from '../promise/clocks.ts';
+import { assumedIntent, type Intent } from '../promise/intent.ts';
+import type { Clocks } from '../promise/promise.ts';
 
 /** What is assumed of requests where no policy says anything. */
 export interface AssumedRequests {

@@ -1,6 +1,6 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
-import type { Intent } from './intent.ts';
+import type { Intent } from '../promise/intent.ts';
 
 const BOUNDED_FORM =
   'put a bound around it, for example exec: {command: [timeout, "60", /bin/sh, -c, "..."]}, count rounds, or take hook: EstablishedConnections';

@@ -1,3 +1,4 @@
+import type { ManagedValues } from '../model/managed.ts';
 import { EXEMPT_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import { finding, type Finding, type ReasonCode } from '../../api/reasons.ts';
 import { findingsOf } from '../findings/checks.ts';
@@ -8,15 +9,15 @@ import type { Change, ChangedField, Conflict, Decision, WorkloadOutcome } from '
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
 import type { Seconds, Workload } from '../model/workload.ts';
-import { applyToTemplate, type ManagedValues } from '../template/apply.ts';
-import { decodeState, noteOrigin, templateBefore, valuesInPlace, type WorkloadState } from '../restore/state.ts';
+import { applyToTemplate } from '../template/apply.ts';
+import { decodeState, noteOrigin, templateBefore, valuesInPlace, type WorkloadState } from '../template/note/state.ts';
 import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts';
-import { appDelayOf, proxyClocks } from './clocks.ts';
+import { appDelayOf, proxyClocks } from '../promise/clocks.ts';
 import type { Hold } from '../rollout/patience.ts';
-import { compile } from './compile.ts';
+import { compile } from '../promise/compile.ts';
 import { hookCure, type HookCure } from './hook-cure.ts';
 import { holdOn, type DecidingPatience } from './hold.ts';
-import { intentKey, type Intent } from './intent.ts';
+import { intentKey, type Intent } from '../promise/intent.ts';
 import { kindLimit, rolloutCaveat, templateElsewhere } from './kind-limits.ts';
 import {
   brokenDrainClauses,
@@ -27,7 +28,7 @@ import {
   unmetWishes,
   unprovableHook,
   type Clocks,
-} from './promise.ts';
+} from '../promise/promise.ts';
 import { changesBetween, valuesFor } from './values.ts';
 
 /** The policy that governs a workload (or, in Audit, is tried on it), as far as the plan needs it. */

@@ -1,8 +1,9 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
+import { fnv1a64, setHash } from '../hash.ts';
 import type { ChangedField, Decision } from '../model/decision.ts';
 import type { Workload } from '../model/workload.ts';
 import { workloadKey } from '../model/workload.ts';
-import { stateOf, templateBefore } from '../restore/state.ts';
+import { stateOf, templateBefore } from '../template/note/state.ts';
 import { canonical } from '../template/raw.ts';
 import { changesBetween } from './values.ts';
 
@@ -20,11 +21,6 @@ export function workloadPlanHash(workload: Workload, decision: Decision): string
 /** The name of all the plans of one policy, by workload; whatever order they come in. Without a plan it has one too. */
 export function policyPlanHash(policy: string, plans: Iterable<readonly [workload: string, hash: string]>): string {
   return setHash([...plans].map(([workload, hash]) => `${policy} ${workload} ${hash}`));
-}
-
-/** The same lines in any order give the same name. */
-export function setHash(lines: readonly string[]): string {
-  return fnv1a64([...lines].sort().join('\n'));
 }
 
 type Line = readonly [field: string, before: string | null, after: string | null];
@@ -65,20 +61,4 @@ function normal(field: string, value: string | undefined): string | null {
     return value ?? String(DEFAULT_GRACE_PERIOD_SECONDS);
   }
   return value !== undefined && field === 'proxyContainer' ? canonical(JSON.parse(value)) : (value ?? null);
-}
-
-/**
- * 64-bit FNV-1a over UTF-16 units, as sixteen hex digits: enough that two of a hundred thousand plans do not meet, and
- * pure. Its prime is 2^40 + 0x1b3, so that two halves of 32 bits do without big integers.
- */
-export function fnv1a64(text: string): string {
-  let high = 0xcbf29ce4;
-  let low = 0x84222325;
-  for (let index = 0; index < text.length; index += 1) {
-    low = (low ^ text.charCodeAt(index)) >>> 0;
-    const product = low * 0x1b3;
-    high = (high * 0x1b3 + Math.floor(product / 0x100000000) + low * 0x100) % 0x100000000;
-    low = product % 0x100000000;
-  }
-  return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0');
 }

@@ -1,5 +1,5 @@
 import type { Seconds, Workload } from '../model/workload.ts';
-import { writtenValuesStand, type WorkloadState } from '../restore/state.ts';
+import { writtenValuesStand, type WorkloadState } from '../template/note/state.ts';
 import { holdAfterForeignChange, type Hold, type Patience } from '../rollout/patience.ts';
 
 /** The time, and how long to hold back after foreign changes. */

@@ -1,8 +1,8 @@
 import type { LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
 import { proxyContainer } from '../mesh/settings.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
-import type { ProxyClocks } from './clocks.ts';
-import type { Intent } from './intent.ts';
+import type { ProxyClocks } from '../promise/clocks.ts';
+import type { Intent } from '../promise/intent.ts';
 
 /** What is written in place of a preStop that keeps no promise, and why. */
 export interface HookCure {

@@ -10,7 +10,7 @@ import {
 import { compileWindows, type CompiledWindow, type CompiledWindows } from '../rollout/windows.ts';
 import { compilePolicy, type CompiledPolicy } from '../selection/match.ts';
 import { customHookProblem } from './custom-hook.ts';
-import { intentOf, type Intent } from './intent.ts';
+import { intentOf, type Intent } from '../promise/intent.ts';
 
 /** A policy, made ready once so that thousands of workloads can be held against it. */
 export interface PolicyRecord {

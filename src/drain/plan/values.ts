@@ -1,3 +1,4 @@
+import type { ManagedValues } from '../model/managed.ts';
 import type { PodTemplate } from '../../api/kubernetes.ts';
 import {
   EXIT_ON_ZERO_VARIABLE,
@@ -15,13 +16,13 @@ import type { Change, ChangedField } from '../model/decision.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { ManagedField, Seconds } from '../model/workload.ts';
 import { mergeProxyConfigAnnotation } from '../template/annotation-edit.ts';
-import { addedPreStops, type ManagedValues } from '../template/apply.ts';
-import type { Target } from './compile.ts';
+import { addedPreStops } from '../template/apply.ts';
+import type { Target } from '../promise/compile.ts';
 import { analyseCustomHook } from './custom-hook.ts';
 import type { OwnProxyConfig } from './decide.ts';
 import { fieldPath } from './fields.ts';
-import { lateRequestsRefusedBy } from './promise.ts';
-import type { Intent } from './intent.ts';
+import { lateRequestsRefusedBy } from '../promise/promise.ts';
+import type { Intent } from '../promise/intent.ts';
 
 export interface ValuesInput {
   /** The template as it stood before us. */

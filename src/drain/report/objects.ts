@@ -1,7 +1,7 @@
 import type { KubernetesObject, OwnerReference } from '../../api/kubernetes.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { Seconds } from '../model/workload.ts';
-import { fnv1a } from '../plan/intent.ts';
+import { fnv1a } from '../hash.ts';
 import { byText, REPORT_SOURCE, type ReportResult } from './results.ts';
 import { reportName, type Shard } from './shards.ts';
 

@@ -1,4 +1,4 @@
-import { fnv1a } from '../plan/intent.ts';
+import { fnv1a } from '../hash.ts';
 import { byText, type ReportResult, type WorkloadResults } from './results.ts';
 
 /** Everything that one report object says, but for its name and the times of its results. */

@@ -2,5 +2,12 @@
 export type { JsonPatchOperation } from './json-patch.ts';
 export { planRestore } from './restore.ts';
 export type { RestoreStep } from './restore.ts';
-export { decodeState, encodeState, nextState, templateBefore, valuesInPlace, writtenValuesStand } from './state.ts';
-export type { DecodedState, FieldStates, NextStateInput, WorkloadState } from './state.ts';
+export {
+  decodeState,
+  encodeState,
+  nextState,
+  templateBefore,
+  valuesInPlace,
+  writtenValuesStand,
+} from '../template/note/state.ts';
+export type { DecodedState, FieldStates, NextStateInput, WorkloadState } from '../template/note/state.ts';

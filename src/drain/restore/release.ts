@@ -1,12 +1,13 @@
+import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../model/managed.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { ManagedFieldsEntry } from '../../api/kubernetes.ts';
 import type { ManagedField } from '../model/workload.ts';
-import { ANNOTATION_FIELDS, ANNOTATION_OF, FIELD_PATHS } from '../template/ownership.ts';
+import { FIELD_PATHS } from '../template/ownership.ts';
 import { at, managedFieldsOf, recordOf } from '../template/raw.ts';
 import type { Raw, RawObject } from '../template/raw.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { pointer } from './json-patch.ts';
-import type { WorkloadState } from './state.ts';
+import type { WorkloadState } from '../template/note/state.ts';
 
 /**
  * Takes us out of managedFields, and puts the managers back from whom a forced write took a field. Without that a field

@@ -1,26 +1,20 @@
+import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../model/managed.ts';
 import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import type { ManagedField } from '../model/workload.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY } from '../template/apply.ts';
 import { SPEC_TEMPLATE, workloadKind } from '../template/kinds.ts';
 import type { TemplatePlace } from '../template/kinds.ts';
-import {
-  ANNOTATION_FIELDS,
-  ANNOTATION_OF,
-  fieldOwners,
-  LAST_APPLIED_ANNOTATION,
-  PROXY_CONTAINER_KEY,
-  statesByApply,
-} from '../template/ownership.ts';
+import { fieldOwners, LAST_APPLIED_ANNOTATION, PROXY_CONTAINER_KEY, statesByApply } from '../template/ownership.ts';
 import { at, canonical, listOf, managedFieldsOf, metadataOf, recordOf, textOf } from '../template/raw.ts';
 import type { Raw, RawObject } from '../template/raw.ts';
-import { fingerprint } from './fingerprint.ts';
+import { fingerprint } from '../template/note/fingerprint.ts';
 import { pointer } from './json-patch.ts';
 import { nearestGrace } from './nearest-grace.ts';
 import type { NearestGrace } from './nearest-grace.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { ownershipOperations } from './release.ts';
-import { annotationBefore } from './state.ts';
-import type { WorkloadState } from './state.ts';
+import { annotationBefore } from '../template/note/state.ts';
+import type { WorkloadState } from '../template/note/state.ts';
 
 /**
  * Giving a workload back. To apply the old values and then to release them would end at the API server's defaults, so

@@ -1,4 +1,4 @@
-import { setHash } from '../plan/hash.ts';
+import { setHash } from '../hash.ts';
 
 /**
  * When giving back is a mass withdrawal. A selector edit or a lost label of a namespace takes away many workloads with one

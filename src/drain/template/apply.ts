@@ -1,29 +1,11 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { Container, LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
 import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
+import { ANNOTATION_FIELDS, ANNOTATION_OF, type AnnotationField, type ManagedValues } from '../model/managed.ts';
 import type { FieldOwners, Workload } from '../model/workload.ts';
-import { encodeState, heldValues, proxyContainerForm } from '../restore/state.ts';
-import type { WorkloadState } from '../restore/state.ts';
+import { encodeState, heldValues, proxyContainerForm } from './note/state.ts';
+import type { WorkloadState } from './note/state.ts';
 import { SPEC_TEMPLATE } from './kinds.ts';
-import { ANNOTATION_FIELDS, ANNOTATION_OF } from './ownership.ts';
-import type { AnnotationField } from './ownership.ts';
-
-/**
- * All values that we want to hold on a workload. A server-side apply must repeat everything that is to stay ours: what
- * it leaves out is given up, and removed where nobody else holds it.
- */
-export interface ManagedValues {
-  readonly gracePeriodSeconds?: number;
-  /** The whole text of the annotation, foreign keys included. */
-  readonly proxyConfig?: string;
-  readonly statsSuffixes?: string;
-  readonly nativeSidecar?: 'true';
-  readonly proxyConfigMark?: string;
-  /** A `preStop.sleep` for containers of the application: in pods and manifests only, never in a live workload. */
-  readonly applicationSleep?: { readonly seconds: number; readonly containers: readonly string[] };
-  /** The preStop of a container `istio-proxy`. Without it no hook is wanted, and one of ours goes. */
-  readonly proxyPreStop?: LifecycleHandler;
-}
 
 /**
  * The image that Istio's injector replaces, and the pull policy that must stand beside it: for `auto` the API server

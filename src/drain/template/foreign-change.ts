@@ -1,6 +1,6 @@
 import { FIELD_MANAGER } from '../../api/names.ts';
 import type { TemplateHistory } from '../model/workload.ts';
-import { noteIn, noteOrigin } from '../restore/note.ts';
+import { noteIn, noteOrigin } from './note/note.ts';
 import type { TemplatePlace } from './kinds.ts';
 import { NOTE_PATH } from './ownership.ts';
 import { at, managedFieldsOf, metadataOf } from './raw.ts';

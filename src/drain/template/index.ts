@@ -4,7 +4,6 @@ export type { MergedAnnotation, ProxyConfigEdits } from './annotation-edit.ts';
 export { parseProxyConfigAnnotation, readIstioYaml } from './annotation.ts';
 export type { IstioYamlReading, ParsedAnnotation } from './annotation.ts';
 export { applyToTemplate, buildApply, INJECTED_IMAGE, INJECTED_PULL_POLICY, isOurContainer } from './apply.ts';
-export type { ManagedValues } from './apply.ts';
 export type { IstioYamlValue, Malformed } from './istio-yaml.ts';
 export {
   AT_REST,

@@ -9,10 +9,11 @@ import {
   STATE_ANNOTATION,
   STATS_SUFFIXES_ANNOTATION,
 } from '../../api/names.ts';
+import { ANNOTATION_OF } from '../model/managed.ts';
 import { MANAGED_FIELDS } from '../model/workload.ts';
 import type { FieldOwner, FieldOwners, ManagedField } from '../model/workload.ts';
-import { noteIn, wroteValue } from '../restore/note.ts';
-import type { WorkloadState } from '../restore/note.ts';
+import { noteIn, wroteValue } from './note/note.ts';
+import type { WorkloadState } from './note/note.ts';
 import type { TemplatePlace } from './kinds.ts';
 import { at, canonical, managedFieldsOf, metadataOf, recordOf } from './raw.ts';
 import type { RawObject } from './raw.ts';
@@ -59,16 +60,6 @@ export const FIELD_PATHS: Readonly<Record<ManagedField, readonly string[]>> = {
   proxyConfigMark: ['f:metadata', 'f:annotations', `f:${PROXY_CONFIG_MARK_ANNOTATION}`],
   proxyContainer: ['f:spec', 'f:containers', PROXY_CONTAINER_KEY, 'f:lifecycle', 'f:preStop'],
 };
-
-/** The fields that are annotations of the pod template. */
-export const ANNOTATION_OF: Readonly<Record<Exclude<ManagedField, 'gracePeriod' | 'proxyContainer'>, string>> = {
-  proxyConfig: PROXY_CONFIG_ANNOTATION,
-  statsSuffixes: STATS_SUFFIXES_ANNOTATION,
-  nativeSidecar: NATIVE_SIDECAR_ANNOTATION,
-  proxyConfigMark: PROXY_CONFIG_MARK_ANNOTATION,
-};
-export type AnnotationField = keyof typeof ANNOTATION_OF;
-export const ANNOTATION_FIELDS = Object.keys(ANNOTATION_OF) as readonly AnnotationField[];
 
 /** A word that a manifest must hold to state the field. */
 const WORD_OF: Readonly<Record<ManagedField, string>> = {

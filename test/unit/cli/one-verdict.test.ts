@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
-import { appDelayOf } from '../../../src/drain/plan/clocks.ts';
+import { appDelayOf } from '../../../src/drain/promise/clocks.ts';
 import { assumedFor } from '../../../src/drain/plan/assumed.ts';
 import { drainTooShort } from '../../../src/drain/findings/checks/drain.ts';
 import { playCase, settingsOf, type TerminationCase } from '../../../src/drain/timeline/cases.ts';

@@ -3,7 +3,7 @@ import { GiveBack, type GiveBackOptions } from '../../../src/controllers/workloa
 import { WorkloadMemories } from '../../../src/controllers/workload/workload-memory.ts';
 import type { Workload } from '../../../src/drain/model/workload.ts';
 import type { Assessment } from '../../../src/drain/plan/assess.ts';
-import type { WorkloadState } from '../../../src/drain/restore/state.ts';
+import type { WorkloadState } from '../../../src/drain/template/note/state.ts';
 
 const KEY = 'Deployment/shop/web';
 const workload = { kind: 'Deployment', namespace: 'shop', name: 'web', annotations: {} } as unknown as Workload;

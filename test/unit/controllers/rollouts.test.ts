@@ -3,10 +3,10 @@ import type { Caches } from '../../../src/controllers/watches/caches.ts';
 import type { Candidate } from '../../../src/controllers/rollout/rollout-slots.ts';
 import { Rollouts } from '../../../src/controllers/rollout/rollouts.ts';
 import type { Refusal } from '../../../src/controllers/workload/gates.ts';
-import { stateOf, type WorkloadState } from '../../../src/drain/restore/state.ts';
+import { stateOf, type WorkloadState } from '../../../src/drain/template/note/state.ts';
 import { EXEMPT_ANNOTATION, STATE_ANNOTATION } from '../../../src/api/names.ts';
 import { workloadKey, type Workload } from '../../../src/drain/model/workload.ts';
-import { intentKey } from '../../../src/drain/plan/intent.ts';
+import { intentKey } from '../../../src/drain/promise/intent.ts';
 import { readPolicy, type PolicyRecord } from '../../../src/drain/plan/policies.ts';
 
 const T0 = Date.parse('2026-01-01T00:00:00Z');

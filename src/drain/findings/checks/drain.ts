@@ -2,7 +2,7 @@ import { finding, type Finding } from '../../../api/reasons.ts';
 import { recogniseProductHook } from '../../../hooks/index.ts';
 import { whereOf } from '../../mesh/settings.ts';
 import type { Sourced } from '../../model/settings.ts';
-import { brokenDrainClauses, longestPromised } from '../../plan/promise.ts';
+import { brokenDrainClauses, longestPromised } from '../../promise/promise.ts';
 import { isClassic, type CheckInput } from '../check.ts';
 
 function isStated(value: Sourced<unknown>): boolean {

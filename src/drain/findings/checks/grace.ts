@@ -1,5 +1,5 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
-import { graceNeed, graceWords, unprovableHook } from '../../plan/promise.ts';
+import { graceNeed, graceWords, unprovableHook } from '../../promise/promise.ts';
 import type { CheckInput } from '../check.ts';
 
 /** Above this the cluster autoscaler stops waiting for a pod (--max-graceful-termination-sec, default 600). */

@@ -2,7 +2,7 @@ import { PROXY_CONTAINER } from '../../../api/names.ts';
 import { finding, type Finding } from '../../../api/reasons.ts';
 import { analyseAppHook } from '../../mesh/container-hooks.ts';
 import { whereOf } from '../../mesh/settings.ts';
-import type { UnboundedHook } from '../../plan/clocks.ts';
+import type { UnboundedHook } from '../../promise/clocks.ts';
 import { isClassic, type CheckInput } from '../check.ts';
 
 /** What is the matter with the preStop of istio-proxy that somebody has put there: the first that applies. */

@@ -6,8 +6,8 @@ import { finding, REASON_CODES, REASONS, type Finding, type ReasonCode } from '.
 import type { CheckInput } from '../../../../src/drain/findings/check.ts';
 import { CHECKS, findingsOf } from '../../../../src/drain/findings/checks.ts';
 import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
-import { appDelayOf, proxyClocks } from '../../../../src/drain/plan/clocks.ts';
-import type { Intent } from '../../../../src/drain/plan/intent.ts';
+import { appDelayOf, proxyClocks } from '../../../../src/drain/promise/clocks.ts';
+import type { Intent } from '../../../../src/drain/promise/intent.ts';
 import { effectiveSettings } from '../../../../src/drain/mesh/settings.ts';
 import { DEFAULT_PATIENCE } from '../../../../src/drain/rollout/patience.ts';
 import { WORKLOAD_KINDS } from '../../../../src/drain/template/kinds.ts';

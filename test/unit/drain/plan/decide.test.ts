@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
 import type { FieldOwner, Workload } from '../../../../src/drain/model/workload.ts';
 import type { decide, DecidingPolicy, OwnProxyConfig } from '../../../../src/drain/plan/decide.ts';
-import type { Intent } from '../../../../src/drain/plan/intent.ts';
+import type { Intent } from '../../../../src/drain/promise/intent.ts';
 import { recogniseProductHook } from '../../../../src/hooks/index.ts';
 import { parseProxyConfigAnnotation } from '../../../../src/drain/template/annotation.ts';
 import {

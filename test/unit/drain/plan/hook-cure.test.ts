@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { LifecycleHandler } from '../../../../src/api/kubernetes.ts';
 import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
-import type { Intent } from '../../../../src/drain/plan/intent.ts';
+import type { Intent } from '../../../../src/drain/promise/intent.ts';
 import { readPolicy } from '../../../../src/drain/plan/policies.ts';
 import { recogniseProductHook } from '../../../../src/hooks/index.ts';
-import { decodeState, templateBefore } from '../../../../src/drain/restore/state.ts';
+import { decodeState, templateBefore } from '../../../../src/drain/template/note/state.ts';
 import { NEVER_ENDS, sh } from '../../../fixtures/drain/hooks.ts';
 import { decideFor, meshOf, policyOf, workloadOf, written } from '../../../fixtures/drain/objects.ts';
 

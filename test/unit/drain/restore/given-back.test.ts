@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { givenBack, givenBackText } from '../../../../src/drain/restore/given-back.ts';
 import { planRestore, type RestoreStep } from '../../../../src/drain/restore/restore.ts';
-import type { WorkloadState } from '../../../../src/drain/restore/state.ts';
+import type { WorkloadState } from '../../../../src/drain/template/note/state.ts';
 import { deployment, ownsGrace, patched, type Json } from './objects.ts';
 
 const state = (wrote: number, before = 30): WorkloadState => ({

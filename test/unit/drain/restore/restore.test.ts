@@ -1,12 +1,12 @@
+import type { ManagedValues } from '../../../../src/drain/model/managed.ts';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { planRestore } from '../../../../src/drain/restore/restore.ts';
 import type { RestoreStep } from '../../../../src/drain/restore/restore.ts';
-import { decodeState, nextState } from '../../../../src/drain/restore/state.ts';
-import type { WorkloadState } from '../../../../src/drain/restore/state.ts';
+import { decodeState, nextState } from '../../../../src/drain/template/note/state.ts';
+import type { WorkloadState } from '../../../../src/drain/template/note/state.ts';
 import { mergeProxyConfigAnnotation } from '../../../../src/drain/template/annotation-edit.ts';
 import { buildApply } from '../../../../src/drain/template/apply.ts';
-import type { ManagedValues } from '../../../../src/drain/template/apply.ts';
 import { workloadKind } from '../../../../src/drain/template/kinds.ts';
 import { projectWorkload } from '../../../../src/drain/template/project.ts';
 import { applied, deployment, FIELD_MANAGER, ownsAnnotation, ownsGrace, patched, visible } from './objects.ts';

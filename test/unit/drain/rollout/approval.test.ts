@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { fnv1a64, policyPlanHash, workloadPlanHash } from '../../../../src/drain/plan/hash.ts';
+import { fnv1a64 } from '../../../../src/drain/hash.ts';
+import { policyPlanHash, workloadPlanHash } from '../../../../src/drain/plan/hash.ts';
 import {
   approveCommand,
   fromShards,

@@ -1,9 +1,9 @@
+import type { ManagedValues } from '../../../../src/drain/model/managed.ts';
 import { describe, expect, it } from '@jest/globals';
 import type { PodTemplate } from '../../../../src/api/kubernetes.ts';
 import type { FieldOwner, FieldOwners } from '../../../../src/drain/model/workload.ts';
-import { nextState } from '../../../../src/drain/restore/state.ts';
+import { nextState } from '../../../../src/drain/template/note/state.ts';
 import { applyToTemplate, buildApply } from '../../../../src/drain/template/apply.ts';
-import type { ManagedValues } from '../../../../src/drain/template/apply.ts';
 import { workloadKind } from '../../../../src/drain/template/kinds.ts';
 import { projectWorkload } from '../../../../src/drain/template/project.ts';
 

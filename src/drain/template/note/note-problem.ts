@@ -1,6 +1,6 @@
-import { isRecord } from '../../api/schema.ts';
-import { MANAGED_FIELDS } from '../model/workload.ts';
-import type { ManagedField } from '../model/workload.ts';
+import { isRecord } from '../../../api/schema.ts';
+import { MANAGED_FIELDS } from '../../model/workload.ts';
+import type { ManagedField } from '../../model/workload.ts';
 
 /**
  * Whoever may write a workload may write its state annotation. Every field is checked here for type, length and count, so

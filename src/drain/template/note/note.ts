@@ -1,10 +1,10 @@
-import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import { STATE_ANNOTATION } from '../../api/names.ts';
-import { isRecord } from '../../api/schema.ts';
-import type { ManagedField, TemplateGap, Workload } from '../model/workload.ts';
-import type { ProxyConfigEdits } from '../template/annotation-edit.ts';
-import type { AnnotationField } from '../template/ownership.ts';
-import { at, canonical, textOf } from '../template/raw.ts';
+import type { AnnotationField } from '../../model/managed.ts';
+import type { LifecycleHandler } from '../../../api/kubernetes.ts';
+import { STATE_ANNOTATION } from '../../../api/names.ts';
+import { isRecord } from '../../../api/schema.ts';
+import type { ManagedField, TemplateGap, Workload } from '../../model/workload.ts';
+import type { ProxyConfigEdits } from '../annotation-edit.ts';
+import { at, canonical, textOf } from '../raw.ts';
 import { fingerprint } from './fingerprint.ts';
 import { LONGEST_NOTE, noteProblem, STATE_VERSION } from './note-problem.ts';
 

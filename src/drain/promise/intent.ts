@@ -1,4 +1,5 @@
 import { parsePolicyDuration, type DefaultedSidecarDrainPolicySpec, type DrainLifecycle } from '../../api/policy.ts';
+import { fnv1a } from '../hash.ts';
 import type { Seconds } from '../model/workload.ts';
 
 /** A policy's wish in seconds: what the plan works with, whoever wrote the policy. */
@@ -49,18 +50,6 @@ const LATER_DEFAULTS: Readonly<Record<string, unknown>> = { application: 'Leave'
 
 /** A policy has one intent, and every workload under it asks for its key. */
 const keys = new WeakMap<Intent, string>();
-
-/** Looked up once: in a context of its own, where tests run, a global costs more than the multiplication. */
-const { imul } = Math;
-
-/** 32-bit FNV-1a, as eight hex digits: enough to tell wishes apart, and pure. */
-export function fnv1a(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) {
-    hash = imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
-  }
-  return hash.toString(16).padStart(8, '0');
-}
 
 /** What a policy (with its defaults filled in) wants, in seconds. */
 export function intentOf(spec: DefaultedSidecarDrainPolicySpec): Intent {

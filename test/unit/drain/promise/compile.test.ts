@@ -1,15 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
-import { appDelayOf, proxyClocks, type ProxyClocks } from '../../../../src/drain/plan/clocks.ts';
-import { classicStrategy, compile, type Target } from '../../../../src/drain/plan/compile.ts';
-import { assumedIntent, fnv1a, intentKey, intentOf, type Intent } from '../../../../src/drain/plan/intent.ts';
+import { appDelayOf, proxyClocks, type ProxyClocks } from '../../../../src/drain/promise/clocks.ts';
+import { classicStrategy, compile, type Target } from '../../../../src/drain/promise/compile.ts';
+import { fnv1a } from '../../../../src/drain/hash.ts';
+import { assumedIntent, intentKey, intentOf, type Intent } from '../../../../src/drain/promise/intent.ts';
 import {
   brokenDrainClauses,
   graceNeed,
   graceWords,
   neededGrace,
   unmetWishes,
-} from '../../../../src/drain/plan/promise.ts';
+} from '../../../../src/drain/promise/promise.ts';
 import { readPolicy } from '../../../../src/drain/plan/policies.ts';
 import { withDefaults, type SidecarDrainPolicySpec } from '../../../../src/api/policy.ts';
 import {

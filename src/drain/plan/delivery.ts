@@ -1,10 +1,10 @@
+import { ANNOTATION_FIELDS } from '../model/managed.ts';
 import { PROXY_CONFIG_ANNOTATION } from '../../api/names.ts';
 import { finding } from '../../api/reasons.ts';
 import type { Decision } from '../model/decision.ts';
 import type { FieldOwner, FieldOwners, Workload } from '../model/workload.ts';
-import { intentKey } from '../plan/intent.ts';
-import type { PolicyRecord } from '../plan/policies.ts';
-import { ANNOTATION_FIELDS } from '../template/ownership.ts';
+import { intentKey } from '../promise/intent.ts';
+import type { PolicyRecord } from './policies.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 
 /**

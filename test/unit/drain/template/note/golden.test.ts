@@ -1,12 +1,12 @@
 // What an upgrade must not change: a note that is worded anew, or a wish that is named anew, would be a write to each workload
 // of a fleet, and for a wish a restart of its pods. Whoever means to change one of these says in the changelog what it costs.
 import { expect, it } from '@jest/globals';
-import { withDefaults, type SidecarDrainPolicySpec } from '../../../../src/api/policy.ts';
-import { intentKey, intentOf } from '../../../../src/drain/plan/intent.ts';
-import { encodeState, nextState, stateOf } from '../../../../src/drain/restore/state.ts';
-import { workloadKind } from '../../../../src/drain/template/kinds.ts';
-import { projectWorkload } from '../../../../src/drain/template/project.ts';
-import { deployment, ownsGrace } from './objects.ts';
+import { withDefaults, type SidecarDrainPolicySpec } from '../../../../../src/api/policy.ts';
+import { intentKey, intentOf } from '../../../../../src/drain/promise/intent.ts';
+import { encodeState, nextState, stateOf } from '../../../../../src/drain/template/note/state.ts';
+import { workloadKind } from '../../../../../src/drain/template/kinds.ts';
+import { projectWorkload } from '../../../../../src/drain/template/project.ts';
+import { deployment, ownsGrace } from '../../restore/objects.ts';
 
 const NOTE =
   '{"v":1,"uid":"u-1","policy":{"name":"slow-uploads","uid":"p-7"},"intent":"0badcafe","onDelete":"Restore","maxConcurrent":2,' +

@@ -1,9 +1,9 @@
-import type { ProxyConfigValues } from '../model/mesh.ts';
-import { mergeProxyConfigAnnotation } from '../template/annotation-edit.ts';
-import type { ProxyConfigEdits } from '../template/annotation-edit.ts';
-import { parseProxyConfigAnnotation, readIstioYaml } from '../template/annotation.ts';
-import { isPlainMap } from '../template/istio-yaml.ts';
-import { snakeCase } from '../template/proxy-config-fields.ts';
+import type { ProxyConfigValues } from '../../model/mesh.ts';
+import { mergeProxyConfigAnnotation } from '../annotation-edit.ts';
+import type { ProxyConfigEdits } from '../annotation-edit.ts';
+import { parseProxyConfigAnnotation, readIstioYaml } from '../annotation.ts';
+import { isPlainMap } from '../istio-yaml.ts';
+import { snakeCase } from '../proxy-config-fields.ts';
 
 /**
  * The keys of `proxy.istio.io/config` that a plan may set, taken on their own: so that they can be given back when

@@ -1,3 +1,4 @@
+import type { ManagedValues } from '../../../../../src/drain/model/managed.ts';
 import { describe, expect, it } from '@jest/globals';
 import {
   decodeState,
@@ -6,14 +7,13 @@ import {
   templateBefore,
   valuesInPlace,
   writtenValuesStand,
-} from '../../../../src/drain/restore/state.ts';
-import type { WorkloadState } from '../../../../src/drain/restore/state.ts';
-import { buildApply } from '../../../../src/drain/template/apply.ts';
-import type { ManagedValues } from '../../../../src/drain/template/apply.ts';
-import { workloadKind } from '../../../../src/drain/template/kinds.ts';
-import { projectWorkload } from '../../../../src/drain/template/project.ts';
-import { applied, deployment, ownsAnnotation, ownsGrace } from './objects.ts';
-import type { Json } from './objects.ts';
+} from '../../../../../src/drain/template/note/state.ts';
+import type { WorkloadState } from '../../../../../src/drain/template/note/state.ts';
+import { buildApply } from '../../../../../src/drain/template/apply.ts';
+import { workloadKind } from '../../../../../src/drain/template/kinds.ts';
+import { projectWorkload } from '../../../../../src/drain/template/project.ts';
+import { applied, deployment, ownsAnnotation, ownsGrace } from '../../restore/objects.ts';
+import type { Json } from '../../restore/objects.ts';
 
 const kind = workloadKind('Deployment')!;
 const policy = { policy: { name: 'long-requests', uid: 'p-1' }, intent: 'abcd1234', onDelete: 'Restore' as const };

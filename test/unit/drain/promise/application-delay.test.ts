@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Intent } from '../../../../src/drain/plan/intent.ts';
-import { intentKey } from '../../../../src/drain/plan/intent.ts';
+import type { Intent } from '../../../../src/drain/promise/intent.ts';
+import { intentKey } from '../../../../src/drain/promise/intent.ts';
 import { sleep } from '../../../fixtures/drain/hooks.ts';
 import { decideFor, intentFor, meshOf, policyOf, workloadOf } from '../../../fixtures/drain/objects.ts';
 

@@ -9,12 +9,12 @@ import {
   templateBefore,
   valuesInPlace,
   writtenValuesStand,
-} from '../../../../src/drain/restore/state.ts';
-import { planRestore } from '../../../../src/drain/restore/restore.ts';
-import { applyToTemplate } from '../../../../src/drain/template/apply.ts';
-import { workloadKind } from '../../../../src/drain/template/kinds.ts';
-import { projectWorkload } from '../../../../src/drain/template/project.ts';
-import { deployment, type Json } from './objects.ts';
+} from '../../../../../src/drain/template/note/state.ts';
+import { planRestore } from '../../../../../src/drain/restore/restore.ts';
+import { applyToTemplate } from '../../../../../src/drain/template/apply.ts';
+import { workloadKind } from '../../../../../src/drain/template/kinds.ts';
+import { projectWorkload } from '../../../../../src/drain/template/project.ts';
+import { deployment, type Json } from '../../restore/objects.ts';
 
 const kind = workloadKind('Deployment')!;
 const STATE = 'sidecardrain.io/state';

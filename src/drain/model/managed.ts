@@ -1,0 +1,35 @@
+import type { LifecycleHandler } from '../../api/kubernetes.ts';
+import {
+  NATIVE_SIDECAR_ANNOTATION,
+  PROXY_CONFIG_ANNOTATION,
+  PROXY_CONFIG_MARK_ANNOTATION,
+  STATS_SUFFIXES_ANNOTATION,
+} from '../../api/names.ts';
+import type { ManagedField } from './workload.ts';
+
+/** The fields that are annotations of the pod template. */
+export const ANNOTATION_OF: Readonly<Record<Exclude<ManagedField, 'gracePeriod' | 'proxyContainer'>, string>> = {
+  proxyConfig: PROXY_CONFIG_ANNOTATION,
+  statsSuffixes: STATS_SUFFIXES_ANNOTATION,
+  nativeSidecar: NATIVE_SIDECAR_ANNOTATION,
+  proxyConfigMark: PROXY_CONFIG_MARK_ANNOTATION,
+};
+export type AnnotationField = keyof typeof ANNOTATION_OF;
+export const ANNOTATION_FIELDS = Object.keys(ANNOTATION_OF) as readonly AnnotationField[];
+
+/**
+ * All values that we want to hold on a workload. A server-side apply must repeat everything that is to stay ours: what
+ * it leaves out is given up, and removed where nobody else holds it.
+ */
+export interface ManagedValues {
+  readonly gracePeriodSeconds?: number;
+  /** The whole text of the annotation, foreign keys included. */
+  readonly proxyConfig?: string;
+  readonly statsSuffixes?: string;
+  readonly nativeSidecar?: 'true';
+  readonly proxyConfigMark?: string;
+  /** A `preStop.sleep` for containers of the application: in pods and manifests only, never in a live workload. */
+  readonly applicationSleep?: { readonly seconds: number; readonly containers: readonly string[] };
+  /** The preStop of a container `istio-proxy`. Without it no hook is wanted, and one of ours goes. */
+  readonly proxyPreStop?: LifecycleHandler;
+}

@@ -178,7 +178,7 @@ const flags = [
     type: 'string',
     value: 'FOLDER',
     description:
-      "Folder with tls.crt and tls.key (and ca.crt) for the admission webhook, as cert-manager's Secrets are mounted; looked at again every 5 s. Without it each replica makes its own, in memory, and enters its authority in the webhook configuration.",
+      "Folder with tls.crt and tls.key (and ca.crt) for the admission webhook, as cert-manager's Secrets are mounted; read again every 5 s. Without it each replica makes its own, in memory, and enters its authority in the webhook configuration.",
   },
   {
     name: 'admission-cert-lifetime',
@@ -467,7 +467,7 @@ async function runController(invocation: Invocation): Promise<number> {
           await life.stop(EXIT_CANNOT, 'the API server does not answer');
           throw new CliError(unanswered);
         }
-        logger.warn(`${unanswered}; trying again`, { tries });
+        logger.warn(`${unanswered}; retrying`, { tries });
         const pauseMs = Math.min(GREET_AGAIN_MS * tries, LONGEST_GREET_MS);
         await sleep(pauseMs, undefined, { signal: life.signal }).catch(() => undefined);
       }

@@ -84,7 +84,7 @@ export class CertificateFiles implements Certificates {
       }
       this.content = found;
       use(found);
-      this.logger.info('the certificate of the admission server was loaded anew', { folder: this.folder });
+      this.logger.info('the certificate of the admission server was reloaded', { folder: this.folder });
       if (found.ca !== before?.ca) {
         await publish();
       }
@@ -93,7 +93,7 @@ export class CertificateFiles implements Certificates {
       const because = oneLine(errorText(error));
       if (because !== this.said) {
         this.said = because;
-        this.logger.warn('the certificate cannot be loaded; the one before is still served', {
+        this.logger.warn('cannot load the certificate; the previous one is still served', {
           folder: this.folder,
           reason: because,
         });

@@ -141,9 +141,9 @@ export class WebhookConfiguration {
     if (because !== this.said) {
       this.said = because;
       if (because !== '') {
-        this.logger.warn('the webhook configuration cannot be kept', { reason: because });
+        this.logger.warn('cannot update the webhook configuration', { reason: because });
       } else {
-        this.logger.info('the webhook configuration is kept again');
+        this.logger.info('the webhook configuration is up to date again');
       }
     }
     this.lookIn(state.kept ? LOOK_MS : Math.min(RETRY_MS * 2 ** this.failures, RETRY_MAX_MS));
@@ -213,7 +213,7 @@ export class WebhookConfiguration {
           await sleep(this.clock, 20 + Math.random() * 80 * (attempt + 1), signal);
         }
       }
-      return { kept: false, because: `${ATTEMPTS} writes in a row met somebody else's` };
+      return { kept: false, because: `${ATTEMPTS} write conflicts in a row` };
     } catch (error) {
       return { kept: false, because: oneLine(errorText(error)) };
     }

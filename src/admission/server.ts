@@ -79,7 +79,7 @@ export class AdmissionServer {
       },
       (request, response) => {
         this.serve(request, response).catch((error: unknown) => {
-          this.logger.debug('an admission request broke off', { error });
+          this.logger.debug('an admission request was cut off', { error });
           response.destroy();
         });
       },
@@ -134,11 +134,11 @@ export class AdmissionServer {
       response.setHeader('connection', 'close');
     }
     if (new URL(request.url ?? '/', 'http://localhost').pathname !== MUTATE_PATH) {
-      this.refuse(request, response, 404, `there is only ${MUTATE_PATH}`);
+      this.refuse(request, response, 404, `not found: only ${MUTATE_PATH} is served`);
       return;
     }
     if (request.method !== 'POST') {
-      this.refuse(request, response, 405, 'only POST');
+      this.refuse(request, response, 405, 'method not allowed: use POST');
       return;
     }
     const body = await readBody(request);
@@ -192,7 +192,7 @@ export class AdmissionServer {
       namespace: request.namespace,
       name: request.name,
       operation: request.operation,
-      note: `said at most once in ${LOG_EVERY_MS / 1000} s; sidecar_drain_admission_requests_total{outcome="failed"} counts them all`,
+      note: `logged at most once every ${LOG_EVERY_MS / 1000} s; sidecar_drain_admission_requests_total{outcome="failed"} counts them all`,
     });
   }
 

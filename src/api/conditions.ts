@@ -31,7 +31,7 @@ const KIND_UNKNOWN =
 const INVALID_SPEC =
   'The stored policy does not satisfy the schema of this version; nothing is written until it is corrected.';
 const PROXY_CONFIG_KIND_ABSENT =
-  'The setting environment: ProxyConfig needs the kind ProxyConfig (networking.istio.io), which is not installed; looked at again when it is.';
+  'The setting environment: ProxyConfig needs the kind ProxyConfig (networking.istio.io), which is not installed; checked again when it is.';
 
 const ROLLOUT_HALTED =
   'A workload that was changed does not become healthy, so no other one is changed; it goes on when that one is healthy, gone, exempt or no longer governed by the policy.';

@@ -41,7 +41,7 @@ export const STATS_SUFFIXES_ANNOTATION = 'sidecar.istio.io/statsInclusionSuffixe
  */
 export const PROXY_CONFIG_MARK_ANNOTATION = 'sidecardrain.io/proxy-config';
 /**
- * On a pod under `delivery: Admission`: the key of the policy's wish that it was given at its creation. A label, so that
+ * On a pod under `delivery: Admission`: the key of the policy's intent that it was given at its creation. A label, so that
  * the operator can watch such pods alone.
  */
 export const DELIVERED_LABEL = 'sidecardrain.io/delivered';

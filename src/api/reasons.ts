@@ -281,7 +281,7 @@ export const REASONS = {
     severity: 'warning',
     sentence:
       'This workload is down while it restarts (Recreate, a single replica, or a DaemonSet), and a longer drain makes that longer.',
-    action: 'Name it in match.names if it shall be changed all the same.',
+    action: 'Name it in match.names to change it anyway.',
     source: 'Kubernetes workload update strategies',
   },
   MeshDefaultWouldDo: {
@@ -414,7 +414,7 @@ export const REASONS = {
   ChangedBack: {
     severity: 'warning',
     sentence:
-      'Somebody else keeps changing our values back; the workload is left alone and looked at again with growing distance.',
+      'Somebody else keeps changing our values back; the workload is left alone and retried with exponential back-off.',
     action: 'Change the values where that somebody keeps them (the manifest in Git), or exempt the workload.',
     source: 'Kubernetes managedFields',
   },

@@ -136,7 +136,7 @@ export class Operator {
           if (this.synced) {
             this.caches.reviewKinds();
           }
-          // A status write of ours comes back as an update; only a changed wish, or a coming or going, concerns the workloads.
+          // A status write of ours comes back as an update; only a changed intent, or a coming or going, concerns the workloads.
           if (
             before?.generation !== after?.generation ||
             before?.uid !== after?.uid ||
@@ -272,7 +272,7 @@ export class Operator {
       onTurn: (policy) => {
         this.policies.addAfter(policy, STATUS_DELAY_MS);
       },
-      countDelivered: (workload, wish) => this.deliveredPods?.of(workload, wish),
+      countDelivered: (workload, intent) => this.deliveredPods?.of(workload, intent),
       admissionServes: () => this.admission.state === 'Serving',
     });
     this.deliveredPods =
@@ -448,8 +448,8 @@ export class Operator {
         if (end !== 'GivenBack') {
           this.options.onLost(
             end === 'Lost'
-              ? 'the lease is lost, and another one may write now'
-              : 'the work of the leader could not begin',
+              ? 'the lease is lost: another instance may write now'
+              : 'the leader could not start its work',
           );
         }
       },
@@ -463,7 +463,7 @@ export class Operator {
     }
   }
 
-  /** A changed wish begins with its canaries: whoever decides next must know of it. */
+  /** A changed intent begins with its canaries: whoever decides next must know of it. */
   private tellRollouts(before: PolicyRecord | undefined, after: PolicyRecord | undefined): void {
     const { rollouts } = this.workloadController;
     if (before !== undefined && before.uid !== after?.uid) {

@@ -115,7 +115,7 @@ export class Connection {
     } catch (error) {
       if (this.credentials !== undefined && !fresh) {
         // The old ones may still be good; if they are not, the API server says so with a 401.
-        this.options.logger.warn('cannot renew the credentials of the API server, going on with the old ones', {
+        this.options.logger.warn('cannot renew the credentials for the API server; still using the old ones', {
           error,
         });
         this.loadedAt = performance.now();

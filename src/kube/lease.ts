@@ -152,10 +152,7 @@ export class LeaderElector {
       this.options.onStartedLeading(lost);
       return true;
     } catch (error) {
-      this.logger.error('the work of a leader cannot begin: the lease is given back', {
-        error,
-        detail: errorText(error),
-      });
+      this.logger.error('the leader cannot start its work: the lease is released', { error, detail: errorText(error) });
       return false;
     }
   }
@@ -210,7 +207,7 @@ export class LeaderElector {
           continue;
         }
         // Somebody else's name stands there: no deadline to wait for.
-        this.logger.error('another holder stands in the lease', { holder: this.leader });
+        this.logger.error('the lease is held by another instance', { holder: this.leader });
         return;
       } catch (error) {
         this.logger.warn('cannot renew the lease', { error, leftMs: Math.round(leftMs) });
@@ -321,9 +318,9 @@ export class LeaderElector {
         },
         { timeoutMs: 3_000, urgent: true, once: true },
       );
-      this.logger.info('gave the leadership back');
+      this.logger.info('released the lease');
     } catch (error) {
-      this.logger.warn('cannot give the lease back, others wait until it expires', { error });
+      this.logger.warn('cannot release the lease, others wait until it expires', { error });
     }
   }
 
@@ -337,9 +334,9 @@ export class LeaderElector {
 }
 
 const WHY_ENDED: Readonly<Record<LeadershipEnd, string>> = {
-  GivenBack: 'the leadership was given back',
+  GivenBack: 'the lease was released',
   Lost: 'the leadership was lost',
-  Failed: 'the work of a leader could not begin',
+  Failed: 'the leader could not start its work',
 };
 
 /** metav1.MicroTime is parsed with exactly six digits of a second; `toISOString` has three and is refused with 400. */

@@ -344,7 +344,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
     const again: Next = this.following ? { step: 'watch' } : relist('recovered');
     if (error instanceof ApiError) {
       if (error.isGone || isVersionTooLarge(error)) {
-        this.logger.info('the watch is too old, listing again', { error });
+        this.logger.info('the watch has expired, listing again', { error });
         this.setState(this.synced ? 'Disconnected' : 'Starting', error.message);
         await this.pause(this.random() * this.timings.relistJitterMs);
         return relist('expired');
@@ -363,7 +363,7 @@ export class Reflector<Raw extends KubernetesObject, T> {
     this.options.metrics?.onWatchError?.(this.resource.fullName);
     this.setState(this.synced ? 'Disconnected' : 'Starting', error instanceof Error ? error.message : String(error));
     const delayMs = this.nextBackoff(error instanceof ApiError ? error.retryAfterMs : undefined);
-    this.logger.warn('the watch broke, trying again', { error, delayMs: Math.round(delayMs), failures: this.failures });
+    this.logger.warn('the watch broke, retrying', { error, delayMs: Math.round(delayMs), failures: this.failures });
     await this.pause(delayMs);
     return again;
   }

@@ -238,7 +238,7 @@ export class Transport {
       }
       const delayMs = retryDelayMs(error, failures, this.policy, this.random);
       this.options.onRetry?.(request, error, delayMs);
-      this.logger.debug('request to the API server is tried again', {
+      this.logger.debug('retrying a request to the API server', {
         error,
         delayMs: Math.round(delayMs),
         attempt: failures,

@@ -144,16 +144,16 @@ export class Controller {
         const fields = { key, error, delayMs, failures: queue.failuresOf(key) };
         // A conflict is how two writers find out about each other: no reason to worry anybody.
         if (isApiError(error) && error.isConflict) {
-          this.logger.debug('reconcile met a conflict, trying again', fields);
+          this.logger.debug('reconcile met a conflict, retrying', fields);
         } else {
-          this.logger.warn('reconcile failed, trying again', fields);
+          this.logger.warn('reconcile failed, retrying', fields);
         }
         return;
       }
       case 'terminal':
         queue.forget(key);
         observer?.onEnd('error', seconds, true);
-        this.logger.error('reconcile failed for good, waiting for a change', { key, error: outcome.error });
+        this.logger.error('reconcile failed and is not retried before a change', { key, error: outcome.error });
         return;
     }
   }

@@ -116,7 +116,7 @@ export class HealthServer {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://localhost');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      send(response, 405, 'text/plain', 'only GET\n');
+      send(response, 405, 'text/plain', 'method not allowed: use GET\n');
       return;
     }
     const path = url.pathname.replace(/\/+$/, '');

@@ -83,10 +83,10 @@ export class Lifecycle {
       });
     }
     this.listen('unhandledRejection', (error) => {
-      this.onFatal('a promise was rejected and nobody caught it', error);
+      this.onFatal('unhandled promise rejection', error);
     });
     this.listen('uncaughtException', (error) => {
-      this.onFatal('an error was thrown and nobody caught it', error);
+      this.onFatal('uncaught exception', error);
     });
   }
 
@@ -154,7 +154,7 @@ export class Lifecycle {
 
   private onSignal(signal: (typeof signals)[number]): void {
     if (this.currentState === 'Stopping' || this.currentState === 'Stopped') {
-      this.logger.warn('a second signal, ending at once', { signal });
+      this.logger.warn('second signal: exiting at once', { signal });
       this.process.exit(exitCodes[signal]);
       return;
     }

@@ -138,11 +138,9 @@ export class Metrics {
       'Watches that ended in the middle of an object or sent what cannot be parsed, by resource.',
       ['resource'],
     );
-    this.handlerErrors = counter(
-      'reflector_handler_errors_total',
-      'Errors of our own code while it took in a change, by resource.',
-      ['resource'],
-    );
+    this.handlerErrors = counter('reflector_handler_errors_total', 'Errors in own handlers of a change, by resource.', [
+      'resource',
+    ]);
   }
 
   /** For `TransportOptions.onRequest`. */

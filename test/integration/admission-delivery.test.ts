@@ -303,7 +303,7 @@ describe('a workload on its way in', () => {
     });
 
     expect(stderr).toMatch(
-      /Warning: SidecarDrainPolicy told is not kept \(FieldConflict\): .*terminationGracePeriodSeconds is declared by kubectl; wanted is 40/,
+      /Warning: SidecarDrainPolicy told is not kept \(FieldConflict\): .*terminationGracePeriodSeconds is declared by kubectl; it would have to be 40/,
     );
     expect(graceOf(await scene.workload(namespace, 'web'))).toBe(10);
   });

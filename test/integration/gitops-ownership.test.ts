@@ -143,13 +143,13 @@ describe.each(tools)('$tool', ({ tool, owner, deploy }) => {
         name: 'config',
         reason: 'FieldConflict',
         message: expect.stringContaining(
-          `${CONFIG_PATH} is declared by ${owner}; wanted is # the platform team\nconcurrency: 2\nterminationDrainDuration: 35s`,
+          `${CONFIG_PATH} is declared by ${owner}; it would have to be # the platform team\nconcurrency: 2\nterminationDrainDuration: 35s`,
         ),
       }),
       expect.objectContaining({
         name: 'grace',
         reason: 'FieldConflict',
-        message: expect.stringContaining(`${GRACE_PATH} is declared by ${owner}; wanted is 40`),
+        message: expect.stringContaining(`${GRACE_PATH} is declared by ${owner}; it would have to be 40`),
       }),
     ]);
     const { stdout } = await runProgram([

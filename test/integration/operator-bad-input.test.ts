@@ -81,7 +81,7 @@ describe('where it cannot even start', () => {
     const operator = await startOperator(scene.cluster, { kubeconfig: file, wait: false });
 
     await eventually(
-      () => operator.lines.filter(({ message }) => message.includes('trying again')).length >= 2,
+      () => operator.lines.filter(({ message }) => message.includes('retrying')).length >= 2,
       'it says that it tries again',
     );
 

@@ -174,7 +174,7 @@ describe('what a policy wants', () => {
     await scene.compliant('edited', 1);
     expect(scene.writes({ since: mark, namespace })).toHaveLength(1);
 
-    // A shorter wish brings our own raise down again, never below the original.
+    // A shorter intent brings our own raise down again, never below the original.
     await scene.patchPolicy('edited', { drain: { duration: '10s' } });
     await scene.untilWorkload(
       namespace,

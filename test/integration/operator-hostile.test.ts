@@ -35,7 +35,7 @@ it('a copied note outside of every policy halts nobody, and a Deployment that ca
   const phases = await staysSo(async () => (await scene.policy('mine')).status?.rollout?.phase, 4_000);
   expect(new Set(phases)).toEqual(new Set(['Done']));
   expect(scene.operator.lines.map(({ message }) => message)).toContainEqual(
-    expect.stringContaining('what it says of the mesh is not believed'),
+    expect.stringContaining('its settings are ignored'),
   );
   await scene.deletePolicy('mine');
   await scene.gone('mine');

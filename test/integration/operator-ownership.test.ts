@@ -242,7 +242,7 @@ describe('two writers at once', () => {
     await scene.rolledOut(namespace, 'web');
     expect(revisionOf(await scene.workload(namespace, 'web'))).toBe(revision);
 
-    // And from then on the wishes of the second one hold.
+    // And from then on the intents of the second one hold.
     await scene.deletePolicy('same-b');
     await scene.gone('same-b');
     await scene.untilWorkload(

@@ -321,7 +321,7 @@ describe('after the operator has gone', () => {
     expect([halted.code, halted.stdout.split('\n')]).toEqual([
       1,
       [
-        `Deployment/${namespace}/a: given back: the values from before it are back; Deployment/${namespace}/a was given back and has not rolled out within 3 s`,
+        `Deployment/${namespace}/a: given back: the values from before the policy are back; Deployment/${namespace}/a was given back and has not rolled out within 3 s`,
         `Deployment/${namespace}/b: not tried: Deployment/${namespace}/a was given back and has not rolled out within 3 s`,
         `Deployment/${namespace}/c: not tried: Deployment/${namespace}/a was given back and has not rolled out within 3 s`,
         '',

@@ -125,18 +125,18 @@ describe('canaries', () => {
     });
   });
 
-  it('come once for each wish, and are not waited for where all workloads are canaries', async () => {
-    const namespace = await scene.meshed('wish');
+  it('come once for each intent, and are not waited for where all workloads are canaries', async () => {
+    const namespace = await scene.meshed('intent');
     await some(namespace, 1);
-    await scene.createPolicy('wish', fixed(namespace, waves(5, { canary: 1, soak: '1h' })));
+    await scene.createPolicy('intent', fixed(namespace, waves(5, { canary: 1, soak: '1h' })));
     const done = await scene.settled(
-      'wish',
+      'intent',
       ({ rollout, workloads }) => rollout?.phase === 'Done' && workloads?.compliant === 1,
     );
 
-    await scene.patchPolicy('wish', { drain: { duration: '40s' } });
+    await scene.patchPolicy('intent', { drain: { duration: '40s' } });
     const again = await scene.settled(
-      'wish',
+      'intent',
       ({ rollout, workloads }) =>
         rollout?.phase === 'Done' && rollout.intent !== done.status?.rollout?.intent && workloads?.compliant === 1,
     );

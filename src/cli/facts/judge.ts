@@ -17,7 +17,7 @@ import type { Facts } from './mesh.ts';
 export interface Judgement {
   readonly workload: Workload;
   readonly settings: EffectiveSettings;
-  /** The wish that it was judged by: the governing policy's, else an Audit policy's, else what the flags state. */
+  /** The intent that it was judged by: the governing policy's, else an Audit policy's, else what the flags state. */
   readonly intent: Intent;
   readonly policy?: string;
   readonly assessment: Assessment;

@@ -119,7 +119,7 @@ const configMaps = defineResource({
 /** Everything of the operator's that stands in the cluster. */
 export async function lookFor(client: KubeClient, options: LookOptions): Promise<Look> {
   const all = await allPolicies(client);
-  const wishes = new Map(
+  const onDelete = new Map(
     all.map(({ raw, held }) => [`${held.fullName} ${raw.metadata?.uid ?? ''}`, raw.spec.onDelete ?? 'Restore']),
   );
   const exempt: ExemptionRecord[] = [];
@@ -141,7 +141,7 @@ export async function lookFor(client: KubeClient, options: LookOptions): Promise
         damaged.push({ key, why: `its annotation ${STATE_ANNOTATION} cannot be read: ${decoded.why}` });
         continue;
       }
-      held.push(heldOf(item, decoded.state, adapter, wishes, exempt, options));
+      held.push(heldOf(item, decoded.state, adapter, onDelete, exempt, options));
     }
   }
   const proxyConfigs: OwnResource[] = [];
@@ -173,14 +173,14 @@ function heldOf(
   raw: RawObject,
   state: WorkloadState,
   adapter: WorkloadKindAdapter,
-  wishes: ReadonlyMap<string, 'Restore' | 'Orphan'>,
+  onDelete: ReadonlyMap<string, 'Restore' | 'Orphan'>,
   exempt: readonly ExemptionRecord[],
   { orphan, now }: LookOptions,
 ): Held {
   const workload = projectWorkload(raw, adapter);
   const leftAlone = isExempt(workload, exemptionOf(workload, exempt, now / 1000));
-  const wish = wishes.get(`${state.policy.name} ${state.policy.uid}`);
-  const how = orphan || leftAlone ? 'Orphan' : (wish ?? state.onDelete);
+  const asked = onDelete.get(`${state.policy.name} ${state.policy.uid}`);
+  const how = orphan || leftAlone ? 'Orphan' : (asked ?? state.onDelete);
   const because = orphan ? '--orphan' : leftAlone ? 'it is exempt: its values stay' : undefined;
   const step = planRestore(raw, state, how, adapter);
   return {

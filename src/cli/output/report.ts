@@ -28,7 +28,7 @@ export interface ReportedFinding {
   readonly action: string;
   /** Where the finding is explained, relative to the project's root. */
   readonly docs: string;
-  /** The policy by whose wish the workload was judged. */
+  /** The policy by whose intent the workload was judged. */
   readonly policy?: string;
   /** Known before: it stands in the baseline file. */
   readonly baseline: boolean;

@@ -97,7 +97,7 @@ function changes({ changes: wanted }: Expectation, { decision }: Judgement): Dif
   return differences;
 }
 
-/** The annotation is compared as what it says; blanks at its end are nobody's wish. */
+/** The annotation is compared as what it says; blanks at its end mean nothing. */
 function sameValue(field: string, expected: string, got: string): boolean {
   if (field !== 'proxyConfig') {
     return expected === got;

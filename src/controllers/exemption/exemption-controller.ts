@@ -54,7 +54,7 @@ export class ExemptionCache {
       onStateChange: (state) => {
         if (state === 'Absent') {
           logger.warn(
-            `the kind DrainExemption is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`,
+            `the kind DrainExemption is not installed: apply crds/ (or config/crd); checked again every ${absentLookMs / 1000} s`,
           );
         }
       },

@@ -142,7 +142,7 @@ export class Permits {
       return undefined;
     }
     return {
-      message: `waits for approval: ${NOT_APPROVED[why]} (the policy's condition Reconciling says how to approve)`,
+      message: `waiting for approval: ${NOT_APPROVED[why]} (the policy's condition Reconciling says how to approve)`,
       reason: 'ApprovalRequired',
     };
   }
@@ -187,8 +187,8 @@ export class Permits {
       if (!isApiError(error) || !error.isForbidden) {
         throw error;
       }
-      this.troubles.set(record.uid, `what is approved cannot be kept: ${error.message}`);
-      this.options.logger.warn('what is approved cannot be kept', { policy: record.name, error });
+      this.troubles.set(record.uid, `cannot store the approval: ${error.message}`);
+      this.options.logger.warn('cannot store the approval', { policy: record.name, error });
       return this.options.now() + FORBIDDEN_RETRY_MS;
     }
     return undefined;
@@ -291,7 +291,7 @@ export class Permits {
     const still = (this.leavingSince.get(holder.uid) ?? 0) + SETTLE_MS;
     if (this.options.now() < still) {
       return {
-        message: 'waits: whether more workloads are to be given back',
+        message: 'waiting for the selection to settle before anything is given back',
         reason: 'WithdrawalHeld',
         lookAgainAt: still,
       };
@@ -303,7 +303,7 @@ export class Permits {
     // What was given back lately counts for an hour, and nothing in the cluster tells when that is over.
     const [oldest] = this.latelyOf(holder.uid);
     return {
-      message: 'waits for approval of a mass withdrawal',
+      message: 'waiting for the approval of a mass withdrawal',
       reason: 'WithdrawalHeld',
       ...(oldest === undefined ? {} : { lookAgainAt: oldest + LATELY_MS }),
     };
@@ -447,7 +447,7 @@ export class Permits {
 
   private refuse(policy: PolicyRecord, why: string | undefined): void {
     if (why !== undefined) {
-      this.troubles.set(policy.uid, `the approval cannot be kept: ${why}`);
+      this.troubles.set(policy.uid, `cannot store the approval: ${why}`);
     }
   }
 

@@ -120,10 +120,10 @@ export class PolicyController {
     }
     this.askedAt.delete(cached.record.uid);
     if (left.length > 0) {
-      this.options.logger.warn('policy goes before all its workloads are given back; they are given back without it', {
-        policy: cached.record.name,
-        left: left.length,
-      });
+      this.options.logger.warn(
+        'the policy is gone before all its workloads were given back; the rest follow without it',
+        { policy: cached.record.name, left: left.length },
+      );
     }
     await this.setFinalizers(
       cached,
@@ -195,7 +195,7 @@ export class PolicyController {
     const troubles = caches.troubles();
     const kinds = caches.kindTroubles(policy);
     const remarks = [
-      ...(kinds.absent.length === 0 ? [] : [`${kinds.absent.join(', ')}; looked at again when it is`]),
+      ...(kinds.absent.length === 0 ? [] : [`${kinds.absent.join(', ')}; checked again when it is`]),
       ...caches.meshDisputes(),
     ];
     const remark = remarks.length === 0 ? undefined : remarks.join('; ');

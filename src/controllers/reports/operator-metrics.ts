@@ -39,7 +39,7 @@ export class OperatorMetrics {
     });
     this.decisions = new Counter({
       name: 'sidecar_drain_decisions_total',
-      help: 'Looks at workloads that a policy governs, by what was decided.',
+      help: 'Decisions on governed workloads, by outcome.',
       labelNames: ['outcome'],
       registers,
     });

@@ -133,7 +133,7 @@ export class ReportController {
     );
     const { shards, leftOut } = shardsOf(this.resultsIn(key), present);
     if (leftOut > 0) {
-      this.options.logger.warn('a namespace has more violations than its reports can hold', {
+      this.options.logger.warn('a namespace has more violations than fit into its reports', {
         namespace: key,
         leftOut,
       });
@@ -187,14 +187,12 @@ export class ReportController {
       },
       onStateChange: (state, previous) => {
         if (state === 'Synced') {
-          logger.info('violations are reported from now on', { resource: resource.fullName });
+          logger.info('started to report violations', { resource: resource.fullName });
           for (const namespace of this.options.caches.namespaces.store.keys()) {
             this.options.queue.addAfter(namespace, SETTLE_MS);
           }
         } else if (state === 'Absent' && previous !== 'Starting') {
-          logger.info('violations are no longer reported: the kind is not installed any more', {
-            resource: resource.fullName,
-          });
+          logger.info('stopped reporting violations: the kind is no longer installed', { resource: resource.fullName });
         }
       },
     });

@@ -119,7 +119,7 @@ export class RolloutSlots {
     }
     const { spots, because } = this.options.spotsOf(candidate);
     if (spots <= asked) {
-      return because === '' ? 'others of the policy go first' : because;
+      return because === '' ? 'other workloads of the policy go first' : because;
     }
     const first = this.makingRoom.get(uid);
     if (first !== undefined && first !== me.workload && this.stillMakesRoom(first, rolling)) {

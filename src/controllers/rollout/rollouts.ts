@@ -280,7 +280,7 @@ export class Rollouts {
     const obstacle =
       lost === undefined
         ? budgetObstacle(workload, caches.budgets.in(workload.namespace))
-        : { passing: false, because: `PodDisruptionBudgets cannot be looked at: ${lost}` };
+        : { passing: false, because: `PodDisruptionBudgets cannot be read: ${lost}` };
     if (obstacle !== undefined) {
       this.waitingForBudget.add(key);
     }
@@ -418,7 +418,7 @@ export class Rollouts {
 }
 
 const NO_ENVIRONMENT =
-  'its new pods do not carry the variables of its ProxyConfig: restart it (kubectl rollout restart) once istiod serves the resource';
+  'its new pods lack the variables of its ProxyConfig: restart it (kubectl rollout restart) once istiod serves the resource';
 
 function needsSlot({ limits }: Candidate, { rollout }: Workload): boolean {
   return limits.strategy !== 'Immediate' && restartsPods(rollout);

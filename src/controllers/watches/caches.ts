@@ -436,7 +436,7 @@ export class Caches {
       if (!this.pretenders.has(key) && this.pretenders.size < MOST_PRETENDERS) {
         this.pretenders.add(key);
         this.options.logger.warn(
-          'a Deployment is labelled app: istiod outside the namespaces of Istio: what it says of the mesh is not believed',
+          'a Deployment is labelled app: istiod outside the namespaces of Istio: its settings are ignored',
           { deployment: key, istioNamespaces: this.options.istioNamespaces },
         );
       }

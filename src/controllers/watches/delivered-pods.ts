@@ -5,10 +5,10 @@ import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { Reflector, type KubeClient, type Logger, type ReflectorMetrics } from '../../kube/index.ts';
 import { pods } from './resources.ts';
 
-/** What is kept of a pod: whose it is, and under which wish it was made. */
+/** What is kept of a pod: whose it is, and under which intent it was made. */
 interface DeliveredPod {
   readonly owner: string;
-  readonly wish: string;
+  readonly intent: string;
 }
 
 export interface DeliveredPodsOptions {
@@ -24,7 +24,7 @@ export interface DeliveredPodsOptions {
 /** The pods that carry settings of `delivery: Admission`: only those, only their metadata, and of that two strings each. */
 export class DeliveredPods {
   private readonly reflector: Reflector<KubernetesObject, DeliveredPod>;
-  /** workload -> wish -> number of pods */
+  /** workload -> intent -> number of pods */
   private readonly counts = new Map<string, Map<string, number>>();
   private readonly onChange: (workload: string) => void;
 
@@ -42,12 +42,12 @@ export class DeliveredPods {
       metrics,
       project: ({ metadata = {} }) => {
         const owner = ownerOfPod(metadata, metadata.namespace ?? '');
-        const wish = metadata.labels?.[DELIVERED_LABEL];
-        return owner === undefined || wish === undefined || metadata.deletionTimestamp !== undefined
+        const intent = metadata.labels?.[DELIVERED_LABEL];
+        return owner === undefined || intent === undefined || metadata.deletionTimestamp !== undefined
           ? undefined
-          : { owner, wish };
+          : { owner, intent };
       },
-      equal: (a, b) => a.owner === b.owner && a.wish === b.wish,
+      equal: (a, b) => a.owner === b.owner && a.intent === b.intent,
       handlers: {
         onAdd: (_key, pod) => {
           this.count(pod, 1);
@@ -73,23 +73,23 @@ export class DeliveredPods {
   }
 
   /** Undefined where pods cannot be looked at. */
-  of(workload: Workload, wish: string): PodsDelivered | undefined {
+  of(workload: Workload, intent: string): PodsDelivered | undefined {
     if (!this.reflector.hasSynced || this.reflector.state === 'Forbidden') {
       return undefined;
     }
-    return { current: this.counts.get(workloadKey(workload))?.get(wish) ?? 0, wanted: workload.rollout.replicas };
+    return { current: this.counts.get(workloadKey(workload))?.get(intent) ?? 0, wanted: workload.rollout.replicas };
   }
 
-  private count({ owner, wish }: DeliveredPod, by: 1 | -1): void {
-    const wishes = this.counts.get(owner) ?? new Map<string, number>();
-    const number = (wishes.get(wish) ?? 0) + by;
+  private count({ owner, intent }: DeliveredPod, by: 1 | -1): void {
+    const intents = this.counts.get(owner) ?? new Map<string, number>();
+    const number = (intents.get(intent) ?? 0) + by;
     if (number > 0) {
-      wishes.set(wish, number);
+      intents.set(intent, number);
     } else {
-      wishes.delete(wish);
+      intents.delete(intent);
     }
-    if (wishes.size > 0) {
-      this.counts.set(owner, wishes);
+    if (intents.size > 0) {
+      this.counts.set(owner, intents);
     } else {
       this.counts.delete(owner);
     }

@@ -79,7 +79,7 @@ export class KindWatches {
       if (named.has(adapter.kind)) {
         this.unneededSince.delete(adapter.kind);
         if (current === undefined) {
-          this.options.logger.info('kind watched from now on', { kind: adapter.kind, apiVersion: adapter.apiVersion });
+          this.options.logger.info('started to watch a kind', { kind: adapter.kind, apiVersion: adapter.apiVersion });
           this.add(adapter).reflector.start();
         }
       } else if (current !== undefined) {
@@ -129,7 +129,7 @@ export class KindWatches {
   private remove({ adapter: { kind, apiVersion }, reflector }: WatchedKind): void {
     this.watched.delete(kind);
     this.unneededSince.delete(kind);
-    this.options.logger.info('kind no longer watched: no policy names it', { kind, apiVersion });
+    this.options.logger.info('stopped watching a kind: no policy names it', { kind, apiVersion });
     reflector.store.clear();
     const stopped = reflector.stop().finally(() => this.stopping.delete(stopped));
     this.stopping.add(stopped);

@@ -66,7 +66,7 @@ export class OffSwitch {
     if (state === 'Synced' || state === 'Absent' || state === 'Disconnected') {
       return store.get(`${this.options.namespace}/${OFF_SWITCH_CONFIG_MAP}`)?.paused === true ? this.on() : undefined;
     }
-    return `the off switch cannot be looked at: ${stateDetail ?? state}`;
+    return `the off switch cannot be read: ${stateDetail ?? state}`;
   }
 
   /**
@@ -98,7 +98,7 @@ export class OffSwitch {
       this.look = { at, heldBecause: raw !== undefined && isPaused(raw) ? this.on() : undefined };
     } catch (error) {
       signal.throwIfAborted();
-      this.look = { at: this.now(), heldBecause: `the off switch cannot be looked at: ${oneLine(errorText(error))}` };
+      this.look = { at: this.now(), heldBecause: `the off switch cannot be read: ${oneLine(errorText(error))}` };
     }
   }
 

@@ -66,7 +66,7 @@ export class PolicyCache {
       (state: ReflectorState): void => {
         if (state === 'Absent') {
           logger.warn(
-            `the kind ${kind} is not installed: apply crds/ (or config/crd); looked for again every ${absentLookMs / 1000} s`,
+            `the kind ${kind} is not installed: apply crds/ (or config/crd); checked again every ${absentLookMs / 1000} s`,
           );
         }
         if (state === 'Synced') {

@@ -90,13 +90,13 @@ export class EnvironmentProof {
     try {
       asked.verdict = await this.verdictOf(workload);
       if (asked.verdict === 'Missing') {
-        this.options.logger.warn('a new pod does not carry the variables of its ProxyConfig', { workload: key });
+        this.options.logger.warn('a new pod lacks the variables of its ProxyConfig', { workload: key });
       }
     } catch (error) {
       if (isApiError(error) && error.isForbidden) {
         asked.verdict = 'Yes';
       } else {
-        this.options.logger.warn('the new pods of a workload cannot be looked at', { workload: key, error });
+        this.options.logger.warn('the new pods of a workload cannot be read', { workload: key, error });
         setTimeout(() => {
           this.pending.push(workload);
           this.next();

@@ -133,15 +133,11 @@ function afterRefusal({ refused, now }: WriteInput): Refusal | undefined {
 function whilePoliciesSettle({ policiesSettleUntil, now }: WriteInput): Refusal | undefined {
   return policiesSettleUntil === undefined || policiesSettleUntil <= now
     ? undefined
-    : { reason: '', message: 'waits: policies have just changed', lookAgainAt: policiesSettleUntil };
+    : { reason: '', message: 'waiting for the policies to settle after a change', lookAgainAt: policiesSettleUntil };
 }
 
 function beforeEnvironmentIsKnown({ environmentKnownAt, now }: WriteInput): Refusal | undefined {
   return environmentKnownAt === undefined || environmentKnownAt <= now
     ? undefined
-    : {
-        reason: '',
-        message: 'waits until the injector is sure to know of the ProxyConfig',
-        lookAgainAt: environmentKnownAt,
-      };
+    : { reason: '', message: 'waiting until istiod surely uses the new ProxyConfig', lookAgainAt: environmentKnownAt };
 }

@@ -81,7 +81,7 @@ export class WorkloadController {
       counts: (workload, state) => this.countsForPolicy(workload, state),
       podsCarryEnvironment: (key, workload) => this.proof.of(key, workload),
       failed: (key, error) => {
-        options.logger.error('a workload cannot be looked at; the others go on', { workload: key, error });
+        options.logger.error('a workload cannot be evaluated; the others go on', { workload: key, error });
       },
       enqueue: (key) => {
         options.queue.add(key);
@@ -304,7 +304,7 @@ export class WorkloadController {
     return done;
   }
 
-  /** The workload passes to another policy, or remembers an older wish of its own: the state is written, no pod restarts. */
+  /** The workload passes to another policy, or remembers an older intent of its own: the state is written, no pod restarts. */
   private async adopt(
     workload: Workload,
     state: WorkloadState,
@@ -393,7 +393,7 @@ export class WorkloadController {
     if (before?.phase === after.phase && before.halt?.message === after.halt?.message) {
       return;
     }
-    logger.info('the waves of a policy have come to another stage', {
+    logger.info('the rollout stage of a policy has changed', {
       policy,
       stage: after.phase,
       ...(after.halt === undefined ? {} : { because: after.halt.message }),

@@ -4,7 +4,7 @@ import type { Workload } from '../model/workload.ts';
 import type { Intent } from '../promise/intent.ts';
 import type { Clocks } from '../promise/promise.ts';
 
-/** What a check looks at. `intent` is the governing policy's wish, or the stated assumption where there is no policy. */
+/** What a check looks at. `intent` is the governing policy's own, or the stated assumption where there is no policy. */
 export interface CheckInput {
   readonly workload: Workload;
   readonly settings: EffectiveSettings;

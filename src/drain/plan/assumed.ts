@@ -11,7 +11,7 @@ export interface AssumedRequests {
 }
 
 /**
- * The wish that a workload without a policy is judged by, and its clocks. The settings that are there say what is meant: a
+ * The intent that a workload without a policy is judged by, and its clocks. The settings that are there say what is meant: a
  * proxy that waits for requests is judged as adaptive, one that takes a fixed time as fixed. Nobody sends a Job requests.
  */
 export function assumedFor(

@@ -25,7 +25,7 @@ import {
   graceWords,
   lateRequestsRefusedBy,
   neededGrace,
-  unmetWishes,
+  unmetOptions,
   unprovableHook,
   type Clocks,
 } from '../promise/promise.ts';
@@ -122,10 +122,9 @@ export function decide(input: DecideInput): Decision {
     );
   }
 
-  // 2. The promise holds: nothing is written, whatever the exact text. Only a changed wish is followed further.
-  const wish = intentKey(intent);
-  const wishChanged = state !== undefined && state.intent !== wish;
-  if (before.kept && !wishChanged) {
+  // 2. The promise holds: nothing is written, whatever the exact text. Only a changed intent is followed further.
+  const intentChanged = state !== undefined && state.intent !== intentKey(intent);
+  if (before.kept && !intentChanged) {
     const adopt =
       state !== undefined && policy.mayWrite && isOutOfDate(workload, state, policy)
         ? { adopt: valuesInPlace(workload.template, state) }
@@ -135,9 +134,9 @@ export function decide(input: DecideInput): Decision {
   }
 
   // 3. Somebody else has undone what we wrote: hold back, and in a fight leave it alone.
-  // A rollback brings an older wish back with its values: that is no new wish of the policy's.
+  // A rollback brings an older intent back with its values: that is no new intent of the policy.
   const hold =
-    wishChanged && workload.history?.rolledBack !== true ? undefined : holdOn(workload, state, input.patience);
+    intentChanged && workload.history?.rolledBack !== true ? undefined : holdOn(workload, state, input.patience);
   if (hold !== undefined && input.patience !== undefined && input.patience.now < hold.until) {
     return held(hold, stop, policy.mayWrite);
   }
@@ -158,7 +157,7 @@ export function decide(input: DecideInput): Decision {
   if (awaited !== undefined) {
     return 'blocked' in awaited
       ? stop('Failed', awaited.blocked)
-      : end(policy.mayWrite ? 'Pending' : 'NonCompliant', 'waits for its ProxyConfig resource', {
+      : end(policy.mayWrite ? 'Pending' : 'NonCompliant', 'waiting for its ProxyConfig resource', {
           needsMinimumDrain: awaited.minimumDrain,
         });
   }
@@ -291,7 +290,7 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
       unprovableHook(clocks) === undefined &&
       marked &&
       brokenDrainClauses(settings, intent, clocks).length === 0 &&
-      unmetWishes(settings, intent, clocks).length === 0 &&
+      unmetOptions(settings, intent, clocks).length === 0 &&
       settings.gracePeriod.value >= needed,
   };
 }
@@ -471,7 +470,7 @@ function plan(original: Workload['template'], input: DecideInput, judge: Judge):
       return {
         blocked: finding(
           'GraceMayNotChange',
-          `terminationGracePeriodSeconds ${drained.settings.gracePeriod.value} would have to be ${drained.neededGrace}, and the policy says gracePeriod.change: Never`,
+          `terminationGracePeriodSeconds ${drained.settings.gracePeriod.value} would have to be ${drained.neededGrace} s, but the policy says gracePeriod.change: Never`,
         ),
       };
     }
@@ -565,7 +564,7 @@ function conflictMessage(conflicts: readonly Conflict[]): string {
   return conflicts
     .map(
       (conflict) =>
-        `${conflict.path} is declared by ${conflict.owners.join(', ') || 'somebody else'}; wanted is ${conflict.wanted}`,
+        `${conflict.path} is declared by ${conflict.owners.join(', ') || 'somebody else'}; it would have to be ${conflict.wanted}`,
     )
     .join('; ');
 }

@@ -21,10 +21,10 @@ export interface PodsDelivered {
   readonly wanted: number;
 }
 
-/** Counts the pods that carry this key of a wish; undefined where they cannot be looked at. */
-export type CountDelivered = (workload: Workload, wish: string) => PodsDelivered | undefined;
+/** Counts the pods that carry this key of an intent; undefined where they cannot be looked at. */
+export type CountDelivered = (workload: Workload, intent: string) => PodsDelivered | undefined;
 
-/** What pods carry in their label: whoever was created under this wish has what it asks for. */
+/** What pods carry in their label: whoever was created under this intent has what it asks for. */
 export function deliveredKey(policy: Pick<PolicyRecord, 'intent'>): string {
   return intentKey(policy.intent);
 }
@@ -85,7 +85,7 @@ function toPods(
   }
   const pods = count(workload, deliveredKey(policy));
   if (pods === undefined) {
-    const found = finding('FactsMissing', 'not known: its pods cannot be looked at (list and watch of pods)');
+    const found = finding('FactsMissing', 'not known: its pods cannot be read (it needs list and watch of pods)');
     return {
       ...delivered,
       outcome: 'Unknown',

@@ -2,7 +2,7 @@ import { parsePolicyDuration, type DefaultedSidecarDrainPolicySpec, type DrainLi
 import { fnv1a } from '../hash.ts';
 import type { Seconds } from '../model/workload.ts';
 
-/** A policy's wish in seconds: what the plan works with, whoever wrote the policy. */
+/** What a policy asks for, in seconds: the plan works with this, whoever wrote the policy. */
 export interface Intent {
   readonly mode: 'Fixed' | 'Adaptive' | 'Combined';
   /** In-flight requests get at least this long from the application's SIGTERM; 0 in Adaptive. */
@@ -27,17 +27,17 @@ export interface Intent {
 
 /**
  * A short text that is equal exactly where two intents want the same. It is kept in the workload's state: it tells a
- * changed wish, which is followed, from an operator upgrade that words the same wish differently, which rolls nothing.
+ * changed intent, which is followed, from an operator upgrade that words the same intent differently, which rolls nothing.
  */
 export function intentKey(intent: Intent): string {
   const known = keys.get(intent);
   if (known !== undefined) {
     return known;
   }
-  const wish = Object.entries(intent)
+  const fields = Object.entries(intent)
     .filter(([name, value]) => name !== 'graceMaximum' && value !== LATER_DEFAULTS[name])
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  const key = fnv1a(JSON.stringify(wish));
+  const key = fnv1a(JSON.stringify(fields));
   keys.set(intent, key);
   return key;
 }

@@ -101,10 +101,10 @@ function waitsForZero(settings: EffectiveSettings, proxy: ProxyClocks): boolean 
 }
 
 /**
- * What the policy wants besides the promise and this pod could have. A wish that no write can fulfil (another form on an
+ * What the policy wants besides the promise and this pod could have. An option that no write can fulfil (another form on an
  * Istio that knows none, a hold on a gateway) is not held against the workload.
  */
-export function unmetWishes(settings: EffectiveSettings, intent: Intent, clocks: Clocks): string[] {
+export function unmetOptions(settings: EffectiveSettings, intent: Intent, clocks: Clocks): string[] {
   const { kind, container } = settings.proxy;
   const unmet: string[] = [];
   if (intent.form === 'Native' && kind === 'Classic' && canBeNative(settings)) {

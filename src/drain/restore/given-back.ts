@@ -26,10 +26,10 @@ export function givenBack(steps: readonly Pick<RestoreStep, 'restored' | 'kept' 
 export function givenBackText({ restored, kept, nearest }: GivenBack): string {
   const parts: string[] = [];
   if (kept.length === 0) {
-    parts.push(restored.length === 0 ? 'nothing of ours stood there any more' : 'the values from before it are back');
+    parts.push(restored.length === 0 ? 'nothing of ours was left there' : 'the values from before the policy are back');
   } else {
     parts.push(
-      ...(restored.length === 0 ? [] : [`back is what stood there before it in ${restored.join(', ')}`]),
+      ...(restored.length === 0 ? [] : [`restored to the values from before the policy: ${restored.join(', ')}`]),
       `${kept.join(', ')} stays as it is, because somebody else has changed or declared it since`,
     );
   }

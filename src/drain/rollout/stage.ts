@@ -17,9 +17,9 @@ export interface StageRules {
 /** A workload that carries the policy's state, or is being given back by it. */
 export interface Member {
   readonly workload: string;
-  /** The wish that it was written for. */
+  /** The intent that it was written for. */
   readonly intent: string;
-  /** When the write that restarted its pods was made. Absent where nothing was restarted for this wish. */
+  /** When the write that restarted its pods was made. Absent where nothing was restarted for this intent. */
   readonly startedAt?: Seconds;
   /** Given back: it counts for halting only. */
   readonly restoring?: boolean;
@@ -37,7 +37,7 @@ export interface StageMemory {
   readonly intent: string;
   /** Since when the canaries have all been healthy. */
   readonly healthySince?: Seconds;
-  /** The soak is over: it comes once for each wish. */
+  /** The soak is over: it comes once for each intent. */
   readonly soaked?: true;
 }
 
@@ -160,7 +160,7 @@ function soak(rules: StageRules, canaries: readonly Member[], memory: StageMemor
  * Within limits, with one bound more: a workload that lags holds the others back. While it rolls, at most `maxConcurrent`
  * others start after it, so that few have been restarted when it turns out never to become healthy.
  */
-function rest(rules: StageRules, all: readonly Member[], ofWish: readonly Member[], memory: StageMemory): Stage {
+function rest(rules: StageRules, all: readonly Member[], ofIntent: readonly Member[], memory: StageMemory): Stage {
   let oldest: Member | undefined;
   for (const member of all) {
     if (
@@ -173,7 +173,7 @@ function rest(rules: StageRules, all: readonly Member[], ofWish: readonly Member
     }
   }
   const behind = oldest?.startedAt;
-  const later = behind === undefined ? 0 : ofWish.filter((member) => (member.startedAt ?? 0) > behind).length;
+  const later = behind === undefined ? 0 : ofIntent.filter((member) => (member.startedAt ?? 0) > behind).length;
   const spots = oldest === undefined ? Infinity : Math.max(0, rules.maxConcurrent - later);
   return {
     phase: 'Rolling',

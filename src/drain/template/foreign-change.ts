@@ -6,8 +6,8 @@ import { NOTE_PATH } from './ownership.ts';
 import { at, managedFieldsOf, metadataOf } from './raw.ts';
 import type { RawObject } from './raw.ts';
 
-/** Controllers that note their progress; never a wish about a pod template. */
-const NOT_WISHING = new Set(['kube-controller-manager']);
+/** Controllers that note their progress; they declare nothing about a pod template. */
+const NOT_DECLARING = new Set(['kube-controller-manager']);
 
 /**
  * When we last wrote the pod template, and who else changed it last, by the API server's own clock (managedFields, whole
@@ -33,7 +33,7 @@ export function templateHistory(raw: RawObject, place: TemplatePlace): TemplateH
     }
     if (ours) {
       written = Math.max(written ?? 0, time);
-    } else if (!NOT_WISHING.has(manager) && time >= (changed?.at ?? 0)) {
+    } else if (!NOT_DECLARING.has(manager) && time >= (changed?.at ?? 0)) {
       changed = { at: time, by: manager };
     }
   }

@@ -46,7 +46,7 @@ const SHARED_WITH_CLIENT_SIDE_APPLY: FieldOwner = Object.freeze({
   owners: Object.freeze(['kubectl-client-side-apply']),
 });
 
-/** `deployment.kubernetes.io/*` and the scale subresource: written for others, never a wish about a pod template. */
+/** `deployment.kubernetes.io/*` and the scale subresource: written for others, they declare nothing about a pod template. */
 const NOT_DECLARING = new Set(['kube-controller-manager']);
 
 export const PROXY_CONTAINER_KEY = `k:{"name":"${PROXY_CONTAINER}"}`;

@@ -247,7 +247,7 @@ describe('a workload whose environment comes from a ProxyConfig', () => {
 
     world.environment = 'Missing';
     show(workload('first', { written: true }));
-    expect(rollouts.haltOf('Deployment/shop/first')?.message).toContain('do not carry the variables');
+    expect(rollouts.haltOf('Deployment/shop/first')?.message).toContain('lack the variables');
 
     world.environment = 'Yes';
     show(workload('first', { written: true }));

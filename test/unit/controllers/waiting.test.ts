@@ -76,7 +76,7 @@ describe('a write that is refused', () => {
     expect(distances).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300]);
   });
 
-  it('is another one when the template or the wish has changed', () => {
+  it('is another one when the template or the intent has changed', () => {
     const refusals = new WriteRefusals(new WorkloadMemories(), () => 0);
     refusals.refused('k', workload, 'i', 'denied');
 

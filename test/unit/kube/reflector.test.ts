@@ -155,7 +155,7 @@ describe('a stream that breaks', () => {
     expect(server.requests[1]!.query.get('resourceVersion')).toBe('11');
     expect(log.states).toEqual(['Synced', 'Disconnected', 'Synced']);
     expect(log.changes).toEqual(['+ns/a=1*', '+ns/b=1', '~ns/a=2']);
-    expect(log.messages).toEqual([expect.stringMatching(/^the watch broke, trying again The watch /)]);
+    expect(log.messages).toEqual([expect.stringMatching(/^the watch broke, retrying The watch /)]);
   });
 
   it('by the connection in the middle of the list starts the list over, and deletes nothing meanwhile', async () => {

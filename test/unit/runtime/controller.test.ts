@@ -80,14 +80,14 @@ describe('the table of outcomes', () => {
       () => Promise.resolve(retry(new Error('passing'))),
       'error',
       100,
-      ['warn: reconcile failed, trying again passing'],
+      ['warn: reconcile failed, retrying passing'],
     ],
     [
       'anything thrown is a retry',
       () => Promise.reject(new Error('a bug')),
       'error',
       100,
-      ['warn: reconcile failed, trying again a bug'],
+      ['warn: reconcile failed, retrying a bug'],
     ],
     [
       'a conflict is a quiet retry',
@@ -108,14 +108,14 @@ describe('the table of outcomes', () => {
       () => Promise.resolve(terminal(new Error('never'))),
       'error (terminal)',
       undefined,
-      ['error: reconcile failed for good, waiting for a change never'],
+      ['error: reconcile failed and is not retried before a change never'],
     ],
     [
       'a TerminalError thrown is terminal',
       () => Promise.reject(new TerminalError('BAD_SELECTOR', 'never')),
       'error (terminal)',
       undefined,
-      ['error: reconcile failed for good, waiting for a change never'],
+      ['error: reconcile failed and is not retried before a change never'],
     ],
   ])('%s', async (_name, first, result, againAfterMs, log) => {
     const calls: number[] = [];

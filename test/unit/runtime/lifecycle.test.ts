@@ -110,7 +110,7 @@ describe('Lifecycle', () => {
       port.emit(event, new Error('a bug'));
       await clock.advance(10);
 
-      expect(logged[0]).toMatch(/nobody caught it: a bug$/);
+      expect(logged[0]).toMatch(/(uncaught exception|unhandled promise rejection): a bug$/);
       expect(order).toEqual(['controllers stops', 'controllers stopped']);
       expect(port.exits).toEqual([1]);
     },

@@ -19,7 +19,7 @@ export function graceTooShort({ settings, intent, clocks }: CheckInput): Finding
   return [
     finding(
       'GraceTooShort',
-      `terminationGracePeriodSeconds is ${present}, needed are${unprovableHook(clocks) === undefined ? '' : ' at least'} ${need.seconds}: ${graceWords(need)}`,
+      `terminationGracePeriodSeconds is ${present}, but ${unprovableHook(clocks) === undefined ? '' : 'at least '}${need.seconds} s are needed: ${graceWords(need)}`,
       { path: GRACE_PATH, action: `Set terminationGracePeriodSeconds: ${need.seconds}.` },
     ),
   ];

@@ -97,11 +97,9 @@ export function failingAppHooks({ settings }: CheckInput): Finding[] {
       preStop !== undefined &&
       !analysis.tools.some((tool) => ASKS_SERVERS.has(tool))
       ? [
-          finding(
-            'HookFails',
-            `the preStop of container ${name} fails at once, so that it holds SIGTERM off for nothing`,
-            { path: whereOf(preStop.origin) },
-          ),
+          finding('HookFails', `the preStop of container ${name} fails at once, so that SIGTERM comes at once`, {
+            path: whereOf(preStop.origin),
+          }),
         ]
       : [];
   });

@@ -52,7 +52,7 @@ export interface WorkloadState {
   /** The object that it was written for; see `noteOrigin`. */
   readonly uid?: string;
   readonly policy: { readonly name: string; readonly uid: string };
-  /** What the policy wanted, as a key: a changed wish is followed, a changed wording of the operator is not. */
+  /** What the policy wanted, as a key: a changed intent is followed, a changed wording of the operator is not. */
   readonly intent: string;
   readonly onDelete: 'Restore' | 'Orphan';
   /** How many workloads of this policy may restart at once, also when they are given back. Absent: no limit. */

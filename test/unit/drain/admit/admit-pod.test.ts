@@ -38,7 +38,7 @@ function admit(raw: Json, given = toPods(), workload: Workload = workloadOf()): 
 }
 
 describe('a pod on its way in', () => {
-  it('gets the values and the key of the wish', () => {
+  it('gets the values and the key of the intent', () => {
     const before = pod();
     const after = carriedOut(before, admit(before).patch);
 
@@ -212,12 +212,12 @@ describe('a policy with delivery: Admission', () => {
       'Pending',
       '2 of 3 pod(s) are older than the policy; they get it at their next restart',
     ],
-    ['pods may not be read', { countDelivered: () => undefined }, 'Unknown', 'cannot be looked at'],
+    ['pods may not be read', { countDelivered: () => undefined }, 'Unknown', 'cannot be read'],
   ])('says of a workload where %s', (_, more, outcome, message) => {
     expect(decided(more)).toMatchObject({ outcome, message: expect.stringContaining(message), carrier: 'Pod' });
   });
 
-  it('counts the pods of its own wish', () => {
+  it('counts the pods of its own intent', () => {
     const keys: string[] = [];
     const countDelivered = (_: Workload, key: string) => {
       keys.push(key);

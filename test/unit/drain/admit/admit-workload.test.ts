@@ -124,7 +124,7 @@ describe('a workload on its way in', () => {
     [
       'a shorter grace period',
       { grace: 10, declared: true, manager: 'flux', operation: 'Apply' },
-      /terminationGracePeriodSeconds is declared by flux; wanted is 40/,
+      /terminationGracePeriodSeconds is declared by flux; it would have to be 40/,
     ],
     ['an annotation', { config: 'concurrency: 2\n' }, /proxy\.istio\.io\/config.* is declared by helm/],
   ])('keeps what its author declares, and tells the author: %s', (_, options, says) => {
@@ -216,7 +216,7 @@ describe('an update', () => {
     expect(through(incoming(), [policy()], old).spec.template).toEqual(old.spec.template);
   });
 
-  it('follows a changed wish from the first original', () => {
+  it('follows a changed intent from the first original', () => {
     const next = structuredClone(old);
     next.spec.template.spec.containers[0].image = 'app:2';
 

@@ -45,9 +45,9 @@ interface Scene extends WorkloadOptions {
   readonly intent?: Partial<Intent>;
 }
 
-function inputOf({ form = 'classic', mesh = SHELL, intent = {}, ...workload }: Scene): CheckInput {
+function inputOf({ form = 'classic', mesh = SHELL, intent: asked = {}, ...workload }: Scene): CheckInput {
   const subject = workloadOf(workload);
-  const wish = intentFor(intent);
+  const intent = intentFor(asked);
   const settings = effectiveSettings({
     template: subject.template,
     workloadAnnotations: subject.annotations,
@@ -58,8 +58,8 @@ function inputOf({ form = 'classic', mesh = SHELL, intent = {}, ...workload }: S
   return {
     workload: subject,
     settings,
-    intent: wish,
-    clocks: { delay: appDelayOf(settings, wish.endpointDelay), proxy: proxyClocks(settings) },
+    intent,
+    clocks: { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) },
   };
 }
 
@@ -556,14 +556,14 @@ describe('a finding', () => {
       severity: 'error',
       path: 'spec.template.spec.terminationGracePeriodSeconds',
       message:
-        'terminationGracePeriodSeconds is 30, needed are 70: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
+        'terminationGracePeriodSeconds is 30, but 70 s are needed: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
       action: 'Set terminationGracePeriodSeconds: 70.',
     });
   });
 
   it('names both parts on native', () => {
     expect(found({ form: 'native' })[0]?.message).toBe(
-      'terminationGracePeriodSeconds is 30, needed are 70: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
+      'terminationGracePeriodSeconds is 30, but 70 s are needed: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
     );
   });
 

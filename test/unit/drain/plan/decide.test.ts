@@ -458,7 +458,7 @@ describe('what is written', () => {
       meshOf('classic'),
       { terminationDrainDuration: 65, holdApplicationUntilProxyStarts: true },
     ],
-  ])('fulfils a wish although the promise holds: %s', (_, workload, intent, mesh, expected) => {
+  ])('fulfils an intent although the promise holds: %s', (_, workload, intent, mesh, expected) => {
     const write = writeOf(workload, intent, mesh);
 
     expect(config(write.proxyConfig)).toEqual(expected);
@@ -600,13 +600,13 @@ describe('a second decision', () => {
     return written(workload, under, decideFor(workload, under, mesh));
   }
 
-  it('follows a wish that grew', () => {
+  it('follows an intent that grew', () => {
     const second = decideFor(after(workloadOf(), policy), policyOf({ duration: 90 }));
 
     expect(second).toMatchObject({ outcome: 'Pending', write: { gracePeriodSeconds: 100 } });
   });
 
-  it('follows a wish that shrank, down to what is needed', () => {
+  it('follows an intent that shrank, down to what is needed', () => {
     const second = decideFor(after(workloadOf(), policy), policyOf({ duration: 40 }));
 
     expect(second).toMatchObject({ outcome: 'Pending', write: { gracePeriodSeconds: 50 } });
@@ -725,7 +725,7 @@ describe('environment: ProxyConfig', () => {
     expect(under(undefined, workloadOf(), meshOf('classic'))).toMatchObject({
       outcome: 'Pending',
       needsMinimumDrain: 65,
-      message: 'waits for its ProxyConfig resource',
+      message: 'waiting for its ProxyConfig resource',
     });
     expect(under(undefined, workloadOf(), meshOf('classic')).write).toBeUndefined();
     expect(under({ ...ready, minimumDrain: 30 }).outcome).toBe('Pending');

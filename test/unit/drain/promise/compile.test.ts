@@ -9,7 +9,7 @@ import {
   graceNeed,
   graceWords,
   neededGrace,
-  unmetWishes,
+  unmetOptions,
 } from '../../../../src/drain/promise/promise.ts';
 import { readPolicy } from '../../../../src/drain/plan/policies.ts';
 import { withDefaults, type SidecarDrainPolicySpec } from '../../../../src/api/policy.ts';
@@ -40,7 +40,7 @@ const GATEWAY: TemplateOptions = {
 
 function compiled(
   form: ProxyForm | 'gateway',
-  intent: Partial<Intent>,
+  asked: Partial<Intent>,
   template: TemplateOptions = {},
   version = '1.30.3',
 ): Target {
@@ -48,8 +48,8 @@ function compiled(
     templateOf(form === 'gateway' ? GATEWAY : template),
     meshOf(form === 'gateway' ? 'classic' : form, SHELL, version),
   );
-  const wish = intentFor(intent);
-  return compile(wish, settings, appDelayOf(settings, wish.endpointDelay));
+  const intent = intentFor(asked);
+  return compile(intent, settings, appDelayOf(settings, intent.endpointDelay));
 }
 
 describe('the compile table: 60 s at least, 120 s at most, endpoints need 5 s', () => {
@@ -259,16 +259,16 @@ describe('the clocks of a proxy', () => {
 describe('the promise', () => {
   function judged(
     template: TemplateOptions,
-    intent: Partial<Intent>,
+    asked: Partial<Intent>,
     form: ProxyForm = 'classic',
-  ): { codes: string[]; needed: number; wishes: string[] } {
+  ): { codes: string[]; needed: number; intents: string[] } {
     const settings = settingsOf(templateOf(template), meshOf(form, SHELL));
-    const wish = intentFor(intent);
-    const clocks = { delay: appDelayOf(settings, wish.endpointDelay), proxy: proxyClocks(settings) };
+    const intent = intentFor(asked);
+    const clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
     return {
-      codes: brokenDrainClauses(settings, wish, clocks).map((clause) => clause.code),
-      needed: neededGrace(settings, wish, clocks),
-      wishes: unmetWishes(settings, wish, clocks),
+      codes: brokenDrainClauses(settings, intent, clocks).map((clause) => clause.code),
+      needed: neededGrace(settings, intent, clocks),
+      intents: unmetOptions(settings, intent, clocks),
     };
   }
   const drain = (text: string): TemplateOptions => ({ config: `{"terminationDrainDuration":"${text}"}` });
@@ -350,10 +350,10 @@ describe('the promise', () => {
 
   it('lets a fixed drain stand for Adaptive where connections cannot be counted on', () => {
     const settings = settingsOf(templateOf(drain('125s')), meshOf('classic', {}, '1.22.0'));
-    const wish = intentFor({ mode: 'Adaptive' });
+    const intent = intentFor({ mode: 'Adaptive' });
 
     expect(
-      brokenDrainClauses(settings, wish, { delay: appDelayOf(settings, 5), proxy: proxyClocks(settings) }),
+      brokenDrainClauses(settings, intent, { delay: appDelayOf(settings, 5), proxy: proxyClocks(settings) }),
     ).toEqual([]);
   });
 
@@ -371,8 +371,8 @@ describe('the promise', () => {
     ],
     ['drainDuration', {}, { drainDuration: 'Follow' }, 'classic', ['drainDuration 65 s']],
     ['drainDuration on native', {}, { drainDuration: 'Follow' }, 'native', []],
-  ])('has wishes beside it: %s', (_, template, intent, form, wishes) => {
-    expect(judged(template, intent, form).wishes).toEqual(wishes);
+  ])('has intents beside it: %s', (_, template, intent, form, intents) => {
+    expect(judged(template, intent, form).intents).toEqual(intents);
   });
 });
 
@@ -412,7 +412,7 @@ describe('an intent', () => {
     });
   });
 
-  it('has a key that tells every wish apart, but not the limit of what may be written', () => {
+  it('has a key that tells every intent apart, but not the limit of what may be written', () => {
     const base = intentFor();
     const others: Partial<Intent>[] = [
       { mode: 'Combined' },
@@ -489,22 +489,22 @@ describe('an app preStop of which only a lower bound is known', () => {
 
   it('makes the lower bound of what is needed, in words', () => {
     const settings = settingsOf(templateOf({ appPreStop: waits }), meshOf('native'));
-    const wish = intentFor({ duration: 30, maxWait: 30 });
+    const intent = intentFor({ duration: 30, maxWait: 30 });
     const clocks = { delay: appDelayOf(settings, 5), proxy: proxyClocks(settings) };
 
-    expect(graceWords(graceNeed(settings, wish, clocks))).toBe(
+    expect(graceWords(graceNeed(settings, intent, clocks))).toBe(
       '20 s until the application gets SIGTERM + 30 s for requests in flight + 5 s margin',
     );
-    expect(neededGrace(settings, wish, clocks)).toBe(55);
+    expect(neededGrace(settings, intent, clocks)).toBe(55);
   });
 });
 
 describe('the parts of a grace period', () => {
   const words = (form: ProxyForm, template: TemplateOptions): string => {
     const settings = settingsOf(templateOf(template), meshOf(form, { stated: { proxyImage: 'with-shell' } }));
-    const wish = intentFor({ duration: 10, maxWait: 10, margin: 2 });
+    const intent = intentFor({ duration: 10, maxWait: 10, margin: 2 });
     const clocks = { delay: appDelayOf(settings, 5), proxy: proxyClocks(settings) };
-    const need = graceNeed(settings, wish, clocks);
+    const need = graceNeed(settings, intent, clocks);
 
     expect(need.seconds).toBe(Math.ceil(need.parts.reduce((sum, part) => sum + part.seconds, 0)));
     return graceWords(need);

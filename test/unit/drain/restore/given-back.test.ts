@@ -33,7 +33,7 @@ describe('a grace period that may not go back all the way', () => {
   it.each<[string, Json, number, string]>([
     ['goes to the longest sleep', sleeping(110, 45), 45, 'goes to 45 s and not to the 30 s from before'],
     ['of a postStart too', sleeping(110, 60, 'postStart'), 60, 'the postStart of app sleeps 60 s'],
-    ['goes back where the sleep fits', sleeping(110, 30), 30, 'the values from before it are back'],
+    ['goes back where the sleep fits', sleeping(110, 30), 30, 'the values from before the policy are back'],
     ['stays where all of ours is slept away', sleeping(110, 110), 110, 'gracePeriod stays as it is'],
   ])('%s', (_, object, expected, text) => {
     const { steps, after } = allSteps(object, state(110));
@@ -46,8 +46,8 @@ describe('a grace period that may not go back all the way', () => {
 
 describe('what is said of a giving back', () => {
   it.each<[string, Parameters<typeof givenBack>[0], string]>([
-    ['all', [{ restored: ['gracePeriod'], kept: [] }], 'the values from before it are back'],
-    ['nothing left', [{ restored: [], kept: [] }], 'nothing of ours stood there any more'],
+    ['all', [{ restored: ['gracePeriod'], kept: [] }], 'the values from before the policy are back'],
+    ['nothing left', [{ restored: [], kept: [] }], 'nothing of ours was left there'],
     [
       'all kept',
       [{ restored: [], kept: ['gracePeriod'] }],
@@ -56,7 +56,7 @@ describe('what is said of a giving back', () => {
     [
       'some kept',
       [{ restored: ['proxyConfig'], kept: ['gracePeriod'] }],
-      'back is what stood there before it in proxyConfig; gracePeriod stays as it is, because somebody else has changed or declared it since',
+      'restored to the values from before the policy: proxyConfig; gracePeriod stays as it is, because somebody else has changed or declared it since',
     ],
     [
       'a patch that was refused, and what it would have restored is kept by the next',
@@ -64,7 +64,7 @@ describe('what is said of a giving back', () => {
         { restored: ['gracePeriod', 'proxyConfig'], kept: [] },
         { restored: ['proxyConfig'], kept: ['gracePeriod'] },
       ],
-      'back is what stood there before it in proxyConfig; gracePeriod stays as it is, because somebody else has changed or declared it since',
+      'restored to the values from before the policy: proxyConfig; gracePeriod stays as it is, because somebody else has changed or declared it since',
     ],
   ])('%s', (_, steps, text) => {
     expect(givenBackText(givenBack(steps))).toBe(text);

@@ -295,13 +295,13 @@ const someDeployment: fc.Arbitrary<Json> = fc
     });
   });
 
-interface Wish {
+interface Intent {
   readonly grace?: number;
   readonly drain?: number;
   readonly hook?: boolean;
   readonly native?: boolean;
 }
-const someWish: fc.Arbitrary<Wish> = fc.record(
+const someIntent: fc.Arbitrary<Intent> = fc.record(
   {
     grace: fc.integer({ min: 31, max: 600 }),
     drain: fc.integer({ min: 1, max: 600 }),
@@ -311,28 +311,28 @@ const someWish: fc.Arbitrary<Wish> = fc.record(
   { requiredKeys: [] },
 );
 
-/** The values that a plan would make of a wish, computed from what stood there before us. */
-function valuesFor(original: Json, wish: Wish): ManagedValues {
+/** The values that a plan would make of an intent, computed from what stood there before us. */
+function valuesFor(original: Json, intent: Intent): ManagedValues {
   const present = original.spec.template.metadata.annotations?.['proxy.istio.io/config'] as string | undefined;
   const merged =
-    wish.drain === undefined
+    intent.drain === undefined
       ? undefined
-      : mergeProxyConfigAnnotation(present, { terminationDrainDuration: wish.drain });
+      : mergeProxyConfigAnnotation(present, { terminationDrainDuration: intent.drain });
   return {
-    ...(wish.grace === undefined ? {} : { gracePeriodSeconds: wish.grace }),
+    ...(intent.grace === undefined ? {} : { gracePeriodSeconds: intent.grace }),
     ...(merged?.ok === true ? { proxyConfig: merged.text } : {}),
-    ...(wish.hook === true ? { proxyPreStop: hook } : {}),
-    ...(wish.native === true ? { nativeSidecar: 'true' as const } : {}),
+    ...(intent.hook === true ? { proxyPreStop: hook } : {}),
+    ...(intent.native === true ? { nativeSidecar: 'true' as const } : {}),
   };
 }
 
 describe('any workload, after any policies', () => {
   it('is restored to the byte', () => {
     fc.assert(
-      fc.property(someDeployment, fc.array(someWish, { minLength: 1, maxLength: 3 }), (object, wishes) => {
+      fc.property(someDeployment, fc.array(someIntent, { minLength: 1, maxLength: 3 }), (object, intents) => {
         // A lifecycle written as {} is lost when a later policy wants no hook: server-side apply takes it with the hook.
-        fc.pre(wishes.length === 1 || JSON.stringify(object.spec).includes('"lifecycle":{}') === false);
-        const written = wishes.reduce((current, wish) => write(current, valuesFor(object, wish)), object);
+        fc.pre(intents.length === 1 || JSON.stringify(object.spec).includes('"lifecycle":{}') === false);
+        const written = intents.reduce((current, intent) => write(current, valuesFor(object, intent)), object);
         const { object: restored, steps } = restore(written);
         expect(visible(restored)).toBe(visible(object));
         expect(steps.length).toBeLessThanOrEqual(2);
@@ -342,8 +342,8 @@ describe('any workload, after any policies', () => {
 
   it('is restored the same when the restore starts again after its first patch', () => {
     fc.assert(
-      fc.property(someDeployment, someWish, (object, wish) => {
-        const written = write(object, valuesFor(object, wish));
+      fc.property(someDeployment, someIntent, (object, intent) => {
+        const written = write(object, valuesFor(object, intent));
         const half = patched(written, planRestore(written, stateOf(written), 'Restore').patch);
         const again = half.metadata.annotations?.['sidecardrain.io/state'] === undefined ? half : restore(half).object;
         expect(visible(again)).toBe(visible(object));

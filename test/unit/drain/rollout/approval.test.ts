@@ -108,7 +108,7 @@ describe("the name of a workload's plan", () => {
     expect(workloadPlanHash(after, decideFor(after, policy, mesh))).toBe(name);
   });
 
-  it('is another one where the wish changes, also when something is written already', () => {
+  it('is another one where the intent changes, also when something is written already', () => {
     const before = workloadOf();
     const first = decideFor(before, policyOf());
     const after = written(before, policyOf(), first);

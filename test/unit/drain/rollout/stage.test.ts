@@ -11,19 +11,19 @@ import {
 
 const RULES: StageRules = { canary: 2, soak: 600, progressDeadline: 300, maxConcurrent: 3 };
 const NOW = 100_000;
-const WISH = 'wish';
+const INTENT = 'intent';
 
-/** A workload that was changed for the present wish a minute ago, and is whole. */
+/** A workload that was changed for the present intent a minute ago, and is whole. */
 function member(workload: string, more: Partial<Member> = {}): Member {
-  return { workload, intent: WISH, startedAt: NOW - 60, since: NOW - 30, health: 'Whole', stuck: false, ...more };
+  return { workload, intent: INTENT, startedAt: NOW - 60, since: NOW - 30, health: 'Whole', stuck: false, ...more };
 }
 
 function at(members: readonly Member[], memory?: StageMemory, now = NOW, rules: Partial<StageRules> = {}): Stage {
-  return stageOf({ ...RULES, ...rules }, WISH, members, memory, now);
+  return stageOf({ ...RULES, ...rules }, INTENT, members, memory, now);
 }
 
-const SOAKED: StageMemory = { intent: WISH, healthySince: NOW - 700, soaked: true };
-const SOAKING: StageMemory = { intent: WISH, healthySince: NOW - 100 };
+const SOAKED: StageMemory = { intent: INTENT, healthySince: NOW - 700, soaked: true };
+const SOAKING: StageMemory = { intent: INTENT, healthySince: NOW - 100 };
 const rolling = (name: string, more: Partial<Member> = {}): Member =>
   member(name, { health: 'Rolling', since: more.startedAt ?? NOW - 60, ...more });
 
@@ -34,18 +34,18 @@ describe('canaries', () => {
     ['none beside as many that roll', [rolling('a'), rolling('b')], 0],
     ['one more beside one that is whole', [member('a')], 1],
     [
-      'those of an earlier wish do not count',
+      'those of an earlier intent do not count',
       [member('a', { intent: 'before' }), member('b', { intent: 'before' })],
       2,
     ],
     [
       'nor those that nothing was restarted for',
-      [{ workload: 'a', intent: WISH, health: 'Whole', since: NOW, stuck: false }],
+      [{ workload: 'a', intent: INTENT, health: 'Whole', since: NOW, stuck: false }],
       2,
     ],
     ['nor those that are given back', [rolling('a', { restoring: true, intent: '' })], 2],
   ])('%s', (_, members, spots) => {
-    expect(at(members)).toMatchObject({ phase: 'Canary', spots, memory: { intent: WISH } });
+    expect(at(members)).toMatchObject({ phase: 'Canary', spots, memory: { intent: INTENT } });
   });
 
   it('are named while they roll', () => {
@@ -58,7 +58,7 @@ describe('canaries', () => {
     expect(at([member('a'), member('b')])).toMatchObject({
       phase: 'Soaking',
       spots: 0,
-      memory: { intent: WISH, healthySince: NOW },
+      memory: { intent: INTENT, healthySince: NOW },
       lookAt: NOW + 600,
     });
   });
@@ -77,10 +77,10 @@ describe('the soak', () => {
     });
   });
 
-  it('is over after its time, once and for all of this wish', () => {
+  it('is over after its time, once and for all of this intent', () => {
     const over = at([member('a'), member('b')], SOAKING, NOW + 500);
 
-    expect(over).toMatchObject({ phase: 'Rolling', spots: Infinity, memory: { intent: WISH, soaked: true } });
+    expect(over).toMatchObject({ phase: 'Rolling', spots: Infinity, memory: { intent: INTENT, soaked: true } });
     expect(at([], over.memory, NOW + 501)).toMatchObject({ phase: 'Rolling' });
   });
 
@@ -92,7 +92,7 @@ describe('the soak', () => {
     expect(at([member('a'), member('b')], waiting.memory, NOW + 700)).toMatchObject({ phase: 'Rolling' });
   });
 
-  it('begins anew with a changed wish', () => {
+  it('begins anew with a changed intent', () => {
     expect(stageOf(RULES, 'changed', [member('a'), member('b')], SOAKED, NOW)).toMatchObject({
       phase: 'Canary',
       spots: 2,
@@ -122,7 +122,7 @@ describe('the soak', () => {
   it('begins anew after a canary was not healthy', () => {
     const halted = at([member('a'), member('b', { health: 'Unwell', since: NOW - 60 })], SOAKING);
 
-    expect(halted).toMatchObject({ spots: 0, halt: { workload: 'b' }, memory: { intent: WISH } });
+    expect(halted).toMatchObject({ spots: 0, halt: { workload: 'b' }, memory: { intent: INTENT } });
     expect(at([member('a'), member('b')], halted.memory, NOW + 10)).toMatchObject({
       phase: 'Soaking',
       memory: { healthySince: NOW + 10 },
@@ -130,7 +130,7 @@ describe('the soak', () => {
   });
 
   it('goes back to the canaries when one is gone', () => {
-    expect(at([member('a')], SOAKING)).toMatchObject({ phase: 'Canary', spots: 1, memory: { intent: WISH } });
+    expect(at([member('a')], SOAKING)).toMatchObject({ phase: 'Canary', spots: 1, memory: { intent: INTENT } });
   });
 
   it.each([
@@ -169,7 +169,7 @@ describe('a halt', () => {
     expect(at([of], SOAKED).phase).toBe(message === undefined ? 'Rolling' : 'Halted');
   });
 
-  it('is for any wish of the policy, keeps the soak that is over, and names one workload of several', () => {
+  it('is for any intent of the policy, keeps the soak that is over, and names one workload of several', () => {
     const stage = at(
       [rolling('b', { intent: 'before', since: NOW - 400 }), rolling('a', { since: NOW - 400 }), member('c')],
       SOAKED,

@@ -1,5 +1,5 @@
-// What an upgrade must not change: a note that is worded anew, or a wish that is named anew, would be a write to each workload
-// of a fleet, and for a wish a restart of its pods. Whoever means to change one of these says in the changelog what it costs.
+// What an upgrade must not change: a note that is worded anew, or an intent that is named anew, would be a write to each workload
+// of a fleet, and for an intent a restart of its pods. Whoever means to change one of these says in the changelog what it costs.
 import { expect, it } from '@jest/globals';
 import { withDefaults, type SidecarDrainPolicySpec } from '../../../../../src/api/policy.ts';
 import { intentKey, intentOf } from '../../../../../src/drain/promise/intent.ts';
@@ -38,6 +38,6 @@ it.each<[string, SidecarDrainPolicySpec['drain'], string]>([
   ['Fixed', { mode: 'Fixed', duration: '90s' }, 'a3443ee6'],
   ['Adaptive', { mode: 'Adaptive', maxWait: '5m' }, '0932f259'],
   ['Combined, by a hook', { mode: 'Combined', duration: '20s', maxWait: '1m', strategy: 'PreStopHook' }, 'd263c23e'],
-])('the wish of %s has the name that it always had', (_, drain, key) => {
+])('the intent of %s has the name that it always had', (_, drain, key) => {
   expect(intentKey(intentOf(withDefaults({ match: { namespaceSelector: {} }, drain })))).toBe(key);
 });

@@ -117,7 +117,7 @@ async function play(cluster: ControlPlane): Promise<OperatorHandle> {
   const restored = await look(cluster);
   const differing = [...before].filter(([key, seen]) => restored.get(key)?.raw !== seen.raw).map(([key]) => key);
   if (differing.length > 0) {
-    problems.push(`not given back byte for byte: ${differing.join(', ')}`);
+    problems.push(`not restored byte for byte: ${differing.join(', ')}`);
   } else {
     say(`all ${before.size} pod templates are byte for byte what they were before`);
   }
@@ -243,7 +243,7 @@ async function givenBack(cluster: ControlPlane): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  problems.push('not every workload was given back in time');
+  problems.push('not every workload was restored in time');
 }
 
 /** Why a workload is as it is, by the same function that the operator asks. */

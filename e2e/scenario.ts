@@ -480,13 +480,13 @@ class Scene {
         },
         { seconds: 90, signal, what: 'the policy is gone and the template is what it was' },
       );
-      checks.add('deletion gives back', 'Passed', 'the pod template is byte for byte what it was');
+      checks.add('deletion restores', 'Passed', 'the pod template is byte for byte what it was');
     } catch (error) {
       if (signal.aborted) {
         throw error;
       }
       checks.add(
-        'deletion gives back',
+        'deletion restores',
         'Failed',
         same() ? 'the template is what it was, but the policy is still there' : 'the pod template is not what it was',
         [`before: ${JSON.stringify(withoutRestart(before, now))}`, `after: ${JSON.stringify(now.spec.template)}`],

@@ -425,7 +425,7 @@ async function runController(invocation: Invocation): Promise<number> {
     await life.stop(EXIT_CANNOT, 'the admission webhook cannot be served');
     throw new CliError(`the admission webhook cannot be served: ${oneLine(errorText(error))}`);
   }
-  // Side by side: the webhook answers from what the caches held until the last API server has gone elsewhere, while the lease is given back at once.
+  // Side by side: the webhook answers from what the caches held until the last API server has gone elsewhere, while the lease is released at once.
   life.onStop('controllers', async () => {
     await Promise.all([operator.stop(), admission?.stop()]);
   });

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cliCommands } from './cli/commands.ts';
 import { EXIT_CANNOT, type Command } from './cli/command.ts';
-import { runCli } from './cli/run.ts';
+import { answersTo, runCli } from './cli/run.ts';
 import { readableStack } from './stack.ts';
 
 /** As kubectl names its plugins: `kubectl-sidecar_drain` is called as `kubectl sidecar-drain`. */
@@ -16,7 +16,7 @@ function programName(path: string | undefined): string {
 /** The operator and the Kubernetes client are most of the program: the commands that work on files start without them. */
 async function commandsFor(name: string | undefined): Promise<readonly Command[]> {
   const own = cliCommands();
-  if (name !== 'completion' && own.some((command) => command.name === name)) {
+  if (name !== 'completion' && own.some((command) => answersTo(command, name))) {
     return own;
   }
   const { controllerCommand } = await import('./controller-command.ts');

@@ -1,4 +1,4 @@
-// Takes away what a run has made: policies first, while an operator is there to give back, then namespaces, then what
+// Takes away what a run has made: policies first, while an operator is there to restore, then namespaces, then what
 // stands in the cluster's own scope and carries the run's label. Used at the end of a run, and at the start of the next
 // one for a run that has crashed.
 import { isApiError, type Resource } from '../../src/kube/index.ts';
@@ -59,7 +59,7 @@ export async function cleanUpLeftovers(
   }
   for (const run of runs.keys()) {
     say(`run ${run} has left something behind: cleaning up`);
-    // Nobody is there to give back, but the workloads go with their namespaces.
+    // Nobody is there to restore, but the workloads go with their namespaces.
     await cleanUpRun(cluster, run, { operatorRuns: false, say, signal });
   }
 }

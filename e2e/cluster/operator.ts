@@ -109,7 +109,7 @@ export async function startOperator(parts: OperatorParts): Promise<Operator> {
 /**
  * The operator must not outlive the suite, or a crashed run would leave something behind that writes to the cluster: the
  * process in between ends it when its standard input closes. It has a process group of its own, because Ctrl-C in a
- * terminal goes to the whole group, and the operator is still needed to give everything back.
+ * terminal goes to the whole group, and the operator is still needed to restore everything.
  */
 const SUPERVISOR = `
 const child = require('node:child_process').spawn(process.execPath, process.argv.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] });

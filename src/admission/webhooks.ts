@@ -65,7 +65,7 @@ const MATCH_CONDITIONS = {
   workloads: [
     // Annotations and labels of the workload itself, and whatever its controller notes there, decide nothing.
     { name: 'spec-changes', expression: "request.operation != 'UPDATE' || object.spec != oldObject.spec" },
-    // What the operator itself writes or gives back is decided already.
+    // What the operator itself writes or restores is decided already.
     {
       name: 'not-written-by-us',
       expression: `!has(request.options) || !has(request.options.fieldManager) || request.options.fieldManager != '${FIELD_MANAGER}'`,

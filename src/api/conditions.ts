@@ -72,7 +72,7 @@ export const CONDITION_REASONS = {
     AdmissionRequired: { status: 'False', sentence: ADMISSION_REQUIRED },
     OutsideBounds: { status: 'False', sentence: OUTSIDE_BOUNDS },
     NoClusterPolicy: { status: 'False', sentence: NO_CLUSTER_POLICY },
-    Terminating: { status: 'False', sentence: 'The policy is being deleted and its workloads are given back.' },
+    Terminating: { status: 'False', sentence: 'The policy is being deleted and its workloads are restored.' },
   },
   Compliant: {
     AllCompliant: { status: 'True', sentence: 'The promise holds for every workload that the policy answers for.' },
@@ -98,7 +98,7 @@ export const CONDITION_REASONS = {
     Evaluating: { status: 'True', sentence: 'The policy is being evaluated.' },
     // False, like waiting for a window or a person: tools that wait for a policy would else wait for the whole fleet. Compliant tells how far it is.
     RollingOut: { status: 'False', sentence: 'Workloads are being changed, a few at a time.' },
-    Restoring: { status: 'True', sentence: 'Workloads are being given back what they had before.' },
+    Restoring: { status: 'True', sentence: 'Workloads are being restored.' },
     WaitsForWindow: {
       status: 'False',
       sentence: 'Nothing is under way until the next window of rollout.windows opens.',
@@ -111,7 +111,7 @@ export const CONDITION_REASONS = {
     },
     WithdrawalHeld: {
       status: 'False',
-      sentence: 'Many workloads would be given back at once; nothing is given back until somebody approves it.',
+      sentence: 'Many workloads would be restored at once; nothing is restored until somebody approves it.',
     },
     RidesAlong: {
       status: 'False',

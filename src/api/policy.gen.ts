@@ -333,16 +333,16 @@ export interface PolicyRollout {
    * Immediate: writes all of them at once. For tests, and for clusters where restarts do not matter.
    *
    * OnNextRollout: restarts nothing. The settings ride along with each workload's own next change of its pod template,
-   * through the operator's admission webhook, which has to be enabled. Giving back still restarts pods, in waves;
+   * through the operator's admission webhook, which has to be enabled. Restoring still restarts pods, in waves;
    * onDelete: Orphan restarts nothing.
    */
   readonly strategy?: RolloutStrategy;
   /** Bounds for strategy Waves. */
   readonly waves?: PolicyWaves;
   /**
-   * When pods may be restarted: outside of every window nothing that restarts pods is written, and nothing is given
-   * back. What is rolling out goes on. Without windows, always. At most 8. When the policy is deleted its workloads
-   * are given back whatever the time, in waves.
+   * When pods may be restarted: outside of every window nothing that restarts pods is written, and nothing is
+   * restored. What is rolling out goes on. Without windows, always. At most 8. When the policy is deleted its
+   * workloads are restored whatever the time, in waves.
    */
   readonly windows?: readonly PolicyWindow[];
   /**
@@ -352,7 +352,7 @@ export interface PolicyRollout {
    *
    * Required: no workload is written until the policy's annotation sidecardrain.io/approved-plan carries
    * status.planHash. A workload whose plan has changed since, or a new one, waits for the next approval, and so does
-   * giving back what the policy no longer selects (annotation sidecardrain.io/approved-withdrawal).
+   * restoring what the policy no longer selects (annotation sidecardrain.io/approved-withdrawal).
    */
   readonly approval?: RolloutApproval;
 }
@@ -835,16 +835,16 @@ export interface DefaultedPolicyRollout {
    * Immediate: writes all of them at once. For tests, and for clusters where restarts do not matter.
    *
    * OnNextRollout: restarts nothing. The settings ride along with each workload's own next change of its pod template,
-   * through the operator's admission webhook, which has to be enabled. Giving back still restarts pods, in waves;
+   * through the operator's admission webhook, which has to be enabled. Restoring still restarts pods, in waves;
    * onDelete: Orphan restarts nothing.
    */
   readonly strategy: RolloutStrategy;
   /** Bounds for strategy Waves. */
   readonly waves?: DefaultedPolicyWaves;
   /**
-   * When pods may be restarted: outside of every window nothing that restarts pods is written, and nothing is given
-   * back. What is rolling out goes on. Without windows, always. At most 8. When the policy is deleted its workloads
-   * are given back whatever the time, in waves.
+   * When pods may be restarted: outside of every window nothing that restarts pods is written, and nothing is
+   * restored. What is rolling out goes on. Without windows, always. At most 8. When the policy is deleted its
+   * workloads are restored whatever the time, in waves.
    */
   readonly windows?: readonly PolicyWindow[];
   /**
@@ -854,7 +854,7 @@ export interface DefaultedPolicyRollout {
    *
    * Required: no workload is written until the policy's annotation sidecardrain.io/approved-plan carries
    * status.planHash. A workload whose plan has changed since, or a new one, waits for the next approval, and so does
-   * giving back what the policy no longer selects (annotation sidecardrain.io/approved-withdrawal).
+   * restoring what the policy no longer selects (annotation sidecardrain.io/approved-withdrawal).
    */
   readonly approval: RolloutApproval;
 }

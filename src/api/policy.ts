@@ -29,7 +29,7 @@ const wavesSchema = specSchema.properties?.rollout?.properties?.waves as Schema;
  * The spec with every default filled in: those of the schema, which the API server fills in too, and those that hold only in
  * some modes, which the schema therefore cannot state: `strategy` (Auto) in Adaptive and Combined, `hook`
  * (EstablishedConnections) with PreStopHook, `waves` with Waves, and with
- * OnNextRollout, where they bound giving back. Call it on a spec that the schema accepts.
+ * OnNextRollout, where they bound restoring. Call it on a spec that the schema accepts.
  */
 export function withDefaults(spec: SidecarDrainPolicySpec): DefaultedSidecarDrainPolicySpec {
   const filled = fillDefaults(specSchema, spec) as DefaultedSidecarDrainPolicySpec;

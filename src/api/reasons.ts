@@ -435,7 +435,7 @@ export const REASONS = {
   WithdrawalHeld: {
     severity: 'warning',
     sentence:
-      'So many workloads would be given back at once, without the policy having been deleted, that nothing is given back until somebody approves it.',
+      'So many workloads would be restored at once, without the policy having been deleted, that nothing is restored until somebody approves it.',
     action:
       "Undo the edit of the selector or of the namespace's labels, or put the hash that the policy's condition tells into its annotation sidecardrain.io/approved-withdrawal.",
     source: 'this product',

@@ -45,6 +45,8 @@ export interface Example {
 
 export interface Command {
   readonly name: string;
+  /** What the command was called before. It still answers to that, and says the present name. */
+  readonly formerly?: string;
   /** One line, for the list of commands. */
   readonly summary: string;
   /** Paragraphs, for the command's own help. */

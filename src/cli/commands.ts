@@ -1,7 +1,7 @@
 import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
 import { explainCommand } from './explain/index.ts';
-import { giveBackCommand } from './give-back/command.ts';
+import { restoreCommand } from './restore/command.ts';
 import { lintCommand } from './lint/command.ts';
 import { planCommand } from './plan/command.ts';
 import { recommendCommand } from './recommend/command.ts';
@@ -20,7 +20,7 @@ export function cliCommands(others: readonly Command[] = []): readonly Command[]
     renderCommand,
     testCommand,
     verifyCommand,
-    giveBackCommand,
+    restoreCommand,
     ...others,
     versionCommand,
   ];

@@ -9,6 +9,10 @@ export interface RunOptions {
   readonly io: Io;
 }
 
+export function answersTo(command: Command, name: string | undefined): boolean {
+  return name !== undefined && (command.name === name || command.formerly === name);
+}
+
 /** Finds the command, reads its arguments, runs it, and turns what went wrong into one line and an exit code. */
 export async function runCli(args: readonly string[], { program, commands, io }: RunOptions): Promise<number> {
   const [first, ...rest] = args;
@@ -17,7 +21,7 @@ export async function runCli(args: readonly string[], { program, commands, io }:
     return first === undefined ? EXIT_CANNOT : EXIT_OK;
   }
   const wanted = first === 'help' ? (rest[0] ?? '') : first === '--version' ? 'version' : first;
-  const command = commands.find((one) => one.name === wanted);
+  const command = commands.find((one) => answersTo(one, wanted));
   if (command === undefined) {
     const meant = nearest(
       wanted,
@@ -28,6 +32,9 @@ export async function runCli(args: readonly string[], { program, commands, io }:
         `The commands are: ${commands.map((one) => one.name).join(', ')}.\n`,
     );
     return EXIT_CANNOT;
+  }
+  if (command.formerly === wanted) {
+    io.stderr.write(`${program} ${wanted}: is called ${command.name} now\n`);
   }
   try {
     const parsed = parseArguments(command, first === 'help' ? ['--help'] : rest);

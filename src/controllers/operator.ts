@@ -445,7 +445,7 @@ export class Operator {
         for (const controller of this.controllers) {
           controller.abortNow('the lease is lost');
         }
-        if (end !== 'GivenBack') {
+        if (end !== 'RestoreResult') {
           this.options.onLost(
             end === 'Lost'
               ? 'the lease is lost: another instance may write now'

@@ -37,7 +37,7 @@ export const defaultLeaseTimings: LeaseTimings = {
 };
 
 /** How a leadership ended: given back at a stop, lost to time or to another, or its work could not begin. */
-export type LeadershipEnd = 'GivenBack' | 'Lost' | 'Failed';
+export type LeadershipEnd = 'RestoreResult' | 'Lost' | 'Failed';
 
 export interface LeaderElectorOptions {
   client: KubeClient;
@@ -160,7 +160,7 @@ export class LeaderElector {
   private async lead(): Promise<LeadershipEnd> {
     await this.renew();
     if (this.stopped) {
-      return 'GivenBack';
+      return 'RestoreResult';
     }
     this.logger.error('lost the leadership');
     return 'Lost';
@@ -334,7 +334,7 @@ export class LeaderElector {
 }
 
 const WHY_ENDED: Readonly<Record<LeadershipEnd, string>> = {
-  GivenBack: 'the lease was released',
+  RestoreResult: 'the lease was released',
   Lost: 'the leadership was lost',
   Failed: 'the leader could not start its work',
 };

@@ -396,7 +396,7 @@ describe('delivery: Admission', () => {
     ]);
   });
 
-  it('gives back what stands in templates when a policy changes to it, and survives a restart of the operator without a write', async () => {
+  it('restores what stands in templates when a policy changes to it, and survives a restart of the operator without a write', async () => {
     const namespace = await scene.meshed('change');
     await scene.createPolicy('change', fixed(namespace));
     await scene.cluster.create(deployment(namespace, 'web'));
@@ -422,7 +422,7 @@ describe('delivery: Admission', () => {
       ]),
     ).toEqual([[40, true]]);
 
-    // What was given back is not looked at again and again.
+    // What was restored is not looked at again and again.
     const looks = async (): Promise<number> =>
       Number(
         /^controller_runtime_reconcile_total\{controller="workload",result="requeue_after"\} (\d+)$/m.exec(

@@ -193,7 +193,7 @@ describe('on a cluster with a mesh', () => {
       'fixed: late calls of the application work',
       'fixed: forecast of POD',
       'fixed: forecast of POD',
-      'fixed: deletion gives back',
+      'fixed: deletion restores',
     ]);
     expect(results.terminations.every(({ comparison }) => comparison.compared.inFlight > 0)).toBe(true);
     expect(await readFile(join(plane.folder, 'full', 'junit.xml'), 'utf8')).toContain('tests="10" failures="0"');

@@ -225,7 +225,7 @@ describe('our own values, put there again by kubectl in its own name', () => {
   };
   const grace = ({ spec }: WorkloadObject): number | undefined => spec.template.spec.terminationGracePeriodSeconds;
 
-  it('by an undo to a revision of ours: replaced after the wait, and given back in the end', async () => {
+  it('by an undo to a revision of ours: replaced after the wait, and restored in the end', async () => {
     const namespace = await scene.meshed('revision');
     await kubectl(['apply', '-f', '-'], JSON.stringify(deployment(namespace, 'web')));
     await scene.rolledOut(namespace, 'web');

@@ -101,7 +101,7 @@ async function graces(namespace: string): Promise<Record<string, number>> {
   return Object.fromEntries(items.map((item) => [item.metadata.name, graceOf(item)]));
 }
 
-/** Values and ownership: giving back may take two patches. */
+/** Values and ownership: restoring may take two patches. */
 async function areReleased(namespace: string): Promise<boolean> {
   const { items } = await scene.cluster.client.call<{ items: WorkloadObject[] }>(
     'GET',
@@ -248,7 +248,7 @@ describe('a mass withdrawal', () => {
     await runAdvice(reconciling(held)?.message ?? '');
     await eventually(
       async () => Object.values(await graces(namespace)).every((grace) => grace === 30),
-      'all are given back',
+      'all are restored',
     );
     await waits('mass', 'Settled');
     await scene.deletePolicy('mass');
@@ -280,7 +280,7 @@ describe('a mass withdrawal', () => {
     // Eight of sixteen are no mass withdrawal, and nothing of theirs changes any more.
     await label(first, 'yes');
 
-    await eventually(async () => await areReleased(second), 'the eight are given back');
+    await eventually(async () => await areReleased(second), 'the eight are restored');
     expect(scene.writes({ since: mark, namespace: first })).toEqual([]);
     await scene.deletePolicy('fewer');
     await scene.gone('fewer');
@@ -307,7 +307,7 @@ describe('a mass withdrawal', () => {
     };
 
     await label(first, null);
-    await eventually(async () => await areReleased(first), 'five of twenty are given back');
+    await eventually(async () => await areReleased(first), 'five of twenty are restored');
     const mark = scene.mark();
     await label(second, null);
     const held = await waits('portion', 'WithdrawalHeld');

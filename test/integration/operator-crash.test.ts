@@ -91,7 +91,7 @@ describe('in the middle of 200 workloads', () => {
     await expectOneWriteEach();
   });
 
-  it('giving back goes on after the operator was killed in the middle of it', async () => {
+  it('restoring goes on after the operator was killed in the middle of it', async () => {
     namespace = await scene.meshed('back');
     const names = Array.from({ length: 60 }, (_, index) => `web-${index}`);
     await Promise.all(
@@ -102,12 +102,12 @@ describe('in the middle of 200 workloads', () => {
     mark = scene.mark();
 
     await scene.deletePolicy('back');
-    await eventually(() => scene.writes({ since: mark, namespace }).length >= 20, 'some are given back');
+    await eventually(() => scene.writes({ since: mark, namespace }).length >= 20, 'some are restored');
     await scene.operator.kill();
     await scene.start();
 
     await scene.gone('back', 75_000);
-    await eventually(async () => (await graces()).every((grace) => grace === 30), 'all are given back');
+    await eventually(async () => (await graces()).every((grace) => grace === 30), 'all are restored');
     expect(
       (await deployments()).filter(({ metadata }) => metadata.annotations?.['sidecardrain.io/state'] !== undefined),
     ).toEqual([]);

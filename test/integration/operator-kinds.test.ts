@@ -1,4 +1,4 @@
-// Kinds of workloads beside Deployments: what is written into each is given back to the byte, and what cannot be written is
+// Kinds of workloads beside Deployments: what is written into each is restored to the byte, and what cannot be written is
 // said. The definitions of the custom resources are typed out; nobody runs their controllers here, so nothing of them rolls.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -305,7 +305,7 @@ describe('three edits and a deletion', () => {
     }
     await scene.deletePolicy('kinds');
     await scene.gone('kinds');
-    await until('everything given back', async () => {
+    await until('everything restored', async () => {
       const objects = await Promise.all(kept.map(({ sample, name }) => get(sample, namespace, name)));
       return objects.every((object) => object.metadata.annotations?.[STATE] === undefined);
     });
@@ -365,7 +365,7 @@ describe('a hook', () => {
     await scene.deletePolicy('hooks');
     await scene.gone('hooks');
     await until(
-      'given back',
+      'restored',
       async () => (await get(sampleOf('Rollout'), namespace, 'canary')).metadata.annotations?.[STATE] === undefined,
     );
     expect(JSON.stringify((await get(sampleOf('Rollout'), namespace, 'canary')).spec)).toBe(
@@ -455,7 +455,7 @@ it('finds what it has written after a restart, though no policy names the kind a
   await start();
 
   await until(
-    'given back',
+    'restored',
     async () => (await get(sample, namespace, 'nightly')).metadata.annotations?.[STATE] === undefined,
   );
   expect(JSON.stringify((await get(sample, namespace, 'nightly')).spec)).toBe(JSON.stringify(before.spec));

@@ -89,7 +89,7 @@ describe.each(makers)('a Deployment made by $how', ({ owner, make }) => {
       ),
     );
 
-    // Force takes it; what the policy takes it gives back.
+    // Force takes it; what the policy takes it restores.
     await scene.patchPolicy(name, { conflicts: 'Force' });
     await scene.compliant(name, 1);
     expect(graceOf(await scene.workload(namespace, 'web'))).toBe(40);

@@ -116,7 +116,7 @@ describe('without a write', () => {
     }
   });
 
-  it('lets a policy go while switched off, and gives back what is left when it is on again', async () => {
+  it('lets a policy go while switched off, and restores what is left when it is on again', async () => {
     const namespace = await scene.meshed('offdelete');
     await scene.cluster.create(deployment(namespace, 'web'));
     await scene.createPolicy('offdelete', fixed(namespace));

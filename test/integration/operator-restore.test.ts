@@ -1,4 +1,4 @@
-// Giving back: what stood there before the first write, whatever happened in between, and a finalizer that never hangs.
+// Restoring: what stood there before the first write, whatever happened in between, and a finalizer that never hangs.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { installMesh } from '../support/mesh.ts';
 import {
@@ -92,7 +92,7 @@ async function stickFast(): Promise<{
 }
 
 describe('the deletion of a policy', () => {
-  it('gives back every value and every trace, and then the policy is gone', async () => {
+  it('restores every value and every trace, and then the policy is gone', async () => {
     const { namespace, before } = await given('restore', {
       drain: { mode: 'Combined', duration: '20s', maxWait: '60s', strategy: 'PreStopHook', hook: 'ActiveRequests' },
     });
@@ -131,7 +131,7 @@ describe('the deletion of a policy', () => {
     expect(own(await scene.workload(namespace, 'web'))).toEqual(own(before));
   });
 
-  it('gives back the first original after three edits of the policy', async () => {
+  it('restores the first original after three edits of the policy', async () => {
     const { namespace, before } = await given('thrice');
     for (const duration of ['60s', '15s', '120s']) {
       await scene.patchPolicy('thrice', { drain: { duration } });
@@ -189,7 +189,7 @@ describe('the deletion of a policy', () => {
     expect(after.metadata.annotations).not.toHaveProperty([STATE]);
   });
 
-  it('gives back a workload of a policy that has stopped to enforce, once the policy goes', async () => {
+  it('restores a workload of a policy that has stopped to enforce, once the policy goes', async () => {
     const { namespace, before } = await given('audited');
     const held = await scene.workload(namespace, 'web');
     const mark = scene.mark();
@@ -274,7 +274,7 @@ describe('a hook that never ends, which a policy has replaced by force', () => {
 });
 
 describe('the finalizer', () => {
-  it('never hangs: the policy goes while the operator is down, and once it is up again all is given back', async () => {
+  it('never hangs: the policy goes while the operator is down, and once it is up again all is restored', async () => {
     const { namespace, before } = await given('down');
     await scene.operator.stop();
     await scene.deletePolicy('down');
@@ -285,7 +285,7 @@ describe('the finalizer', () => {
     expect(own(await scene.workload(namespace, 'web'))).toEqual(own(before));
   });
 
-  it("never hangs: workloads are given back after Istio's kinds and its injector have gone", async () => {
+  it("never hangs: workloads are restored after Istio's kinds and its injector have gone", async () => {
     const { namespace, before } = await given('crdsgone');
     await scene.cluster.kubectlOk(['delete', 'crd', 'proxyconfigs.networking.istio.io']);
     await scene.cluster.kubectlOk(['delete', 'mutatingwebhookconfiguration', 'istio-sidecar-injector']);
@@ -297,7 +297,7 @@ describe('the finalizer', () => {
     await installMesh(scene.cluster, { nativeSidecars: 'false' });
   });
 
-  it('goes after a minute from a policy whose workload cannot be given back yet; giving back goes on without it', async () => {
+  it('goes after a minute from a policy whose workload cannot be restored yet; restoring goes on without it', async () => {
     const { namespace, before, deletedAt, goneAt } = await stuck;
 
     expect((await goneAt) - deletedAt).toBeGreaterThan(50_000);

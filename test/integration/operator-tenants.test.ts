@@ -151,7 +151,7 @@ describe('a namespaced policy', () => {
     expect(graceOf(await scene.workload(namespace, 'web'))).toBe(70);
   });
 
-  it('alone governs nothing, unless the operator was told that it may; then it gives back what was there', async () => {
+  it('alone governs nothing, unless the operator was told that it may; then it restores what was there', async () => {
     const namespace = await scene.meshed('alone');
     await scene.cluster.create(deployment(namespace, 'web'));
     const before = (await scene.workload(namespace, 'web')).spec.template;

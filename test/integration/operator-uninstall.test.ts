@@ -34,8 +34,8 @@ function crdPath(name: string): string {
   return `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
 }
 
-async function giveBack(...args: string[]): Promise<CliResult> {
-  return await runProgram(['give-back', ...args, '--kubeconfig', scene.cluster.kubeconfigPath]);
+async function restorer(...args: string[]): Promise<CliResult> {
+  return await runProgram(['restore', ...args, '--kubeconfig', scene.cluster.kubeconfigPath]);
 }
 
 /** What of an object is a user's, without what the API server and the controllers count. */
@@ -75,7 +75,7 @@ function mistakes(): string[] {
 }
 
 describe('while the operator runs', () => {
-  it('the CRDs go only after everything is given back, and nothing holds them up; the operator waits for them to return', async () => {
+  it('the CRDs go only after everything is restored, and nothing holds them up; the operator waits for them to return', async () => {
     const namespace = await scene.meshed('crds');
     const before = await made(namespace, 'web');
     const kept = await made(namespace, 'kept');
@@ -140,14 +140,14 @@ describe('while the operator runs', () => {
     await scene.gone('ending');
   });
 
-  it('give-back refuses: the operator would write it all again', async () => {
+  it('restore refuses: the operator would write it all again', async () => {
     const namespace = await scene.meshed('refused');
     await made(namespace, 'web');
     await scene.createPolicy('refused', fixed(namespace));
     await scene.compliant('refused', 1);
     const held = await scene.workload(namespace, 'web');
 
-    const { code, stderr } = await giveBack('--all', '--yes');
+    const { code, stderr } = await restorer('--all', '--yes');
 
     expect([code, stderr]).toEqual([
       2,
@@ -160,7 +160,7 @@ describe('while the operator runs', () => {
 });
 
 describe('after the operator has gone', () => {
-  it('give-back shows what is left, writes nothing unasked, and then gives back everything and takes every finalizer', async () => {
+  it('restore shows what is left, writes nothing unasked, and then restores everything and takes every finalizer', async () => {
     const namespace = await scene.meshed('left');
     const stuck = await scene.meshed('stuck');
     const inNamespace = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } };
@@ -213,7 +213,7 @@ describe('after the operator has gone', () => {
     await scene.cluster.waitForGone(`/api/v1/namespaces/${OPERATOR_NAMESPACE}`, 60_000);
     const mark = scene.mark();
 
-    const shown = await giveBack('--all', '-o', 'json');
+    const shown = await restorer('--all', '-o', 'json');
     const plan = JSON.parse(shown.stdout) as {
       workloads: { workload: string; how: string }[];
       unreadable: { key: string }[];
@@ -238,12 +238,12 @@ describe('after the operator has gone', () => {
       [],
     );
 
-    const done = await giveBack('--all', '--yes', '--max-concurrent', '2');
+    const done = await restorer('--all', '--yes', '--max-concurrent', '2');
 
     // One note cannot be read: that is said, and does not hold up anything else.
     expect([done.code, done.stdout]).toEqual([
       1,
-      expect.stringContaining(`Deployment/${namespace}/lost: cannot be given back`),
+      expect.stringContaining(`Deployment/${namespace}/lost: cannot be restored`),
     ]);
     for (const name of ['web', 'env']) {
       await expectAsBefore(namespace, name, before.get(name)!);
@@ -275,11 +275,11 @@ describe('after the operator has gone', () => {
 
     // The kinds are gone: what is left is seen by the workloads alone.
     await scene.patchWorkload(namespace, 'lost', { metadata: { annotations: { [STATE]: null } } });
-    const after = await giveBack('--all');
-    expect([after.code, after.stdout]).toEqual([0, 'Nothing is left to give back.\n']);
+    const after = await restorer('--all');
+    expect([after.code, after.stdout]).toEqual([0, 'Nothing is left to restore.\n']);
   });
 
-  it('give-back goes by the workloads alone, one after the other, and stops at the first that does not get healthy', async () => {
+  it('restore goes by the workloads alone, one after the other, and stops at the first that does not get healthy', async () => {
     const namespace = await scene.meshed('alone');
     const all = ['a', 'b', 'c'];
     const before = new Map(await Promise.all(all.map(async (name) => [name, await made(namespace, name)] as const)));
@@ -316,21 +316,21 @@ describe('after the operator has gone', () => {
       'the quota holds',
     );
 
-    const halted = await giveBack('--policy', 'alone', '--yes', '--progress-deadline', '3s');
+    const halted = await restorer('--policy', 'alone', '--yes', '--progress-deadline', '3s');
 
     expect([halted.code, halted.stdout.split('\n')]).toEqual([
       1,
       [
-        `Deployment/${namespace}/a: given back: the values from before the policy are back; Deployment/${namespace}/a was given back and has not rolled out within 3 s`,
-        `Deployment/${namespace}/b: not tried: Deployment/${namespace}/a was given back and has not rolled out within 3 s`,
-        `Deployment/${namespace}/c: not tried: Deployment/${namespace}/a was given back and has not rolled out within 3 s`,
+        `Deployment/${namespace}/a: restored: the values from before the policy are back; Deployment/${namespace}/a was restored and has not rolled out within 3 s`,
+        `Deployment/${namespace}/b: not tried: Deployment/${namespace}/a was restored and has not rolled out within 3 s`,
+        `Deployment/${namespace}/c: not tried: Deployment/${namespace}/a was restored and has not rolled out within 3 s`,
         '',
       ],
     ]);
     expect((await scene.workload(namespace, 'b')).spec.template.spec.terminationGracePeriodSeconds).toBe(40);
 
     await scene.cluster.client.call('DELETE', `/api/v1/namespaces/${namespace}/resourcequotas/${quota.metadata.name}`);
-    const gone = await giveBack('--policy', 'alone', '--yes', '--no-wait');
+    const gone = await restorer('--policy', 'alone', '--yes', '--no-wait');
 
     expect(gone.code).toBe(0);
     for (const name of all) {

@@ -61,7 +61,7 @@ function revisionOf({ metadata }: WorkloadObject): string | undefined {
   return metadata.annotations?.['deployment.kubernetes.io/revision'];
 }
 
-it('killed after each write of a wave and of giving back, it ends as if nothing had happened', async () => {
+it('killed after each write of a wave and of restoring, it ends as if nothing had happened', async () => {
   const namespace = await scene.meshed('faults');
   for (const name of NAMES) {
     await scene.cluster.create(deployment(namespace, name));
@@ -90,7 +90,7 @@ it('killed after each write of a wave and of giving back, it ends as if nothing 
   });
 
   await scene.deletePolicy('faults');
-  const givingBack = await untilDone(
+  const restoring = await untilDone(
     async () =>
       (await scene.cluster.client.raw('GET', policyPath('faults'))).status === 404 &&
       (await deployments(namespace)).every(
@@ -108,6 +108,6 @@ it('killed after each write of a wave and of giving back, it ends as if nothing 
   // One restart to change it, one to give it back.
   expect(after.map(revisionOf)).toEqual(['3', '3', '3']);
   expect(applying).toBeGreaterThanOrEqual(NAMES.length + 2);
-  expect(givingBack).toBeGreaterThanOrEqual(NAMES.length + 1);
-  console.log(`killed after each of ${applying} writes of the wave and ${givingBack} of giving back`);
+  expect(restoring).toBeGreaterThanOrEqual(NAMES.length + 1);
+  console.log(`killed after each of ${applying} writes of the wave and ${restoring} of restoring`);
 });

@@ -199,7 +199,7 @@ describe('waves', () => {
     await scene.compliant('paused', 14, 60_000);
   });
 
-  it('also bound what is given back', async () => {
+  it('also bound what is restored', async () => {
     const namespace = await scene.meshed('back');
     const names = await many(namespace, 8);
     await scene.createPolicy('back', fixed(namespace, waves(2)));
@@ -286,7 +286,7 @@ describe('two operators', () => {
     expect(items.filter(({ metadata }) => metadata.generation !== 2).map(({ metadata }) => metadata.name)).toEqual([]);
     expect(new Set(items.map(graceOf))).toEqual(new Set([40]));
 
-    // In order it goes at once: the lease is given back.
+    // In order it goes at once: the lease is released.
     const third = await startOperator(scene.cluster, { args });
     expect(await second.stop()).toBe(0);
     await eventually(async () => await leads(third), 'the third one leads', 10_000);

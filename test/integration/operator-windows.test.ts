@@ -35,7 +35,7 @@ async function graces(namespace: string): Promise<number[]> {
   return items.map(({ spec }) => spec.template.spec.terminationGracePeriodSeconds);
 }
 
-it('writes when the window opens, gives back in no other time, and lets a deletion go on', async () => {
+it('writes when the window opens, restores in no other time, and lets a deletion go on', async () => {
   const namespace = await scene.meshed('window');
   for (const name of ['a', 'b']) {
     await scene.cluster.create(deployment(namespace, name, { replicas: 0 }));
@@ -74,7 +74,7 @@ it('writes when the window opens, gives back in no other time, and lets a deleti
   // Who deletes a policy wants its values gone.
   await scene.deletePolicy('window');
   await scene.gone('window');
-  await eventually(async () => (await graces(namespace)).every((grace) => grace === 30), 'all is given back');
+  await eventually(async () => (await graces(namespace)).every((grace) => grace === 30), 'all is restored');
 });
 
 it('says where a window cannot be, and writes nothing', async () => {

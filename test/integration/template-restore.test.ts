@@ -105,7 +105,7 @@ describe('ownership', () => {
     expect(fieldsOf(after, 'flux')).toEqual(fieldsOf(before, 'flux'));
   });
 
-  it('is worth giving back: what its owner drops from the manifest later goes, as it would have without us', async () => {
+  it('is worth restoring: what its owner drops from the manifest later goes, as it would have without us', async () => {
     const name = nextName();
     await makers['server-side apply']!(
       bench.manifest(name, { grace: 60, annotations: { 'proxy.istio.io/config': 'concurrency: 2\n' } }),

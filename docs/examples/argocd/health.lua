@@ -7,7 +7,7 @@ local status = obj.status
 
 if obj.metadata.deletionTimestamp ~= nil then
   hs.status = "Progressing"
-  hs.message = "Workloads are being given back what they had before"
+  hs.message = "Workloads are being restored"
   return hs
 end
 if status == nil or status.conditions == nil or status.observedGeneration ~= generation then

@@ -29,7 +29,7 @@ const HEADER = `# Writes what CEL can, as objects are created or changed: the gr
 # have no preStop. Needs Kubernetes 1.36 or newer (admissionregistration.k8s.io/v1 MutatingAdmissionPolicy).
 #
 # What CEL cannot: tell which sidecar a pod will get (on a native one the annotation does nothing), merge into an annotation
-# that is there, know how long a preStop other than sleep takes, write a hook, keep to waves, and give anything back. Apply
+# that is there, know how long a preStop other than sleep takes, write a hook, keep to waves, and restore anything. Apply
 # the ValidatingAdmissionPolicy beside it (-o vap): it says where the result is still too short.
 `;
 

@@ -46,7 +46,7 @@ interface Draft {
 
 /**
  * Puts values where they belong: into the manifest or the patch where they stand, when all builds of it agree, else into
- * a patch of the overlay. Nothing is given back but what the program at hand has proved: every build before and after
+ * a patch of the overlay. Nothing is returned but what the program at hand has proved: every build before and after
  * differs in the wanted fields and in nothing else.
  */
 export async function treeChanges(

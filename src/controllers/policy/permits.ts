@@ -54,7 +54,7 @@ export interface PermitsOptions {
 
 /** One selector edit takes workloads away one after the other: none goes before their number has been still for this long. */
 const SETTLE_MS = 2_000;
-/** Given back within this time counts together: a hundred small withdrawals are a large one. */
+/** Restored within this time counts together: a hundred small withdrawals are a large one. */
 const LATELY_MS = 60 * 60_000;
 /** An open window is not asked for again for this long. */
 const OPEN_FOR_MS = 1_000;
@@ -69,7 +69,7 @@ export class Permits {
   private readonly policiesOf = new Map<string, readonly string[]>();
   /** By policy and workload: what the workload waits for before it is written. */
   private readonly waiting = new Map<string, Map<string, Refusal>>();
-  /** By uid of the policy: workloads that would be given back, with what was written to them. */
+  /** By uid of the policy: workloads that would be restored, with what was written to them. */
   private readonly leaving = new Map<string, Map<string, string>>();
   private readonly leavingSince = new Map<string, number>();
   private readonly lately = new Map<string, number[]>();
@@ -86,8 +86,8 @@ export class Permits {
     this.approvals = new Approvals({ client: options.client, namespace: options.operatorNamespace });
   }
 
-  /** Takes down what a workload's plan is under each policy, and whether it is about to be given back. */
-  note(workload: Workload, state: WorkloadState | undefined, assessment: Assessment, dueToBeGivenBack: boolean): void {
+  /** Takes down what a workload's plan is under each policy, and whether it is about to be restored. */
+  note(workload: Workload, state: WorkloadState | undefined, assessment: Assessment, dueToBeRestored: boolean): void {
     const key = workloadKey(workload);
     const shown = [...(assessment.governing === undefined ? [] : [assessment.governing]), ...assessment.audits];
     const names = shown.map(({ policy }) => policy.name);
@@ -105,7 +105,7 @@ export class Permits {
     } else {
       this.policiesOf.set(key, names);
     }
-    this.stopLeaving(key, dueToBeGivenBack ? state?.policy.uid : undefined);
+    this.stopLeaving(key, dueToBeRestored ? state?.policy.uid : undefined);
   }
 
   forget(workload: string): void {
@@ -147,7 +147,7 @@ export class Permits {
     };
   }
 
-  /** Whether a workload that is due to be given back may be. Where its policy was deleted, that is the will. */
+  /** Whether a workload that is due to be restored may be. Where its policy was deleted, that is the will. */
   withdrawal(workload: Workload, state: WorkloadState): Refusal | undefined {
     const holder = this.livingHolder(state);
     if (holder === undefined) {
@@ -158,13 +158,13 @@ export class Permits {
     return this.massWithdrawalRefusal(holder, key);
   }
 
-  /** The window of the policy that a workload is given back from, as long as there is one. */
+  /** The window of the policy that a workload is restored from, as long as there is one. */
   windowOfHolder(state: WorkloadState): Refusal | undefined {
     const holder = this.livingHolder(state);
     return holder === undefined ? undefined : this.window(holder);
   }
 
-  /** It was given back: it counts with those that follow. */
+  /** It was restored: it counts with those that follow. */
   gaveBack(workload: string, state: WorkloadState): void {
     const { uid } = state.policy;
     if (this.livingHolder(state) !== undefined && !this.isApprovedWithdrawal(uid, workload)) {
@@ -260,7 +260,7 @@ export class Permits {
     const some = [...leaving.keys()].sort().slice(0, 3).join(', ');
     const lately = this.latelyOf(policy.uid).length;
     return (
-      `${leaving.size} of ${held} workload(s) would be given back (${some}${leaving.size > 3 ? ', ...' : ''})${lately > 0 ? `, ${lately} more were within the last hour` : ''}, ` +
+      `${leaving.size} of ${held} workload(s) would be restored (${some}${leaving.size > 3 ? ', ...' : ''})${lately > 0 ? `, ${lately} more were within the last hour` : ''}, ` +
       `and nothing is until somebody approves it: ${approveCommand(policy.name, APPROVED_WITHDRAWAL_ANNOTATION, hash)}`
     );
   }
@@ -291,7 +291,7 @@ export class Permits {
     const still = (this.leavingSince.get(holder.uid) ?? 0) + SETTLE_MS;
     if (this.options.now() < still) {
       return {
-        message: 'waiting for the selection to settle before anything is given back',
+        message: 'waiting for the selection to settle before anything is restored',
         reason: 'WithdrawalHeld',
         lookAgainAt: still,
       };
@@ -300,7 +300,7 @@ export class Permits {
       return undefined;
     }
     this.heldBack.add(holder.uid);
-    // What was given back lately counts for an hour, and nothing in the cluster tells when that is over.
+    // What was restored lately counts for an hour, and nothing in the cluster tells when that is over.
     const [oldest] = this.latelyOf(holder.uid);
     return {
       message: 'waiting for the approval of a mass withdrawal',

@@ -17,9 +17,9 @@ import { haltConditions, rolloutStatus, stageDueAt } from './rollout-status.ts';
 
 type Counts = Required<PolicyWorkloadCounts>;
 
-/** A policy that is deleted goes after this long at most; giving back goes on without it. */
+/** A policy that is deleted goes after this long at most; restoring goes on without it. */
 const FINALIZER_LIMIT_MS = 60_000;
-/** What waits to be given back is told when its turn comes; to ask thousands twice a second would starve everything else. */
+/** What waits to be restored is told when its turn comes; to ask thousands twice a second would starve everything else. */
 const ASK_AGAIN_MS = 5_000;
 /** While workloads are still looked at for the first time, a status would count what has not been seen. */
 const EVALUATION_POLL_MS = 200;
@@ -112,7 +112,7 @@ export class PolicyController {
         cached,
         [
           condition('Ready', 'Terminating', generation),
-          condition('Reconciling', 'Restoring', generation, `${left.length} workload(s) still to be given back`),
+          condition('Reconciling', 'Restoring', generation, `${left.length} workload(s) still to be restored`),
         ],
         signal,
       );
@@ -121,7 +121,7 @@ export class PolicyController {
     this.askedAt.delete(cached.record.uid);
     if (left.length > 0) {
       this.options.logger.warn(
-        'the policy is gone before all its workloads were given back; the rest follow without it',
+        'the policy is gone before all its workloads were restored; the rest follow without it',
         { policy: cached.record.name, left: left.length },
       );
     }
@@ -133,7 +133,7 @@ export class PolicyController {
     return done;
   }
 
-  /** What the policy has written and nobody else governs: a workload that has another policy is not given back. */
+  /** What the policy has written and nobody else governs: a workload that has another policy is not restored. */
   private heldWorkloads({ uid }: PolicyRecord): string[] {
     const others = this.options.caches
       .policyRecords()
@@ -141,7 +141,7 @@ export class PolicyController {
     const held: string[] = [];
     for (const workload of this.options.caches.allWorkloads()) {
       const key = workloadKey(workload);
-      // What is going anyway is not given back, nor is it waited for: a finalizer would hold up the end of its namespace.
+      // What is going anyway is not restored, nor is it waited for: a finalizer would hold up the end of its namespace.
       if (
         !workload.deleting &&
         this.options.caches.namespace(workload.namespace).deleting !== true &&

@@ -5,7 +5,7 @@ export interface Candidate {
   readonly limits: RolloutLimits;
   /** The policy on whose behalf, by its uid. */
   readonly uid: string;
-  /** It is to be given back. */
+  /** It is to be restored. */
   readonly restoring?: boolean;
 }
 

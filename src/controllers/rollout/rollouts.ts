@@ -37,8 +37,8 @@ export class Rollouts {
   private readonly options: RolloutsOptions;
   private readonly slots: RolloutSlots;
   private readonly ownWrites = new Map<string, OwnWrite>();
-  /** Given back and not yet rolled out: the state annotation that would tell is gone by then. */
-  private readonly givingBack = new Map<
+  /** Restored and not yet rolled out: the state annotation that would tell is gone by then. */
+  private readonly restoring = new Map<
     string,
     { readonly me: Rolling; readonly uid: string; readonly since: number }
   >();
@@ -73,7 +73,7 @@ export class Rollouts {
   }
 
   /**
-   * Reads from the cluster what is under way: a new leader must not start more beside it. What was being given back carries
+   * Reads from the cluster what is under way: a new leader must not start more beside it. What was being restored carries
    * no state any more, so for a while every rollout that is under way takes a place.
    */
   findRollouts(): void {
@@ -135,7 +135,7 @@ export class Rollouts {
     this.ownWrites.delete(key);
     this.found.delete(key);
     this.waitingForBudget.delete(key);
-    this.givingBack.delete(key);
+    this.restoring.delete(key);
     this.started.delete(key);
     this.stages.set(undefined, key, undefined);
     this.slots.stopWaiting(key);
@@ -197,10 +197,10 @@ export class Rollouts {
     }
   }
 
-  startGivingBack({ me, uid }: Candidate, workload: Workload): void {
+  startRestoring({ me, uid }: Candidate, workload: Workload): void {
     if (restartsPods(workload.rollout)) {
       const now = this.options.now() / 1000;
-      this.givingBack.set(me.workload, { me, uid, since: now });
+      this.restoring.set(me.workload, { me, uid, since: now });
       this.slots.take(me);
       this.stages.set(uid, me.workload, {
         workload: me.workload,
@@ -242,7 +242,7 @@ export class Rollouts {
   /** It did not start after all. */
   release(key: string): void {
     this.started.delete(key);
-    this.givingBack.delete(key);
+    this.restoring.delete(key);
     this.ownWrites.delete(key);
     const workload = this.options.caches.workload(key);
     if (workload === undefined) {
@@ -295,7 +295,7 @@ export class Rollouts {
       const halt = this.stages.haltOfRestoring(uid);
       return halt === undefined
         ? { spots: Infinity, because: '' }
-        : { spots: 0, because: `giving back is halted: ${halt.message}` };
+        : { spots: 0, because: `restoring is halted: ${halt.message}` };
     }
     return this.stages.stageOf(uid) ?? { spots: Infinity, because: '' };
   }
@@ -315,17 +315,17 @@ export class Rollouts {
   private observeMember(key: string, workload: Workload, state: WorkloadState | undefined): void {
     const before = this.stages.memberOf(key);
     const now = this.options.now() / 1000;
-    const giving = this.givingBack.get(key);
-    if (giving !== undefined && state === undefined) {
+    const restored = this.restoring.get(key);
+    if (restored !== undefined && state === undefined) {
       const member: Member = {
         workload: key,
         intent: '',
         restoring: true,
-        since: giving.since,
+        since: restored.since,
         health: 'Rolling',
         stuck: workload.rollout.stuck,
       };
-      this.stages.set(giving.uid, key, workload.rollout.rolling ? member : undefined);
+      this.stages.set(restored.uid, key, workload.rollout.rolling ? member : undefined);
       return;
     }
     if (state === undefined) {
@@ -397,7 +397,7 @@ export class Rollouts {
       restartsPods(rollout) &&
       this.environmentOf(key, workload) !== 'Yes';
     if ((!rollout.rolling && !unproven) || !restartsPods(rollout)) {
-      this.givingBack.delete(key);
+      this.restoring.delete(key);
       this.found.delete(key);
       this.started.delete(key);
       return undefined;
@@ -413,7 +413,7 @@ export class Rollouts {
       return { workload: key, policy: state?.policy.name ?? UNKNOWN_POLICY, namespace, pods: rollout.replicas };
     }
     this.found.delete(key);
-    return state === undefined ? this.givingBack.get(key)?.me : undefined;
+    return state === undefined ? this.restoring.get(key)?.me : undefined;
   }
 }
 

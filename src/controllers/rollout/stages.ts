@@ -13,7 +13,7 @@ import {
 import { intentKey } from '../../drain/promise/intent.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 
-/** What holds where a policy is gone and its workloads are still being given back. */
+/** What holds where a policy is gone and its workloads are still being restored. */
 export const DEFAULT_RULES: StageRules = { canary: 1, soak: 600, progressDeadline: 600, maxConcurrent: 3 };
 
 const REVIEW_AGAIN_MS = 100;
@@ -121,7 +121,7 @@ export class Stages {
     return this.stages.get(uid);
   }
 
-  /** A workload that was given back and does not get well: then no other one of that policy is given back. */
+  /** A workload that was restored and does not get well: then no other one of that policy is restored. */
   haltOfRestoring(uid: string): Halt | undefined {
     const now = this.options.now() / 1000;
     for (const member of this.members.get(uid)?.values() ?? []) {

@@ -22,7 +22,7 @@ export interface KindWatchesOptions {
 }
 
 const LINGER_MS = 30_000;
-/** While values of ours are given back in a kind that nobody names any more, it is looked again this often. */
+/** While values of ours are restored in a kind that nobody names any more, it is looked again this often. */
 const IN_USE_LOOK_MS = 2_000;
 
 /**

@@ -6,7 +6,7 @@ import { matches } from '../../drain/selection/match.ts';
 
 /**
  * Whether what a note says counts for others than its own workload: for its policy's stage, for a place, a cap, a count of
- * what would be given back. Whoever may write a workload may write its note, so it takes the policy's own selection and a
+ * what would be restored. Whoever may write a workload may write its note, so it takes the policy's own selection and a
  * note that was written for this object. A note from before notes named their object counts where the policy selects.
  */
 export function countsForPolicy(

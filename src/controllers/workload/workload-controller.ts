@@ -15,7 +15,7 @@ import type { Caches } from '../watches/caches.ts';
 import { waitMs, type EpochMs } from '../time.ts';
 import { EnvironmentProof } from './environment-proof.ts';
 import { firstRefusal, holdsEverything, type RefusedBy, type WriteInput } from './gates.ts';
-import { GiveBack, GIVING_BACK } from './give-back.ts';
+import { Restorer, RESTORING } from './restorer.ts';
 import { countsForPolicy } from './note-standing.ts';
 import { WorkloadMemories } from './workload-memory.ts';
 import { WriteRefusals } from './write-refusals.ts';
@@ -63,7 +63,7 @@ export class WorkloadController {
   private readonly options: WorkloadControllerOptions;
   readonly rollouts: Rollouts;
   private readonly writer: WorkloadWriter;
-  private readonly giveBack: GiveBack;
+  private readonly restorer: Restorer;
   private readonly reverts: RevertTracker;
   private readonly refusals: WriteRefusals;
   private readonly memories = new WorkloadMemories();
@@ -102,7 +102,7 @@ export class WorkloadController {
         options.queue.add(key);
       },
     });
-    this.giveBack = new GiveBack({ ...options, rollouts: this.rollouts, writer: this.writer, memories: this.memories });
+    this.restorer = new Restorer({ ...options, rollouts: this.rollouts, writer: this.writer, memories: this.memories });
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
@@ -120,8 +120,8 @@ export class WorkloadController {
     }
     const state = stateOf(workload);
     if (state === undefined) {
-      // What was given back waits for no evidence any more: it would be looked at again for ever.
-      this.giveBack.forget(key);
+      // What was restored waits for no evidence any more: it would be looked at again for ever.
+      this.restorer.forget(key);
     }
     this.rollouts.observe(key, workload, state);
     if (this.rollouts.isBehind(key, workload)) {
@@ -151,10 +151,10 @@ export class WorkloadController {
     const held = firstRefusal(this.heldInput(workload, state));
     ledger.record(key, this.withHalt(key, entriesOf(assessment, held?.message), assessment));
     this.warn(workload, assessment);
-    const due = state !== undefined && this.giveBack.isDue(key, workload, state, assessment);
+    const due = state !== undefined && this.restorer.isDue(key, workload, state, assessment);
     this.options.permits.note(workload, state, assessment, due);
 
-    // 4. Write, give back, or leave.
+    // 4. Write, restore, or leave.
     const { governing } = assessment;
     const decision = governing?.decision;
     if (decision?.write !== undefined && decision.carrier === undefined && governing !== undefined) {
@@ -190,7 +190,7 @@ export class WorkloadController {
       now: now(),
       offSwitch: caches.writesHeldBecause(),
       namespaceEnding: caches.namespace(workload.namespace).deleting === true,
-      holderStalled: this.giveBack.heldByStalled(state),
+      holderStalled: this.restorer.heldByStalled(state),
       approval: open,
       window: open,
       withdrawal: open,
@@ -350,11 +350,11 @@ export class WorkloadController {
   private async withdraw(workload: Workload, state: WorkloadState, signal: AbortSignal): Promise<Outcome> {
     const { permits } = this.options;
     const key = workloadKey(workload);
-    const plan = this.giveBack.plan(workload, state);
+    const plan = this.restorer.plan(workload, state);
     const input = (): WriteInput => ({
       ...this.heldInput(workload, state),
-      kind: 'GiveBack',
-      refused: this.refusals.of(key, workload, GIVING_BACK),
+      kind: 'Restorer',
+      refused: this.refusals.of(key, workload, RESTORING),
       withdrawal: () => permits.withdrawal(workload, state),
       window: () => permits.windowOfHolder(state),
       obstacle: () => this.rollouts.obstacle(key, plan.candidate, workload),
@@ -367,7 +367,7 @@ export class WorkloadController {
     if (refused !== undefined) {
       return this.waits(key, refused, plan.candidate);
     }
-    const outcome = await this.giveBack.run(workload, plan, signal);
+    const outcome = await this.restorer.run(workload, plan, signal);
     if (outcome.kind === 'done') {
       this.refusals.taken(key);
     }
@@ -414,7 +414,7 @@ export class WorkloadController {
     if (notBefore !== undefined) {
       return requeueAfter(Math.max(1_000, waitMs(notBefore * 1000, this.options.now())));
     }
-    const dueInMs = this.giveBack.dueInMs(key);
+    const dueInMs = this.restorer.dueInMs(key);
     return dueInMs === undefined ? done : requeueAfter(dueInMs);
   }
 

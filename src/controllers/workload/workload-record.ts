@@ -8,13 +8,13 @@ import type { EventSubject } from '../../kube/index.ts';
 /** Where a policy says nothing, as a workload that outlives its policy does. */
 const DEFAULT_WAVES = { maxPerNamespace: 1, maxPods: 50 };
 
-/** How a policy's workloads may restart. Under OnNextRollout the operator restarts nothing but what it gives back. */
+/** How a policy's workloads may restart. Under OnNextRollout the operator restarts nothing but what it restores. */
 export function limitsOf(policy: PolicyRecord): RolloutLimits {
   const { waves } = policy.spec.rollout;
   return wavesOf(restartLimitOf(policy), waves);
 }
 
-/** The same of a workload that is given back without its policy. */
+/** The same of a workload that is restored without its policy. */
 export function limitsOfState({ maxConcurrent }: WorkloadState): RolloutLimits {
   return wavesOf(maxConcurrent, undefined);
 }

@@ -9,7 +9,7 @@ import { managedFieldsOf, recordOf, type Raw, type RawObject } from '../template
  *
  * What a webhook changes is booked to nobody: the API server books the request before it asks webhooks (seen on 1.36),
  * so a field that the author's client defaulted would stay theirs with our value in it, and nobody could tell later that
- * it is ours to give back. The API server takes an edit of managedFields from a webhook as it comes, and drops it with a
+ * it is ours to restore. The API server takes an edit of managedFields from a webhook as it comes, and drops it with a
  * warning where it is not sound.
  * @param taken fields whose value we change
  * @param time RFC 3339, whole seconds

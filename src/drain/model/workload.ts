@@ -77,7 +77,7 @@ export interface KindLimit {
   readonly detail?: string;
 }
 
-/** What of the pod template is missing or empty in a custom resource, so that giving back leaves it just so. */
+/** What of the pod template is missing or empty in a custom resource, so that restoring leaves it just so. */
 export type TemplateGap = 'NoMetadata' | 'EmptyAnnotations';
 
 /** Who wrote the pod template last, by the API server's clock, in seconds since 1970. Only where we wrote it ourselves. */

@@ -401,7 +401,7 @@ function withCureNamed(obstacle: Finding, template: Workload['template'], input:
     ? obstacle
     : {
         ...obstacle,
-        message: `${obstacle.message}; with conflicts: Force it would be replaced by ${JSON.stringify(cure.preStop)}, and given back when the policy goes`,
+        message: `${obstacle.message}; with conflicts: Force it would be replaced by ${JSON.stringify(cure.preStop)}, and restored when the policy goes`,
       };
 }
 

@@ -8,8 +8,8 @@ import type { PolicyRecord } from './policies.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 
 /**
- * How many workloads of a policy may restart at once, also when they are given back; undefined is all of them. Who chose
- * OnNextRollout minds restarts, and giving back cannot do without: it goes in waves of the default size.
+ * How many workloads of a policy may restart at once, also when they are restored; undefined is all of them. Who chose
+ * OnNextRollout minds restarts, and restoring cannot do without: it goes in waves of the default size.
  */
 export function restartLimitOf({ spec: { rollout } }: Pick<PolicyRecord, 'spec'>): number | undefined {
   return rollout.strategy === 'Immediate' ? undefined : rollout.waves?.maxConcurrent;

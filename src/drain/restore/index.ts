@@ -1,4 +1,4 @@
-/** What stood in a workload before us, and how it is given back. */
+/** What stood in a workload before us, and how it is restored. */
 export type { JsonPatchOperation } from './json-patch.ts';
 export { planRestore } from './restore.ts';
 export type { RestoreStep } from './restore.ts';

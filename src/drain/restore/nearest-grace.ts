@@ -12,7 +12,7 @@ export interface NearestGrace {
 
 /**
  * The API server refuses a template whose `sleep` hook is longer than the grace period (validateSleepAction of
- * Kubernetes). Somebody who put one in while ours was longer would keep all of the workload from being given back.
+ * Kubernetes). Somebody who put one in while ours was longer would keep all of the workload from being restored.
  * @param template the raw pod template
  * @param proxyPreStop what the preStop of `istio-proxy` will be; undefined where it stays as it is
  */

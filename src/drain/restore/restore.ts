@@ -17,7 +17,7 @@ import { annotationBefore } from '../template/note/state.ts';
 import type { WorkloadState } from '../template/note/state.ts';
 
 /**
- * Giving a workload back. To apply the old values and then to release them would end at the API server's defaults, so
+ * Restoring a workload. To apply the old values and then to release them would end at the API server's defaults, so
  * the values go back by JSON patch.
  *
  * It takes two patches, seen on a real API server (1.36): whoever changes a value by PATCH becomes its owner, and an

@@ -14,14 +14,14 @@ export interface StageRules {
   readonly maxConcurrent: number;
 }
 
-/** A workload that carries the policy's state, or is being given back by it. */
+/** A workload that carries the policy's state, or is being restored by it. */
 export interface Member {
   readonly workload: string;
   /** The intent that it was written for. */
   readonly intent: string;
   /** When the write that restarted its pods was made. Absent where nothing was restarted for this intent. */
   readonly startedAt?: Seconds;
-  /** Given back: it counts for halting only. */
+  /** Restored: it counts for halting only. */
   readonly restoring?: boolean;
   /** `Rolling` because of us; `Busy`: it rolls because of somebody else; `Unwell`: at rest, and replicas are missing. */
   readonly health: 'Rolling' | 'Busy' | 'Whole' | 'Unwell';
@@ -72,7 +72,7 @@ export function haltedBy(member: Member, rules: StageRules, now: Seconds): Halt 
     return undefined;
   }
   const { workload } = member;
-  const what = member.restoring === true ? 'was given back' : 'was changed';
+  const what = member.restoring === true ? 'was restored' : 'was changed';
   if (member.stuck) {
     const why = member.stuckBecause ?? 'its rollout is stuck (ProgressDeadlineExceeded)';
     return { workload, message: `${workload} ${what}, and ${why}` };

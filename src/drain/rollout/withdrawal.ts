@@ -1,8 +1,8 @@
 import { setHash } from '../hash.ts';
 
 /**
- * When giving back is a mass withdrawal. A selector edit or a lost label of a namespace takes away many workloads with one
- * keystroke, each of which restarts when it is given back; so that much waits for somebody who means it.
+ * When restoring is a mass withdrawal. A selector edit or a lost label of a namespace takes away many workloads with one
+ * keystroke, each of which restarts when it is restored; so that much waits for somebody who means it.
  */
 export interface WithdrawalLimits {
   /** More workloads than this are too many, whatever the policy holds. */
@@ -14,13 +14,13 @@ export interface WithdrawalLimits {
 }
 
 export const WITHDRAWAL_LIMITS: WithdrawalLimits = { workloads: 50, share: 0.2, atLeast: 10 };
-/** With approval Required nothing is written without one, so nothing is given back without one either. */
+/** With approval Required nothing is written without one, so nothing is restored without one either. */
 export const EVERY_WITHDRAWAL: WithdrawalLimits = { workloads: 0, share: 0, atLeast: 0 };
 
 export interface WithdrawalCount {
-  /** Workloads that would be given back now. */
+  /** Workloads that would be restored now. */
   readonly leaving: number;
-  /** Workloads that were given back lately without an approval: many small withdrawals are one large one. */
+  /** Workloads that were restored lately without an approval: many small withdrawals are one large one. */
   readonly lately: number;
   /** Workloads that the policy holds now, those that would leave among them. */
   readonly held: number;

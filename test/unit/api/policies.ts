@@ -172,7 +172,7 @@ const accepted: readonly PolicyCase[] = [
   { title: 'Immediate', spec: { rollout: { strategy: 'Immediate' } } },
   { title: 'OnNextRollout', spec: { rollout: { strategy: 'OnNextRollout' } } },
   {
-    title: 'OnNextRollout with windows, for giving back',
+    title: 'OnNextRollout with windows, for restoring',
     spec: { rollout: { strategy: 'OnNextRollout', windows: [{ schedule: '0 2 * * *', duration: '1h' }] } },
   },
   { title: 'PodTemplate', spec: { delivery: 'PodTemplate', rollout: { strategy: 'Immediate' } } },

@@ -48,7 +48,7 @@ it('is patient with a workload from which a PUT has wiped out everything of ours
   });
 });
 
-it('holds nothing back where we have written nothing, nor after a giving back', () => {
+it('holds nothing back where we have written nothing, nor after a restoring', () => {
   const { reverts } = clocked();
 
   expect(holdOn(workload, undefined, reverts.patience(KEY, workload, undefined))).toBeUndefined();

@@ -6,7 +6,7 @@ import { isPlainMap } from '../istio-yaml.ts';
 import { snakeCase } from '../proxy-config-fields.ts';
 
 /**
- * The keys of `proxy.istio.io/config` that a plan may set, taken on their own: so that they can be given back when
+ * The keys of `proxy.istio.io/config` that a plan may set, taken on their own: so that they can be restored when
  * somebody else has written other keys into the text since.
  */
 

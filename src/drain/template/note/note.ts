@@ -10,7 +10,7 @@ import { LONGEST_NOTE, noteProblem, STATE_VERSION } from './note-problem.ts';
 
 /**
  * What stood in a workload before us. It is kept in an annotation of the workload itself, so that everything can be
- * given back without the policy, and never in the pod template, where it would restart pods.
+ * restored without the policy, and never in the pod template, where it would restart pods.
  */
 
 /** Managers from whom a forced write took the field: it goes back to them with its value. */
@@ -55,7 +55,7 @@ export interface WorkloadState {
   /** What the policy wanted, as a key: a changed intent is followed, a changed wording of the operator is not. */
   readonly intent: string;
   readonly onDelete: 'Restore' | 'Orphan';
-  /** How many workloads of this policy may restart at once, also when they are given back. Absent: no limit. */
+  /** How many workloads of this policy may restart at once, also when they are restored. Absent: no limit. */
   readonly maxConcurrent?: number;
   /** When the pods were last restarted because of us: the write of that moment. */
   readonly at?: string;

@@ -81,7 +81,7 @@ function nextGrace(
   const present = workload.template.spec.terminationGracePeriodSeconds;
   if (previous !== undefined && present === previous.wrote) {
     if (wanted === undefined) {
-      // Nobody needs it any more: the value before us stays ours until it is given back. A default needs no holding.
+      // Nobody needs it any more: the value before us stays ours until it is restored. A default needs no holding.
       return previous.defaulted === true ? undefined : { ...previous, wrote: previous.before };
     }
     return { ...previous, wrote: wanted };

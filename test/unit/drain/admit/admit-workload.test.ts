@@ -98,7 +98,7 @@ describe('a workload on its way in', () => {
       'a container istio-proxy of its own',
       { containers: [{ name: 'istio-proxy', image: 'auto', resources: { limits: { cpu: '1' } } }] },
     ],
-  ])('is given back byte for byte: %s', (_, options) => {
+  ])('is restored byte for byte: %s', (_, options) => {
     const before = incoming(options);
     const hook = policy({ drain: { mode: 'Combined', duration: '30s', maxWait: '60s', strategy: 'PreStopHook' } });
     let object = stored(through(before, [hook]));

@@ -43,7 +43,7 @@ describe('canaries', () => {
       [{ workload: 'a', intent: INTENT, health: 'Whole', since: NOW, stuck: false }],
       2,
     ],
-    ['nor those that are given back', [rolling('a', { restoring: true, intent: '' })], 2],
+    ['nor those that are restored', [rolling('a', { restoring: true, intent: '' })], 2],
   ])('%s', (_, members, spots) => {
     expect(at(members)).toMatchObject({ phase: 'Canary', spots, memory: { intent: INTENT } });
   });
@@ -156,7 +156,7 @@ describe('a halt', () => {
       rolling('a', { since: NOW - 5, stuck: true }),
       /a was changed, and its rollout is stuck/,
     ],
-    ['was given back and takes longer', rolling('a', { since: NOW - 300, restoring: true }), /a was given back/],
+    ['was restored and takes longer', rolling('a', { since: NOW - 300, restoring: true }), /a was restored/],
     ['rolls because of somebody else', member('a', { health: 'Busy', since: NOW - 3000, stuck: true }), undefined],
     ['is whole', member('a', { since: NOW - 3000 }), undefined],
     [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { givenBack, givenBackText } from '../../../../src/drain/restore/given-back.ts';
+import { restoreResult, restoreResultText } from '../../../../src/drain/restore/result.ts';
 import { planRestore, type RestoreStep } from '../../../../src/drain/restore/restore.ts';
 import type { WorkloadState } from '../../../../src/drain/template/note/state.ts';
 import { deployment, ownsGrace, patched, type Json } from './objects.ts';
@@ -40,12 +40,12 @@ describe('a grace period that may not go back all the way', () => {
 
     expect(after.spec.template.spec.terminationGracePeriodSeconds).toBe(expected);
     expect(after.metadata.annotations?.['sidecardrain.io/state']).toBeUndefined();
-    expect(givenBackText(givenBack(steps))).toContain(text);
+    expect(restoreResultText(restoreResult(steps))).toContain(text);
   });
 });
 
-describe('what is said of a giving back', () => {
-  it.each<[string, Parameters<typeof givenBack>[0], string]>([
+describe('what is said of a restoring', () => {
+  it.each<[string, Parameters<typeof restoreResult>[0], string]>([
     ['all', [{ restored: ['gracePeriod'], kept: [] }], 'the values from before the policy are back'],
     ['nothing left', [{ restored: [], kept: [] }], 'nothing of ours was left there'],
     [
@@ -67,6 +67,6 @@ describe('what is said of a giving back', () => {
       'restored to the values from before the policy: proxyConfig; gracePeriod stays as it is, because somebody else has changed or declared it since',
     ],
   ])('%s', (_, steps, text) => {
-    expect(givenBackText(givenBack(steps))).toBe(text);
+    expect(restoreResultText(restoreResult(steps))).toBe(text);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { GiveBack, type GiveBackOptions } from '../../../src/controllers/workload/give-back.ts';
+import { Restorer, type RestorerOptions } from '../../../src/controllers/workload/restorer.ts';
 import { WorkloadMemories } from '../../../src/controllers/workload/workload-memory.ts';
 import type { Workload } from '../../../src/drain/model/workload.ts';
 import type { Assessment } from '../../../src/drain/plan/assess.ts';
@@ -27,17 +27,17 @@ describe('evidence that nothing is injected any more', () => {
       namespace: () => ({ labels: {} }),
       meshFacts: () => ({ istio: 'Present', stated: {} }),
     };
-    const giveBack = new GiveBack({
+    const restorer = new Restorer({
       caches,
       memories: new WorkloadMemories(),
       now: () => now,
       admissionServes: () => false,
-    } as unknown as GiveBackOptions);
+    } as unknown as RestorerOptions);
 
-    expect(giveBack.isDue(KEY, workload, state, notInjected)).toBe(false);
-    expect(giveBack.dueInMs(KEY)).toBe(10 * 60_000);
+    expect(restorer.isDue(KEY, workload, state, notInjected)).toBe(false);
+    expect(restorer.dueInMs(KEY)).toBe(10 * 60_000);
     now += 11 * 60_000;
-    expect(giveBack.isDue(KEY, workload, state, NOBODY)).toBe(false);
-    expect(giveBack.dueInMs(KEY)).toBeUndefined();
+    expect(restorer.isDue(KEY, workload, state, NOBODY)).toBe(false);
+    expect(restorer.dueInMs(KEY)).toBeUndefined();
   });
 });

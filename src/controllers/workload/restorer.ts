@@ -2,7 +2,7 @@ import { FIELD_MANAGER } from '../../api/names.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import { givenBack, givenBackText } from '../../drain/restore/given-back.ts';
+import { restoreResult, restoreResultText } from '../../drain/restore/result.ts';
 import { planRestore, type RestoreStep } from '../../drain/restore/restore.ts';
 import type { WorkloadState } from '../../drain/template/note/state.ts';
 import { NO_LIMITS } from '../../drain/rollout/gate.ts';
@@ -26,10 +26,10 @@ const WITHDRAW_AFTER_MS = 10 * 60_000;
  * for life: what stands in a template goes back only after this.
  */
 const ADMISSION_KNOWN_MS = 10_000;
-/** Patches of one giving back, until its ownership is given up too; then the next look at the workload goes on. */
+/** Patches of one restore, until its ownership is given up too; then the next look at the workload goes on. */
 const RESTORE_TRIES = 6;
 
-export interface GiveBackOptions {
+export interface RestorerOptions {
   readonly client: KubeClient;
   readonly caches: Caches;
   readonly recorder: EventRecorder;
@@ -43,21 +43,21 @@ export interface GiveBackOptions {
   readonly now: () => number;
 }
 
-/** What a refused giving back is remembered by; no intent is called so. */
-export const GIVING_BACK = 'giving back';
+/** What a refused restore is remembered by; no intent is called so. */
+export const RESTORING = 'restoring';
 
-export interface GiveBackPlan {
+export interface PlannedRestore {
   readonly state: WorkloadState;
   readonly candidate: Candidate;
   /** Pods restart: it needs a slot. */
   readonly restarts: boolean;
 }
 
-/** Gives workloads back that no policy governs any more: what stood there before, or ownership alone. */
-export class GiveBack {
-  private readonly options: GiveBackOptions;
+/** Restores workloads that no policy governs any more: what stood there before, or ownership alone. */
+export class Restorer {
+  private readonly options: RestorerOptions;
 
-  constructor(options: GiveBackOptions) {
+  constructor(options: RestorerOptions) {
     this.options = options;
   }
 
@@ -133,8 +133,8 @@ export class GiveBack {
     return spec.delivery === 'Admission' && !spec.suspend && stalled === undefined && this.options.admissionServes();
   }
 
-  /** How it would be given back now, and the place that it would take. */
-  plan(workload: Workload, remembered: WorkloadState): GiveBackPlan {
+  /** How it would be restored now, and the place that it would take. */
+  plan(workload: Workload, remembered: WorkloadState): PlannedRestore {
     const { caches } = this.options;
     const key = workloadKey(workload);
     // A policy that is just going says itself what it wants; afterwards the workload remembers it.
@@ -159,7 +159,7 @@ export class GiveBack {
     return { state, candidate, restarts };
   }
 
-  async run(workload: Workload, { state, candidate, restarts }: GiveBackPlan, signal: AbortSignal): Promise<Outcome> {
+  async run(workload: Workload, { state, candidate, restarts }: PlannedRestore, signal: AbortSignal): Promise<Outcome> {
     const { caches, metrics, rollouts } = this.options;
     const key = workloadKey(workload);
     const resource = caches.resourceOf(workload.kind);
@@ -167,7 +167,7 @@ export class GiveBack {
       return done;
     }
     if (restarts) {
-      rollouts.startGivingBack(candidate, workload);
+      rollouts.startRestoring(candidate, workload);
     }
     try {
       const steps: RestoreStep[] = [];
@@ -178,10 +178,10 @@ export class GiveBack {
       }
       rollouts.noteWrite(key, live, candidate.me);
       this.options.permits.gaveBack(key, state);
-      const given = givenBack(steps);
+      const given = restoreResult(steps);
       const kept = state.onDelete === 'Orphan' || (given.kept.length > 0 && given.restored.length === 0);
       metrics.written(state.policy.name, kept ? 'orphan' : 'restore');
-      this.options.logger.info('workload given back', {
+      this.options.logger.info('workload restored', {
         workload: key,
         policy: state.policy.name,
         how: state.onDelete,
@@ -194,12 +194,12 @@ export class GiveBack {
         'Normal',
         'DrainRestored',
         state.onDelete === 'Restore'
-          ? `Policy ${state.policy.name} no longer governs: ${givenBackText(given)}`
+          ? `Policy ${state.policy.name} no longer governs: ${restoreResultText(given)}`
           : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`,
       );
     } catch (error) {
       rollouts.release(key);
-      return this.options.writer.failed(workload, GIVING_BACK, error);
+      return this.options.writer.failed(workload, RESTORING, error);
     }
     return done;
   }

@@ -2,8 +2,8 @@ import type { ManagedField } from '../model/workload.ts';
 import type { NearestGrace } from './nearest-grace.ts';
 import type { RestoreStep } from './restore.ts';
 
-/** What became of what we wrote, over all patches of one giving back. */
-export interface GivenBack {
+/** What became of what we wrote, over all patches of one restore. */
+export interface RestoreResult {
   readonly restored: readonly ManagedField[];
   /** Somebody else has changed or declared it since. */
   readonly kept: readonly ManagedField[];
@@ -14,7 +14,7 @@ export interface GivenBack {
  * @param steps as they were planned, refused ones included: what a refused one was to restore is kept by a later one, or
  * restored by it
  */
-export function givenBack(steps: readonly Pick<RestoreStep, 'restored' | 'kept' | 'nearest'>[]): GivenBack {
+export function restoreResult(steps: readonly Pick<RestoreStep, 'restored' | 'kept' | 'nearest'>[]): RestoreResult {
   const nearest = steps.findLast((step) => step.nearest !== undefined)?.nearest;
   // The last step meets the nearest value that was possible, which is neither ours nor the one before us.
   const kept = (steps.at(-1)?.kept ?? []).filter((field) => field !== 'gracePeriod' || nearest === undefined);
@@ -23,7 +23,7 @@ export function givenBack(steps: readonly Pick<RestoreStep, 'restored' | 'kept' 
 }
 
 /** What happened, as the rest of a sentence about a workload. */
-export function givenBackText({ restored, kept, nearest }: GivenBack): string {
+export function restoreResultText({ restored, kept, nearest }: RestoreResult): string {
   const parts: string[] = [];
   if (kept.length === 0) {
     parts.push(restored.length === 0 ? 'nothing of ours was left there' : 'the values from before the policy are back');

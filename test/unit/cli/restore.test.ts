@@ -4,13 +4,13 @@ import { cliCommands } from '../../../src/cli/commands.ts';
 import { runCli } from '../../../src/cli/run.ts';
 
 /** What it does is tried against a real API server (test/integration/operator-uninstall.test.ts); here, what it refuses. */
-async function giveBack(...args: string[]): Promise<[number, string]> {
+async function run(...args: string[]): Promise<[number, string]> {
   const stderr = new PassThrough();
   let text = '';
   stderr.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  const code = await runCli(['give-back', ...args], {
+  const code = await runCli(args, {
     program: 'sidecar-drain',
     commands: cliCommands(),
     io: { stdin: new PassThrough(), stdout: new PassThrough(), stderr, env: {} },
@@ -19,7 +19,7 @@ async function giveBack(...args: string[]): Promise<[number, string]> {
 }
 
 it.each<[string, string[], RegExp]>([
-  ['no word of what to give back', ['--yes'], /--all, or --policy NAME/],
+  ['no word of what to restore', ['--yes'], /--all, or --policy NAME/],
   ['all and one at once', ['--all', '--policy', 'a'], /--all, or --policy NAME/],
   ['nothing at once', ['--all', '--max-concurrent', '0'], /--max-concurrent 0: a whole number from 1 up/],
   ['half a workload', ['--all', '--max-concurrent', '1.5'], /a whole number from 1 up/],
@@ -30,7 +30,14 @@ it.each<[string, string[], RegExp]>([
   ],
   ['a kubeconfig that is not there', ['--all', '--kubeconfig', '/nowhere/kubeconfig'], /\/nowhere\/kubeconfig/],
 ])('refuses %s', async (_, args, message) => {
-  const [code, text] = await giveBack(...args);
+  const [code, text] = await run('restore', ...args);
 
   expect([code, text]).toEqual([2, expect.stringMatching(message)]);
+});
+
+it('answers to its former name, and says the present one', async () => {
+  expect(await run('restore', '--yes')).toEqual([
+    2,
+    expect.stringMatching(/^sidecar-drain restore: is called restore now\nsidecar-drain restore: say what to restore/),
+  ]);
 });

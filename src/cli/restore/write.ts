@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FIELD_MANAGER, FINALIZER } from '../../api/names.ts';
-import { givenBack, type GivenBack } from '../../drain/restore/given-back.ts';
+import { restoreResult, type RestoreResult } from '../../drain/restore/result.ts';
 import { planRestore, type RestoreStep } from '../../drain/restore/restore.ts';
 import type { RawObject } from '../../drain/template/index.ts';
 import { errorText, isApiError, patchInSteps, type KubeClient } from '../../kube/index.ts';
 import { proxyConfigResource, type Held, type HeldPolicy, type OwnResource } from './look.ts';
 
-/** Patches of one giving back: its controllers answer the first within milliseconds, and the second has to be planned again. */
+/** Patches of one restore: its controllers answer the first within milliseconds, and the second has to be planned again. */
 const TRIES = 8;
 const POLL_MS = 1_000;
 
-export interface GiveBackLimits {
+export interface RestoreLimits {
   readonly maxConcurrent: number;
   readonly progressDeadlineMs: number;
   readonly wait: boolean;
@@ -18,20 +18,20 @@ export interface GiveBackLimits {
 
 export interface Given {
   readonly key: string;
-  readonly result: 'GivenBack' | 'Failed' | 'NotTried';
+  readonly result: 'RestoreResult' | 'Failed' | 'NotTried';
   readonly message?: string;
   /** What really went back, and what stays. */
-  readonly given?: GivenBack;
+  readonly given?: RestoreResult;
 }
 
 /**
- * Gives workloads back, a few at a time, each until it has rolled out. Whatever was not healthy before is the last, and is
+ * Restores workloads, a few at a time, each until it has rolled out. Whatever was not healthy before is the last, and is
  * not waited for: it may be what nobody can wait for. One that does not get healthy again ends it: the next might not either.
  */
-export async function giveBackAll(
+export async function restoreAll(
   client: KubeClient,
   held: readonly Held[],
-  limits: GiveBackLimits,
+  limits: RestoreLimits,
   onGiven: (given: Given) => void,
 ): Promise<Given[]> {
   const queue = [...held].sort((a, b) => Number(b.healthy) - Number(a.healthy));
@@ -48,13 +48,13 @@ export async function giveBackAll(
         continue;
       }
       try {
-        const given = await giveBack(client, one);
+        const given = await restoreOne(client, one);
         const slow =
           limits.wait && one.restarts > 0 && one.healthy
             ? await notRolledOut(client, one, limits.progressDeadlineMs)
             : undefined;
         stopped = slow ?? stopped;
-        note({ key: one.key, result: 'GivenBack', message: slow, given });
+        note({ key: one.key, result: 'RestoreResult', message: slow, given });
       } catch (error) {
         note({ key: one.key, result: 'Failed', message: errorText(error) });
       }
@@ -65,10 +65,10 @@ export async function giveBackAll(
 }
 
 /** Values first, then ownership: two patches at most; ended between them, the next run goes on. */
-async function giveBack(
+async function restoreOne(
   client: KubeClient,
   { resource, adapter, namespace, name, state, how }: Held,
-): Promise<GivenBack> {
+): Promise<RestoreResult> {
   const steps: RestoreStep[] = [];
   try {
     await patchInSteps<RawObject>(
@@ -87,7 +87,7 @@ async function giveBack(
       throw error;
     }
   }
-  return givenBack(steps);
+  return restoreResult(steps);
 }
 
 /** Why a workload is not as it was, where it is not in time. */
@@ -109,7 +109,7 @@ async function notRolledOut(
       return undefined;
     }
     if (rollout.stuck || Date.now() >= until) {
-      return `${key} was given back and has not rolled out ${rollout.stuck ? '(ProgressDeadlineExceeded)' : `within ${deadlineMs / 1000} s`}`;
+      return `${key} was restored and has not rolled out ${rollout.stuck ? '(ProgressDeadlineExceeded)' : `within ${deadlineMs / 1000} s`}`;
     }
     await sleep(POLL_MS);
   }

@@ -7,14 +7,14 @@ import {
   loadClusterConfig,
   Transport,
 } from '../../kube/index.ts';
-import { givenBackText, nearestText } from '../../drain/restore/given-back.ts';
+import { restoreResultText, nearestText } from '../../drain/restore/result.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type FlagValues, type Invocation } from '../command.ts';
 import { kindsFrom, secondsOf } from '../facts/flags.ts';
 import { PRODUCT_VERSION } from '../version/product.ts';
 import { lookFor, runningOperator, type Held, type HeldPolicy, type Look, type OwnResource } from './look.ts';
-import { deleteProxyConfig, giveBackAll, takeFinalizer, type GiveBackLimits, type Given } from './write.ts';
+import { deleteProxyConfig, restoreAll, takeFinalizer, type RestoreLimits, type Given } from './write.ts';
 
-const SCHEMA = 'sidecardrain.io/give-back/v1';
+const SCHEMA = 'sidecardrain.io/restore/v1';
 const MINUTES_10 = 600;
 
 /** What one run is about. */
@@ -32,10 +32,10 @@ interface Removal {
   readonly message?: string;
 }
 
-export async function runGiveBack(invocation: Invocation): Promise<number> {
+export async function runRestore(invocation: Invocation): Promise<number> {
   const { flags } = invocation;
   if (flags.boolean('all') === flags.has('policy')) {
-    throw new UsageError('say what to give back: --all, or --policy NAME (repeatable)');
+    throw new UsageError('say what to restore: --all, or --policy NAME (repeatable)');
   }
   const limits = limitsFrom(flags);
   const kinds = kindsFrom(invocation).all.filter((adapter) => adapter.reportedOnly !== true && adapter.kind !== 'Pod');
@@ -62,7 +62,7 @@ export async function runGiveBack(invocation: Invocation): Promise<number> {
   }
 }
 
-function limitsFrom(flags: FlagValues): GiveBackLimits {
+function limitsFrom(flags: FlagValues): RestoreLimits {
   const text = flags.string('max-concurrent') ?? '1';
   const maxConcurrent = Number(text);
   if (!Number.isInteger(maxConcurrent) || maxConcurrent < 1) {
@@ -124,14 +124,14 @@ function show(task: Task, running: string | undefined, { flags, io, program }: I
     return left === 0 ? EXIT_OK : EXIT_FINDINGS;
   }
   if (left === 0) {
-    io.stdout.write('Nothing is left to give back.\n');
+    io.stdout.write('Nothing is left to restore.\n');
     return EXIT_OK;
   }
   for (const one of task.held) {
     io.stdout.write(`${one.key}: ${whatFor(one)}\n`);
   }
   for (const { key, why } of task.damaged) {
-    io.stdout.write(`${key}: cannot be given back: ${why}\n`);
+    io.stdout.write(`${key}: cannot be restored: ${why}\n`);
   }
   for (const one of task.proxyConfigs) {
     io.stdout.write(`${resourceName(one)}: is deleted (policy ${one.policy})\n`);
@@ -144,7 +144,7 @@ function show(task: Task, running: string | undefined, { flags, io, program }: I
     `\n${task.held.length} workload(s), ${pods} pod(s) to restart. Nothing has been written: --yes does it.\n`,
   );
   if (running !== undefined) {
-    io.stderr.write(`${program} give-back: ${operatorRuns(running)}\n`);
+    io.stderr.write(`${program} restore: ${operatorRuns(running)}\n`);
   }
   return EXIT_FINDINGS;
 }
@@ -161,7 +161,7 @@ function whatFor({ how, because, policy, fields, kept, nearest, restarts }: Held
 
 function operatorRuns(holder: string): string {
   return (
-    `an operator is at work (${holder}) and would write these workloads again. Delete their policies instead: it gives back then. ` +
+    `an operator is at work (${holder}) and would write these workloads again. Delete their policies instead: it restores them then. ` +
     'Or stop it first (kubectl scale --replicas=0), or switch it off (paused: "true" in its ConfigMap sidecar-drain-operator)'
   );
 }
@@ -171,7 +171,7 @@ async function carryOut(
   task: Task,
   look: Look,
   running: string | undefined,
-  limits: GiveBackLimits,
+  limits: RestoreLimits,
   { flags, io }: Invocation,
 ): Promise<number> {
   if (running !== undefined) {
@@ -183,14 +183,14 @@ async function carryOut(
       io.stdout.write(`${line}\n`);
     }
   };
-  const given = await giveBackAll(client, task.held, limits, (one) => {
+  const given = await restoreAll(client, task.held, limits, (one) => {
     say(`${one.key}: ${wordsOf(one, task.held)}`);
   });
   for (const { key, why } of task.damaged) {
-    say(`${key}: cannot be given back: ${why}`);
+    say(`${key}: cannot be restored: ${why}`);
   }
   // A finalizer is there so that nothing is forgotten: it stays as long as something of its policy is left.
-  const back = new Set(given.filter(({ result }) => result === 'GivenBack').map(({ key }) => key));
+  const back = new Set(given.filter(({ result }) => result === 'RestoreResult').map(({ key }) => key));
   const left = new Map(look.held.filter(({ key }) => !back.has(key)).map(({ policy, key }) => [policy, key]));
   const removals: Removal[] = [];
   for (const one of task.proxyConfigs) {
@@ -206,7 +206,7 @@ async function carryOut(
   }
   const clean =
     task.damaged.length === 0 &&
-    given.every(({ result, message }) => result === 'GivenBack' && message === undefined) &&
+    given.every(({ result, message }) => result === 'RestoreResult' && message === undefined) &&
     removals.every(({ removed }) => removed);
   if (json) {
     io.stdout.write(
@@ -221,13 +221,13 @@ function wordsOf({ key, result, message, given }: Given, held: readonly Held[]):
   const done =
     how === 'Orphan'
       ? 'let go, with its values'
-      : `given back${given === undefined ? '' : `: ${givenBackText(given)}`}`;
-  return result === 'GivenBack' ? (message === undefined ? done : `${done}; ${message}`) : (message ?? result);
+      : `restored${given === undefined ? '' : `: ${restoreResultText(given)}`}`;
+  return result === 'RestoreResult' ? (message === undefined ? done : `${done}; ${message}`) : (message ?? result);
 }
 
 async function remove(what: string, leftBehind: string | undefined, action: () => Promise<void>): Promise<Removal> {
   if (leftBehind !== undefined) {
-    return { what, removed: false, message: `stays, because ${leftBehind} is not given back` };
+    return { what, removed: false, message: `stays, because ${leftBehind} is not restored` };
   }
   try {
     await action();

@@ -1,17 +1,18 @@
 import { EXIT_FINDINGS, EXIT_OK, type Command } from '../command.ts';
 import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_VARIABLES, INPUT_FLAGS } from '../facts/flags.ts';
 
-export const GIVE_BACK_OUTPUTS = ['text', 'json'] as const;
+export const RESTORE_OUTPUTS = ['text', 'json'] as const;
 
-export const giveBackCommand: Command = {
-  name: 'give-back',
-  summary: 'Give workloads back what they had before the operator, without the operator.',
+export const restoreCommand: Command = {
+  name: 'restore',
+  formerly: 'restore',
+  summary: 'Restore workloads to what they had before the operator, without the operator.',
   description:
     'For an uninstall in which the operator went first, or its policies or their CRD. What a workload had before stands in an annotation of the ' +
     "workload itself, and this command goes by that: Restore puts the values back, Orphan leaves them; both take the operator's ownership and note away. " +
     'Then the finalizers of the policies and the ProxyConfig resources of the operator go.\n' +
-    'Without --yes nothing is written. Giving back restarts pods: one workload after the other, each until it has rolled out; the first that does not ends it. ' +
-    'While an operator runs it would write them again, so the command refuses then: delete the policy instead, which makes the operator give back.',
+    'Without --yes nothing is written. Restoring restarts pods: one workload after the other, each until it has rolled out; the first that does not ends it. ' +
+    'While an operator runs it would write them again, so the command refuses then: delete the policy instead, which makes the operator restore them.',
   flags: [
     { name: 'all', type: 'boolean', description: 'Everything that the operator has written, and every policy.' },
     {
@@ -27,7 +28,7 @@ export const giveBackCommand: Command = {
       short: 'n',
       type: 'string',
       value: 'NAMESPACE',
-      description: 'Only workloads of this namespace. Finalizers stay then, unless nothing else is left to give back.',
+      description: 'Only workloads of this namespace. Finalizers stay then, unless nothing else is left to restore.',
     },
     { name: 'yes', short: 'y', type: 'boolean', description: 'Do it.' },
     {
@@ -55,8 +56,8 @@ export const giveBackCommand: Command = {
       name: 'output',
       short: 'o',
       type: 'string',
-      value: GIVE_BACK_OUTPUTS.join('|'),
-      choices: GIVE_BACK_OUTPUTS,
+      value: RESTORE_OUTPUTS.join('|'),
+      choices: RESTORE_OUTPUTS,
       default: 'text',
       description: 'For people, or for programs.',
     },
@@ -69,21 +70,21 @@ export const giveBackCommand: Command = {
       : variable,
   ),
   exitCodes: [
-    { code: EXIT_OK, meaning: 'nothing is left to give back; without --yes: there was nothing to begin with' },
+    { code: EXIT_OK, meaning: 'nothing is left to restore; without --yes: there was nothing to begin with' },
     { code: EXIT_FINDINGS, meaning: 'something is left, and named' },
     CANNOT_EXIT,
   ],
   examples: [
-    { arguments: 'give-back --all', text: 'What would be given back.' },
-    { arguments: 'give-back --all --yes', text: 'Everything, one workload after the other.' },
+    { arguments: 'restore --all', text: 'What would be restored.' },
+    { arguments: 'restore --all --yes', text: 'Everything, one workload after the other.' },
     {
-      arguments: 'give-back --policy long-requests --yes --max-concurrent 5',
+      arguments: 'restore --policy long-requests --yes --max-concurrent 5',
       text: 'What one policy has written, five at a time.',
     },
-    { arguments: 'give-back --all --orphan --yes', text: 'Keep the values and forget the operator: nothing restarts.' },
+    { arguments: 'restore --all --orphan --yes', text: 'Keep the values and forget the operator: nothing restarts.' },
   ],
   async run(invocation) {
-    const { runGiveBack } = await import('./run.ts');
-    return await runGiveBack(invocation);
+    const { runRestore } = await import('./run.ts');
+    return await runRestore(invocation);
   },
 };

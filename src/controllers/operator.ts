@@ -7,8 +7,8 @@ import type { PolicyRecord } from '../drain/plan/policies.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps } from '../drain/rollout/gate.ts';
 import type { KindTable } from '../drain/template/index.ts';
-import { EventRecorder, LeaderElector, type KubeClient, type Logger } from '../kube/index.ts';
-import { Controller, WorkQueue, type Metrics } from '../runtime/index.ts';
+import { EventRecorder, LeaderElector, type EventSubject, type KubeClient, type Logger } from '../kube/index.ts';
+import { Controller, Turns, WorkQueue, type Metrics } from '../runtime/index.ts';
 import { AdmissionFacts } from './webhook/admission-facts.ts';
 import { ADMISSION_OFF, type AdmissionSide } from './webhook/admission-side.ts';
 import { Caches } from './watches/caches.ts';
@@ -193,6 +193,9 @@ export class Operator {
           this.addAllWorkloads();
           this.addAllPolicies();
         },
+        onFalseIstiod: (deployment) => {
+          this.tellOfFalseIstiod(deployment);
+        },
       },
     });
     const { caches, ledger } = this;
@@ -339,6 +342,7 @@ export class Operator {
       mode: options.reports ?? 'auto',
       now,
     });
+    const turns = new Turns();
     const controller = (
       name: string,
       queue: WorkQueue,
@@ -350,6 +354,7 @@ export class Operator {
         queue,
         concurrency,
         reconcile,
+        turns,
         logger,
         observer: metrics.controllerObserver(name, concurrency),
       });
@@ -421,6 +426,9 @@ export class Operator {
     this.terminations?.start();
     this.addAllWorkloads();
     this.addAllPolicies();
+    for (const deployment of this.caches.falseIstiods.values()) {
+      this.tellOfFalseIstiod(deployment);
+    }
     for (const controller of this.controllers) {
       controller.start();
     }
@@ -454,6 +462,18 @@ export class Operator {
         }
       },
     });
+  }
+
+  private tellOfFalseIstiod(deployment: EventSubject): void {
+    if (this.leading) {
+      const namespaces = this.options.istioNamespaces.join(', ');
+      this.recorder.event(
+        deployment,
+        'Warning',
+        'IstiodNotBelieved',
+        `It is labelled app: istiod, but Istio is in ${namespaces}: its settings are ignored. If a control plane runs here, add --istio-namespace=${deployment.namespace ?? ''}`,
+      );
+    }
   }
 
   private addWorkload(key: string, initial: boolean): void {

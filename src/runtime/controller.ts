@@ -5,6 +5,7 @@ import { isApiError, silentLogger, systemClock } from '../kube/index.ts';
 import type { Logger } from '../kube/index.ts';
 import type { Clock } from './clock.ts';
 import type { WorkQueue } from './queue.ts';
+import { Turns } from './turns.ts';
 
 export type Outcome =
   | { readonly kind: 'done' }
@@ -54,6 +55,8 @@ export interface ControllerOptions {
   concurrency: number;
   /** The signal ends with the controller, or with the leadership. */
   reconcile: (key: string, signal: AbortSignal) => Promise<Outcome>;
+  /** All controllers of a process share one: they share its thread. Without it the controller has its own. */
+  turns?: Turns;
   logger?: Logger;
   clock?: Clock;
   observer?: ControllerObserver;
@@ -63,6 +66,7 @@ export class Controller {
   readonly name: string;
   private readonly logger: Logger;
   private readonly clock: Clock;
+  private readonly turns: Turns;
   private readonly abort = new AbortController();
   private workers: Promise<void>[] = [];
 
@@ -70,6 +74,7 @@ export class Controller {
     this.name = options.name;
     this.logger = (options.logger ?? silentLogger).child({ controller: options.name });
     this.clock = options.clock ?? systemClock;
+    this.turns = options.turns ?? new Turns();
     // Every request that is under way listens to it.
     setMaxListeners(0, this.abort.signal);
   }
@@ -104,6 +109,10 @@ export class Controller {
   private async work(): Promise<void> {
     const { queue } = this.options;
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      const turn = this.turns.due();
+      if (turn !== undefined) {
+        await turn;
+      }
       this.options.observer?.onStart();
       const started = this.clock.monotonic();
       const outcome = await this.reconcile(key);

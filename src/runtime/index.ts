@@ -1,6 +1,7 @@
 // The door of this room: what any operator needs around its decisions.
 //
 //   queue, controller  keys, workers, outcomes
+//   turns              one thread for work, probes and the lease
 //   clock              real and virtual time
 //   metrics, logging, health, lifecycle, memory
 
@@ -19,3 +20,4 @@ export { Metrics } from './metrics.ts';
 export type { MetricsOptions } from './metrics.ts';
 export { WorkQueue } from './queue.ts';
 export type { Priority, QueueObserver, WorkQueueOptions } from './queue.ts';
+export { Turns } from './turns.ts';

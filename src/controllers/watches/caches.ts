@@ -34,6 +34,7 @@ import {
 import {
   defineResource,
   Reflector,
+  type EventSubject,
   type KubeClient,
   type Logger,
   type ReflectorMetrics,
@@ -61,6 +62,8 @@ export interface CacheHandlers {
   readonly onMesh: () => void;
   readonly onProxyConfig: (resource: ProxyConfigResource) => void;
   readonly onOffSwitch: () => void;
+  /** A Deployment calls itself istiod where no control plane of Istio is. Told once of each. */
+  readonly onFalseIstiod: (deployment: EventSubject) => void;
   /** A PodDisruptionBudget of this namespace says something else now. */
   readonly onBudget: (namespace: string | undefined) => void;
 }
@@ -84,7 +87,7 @@ export interface CachesOptions {
 const ABSENT_LOOK_MS = 5_000;
 
 /** Whoever may create Deployments must not be able to fill the memory with names. */
-const MOST_PRETENDERS = 100;
+const MOST_FALSE_ISTIODS = 100;
 
 /** The local picture of everything that decisions are made of. */
 export class Caches {
@@ -100,7 +103,7 @@ export class Caches {
   private readonly workloads: KindWatches;
   private readonly istiods = new Map<string, IstiodRecord>();
   /** Deployments that call themselves istiod elsewhere, each told once. */
-  private readonly pretenders = new Set<string>();
+  readonly falseIstiods = new Map<string, EventSubject>();
   private readonly byNamespace = new Map<string, Set<string>>();
   private mesh: MeshFacts | undefined;
   private readonly options: CachesOptions;
@@ -433,8 +436,11 @@ export class Caches {
     const record = readIstiod(raw);
     const key = `${record.namespace}/${record.name}`;
     if (!this.options.istioNamespaces.includes(record.namespace)) {
-      if (!this.pretenders.has(key) && this.pretenders.size < MOST_PRETENDERS) {
-        this.pretenders.add(key);
+      if (!this.falseIstiods.has(key) && this.falseIstiods.size < MOST_FALSE_ISTIODS) {
+        const { namespace, name } = record;
+        const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', namespace, name, uid: raw.metadata?.uid };
+        this.falseIstiods.set(key, deployment);
+        this.options.handlers.onFalseIstiod(deployment);
         this.options.logger.warn(
           'a Deployment is labelled app: istiod outside the namespaces of Istio: its settings are ignored',
           { deployment: key, istioNamespaces: this.options.istioNamespaces },

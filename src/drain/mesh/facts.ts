@@ -22,6 +22,7 @@ import { injectorValues } from './injector-values.ts';
 interface RawMeta {
   readonly name?: string;
   readonly namespace?: string;
+  readonly uid?: string;
   readonly labels?: Record<string, string>;
   readonly creationTimestamp?: string;
 }

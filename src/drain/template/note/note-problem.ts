@@ -16,6 +16,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** A policy's `namespace/name`, each a DNS name of 253 characters at most. */
 const LONGEST_POLICY = 2 * 253 + 1;
+const POLICY_NAME = /^[a-z0-9.-]+(\/[a-z0-9.-]+)?$/u;
 const LONGEST_UID = 128;
 const LONGEST_INTENT = 64;
 /** A field manager has 128 characters at most. */
@@ -33,7 +34,7 @@ export function noteProblem(raw: Json): string | undefined {
     return 'it has no version';
   }
   const { policy, fields } = raw;
-  if (!isRecord(policy) || !isText(policy['name'], LONGEST_POLICY) || !isText(policy['uid'], LONGEST_UID)) {
+  if (!isRecord(policy) || !isPolicyName(policy['name']) || !isText(policy['uid'], LONGEST_UID)) {
     return 'it names no policy';
   }
   if (!isText(raw['intent'], LONGEST_INTENT) || (raw['onDelete'] !== 'Restore' && raw['onDelete'] !== 'Orphan')) {
@@ -152,6 +153,10 @@ function isFlag(value: unknown): boolean {
 
 function isText(value: unknown, longest: number): value is string {
   return typeof value === 'string' && value.length <= longest;
+}
+
+function isPolicyName(value: unknown): boolean {
+  return isText(value, LONGEST_POLICY) && POLICY_NAME.test(value);
 }
 
 function isListOfTexts(value: unknown, most: number, longest: number): boolean {

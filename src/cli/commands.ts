@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
 import { explainCommand } from './explain/index.ts';
 import { restoreCommand } from './restore/command.ts';
+import { explainFindingCommand } from './explain-finding/command.ts';
 import { lintCommand } from './lint/command.ts';
 import { planCommand } from './plan/command.ts';
 import { recommendCommand } from './recommend/command.ts';
@@ -17,6 +18,7 @@ export function cliCommands(others: readonly Command[] = []): readonly Command[]
     planCommand,
     recommendCommand,
     explainCommand,
+    explainFindingCommand,
     renderCommand,
     testCommand,
     verifyCommand,

@@ -64,6 +64,12 @@ export const lintCommand: Command = {
       type: 'boolean',
       description: 'Input that cannot be read as it stands makes the exit code 1 too.',
     },
+    {
+      name: 'findings-url',
+      type: 'string',
+      value: 'URL',
+      description: 'Where docs/reference/findings.md is served for your readers; links of findings then go there.',
+    },
     ALLOW_EMPTY_FLAG,
     { name: 'quiet', short: 'q', type: 'boolean', description: 'In text: errors only, no summary.' },
     ...FACT_FLAGS,
@@ -76,7 +82,11 @@ export const lintCommand: Command = {
         : flag,
     ),
   ],
-  environment: [...FACT_VARIABLES, ...PROMETHEUS_VARIABLES],
+  environment: [
+    { name: 'SIDECAR_DRAIN_FINDINGS_URL', description: 'As --findings-url, where the flag is not given.' },
+    ...FACT_VARIABLES,
+    ...PROMETHEUS_VARIABLES,
+  ],
   exitCodes: [
     { code: EXIT_OK, meaning: 'nothing at or above --fail-on was found' },
     { code: EXIT_FINDINGS, meaning: 'something was' },

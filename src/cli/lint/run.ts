@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import type { Severity } from '../../api/reasons.ts';
-import { CliError, EXIT_FINDINGS, EXIT_OK, type Invocation } from '../command.ts';
+import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
 import { judge } from '../facts/judge.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import { styleFor } from '../output/style.ts';
-import { atLeast, counts, type LintReport } from '../output/report.ts';
+import { atLeast, counts, docsOf, type LintReport } from '../output/report.ts';
 import { lintText, summaryLine } from '../output/text.ts';
 import { readBaseline, writeBaseline } from './baseline.ts';
 import type { LintOutput } from './command.ts';
@@ -19,7 +19,7 @@ export async function runLint(invocation: Invocation): Promise<number> {
   }
   const baselineFile = flags.string('baseline');
   const baseline = baselineFile === undefined ? undefined : readBaseline(baselineFile);
-  const report = makeReport(loaded, baseline);
+  const report = withLinks(makeReport(loaded, baseline), findingsUrl(invocation));
   const writeTo = flags.string('write-baseline');
   if (writeTo !== undefined) {
     writeBaseline(writeTo, report);
@@ -30,6 +30,33 @@ export async function runLint(invocation: Invocation): Promise<number> {
   await print(report, loaded, invocation);
   const failed = report.findings.some((finding) => counts(finding) && atLeast(finding.severity, failOn));
   return failed || (flags.boolean('strict') && report.problems.length > 0) ? EXIT_FINDINGS : EXIT_OK;
+}
+
+/** @returns the address without a trailing `#`, or undefined where none is given */
+function findingsUrl({ flags, io }: Invocation): string | undefined {
+  const given = flags.string('findings-url') ?? io.env['SIDECAR_DRAIN_FINDINGS_URL'];
+  if (given === undefined || given === '') {
+    return undefined;
+  }
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url === undefined || !['https:', 'http:'].includes(url.protocol)) {
+    throw new UsageError(
+      `--findings-url ${given}: write an http or https address, such as https://git.example.com/docs/findings.md`,
+    );
+  }
+  url.hash = '';
+  return url.href;
+}
+
+function withLinks(report: LintReport, url: string | undefined): LintReport {
+  if (url === undefined) {
+    return report;
+  }
+  return {
+    ...report,
+    findingsUrl: url,
+    findings: report.findings.map((finding) => ({ ...finding, docs: docsOf(finding.code, url) })),
+  };
 }
 
 async function observedIfAsked(loaded: Loaded, invocation: Invocation): Promise<Loaded> {

@@ -9,6 +9,8 @@ export interface LintReport {
   /** Assumptions and gaps, in words. */
   readonly notes: readonly string[];
   readonly problems: readonly InputProblem[];
+  /** Where the page of findings is served, if somewhere: `--findings-url`. */
+  readonly findingsUrl?: string;
 }
 
 export interface ReportedFinding {
@@ -64,9 +66,17 @@ export function atLeast(severity: Severity, threshold: Severity): boolean {
   return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(threshold);
 }
 
+/** The page of findings as it stands in the product's repository. */
+const FINDINGS_PAGE = 'docs/reference/findings.md';
+
 /** The page of findings has one heading for each code. */
-export function docsOf(code: ReasonCode): string {
-  return `docs/reference/findings.md#${code.toLowerCase()}`;
+export function docsOf(code: ReasonCode, findingsUrl = FINDINGS_PAGE): string {
+  return `${findingsUrl}#${code.toLowerCase()}`;
+}
+
+/** Where a reader finds more of a code: the page, where its address is known, else the command that prints it. */
+export function moreOf(code: ReasonCode, findingsUrl: string | undefined): string {
+  return findingsUrl === undefined ? `sidecar-drain explain-finding ${code}` : docsOf(code, findingsUrl);
 }
 
 /** The same finding of the same workload, wherever it stands in its file and whatever its numbers are. */

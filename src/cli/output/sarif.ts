@@ -1,6 +1,6 @@
 import { REASONS, REASON_CODES, type ReasonCode, type Severity } from '../../api/reasons.ts';
 import { PRODUCT_VERSION } from '../version/product.ts';
-import { counts, docsOf, fingerprint, type LintReport, type ReportedFinding } from './report.ts';
+import { counts, docsOf, moreOf, fingerprint, type LintReport, type ReportedFinding } from './report.ts';
 import { nameOf } from './text.ts';
 
 const LEVEL: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
@@ -18,7 +18,13 @@ export function lintSarif(report: LintReport): string {
     version: '2.1.0',
     runs: [
       {
-        tool: { driver: { name: 'sidecar-drain', semanticVersion: PRODUCT_VERSION, rules: used.map(rule) } },
+        tool: {
+          driver: {
+            name: 'sidecar-drain',
+            semanticVersion: PRODUCT_VERSION,
+            rules: used.map((code) => rule(code, report.findingsUrl)),
+          },
+        },
         columnKind: 'utf16CodeUnits',
         invocations: [
           {
@@ -38,16 +44,17 @@ export function lintSarif(report: LintReport): string {
   return `${JSON.stringify(log, null, 2)}\n`;
 }
 
-function rule(code: ReasonCode): Record<string, unknown> {
+function rule(code: ReasonCode, findingsUrl: string | undefined): Record<string, unknown> {
   const reason = REASONS[code];
   return {
     // No `name`: it may not be equal to the id (SARIF1001), and the id reads as one.
     id: code,
     shortDescription: { text: reason.sentence },
     fullDescription: { text: `${reason.sentence} Source: ${reason.source}.` },
+    ...(findingsUrl === undefined ? {} : { helpUri: docsOf(code, findingsUrl) }),
     help: {
-      text: `${reason.action} See ${docsOf(code)}.`,
-      markdown: `${reason.action}\n\nSee \`${docsOf(code)}\`. Source: ${reason.source}.`,
+      text: `${reason.action} More: ${moreOf(code, findingsUrl)}`,
+      markdown: `${reason.action}\n\nMore: ${findingsUrl === undefined ? `\`${moreOf(code, findingsUrl)}\`` : docsOf(code, findingsUrl)}. Source: ${reason.source}.`,
     },
     defaultConfiguration: { level: LEVEL[reason.severity] },
     properties: {

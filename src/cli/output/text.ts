@@ -1,7 +1,7 @@
 import type { WorkloadRef } from '../../drain/model/workload.ts';
 import { REASONS } from '../../api/reasons.ts';
 import { wrap } from '../help.ts';
-import { counts, docsOf, type LintReport, type LintSummary, type ReportedFinding } from './report.ts';
+import { counts, moreOf, type LintReport, type LintSummary, type ReportedFinding } from './report.ts';
 import type { Style } from './style.ts';
 
 export function nameOf({ kind, namespace, name }: WorkloadRef): string {
@@ -39,7 +39,7 @@ export function lintText(report: LintReport, style: Style, quiet: boolean): stri
     out.push(...findingLines(finding, style));
   }
   if (!quiet) {
-    out.push(...(previous === undefined ? [] : ['']), ...legend(report.findings, style), summaryText(report, style));
+    out.push(...(previous === undefined ? [] : ['']), ...legend(report, style), summaryText(report, style));
   }
   return out.length === 0 ? '' : `${out.join('\n')}\n`;
 }
@@ -59,7 +59,7 @@ function findingLines(finding: ReportedFinding, style: Style): string[] {
 }
 
 /** What each code means and what to do about it, once. */
-function legend(findings: readonly ReportedFinding[], style: Style): string[] {
+function legend({ findings, findingsUrl }: LintReport, style: Style): string[] {
   const codes = [...new Set(findings.filter(counts).map((finding) => finding.code))];
   return codes.flatMap((code) => {
     const { sentence, action } = REASONS[code];
@@ -67,7 +67,7 @@ function legend(findings: readonly ReportedFinding[], style: Style): string[] {
       style.bold(code),
       ...wrap(sentence, 100, '  '),
       ...wrap(`What to do: ${action}`, 100, '  '),
-      style.dim(`  ${docsOf(code)}`),
+      style.dim(`  More: ${moreOf(code, findingsUrl)}`),
       '',
     ];
   });

@@ -20,10 +20,10 @@ import type { EpochMs } from '../time.ts';
  */
 
 /**
- * `Enforce`: the policy's values are written. `Adopt`: the note alone. `Restorer`: what stood there before comes back.
+ * `Enforce`: the policy's values are written. `Adopt`: the note alone. `Restore`: what stood there before comes back.
  * `Admit`: the webhook writes into a request of somebody else, which restarts nothing that would not restart anyway.
  */
-export type WriteKind = 'Enforce' | 'Adopt' | 'Restorer' | 'Admit';
+export type WriteKind = 'Enforce' | 'Adopt' | 'Restore' | 'Admit';
 
 export interface Refusal {
   /** A code of the closed list where somebody may have to do something, else empty. */
@@ -65,9 +65,9 @@ export interface Gate {
   readonly check: (input: WriteInput) => Refusal | undefined;
 }
 
-const EVERY_WRITE = ['Enforce', 'Adopt', 'Restorer', 'Admit'] as const;
-const OUR_WRITES = ['Enforce', 'Adopt', 'Restorer'] as const;
-const RESTARTS = ['Enforce', 'Restorer'] as const;
+const EVERY_WRITE = ['Enforce', 'Adopt', 'Restore', 'Admit'] as const;
+const OUR_WRITES = ['Enforce', 'Adopt', 'Restore'] as const;
+const RESTARTS = ['Enforce', 'Restore'] as const;
 
 export const GATES = [
   { name: 'OffSwitch', kinds: EVERY_WRITE, check: whileOff },
@@ -76,7 +76,7 @@ export const GATES = [
   { name: 'RefusedLately', kinds: OUR_WRITES, check: afterRefusal },
   { name: 'PoliciesSettle', kinds: ['Enforce'], check: whilePoliciesSettle },
   { name: 'Approval', kinds: ['Enforce', 'Adopt'], check: ({ approval }) => approval() },
-  { name: 'MassWithdrawal', kinds: ['Restorer'], check: ({ withdrawal }) => withdrawal() },
+  { name: 'MassWithdrawal', kinds: ['Restore'], check: ({ withdrawal }) => withdrawal() },
   { name: 'Window', kinds: RESTARTS, check: ({ window }) => window() },
   { name: 'EnvironmentKnown', kinds: ['Enforce'], check: beforeEnvironmentIsKnown },
   { name: 'Workload', kinds: RESTARTS, check: ({ obstacle }) => obstacle() },

@@ -235,6 +235,11 @@ export class WorkloadController {
   }
 
   private waits(key: string, refused: RefusedBy, candidate?: Candidate): Outcome {
+    this.options.logger.debug('a gate holds a write back', {
+      workload: key,
+      gate: refused.gate,
+      reason: refused.message,
+    });
     if (refused.gate === 'Slot' && candidate !== undefined) {
       this.rollouts.waitForSlot(candidate);
     } else {
@@ -353,7 +358,7 @@ export class WorkloadController {
     const plan = this.restorer.plan(workload, state);
     const input = (): WriteInput => ({
       ...this.heldInput(workload, state),
-      kind: 'Restorer',
+      kind: 'Restore',
       refused: this.refusals.of(key, workload, RESTORING),
       withdrawal: () => permits.withdrawal(workload, state),
       window: () => permits.windowOfHolder(state),

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { validateXML } from 'xmllint-wasm';
 import { REASON_CODES, REASONS } from '../../../src/api/reasons.ts';
-import { CLASSIC, cli, deployment, folderWith, policy, removeFolders } from './support.ts';
+import { CLASSIC, cli, deployment, folderWith, policy, removeFolders, type Ran } from './support.ts';
 
 afterAll(removeFolders);
 
@@ -234,7 +234,7 @@ describe('outputs', () => {
     const { out } = await cli(['lint', '-f', folderWith(MIXED), ...CLASSIC]);
 
     expect(out).toMatch(/deploy\/bad\.yaml:12: error GraceTooShort: terminationGracePeriodSeconds is 5/);
-    expect(out).toContain('docs/reference/findings.md#gracetooshort');
+    expect(out).toContain('More: sidecar-drain explain-finding GraceTooShort');
     expect(out).toMatch(/\(exempt\)/);
     expect(out).toMatch(/4 workloads, \d clean: 2 errors/);
     expect(out).not.toContain('\u001b');
@@ -264,6 +264,23 @@ describe('outputs', () => {
 
     expect(validator('docs/reference/lint-output.schema.json')(json)).toBeNull();
     expect(json.findings.every((finding) => finding.docs.startsWith('docs/reference/findings.md#'))).toBe(true);
+  });
+
+  it('links go to the address that is given, in every format', async () => {
+    const url = 'https://git.example.com/mesh/findings.md';
+    const page = `${url}#gracetooshort`;
+    const folder = folderWith(MIXED);
+    const linked = (...args: string[]): Promise<Ran> =>
+      cli(['lint', '-f', folder, ...args, ...CLASSIC], { env: { SIDECAR_DRAIN_FINDINGS_URL: `${url}#top` } });
+
+    expect((await linked()).out).toContain(`More: ${page}`);
+    expect((await linked('-o', 'json')).out).toContain(`"docs": "${page}"`);
+    expect((await linked('-o', 'sarif')).out).toContain(`"helpUri": "${page}"`);
+    expect((await linked('-o', 'html')).out).toContain(`<a href="${page}">`);
+    expect(await linked('--findings-url', 'findings.md')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--findings-url findings.md: write an http or https address'),
+    });
   });
 
   it('json: links to headings that the page of findings has', () => {

@@ -36,14 +36,14 @@ const CLOSED: Readonly<Record<(typeof GATES)[number]['name'], Partial<WriteInput
 };
 
 it('opens where every gate is open', () => {
-  for (const kind of ['Enforce', 'Adopt', 'Restorer', 'Admit'] as const) {
+  for (const kind of ['Enforce', 'Adopt', 'Restore', 'Admit'] as const) {
     expect(firstRefusal(input({ kind }))).toBeUndefined();
   }
 });
 
 describe.each(GATES.map(({ name, kinds }) => ({ name, kinds })))('the gate $name', ({ name, kinds }) => {
   it('holds back the kinds of writes that it is for, and no other', () => {
-    for (const kind of ['Enforce', 'Adopt', 'Restorer', 'Admit'] as const) {
+    for (const kind of ['Enforce', 'Adopt', 'Restore', 'Admit'] as const) {
       const held = firstRefusal(input({ ...CLOSED[name], kind }));
       expect([kind, held?.gate]).toEqual([kind, (kinds as readonly string[]).includes(kind) ? name : undefined]);
     }

@@ -6,7 +6,7 @@ import { proxyWords, timelinesOf } from '../../explain/explanation.ts';
 import type { Judgement } from '../../facts/judge.ts';
 import { problemText } from '../../input/problems.ts';
 import { PRODUCT_VERSION } from '../../version/product.ts';
-import { counts, docsOf, SEVERITIES, type LintReport, type ReportedFinding } from '../report.ts';
+import { counts, moreOf, SEVERITIES, type LintReport, type ReportedFinding } from '../report.ts';
 import { count, nameOf } from '../text.ts';
 import { escapeHtml } from './escape.ts';
 import { SCRIPT } from './script.ts';
@@ -41,7 +41,7 @@ export function lintHtml(report: LintReport, judgements: readonly Judgement[], o
     '<main>',
     findingsSection(findings, report.findings.length, withPicture),
     workloadsSection(shown, judgements.length, byWorkload),
-    codesSection(report.findings),
+    codesSection(report),
     problemsSection(report),
     '</main>',
     `<footer>sidecar-drain ${escapeHtml(PRODUCT_VERSION)}</footer>`,
@@ -214,7 +214,12 @@ function workloadDetails(judgement: Judgement, findings: readonly ReportedFindin
   ].join('\n');
 }
 
-function codesSection(findings: readonly ReportedFinding[]): string {
+function moreLink(code: ReasonCode, findingsUrl: string | undefined): string {
+  const more = escapeHtml(moreOf(code, findingsUrl));
+  return findingsUrl === undefined ? `<code>${more}</code>` : `<a href="${more}">${more}</a>`;
+}
+
+function codesSection({ findings, findingsUrl }: LintReport): string {
   const codes = [...new Set(findings.map((finding) => finding.code))].sort();
   if (codes.length === 0) {
     return '';
@@ -222,7 +227,7 @@ function codesSection(findings: readonly ReportedFinding[]): string {
   const entry = (code: ReasonCode): string =>
     `<dt id="code-${code}" tabindex="-1">${code} <span class="badge ${REASONS[code].severity}">${REASONS[code].severity}</span></dt>` +
     `<dd><p>${escapeHtml(REASONS[code].sentence)}</p><p><strong>What to do:</strong> ${escapeHtml(REASONS[code].action)}</p>` +
-    `<p class="dim">Known from: ${escapeHtml(REASONS[code].source)}. More: <code>${docsOf(code)}</code></p></dd>`;
+    `<p class="dim">Known from: ${escapeHtml(REASONS[code].source)}. More: ${moreLink(code, findingsUrl)}</p></dd>`;
   return `<section aria-labelledby="codes-title"><h2 id="codes-title">What the codes mean</h2><dl class="codes">${codes.map(entry).join('\n')}</dl></section>`;
 }
 

@@ -470,7 +470,7 @@ export class Operator {
       this.recorder.event(
         deployment,
         'Warning',
-        'IstiodNotBelieved',
+        'IstiodIgnored',
         `It is labelled app: istiod, but Istio is in ${namespaces}: its settings are ignored. If a control plane runs here, add --istio-namespace=${deployment.namespace ?? ''}`,
       );
     }

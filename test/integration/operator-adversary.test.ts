@@ -96,7 +96,16 @@ describe('forged notes, hostile hooks, a false istiod and tenants who write with
       ),
     );
     await createAll(Array.from({ length: OURS }, (_, index) => deployment(ours, `web-${index}`)));
-    const pretender = deployment(outside, 'istiod', { replicas: 0 }) as { metadata: { labels?: object } };
+    const pretender = deployment(outside, 'istiod', {
+      replicas: 0,
+      containers: [
+        {
+          name: 'discovery',
+          image: 'docker.io/istio/pilot:1.20.1',
+          env: [{ name: 'ENABLE_NATIVE_SIDECARS', value: 'true' }],
+        },
+      ],
+    }) as { metadata: { labels?: object } };
     pretender.metadata.labels = { app: 'istiod', 'istio.io/rev': 'default' };
     await scene.cluster.create(pretender);
     await createAll(hookShapes(hooks));
@@ -146,9 +155,9 @@ describe('forged notes, hostile hooks, a false istiod and tenants who write with
     expect(scene.writes({ namespace: forged }).length).toBe(0);
   });
 
-  it('a Deployment that calls itself istiod is not believed, and an Event on it says so', async () => {
+  it('a Deployment that calls itself istiod is ignored, and an Event on it says so', async () => {
     await eventually(
-      async () => (await scene.events(outside)).some(({ reason }) => reason === 'IstiodNotBelieved'),
+      async () => (await scene.events(outside)).some(({ reason }) => reason === 'IstiodIgnored'),
       'the Event is there',
     );
   });
@@ -163,7 +172,7 @@ describe('forged notes, hostile hooks, a false istiod and tenants who write with
   });
 });
 
-it('two control planes that disagree about one revision are both named, and neither is believed', async () => {
+it('two control planes that disagree about one revision are both named, and both ignored', async () => {
   const second = deployment('istio-system', 'istiod-second', {
     replicas: 0,
     containers: [{ name: 'discovery', image: 'docker.io/istio/pilot:1.20.1' }],

@@ -1,5 +1,6 @@
 // What happens when something dies in the middle: everything converges, and nothing is written twice.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { OPERATOR_ACCOUNT } from '../support/operator.ts';
 import { deployment, eventually, fixed, startScene, type Scene, type WorkloadObject } from '../support/scene.ts';
 
 jest.setTimeout(180_000);
@@ -112,4 +113,24 @@ describe('in the middle of 200 workloads', () => {
       (await deployments()).filter(({ metadata }) => metadata.annotations?.['sidecardrain.io/state'] !== undefined),
     ).toEqual([]);
   });
+});
+
+it('started while the API server is away it waits, not ready, and works when it is there', async () => {
+  await scene.operator.stop();
+  namespace = await scene.meshed('away');
+  await scene.cluster.create(deployment(namespace, 'web', { replicas: 0 }));
+  await scene.createPolicy('away', fixed(namespace));
+
+  const kubeconfig = await scene.cluster.kubeconfigFor(OPERATOR_ACCOUNT);
+  await scene.cluster.stopApiServer();
+  const operator = await scene.start({ kubeconfig, wait: false });
+  await eventually(
+    () => operator.lines.some(({ message }) => /retrying/.test(message)),
+    'it says that it tries again',
+  );
+  expect((await fetch(`http://127.0.0.1:${operator.healthPort}/readyz`)).status).toBe(503);
+  expect((await fetch(`http://127.0.0.1:${operator.healthPort}/healthz`)).status).toBe(200);
+  await scene.cluster.startApiServer();
+
+  await scene.compliant('away', 1);
 });

@@ -2,12 +2,14 @@
 // resource does nothing for pods that are older than it.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { installMesh, installProxyConfigCrd } from '../support/mesh.ts';
+import { OPERATOR_ACCOUNT } from '../support/operator.ts';
 import {
   deployment,
   fixed,
   inNamespace,
   startScene,
   staysSo,
+  waves,
   type KubeObject,
   type Scene,
   type WorkloadObject,
@@ -300,5 +302,34 @@ describe('environment: ProxyConfig', () => {
       404,
     );
     expect((await scene.workload(namespace, 'web')).spec.template.spec.terminationGracePeriodSeconds).toBe(70);
+  });
+});
+
+describe('what istiod does not know of yet', () => {
+  // Nobody injects here: a container istio-proxy stays as the template has it, without the variables of the resource.
+  const containers = [
+    { name: 'app', image: 'registry.example/app:1' },
+    { name: 'istio-proxy', image: 'auto' },
+  ];
+
+  it('is waited for before a pod restarts, and a new pod without the variables stops the wave', async () => {
+    await installProxyConfigCrd(scene.cluster);
+    const namespace = await scene.meshed('unknown');
+    for (const name of ['api', 'web']) {
+      await scene.cluster.create(deployment(namespace, name, { containers }));
+      await scene.rolledOut(namespace, name);
+    }
+    const mark = scene.mark();
+
+    await scene.createPolicy('unknown', fixed(namespace, { drain, ...waves(1, { soak: '0s' }) }));
+    const { status } = await scene.settled('unknown', ({ rollout }) => rollout?.phase === 'Halted');
+
+    const times = scene.cluster.audit.writes({ since: mark, namespace, user: OPERATOR_ACCOUNT, succeeded: true });
+    const at = (resource: string): number => Date.parse(times.find((write) => write.resource === resource)?.time ?? '');
+    expect(at('deployments') - at('proxyconfigs')).toBeGreaterThanOrEqual(5_000);
+    expect(scene.writes({ since: mark, namespace })).toHaveLength(1);
+    expect(status?.workloads?.compliant).toBe(0);
+    expect(status?.rollout?.haltedBy?.message).toMatch(/variable/);
+    await scene.deletePolicy('unknown');
   });
 });

@@ -1,5 +1,7 @@
 // Waves stop by themselves: canaries first, a soak, and a halt where a workload that was changed does not become healthy.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startFaultProxy } from '../support/fault-proxy.ts';
+import { OPERATOR_ACCOUNT, OPERATOR_NAMESPACE } from '../support/operator.ts';
 import { makeFleet, recordRollouts } from '../support/rollout-record.ts';
 import {
   deployment,
@@ -238,5 +240,35 @@ describe('what is waited for', () => {
       body: { spec: { updateStrategy: { rollingUpdate: { partition: 0 } } } },
     });
     await scene.compliant('sets', 2);
+  });
+});
+
+describe('the off switch', () => {
+  const SWITCH = '/api/v1/namespaces/sidecar-drain-system/configmaps/sidecar-drain-operator';
+
+  it('is seen behind watches that tell nothing any more: the rest of a wave is not written', async () => {
+    await scene.operator.stop();
+    const proxy = await startFaultProxy(scene.cluster, OPERATOR_ACCOUNT, async () => await Promise.resolve(true));
+    await scene.start({ args: CAPS, kubeconfig: proxy.kubeconfig });
+    const namespace = await scene.meshed('frozen');
+    await some(namespace, 3);
+    const mark = scene.mark();
+    await scene.createPolicy('frozen', fixed(namespace, waves(3, { canary: 1, soak: '4s' })));
+    await scene.settled('frozen', ({ rollout }) => rollout?.phase === 'Soaking');
+
+    proxy.freezeWatches();
+    await scene.cluster.create({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: OPERATOR_NAMESPACE, name: 'sidecar-drain-operator' },
+      data: { paused: 'true' },
+    });
+
+    expect(await staysSo(() => scene.writes({ since: mark, namespace }).length, 6_000)).toEqual([1]);
+    await scene.cluster.client.call('DELETE', SWITCH);
+    proxy.thawWatches();
+    await scene.compliant('frozen', 3);
+    await scene.operator.stop();
+    await proxy.stop();
   });
 });

@@ -1,11 +1,12 @@
 // Restarts cost: under Waves only so many workloads are between "written" and "rolled out" at once, and the operators of
 // one cluster never write side by side.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { startOperator, type OperatorHandle } from '../support/operator.ts';
+import { OPERATOR_NAMESPACE, startOperator, type OperatorHandle } from '../support/operator.ts';
 import {
   deployment,
   eventually,
   fixed,
+  inNamespace,
   policyPath,
   startScene,
   staysSo,
@@ -199,6 +200,36 @@ describe('waves', () => {
     await scene.compliant('paused', 14, 60_000);
   });
 
+  it('give no place to a workload that a stalled policy holds: the next one gets it', async () => {
+    const namespace = await scene.meshed('held');
+    await many(namespace, 3);
+    const own = { namespaceSelector: inNamespace(namespace), names: ['web-1'] };
+    await scene.createPolicy('holder', fixed(namespace, { match: own }));
+    await scene.compliant('holder', 1);
+    await scene.rolledOut(namespace, 'web-1');
+    await scene.cluster.create({
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { namespace, name: 'full' },
+      spec: { hard: { pods: '3' } },
+    });
+    const quotaPath = `/api/v1/namespaces/${namespace}/resourcequotas/full`;
+    await scene.cluster.waitFor<KubeObject & { status?: { used?: { pods?: string } } }>(
+      quotaPath,
+      ({ status }) => status?.used?.pods === '3',
+    );
+    // web-0 has the only place and cannot end; web-1 and web-2 wait for it, and then the policy that has written web-1 stalls.
+    const drain = { mode: 'Fixed', duration: '50s' };
+    await scene.createPolicy('heir', fixed(namespace, { ...waves(1), priority: 10, drain }));
+    await scene.settled('heir', ({ workloads }) => workloads?.updating === 1 && workloads.pending === 2);
+    await scene.patchPolicy('holder', { match: { names: ['Web_*'] } });
+    await scene.settled('holder', ({ conditions }) => conditions?.[0]?.status === 'False');
+
+    await scene.cluster.client.call('DELETE', quotaPath);
+
+    await scene.settled('heir', ({ workloads }) => workloads?.compliant === 2 && workloads.nonCompliant === 1);
+  });
+
   it('also bound what is restored', async () => {
     const namespace = await scene.meshed('back');
     const names = await many(namespace, 8);
@@ -255,7 +286,7 @@ describe('waves', () => {
 });
 
 describe('two operators', () => {
-  it('never write side by side: one leads, and when it dies the other takes over where it was', async () => {
+  it('never write side by side: one leads, and when it stands still the other takes over where it was', async () => {
     await scene.operator.stop();
     const args = ['--leader-elect', ...CAPS];
     const first = await startOperator(scene.cluster, { args });
@@ -271,8 +302,8 @@ describe('two operators', () => {
 
     await scene.createPolicy('leader', fixed(namespace));
     await eventually(() => scene.writes({ since: mark, namespace }).length >= 5, 'the first one writes');
-    await first.kill();
-    await eventually(async () => await leads(second), 'the second one leads', 60_000);
+    process.kill(first.pid, 'SIGSTOP');
+    await eventually(async () => await leads(second), 'the second one leads', FAILOVER_MS);
 
     await scene.cluster.waitFor<PolicyObject>(
       policyPath('leader'),
@@ -286,6 +317,14 @@ describe('two operators', () => {
     expect(items.filter(({ metadata }) => metadata.generation !== 2).map(({ metadata }) => metadata.name)).toEqual([]);
     expect(new Set(items.map(graceOf))).toEqual(new Set([40]));
 
+    // Awake again, the first one neither writes nor takes the lease back: it ends.
+    const holder = await leaseHolder();
+    const awake = scene.mark();
+    process.kill(first.pid, 'SIGCONT');
+    expect(await first.exited).toBe(1);
+    expect(await staysSo(leaseHolder, 500)).toEqual([holder]);
+    expect(scene.writes({ since: awake })).toEqual([]);
+
     // In order it goes at once: the lease is released.
     const third = await startOperator(scene.cluster, { args });
     expect(await second.stop()).toBe(0);
@@ -293,6 +332,15 @@ describe('two operators', () => {
     await third.stop();
   });
 });
+
+/** What the documentation promises. */
+const FAILOVER_MS = 15_000;
+
+async function leaseHolder(): Promise<string> {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_NAMESPACE}/leases/sidecar-drain-operator`;
+  const { spec } = await scene.cluster.client.call<{ spec: { holderIdentity: string } }>('GET', path);
+  return spec.holderIdentity;
+}
 
 async function leads(operator: OperatorHandle): Promise<boolean> {
   return /^leader_election_master_status\{name="sidecar-drain-operator"\} 1$/m.test(await operator.metrics());

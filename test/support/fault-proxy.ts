@@ -16,6 +16,9 @@ export interface ProxiedWrite {
 
 export interface FaultProxy {
   readonly kubeconfig: string;
+  /** From now on nothing comes through on any watch, and no watch ends: as behind a connection that is half open. */
+  freezeWatches(): void;
+  thawWatches(): void;
   stop(): Promise<void>;
 }
 
@@ -26,8 +29,9 @@ export async function startFaultProxy(
   onWrite: (write: ProxiedWrite) => Promise<boolean>,
 ): Promise<FaultProxy> {
   const agent = new Agent({ ca: readFileSync(cluster.caFile), keepAlive: true });
+  const watches = new Watches();
   const server = createServer((incoming, outgoing) => {
-    pass(cluster.url, agent, incoming, outgoing, onWrite);
+    pass({ base: cluster.url, agent, watches, onWrite }, incoming, outgoing);
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -42,19 +46,50 @@ export async function startFaultProxy(
   );
   return {
     kubeconfig,
+    freezeWatches: () => {
+      watches.freeze(true);
+    },
+    thawWatches: () => {
+      watches.freeze(false);
+    },
     stop: async () => {
       await stopServer(server, agent);
     },
   };
 }
 
-function pass(
-  base: string,
-  agent: Agent,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  onWrite: (write: ProxiedWrite) => Promise<boolean>,
-): void {
+class Watches {
+  private readonly open = new Set<IncomingMessage>();
+  private frozen = false;
+
+  add(answer: IncomingMessage): void {
+    this.open.add(answer);
+    answer.on('close', () => this.open.delete(answer));
+    if (this.frozen) {
+      answer.pause();
+    }
+  }
+
+  freeze(frozen: boolean): void {
+    this.frozen = frozen;
+    for (const answer of this.open) {
+      if (frozen) {
+        answer.pause();
+      } else {
+        answer.resume();
+      }
+    }
+  }
+}
+
+interface Passage {
+  readonly base: string;
+  readonly agent: Agent;
+  readonly watches: Watches;
+  readonly onWrite: (write: ProxiedWrite) => Promise<boolean>;
+}
+
+function pass({ base, agent, watches, onWrite }: Passage, incoming: IncomingMessage, outgoing: ServerResponse): void {
   const method = incoming.method ?? 'GET';
   const path = incoming.url ?? '/';
   const headers = { ...incoming.headers, host: new URL(base).host };
@@ -62,6 +97,9 @@ function pass(
     if (method === 'GET' || /\/(events|leases|subjectaccessreviews|selfsubjectaccessreviews)\b/.test(path)) {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);
+      if (/[?&]watch=/.test(path)) {
+        watches.add(answer);
+      }
       return;
     }
     const parts: Buffer[] = [];

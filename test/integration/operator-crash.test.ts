@@ -124,10 +124,7 @@ it('started while the API server is away it waits, not ready, and works when it 
   const kubeconfig = await scene.cluster.kubeconfigFor(OPERATOR_ACCOUNT);
   await scene.cluster.stopApiServer();
   const operator = await scene.start({ kubeconfig, wait: false });
-  await eventually(
-    () => operator.lines.some(({ message }) => /retrying/.test(message)),
-    'it says that it tries again',
-  );
+  await eventually(() => operator.lines.some(({ message }) => /retrying/.test(message)), 'it says that it tries again');
   expect((await fetch(`http://127.0.0.1:${operator.healthPort}/readyz`)).status).toBe(503);
   expect((await fetch(`http://127.0.0.1:${operator.healthPort}/healthz`)).status).toBe(200);
   await scene.cluster.startApiServer();

@@ -1,18 +1,20 @@
 // How src/ becomes one file: shared by the build and by the report of the licences in it.
 import { readFile } from 'node:fs/promises';
 
-const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+/** Every script runs in the root of the project. */
+const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
 // Of the Kubernetes client only the reading of kubeconfigs and its authentication are used. Its package does not say that
 // its modules are free of side effects, so without this the bundle would carry sixteen megabytes of generated models.
+/** @type {import('esbuild').Plugin} */
 const withoutUnusedModels = {
   name: 'without-unused-models',
-  setup({ onResolve, resolve }) {
-    onResolve({ filter: /./ }, async (args) => {
+  setup(build) {
+    build.onResolve({ filter: /./ }, async (args) => {
       if (args.pluginData === 'seen' || !args.importer.includes('/@kubernetes/client-node/')) {
         return undefined;
       }
-      const found = await resolve(args.path, {
+      const found = await build.resolve(args.path, {
         importer: args.importer,
         resolveDir: args.resolveDir,
         kind: args.kind,
@@ -23,7 +25,7 @@ const withoutUnusedModels = {
   },
 };
 
-/** Options of esbuild. */
+/** @type {import('esbuild').BuildOptions & {metafile?: true}} */
 export const bundleOptions = {
   entryPoints: ['src/main.ts'],
   outfile: 'dist/main.js',

@@ -6,8 +6,8 @@ const needed = JSON.parse(readFileSync(new URL('../package.json', import.meta.ur
   '>=',
   '',
 );
-const [needMajor, needMinor] = needed.split('.').map(Number);
-const [major, minor] = process.versions.node.split('.').map(Number);
+const [needMajor = 0, needMinor = 0] = needed.split('.').map(Number);
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < needMajor || (major === needMajor && minor < needMinor)) {
   console.error(
     `Node.js ${needed} or newer is needed, this is ${process.versions.node} (${process.execPath}): install one from https://nodejs.org/`,

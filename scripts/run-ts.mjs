@@ -1,7 +1,8 @@
 // Runs a TypeScript file of this project: bundles it into a temporary file beside node_modules, then runs that.
 import { build } from 'esbuild';
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -32,10 +33,10 @@ const child = spawn(
   ['--enable-source-maps', ...(process.env.RUN_TS_NODE_FLAGS?.split(' ') ?? []), outfile, ...rest],
   { stdio: 'inherit' },
 );
-for (const signal of ['SIGINT', 'SIGTERM']) {
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.on(signal, () => child.kill(signal));
 }
-child.on('exit', async (code, signal) => {
-  await rm(outfile, { force: true });
+child.on('exit', (code, signal) => {
+  rmSync(outfile, { force: true });
   process.exit(signal === null ? code : 130);
 });

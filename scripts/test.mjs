@@ -13,6 +13,12 @@ mkdirSync(cache, { recursive: true });
 /** Integration tests wait more than they work, but each has an API server of its own, which takes memory. */
 const workers = { unit: availableParallelism(), integration: Math.min(3, Math.max(2, availableParallelism())) };
 
+/** @typedef {{name: string, command: string, args: string[], needed?: boolean, report?: string}} Step */
+
+/**
+ * @param {'unit' | 'integration'} project
+ * @returns {Step}
+ */
 const jest = (project) => {
   const report = join(cache, `jest-${project}.json`);
   return {
@@ -32,8 +38,14 @@ const jest = (project) => {
     ],
   };
 };
+/**
+ * @param {string} name
+ * @param {string} script
+ * @returns {Step}
+ */
 const npm = (name, script) => ({ name, command: 'npm', args: ['run', '--silent', script] });
 
+/** @type {Step[]} */
 const steps = [
   { name: 'packages', command: 'make', args: ['--no-print-directory', 'install'], needed: true },
   npm('generated files', 'verify'),
@@ -49,6 +61,11 @@ const steps = [
   jest('integration'),
 ];
 
+/**
+ * @param {Step} step
+ * @param {number | null} status
+ * @returns {{passed: number, failed: number, skipped?: number}}
+ */
 function count(step, status) {
   if (step.report === undefined) {
     return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };

@@ -17,7 +17,14 @@ const ALLOWED = new Set([
   'Python-2.0',
 ]);
 
-/** [{name, version, licence, text}] in the order of their names. A licence that is not allowed, or that has no text, is an error. */
+/** @typedef {{name: string, version: string, licence: string, text: string}} Package */
+
+/**
+ * The packages in the order of their names. A licence that is not allowed is an error.
+ * @param {import('esbuild').Metafile} metafile
+ * @param {string} root
+ * @returns {Promise<Package[]>}
+ */
 export async function bundledPackages(metafile, root) {
   const folders = new Set();
   for (const output of Object.values(metafile.outputs)) {
@@ -32,17 +39,21 @@ export async function bundledPackages(metafile, root) {
   return packages.sort((a, b) => (a.name === b.name ? compare(a.version, b.version) : compare(a.name, b.name)));
 }
 
+/**
+ * @param {string} folder
+ * @returns {Promise<Package>}
+ */
 async function describe(folder) {
   const { name, version, license, licenses } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
   const licence =
     typeof license === 'string'
       ? license
-      : (license?.type ?? licenses?.map(({ type }) => type).join(' OR ') ?? 'unknown');
+      : (license?.type ?? licenses?.map((/** @type {{type: string}} */ { type }) => type).join(' OR ') ?? 'unknown');
   if (
     !licence
       .replace(/[()]/g, '')
       .split(' OR ')
-      .some((one) => ALLOWED.has(one))
+      .some((/** @type {string} */ one) => ALLOWED.has(one))
   ) {
     throw new Error(
       `${name} ${version} has the licence ${licence}, which is not on the list in scripts/third-party.mjs`,
@@ -53,11 +64,18 @@ async function describe(folder) {
   return { name, version, licence, text: texts.map((text) => text.trim()).join('\n\n') };
 }
 
+/**
+ * @param {string} a
+ * @param {string} b
+ */
 function compare(a, b) {
   return a < b ? -1 : Number(a > b);
 }
 
-/** The texts that have to go with the bundle. */
+/**
+ * The texts that have to go with the bundle.
+ * @param {readonly Package[]} packages
+ */
 export function licenceTexts(packages) {
   const head = 'This program contains the following packages, each under its own licence.\n';
   return (

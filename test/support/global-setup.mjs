@@ -4,6 +4,11 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+/** What is kept from setup to teardown. */
+const shared = /** @type {{sharedControlPlane?: import('./control-plane/index.ts').ControlPlane}} */ (
+  /** @type {unknown} */ (globalThis)
+);
+
 export default async function globalSetup() {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const folder = join(root, '.cache', 'run-ts');
@@ -21,10 +26,10 @@ export default async function globalSetup() {
   });
   try {
     const { startControlPlane } = await import(pathToFileURL(outfile).href);
-    globalThis.sharedControlPlane = await startControlPlane();
+    shared.sharedControlPlane = await startControlPlane();
   } finally {
     await rm(outfile, { force: true });
   }
   // Test files run in workers that are forked after this, and inherit it.
-  process.env.SIDECAR_DRAIN_TEST_CLUSTER = JSON.stringify(globalThis.sharedControlPlane.connection);
+  process.env.SIDECAR_DRAIN_TEST_CLUSTER = JSON.stringify(shared.sharedControlPlane?.connection);
 }

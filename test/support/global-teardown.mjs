@@ -1,3 +1,8 @@
+/** What is kept from setup to teardown. */
+const shared = /** @type {{sharedControlPlane?: import('./control-plane/index.ts').ControlPlane}} */ (
+  /** @type {unknown} */ (globalThis)
+);
+
 export default async function globalTeardown() {
-  await globalThis.sharedControlPlane?.stop();
+  await shared.sharedControlPlane?.stop();
 }

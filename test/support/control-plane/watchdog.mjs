@@ -6,6 +6,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 
 const folder = process.argv[2];
+if (folder === undefined) {
+  throw new Error('usage: node watchdog.mjs DATA_FOLDER');
+}
+const owned = folder;
 
 function processes() {
   if (existsSync('/proc/self/cmdline')) {
@@ -29,7 +33,7 @@ function processes() {
 
 function end() {
   for (let round = 0; round < 50; round += 1) {
-    const left = processes().filter(({ pid, command }) => pid > 1 && pid !== process.pid && command.includes(folder));
+    const left = processes().filter(({ pid, command }) => pid > 1 && pid !== process.pid && command.includes(owned));
     for (const { pid } of left) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -42,7 +46,7 @@ function end() {
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
   }
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  rmSync(owned, { recursive: true, force: true, maxRetries: 5 });
   process.exit(0);
 }
 

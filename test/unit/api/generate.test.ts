@@ -3,29 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
-interface Generate {
-  differing: (folder: string | undefined, outputs: Map<string, string>) => Promise<string[]>;
-  allOutputs: () => Promise<Map<string, string>>;
-}
-interface Cel {
-  toTypeScript: (source: string) => string;
-}
-interface Kinds {
-  readKinds: () => Promise<{ schema: Node }[]>;
-}
-interface Node {
-  description?: string;
-  properties?: Record<string, Node>;
-  items?: Node;
-  maxLength?: number;
-  'x-kubernetes-validations'?: { rule: string; message: string }[];
-}
-
-// Scripts are plain modules without types.
-const load = async <T>(path: string): Promise<T> => (await import(path)) as T;
-const { differing, allOutputs } = await load<Generate>('../../../scripts/generate.mjs');
-const { toTypeScript } = await load<Cel>('../../../scripts/generate/cel.mjs');
-const { readKinds } = await load<Kinds>('../../../scripts/generate/crds.mjs');
+import { allOutputs, differing } from '../../../scripts/generate.ts';
+import { toTypeScript } from '../../../scripts/generate/cel.ts';
+import { readKinds } from '../../../scripts/generate/crds.ts';
+import type { StructuralSchema as Node } from '../../../scripts/generate/types.ts';
 
 /** Pictures and pages are made by the engine itself, which takes seconds on a busy machine. */
 const GENERATES_MS = 180_000;

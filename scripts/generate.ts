@@ -4,22 +4,23 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { apiReference } from './generate/api-reference.mjs';
-import { apiSchema } from './generate/api-schema.mjs';
-import { apiTypes } from './generate/api-types.mjs';
-import { chart } from './generate/chart.mjs';
-import { cli } from './generate/cli.mjs';
-import { licences } from './generate/licences.mjs';
-import { metricsPage } from './generate/metrics.mjs';
-import { monitoring } from './generate/monitoring.mjs';
-import { namespacedPolicy } from './generate/namespaced-policy.mjs';
-import { olm } from './generate/olm.mjs';
-import { permissions } from './generate/permissions.mjs';
-import { root } from './generate/root.mjs';
-import { termination } from './generate/termination.mjs';
-import { writeBounds } from './generate/write-bounds.mjs';
+import { apiReference } from './generate/api-reference.ts';
+import { apiSchema } from './generate/api-schema.ts';
+import { apiTypes } from './generate/api-types.ts';
+import { chart } from './generate/chart.ts';
+import { cli } from './generate/cli.ts';
+import { licences } from './generate/licences.ts';
+import { metricsPage } from './generate/metrics.ts';
+import { monitoring } from './generate/monitoring.ts';
+import { namespacedPolicy } from './generate/namespaced-policy.ts';
+import { olm } from './generate/olm.ts';
+import { permissions } from './generate/permissions.ts';
+import { root } from './generate/root.ts';
+import type { Generator, Outputs } from './generate/types.ts';
+import { termination } from './generate/termination.ts';
+import { writeBounds } from './generate/write-bounds.ts';
 
-export const generators = [
+export const generators: readonly Generator[] = [
   namespacedPolicy,
   apiTypes,
   apiSchema,
@@ -36,8 +37,8 @@ export const generators = [
 ];
 
 /** Paths, relative to the root, of the generated files whose content is not what would be written now. */
-export async function differing(folder = root, outputs = undefined) {
-  const paths = [];
+export async function differing(folder = root, outputs?: Outputs): Promise<string[]> {
+  const paths: string[] = [];
   for (const [path, content] of outputs ?? (await allOutputs())) {
     const present = await readFile(join(folder, path), 'utf8').catch(() => undefined);
     if (present !== content) {
@@ -48,8 +49,8 @@ export async function differing(folder = root, outputs = undefined) {
 }
 
 /** path -> content of everything that is generated. */
-export async function allOutputs() {
-  const all = new Map();
+export async function allOutputs(): Promise<Outputs> {
+  const all: Outputs = new Map();
   for (const generator of generators) {
     for (const [path, content] of await generator.outputs()) {
       if (all.has(path)) {
@@ -61,7 +62,7 @@ export async function allOutputs() {
   return all;
 }
 
-async function main(args) {
+async function main(args: readonly string[]): Promise<void> {
   const all = await allOutputs();
   const paths = await differing(root, all);
   if (args.includes('--check')) {
@@ -73,7 +74,7 @@ async function main(args) {
   }
   for (const path of paths) {
     await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), all.get(path));
+    await writeFile(join(root, path), all.get(path) ?? '');
     console.log(`wrote ${path}`);
   }
 }

@@ -2,14 +2,19 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { dashboard } from './dashboard.mjs';
-import { root } from './root.mjs';
+import { dashboard } from './dashboard.ts';
+import { root } from './root.ts';
+import type { Generator } from './types.ts';
 
 const RUNBOOKS = 'docs/runbooks/README.md';
 const YAML = { lineWidth: 0 };
 
+interface AlertGroups {
+  groups: { rules: { alert: string; annotations: Record<string, string> }[] }[];
+}
+
 /** Every alert says where its runbook is. */
-function withRunbooks({ groups }) {
+function withRunbooks({ groups }: AlertGroups): AlertGroups['groups'] {
   return groups.map((group) => ({
     ...group,
     rules: group.rules.map((rule) => ({
@@ -19,11 +24,11 @@ function withRunbooks({ groups }) {
   }));
 }
 
-export const monitoring = {
+export const monitoring: Generator = {
   name: 'monitoring',
   async outputs() {
     const groups = stringify(
-      { groups: withRunbooks(parse(await readFile(join(root, 'monitoring/alerts.yaml'), 'utf8'))) },
+      { groups: withRunbooks(parse(await readFile(join(root, 'monitoring/alerts.yaml'), 'utf8')) as AlertGroups) },
       YAML,
     );
     const indented = groups.replace(/^(?=.)/gm, '  ');
@@ -59,7 +64,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-${indented.replace(/\{\{.*?\}\}/g, (expression) => `{{ ${JSON.stringify(expression).replaceAll('\\"', '"').replace(/^"|"$/g, '`')} }}`)}{{- end }}
+${indented.replace(/\{\{.*?\}\}/g, (expression: string) => `{{ ${JSON.stringify(expression).replaceAll('\\"', '"').replace(/^"|"$/g, '`')} }}`)}{{- end }}
 `,
       ],
       ['monitoring/dashboard.json', text],

@@ -2,12 +2,30 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import { crdTexts } from './crds.mjs';
-import { root } from './root.mjs';
+import { crdTexts } from './crds.ts';
+import { root } from './root.ts';
+import type { CustomResourceDefinition, Generator } from './types.ts';
 
 const NAME = 'sidecar-drain-operator';
 const YAML = { lineWidth: 0, aliasDuplicateObjects: false };
-const read = async (path) => parse(await readFile(join(root, path), 'utf8'));
+const read = async <T>(path: string): Promise<T> => parse(await readFile(join(root, path), 'utf8')) as T;
+
+interface Role {
+  rules: unknown[];
+}
+
+interface Deployment {
+  metadata: { name: string; labels: Record<string, string> };
+  spec: { template: { spec: { serviceAccountName: string; containers: { image: string }[] } } };
+}
+
+interface OwnedKind {
+  name: string;
+  kind: string;
+  version: string;
+  displayName: string;
+  description: string;
+}
 
 const DESCRIPTION = `Makes in-flight requests survive pod termination in an Istio mesh: a policy says how long requests get, and the operator
 keeps Istio's drain settings and the grace periods of the workloads' pod templates so that the promise holds.
@@ -27,32 +45,37 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="80" vie
 `;
 
 /** The samples, as the console offers them. */
-async function examples() {
+async function examples(): Promise<unknown[]> {
   const files = (await readdir(join(root, 'config/samples'))).filter((file) => file !== 'kustomization.yaml').sort();
   const texts = await Promise.all(files.map((file) => readFile(join(root, 'config/samples', file), 'utf8')));
-  return texts.flatMap((text) => parseAllDocuments(text).map((one) => one.toJS()));
+  return texts.flatMap((text) => parseAllDocuments(text).map((one): unknown => one.toJS()));
 }
 
-async function owned() {
+async function owned(): Promise<OwnedKind[]> {
   return [...(await crdTexts())].map(([, text]) => {
-    const { metadata, spec } = parse(text);
+    const { metadata, spec } = parse(text) as CustomResourceDefinition;
     const version = spec.versions.find((one) => one.storage);
+    if (version === undefined) {
+      throw new Error(`${metadata.name} has no stored version`);
+    }
     const words = spec.names.kind.replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
     return {
       name: metadata.name,
       kind: spec.names.kind,
       version: version.name,
       displayName: words,
-      description: version.schema.openAPIV3Schema.description.trim(),
+      description: (version.schema.openAPIV3Schema.description ?? '').trim(),
     };
   });
 }
 
-async function serviceVersion(version) {
-  const deployment = await read('config/manager/manager.yaml');
+async function serviceVersion(version: string): Promise<Record<string, unknown>> {
+  const deployment = await read<Deployment>('config/manager/manager.yaml');
   const account = deployment.spec.template.spec.serviceAccountName;
   const spec = structuredClone(deployment.spec);
-  spec.template.spec.containers[0].image = `${NAME}:${version}`;
+  for (const container of spec.template.spec.containers) {
+    container.image = `${NAME}:${version}`;
+  }
   return {
     apiVersion: 'operators.coreos.com/v1alpha1',
     kind: 'ClusterServiceVersion',
@@ -83,9 +106,14 @@ async function serviceVersion(version) {
       install: {
         strategy: 'deployment',
         spec: {
-          clusterPermissions: [{ serviceAccountName: account, rules: (await read('config/rbac/role.yaml')).rules }],
+          clusterPermissions: [
+            { serviceAccountName: account, rules: (await read<Role>('config/rbac/role.yaml')).rules },
+          ],
           permissions: [
-            { serviceAccountName: account, rules: (await read('config/rbac/operator_namespace_role.yaml')).rules },
+            {
+              serviceAccountName: account,
+              rules: (await read<Role>('config/rbac/operator_namespace_role.yaml')).rules,
+            },
           ],
           deployments: [{ name: deployment.metadata.name, label: deployment.metadata.labels, spec }],
         },
@@ -103,10 +131,10 @@ const LABELS = {
   'operators.operatorframework.io.bundle.channel.default.v1': 'stable-v0',
 };
 
-export const olm = {
+export const olm: Generator = {
   name: 'olm',
   async outputs() {
-    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
     const head = '# Generated from config/ and crds/ (npm run generate).\n';
     const all = new Map([
       [`bundle/manifests/${NAME}.clusterserviceversion.yaml`, head + stringify(await serviceVersion(version), YAML)],

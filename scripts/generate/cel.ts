@@ -3,10 +3,29 @@
 // rules use is understood; anything else ends the generation with an error. Durations become seconds.
 
 const TOKEN = /\s*(?:([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|'((?:[^'\\]|\\.)*)'|(\|\||&&|==|!=|<=|>=|[-+<>!?:.,()[\]]))/y;
-const BINARY = { '||': 1, '&&': 2, '==': 3, '!=': 3, '<': 3, '<=': 3, '>': 3, '>=': 3, in: 3, '+': 4 };
+const BINARY: Readonly<Record<string, number>> = {
+  '||': 1,
+  '&&': 2,
+  '==': 3,
+  '!=': 3,
+  '<': 3,
+  '<=': 3,
+  '>': 3,
+  '>=': 3,
+  in: 3,
+  '+': 4,
+};
 
-function tokens(source) {
-  const found = [];
+/** One of the four is there; none at the end. */
+interface Token {
+  readonly number?: string;
+  readonly name?: string;
+  readonly text?: string;
+  readonly sign?: string;
+}
+
+function tokens(source: string): Token[] {
+  const found: Token[] = [];
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < source.trimEnd().length) {
     const from = TOKEN.lastIndex;
@@ -29,22 +48,22 @@ function tokens(source) {
 }
 
 /** The TypeScript expression of a CEL expression over `self`. */
-export function toTypeScript(source) {
+export function toTypeScript(source: string): string {
   const list = tokens(source);
   let at = 0;
-  const peek = () => list[at] ?? {};
-  const fail = (what) => {
+  const peek = (): Token => list[at] ?? {};
+  const fail = (what: string): never => {
     throw new Error(`CEL not understood: ${what} in: ${source}`);
   };
-  const take = (sign) => {
+  const take = (sign: string): void => {
     if (peek().sign !== sign) {
       fail(`expected ${sign}`);
     }
     at += 1;
   };
 
-  function args(end) {
-    const all = [];
+  function args(end: string): string[] {
+    const all: string[] = [];
     while (peek().sign !== end) {
       all.push(expression(0));
       if (peek().sign !== end) {
@@ -55,8 +74,8 @@ export function toTypeScript(source) {
     return all;
   }
 
-  function primary() {
-    const token = list[at++] ?? fail('the end');
+  function primary(): string {
+    const token: Token = list[at++] ?? fail('the end');
     if (token.number !== undefined) {
       return token.number;
     }
@@ -75,7 +94,7 @@ export function toTypeScript(source) {
       return `[${args(']').join(', ')}]`;
     }
     if (token.name === undefined) {
-      fail(`sign ${token.sign}`);
+      return fail(`sign ${token.sign ?? ''}`);
     }
     if (peek().sign !== '(') {
       return token.name;
@@ -83,7 +102,7 @@ export function toTypeScript(source) {
     at += 1;
     const [argument, ...more] = args(')');
     if (argument === undefined || more.length > 0) {
-      fail(`${token.name} with other than one argument`);
+      return fail(`${token.name} with other than one argument`);
     }
     switch (token.name) {
       case 'has':
@@ -96,24 +115,24 @@ export function toTypeScript(source) {
     return fail(`function ${token.name}`);
   }
 
-  function unary() {
+  function unary(): string {
     let value = primary();
     while (peek().sign === '.') {
       at += 1;
       const { name } = list[at++] ?? {};
       if (name === undefined) {
-        fail('a dot without a name');
+        return fail('a dot without a name');
       }
       if (peek().sign !== '(') {
         value = `${value}.${name}`;
         continue;
       }
       at += 1;
-      const given = args(')');
-      if (name === 'matches' && given.length === 1) {
-        value = `new RegExp(${given[0]}).test(${value})`;
-      } else if (name === 'all' && given.length === 2) {
-        value = `${value}.every((${given[0]}: string) => ${given[1]})`;
+      const [first, second, ...others] = args(')');
+      if (name === 'matches' && first !== undefined && second === undefined) {
+        value = `new RegExp(${first}).test(${value})`;
+      } else if (name === 'all' && first !== undefined && second !== undefined && others.length === 0) {
+        value = `${value}.every((${first}: string) => ${second})`;
       } else {
         fail(`method ${name}`);
       }
@@ -121,10 +140,10 @@ export function toTypeScript(source) {
     return value;
   }
 
-  function expression(power) {
+  function expression(power: number): string {
     let left = unary();
     for (;;) {
-      const operator = peek().sign ?? peek().name;
+      const operator = peek().sign ?? peek().name ?? '';
       const next = BINARY[operator];
       if (next === undefined || next <= power) {
         return left;

@@ -2,13 +2,24 @@
 // one source. The preStop hook that they let through is the one that this release writes.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { root } from './root.mjs';
-import { printedBy } from './typescript.mjs';
+import { root } from './root.ts';
+import type { Generator } from './types.ts';
+import { printedBy } from './typescript.ts';
+
+interface Facts {
+  readonly systemNamespaces: readonly string[];
+  readonly annotations: readonly string[];
+  readonly setting: unknown;
+  readonly settingName: string;
+  /** Regular expressions of the hooks that the product writes. */
+  readonly hooks: readonly string[];
+  readonly cures: unknown;
+}
 
 const parts = ['workloads', 'others'];
 const chartLabels = '  labels:\n    {{- include "sidecar-drain-operator.labels" . | nindent 4 }}';
 
-function filled(text, values) {
+function filled(text: string, values: Readonly<Record<string, string>>): string {
   const all = Object.entries(values).reduce((left, [name, value]) => left.replaceAll(`__${name}__`, () => value), text);
   const missing = /__[A-Z_]+__/.exec(all);
   if (missing !== null) {
@@ -17,10 +28,10 @@ function filled(text, values) {
   return all;
 }
 
-export const writeBounds = {
+export const writeBounds: Generator = {
   name: 'write-bounds',
   async outputs() {
-    const { systemNamespaces, annotations, setting, settingName, hooks, cures } = await printedBy(
+    const { systemNamespaces, annotations, setting, settingName, hooks, cures } = await printedBy<Facts>(
       'scripts/generate/write-bounds-facts.ts',
     );
     const shared = {

@@ -1,7 +1,8 @@
 // src/api/policy-schema.gen.ts: the schema of crds/ as a constant: types, bounds, defaults, and the rules as functions.
 // Descriptions are left out; they are on the reference page.
-import { toTypeScript } from './cel.mjs';
-import { readKinds } from './crds.mjs';
+import { toTypeScript } from './cel.ts';
+import { readKinds } from './crds.ts';
+import type { Generator, StructuralSchema, ValidationRule } from './types.ts';
 
 const KEPT = [
   'type',
@@ -17,8 +18,8 @@ const KEPT = [
   'minItems',
   'maxItems',
   'maxProperties',
-];
-const KNOWN = new Set([
+] as const;
+const KNOWN = new Set<string>([
   ...KEPT,
   'description',
   'properties',
@@ -30,7 +31,7 @@ const KNOWN = new Set([
   'x-kubernetes-validations',
 ]);
 
-export const apiSchema = {
+export const apiSchema: Generator = {
   name: 'api-schema',
   async outputs() {
     const kinds = await readKinds();
@@ -40,17 +41,17 @@ export const apiSchema = {
       "import type { Schema } from './schema.ts';",
     ];
     for (const { kind, schema } of kinds) {
-      const name = `${kind[0].toLowerCase()}${kind.slice(1)}Schema`;
+      const name = `${kind.charAt(0).toLowerCase()}${kind.slice(1)}Schema`;
       out.push('', `export const ${name}: Schema = ${node(schema, '')};`);
     }
     return new Map([['src/api/policy-schema.gen.ts', `${out.join('\n')}\n`]]);
   },
 };
 
-function node(schema, indent) {
+function node(schema: StructuralSchema, indent: string): string {
   for (const key of Object.keys(schema)) {
     if (!KNOWN.has(key)) {
-      throw new Error(`scripts/generate/api-schema.mjs does not know the schema keyword ${key}`);
+      throw new Error(`scripts/generate/api-schema.ts does not know the schema keyword ${key}`);
     }
   }
   const inner = `${indent}  `;
@@ -84,9 +85,16 @@ function node(schema, indent) {
   return `{\n${lines.map((line) => `${inner}${line}`).join('\n')}\n${indent}}`;
 }
 
-function rule({ rule: condition, message, messageExpression, reason, fieldPath, ...unknown }) {
+function rule({
+  rule: condition,
+  message,
+  messageExpression,
+  reason,
+  fieldPath,
+  ...unknown
+}: ValidationRule): string[] {
   if (Object.keys(unknown).length > 0) {
-    throw new Error(`scripts/generate/api-schema.mjs does not know ${Object.keys(unknown).join(', ')} of a rule`);
+    throw new Error(`scripts/generate/api-schema.ts does not know ${Object.keys(unknown).join(', ')} of a rule`);
   }
   return [
     `holds: (self) => ${toTypeScript(condition)},`,

@@ -1,8 +1,9 @@
 // Writes docs/reference/permissions.md from the roles in config/: what the operator may do, and why.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseDocument } from 'yaml';
-import { root } from './root.mjs';
+import { isMap, isSeq, parseDocument, type Node } from 'yaml';
+import { root } from './root.ts';
+import type { Generator } from './types.ts';
 
 const roles = [
   { file: 'config/rbac/role.yaml', title: 'The operator, in the whole cluster' },
@@ -17,22 +18,33 @@ const roles = [
   },
 ];
 
-const plain = (comment) =>
+interface Rule {
+  readonly apiGroups?: string[];
+  readonly resources?: string[];
+  readonly resourceNames?: string[];
+  readonly verbs?: string[];
+}
+
+const plain = (comment: string | null | undefined): string =>
   (comment ?? '')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '')
     .join(' ');
-const code = (values) => (values ?? []).map((value) => `\`${value === '' ? 'core' : value}\``).join(', ');
+const code = (values: readonly string[] | undefined): string =>
+  (values ?? []).map((value) => `\`${value === '' ? 'core' : value}\``).join(', ');
 
-async function section({ file, title }) {
+async function section({ file, title }: (typeof roles)[number]): Promise<string> {
   const text = await readFile(join(root, file), 'utf8');
-  const about = /^(?:# .*\n)*/.exec(text)[0].replaceAll(/^# /gm, '');
+  const about = (/^(?:# .*\n)*/.exec(text)?.[0] ?? '').replaceAll(/^# /gm, '');
   const document = parseDocument(text);
-  const { kind, metadata } = document.toJS();
+  const { kind, metadata } = document.toJS() as { kind: string; metadata: { name: string } };
   const list = document.get('rules');
-  const rows = list.items.map((rule, index) => {
-    const { apiGroups, resources, resourceNames, verbs } = rule.toJS(document);
+  if (!isSeq(list)) {
+    throw new Error(`${file}: rules are expected to be a list`);
+  }
+  const rows = list.items.filter(isMap).map((rule: Node, index) => {
+    const { apiGroups, resources, resourceNames, verbs } = rule.toJS(document) as Rule;
     // The comment before the first item belongs, for the parser, to the list.
     const why = plain(rule.commentBefore ?? (index === 0 ? list.commentBefore : undefined));
     return `| ${code(apiGroups)} | ${code(resources)} | ${code(resourceNames)} | ${code(verbs)} | ${why} |`;
@@ -47,7 +59,7 @@ ${rows.join('\n')}
 `;
 }
 
-export const permissions = {
+export const permissions: Generator = {
   name: 'permissions',
   async outputs() {
     const sections = await Promise.all(roles.map(section));

@@ -2,10 +2,26 @@
 
 const SOURCE = { type: 'prometheus', uid: '${datasource}' };
 
-const unit = (name) => ({ unit: name });
+interface Options {
+  readonly unit?: string;
+  readonly stack?: boolean;
+  readonly max?: number;
+}
 
-/** Panels from the top left: [title, what it tells, type, width, queries {expr, legend}, options]. */
-const rows = [
+type Query = readonly [expr: string, legend: string];
+type Panel = readonly [
+  title: string,
+  tells: string,
+  type: 'stat' | 'timeseries' | 'bargauge' | 'table',
+  width: number,
+  queries: readonly Query[],
+  options: Options,
+];
+
+const unit = (name: string): Options => ({ unit: name });
+
+/** Panels from the top left. */
+const rows: readonly (readonly [title: string, panels: readonly Panel[]])[] = [
   [
     'Is the promise kept?',
     [
@@ -241,8 +257,8 @@ const rows = [
   ],
 ];
 
-export function dashboard() {
-  const panels = [];
+export function dashboard(): Record<string, unknown> {
+  const panels: Record<string, unknown>[] = [];
   let y = 0;
   let id = 1;
   for (const [title, members] of rows) {

@@ -2,8 +2,9 @@
 // definitions. One source for both ways to install, so that a permission cannot be granted by one of them only.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { crdTexts } from './crds.mjs';
-import { root } from './root.mjs';
+import { crdTexts } from './crds.ts';
+import { root } from './root.ts';
+import type { Generator, Outputs } from './types.ts';
 
 const templates = 'charts/sidecar-drain-operator/templates';
 
@@ -18,10 +19,10 @@ const roles = {
   tenant: 'config/rbac/tenant_editor_role.yaml',
 };
 
-async function rulesTemplate() {
+async function rulesTemplate(): Promise<string> {
   const parts = ['{{/* Generated from config/rbac and config/istio-access (npm run generate). */}}\n'];
   for (const [name, file] of Object.entries(roles)) {
-    const [, rules] = (await readFile(join(root, file), 'utf8')).split(/^rules:\n/m);
+    const [, rules = ''] = (await readFile(join(root, file), 'utf8')).split(/^rules:\n/m);
     const lines = rules
       .trimEnd()
       .split('\n')
@@ -34,8 +35,8 @@ async function rulesTemplate() {
   return parts.join('');
 }
 
-function crdTemplate(text, file) {
-  const [head, body] = text.split(/^(?=spec:\n)/m);
+function crdTemplate(text: string, file: string): string {
+  const [head = '', body] = text.split(/^(?=spec:\n)/m);
   const metadata = /^metadata:\n {2}name: (\S+)\n$/m.exec(head);
   if (metadata === null || body === undefined) {
     throw new Error(`${file}: metadata is expected to be a name and nothing else`);
@@ -57,10 +58,10 @@ ${body.replaceAll('{{', '{{ "{{" }}').trimEnd()}
 `;
 }
 
-export const chart = {
+export const chart: Generator = {
   name: 'chart',
   async outputs() {
-    const all = new Map([[`${templates}/_rules.tpl`, await rulesTemplate()]]);
+    const all: Outputs = new Map([[`${templates}/_rules.tpl`, await rulesTemplate()]]);
     for (const [name, text] of await crdTexts()) {
       all.set(`${templates}/crds/${name}`, crdTemplate(text, `crds/${name}`));
     }

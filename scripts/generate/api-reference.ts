@@ -1,7 +1,24 @@
 // docs/reference/api.md: every field of the kinds in crds/, with types, defaults, bounds and the messages of its rules.
-import { readKinds, typeNames } from './crds.mjs';
+import { readKinds, typeNames, type Kind, type TypeNames } from './crds.ts';
+import { propertyOf, type Generator, type StructuralSchema, type ValidationRule } from './types.ts';
 
-export const apiReference = {
+interface Context {
+  /** Before each heading, so that headings of several kinds differ. */
+  readonly prefix: string;
+  /** type -> anchor of the heading where it is described */
+  readonly described: Map<string, string>;
+  readonly names: TypeNames;
+}
+
+interface Rule {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** An object that has a table of its own, at its path. */
+type Described = readonly [path: string, schema: StructuralSchema];
+
+export const apiReference: Generator = {
   name: 'api-reference',
   async outputs() {
     const kinds = await readKinds();
@@ -15,38 +32,38 @@ export const apiReference = {
       'stands there; no webhook is needed. A misspelt field is refused by `kubectl` and by every client that asks for strict validation.',
     ];
     // A type that several kinds or fields share is described once, where it stands first.
-    const described = new Map();
+    const described = new Map<string, string>();
     for (const [index, kind] of kinds.entries()) {
       out.push(
         '',
-        ...page(kind, { prefix: index === 0 ? '' : `${kind.kind} `, described, names: typeNames[kind.kind] }),
+        ...page(kind, { prefix: index === 0 ? '' : `${kind.kind} `, described, names: typeNames[kind.kind] ?? {} }),
       );
     }
     return new Map([['docs/reference/api.md', `${out.join('\n')}\n`]]);
   },
 };
 
-function page({ kind, group, version, scope, plural, shortNames, schema, columns }, context) {
+function page({ kind, group, version, scope, plural, shortNames, schema, columns }: Kind, context: Context): string[] {
   const { names, described, prefix } = context;
   const out = [
     `## ${kind}`,
     '',
-    ...paragraphs(schema.description),
+    ...paragraphs(schema.description ?? ''),
     '',
     `\`apiVersion: ${group}/${version}\`, ${scope === 'Cluster' ? 'cluster-scoped' : 'namespaced'}, \`kubectl get ${plural}\`${shortNames.length === 0 ? '' : ` or \`kubectl get ${shortNames.join('`, `')}\``}.`,
   ];
-  const queue = [
-    ['spec', schema.properties.spec],
-    ['status', schema.properties.status],
+  const queue: Described[] = [
+    ['spec', propertyOf(schema, 'spec')],
+    ['status', propertyOf(schema, 'status')],
   ];
-  while (queue.length > 0) {
-    const [path, node] = queue.shift();
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    const [path, node] = next;
     const type = names[path] ?? path;
     if (described.has(type) && described.get(type) !== anchor(path, context)) {
       continue;
     }
     described.set(type, anchor(path, context));
-    const inner = [];
+    const inner: Described[] = [];
     out.push('', `### ${prefix}${heading(path)}`, '', ...object(path, node, context, inner));
     queue.unshift(...inner);
   }
@@ -58,24 +75,24 @@ function page({ kind, group, version, scope, plural, shortNames, schema, columns
     '|---|---|---|',
     ...columns.map(
       (one) =>
-        `| ${one.name} | ${one.description ?? ''} | \`${one.jsonPath}\`${one.priority > 0 ? ', with `-o wide`' : ''} |`,
+        `| ${one.name} | ${one.description ?? ''} | \`${one.jsonPath}\`${(one.priority ?? 0) > 0 ? ', with `-o wide`' : ''} |`,
     ),
   );
   return out;
 }
 
-function heading(path) {
+function heading(path: string): string {
   return path.replaceAll('[]', ' items');
 }
 
 /** A table of an object's fields; `inner` gets the objects that need a table of their own. */
-function object(path, node, context, inner) {
+function object(path: string, node: StructuralSchema, context: Context, inner: Described[]): string[] {
   const out = node.description === undefined ? [] : [...paragraphs(node.description), ''];
   out.push('| field | type | default | |', '|---|---|---|---|');
   const rules = [...rulesOf(node, '')];
-  for (const [key, field] of Object.entries(node.properties)) {
+  for (const [key, field] of Object.entries(node.properties ?? {})) {
     const child = `${path}.${key}`;
-    const target =
+    const target: Described | undefined =
       field.items?.properties !== undefined
         ? [`${child}[]`, field.items]
         : field.properties !== undefined
@@ -109,21 +126,24 @@ function object(path, node, context, inner) {
   return out;
 }
 
-function rulesOf(node, key) {
+function rulesOf(node: StructuralSchema, key: string): Rule[] {
   return (node['x-kubernetes-validations'] ?? [])
     .filter((one) => !isDurationRule(one))
     .map(({ fieldPath = '', message }) => ({ field: `${key}${fieldPath}`.replace(/^\./, ''), message }));
 }
 
-function typeOf(field, target, context) {
+function linkTo(path: string, context: Context): string {
   const { names, described } = context;
-  const link = () =>
-    `[${names[target[0]]}](#${described.get(names[target[0]]) ?? anchor(firstOf(target[0], names), context)})`;
+  const name = names[path] ?? path;
+  return `[${name}](#${described.get(name) ?? anchor(firstOf(path, names), context)})`;
+}
+
+function typeOf(field: StructuralSchema, target: Described | undefined, context: Context): string {
   if (field.type === 'array') {
-    return target === undefined ? `list of ${typeOf(field.items, undefined, context)}` : `list of ${link()}`;
+    return `list of ${target === undefined ? typeOf(field.items ?? { type: 'anything' }, undefined, context) : linkTo(target[0], context)}`;
   }
   if (target !== undefined) {
-    return link();
+    return linkTo(target[0], context);
   }
   if (field.enum !== undefined) {
     return field.enum.map((one) => `\`${one}\``).join(', ');
@@ -134,34 +154,34 @@ function typeOf(field, target, context) {
   return isDuration(field) ? 'duration' : field.type;
 }
 
-function anchor(path, { prefix }) {
+function anchor(path: string, { prefix }: Context): string {
   return `${prefix}${heading(path)}`.toLowerCase().replaceAll('.', '').replaceAll(' ', '-');
 }
 
 /** A type that stands in several places is described where it stands first. */
-function firstOf(path, names) {
-  return Object.keys(names).find((one) => names[one] === names[path]);
+function firstOf(path: string, names: TypeNames): string {
+  return Object.keys(names).find((one) => names[one] === names[path]) ?? path;
 }
 
-function isDuration(field) {
+function isDuration(field: StructuralSchema): boolean {
   return (field['x-kubernetes-validations'] ?? []).some(isDurationRule);
 }
 
 /** The rule that every duration has; it is said once, at the top of the page. */
-function isDurationRule({ message }) {
+function isDurationRule({ message }: ValidationRule): boolean {
   return message.startsWith('write a duration');
 }
 
-function defaultOf(field) {
+function defaultOf(field: StructuralSchema): string {
   if (field.default === undefined || field.type === 'object') {
     return '';
   }
-  return `\`${Array.isArray(field.default) ? field.default.join('`, `') : field.default}\``;
+  return `\`${Array.isArray(field.default) ? field.default.join('`, `') : JSON.stringify(field.default).replaceAll('"', '')}\``;
 }
 
-function boundsOf(field) {
+function boundsOf(field: StructuralSchema): string {
   const { minimum, maximum, minItems, maxItems, maxLength, maxProperties } = field;
-  const said = [];
+  const said: string[] = [];
   if (minimum !== undefined && maximum !== undefined) {
     said.push(`${minimum} to ${maximum}`);
   } else if (minimum !== undefined && minimum !== 0) {
@@ -179,13 +199,13 @@ function boundsOf(field) {
   return said.length === 0 ? '' : `Bounds: ${said.join(', ')}.`;
 }
 
-function paragraphs(text) {
+function paragraphs(text: string): string[] {
   return text
     .split('\n')
     .filter((one) => one !== '')
     .flatMap((one, index) => (index === 0 ? [one] : ['', one]));
 }
 
-function escape(text) {
+function escape(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('*', '\\*');
 }

@@ -2,9 +2,10 @@
 import { build } from 'esbuild';
 import { bundleOptions } from '../bundle-options.mjs';
 import { bundledPackages } from '../third-party.mjs';
-import { root } from './root.mjs';
+import { root } from './root.ts';
+import type { Generator } from './types.ts';
 
-export const licences = {
+export const licences: Generator = {
   name: 'licences',
   async outputs() {
     const { metafile } = await build({ ...bundleOptions, absWorkingDir: root, metafile: true, write: false });

@@ -9,6 +9,7 @@ import { apiSchema } from './generate/api-schema.ts';
 import { apiTypes } from './generate/api-types.ts';
 import { chart } from './generate/chart.ts';
 import { cli } from './generate/cli.ts';
+import { dashboardScript } from './generate/dashboard-script.ts';
 import { licences } from './generate/licences.ts';
 import { metricsPage } from './generate/metrics.ts';
 import { monitoring } from './generate/monitoring.ts';
@@ -27,6 +28,7 @@ export const generators: readonly Generator[] = [
   apiReference,
   chart,
   cli,
+  dashboardScript,
   licences,
   metricsPage,
   monitoring,

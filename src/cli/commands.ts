@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
+import { dashboardCommand } from './dashboard/command.ts';
 import { explainCommand } from './explain/index.ts';
 import { restoreCommand } from './restore/command.ts';
 import { explainFindingCommand } from './explain-finding/command.ts';
@@ -22,6 +23,7 @@ export function cliCommands(others: readonly Command[] = []): readonly Command[]
     renderCommand,
     testCommand,
     verifyCommand,
+    dashboardCommand,
     restoreCommand,
     ...others,
     versionCommand,

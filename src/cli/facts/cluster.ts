@@ -43,13 +43,15 @@ export interface ClusterLook {
   readonly webhooksUnknownBecause?: string;
 }
 
-interface Wanted {
+/** A collection that is read, and what of it. */
+export interface Wanted {
   readonly resource: Resource;
   readonly labelSelector?: string;
   readonly workload?: boolean;
 }
 
-const FACTS: readonly Wanted[] = [
+/** What workloads are judged by. */
+export const FACTS: readonly Wanted[] = [
   fact('', 'v1', 'namespaces', 'Namespace', false),
   fact('', 'v1', 'nodes', 'Node', false),
   {
@@ -68,7 +70,7 @@ const FACTS: readonly Wanted[] = [
   fact(GROUP, VERSION, EXEMPTION_PLURAL, EXEMPTION_KIND, true),
   { ...fact('apps', 'v1', 'deployments', 'Deployment', true), labelSelector: 'app=istiod' },
 ];
-const CONFIG_MAPS = fact('', 'v1', 'configmaps', 'ConfigMap', true).resource;
+export const CONFIG_MAPS = fact('', 'v1', 'configmaps', 'ConfigMap', true).resource;
 
 function fact(group: string, version: string, plural: string, kind: string, namespaced: boolean): Wanted {
   return { resource: defineResource({ group, version, plural, kind, namespaced }) };
@@ -77,7 +79,8 @@ function fact(group: string, version: string, plural: string, kind: string, name
 /** Pods, ReplicaSets and Jobs of a cluster belong to something that is judged itself. */
 const NOT_LISTED = new Set(['Pod', 'ReplicaSet', 'Job']);
 
-function workloadsOf(kinds: JudgedKinds): Wanted[] {
+/** The collections of workloads of these kinds. */
+export function workloadsOf(kinds: JudgedKinds): Wanted[] {
   return kinds.all
     .filter((adapter) => !NOT_LISTED.has(adapter.kind))
     .map((adapter) => {

@@ -1,0 +1,42 @@
+import type { RowState } from '../wire.ts';
+import { element } from './dom.ts';
+
+/** The states of a workload, what to look at first; each with the badge that it wears. */
+export const STATES: Readonly<Record<RowState, 'error' | 'warning' | 'info' | 'clean'>> = {
+  Failed: 'error',
+  Conflicted: 'error',
+  Unknown: 'warning',
+  Updating: 'info',
+  Pending: 'warning',
+  NonCompliant: 'warning',
+  Exempt: 'info',
+  Compliant: 'clean',
+  Ungoverned: 'info',
+};
+
+export const STATE_ORDER = new Map(Object.keys(STATES).map((state, index) => [state, index]));
+
+export function badge(state: RowState): HTMLElement {
+  return element('span', `badge ${STATES[state]}`, state);
+}
+
+/** The parts of a policy's counters, as a bar; matched is their sum, and no part. */
+export function countBar(into: HTMLElement, counts: Readonly<Record<string, number>>): void {
+  const parts = Object.entries(counts).filter(([name, number]) => name !== 'matched' && number > 0);
+  const total = parts.reduce((sum, [, number]) => sum + number, 0);
+  into.className = 'bar';
+  into.setAttribute('role', 'img');
+  into.setAttribute('aria-label', countWords(counts));
+  into.replaceChildren(
+    ...parts.map(([name, number]) => {
+      const part = element('span', `s-${name}`);
+      part.style.width = `${(100 * number) / total}%`;
+      return part;
+    }),
+  );
+}
+
+export function countWords(counts: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(counts).filter(([, number]) => number > 0);
+  return parts.map(([name, number]) => `${number} ${name}`).join(', ');
+}

@@ -1,0 +1,267 @@
+import { policyObject, type PolicyRecord } from '../../../drain/plan/policies.ts';
+import { priceOf, type PricedWorkload } from '../../../drain/price/price.ts';
+import type { Workload } from '../../../drain/model/workload.ts';
+import type { KubeClient } from '../../../kube/index.ts';
+import type { Stated } from '../../facts/flags.ts';
+import { judge, type JudgeContext } from '../../facts/judge.ts';
+import type { InputPolicy } from '../../input/collected.ts';
+import type { JudgedKinds } from '../../input/kinds.ts';
+import type { DashboardSource, Send } from '../server/source.ts';
+import type { PolicyView, Row, StateEvent, WorkloadDetail } from '../wire.ts';
+import { detailOf } from './detail.ts';
+import { gapText, knownFrom, type Known } from './facts.ts';
+import { Moments } from './moments.ts';
+import { policyView } from './policies.ts';
+import { keptOf, type Kept } from './rows.ts';
+import { Watches } from './watches.ts';
+
+export interface PictureOptions {
+  readonly client: KubeClient;
+  readonly kinds: JudgedKinds;
+  readonly stated: Stated;
+  /** Of the workloads; all where it is absent. */
+  readonly namespace?: string;
+  /** What the cluster is called. */
+  readonly cluster: string;
+}
+
+/** Changes come in swarms: they are judged together after this. */
+const SETTLE_MS = 100;
+/** Judged in one go, between which requests are answered. */
+const CHUNK = 200;
+const ROWS_PER_EVENT = 1000;
+/** A timer cannot wait longer. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
+/** What the cluster is like now, as the engine judges it: kept up by watches, and told to whoever looks. */
+export class Picture implements DashboardSource {
+  readonly #options: PictureOptions;
+  readonly #watches: Watches;
+  readonly #kept = new Map<string, Kept>();
+  readonly #listeners = new Set<Send>();
+  readonly #moments = new Moments();
+  /** Workloads that are to be judged; undefined for one that is gone. */
+  readonly #waiting = new Map<string, Workload | undefined>();
+  #known: Known | undefined;
+  #policies: readonly PolicyView[] = [];
+  #lastState = '';
+  #factsChanged = true;
+  #timer: NodeJS.Timeout | undefined;
+  #dueTimer: NodeJS.Timeout | undefined;
+  #working: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: PictureOptions) {
+    this.#options = options;
+    this.#watches = new Watches({
+      ...options,
+      operatorNamespace: options.stated.operatorNamespace,
+      onFacts: () => {
+        this.#factsChanged = true;
+        this.#soon();
+      },
+      onStatus: () => {
+        this.#soon();
+      },
+      onWorkload: (key, workload) => {
+        this.#waiting.set(key, workload);
+        this.#soon();
+      },
+      onState: () => {
+        this.#tellState();
+        this.#soon();
+      },
+    });
+  }
+
+  start(): void {
+    this.#watches.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#dueTimer);
+    await this.#working;
+    await this.#watches.stop();
+  }
+
+  subscribe(send: Send): () => void {
+    const { cluster, namespace } = this.#options;
+    send('hello', { cluster, namespace });
+    send('state', this.#state());
+    send('policies', this.#policies);
+    send('moments', this.#moments.all);
+    const rows = [...this.#kept.values()].map(({ row }) => row);
+    for (let from = 0; from === 0 || from < rows.length; from += ROWS_PER_EVENT) {
+      send('rows', { reset: from === 0, put: rows.slice(from, from + ROWS_PER_EVENT), gone: [] });
+    }
+    this.#listeners.add(send);
+    return () => {
+      this.#listeners.delete(send);
+    };
+  }
+
+  async workload(key: string): Promise<WorkloadDetail | undefined> {
+    const workload = this.#watches.workload(key);
+    const context = this.#known?.context;
+    return workload === undefined || context === undefined
+      ? undefined
+      : await detailOf(workload, context, this.#options.client);
+  }
+
+  #soon(): void {
+    if (this.#timer !== undefined || this.#stopped) {
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#working !== undefined) {
+        this.#soon();
+        return;
+      }
+      this.#working = this.#work().finally(() => {
+        this.#working = undefined;
+      });
+    }, SETTLE_MS);
+  }
+
+  async #work(): Promise<void> {
+    // Half of the facts would make wrong rows; each collection tells when it has come.
+    if (!this.#watches.ready) {
+      return;
+    }
+    if (this.#factsChanged || this.#known === undefined) {
+      this.#factsChanged = false;
+      const known = this.#readFacts();
+      this.#known = known;
+      for (const namespace of known.meshNamespaces) {
+        this.#watches.watchMeshNamespace(namespace);
+      }
+      if (!this.#watches.ready) {
+        this.#factsChanged = true;
+        return;
+      }
+      for (const [key, workload] of this.#watches.workloads()) {
+        this.#waiting.set(key, workload);
+      }
+    }
+    await this.#judgeWaiting(this.#known.context);
+    this.#viewPolicies(this.#known.policies);
+    this.#tellState();
+    this.#awaitTime();
+  }
+
+  #readFacts(): Known {
+    const { kinds, stated } = this.#options;
+    return knownFrom(this.#watches.facts(), {
+      kinds,
+      stated,
+      forbidden: this.#watches.forbidden(),
+      now: Date.now() / 1000,
+    });
+  }
+
+  async #judgeWaiting(context: JudgeContext): Promise<void> {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (let from = 0; from < waiting.length && !this.#stopped; from += CHUNK) {
+      const put: Row[] = [];
+      const gone: string[] = [];
+      for (const [key, workload] of waiting.slice(from, from + CHUNK)) {
+        if (workload === undefined) {
+          this.#kept.delete(key);
+          gone.push(key);
+          continue;
+        }
+        const kept = keptOf(judge(workload, context));
+        if (JSON.stringify(this.#kept.get(key)?.row) !== JSON.stringify(kept.row)) {
+          put.push(kept.row);
+        }
+        this.#kept.set(key, kept);
+      }
+      if (put.length + gone.length > 0) {
+        this.#tell('rows', { put, gone });
+      }
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+  }
+
+  #viewPolicies(policies: readonly InputPolicy[]): void {
+    const views = policies.map(({ raw, record }) =>
+      policyView(this.#newest(raw, record), record, this.#priceOf(record)),
+    );
+    if (JSON.stringify(views) === JSON.stringify(this.#policies)) {
+      return;
+    }
+    this.#policies = views;
+    this.#tell('policies', views);
+    const added = this.#moments.note(views, new Date());
+    if (added.length > 0) {
+      this.#tell('moments', added);
+    }
+  }
+
+  /** With the status of now: facts are read anew only where something else of it has changed. */
+  #newest(raw: InputPolicy['raw'], record: PolicyRecord): InputPolicy['raw'] {
+    const { kind, namespace, name } = policyObject(record);
+    const found = this.#watches.fact(kind, namespace === undefined ? name : `${namespace}/${name}`);
+    return (found as InputPolicy['raw'] | undefined) ?? raw;
+  }
+
+  #priceOf({ name }: PolicyRecord): PolicyView['price'] {
+    const priced = new Map<string, PricedWorkload>();
+    for (const [key, kept] of this.#kept) {
+      if (kept.row.policy === name && kept.priced !== undefined) {
+        priced.set(key, kept.priced);
+      }
+    }
+    return priceOf(priced, this.#watches.nodes());
+  }
+
+  /** Exemptions end, and writes are put off, without anything in the cluster changing. */
+  #awaitTime(): void {
+    clearTimeout(this.#dueTimer);
+    const now = Date.now() / 1000;
+    const exemptions = this.#known?.context.exemptions.map(({ expiresAt }) => expiresAt) ?? [];
+    const writes = [...this.#kept.values()].flatMap(({ dueAt }) => dueAt ?? []);
+    const next = [...exemptions, ...writes]
+      .filter((at) => at > now)
+      .reduce((first, at) => Math.min(first, at), Infinity);
+    if (next !== Infinity && !this.#stopped) {
+      this.#dueTimer = setTimeout(
+        () => {
+          this.#factsChanged = true;
+          this.#soon();
+        },
+        Math.min(LONGEST_WAIT_MS, (next - now) * 1000 + 1),
+      );
+    }
+  }
+
+  #state(): StateEvent {
+    return {
+      away: this.#watches.awayBecause(),
+      loading: this.#watches.loading(),
+      gaps: this.#watches.forbidden().map(gapText),
+      paused: this.#watches.paused(),
+    };
+  }
+
+  #tellState(): void {
+    const state = this.#state();
+    const text = JSON.stringify(state);
+    if (text !== this.#lastState) {
+      this.#lastState = text;
+      this.#tell('state', state);
+    }
+  }
+
+  readonly #tell: Send = (event, data) => {
+    for (const send of this.#listeners) {
+      send(event, data);
+    }
+  };
+}

@@ -1,0 +1,38 @@
+import { workloadKey, type Seconds } from '../../../drain/model/workload.ts';
+import type { PricedWorkload } from '../../../drain/price/price.ts';
+import type { Judgement } from '../../facts/judge.ts';
+import { costOf } from '../../plan/model.ts';
+import type { Row } from '../wire.ts';
+
+/** What is kept of a workload that was judged. */
+export interface Kept {
+  readonly row: Row;
+  /** What its change costs, while there is one to make. */
+  readonly priced?: PricedWorkload;
+  /** When time alone may change the answer, since 1970. */
+  readonly dueAt?: Seconds;
+}
+
+export function keptOf(judgement: Judgement): Kept {
+  return { row: rowOf(judgement), priced: pricedOf(judgement), dueAt: judgement.decision?.notBefore };
+}
+
+export function rowOf({ workload, settings, decision, policy, findings }: Judgement): Row {
+  const tally = (severity: string): number => findings.filter((finding) => finding.severity === severity).length;
+  return {
+    key: workloadKey(workload),
+    state: decision?.outcome ?? 'Ungoverned',
+    policy,
+    message: decision?.message === '' ? undefined : decision?.message,
+    errors: tally('error'),
+    warnings: tally('warning'),
+    gracePeriod: settings.gracePeriod.value,
+  };
+}
+
+function pricedOf({ workload: { kind, rollout }, decision }: Judgement): PricedWorkload | undefined {
+  if (decision?.after === undefined || (decision.outcome !== 'Pending' && decision.outcome !== 'NonCompliant')) {
+    return undefined;
+  }
+  return { kind, replicas: rollout.replicas, ...costOf(decision.before, decision.after) };
+}

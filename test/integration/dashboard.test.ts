@@ -1,0 +1,201 @@
+// The dashboard in a real browser, beside a real API server and the real operator: a rollout with a halt is watched from
+// start to end, and the page says what the API server has, at each step.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import { launchBrowser } from '../support/browser.ts';
+import { startDashboard, type RunningDashboard } from '../support/dashboard.ts';
+import { rowsOnScreen, scrollThrough } from '../support/in-page/dashboard.mjs';
+import { inspectPage, sidewaysScroll } from '../support/in-page/page.mjs';
+import { structure } from '../support/in-page/report.mjs';
+import { makeFleet, type Fleet } from '../support/rollout-record.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  policyPath,
+  startScene,
+  waves,
+  type PolicyObject,
+  type Scene,
+} from '../support/scene.ts';
+
+jest.setTimeout(180_000);
+
+const CAPS = ['--max-rolling-per-namespace', '100', '--max-rolling-workloads', '100'];
+const VIEWER = { namespace: 'sidecar-drain-system', name: 'viewer' };
+
+let scene: Scene;
+let fleet: Fleet;
+let browser: Browser;
+let dashboard: RunningDashboard;
+let page: Page;
+const errors: string[] = [];
+const asked = new Set<string>();
+
+/** Everything that the dashboard reads, but for nodes. */
+async function viewer(): Promise<string> {
+  const { cluster } = scene;
+  await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: VIEWER });
+  await cluster.create({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'viewer-of-drains' },
+    rules: [
+      ['', ['namespaces', 'configmaps', 'pods', 'events']],
+      ['apps', ['deployments', 'statefulsets', 'daemonsets', 'replicasets']],
+      ['batch', ['jobs', 'cronjobs']],
+      ['admissionregistration.k8s.io', ['mutatingwebhookconfigurations']],
+      ['networking.istio.io', ['proxyconfigs']],
+      ['sidecardrain.io', ['*']],
+    ].map(([group, resources]) => ({ apiGroups: [group], resources, verbs: ['get', 'list', 'watch'] })),
+  });
+  await cluster.create({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'viewer-of-drains' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'viewer-of-drains' },
+    subjects: [{ kind: 'ServiceAccount', ...VIEWER }],
+  });
+  return await cluster.kubeconfigFor(VIEWER);
+}
+
+beforeAll(async () => {
+  [scene, browser] = await Promise.all([
+    startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: CAPS } }),
+    launchBrowser(),
+  ]);
+  fleet = await makeFleet(scene, 'seen', 14, 4, (namespace, name) => deployment(namespace, name));
+  dashboard = await startDashboard(['--kubeconfig', await viewer()]);
+  page = await browser.newPage({ viewport: { width: 1240, height: 1000 } });
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => (message.type() === 'error' ? errors.push(message.text()) : undefined));
+  page.on('request', (request) => asked.add(new URL(request.url()).origin));
+  await page.goto(dashboard.url);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await dashboard?.stop();
+  await scene?.stop();
+});
+
+/** What the API server has of the policy, each status once, in the words of the page. */
+function recordStatuses(name: string): { readonly words: string[]; stop(): Promise<void> } {
+  const abort = new AbortController();
+  const words: string[] = [];
+  const path = policyPath(name).replace(`/${name}`, `?watch=1&fieldSelector=metadata.name=${name}`);
+  const running = (async () => {
+    try {
+      for await (const { object } of scene.cluster.client.watch(path, abort.signal)) {
+        const { rollout, workloads = {} } = (object as PolicyObject).status ?? {};
+        const counts = Object.entries(workloads).filter(([, number]) => number > 0);
+        words.push(
+          [
+            rollout?.phase ?? '',
+            rollout?.haltedBy?.message ?? '',
+            counts.map(([key, number]) => `${number} ${key}`).join(', '),
+          ]
+            .filter((part) => part !== '')
+            .join('; '),
+        );
+      }
+    } catch {
+      // Ended by us.
+    }
+  })();
+  return {
+    words,
+    stop: async () => {
+      abort.abort();
+      await running;
+    },
+  };
+}
+
+/** The words of a moment without its number and time. */
+function standing(words: string): string {
+  return words.replace(/^[^:]*(:\d\d){0,2}[^:]*: /, '');
+}
+
+describe('the dashboard', () => {
+  it('shows the workloads by state, and names what may not be read', async () => {
+    await page.locator('#live', { hasText: /^live$/ }).waitFor();
+    await eventually(
+      async () => (await page.evaluate(rowsOnScreen)).includes(`${fleet.sick} Ungoverned`),
+      'the list shows workloads that no policy selects',
+    );
+
+    expect(await page.locator('#gaps').textContent()).toContain('nodes may not be listed and watched');
+    expect(await page.locator('#off-switch').textContent()).toBe('off switch: off');
+  });
+
+  it('follows a rollout through its halt to its end, as the API server has it, and can scroll it back', async () => {
+    const statuses = recordStatuses('seen');
+    await scene.createPolicy('seen', {
+      ...fixed('', waves(2, { canary: 1, soak: '2s', progressDeadline: '5s' })),
+      match: { namespaceSelector: { matchLabels: { fleet: 'seen' } } },
+    });
+    const card = page.locator('[data-policy=seen]');
+    for (const phase of ['Canary', 'Soaking', 'Rolling', 'Halted']) {
+      await card.locator('.phase', { hasText: phase }).waitFor();
+    }
+    expect(await card.locator('.halt').textContent()).toContain(`${fleet.sick} was changed`);
+    await card.locator('.attention a').first().click();
+    await page.locator('#detail h3', { hasText: 'sick' }).waitFor();
+    expect(await page.locator('#detail svg[role=img]').count()).toBe(1);
+
+    await fleet.cure();
+    await scene.settled('seen', ({ rollout, workloads }) => rollout?.phase === 'Done' && workloads?.compliant === 14);
+    await card.locator('.phase', { hasText: 'Done' }).waitFor();
+    await statuses.stop();
+
+    const moments = (await page.evaluate(scrollThrough)).map(standing);
+    const phases = moments.map((words) => words.split(';')[0]);
+    expect([...new Set(phases)]).toEqual(expect.arrayContaining(['Canary', 'Soaking', 'Rolling', 'Halted', 'Done']));
+    // The page may leave out a status that stood for a tenth of a second, and shows none that never was.
+    expect(moments.filter((words) => words !== '' && !statuses.words.includes(words))).toEqual([]);
+    expect(moments.at(-1)).toBe(statuses.words.at(-1));
+    await eventually(
+      async () => (await page.evaluate(rowsOnScreen)).includes(`${fleet.sick} Compliant`),
+      'the list shows the cured workload as compliant',
+    );
+  });
+
+  it('says that the API server is away, and goes on by itself when it is back', async () => {
+    await scene.cluster.stopApiServer();
+    await page.locator('#live', { hasText: 'The API server is away' }).waitFor();
+    await scene.cluster.startApiServer();
+    await page.locator('#live', { hasText: /^live$/ }).waitFor();
+
+    const namespace = await scene.meshed('after');
+    await scene.cluster.create(deployment(namespace, 'later'));
+    await page.getByRole('searchbox', { name: 'Search' }).fill('later');
+    await eventually(
+      async () => (await page.evaluate(rowsOnScreen)).join().includes(`Deployment/${namespace}/later`),
+      'a workload that was made afterwards is shown',
+    );
+  });
+
+  it('shows the off switch', async () => {
+    await scene.cluster.create({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: 'sidecar-drain-system', name: 'sidecar-drain-operator' },
+      data: { paused: 'true' },
+    });
+    await page.getByRole('alert').waitFor();
+    expect(await page.locator('#off-switch').textContent()).toContain('off switch: on');
+  });
+
+  it('asks nobody but its server, fits, can be read, and tells a screen reader what it shows', async () => {
+    expect([...asked]).toEqual([new URL(dashboard.url).origin]);
+    expect(errors).toEqual([]);
+    for (const width of [1240, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      expect(await page.evaluate(sidewaysScroll)).toBe(0);
+      expect((await page.evaluate(inspectPage)).pale).toEqual([]);
+    }
+    expect(await page.evaluate(structure)).toMatchObject({ headings: 1, mains: 1, unnamed: [], repeatedIds: [] });
+    expect(await dashboard.stop()).toBe(0);
+  });
+});

@@ -36,6 +36,7 @@ declare const __VERSION__: string;
 const DEFAULT_NAMESPACE = 'sidecar-drain-system';
 const DEFAULT_LEASE = 'sidecar-drain-operator';
 const DEFAULT_ADMISSION_SERVICE = 'sidecar-drain-operator-admission';
+const NAMESPACE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/u;
 const DAY_SECONDS = 24 * 3600;
 
 const flags = [
@@ -62,6 +63,14 @@ const flags = [
     default: 'istio-system',
     description:
       'Where istiod and its ConfigMaps are; what is called istiod elsewhere is not believed. Repeat it for several control planes.',
+  },
+  {
+    name: 'watch-namespaces',
+    type: 'string',
+    value: 'NAME,NAME',
+    multiple: true,
+    description:
+      'Look into these namespaces and no others, with Roles in them in place of the ClusterRole. Policies of the cluster are not read then: a NamespacedSidecarDrainPolicy governs its namespace by itself. Not with --admission=on. Default: all.',
   },
   {
     name: 'istio-version',
@@ -330,6 +339,7 @@ async function runController(invocation: Invocation): Promise<number> {
   });
   const namespace = setting.text('namespace') ?? invocation.io.env.POD_NAMESPACE ?? DEFAULT_NAMESPACE;
   const istioNamespaces = setting.texts('istio-namespace', ['istio-system']);
+  const watchNamespaces = watchedNamespaces(setting);
   const kinds = kindsOf(setting);
   const admission =
     setting.text('admission') !== 'on'
@@ -360,6 +370,7 @@ async function runController(invocation: Invocation): Promise<number> {
     metrics,
     namespace,
     istioNamespaces,
+    watchNamespaces,
     kinds,
     ...(admission === undefined ? {} : { admission }),
     stated: statedFacts(setting),
@@ -373,7 +384,7 @@ async function runController(invocation: Invocation): Promise<number> {
       fightDistance: setting.seconds('fight-distance', DEFAULT_PATIENCE.fightDistance),
     },
     concurrency: setting.count('max-concurrent-reconciles', 16),
-    unboundedTenants: setting.flag('unbounded-tenants'),
+    unboundedTenants: setting.flag('unbounded-tenants') || watchNamespaces !== undefined,
     observeTerminations: setting.text('observe-terminations') !== 'off',
     reports: setting.text('reports') === 'off' ? 'off' : 'auto',
     leaderElection:
@@ -435,6 +446,7 @@ async function runController(invocation: Invocation): Promise<number> {
     zoneData: process.versions.tz,
     server: config.server,
     context: config.context,
+    watchNamespaces,
   });
   operator.start().then(
     () => {
@@ -529,6 +541,26 @@ function kindsOf(setting: Settings): KindTable {
     throw new UsageError(`--workload-kind ${made.why}`);
   }
   return made.table;
+}
+
+/** @returns undefined for all */
+function watchedNamespaces(setting: Settings): readonly string[] | undefined {
+  const names = setting.texts('watch-namespaces', []).flatMap((text) => text.split(','));
+  const wrong = names.find((name) => !NAMESPACE_NAME.test(name));
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `--watch-namespaces must be names of namespaces with commas between them, and "${wrong}" is none`,
+    );
+  }
+  if (names.length === 0) {
+    return undefined;
+  }
+  if (setting.text('admission') === 'on') {
+    throw new UsageError(
+      '--watch-namespaces cannot be used with --admission=on: the webhook needs a MutatingWebhookConfiguration, which is of the whole cluster',
+    );
+  }
+  return [...new Set(names)].sort();
 }
 
 function webhookUrl(text: string | undefined): string | undefined {

@@ -12,6 +12,7 @@ const templates = 'charts/sidecar-drain-operator/templates';
 const roles = {
   cluster: 'config/rbac/role.yaml',
   own: 'config/rbac/operator_namespace_role.yaml',
+  watched: 'config/namespaced/watched/role.yaml',
   istio: 'config/istio-access/role.yaml',
   viewer: 'config/rbac/policy_viewer_role.yaml',
   editor: 'config/rbac/policy_editor_role.yaml',
@@ -20,7 +21,7 @@ const roles = {
 };
 
 async function rulesTemplate(): Promise<string> {
-  const parts = ['{{/* Generated from config/rbac and config/istio-access (npm run generate). */}}\n'];
+  const parts = ['{{/* Generated from config/rbac, config/namespaced and config/istio-access (npm run generate). */}}\n'];
   for (const [name, file] of Object.entries(roles)) {
     const [, rules = ''] = (await readFile(join(root, file), 'utf8')).split(/^rules:\n/m);
     const lines = rules

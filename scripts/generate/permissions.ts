@@ -8,6 +8,7 @@ import type { Generator } from './types.ts';
 const roles = [
   { file: 'config/rbac/role.yaml', title: 'The operator, in the whole cluster' },
   { file: 'config/rbac/operator_namespace_role.yaml', title: 'The operator, in its own namespace' },
+  { file: 'config/namespaced/watched/role.yaml', title: 'The operator with `--watch-namespaces`, in each of them' },
   { file: 'config/istio-access/role.yaml', title: "The operator, in each of Istio's root namespaces" },
   { file: 'config/webhook/role.yaml', title: 'The operator, with the admission webhook' },
   { file: 'config/rbac/policy_viewer_role.yaml', title: 'People who read policies' },
@@ -66,7 +67,7 @@ export const permissions: Generator = {
     return new Map([
       [
         'docs/reference/permissions.md',
-        `<!-- Generated from config/rbac, config/istio-access and config/webhook (npm run generate). -->
+        `<!-- Generated from config/rbac, config/namespaced, config/istio-access and config/webhook (npm run generate). -->
 # Permissions
 
 Everything that the operator is granted, by kustomize and by the Helm chart alike. What follows from it for your cluster stands in

@@ -30,6 +30,8 @@ export interface OperatorOptions {
   readonly metrics: Metrics;
   readonly namespace: string;
   readonly istioNamespaces: readonly string[];
+  /** The only namespaces that are looked into and written to; undefined for all. Policies of the cluster are not read then. */
+  readonly watchNamespaces?: readonly string[];
   readonly stated: StatedFacts;
   /** The kinds of workloads; without it those that need no configuration. */
   readonly kinds?: KindTable;
@@ -107,6 +109,7 @@ export class Operator {
       stated: options.stated,
       istioNamespaces: options.istioNamespaces,
       operatorNamespace: options.namespace,
+      watchNamespaces: options.watchNamespaces,
       reflectorMetrics: metrics.reflectorMetrics,
       kinds: options.kinds,
       handlers: {
@@ -208,6 +211,7 @@ export class Operator {
             registry: metrics.registry,
             recorder: this.recorder,
             metrics: metrics.reflectorMetrics,
+            watchNamespaces: options.watchNamespaces,
             workload: (key) => caches.workload(key),
             now,
           });
@@ -340,6 +344,7 @@ export class Operator {
       logger,
       metrics: metrics.reflectorMetrics,
       mode: options.reports ?? 'auto',
+      watchNamespaces: options.watchNamespaces,
       now,
     });
     const turns = new Turns();

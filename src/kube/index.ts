@@ -31,6 +31,8 @@ export { defaultLeaseTimings, LeaderElector, microTime } from './lease.ts';
 export type { LeaderElectorOptions, LeaseTimings } from './lease.ts';
 export { silentLogger, sleep, systemClock } from './ports.ts';
 export type { Clock, LogFields, Logger, TimerHandle } from './ports.ts';
+export { pictureOf } from './reflector-group.ts';
+export type { Picture } from './reflector-group.ts';
 export { Reflector } from './reflector.ts';
 export { defaultReflectorTimings } from './reflector-options.ts';
 export type {

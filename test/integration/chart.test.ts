@@ -119,6 +119,11 @@ describe('the chart', () => {
     ['a digest without its algorithm', 'image.digest=abc', 'digest'],
     ['no Istio namespace', 'istioNamespaces=null', 'istioNamespaces'],
     ['an Istio namespace that cannot exist', 'istioNamespaces={Istio_System}', 'istioNamespaces'],
+    [
+      'the webhook in some namespaces',
+      'watchNamespaces={a},admission.enabled=true',
+      'cannot be used with watchNamespaces',
+    ],
     ["its own namespace as Istio's", `istioNamespaces={${namespace}}`, 'give it a namespace of its own'],
   ])('refuses %s', async (_, set, message) => {
     await expect(template(['--set', set])).rejects.toThrow(message);
@@ -131,6 +136,16 @@ describe('the chart', () => {
     const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/with-prometheus')]));
 
     expect(normalised(ours)).toEqual(normalised(theirs.filter((one) => one.kind !== 'Namespace')));
+  });
+
+  it('has the objects of config/namespaced, and no ClusterRole, with watchNamespaces', async () => {
+    const settings =
+      'replicaCount=1,crds.install=false,writeBounds.enabled=false,podDisruptionBudget.enabled=false,topologySpreadConstraints=null,networkPolicy.enabled=false,watchNamespaces={team-a,team-b},extraArgs={--assume-injected=true,--istio-version=1.30.3,--native-sidecars=true}';
+    const ours = objectsOf(await template(['--set', settings]));
+    const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/namespaced')]));
+
+    expect(ours.filter(({ kind }) => /^Cluster/.test(String(kind)))).toEqual([]);
+    expect(normalised(ours)).toEqual(normalised(theirs));
   });
 
   it('has the objects of config/with-webhook with the admission webhook', async () => {

@@ -96,6 +96,17 @@ describe('where it cannot even start', () => {
       output: expect.stringContaining('--max-rolling-workloads must be a whole number'),
     });
 
+    const cannot = await startOperator(scene.cluster, {
+      args: ['--watch-namespaces', 'a,b', '--admission', 'on'],
+      wait: false,
+    });
+    expect(await ended(cannot)).toEqual({
+      code: 2,
+      output: expect.stringContaining('--watch-namespaces cannot be used with --admission=on'),
+    });
+    const noName = await startOperator(scene.cluster, { args: ['--watch-namespaces', 'a,,b'], wait: false });
+    expect((await ended(noName)).output).toContain('--watch-namespaces must be names of namespaces');
+
     const first = await startOperator(scene.cluster, { wait: false });
     await eventually(() => first.lines.some(({ message }) => message === 'starting'), 'the first one is up');
     const second = await startOperator(scene.cluster, {

@@ -1,5 +1,8 @@
 // A namespace's owners may govern their own workloads where the cluster's policy lets them, within its bounds, and nobody else's.
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { projectRoot } from '../support/control-plane/index.ts';
 import {
   deployment,
   fixed,
@@ -191,5 +194,63 @@ describe('the role for tenants', () => {
     expect(await may('create', 'drainexemptions.sidecardrain.io', '-n', bound)).toBe('yes');
     expect(await may('create', 'namespacedsidecardrainpolicies.sidecardrain.io', '-n', other)).toBe('no');
     expect(await may('create', 'sidecardrainpolicies.sidecardrain.io')).toBe('no');
+  });
+});
+
+describe('an operator for some namespaces, with Roles in them and no ClusterRole', () => {
+  const account = { namespace: 'drain-own', name: 'sidecar-drain-operator' };
+  const KINDS = ['ServiceAccount', 'Role', 'RoleBinding'];
+
+  /** The permissions of config/namespaced, for these namespaces and this account. */
+  async function permissions(teamA: string, teamB: string): Promise<void> {
+    const rendered = await scene.cluster.kubectlOk(['kustomize', join(projectRoot(), 'config/namespaced')]);
+    const objects = parseAllDocuments(
+      rendered
+        .replaceAll('sidecar-drain-system', account.namespace)
+        .replaceAll('team-a', teamA)
+        .replaceAll('team-b', teamB),
+    ).map((document) => document.toJS() as { kind: string });
+    expect(objects.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
+    await scene.cluster.kubectl(['create', 'namespace', account.namespace]);
+    await scene.cluster.kubectlOk(['apply', '--server-side', '--force-conflicts', '-f', '-'], {
+      input: objects
+        .filter(({ kind }) => KINDS.includes(kind))
+        .map((object) => JSON.stringify(object))
+        .join('\n---\n'),
+    });
+  }
+
+  it('keeps the workloads there to the policies there, and touches no others', async () => {
+    await scene.operator.stop();
+    const [one, two, other] = [await scene.meshed('one'), await scene.meshed('two'), await scene.meshed('other')];
+    for (const namespace of [one, two, other]) {
+      await scene.cluster.create(deployment(namespace, 'web'));
+      await scene.rolledOut(namespace, 'web');
+      await scene.createPolicy(`${namespace}/own`, own());
+    }
+    const before = (await scene.workload(one, 'web')).spec.template;
+    await permissions(one, two);
+    const args = ['--namespace', account.namespace, '--watch-namespaces', `${one},${two}`, '--leader-elect'];
+    const stated = ['--assume-injected=true', '--istio-version=1.30.3', '--native-sidecars=false'];
+
+    const operator = await scene.start({
+      args: [...args, ...stated],
+      kubeconfig: await scene.cluster.kubeconfigFor(account),
+    });
+    await scene.compliant(`${one}/own`, 1);
+    await scene.compliant(`${two}/own`, 1);
+
+    expect(graceOf(await scene.workload(one, 'web'))).toBe(70);
+    expect(graceOf(await scene.workload(other, 'web'))).toBe(30);
+    expect((await scene.policy(`${other}/own`)).status?.observedGeneration).toBe(-1);
+    // What is of the whole cluster is missed, and nothing else.
+    const missed = operator.lines.filter(({ message }) => message.includes('forbids')).map(({ resource }) => resource);
+    expect(new Set(missed)).toEqual(new Set(['nodes', 'mutatingwebhookconfigurations.admissionregistration.k8s.io']));
+
+    await scene.rolledOut(one, 'web');
+    await scene.deletePolicy(`${one}/own`);
+    await scene.gone(`${one}/own`);
+    expect((await scene.workload(one, 'web')).spec.template).toEqual(before);
+    expect(operator.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-{{/* Generated from config/rbac and config/istio-access (npm run generate). */}}
+{{/* Generated from config/rbac, config/namespaced and config/istio-access (npm run generate). */}}
 
 {{- define "sidecar-drain-operator.rules.cluster" -}}
 # The policies: patch sets and removes the finalizer.
@@ -97,6 +97,70 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [list, create, patch, delete]
+{{- end }}
+
+{{- define "sidecar-drain-operator.rules.watched" -}}
+# The policies: patch sets and removes the finalizer.
+- apiGroups: [sidecardrain.io]
+  resources: [namespacedsidecardrainpolicies]
+  verbs: [get, list, watch, patch]
+- apiGroups: [sidecardrain.io]
+  resources: [namespacedsidecardrainpolicies/finalizers]
+  verbs: [update]
+- apiGroups: [sidecardrain.io]
+  resources: [namespacedsidecardrainpolicies/status, drainexemptions/status]
+  verbs: [patch, update]
+# Who is exempt.
+- apiGroups: [sidecardrain.io]
+  resources: [drainexemptions]
+  verbs: [get, list, watch]
+# Whether this namespace is injected: its own labels. A Role grants no other namespace.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
+# The workloads: patch writes the pod template. Without it (an Audit-only installation) everything else works.
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [get, list, watch, patch]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [get, list, watch, patch]
+# Watched only while a policy names ReplicaSet or Job: they are reported and never written.
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch]
+# Where Argo Rollouts or OpenKruise are installed. Without them the rules do nothing.
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [get, list, watch, patch]
+- apiGroups: [apps.kruise.io]
+  resources: [clonesets]
+  verbs: [get, list, watch, patch]
+# Waves wait while a budget allows no disruption.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch]
+# Only policies with environment: ProxyConfig write these.
+- apiGroups: [networking.istio.io]
+  resources: [proxyconfigs]
+  verbs: [get, list, watch, create, patch, delete]
+# Violations as reports, where these kinds are installed and --reports is auto. Without them the rules do nothing.
+- apiGroups: [wgpolicyk8s.io]
+  resources: [policyreports]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [openreports.io]
+  resources: [reports]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+# With --observe-terminations=on: how pods of the mesh end, and which preStop hooks failed.
+- apiGroups: [""]
+  resources: [pods, events]
+  verbs: [list, watch]
 {{- end }}
 
 {{- define "sidecar-drain-operator.rules.istio" -}}

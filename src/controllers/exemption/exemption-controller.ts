@@ -12,10 +12,11 @@ import {
 } from '../../drain/selection/exemptions.ts';
 import {
   isApiError,
-  Reflector,
+  pictureOf,
   type EventRecorder,
   type KubeClient,
   type Logger,
+  type Picture,
   type ReflectorMetrics,
 } from '../../kube/index.ts';
 import { done, requeueAfter, type Outcome } from '../../runtime/index.ts';
@@ -34,49 +35,54 @@ export interface ExemptionCacheOptions {
   readonly logger: Logger;
   readonly metrics?: ReflectorMetrics;
   readonly absentLookMs: number;
+  /** Undefined for all. */
+  readonly watchNamespaces?: readonly string[];
   /** `changed` is false where only its status is another one. */
   readonly onExemption: (record: ExemptionRecord, changed: boolean) => void;
 }
 
 /** The DrainExemptions of the cluster, by namespace. */
 export class ExemptionCache {
-  readonly reflector: Reflector<DrainExemption & KubernetesObject, CachedExemption>;
+  readonly reflector: Picture<CachedExemption>;
   private readonly byNamespace = new Map<string, Map<string, ExemptionRecord>>();
 
-  constructor({ client, logger, metrics, absentLookMs, onExemption }: ExemptionCacheOptions) {
-    this.reflector = new Reflector<DrainExemption & KubernetesObject, CachedExemption>({
-      client,
-      logger,
-      resource: exemptions,
-      timings: { absentMaxMs: absentLookMs },
-      metrics,
-      project: (raw) => ({ record: readExemption(raw), status: raw.status }),
-      onStateChange: (state) => {
-        if (state === 'Absent') {
-          logger.warn(
-            `the kind DrainExemption is not installed: apply crds/ (or config/crd); checked again every ${absentLookMs / 1000} s`,
-          );
-        }
-      },
-      handlers: {
-        onAdd: (_key, { record }) => {
-          this.put(record);
-          onExemption(record, true);
-        },
-        onUpdate: (_key, { record }, previous) => {
-          this.put(record);
-          onExemption(record, record.generation !== previous.record.generation || record.uid !== previous.record.uid);
-        },
-        onDelete: (_key, { record }) => {
-          const left = this.byNamespace.get(record.namespace);
-          left?.delete(record.name);
-          if (left?.size === 0) {
-            this.byNamespace.delete(record.namespace);
+  constructor({ client, logger, metrics, absentLookMs, watchNamespaces, onExemption }: ExemptionCacheOptions) {
+    this.reflector = pictureOf<DrainExemption & KubernetesObject, CachedExemption>(
+      {
+        client,
+        logger,
+        resource: exemptions,
+        timings: { absentMaxMs: absentLookMs },
+        metrics,
+        project: (raw) => ({ record: readExemption(raw), status: raw.status }),
+        onStateChange: (state) => {
+          if (state === 'Absent') {
+            logger.warn(
+              `the kind DrainExemption is not installed: apply crds/ (or config/crd); checked again every ${absentLookMs / 1000} s`,
+            );
           }
-          onExemption(record, true);
+        },
+        handlers: {
+          onAdd: (_key, { record }) => {
+            this.put(record);
+            onExemption(record, true);
+          },
+          onUpdate: (_key, { record }, previous) => {
+            this.put(record);
+            onExemption(record, record.generation !== previous.record.generation || record.uid !== previous.record.uid);
+          },
+          onDelete: (_key, { record }) => {
+            const left = this.byNamespace.get(record.namespace);
+            left?.delete(record.name);
+            if (left?.size === 0) {
+              this.byNamespace.delete(record.namespace);
+            }
+            onExemption(record, true);
+          },
         },
       },
-    });
+      watchNamespaces,
+    );
   }
 
   get(name: string): CachedExemption | undefined {

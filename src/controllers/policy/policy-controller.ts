@@ -202,7 +202,7 @@ export class PolicyController {
     const held = caches.writesHeldBecause();
     const halt = haltConditions(this.options.rollouts.stages.stageOf(policy.uid), counts, at);
     return [
-      troubles.length > 0 && mesh.istio === 'Unknown'
+      troubles.length > 0 && mesh.istio === 'Unknown' && mesh.stated.injected === undefined
         ? condition('Ready', 'FactsMissing', at, troubles.join('; '))
         : mesh.istio === 'Absent' && mesh.stated.injected === undefined
           ? condition('Ready', 'IstioAbsent', at)

@@ -15,9 +15,10 @@ import {
 import {
   defineResource,
   isApiError,
-  Reflector,
+  pictureOf,
   type KubeClient,
   type Logger,
+  type Picture,
   type ReflectorMetrics,
   type Resource,
 } from '../../kube/index.ts';
@@ -36,6 +37,8 @@ export interface ReportControllerOptions {
   readonly logger: Logger;
   readonly metrics?: ReflectorMetrics;
   readonly mode: ReportsMode;
+  /** The only namespaces that are looked into; undefined for all. */
+  readonly watchNamespaces?: readonly string[];
   readonly now: () => number;
 }
 
@@ -76,7 +79,7 @@ const APIS: readonly { readonly resource: Resource; readonly source: boolean }[]
 interface Target {
   readonly resource: Resource;
   readonly source: boolean;
-  readonly reports: Reflector<KubernetesObject, ReportRecord>;
+  readonly reports: Picture<ReportRecord>;
   /** The reports that stand in a namespace. */
   readonly byNamespace: Map<string, Map<string, ReportRecord>>;
 }
@@ -159,43 +162,48 @@ export class ReportController {
       byNamespace.set(record.namespace, records);
       this.look(record.namespace);
     };
-    const reports = new Reflector<KubernetesObject, ReportRecord>({
-      client,
-      logger,
-      resource,
-      labelSelector: OWN,
-      timings: { absentMaxMs: ABSENT_LOOK_MS },
-      metrics,
-      // The label alone does not make it ours.
-      project: (raw) => (reportNumber(raw.metadata?.name ?? '') === undefined ? undefined : readReport(raw)),
-      equal: (a, b) => a.uid === b.uid && a.fingerprint === b.fingerprint,
-      handlers: {
-        onAdd: (_key, record) => {
-          put(record);
+    const reports = pictureOf<KubernetesObject, ReportRecord>(
+      {
+        client,
+        logger,
+        resource,
+        labelSelector: OWN,
+        timings: { absentMaxMs: ABSENT_LOOK_MS },
+        metrics,
+        // The label alone does not make it ours.
+        project: (raw) => (reportNumber(raw.metadata?.name ?? '') === undefined ? undefined : readReport(raw)),
+        equal: (a, b) => a.uid === b.uid && a.fingerprint === b.fingerprint,
+        handlers: {
+          onAdd: (_key, record) => {
+            put(record);
+          },
+          onUpdate: (_key, record) => {
+            put(record);
+          },
+          onDelete: (_key, { namespace, name }) => {
+            const records = byNamespace.get(namespace);
+            records?.delete(name);
+            if (records?.size === 0) {
+              byNamespace.delete(namespace);
+            }
+            this.look(namespace);
+          },
         },
-        onUpdate: (_key, record) => {
-          put(record);
-        },
-        onDelete: (_key, { namespace, name }) => {
-          const records = byNamespace.get(namespace);
-          records?.delete(name);
-          if (records?.size === 0) {
-            byNamespace.delete(namespace);
+        onStateChange: (state, previous) => {
+          if (state === 'Synced') {
+            logger.info('started to report violations', { resource: resource.fullName });
+            for (const namespace of this.options.caches.namespaces.store.keys()) {
+              this.options.queue.addAfter(namespace, SETTLE_MS);
+            }
+          } else if (state === 'Absent' && previous !== 'Starting') {
+            logger.info('stopped reporting violations: the kind is no longer installed', {
+              resource: resource.fullName,
+            });
           }
-          this.look(namespace);
         },
       },
-      onStateChange: (state, previous) => {
-        if (state === 'Synced') {
-          logger.info('started to report violations', { resource: resource.fullName });
-          for (const namespace of this.options.caches.namespaces.store.keys()) {
-            this.options.queue.addAfter(namespace, SETTLE_MS);
-          }
-        } else if (state === 'Absent' && previous !== 'Starting') {
-          logger.info('stopped reporting violations: the kind is no longer installed', { resource: resource.fullName });
-        }
-      },
-    });
+      this.options.watchNamespaces,
+    );
     return { resource, source, reports, byNamespace };
   }
 
@@ -294,26 +302,33 @@ export class ReportController {
 
   private async cleanUp(signal: AbortSignal): Promise<Outcome> {
     for (const { resource } of APIS) {
-      try {
-        const { items } = await this.options.client.list<KubernetesObject>(resource, {
-          labelSelector: OWN,
-          metadataOnly: true,
-          signal,
-        });
-        for (const { metadata } of items) {
-          const { namespace = '', name = '', uid = '' } = metadata ?? {};
-          if (reportNumber(name) !== undefined) {
-            await this.remove(resource, { namespace, name, uid }, signal);
+      for (const namespace of this.options.watchNamespaces ?? [undefined]) {
+        try {
+          await this.cleanUpIn(resource, namespace, signal);
+        } catch (error) {
+          // Not installed, or its permissions were taken away together with the reports.
+          if (!(isApiError(error) && (error.isNotFound || error.isForbidden))) {
+            throw error;
           }
-        }
-      } catch (error) {
-        // Not installed, or its permissions were taken away together with the reports.
-        if (!(isApiError(error) && (error.isNotFound || error.isForbidden))) {
-          throw error;
         }
       }
     }
     return done;
+  }
+
+  private async cleanUpIn(resource: Resource, inNamespace: string | undefined, signal: AbortSignal): Promise<void> {
+    const { items } = await this.options.client.list<KubernetesObject>(resource, {
+      namespace: inNamespace,
+      labelSelector: OWN,
+      metadataOnly: true,
+      signal,
+    });
+    for (const { metadata } of items) {
+      const { namespace = '', name = '', uid = '' } = metadata ?? {};
+      if (reportNumber(name) !== undefined) {
+        await this.remove(resource, { namespace, name, uid }, signal);
+      }
+    }
   }
 
   private async remove(

@@ -16,10 +16,11 @@ import {
 import type { Assessment } from '../../drain/plan/assess.ts';
 import {
   defineResource,
-  Reflector,
+  pictureOf,
   type EventRecorder,
   type KubeClient,
   type Logger,
+  type Picture,
   type ReflectorMetrics,
 } from '../../kube/index.ts';
 import { pods } from '../watches/resources.ts';
@@ -31,6 +32,8 @@ export interface TerminationsOptions {
   readonly recorder: EventRecorder;
   readonly metrics?: ReflectorMetrics;
   readonly workload: (key: string) => Workload | undefined;
+  /** The only namespaces that are looked into; undefined for all. */
+  readonly watchNamespaces?: readonly string[];
   readonly now: () => number;
 }
 
@@ -58,8 +61,8 @@ const FAILED_HOOKS_KEPT = 5_000;
  * container ended; what is kept are a few strings of those that are being deleted right now, and nothing of all others.
  */
 export class Terminations {
-  private readonly reflector: Reflector<KubernetesObject, Kept>;
-  private readonly hookEvents: Reflector<KubernetesObject, never>;
+  private readonly reflector: Picture<Kept>;
+  private readonly hookEvents: Picture<never>;
   private readonly counter: Counter;
   private readonly durations: Histogram;
   private readonly governors = new Map<string, string>();
@@ -87,36 +90,42 @@ export class Terminations {
       registers,
     });
     const common = { client, logger, metrics: options.metrics };
-    this.reflector = new Reflector<KubernetesObject, Kept>({
-      ...common,
-      resource: pods,
-      labelSelector: MESH_LABEL,
-      project: (raw) => this.project(raw),
-      onGone: (raw, last) => {
-        this.gone(raw, last);
-      },
-      handlers: {
-        onDelete: (key, last) => {
-          if (this.justGone === key) {
-            this.justGone = undefined;
-            return;
-          }
-          // It vanished while nobody watched.
-          this.settleSoon({ ...last, ending: { ...last.ending, gone: 'Missed' } });
+    this.reflector = pictureOf<KubernetesObject, Kept>(
+      {
+        ...common,
+        resource: pods,
+        labelSelector: MESH_LABEL,
+        project: (raw) => this.project(raw),
+        onGone: (raw, last) => {
+          this.gone(raw, last);
+        },
+        handlers: {
+          onDelete: (key, last) => {
+            if (this.justGone === key) {
+              this.justGone = undefined;
+              return;
+            }
+            // It vanished while nobody watched.
+            this.settleSoon({ ...last, ending: { ...last.ending, gone: 'Missed' } });
+          },
         },
       },
-    });
-    this.hookEvents = new Reflector<KubernetesObject, never>({
-      ...common,
-      resource: events,
-      fieldSelector: 'reason=FailedPreStopHook,involvedObject.kind=Pod',
-      // The API server sends no bookmarks for events: a quiet watch has to end in agreement before it counts as dead.
-      timings: { watchMinSeconds: 60, watchMaxSeconds: 80 },
-      project: (raw) => {
-        this.noteHook(raw);
-        return undefined;
+      options.watchNamespaces,
+    );
+    this.hookEvents = pictureOf<KubernetesObject, never>(
+      {
+        ...common,
+        resource: events,
+        fieldSelector: 'reason=FailedPreStopHook,involvedObject.kind=Pod',
+        // The API server sends no bookmarks for events: a quiet watch has to end in agreement before it counts as dead.
+        timings: { watchMinSeconds: 60, watchMaxSeconds: 80 },
+        project: (raw) => {
+          this.noteHook(raw);
+          return undefined;
+        },
       },
-    });
+      options.watchNamespaces,
+    );
   }
 
   /** Only whoever leads counts: two would count everything twice. */

@@ -33,10 +33,12 @@ import {
 } from '../../drain/template/index.ts';
 import {
   defineResource,
+  pictureOf,
   Reflector,
   type EventSubject,
   type KubeClient,
   type Logger,
+  type Picture,
   type ReflectorMetrics,
   type ReflectorState,
   type Resource,
@@ -45,6 +47,7 @@ import { ExemptionCache } from '../exemption/exemption-controller.ts';
 import { BudgetCache } from './budgets.ts';
 import { OffSwitch } from './off-switch.ts';
 import { KindWatches, type WatchedKind } from './kind-watches.ts';
+import { NamespaceLooks } from './namespace-looks.ts';
 import { PolicyCache } from './policy-cache.ts';
 import { configMaps, injectorWebhooks, namespaces, nodes, proxyConfigs } from './resources.ts';
 
@@ -76,6 +79,8 @@ export interface CachesOptions {
   /** Where Istio's control planes are: their ConfigMaps and istiod itself are believed there and nowhere else. */
   readonly istioNamespaces: readonly string[];
   readonly operatorNamespace: string;
+  /** The only namespaces that are looked into; undefined for all. Then policies of the cluster are not read. */
+  readonly watchNamespaces?: readonly string[];
   readonly reflectorMetrics?: ReflectorMetrics;
   /** The kinds of workloads; without it those that need no configuration. */
   readonly kinds?: KindTable;
@@ -94,11 +99,11 @@ export class Caches {
   readonly policies: PolicyCache;
   readonly exemptions: ExemptionCache;
   readonly budgets: BudgetCache;
-  readonly namespaces: Reflector<KubernetesObject, NamespaceFacts>;
+  readonly namespaces: Picture<NamespaceFacts>;
   private readonly nodes: Reflector<KubernetesObject, { minor: number }>;
   private readonly webhooks: Reflector<KubernetesObject, readonly InjectorWebhook[]>;
   private readonly istioConfigMaps: readonly Reflector<KubernetesObject, MeshConfigRecord | InjectorRecord>[];
-  private readonly proxyConfigs: Reflector<KubernetesObject, ProxyConfigResource>;
+  private readonly proxyConfigs: Picture<ProxyConfigResource>;
   readonly offSwitch: OffSwitch;
   private readonly workloads: KindWatches;
   private readonly istiods = new Map<string, IstiodRecord>();
@@ -110,7 +115,7 @@ export class Caches {
 
   constructor(options: CachesOptions) {
     this.options = options;
-    const { client, logger, handlers } = options;
+    const { client, logger, handlers, watchNamespaces } = options;
     const common = { client, logger, metrics: options.reflectorMetrics };
     const meshChanged = (): void => {
       this.meshChanged();
@@ -124,6 +129,7 @@ export class Caches {
     const kinds = (options.kinds ?? BUILT_IN_KINDS).all;
     this.policies = new PolicyCache({
       ...common,
+      watchNamespaces,
       absentLookMs: ABSENT_LOOK_MS,
       knownKinds: new Set(kinds.map(({ kind }) => kind)),
       onPolicy: handlers.onPolicy,
@@ -131,21 +137,29 @@ export class Caches {
     });
     this.exemptions = new ExemptionCache({
       ...common,
+      watchNamespaces,
       absentLookMs: ABSENT_LOOK_MS,
       onExemption: handlers.onExemption,
     });
-    this.namespaces = new Reflector<KubernetesObject, NamespaceFacts>({
-      ...common,
-      resource: namespaces,
-      metadataOnly: true,
-      project: (raw) => ({
+    const ofNamespace = {
+      project: (raw: KubernetesObject): NamespaceFacts => ({
         name: raw.metadata?.name ?? '',
         labels: raw.metadata?.labels ?? {},
         deleting: raw.metadata?.deletionTimestamp !== undefined,
       }),
-      equal: (a, b) => a.deleting === b.deleting && sameLabels(a.labels ?? {}, b.labels ?? {}),
+      equal: (a: NamespaceFacts, b: NamespaceFacts) =>
+        a.deleting === b.deleting && sameLabels(a.labels ?? {}, b.labels ?? {}),
       handlers: { onAdd: handlers.onNamespace, onUpdate: handlers.onNamespace, onDelete: handlers.onNamespace },
-    });
+    };
+    this.namespaces =
+      watchNamespaces === undefined
+        ? new Reflector<KubernetesObject, NamespaceFacts>({
+            ...common,
+            ...ofNamespace,
+            resource: namespaces,
+            metadataOnly: true,
+          })
+        : new NamespaceLooks({ client, logger, ...ofNamespace, names: watchNamespaces });
     this.nodes = new Reflector<KubernetesObject, { minor: number }>({
       ...common,
       resource: nodes,
@@ -176,29 +190,38 @@ export class Caches {
           handlers: onMesh,
         }),
     );
-    this.proxyConfigs = new Reflector<KubernetesObject, ProxyConfigResource>({
-      ...common,
-      resource: proxyConfigs,
-      onStateChange,
-      timings: { absentMaxMs: ABSENT_LOOK_MS },
-      project: (raw) => readProxyConfig(raw),
-      equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
-      handlers: {
-        onAdd: (_key, record) => {
-          this.mesh = undefined;
-          handlers.onProxyConfig(record);
-        },
-        onUpdate: (_key, record) => {
-          this.mesh = undefined;
-          handlers.onProxyConfig(record);
-        },
-        onDelete: (_key, last) => {
-          this.mesh = undefined;
-          handlers.onProxyConfig(last);
+    this.proxyConfigs = pictureOf<KubernetesObject, ProxyConfigResource>(
+      {
+        ...common,
+        resource: proxyConfigs,
+        onStateChange,
+        timings: { absentMaxMs: ABSENT_LOOK_MS },
+        project: (raw) => readProxyConfig(raw),
+        equal: (a, b) => JSON.stringify(a) === JSON.stringify(b),
+        handlers: {
+          onAdd: (_key, record) => {
+            this.mesh = undefined;
+            handlers.onProxyConfig(record);
+          },
+          onUpdate: (_key, record) => {
+            this.mesh = undefined;
+            handlers.onProxyConfig(record);
+          },
+          onDelete: (_key, last) => {
+            this.mesh = undefined;
+            handlers.onProxyConfig(last);
+          },
         },
       },
+      watchNamespaces,
+    );
+    this.budgets = new BudgetCache({
+      client,
+      logger,
+      watchNamespaces,
+      onBudget: handlers.onBudget,
+      metrics: options.reflectorMetrics,
     });
-    this.budgets = new BudgetCache({ client, logger, onBudget: handlers.onBudget, metrics: options.reflectorMetrics });
     this.offSwitch = new OffSwitch({ ...common, namespace: options.operatorNamespace, onChange: handlers.onOffSwitch });
     this.workloads = new KindWatches({
       kinds,
@@ -346,7 +369,7 @@ export class Caches {
     return [this.nodes, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs];
   }
 
-  private all(): Reflector<never, unknown>[] {
+  private all(): Picture<unknown>[] {
     return [
       ...this.policies.reflectors,
       this.exemptions.reflector,
@@ -358,7 +381,7 @@ export class Caches {
       this.offSwitch.reflector,
       this.budgets.reflector,
       ...[...this.workloads.all()].map(({ reflector }) => reflector),
-    ] as unknown as Reflector<never, unknown>[];
+    ];
   }
 
   private namedKinds(): ReadonlySet<string> {
@@ -373,48 +396,51 @@ export class Caches {
     const [group = '', version = ''] = adapter.apiVersion.split('/');
     const resource = defineResource({ group, version, plural: adapter.plural, kind: adapter.kind, namespaced: true });
     const { handlers } = this.options;
-    const reflector = new Reflector<KubernetesObject, Workload>({
-      ...common,
-      resource,
-      ...(adapter.onDemand === true ? { timings: { absentMaxMs: ABSENT_LOOK_MS } } : {}),
-      project: (raw) => {
-        if (
-          adapter.partsLeftOut === true &&
-          raw.metadata?.ownerReferences?.some((owner) => owner.controller === true) === true
-        ) {
-          return undefined;
-        }
-        if (adapter.kind === 'Deployment' && isIstiod(raw)) {
-          this.noteIstiod(raw);
-        }
-        return projectWorkload(raw, adapter);
-      },
-      equal: sameForUs,
-      onStateChange: () => {
-        if (adapter.onDemand === true && isCurrent()) {
-          this.kindsChanged();
-        }
-      },
-      handlers: {
-        onAdd: (_key, record, initial) => {
-          if (!isCurrent()) {
-            return;
+    const reflector = pictureOf<KubernetesObject, Workload>(
+      {
+        ...common,
+        resource,
+        ...(adapter.onDemand === true ? { timings: { absentMaxMs: ABSENT_LOOK_MS } } : {}),
+        project: (raw) => {
+          if (
+            adapter.partsLeftOut === true &&
+            raw.metadata?.ownerReferences?.some((owner) => owner.controller === true) === true
+          ) {
+            return undefined;
           }
-          this.index(record);
-          handlers.onWorkload(workloadKey(record), initial);
-        },
-        onUpdate: (_key, record, _previous, initial) => {
-          handlers.onWorkload(workloadKey(record), initial);
-        },
-        onDelete: (_key, last) => {
-          this.unindex(last);
-          if (last.kind === 'Deployment' && this.istiods.delete(`${last.namespace}/${last.name}`)) {
-            this.meshChanged();
+          if (adapter.kind === 'Deployment' && isIstiod(raw)) {
+            this.noteIstiod(raw);
           }
-          handlers.onWorkload(workloadKey(last), false);
+          return projectWorkload(raw, adapter);
+        },
+        equal: sameForUs,
+        onStateChange: () => {
+          if (adapter.onDemand === true && isCurrent()) {
+            this.kindsChanged();
+          }
+        },
+        handlers: {
+          onAdd: (_key, record, initial) => {
+            if (!isCurrent()) {
+              return;
+            }
+            this.index(record);
+            handlers.onWorkload(workloadKey(record), initial);
+          },
+          onUpdate: (_key, record, _previous, initial) => {
+            handlers.onWorkload(workloadKey(record), initial);
+          },
+          onDelete: (_key, last) => {
+            this.unindex(last);
+            if (last.kind === 'Deployment' && this.istiods.delete(`${last.namespace}/${last.name}`)) {
+              this.meshChanged();
+            }
+            handlers.onWorkload(workloadKey(last), false);
+          },
         },
       },
-    });
+      this.options.watchNamespaces,
+    );
     return { adapter, resource, reflector };
   }
 

@@ -1,13 +1,12 @@
-import type { KubernetesObject } from '../../api/kubernetes.ts';
 import { STATE_ANNOTATION } from '../../api/names.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import type { WorkloadKindAdapter } from '../../drain/template/index.ts';
-import type { Logger, Reflector, Resource } from '../../kube/index.ts';
+import type { Logger, Picture, Resource } from '../../kube/index.ts';
 
 export interface WatchedKind {
   readonly adapter: WorkloadKindAdapter;
   readonly resource: Resource;
-  readonly reflector: Reflector<KubernetesObject, Workload>;
+  readonly reflector: Picture<Workload>;
 }
 
 export interface KindWatchesOptions {

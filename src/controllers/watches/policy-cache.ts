@@ -3,9 +3,11 @@ import type { NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../../api
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
 import {
+  pictureOf,
   Reflector,
   type KubeClient,
   type Logger,
+  type Picture,
   type ReflectorMetrics,
   type ReflectorState,
   type Resource,
@@ -28,6 +30,8 @@ export interface PolicyCacheOptions {
   readonly metrics?: ReflectorMetrics;
   /** How often a kind that is not installed is looked for. */
   readonly absentLookMs: number;
+  /** The only namespaces whose policies are read; undefined for all, and those of the cluster. */
+  readonly watchNamespaces?: readonly string[];
   /** The kinds of workloads that a policy may name. */
   readonly knownKinds: ReadonlySet<string>;
   /** It is certain again, or from now on, which policies there are: what was not decided for want of that can be. */
@@ -40,15 +44,25 @@ export interface PolicyCacheOptions {
  * their records are called too, and no two can be called the same, because no name has a slash.
  */
 export class PolicyCache {
-  private readonly cluster: Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>;
-  private readonly namespaced: Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>;
+  /** Undefined where policies of the cluster may not be read. */
+  private readonly cluster: Picture<CachedPolicy> | undefined;
+  private readonly namespaced: Picture<CachedPolicy>;
   readonly store: {
     get(name: string): CachedPolicy | undefined;
     values(): IterableIterator<CachedPolicy>;
     readonly size: number;
   };
 
-  constructor({ client, logger, metrics, absentLookMs, knownKinds, onPolicy, onSynced }: PolicyCacheOptions) {
+  constructor({
+    client,
+    logger,
+    metrics,
+    absentLookMs,
+    knownKinds,
+    watchNamespaces,
+    onPolicy,
+    onSynced,
+  }: PolicyCacheOptions) {
     const common = { client, logger, metrics, timings: { absentMaxMs: absentLookMs } };
     const handlers = {
       onAdd: (name: string, cached: CachedPolicy) => {
@@ -73,58 +87,67 @@ export class PolicyCache {
           onSynced();
         }
       };
-    this.cluster = new Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>({
-      ...common,
-      resource: policies,
-      onStateChange: onStateChange(policies.kind),
-      handlers,
-      project: (raw) => ({
-        record: withKnownKinds(readPolicy(raw), knownKinds),
-        raw: withoutManagedFields(raw),
-        resource: policies,
-      }),
-    });
-    this.namespaced = new Reflector<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>({
-      ...common,
-      resource: namespacedPolicies,
-      onStateChange: onStateChange(namespacedPolicies.kind),
-      handlers,
-      project: (raw) => ({
-        record: withKnownKinds(readNamespacedPolicy(raw), knownKinds),
-        raw: withoutManagedFields(raw),
+    this.cluster =
+      watchNamespaces !== undefined
+        ? undefined
+        : new Reflector<SidecarDrainPolicy & KubernetesObject, CachedPolicy>({
+            ...common,
+            resource: policies,
+            onStateChange: onStateChange(policies.kind),
+            handlers,
+            project: (raw) => ({
+              record: withKnownKinds(readPolicy(raw), knownKinds),
+              raw: withoutManagedFields(raw),
+              resource: policies,
+            }),
+          });
+    this.namespaced = pictureOf<NamespacedSidecarDrainPolicy & KubernetesObject, CachedPolicy>(
+      {
+        ...common,
         resource: namespacedPolicies,
-      }),
-    });
+        onStateChange: onStateChange(namespacedPolicies.kind),
+        handlers,
+        project: (raw) => ({
+          record: withKnownKinds(readNamespacedPolicy(raw), knownKinds),
+          raw: withoutManagedFields(raw),
+          resource: namespacedPolicies,
+        }),
+      },
+      watchNamespaces,
+    );
     const { cluster, namespaced } = this;
     this.store = {
-      get: (name) => (name.includes('/') ? namespaced : cluster).store.get(name),
+      get: (name) => (name.includes('/') ? namespaced : cluster)?.store.get(name),
       *values() {
-        yield* cluster.store.values();
+        if (cluster !== undefined) {
+          yield* cluster.store.values();
+        }
         yield* namespaced.store.values();
       },
       get size() {
-        return cluster.store.size + namespaced.store.size;
+        return (cluster?.store.size ?? 0) + namespaced.store.size;
       },
     };
   }
 
-  get reflectors(): readonly [Reflector<never, unknown>, Reflector<never, unknown>] {
-    return [this.cluster, this.namespaced] as unknown as [Reflector<never, unknown>, Reflector<never, unknown>];
+  get reflectors(): readonly Picture<unknown>[] {
+    return this.cluster === undefined ? [this.namespaced] : [this.cluster, this.namespaced];
   }
 
   /** `Synced` only where it is certain which policies there are. That the namespaced kind is not installed is certain too. */
   get state(): ReflectorState {
-    return this.cluster.state === 'Synced' && this.namespaced.state !== 'Absent'
+    const cluster = this.cluster?.state;
+    return cluster === undefined || (cluster === 'Synced' && this.namespaced.state !== 'Absent')
       ? this.namespaced.state
-      : this.cluster.state;
+      : cluster;
   }
 
-  /** Whether a policy that is not here does not exist: its kind may only have been taken away. */
+  /** Whether a policy that is not here does not exist: its kind may only have been taken away, or may not be read by us. */
   isGone(name: string): boolean {
     return (
       this.state === 'Synced' &&
       this.store.get(name) === undefined &&
-      (!name.includes('/') || this.namespaced.state === 'Synced')
+      (name.includes('/') ? this.namespaced.state === 'Synced' : this.cluster !== undefined)
     );
   }
 

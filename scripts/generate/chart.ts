@@ -21,7 +21,9 @@ const roles = {
 };
 
 async function rulesTemplate(): Promise<string> {
-  const parts = ['{{/* Generated from config/rbac, config/namespaced and config/istio-access (npm run generate). */}}\n'];
+  const parts = [
+    '{{/* Generated from config/rbac, config/namespaced and config/istio-access (npm run generate). */}}\n',
+  ];
   for (const [name, file] of Object.entries(roles)) {
     const [, rules = ''] = (await readFile(join(root, file), 'utf8')).split(/^rules:\n/m);
     const lines = rules

@@ -30,13 +30,13 @@ import {
   type LogFormat,
   type LogLevel,
 } from './runtime/index.ts';
+import { watchedNamespaces } from './watched-namespaces.ts';
 
 declare const __VERSION__: string;
 
 const DEFAULT_NAMESPACE = 'sidecar-drain-system';
 const DEFAULT_LEASE = 'sidecar-drain-operator';
 const DEFAULT_ADMISSION_SERVICE = 'sidecar-drain-operator-admission';
-const NAMESPACE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/u;
 const DAY_SECONDS = 24 * 3600;
 
 const flags = [
@@ -339,7 +339,7 @@ async function runController(invocation: Invocation): Promise<number> {
   });
   const namespace = setting.text('namespace') ?? invocation.io.env.POD_NAMESPACE ?? DEFAULT_NAMESPACE;
   const istioNamespaces = setting.texts('istio-namespace', ['istio-system']);
-  const watchNamespaces = watchedNamespaces(setting);
+  const watchNamespaces = watchedNamespaces(setting.texts('watch-namespaces', []), setting.text('admission') === 'on');
   const kinds = kindsOf(setting);
   const admission =
     setting.text('admission') !== 'on'
@@ -541,26 +541,6 @@ function kindsOf(setting: Settings): KindTable {
     throw new UsageError(`--workload-kind ${made.why}`);
   }
   return made.table;
-}
-
-/** @returns undefined for all */
-function watchedNamespaces(setting: Settings): readonly string[] | undefined {
-  const names = setting.texts('watch-namespaces', []).flatMap((text) => text.split(','));
-  const wrong = names.find((name) => !NAMESPACE_NAME.test(name));
-  if (wrong !== undefined) {
-    throw new UsageError(
-      `--watch-namespaces must be names of namespaces with commas between them, and "${wrong}" is none`,
-    );
-  }
-  if (names.length === 0) {
-    return undefined;
-  }
-  if (setting.text('admission') === 'on') {
-    throw new UsageError(
-      '--watch-namespaces cannot be used with --admission=on: the webhook needs a MutatingWebhookConfiguration, which is of the whole cluster',
-    );
-  }
-  return [...new Set(names)].sort();
 }
 
 function webhookUrl(text: string | undefined): string | undefined {

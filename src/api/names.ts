@@ -51,6 +51,18 @@ export const EXIT_ON_ZERO_VARIABLE = 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS';
 export const MINIMUM_DRAIN_VARIABLE = 'MINIMUM_DRAIN_DURATION';
 export const REVISION_LABEL = 'istio.io/rev';
 
+/** The group of Gateway, GatewayClass and their kin. */
+export const GATEWAY_API_GROUP = 'gateway.networking.k8s.io';
+/** On the pods that istiod makes for a Gateway: the name of it (Istio 1.24 and newer; before, the second). */
+export const GATEWAY_NAME_LABELS: readonly string[] = [
+  'gateway.networking.k8s.io/gateway-name',
+  'istio.io/gateway-name',
+];
+/** On a ConfigMap beside istiod: the GatewayClass whose Gateways all get its overlays. */
+export const GATEWAY_CLASS_DEFAULTS_LABEL = 'gateway.istio.io/defaults-for-class';
+/** Environment of the proxy: it speaks the tunnel protocol of the ambient mesh. */
+export const HBONE_VARIABLE = 'ISTIO_META_ENABLE_HBONE';
+
 /** Namespaces that no policy ever touches, whatever it selects; Istio's root namespace joins them at run time. */
 export const SYSTEM_NAMESPACES: readonly string[] = [
   'kube-system',

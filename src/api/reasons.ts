@@ -322,6 +322,14 @@ export const REASONS = {
     action: 'Set the values on the owner.',
     source: 'Kubernetes ownerReferences with controller: true',
   },
+  RenderedFromGateway: {
+    severity: 'warning',
+    sentence:
+      'istiod makes this Deployment from a Gateway, so the operator reports what is missing and writes nothing.',
+    action:
+      'Put the values under `deployment` into the ConfigMap that the Gateway names in spec.infrastructure.parametersRef (sidecar-drain render -p writes it).',
+    source: 'istio/istio pilot/pkg/config/kube/gatewaycommon/deploymentcontroller.go',
+  },
   TemplateNotRolled: {
     severity: 'warning',
     sentence:

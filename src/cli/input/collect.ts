@@ -58,6 +58,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   }
   collected.stats.documents += await repository.render(handler, options.progress);
   options.progress?.done();
+  handler.end();
   return collected;
 }
 
@@ -65,6 +66,8 @@ const NO_PROGRAMS: RepositoryOptions = { network: false, env: {}, helmValues: []
 const FACT_KINDS = new Set<string>([
   ...OUR_KINDS,
   'Namespace',
+  'Gateway',
+  'GatewayClass',
   'ProxyConfig',
   'MutatingWebhookConfiguration',
   'Node',
@@ -76,6 +79,9 @@ const HAS_CONTAINERS = /\bcontainers["']?[ \t]*:/;
 /** Their schemas speak of containers too. */
 const HAS_SCHEMA = new Set(['CustomResourceDefinition']);
 const ISTIO_CONFIG_MAP = /["']?name["']?\s*:\s*["']?istio/;
+
+/** Overlays for what istiod makes from Gateways. */
+const OVERLAY_CONFIG_MAP = /["']?(?:deployment|gateway\.istio\.io\/defaults-for-class)["']?[ \t]*:/;
 
 class Collector implements DocumentHandler {
   readonly #into: Collected;
@@ -92,7 +98,7 @@ class Collector implements DocumentHandler {
       return true;
     }
     if (kind === 'ConfigMap') {
-      return ISTIO_CONFIG_MAP.test(text);
+      return ISTIO_CONFIG_MAP.test(text) || OVERLAY_CONFIG_MAP.test(text);
     }
     return this.#into.kinds.has(kind) || FACT_KINDS.has(kind) || (HAS_CONTAINERS.test(text) && !HAS_SCHEMA.has(kind));
   }
@@ -107,6 +113,10 @@ class Collector implements DocumentHandler {
 
   problem(problem: InputProblem): void {
     this.#into.problems.push(problem);
+  }
+
+  end(): void {
+    this.#intake.gatewayDeployments();
   }
 
   document(document: InputDocument): void {

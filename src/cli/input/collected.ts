@@ -1,10 +1,12 @@
 import type { NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../../api/policy.ts';
+import type { GatewayClassRecord, GatewayRecord, OverlayRecord } from '../../drain/gateways/records.ts';
 import type { InjectorRecord, IstiodRecord, MeshConfigRecord } from '../../drain/mesh/facts.ts';
 import type { InjectorWebhook, ProxyConfigResource } from '../../drain/model/mesh.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import type { ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import type { Repository } from '../repository/read.ts';
+import type { InputDocument } from './documents.ts';
 import { JudgedKinds } from './kinds.ts';
 import type { InputProblem } from './problems.ts';
 
@@ -29,6 +31,13 @@ export interface InputStats {
   readonly aside: Map<string, number>;
 }
 
+/** A ConfigMap with overlays, and where it stands. */
+export interface InputOverlay extends OverlayRecord {
+  readonly at: { readonly file: string; readonly line: number };
+  /** A program built it, so that it cannot be changed where it was read. */
+  readonly built: boolean;
+}
+
 /** Everything that is kept of the input: small records, whatever the size of the files. */
 export interface Collected {
   /** The kinds that are read. */
@@ -45,6 +54,10 @@ export interface Collected {
   readonly webhooks: InjectorWebhook[];
   readonly istiods: IstiodRecord[];
   readonly kubeletMinors: Map<string, number>;
+  /** Gateways with the documents that they were read from: istiod makes a Deployment from each. */
+  readonly gateways: { readonly record: GatewayRecord; readonly document: InputDocument }[];
+  readonly gatewayClasses: GatewayClassRecord[];
+  readonly overlays: InputOverlay[];
   readonly problems: InputProblem[];
   /** What is to be said of the input as a whole. */
   readonly notes: string[];
@@ -66,6 +79,9 @@ export function emptyCollection(kinds = new JudgedKinds()): Collected {
     webhooks: [],
     istiods: [],
     kubeletMinors: new Map(),
+    gateways: [],
+    gatewayClasses: [],
+    overlays: [],
     problems: [],
     notes: [],
     stats: { files: 0, skippedFiles: 0, documents: 0, otherDocuments: 0, aside: new Map() },

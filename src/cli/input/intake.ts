@@ -7,7 +7,7 @@ import {
   type NamespacedSidecarDrainPolicy,
   type SidecarDrainPolicy,
 } from '../../api/policy.ts';
-import { LINKERD_INJECT, PROXY_CONFIG_ANNOTATION } from '../../api/names.ts';
+import { DEFAULT_ROOT_NAMESPACE, GATEWAY_API_GROUP, LINKERD_INJECT, PROXY_CONFIG_ANNOTATION } from '../../api/names.ts';
 import {
   isIstiod,
   readInjectorWebhooks,
@@ -18,11 +18,13 @@ import {
   unknownProxyConfigFields,
 } from '../../drain/mesh/facts.ts';
 import { readMeshSource, type MeshSettings } from '../../drain/mesh/git-sources.ts';
-import type { Workload } from '../../drain/model/workload.ts';
+import { deploymentOf } from '../../drain/gateways/deployment.ts';
+import { readGateway, readGatewayClass, readOverlay } from '../../drain/gateways/records.ts';
+import { workloadKey, type GatewayOverlay, type Workload } from '../../drain/model/workload.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
-import { recordOf } from '../../drain/template/raw.ts';
+import { recordOf, type RawObject } from '../../drain/template/raw.ts';
 import { projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import type { Collected } from './collected.ts';
 import type { InputDocument } from './documents.ts';
@@ -67,6 +69,9 @@ export class ObjectIntake {
       this.#ourDocument(document, document.kind);
       return true;
     }
+    if (this.#gatewayDocument(document)) {
+      return true;
+    }
     const isFact = this.#fact(document.apiVersion, document.kind, document.value, (kind, message, steps = []) => {
       this.#problem({ kind, file: document.file, line: lineOf(nearestPosition(document, steps)), message });
     });
@@ -93,6 +98,43 @@ export class ObjectIntake {
       }
     } else {
       this.#fact(apiVersion, kind, value, () => undefined);
+    }
+  }
+
+  /** What istiod would make from the Gateways of the input, once all of it was read. What it has made is nearer to the truth. */
+  gatewayDeployments(): void {
+    const into = this.#into;
+    const adapter = into.kinds.get('Deployment');
+    const found = this.controlPlaneNamespaces();
+    const systemNamespaces = found.length > 0 ? found : [DEFAULT_ROOT_NAMESPACE];
+    for (const { record, document } of adapter === undefined ? [] : into.gateways) {
+      const made = deploymentOf(record, { classes: into.gatewayClasses, overlays: into.overlays, systemNamespaces });
+      const { file, line } = document;
+      if (made.kind === 'NotIstio' || adapter === undefined) {
+        continue;
+      }
+      if (made.kind === 'Refused') {
+        const message = `Gateway ${record.name}: istiod makes nothing from it, so it is not judged: ${made.why}`;
+        this.#problem({ kind: 'Refused', file, line, message });
+        continue;
+      }
+      const workload = projectWorkload(made.deployment, adapter, { source: document.source ?? sourceOf(document, []) });
+      if (into.workloads.some((known) => workloadKey(known) === workloadKey(workload))) {
+        continue;
+      }
+      if (made.note !== undefined) {
+        this.#problem({ kind: 'Incomplete', file, line, message: made.note });
+      }
+      const own = into.overlays.find((overlay) => overlay === made.own);
+      const overlay: GatewayOverlay = {
+        gateway: record.name,
+        configMap: record.parameters,
+        text: own?.deployment,
+        at: own?.built === false ? own.at : undefined,
+      };
+      const judged = { ...workload, overlay };
+      into.workloads.push(judged);
+      this.#options.onWorkload?.(document, judged);
     }
   }
 
@@ -151,6 +193,21 @@ export class ObjectIntake {
     this.#options.onWorkload?.(document, workload);
     this.#istiod(kind, value);
     return true;
+  }
+
+  /** A Gateway, or a ConfigMap with overlays for what is made from Gateways. */
+  #gatewayDocument(document: InputDocument): boolean {
+    const { apiVersion, kind, value, file, line } = document;
+    const raw = withNamespace(value, this.#options.namespace) as RawObject;
+    if (kind === 'Gateway' && groupOf(apiVersion) === GATEWAY_API_GROUP) {
+      this.#into.gateways.push({ record: readGateway(raw), document });
+      return true;
+    }
+    const overlay = kind === 'ConfigMap' && apiVersion === 'v1' ? readOverlay(raw) : undefined;
+    if (overlay !== undefined) {
+      this.#into.overlays.push({ ...overlay, at: { file, line }, built: document.source !== undefined });
+    }
+    return overlay !== undefined;
   }
 
   #leaveAside({ kind, apiVersion, value }: InputDocument): void {
@@ -260,6 +317,9 @@ export class ObjectIntake {
         }
         return record !== undefined;
       }
+      case `${GATEWAY_API_GROUP}/GatewayClass`:
+        into.gatewayClasses.push(readGatewayClass(raw));
+        return true;
       case 'maistra.io/ServiceMeshControlPlane':
         problem('MeshSettings', `${kind} ${nameOf(value)} holds settings of a mesh that are not read`);
         return true;

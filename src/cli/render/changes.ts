@@ -88,6 +88,13 @@ function editOf(
       value: JSON.parse(after) as EditValue,
     };
   }
+  if (field === 'proxyEnvironment') {
+    const variable = /\[([^[\]]+)\]$/.exec(change.path)?.[1] ?? '';
+    return {
+      path: [...template, 'spec', 'containers', { name: PROXY_CONTAINER }, 'env', { name: variable }, 'value'],
+      value: after,
+    };
+  }
   if (isAnnotationField(field)) {
     return { path: [...template, 'metadata', 'annotations', ANNOTATION_OF[field]], value: after };
   }

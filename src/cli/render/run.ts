@@ -16,6 +16,7 @@ import type { RenderOutput } from './command.ts';
 import { unifiedDiff } from './diff.ts';
 import { editText, type ObjectEdits } from './documents.ts';
 import type { FieldEdit } from './edit.ts';
+import type { OverlayChanges } from './gateways.ts';
 import { idOf } from './proof.ts';
 
 export interface RenderedWorkload {
@@ -85,14 +86,18 @@ export async function runRender(invocation: Invocation): Promise<number> {
     requireWorkloads(loaded);
   }
   requirePolicies(loaded);
-  const { rendered, blocked } = renderAll(loaded, read);
+  const all = renderAll(loaded, read);
+  const { overlayChanges } = await import('./gateways.ts');
+  const overlays = overlayChanges(all.rendered, output === 'manifests' || output === 'diff');
+  const rendered = [...all.rendered.filter(({ workload }) => workload.overlay === undefined), ...overlays.rendered];
+  const blocked = [...all.blocked, ...overlays.blocked];
   if (output === 'kustomize' || output === 'json-patch') {
     printLines(io, blocked);
     const { kustomizeComponent, jsonPatches } = await import('./patches.ts');
     io.stdout.write(output === 'kustomize' ? kustomizeComponent(rendered) : jsonPatches(rendered));
     return exitCode(rendered.length > 0, blocked.length > 0, flags.boolean('check'));
   }
-  const edited = await changesOf(loaded, rendered, read, texts);
+  const edited = withAdded(await changesOf(loaded, rendered, read, texts), overlays.added);
   printLines(io, [...blocked, ...edited.refused]);
   if (inPlace) {
     for (const [file, text] of edited.changed) {
@@ -208,6 +213,18 @@ function chartHint({ workload, edits }: RenderedWorkload, template: string | und
     }
   }
   return `${key} comes from a chart and is not changed: change its template, ${patch}`;
+}
+
+/** New manifests stand behind those that name them, where these could be changed. */
+function withAdded({ changed, refused }: Edited, added: OverlayChanges['added']): Edited {
+  const texts = new Map(changed);
+  for (const { file, text } of added) {
+    const known = texts.get(file);
+    if (known !== undefined) {
+      texts.set(file, `${known}${known.endsWith('\n') ? '' : '\n'}---\n${text}`);
+    }
+  }
+  return { changed: texts, refused };
 }
 
 const TEMPLATE_GRACE = 'spec.template.spec.terminationGracePeriodSeconds';

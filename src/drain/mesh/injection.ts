@@ -12,6 +12,7 @@ import {
 import type { InjectorWebhook, MeshFacts, NamespaceFacts, Revision } from '../model/mesh.ts';
 import type { ProxyVerdict } from '../model/settings.ts';
 import { matchesSelector } from '../selection/labels.ts';
+import { gatewayRole, speaksHbone, wholeGateway } from './gateways.ts';
 import {
   istioMinor,
   NATIVE_ANNOTATION_SINCE_MINOR,
@@ -25,7 +26,7 @@ const AMBIENT_LABEL = 'istio.io/dataplane-mode';
 /** Which proxy the pods of a template will get, by the webhooks' own selectors and then the injector's rules. */
 export function proxyOf(template: PodTemplate, namespace: NamespaceFacts, mesh: MeshFacts): ProxyVerdict {
   const ambient = isAmbient(template, namespace);
-  const manual = manuallyInjected(template, ambient);
+  const manual = manuallyInjected(template, ambient, namespace, mesh);
   if (manual !== undefined) {
     return manual;
   }
@@ -55,7 +56,7 @@ export function proxyOf(template: PodTemplate, namespace: NamespaceFacts, mesh: 
       ...revision,
       because: [...injection.because, 'the injection template is gateway'],
       missing: [],
-      ambient,
+      ambient: ambient || speaksHbone(template, findRevision(mesh, injection.revision)),
     };
   }
   const form = formOf(template, findRevision(mesh, injection.revision), mesh);
@@ -71,15 +72,22 @@ export function findRevision(mesh: MeshFacts, name: string | undefined): Revisio
 }
 
 /** A template that `istioctl kube-inject` has already filled in carries the whole proxy; nothing will be injected again. */
-function manuallyInjected(template: PodTemplate, ambient: boolean): ProxyVerdict | undefined {
+function manuallyInjected(
+  template: PodTemplate,
+  ambient: boolean,
+  namespace: NamespaceFacts,
+  mesh: MeshFacts,
+): ProxyVerdict | undefined {
   const proxy = template.spec.containers.find((container) => container.name === PROXY_CONTAINER);
   if (proxy !== undefined && isZtunnel(proxy)) {
     const because = ["ztunnel is the nodes' own proxy: it has no pilot-agent and none of a sidecar's settings"];
     return { kind: 'None', container: 'None', because, missing: [], ambient };
   }
-  if (proxy?.image !== undefined && proxy.image !== 'auto' && isRouter(proxy)) {
-    const because = [`container ${PROXY_CONTAINER} runs as a gateway (args: proxy router)`];
-    return { kind: 'Gateway', container: 'Classic', because, missing: [], ambient };
+  const role = proxy?.image === undefined || proxy.image === 'auto' ? undefined : gatewayRole(proxy);
+  if (role !== undefined) {
+    // istiod keeps the pods of a Gateway out of redirection by a label of their own; they speak to the mesh all the same.
+    const inAmbient = ambient || namespace.labels?.[AMBIENT_LABEL] === 'ambient';
+    return wholeGateway(template, role, inAmbient, mesh);
   }
   const because = ['the pod template already contains an istio-proxy container with an image of its own'];
   const native = template.spec.initContainers?.find((container) => container.name === PROXY_CONTAINER);
@@ -95,11 +103,6 @@ function manuallyInjected(template: PodTemplate, ambient: boolean): ProxyVerdict
 /** ztunnel's container bears the sidecar's name, in Istio's own chart too. */
 function isZtunnel({ image, args }: Container): boolean {
   return args?.includes('ztunnel') === true || /(^|[/-])ztunnel[-:@]|(^|[/-])ztunnel$/.test(image ?? '');
-}
-
-/** Gateways that were rendered whole (IstioOperator, Gateway API, older charts). */
-function isRouter({ args }: Container): boolean {
-  return args?.[0] === 'proxy' && args[1] === 'router';
 }
 
 type Injection =

@@ -1,4 +1,3 @@
-import type { PodTemplate } from '../../api/kubernetes.ts';
 import type { ProxyConfigResource } from '../model/mesh.ts';
 import type { SettingProblem } from '../model/settings.ts';
 
@@ -17,14 +16,13 @@ export interface WinningProxyConfigs {
  */
 export function winningProxyConfigs(
   all: readonly ProxyConfigResource[],
-  template: PodTemplate,
+  labels: Readonly<Record<string, string>>,
   namespace: string,
   rootNamespace: string,
 ): WinningProxyConfigs {
   if (all.length === 0) {
     return NONE;
   }
-  const labels = template.metadata?.labels ?? {};
   const problems: SettingProblem[] = [];
   const here = all.filter((resource) => resource.namespace === namespace);
   for (const resource of here) {

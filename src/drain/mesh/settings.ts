@@ -7,6 +7,7 @@ import {
 } from '../../api/kubernetes.ts';
 import {
   EXIT_ON_ZERO_VARIABLE,
+  GATEWAY_NAME_LABELS,
   MINIMUM_DRAIN_VARIABLE,
   PRE_STOP_ANNOTATION,
   PROXY_CONFIG_ANNOTATION,
@@ -68,15 +69,16 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   const proxy = input.proxy ?? proxyOf(template, namespace, mesh);
   const revision = findRevision(mesh, proxy.revision);
   const istioVersion = mesh.stated.istioVersion ?? revision?.version;
-  const annotation = readAnnotation(template);
+  const annotation = readAnnotation(template, proxy);
   const resources = winningProxyConfigs(
     mesh.proxyConfigs ?? [],
-    template,
+    configuredLabels(template, proxy),
     namespace.name,
     revision?.rootNamespace ?? mesh.rootNamespace,
   );
-  const layers = [...configLayers(revision, annotation.values), ...filledInConfig(template, proxy)];
-  const environment = environmentOf(revision, annotation.values, resources, template);
+  const layers = configLayers(revision, annotation.values, filledInConfig(template, proxy));
+  const fromAnnotation = proxy.rendered === undefined ? annotation.values : undefined;
+  const environment = environmentOf(revision, fromAnnotation, resources, template);
   const problems: SettingProblem[] = [
     ...annotation.problems,
     ...(hasProxy(proxy)
@@ -88,7 +90,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   ];
   const hold = pick(layers, (values) => values.holdApplicationUntilProxyStarts, false);
   const lifecycle = proxyLifecycle(template, proxy, revision, mesh, hold.value);
-  if (proxy.container !== 'None' && !isFilledIn(proxy)) {
+  if (proxy.container !== 'None' && !isFilledIn(proxy) && proxy.rendered === undefined) {
     problems.push(...unreadTemplates(template, revision));
   }
   const refused = annotation.refused ?? lifecycle.refused;
@@ -126,7 +128,11 @@ interface Layer {
   readonly origin: Origin;
 }
 
-function configLayers(revision: Revision | undefined, annotation: ProxyConfigValues | undefined): Layer[] {
+function configLayers(
+  revision: Revision | undefined,
+  annotation: ProxyConfigValues | undefined,
+  filledIn: readonly Layer[],
+): Layer[] {
   const layers: Layer[] = [];
   if (annotation !== undefined) {
     layers.push({
@@ -134,6 +140,7 @@ function configLayers(revision: Revision | undefined, annotation: ProxyConfigVal
       origin: { level: 'Annotation', path: `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]` },
     });
   }
+  layers.push(...filledIn);
   if (revision?.defaultConfig !== undefined) {
     layers.push({ values: revision.defaultConfig, origin: meshOrigin(revision) });
   }
@@ -148,10 +155,19 @@ function isFilledIn(proxy: ProxyVerdict): boolean {
   return (proxy.kind === 'Classic' || proxy.kind === 'Native') && proxy.revision === undefined;
 }
 
+/** For a Gateway istiod asks for the ProxyConfig resources of its name alone (DeploymentController.render). */
+function configuredLabels(template: PodTemplate, proxy: ProxyVerdict): Readonly<Record<string, string>> {
+  const labels = template.metadata?.labels ?? {};
+  return proxy.rendered === undefined
+    ? labels
+    : Object.fromEntries(Object.entries(labels).filter(([name]) => GATEWAY_NAME_LABELS.includes(name)));
+}
+
 function filledInConfig(template: PodTemplate, proxy: ProxyVerdict): Layer[] {
-  const text = isFilledIn(proxy)
-    ? proxyContainer(template)?.env?.find((variable) => variable.name === 'PROXY_CONFIG')?.value
-    : undefined;
+  const text =
+    isFilledIn(proxy) || proxy.rendered !== undefined
+      ? proxyContainer(template)?.env?.find((variable) => variable.name === 'PROXY_CONFIG')?.value
+      : undefined;
   const parsed = text === undefined ? undefined : parseProxyConfigAnnotation(text);
   return parsed?.ok === true
     ? [
@@ -286,7 +302,7 @@ interface AnnotationRead {
 
 const EMPTY_ANNOTATION: AnnotationRead = { problems: [] };
 
-function readAnnotation(template: PodTemplate): AnnotationRead {
+function readAnnotation(template: PodTemplate, proxy: ProxyVerdict): AnnotationRead {
   const text = template.metadata?.annotations?.[PROXY_CONFIG_ANNOTATION];
   if (text === undefined) {
     return EMPTY_ANNOTATION;
@@ -299,7 +315,7 @@ function readAnnotation(template: PodTemplate): AnnotationRead {
       problems: [{ kind: 'AnnotationMalformed', message, path }],
       refused: {
         code: 'AnnotationMalformed',
-        message: `the injector refuses every pod: ${PROXY_CONFIG_ANNOTATION} is malformed (${message})`,
+        message: `${proxy.rendered === undefined ? 'the injector refuses every pod' : 'the agent of every pod ends at once'}: ${PROXY_CONFIG_ANNOTATION} is malformed (${message})`,
       },
     };
   }
@@ -399,7 +415,8 @@ function givenLifecycle(
   mesh: MeshFacts,
   hold: boolean,
 ): { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } {
-  const helm = revision?.injector?.proxyLifecycle;
+  // The template of waypoints is the only one that leaves it out.
+  const helm = proxy.rendered === 'Waypoint' ? undefined : revision?.injector?.proxyLifecycle;
   if (helm !== undefined) {
     const origin: Origin = {
       level: 'Injector',
@@ -417,7 +434,7 @@ function givenLifecycle(
       ? { preStop: { value: NATIVE_DRAIN_HOOK, origin: BUILT_IN } }
       : {};
   }
-  return hold
+  return hold && proxy.rendered === undefined
     ? { postStart: { value: HOLD_POST_START, origin: { level: 'BuiltIn', path: 'holdApplicationUntilProxyStarts' } } }
     : {};
 }

@@ -17,8 +17,11 @@ import type { ManagedField, Seconds, WorkloadRef } from './workload.ts';
 export type WorkloadOutcome =
   'Compliant' | 'Updating' | 'Pending' | 'NonCompliant' | 'Conflicted' | 'Exempt' | 'Unknown' | 'Failed';
 
-/** `applicationPreStop`: of a container of the application, which is never ours in a live workload. */
-export type ChangedField = ManagedField | 'applicationPreStop';
+/**
+ * `applicationPreStop`: of a container of the application, which is never ours in a live workload. `proxyEnvironment`: of
+ * the proxy of a template that istiod makes itself, which is never ours either.
+ */
+export type ChangedField = ManagedField | 'applicationPreStop' | 'proxyEnvironment';
 
 export interface Change {
   readonly field: ChangedField;

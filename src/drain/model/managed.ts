@@ -30,6 +30,8 @@ export interface ManagedValues {
   readonly proxyConfigMark?: string;
   /** A `preStop.sleep` for containers of the application: in pods and manifests only, never in a live workload. */
   readonly applicationSleep?: { readonly seconds: number; readonly containers: readonly string[] };
+  /** Environment of the container `istio-proxy`, where no injector would put it there: in manifests only. */
+  readonly proxyEnvironment?: Readonly<Record<string, string>>;
   /** The preStop of a container `istio-proxy`. Without it no hook is wanted, and one of ours goes. */
   readonly proxyPreStop?: LifecycleHandler;
 }

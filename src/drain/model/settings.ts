@@ -15,7 +15,13 @@ export interface ProxyVerdict {
   readonly because: readonly string[];
   /** What would have to be known, where `kind` is Unknown. */
   readonly missing: readonly string[];
+  /** The pods are in the ambient mesh; of a gateway: it speaks the tunnel protocol of the ambient mesh (HBONE). */
   readonly ambient: boolean;
+  /**
+   * istiod itself makes the pod template, from a Gateway: no injector sees the pods, so that the annotation's durations
+   * count (the agent reads them) and its environment does not.
+   */
+  readonly rendered?: 'Gateway' | 'Waypoint';
   /** Injection itself is an assumption: nobody stated it, and the injector's configuration was not seen. */
   readonly assumed?: true;
 }

@@ -72,8 +72,9 @@ export interface RolloutFacts {
 
 /** Why a workload of this kind, or a part of a change of it, is not written. */
 export interface KindLimit {
-  readonly reason: 'TemplateNotRolled' | 'TemplateImmutable' | 'TemplateElsewhere' | 'UpdatedInPlace';
-  /** What is meant in this case: the other object, or the strategy. */
+  readonly reason:
+    'TemplateNotRolled' | 'TemplateImmutable' | 'TemplateElsewhere' | 'UpdatedInPlace' | 'RenderedFromGateway';
+  /** What is meant in this case: the other object, or the strategy; of `RenderedFromGateway` the name of the Gateway. */
   readonly detail?: string;
 }
 
@@ -97,6 +98,17 @@ export interface Misplaced {
   readonly steps: readonly (string | number)[];
   /** What stands where, and where it belongs. */
   readonly message: string;
+}
+
+/** The ConfigMap whose `deployment` istiod merges over what it makes from a Gateway (spec.infrastructure.parametersRef). */
+export interface GatewayOverlay {
+  readonly gateway: string;
+  /** Absent where the Gateway names none yet. */
+  readonly configMap?: string;
+  /** Its `deployment`, as written; absent where it has none, or is not in the input. */
+  readonly text?: string;
+  /** Where the ConfigMap stands; absent where it is not in the input. */
+  readonly at?: { readonly file: string; readonly line: number };
 }
 
 /** The slim record of a workload: all that the domain reads, and nothing else. */
@@ -127,6 +139,8 @@ export interface Workload extends WorkloadRef {
   /** RFC 3339: when its last rollout was over, where the kind tells it. Pods that were replaced one by one since are younger. */
   readonly rolledOutAt?: string;
   readonly source?: SourceLocation;
+  /** Made here from a Gateway of the input, as istiod would make it: where its overlay stands or would have to. */
+  readonly overlay?: GatewayOverlay;
 }
 
 /** `Deployment/shop/checkout`: the key of queues, ledgers and messages. */

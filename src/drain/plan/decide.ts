@@ -549,7 +549,7 @@ function downBecause(workload: Workload): string | undefined {
 function conflictsOf(workload: Workload, changes: readonly Change[]): Conflict[] {
   const conflicts: Conflict[] = [];
   for (const change of changes) {
-    if (change.field === 'applicationPreStop') {
+    if (change.field === 'applicationPreStop' || change.field === 'proxyEnvironment') {
       continue;
     }
     const { ownership, owners } = workload.fields[change.field];

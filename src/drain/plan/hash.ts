@@ -50,9 +50,9 @@ function planLines(workload: Workload, { outcome, changes }: Decision): Line[] {
   return lines.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** Containers of the application are told apart by their paths; every other field stands once in a template. */
+/** Containers of the application and variables are told apart by their paths; every other field stands once in a template. */
 function keyOf(field: ChangedField, path: string): string {
-  return field === 'applicationPreStop' ? path : field;
+  return field === 'applicationPreStop' || field === 'proxyEnvironment' ? path : field;
 }
 
 /** What a file leaves to the API server's default, and the order in which the API server gives keys back, are no difference. */

@@ -22,6 +22,16 @@ export function kindLimit(
         : `nothing replaces the pods of ${kind} ${name} when its template changes`,
     );
   }
+  if (limit?.reason === 'RenderedFromGateway') {
+    const gateway = limit.detail ?? '';
+    return finding(
+      'RenderedFromGateway',
+      `istiod makes ${kind} ${name} from Gateway ${gateway}, whose overlay (spec.infrastructure.parametersRef) needs ${changes.map(wanted).join(', ')}`,
+      {
+        action: `Put it under \`deployment\` into the ConfigMap that spec.infrastructure.parametersRef of Gateway ${gateway} names (sidecar-drain render -p writes it).`,
+      },
+    );
+  }
   const newPods = changes.some(({ field }) => field === 'gracePeriod' || field === 'proxyContainer');
   if (limit?.reason === 'UpdatedInPlace' && (limit.detail === 'InPlaceOnly' || !newPods)) {
     return finding(
@@ -38,6 +48,17 @@ export function kindLimit(
     );
   }
   return undefined;
+}
+
+function wanted({ field, path, after, why }: Change): string {
+  switch (field) {
+    case 'gracePeriod':
+      return `terminationGracePeriodSeconds: ${after ?? ''}`;
+    case 'proxyEnvironment':
+      return `environment ${/\[([^[\]]+)\]$/.exec(path)?.[1] ?? ''} "${after ?? ''}"`;
+    default:
+      return `${path.slice(path.lastIndexOf('spec.template.') + 'spec.template.'.length)}: ${why}`;
+  }
 }
 
 /** What a write to such a workload brings with it. */

@@ -6,6 +6,7 @@ import {
   NATIVE_SIDECAR_ANNOTATION,
   PROXY_CONFIG_ANNOTATION,
   PROXY_CONFIG_MARK_ANNOTATION,
+  PROXY_CONTAINER,
   STATS_SUFFIXES_ANNOTATION,
 } from '../../api/names.ts';
 import { finding, type Finding } from '../../api/reasons.ts';
@@ -59,7 +60,7 @@ const REQUEST_STAT_SUFFIX = 'downstream_rq_active';
 export function valuesFor(input: ValuesInput): ValuesMade {
   const { target, settings, intent } = input;
   const why = new Map<ChangedField, string>();
-  const edits = annotationEdits(input);
+  const { edits, environment } = neededEdits(input);
   let values: ManagedValues = {};
   if (Object.keys(edits).length > 0) {
     const merged = mergeProxyConfigAnnotation(input.template.metadata?.annotations?.[PROXY_CONFIG_ANNOTATION], edits);
@@ -73,6 +74,10 @@ export function valuesFor(input: ValuesInput): ValuesMade {
     }
     values = { ...values, proxyConfig: merged.text };
     why.set('proxyConfig', editsInWords(edits));
+  }
+  if (Object.keys(environment).length > 0) {
+    values = { ...values, proxyEnvironment: environment };
+    why.set('proxyEnvironment', environmentInWords(environment));
   }
   if (input.drainBroken && (target.hook !== undefined || target.customHook !== undefined)) {
     const obstacle = hookObstacle(input);
@@ -154,7 +159,13 @@ function hookValues(
   return { proxyPreStop: productHook(hook), statsSuffixes: [...present, REQUEST_STAT_SUFFIX].join(',') };
 }
 
-function annotationEdits({ target, settings, intent, drainBroken }: ValuesInput): Edits {
+interface NeededEdits {
+  readonly edits: Edits;
+  /** What has to stand in the container itself, because no injector reads the annotation for it. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+function neededEdits({ target, settings, intent, drainBroken }: ValuesInput): NeededEdits {
   const environment: Record<string, string> = {};
   if ((drainBroken && intent.environment === 'Annotation') || target.exitOnZero === false) {
     if (target.exitOnZero !== undefined && settings.exitOnZeroActiveConnections.value !== target.exitOnZero) {
@@ -164,7 +175,8 @@ function annotationEdits({ target, settings, intent, drainBroken }: ValuesInput)
       environment[MINIMUM_DRAIN_VARIABLE] = formatGoDuration(target.minimumDrain);
     }
   }
-  return {
+  const inContainer = settings.proxy.rendered !== undefined;
+  const edits: Edits = {
     ...raised(
       'terminationDrainDuration',
       drainBroken ? target.terminationDrainDuration : undefined,
@@ -174,8 +186,9 @@ function annotationEdits({ target, settings, intent, drainBroken }: ValuesInput)
     ...(target.hold === true && !settings.holdApplicationUntilProxyStarts.value
       ? { holdApplicationUntilProxyStarts: true }
       : {}),
-    ...(Object.keys(environment).length === 0 ? {} : { proxyMetadata: environment }),
+    ...(inContainer || Object.keys(environment).length === 0 ? {} : { proxyMetadata: environment }),
   };
+  return { edits, environment: inContainer ? environment : {} };
 }
 
 /** A value that is already long enough stays: only what is too short is written. */
@@ -198,10 +211,16 @@ function editsInWords(edits: Edits): string {
   if (edits.holdApplicationUntilProxyStarts !== undefined) {
     parts.push('holdApplicationUntilProxyStarts');
   }
-  for (const [name, value] of Object.entries(edits.proxyMetadata ?? {})) {
-    parts.push(`${name} "${value}"`);
+  if (edits.proxyMetadata !== undefined) {
+    parts.push(environmentInWords(edits.proxyMetadata));
   }
   return parts.join(', ');
+}
+
+function environmentInWords(environment: Readonly<Record<string, string>>): string {
+  return Object.entries(environment)
+    .map(([name, value]) => `${name} "${value}"`)
+    .join(', ');
 }
 
 /** What differs between two templates in the fields that a plan may write. */
@@ -247,5 +266,18 @@ export function changesBetween(
     after: JSON.stringify(preStop),
     why: why.get('applicationPreStop') ?? '',
   }));
-  return [...changes, ...added];
+  return [...changes, ...environmentChanges(before, after, why), ...added];
+}
+
+function environmentChanges(before: PodTemplate, after: PodTemplate, why: ReadonlyMap<ChangedField, string>): Change[] {
+  const old = new Map(proxyContainer(before)?.env?.map(({ name, value }) => [name, value]));
+  return (proxyContainer(after)?.env ?? [])
+    .filter(({ name, value }) => old.get(name) !== value)
+    .map(({ name, value }) => ({
+      field: 'proxyEnvironment' as const,
+      path: `spec.template.spec.containers[${PROXY_CONTAINER}].env[${name}]`,
+      before: old.get(name),
+      after: value,
+      why: why.get('proxyEnvironment') ?? '',
+    }));
 }

@@ -93,7 +93,10 @@ export function applyToTemplate(template: PodTemplate, values: ManagedValues, fi
     metadata: { ...template.metadata, annotations },
     spec: {
       ...template.spec,
-      containers: withSleeps(containersAfter(template.spec.containers, values, fields), values.applicationSleep),
+      containers: withEnvironment(
+        withSleeps(containersAfter(template.spec.containers, values, fields), values.applicationSleep),
+        values.proxyEnvironment,
+      ),
       ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }),
     },
   };
@@ -121,6 +124,21 @@ function withSleeps(containers: readonly Container[], sleep: ManagedValues['appl
   return containers.map((container) =>
     sleep.containers.includes(container.name)
       ? { ...container, lifecycle: { ...container.lifecycle, preStop } }
+      : container,
+  );
+}
+
+function withEnvironment(
+  containers: readonly Container[],
+  environment: ManagedValues['proxyEnvironment'],
+): readonly Container[] {
+  if (environment === undefined) {
+    return containers;
+  }
+  const added = Object.entries(environment).map(([name, value]) => ({ name, value }));
+  return containers.map((container) =>
+    container.name === PROXY_CONTAINER
+      ? { ...container, env: [...(container.env ?? []).filter(({ name }) => !(name in environment)), ...added] }
       : container,
   );
 }

@@ -1,5 +1,5 @@
-import type { Container, EnvVar, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
-import { LINKERD_INJECT, PROXY_CONTAINER } from '../../api/names.ts';
+import type { Container, EnvVar, OwnerReference, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
+import { GATEWAY_API_GROUP, LINKERD_INJECT, PROXY_CONTAINER } from '../../api/names.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
 import { SPEC_TEMPLATE } from './kinds.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';
@@ -23,7 +23,9 @@ export interface ProjectOptions {
  */
 export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, options: ProjectOptions = {}): Workload {
   const metadata = metadataOf(raw);
-  const controller = ownersOf(raw).find((owner) => owner.controller === true);
+  const owners = ownersOf(raw);
+  const controller = owners.find((owner) => owner.controller === true);
+  const gateway = owners.find(isGateway);
   const labels = stringMap(metadata.labels);
   const template = projectTemplate(at(raw, adapter.templatePath), labels);
   const history = templateHistory(raw, adapter);
@@ -42,7 +44,7 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   put(record, 'uid', metadata.uid);
   put(record, 'resourceVersion', metadata.resourceVersion);
   put(record, 'generation', metadata.generation);
-  if (controller !== undefined) {
+  if (controller !== undefined && controller !== gateway) {
     record.controllerOwner = {
       apiVersion: same(textOf(controller.apiVersion) ?? ''),
       kind: same(textOf(controller.kind) ?? ''),
@@ -52,17 +54,29 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   if (adapter.templatePath !== SPEC_TEMPLATE && adapter.templatePath.join() !== 'spec,template') {
     record.templatePath = adapter.templatePath;
   }
-  put(record, 'limit', adapter.limit?.(raw));
+  put(
+    record,
+    'limit',
+    gateway === undefined
+      ? adapter.limit?.(raw)
+      : { reason: 'RenderedFromGateway' as const, detail: textOf(gateway.name) ?? '' },
+  );
   if (adapter.custom === true && hasAtomicContainers(raw, adapter)) {
     record.atomicContainers = true;
   }
   put(record, 'refused', adapter.custom === true ? refusedPods(raw, adapter) : undefined);
   put(record, 'templateGap', adapter.custom === true ? templateGap(raw, adapter) : undefined);
   put(record, 'history', history);
-  put(record, 'misplaced', misplacedSettings(raw, adapter));
+  // What stands on a Gateway itself is copied to the Deployment and to its pods alike.
+  put(record, 'misplaced', gateway === undefined ? misplacedSettings(raw, adapter) : undefined);
   put(record, 'rolledOutAt', lastRollout(raw));
   put(record, 'source', options.source);
   return record;
+}
+
+/** istiod puts it there without `controller: true`. */
+function isGateway({ apiVersion, kind }: OwnerReference): boolean {
+  return kind === 'Gateway' && apiVersion?.startsWith(`${GATEWAY_API_GROUP}/`) === true;
 }
 
 /** Built-in kinds are vouched for by the API server; a custom resource may hold any form of pod template. */

@@ -499,6 +499,7 @@ const ELSEWHERE: Partial<Record<ReasonCode, { readonly by: string; readonly show
   TemplateRefused: { by: 'src/drain/findings/checks/form.ts', shown: 'test/unit/drain/template/shape.test.ts' },
   TemplateElsewhere: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
   TemplateImmutable: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
+  RenderedFromGateway: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
   TemplateNotRolled: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
   UpdatedInPlace: { by: 'src/drain/plan/kind-limits.ts', shown: 'test/unit/drain/plan/kind-limits.test.ts' },
 };

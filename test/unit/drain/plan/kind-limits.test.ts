@@ -42,6 +42,12 @@ describe('what a kind does not allow', () => {
       'ContainersNotMergeable',
     ],
     ['not the rest there', { atomicContainers: true }, changes('proxyConfig', 'gracePeriod'), undefined],
+    [
+      'any change of what istiod makes',
+      { limit: { reason: 'RenderedFromGateway', detail: 'quay' } },
+      changes('gracePeriod'),
+      'RenderedFromGateway',
+    ],
     ['nothing else', {}, changes('proxyContainer'), undefined],
   ])('is %s', (_, more, wanted, code) => {
     expect(kindLimit(workload(more), wanted)?.code).toBe(code);

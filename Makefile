@@ -76,6 +76,10 @@ test-properties: install ## Run the property tests at length: a million samples,
 test-integration: control-plane ## Run the tests on a real API server
 	$(JEST) --selectProjects integration
 
+.PHONY: chaos
+chaos: build control-plane ## Break everything around the operator and judge what it did: CHAOS_SEED=N repeats a run, CHAOS_OPS=N
+	@$(RUN) test/chaos/main.ts
+
 .PHONY: control-plane
 control-plane: install ## Find, download or build etcd, kube-apiserver, kube-controller-manager, kubectl
 	@$(RUN) scripts/control-plane.ts binaries

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { auditPolicy } from './audit.ts';
 import { type BinaryName, findBinaries } from './binaries.ts';
@@ -20,6 +21,8 @@ export interface ControlPlaneOptions {
   nodes?: string[];
   /** Log writes for `cluster.audit`. Default true. */
   audit?: boolean;
+  /** What is logged, where more than who wrote what is asked: an audit.k8s.io/v1 Policy. */
+  auditPolicy?: object;
   /** kubectl, for `cluster.kubectl`. Default true; what does without it need not wait until it is built. */
   kubectl?: boolean;
   /** More flags of kube-apiserver. */
@@ -80,6 +83,22 @@ export class ControlPlane extends Cluster {
   async restartApiServer(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     await this.stopApiServer(signal);
     await this.startApiServer();
+  }
+
+  /** Ends etcd and starts it again; the API server goes on, and its requests fail meanwhile. */
+  async restartEtcd(): Promise<void> {
+    const { etcd, apiServer } = this.services;
+    await etcd.stop('SIGTERM');
+    etcd.start();
+    await apiServer.waitUntil(() => isReady(this.url, this.caFile), 60_000);
+  }
+
+  /** etcd answers nothing for so long, as with a disk that hangs. */
+  async pauseEtcd(forMs: number): Promise<void> {
+    const pid = this.services.etcd.pid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    await sleep(forMs);
+    process.kill(pid, 'SIGCONT');
   }
 
   /** Ends all processes and removes all files. Also happens by itself when the process that started it is gone. */
@@ -211,7 +230,7 @@ async function startAll(
     (key) => `${tokens[key]},${users[key]},${users[key]},system:masters\n`,
   );
   writeFileSync(join(folder, 'tokens.csv'), lines.join(''), { mode: 0o600 });
-  writeFileSync(join(folder, 'audit-policy.json'), JSON.stringify(auditPolicy));
+  writeFileSync(join(folder, 'audit-policy.json'), JSON.stringify(options.auditPolicy ?? auditPolicy));
   const keys = writeKeys(folder);
   const { etcd, url: etcdUrl } = await startEtcd(binaries.etcd, folder);
 

@@ -1,0 +1,41 @@
+// make chaos: breaks everything around the operator that can break, and judges from the API server's audit log what it did.
+//
+//   CHAOS_SEED   repeats a run (a new one each time)
+//   CHAOS_OPS    operations and faults (1000)
+import { longSize } from './sizes.ts';
+import { chaosRun } from './run.ts';
+
+const begun = Date.now();
+
+function say(text: string): void {
+  process.stderr.write(`${((Date.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
+}
+
+function wholeNumber(variable: string, otherwise: number): number {
+  const text = process.env[variable] ?? '';
+  const value = text === '' ? otherwise : Number(text);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new Error(`${variable} must be a whole number of at least 1, not "${text}"`);
+  }
+  return value;
+}
+
+async function main(): Promise<void> {
+  const seed = wholeNumber('CHAOS_SEED', (Date.now() % 1_000_000) + 1);
+  const size = longSize(wholeNumber('CHAOS_OPS', 1000));
+  const { violations, ...figures } = await chaosRun({ seed, size, settleMs: 240_000, watchMs: 20_000, say });
+  console.log(JSON.stringify(figures, undefined, 2));
+  for (const { invariant, what } of violations) {
+    console.log(`${invariant}: ${what}`);
+  }
+  console.log(`${violations.length} violation(s); CHAOS_SEED=${seed} repeats the run`);
+  process.exitCode = violations.length === 0 ? 0 : 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+}
+process.exit();

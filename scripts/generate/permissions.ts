@@ -13,6 +13,7 @@ const roles = [
   { file: 'config/webhook/role.yaml', title: 'The operator, with the admission webhook' },
   { file: 'config/rbac/policy_viewer_role.yaml', title: 'People who read policies' },
   { file: 'config/rbac/policy_editor_role.yaml', title: 'People who write policies' },
+  { file: 'config/separate-approval/approver_role.yaml', title: 'People who approve, with `config/separate-approval`' },
   {
     file: 'config/rbac/tenant_editor_role.yaml',
     title: 'People who write the policies and exemptions of their namespace',

@@ -1,6 +1,8 @@
 // The API server bounds what the operator's account writes, whatever its roles allow: here it is bound to cluster-admin.
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startControlPlane, type ControlPlane } from '../support/cluster.ts';
+import { projectRoot } from '../support/control-plane/index.ts';
 import { installCrds } from '../support/crds.ts';
 import { installMesh } from '../support/mesh.ts';
 import { installPermissions, OPERATOR_ACCOUNT, OPERATOR_NAMESPACE } from '../support/operator.ts';
@@ -435,3 +437,70 @@ describe('besides workloads the operator', () => {
 async function dry(method: string, path: string, body?: unknown): Promise<Answer> {
   return await send(method, `${path}?dryRun=All`, body);
 }
+
+describe('approving as a permission of its own (config/separate-approval)', () => {
+  const path = '/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies/guarded';
+  const approval = { metadata: { annotations: { 'sidecardrain.io/approved-withdrawal': '0123456789abcdef' } } };
+  const edit = { spec: { drain: { mode: 'Fixed', duration: '45s' } } };
+  const tokens = new Map<string, string>();
+
+  async function as(name: string, body: object): Promise<Answer> {
+    const { status, body: answer } = await plane.client.raw<{ message?: string }>('PATCH', path, {
+      token: tokens.get(name) ?? '',
+      contentType: 'application/merge-patch+json',
+      body,
+    });
+    return { status, message: answer.message ?? '' };
+  }
+
+  beforeAll(async () => {
+    await plane.kubectlOk(['apply', '-k', join(projectRoot(), 'config/separate-approval')]);
+    for (const [name, role] of [
+      ['editor', 'sidecar-drain-policy-editor'],
+      ['approver', 'sidecar-drain-approver'],
+    ] as const) {
+      await plane.kubectlOk(['create', 'serviceaccount', name, '-n', 'default']);
+      await plane.kubectlOk([
+        'create',
+        'clusterrolebinding',
+        name,
+        `--clusterrole=${role}`,
+        `--serviceaccount=default:${name}`,
+      ]);
+      tokens.set(name, await plane.tokenFor({ namespace: 'default', name }));
+    }
+    await plane.create({
+      apiVersion: 'sidecardrain.io/v1alpha1',
+      kind: 'SidecarDrainPolicy',
+      metadata: { name: 'guarded' },
+      spec: { match: { namespaceSelector: {} }, drain: { mode: 'Fixed', duration: '30s' } },
+    });
+    // The API server reads a new policy of admission a moment after it was written.
+    while ((await as('editor', approval)).status !== 403) {
+      await plane.client.call('PATCH', path, {
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { annotations: null } },
+      });
+    }
+  });
+
+  it('whoever edits the policy cannot approve, and may take an approval away', async () => {
+    expect(await as('editor', approval)).toMatchObject({ status: 403, message: expect.stringContaining('/approval') });
+    expect(await as('editor', edit)).toMatchObject({ status: 200 });
+    expect(await as('approver', approval)).toMatchObject({ status: 200 });
+    expect(await as('editor', { spec: { drain: { duration: '50s' } } })).toMatchObject({ status: 200 });
+    expect(await as('editor', { metadata: { annotations: null } })).toMatchObject({ status: 200 });
+  });
+
+  it('whoever approves cannot edit the policy, not even in the same request', async () => {
+    expect(await as('approver', edit)).toMatchObject({ status: 403, message: expect.stringContaining('/spec') });
+    expect(await as('approver', { ...approval, ...edit })).toMatchObject({ status: 403 });
+    expect(await as('approver', approval)).toMatchObject({ status: 200 });
+  });
+
+  it('an administrator has both', async () => {
+    const both = { ...approval, spec: { drain: { duration: '55s' } } };
+    const answer = await plane.client.raw('PATCH', path, { contentType: 'application/merge-patch+json', body: both });
+    expect(answer.status).toBe(200);
+  });
+});

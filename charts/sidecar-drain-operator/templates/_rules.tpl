@@ -185,6 +185,10 @@
 - apiGroups: [sidecardrain.io]
   resources: [sidecardrainpolicies/status]
   verbs: [get]
+# Only asked for where config/separate-approval is applied.
+- apiGroups: [sidecardrain.io]
+  resources: [sidecardrainpolicies/spec]
+  verbs: [update]
 {{- end }}
 
 {{- define "sidecar-drain-operator.rules.admission" -}}
@@ -206,4 +210,8 @@
 - apiGroups: [sidecardrain.io]
   resources: [namespacedsidecardrainpolicies/status, drainexemptions/status]
   verbs: [get]
+# Only asked for where config/separate-approval is applied.
+- apiGroups: [sidecardrain.io]
+  resources: [namespacedsidecardrainpolicies/spec]
+  verbs: [update]
 {{- end }}

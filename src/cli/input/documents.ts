@@ -37,7 +37,14 @@ const TEMPLATE_MESSAGE = 'is a template that has not been rendered ({{ }}); give
 
 /** Reads every document of a text. Returns how many of them are Kubernetes objects (a `List` counts its items). */
 export function readDocuments(text: string, file: string, handler: DocumentHandler): number {
-  const state: FileState = { text, file, handler, objects: 0, template: false, slow: /\r(?!\n)/.test(text) };
+  const state: FileState = {
+    text,
+    file,
+    handler,
+    objects: 0,
+    template: false,
+    slow: text.includes('\r') && /\r(?!\n)/.test(text),
+  };
   for (const chunk of splitDocuments(text)) {
     readChunk(state, chunk);
   }

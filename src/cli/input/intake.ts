@@ -24,7 +24,7 @@ import { workloadKey, type GatewayOverlay, type Workload } from '../../drain/mod
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
-import { recordOf, type RawObject } from '../../drain/template/raw.ts';
+import { at, listOf, recordOf, type RawObject } from '../../drain/template/raw.ts';
 import { projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import type { Collected } from './collected.ts';
 import type { InputDocument } from './documents.ts';
@@ -442,14 +442,11 @@ function patchSign(value: unknown, adapter: WorkloadKindAdapter): string | undef
   if (hasDirective(value, adapter.templatePath)) {
     return 'has a $patch directive';
   }
-  if (!hasContainers(value, adapter.templatePath)) {
+  const containers = containersOf(value, adapter.templatePath);
+  if (containers.length === 0) {
     return `has no containers in ${[...adapter.templatePath, 'spec'].join('.')}`;
   }
-  const spec = [...adapter.templatePath, 'spec', 'containers'].reduce<unknown>(
-    (current, key) => recordOf(current)[key],
-    value,
-  );
-  const withoutImage = (spec as readonly unknown[]).map(recordOf).find(({ image }) => typeof image !== 'string');
+  const withoutImage = containers.map(recordOf).find(({ image }) => typeof image !== 'string');
   const hasSelector =
     recordOf(value)['spec'] !== undefined && recordOf(recordOf(value)['spec'])['selector'] !== undefined;
   return withoutImage !== undefined && !hasSelector && adapter.templatePath.length > 0
@@ -464,7 +461,7 @@ const TEMPLATE_DEPTH = 10;
 function hasDirective(value: unknown, templatePath: readonly string[]): boolean {
   let current = recordOf(value);
   for (const key of [...templatePath, 'spec', undefined]) {
-    if (Object.keys(current).some(isDirective)) {
+    if (hasDirectiveKey(current)) {
       return true;
     }
     if (key !== undefined) {
@@ -472,14 +469,16 @@ function hasDirective(value: unknown, templatePath: readonly string[]): boolean 
     }
   }
   return Object.values(current).some(
-    (list) => Array.isArray(list) && list.some((item) => Object.keys(recordOf(item)).some(isDirective)),
+    (list) => Array.isArray(list) && list.some((item) => hasDirectiveKey(recordOf(item))),
   );
 }
 
 /** https://github.com/kubernetes/community/blob/main/contributors/devel/sig-api-machinery/strategic-merge-patch.md */
-function isDirective(key: string): boolean {
-  return key.startsWith('$') && /^\$(patch$|retainKeys$|setElementOrder\/|deleteFromPrimitiveList\/)/.test(key);
+function hasDirectiveKey(map: Value): boolean {
+  return Object.keys(map).some((key) => key.startsWith('$') && DIRECTIVE.test(key));
 }
+
+const DIRECTIVE = /^\$(patch$|retainKeys$|setElementOrder\/|deleteFromPrimitiveList\/)/;
 
 /** Anything with `spec.containers` below it that is a list of maps with a name or an image. */
 function hasPodTemplate(value: unknown, depth: number): boolean {
@@ -506,11 +505,11 @@ function isSameRecord(a: IstioRecord, b: IstioRecord): boolean {
 }
 
 function hasContainers(value: unknown, templatePath: readonly string[]): boolean {
-  let current = value;
-  for (const key of [...templatePath, 'spec', 'containers']) {
-    current = recordOf(current)[key];
-  }
-  return Array.isArray(current) && current.length > 0;
+  return containersOf(value, templatePath).length > 0;
+}
+
+function containersOf(value: unknown, templatePath: readonly string[]): readonly unknown[] {
+  return listOf(recordOf(recordOf(at(value, templatePath))['spec'])['containers']);
 }
 
 function withNamespace(value: Readonly<Record<string, unknown>>, namespace: string): Readonly<Record<string, unknown>> {

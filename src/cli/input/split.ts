@@ -74,6 +74,11 @@ function isMarkerAt(text: string, at: number): boolean {
 
 /** Nothing but comments and blank lines, and among them a directive. */
 function onlyDirectives(text: string, from: number, to: number): boolean {
+  // Directives are rare, and the text is long: its lines are looked at where one of them can be a directive.
+  const first = text.indexOf('%', from);
+  if (first === -1 || first >= to) {
+    return false;
+  }
   let hasDirective = false;
   for (const line of text.slice(from, to).split('\n')) {
     const content = line.trim();

@@ -79,6 +79,8 @@ export function findingsOfJudgement(
 ): ReportedFinding[] {
   const { workload, policy, exempt } = judgement;
   const { apiVersion, kind, namespace, name, source } = workload;
+  const ref = { apiVersion, kind, namespace, name };
+  const manifest = source === undefined ? undefined : `${source.file}:${source.line}`;
   const reported: ReportedFinding[] = [];
   for (const finding of judgement.findings) {
     // Said once at the head of the output, because it is true of every workload alike.
@@ -89,27 +91,22 @@ export function findingsOfJudgement(
       continue;
     }
     const place = placeOfPath(source, finding.path);
+    const path = finding.path === undefined ? undefined : pathInKind(workload, finding.path);
     reported.push({
       code: finding.code,
       severity: finding.severity,
-      workload: { apiVersion, kind, namespace, name },
-      ...(source === undefined || place === undefined
-        ? {}
-        : { ...place, manifest: `${source.file}:${source.line}`, builtFrom: source.builtFrom }),
-      ...(finding.path === undefined ? {} : { path: pathInKind(workload, finding.path) }),
+      file: place?.file,
+      line: place?.line,
+      manifest,
+      builtFrom: source?.builtFrom,
+      path,
       message: finding.message,
       action: finding.action,
       docs: docsOf(finding.code),
-      ...(policy === undefined ? {} : { policy }),
-      baseline:
-        baseline?.has(
-          fingerprint({
-            code: finding.code,
-            workload,
-            ...(finding.path === undefined ? {} : { path: pathInKind(workload, finding.path) }),
-          }),
-        ) === true,
-      ...(exempt === undefined ? {} : { exempt }),
+      policy,
+      baseline: baseline?.has(fingerprint({ code: finding.code, workload, path })) === true,
+      exempt,
+      workload: ref,
     });
   }
   return reported;

@@ -12,10 +12,7 @@ export function lintJson(report: LintReport): string {
       version: PRODUCT_VERSION,
       notes: report.notes,
       summary: report.summary,
-      findings: report.findings.map(({ workload, ...finding }) => {
-        const { kind, namespace, name, apiVersion } = workload;
-        return { ...finding, workload: { apiVersion, kind, namespace, name } };
-      }),
+      findings: report.findings,
       problems: report.problems,
     },
     null,

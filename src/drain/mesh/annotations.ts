@@ -88,6 +88,9 @@ export function unreadVariable(name: string): string | undefined {
   if (known !== undefined || (DRAIN_VARIABLES as readonly string[]).includes(name)) {
     return known;
   }
+  if (!/exit|minimum/i.test(name)) {
+    return undefined;
+  }
   // Letters and underscores apart it is one of the two, or one of them with a unit or a word left out.
   const bare = bareName(name);
   return DRAIN_VARIABLES.find((variable) => {

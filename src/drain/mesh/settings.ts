@@ -251,11 +251,13 @@ function environmentOf(
       object: proxyConfigName(resources.selector),
     });
   }
-  const own = proxyContainer(template)?.env ?? [];
-  add(Object.fromEntries(own.map((variable) => [variable.name, variable.value ?? ''])), {
-    level: 'Template',
-    path: `env of container ${PROXY_CONTAINER}`,
-  });
+  const own = proxyContainer(template)?.env;
+  if (own !== undefined) {
+    add(Object.fromEntries(own.map((variable) => [variable.name, variable.value ?? ''])), {
+      level: 'Template',
+      path: `env of container ${PROXY_CONTAINER}`,
+    });
+  }
   return merged;
 }
 

@@ -197,6 +197,10 @@ const TYPE_OF_TAG: Readonly<Record<string, readonly string[]>> = {
 
 /** The type that go-yaml v2 gives to a scalar (its resolve.go). A plain scalar only; quotes make a string. */
 export function resolvePlain(text: string): string | number | boolean | null {
+  // Nearly all scalars are longer words.
+  if (text.length > LONGEST_WORD && !startsLikeNumber(text.charCodeAt(0))) {
+    return text;
+  }
   if (NULL_WORDS.has(text)) {
     return null;
   }
@@ -221,6 +225,13 @@ export function resolvePlain(text: string): string | number | boolean | null {
     return integerOf(plain);
   }
   return FLOAT.test(plain) ? Number(plain) : text;
+}
+
+const LONGEST_WORD = 'false'.length;
+
+/** A digit, a sign or a dot. */
+function startsLikeNumber(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || code === 0x2b || code === 0x2d || code === 0x2e;
 }
 
 function integerOf(plain: string): number {

@@ -47,13 +47,16 @@ class Search {
     let object = this.#raw;
     const steps: string[] = [];
     for (const key of this.#place.templatePath) {
-      const metadata = recordOf(object['metadata']);
-      this.#strayKeys(metadata, [...steps, 'metadata']);
-      this.#annotations(metadata['annotations'], [...steps, 'metadata', 'annotations']);
-      this.#inject(metadata['labels'], [...steps, 'metadata', 'labels']);
+      if (isSet(object['metadata'])) {
+        const metadata = recordOf(object['metadata']);
+        const inside = [...steps, 'metadata'];
+        this.#strayKeys(metadata, inside);
+        this.#annotations(metadata, inside);
+        this.#inject(metadata, inside);
+      }
       if (this.#place.custom !== true) {
         this.#strayKeys(object, steps);
-        this.#annotations(object['annotations'], [...steps, 'annotations']);
+        this.#annotations(object, steps);
         this.#grace(object, steps);
       }
       object = recordOf(object[key]);
@@ -65,15 +68,17 @@ class Search {
     const { templatePath } = this.#place;
     const metadata = recordOf(this.#template['metadata']);
     const spec = recordOf(this.#template['spec']);
-    this.#strayKeys(metadata, [...templatePath, 'metadata']);
+    const inMetadata = [...templatePath, 'metadata'];
+    const inSpec = [...templatePath, 'spec'];
+    this.#strayKeys(metadata, inMetadata);
     this.#strayKeys(this.#template, templatePath);
-    this.#strayKeys(spec, [...templatePath, 'spec']);
-    this.#annotations(this.#template['annotations'], [...templatePath, 'annotations']);
-    this.#annotations(spec['annotations'], [...templatePath, 'spec', 'annotations']);
-    this.#grace(metadata, [...templatePath, 'metadata']);
+    this.#strayKeys(spec, inSpec);
+    this.#annotations(this.#template, templatePath);
+    this.#annotations(spec, inSpec);
+    this.#grace(metadata, inMetadata);
     this.#grace(this.#template, templatePath);
     for (const hook of ['lifecycle', 'preStop']) {
-      this.#other(spec, hook, [...templatePath, 'spec'], 'hooks stand in a container, below its lifecycle');
+      this.#other(spec, hook, inSpec, 'hooks stand in a container, below its lifecycle');
     }
   }
 
@@ -82,10 +87,14 @@ class Search {
     for (const list of ['containers', 'initContainers']) {
       for (const [index, value] of listOf(spec[list]).entries()) {
         const container = recordOf(value);
+        const variables = listOf(container['env']).some(isForProxy);
+        if (!variables && !isSet(container[GRACE]) && !isSet(container['preStop'])) {
+          continue;
+        }
         const steps = [...this.#place.templatePath, 'spec', list, index];
         this.#grace(container, steps);
         this.#other(container, 'preStop', steps, 'a hook stands below the lifecycle of its container');
-        if (container['name'] !== PROXY_CONTAINER && !isProxyImage(container['image'])) {
+        if (variables && container['name'] !== PROXY_CONTAINER && !isProxyImage(container['image'])) {
           this.#variables(container, steps);
         }
       }
@@ -111,7 +120,13 @@ class Search {
     }
   }
 
-  #annotations(value: unknown, steps: Steps): void {
+  /** Those that stand directly in an object. */
+  #annotations(object: Raw, place: Steps): void {
+    const value = object['annotations'];
+    if (!isSet(value)) {
+      return;
+    }
+    const steps = [...place, 'annotations'];
     const own = recordOf(recordOf(this.#template['metadata'])['annotations']);
     for (const key of Object.keys(recordOf(value))) {
       // Tools that set an annotation everywhere set it on the template too.
@@ -127,9 +142,10 @@ class Search {
     }
   }
 
-  #inject(value: unknown, steps: Steps): void {
+  #inject(metadata: Raw, place: Steps): void {
     const own = recordOf(recordOf(this.#template['metadata'])['labels']);
-    if (recordOf(value)[INJECT_KEY] !== undefined && own[INJECT_KEY] === undefined) {
+    if (recordOf(metadata['labels'])[INJECT_KEY] !== undefined && own[INJECT_KEY] === undefined) {
+      const steps = [...place, 'labels'];
       this.#add(
         'AnnotationMisplaced',
         [...steps, INJECT_KEY],
@@ -139,12 +155,14 @@ class Search {
   }
 
   #grace(object: Raw, steps: Steps): void {
-    const place = pathText([...this.#place.templatePath, 'spec']);
-    this.#other(object, GRACE, steps, `the grace period of the pods stands in ${place}`);
+    if (isSet(object[GRACE])) {
+      const place = pathText([...this.#place.templatePath, 'spec']);
+      this.#other(object, GRACE, steps, `the grace period of the pods stands in ${place}`);
+    }
   }
 
   #other(object: Raw, field: string, steps: Steps, right: string): void {
-    if (object[field] !== undefined && object[field] !== null) {
+    if (isSet(object[field])) {
       const where = steps.length === 0 ? `the ${this.#place.kind} itself` : pathText(steps);
       this.#add('SettingMisplaced', [...steps, field], `${field} stands in ${where}, where nothing reads it; ${right}`);
     }
@@ -152,8 +170,8 @@ class Search {
 
   #variables(container: Raw, steps: Steps): void {
     for (const [index, variable] of listOf(container['env']).entries()) {
-      const name = textOf(recordOf(variable)['name']) ?? '';
-      if (PROXY_VARIABLES.has(name)) {
+      if (isForProxy(variable)) {
+        const name = textOf(recordOf(variable)['name']) ?? '';
         this.#add(
           'SettingMisplaced',
           [...steps, 'env', index],
@@ -164,9 +182,18 @@ class Search {
   }
 }
 
+function isForProxy(variable: unknown): boolean {
+  const name = recordOf(variable)['name'];
+  return typeof name === 'string' && PROXY_VARIABLES.has(name);
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
 /** The groups of annotations that the injector and the proxy read from pods. */
 function isForPods(key: string): boolean {
-  return /^(proxy|sidecar|inject)\.istio\.io\//.test(key);
+  return key.includes('istio.io/') && /^(proxy|sidecar|inject)\.istio\.io\//.test(key);
 }
 
 /** Gateways run the proxy in containers of any name. */

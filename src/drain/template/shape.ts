@@ -22,12 +22,12 @@ const MOST_PROBLEMS = 10;
  * (k8s.io/kubernetes pkg/apis/core/validation). Fields that nothing here reads are not looked at.
  */
 export function shapeProblems(raw: unknown, { templatePath, custom }: ShapedPlace): readonly ShapeProblem[] {
-  const found = new Problems();
-  METADATA(at(raw, ['metadata']), ['metadata'], found);
-  const template = at(raw, templatePath);
+  const metadata = new Problems();
+  metadata.within('metadata', METADATA, at(raw, ['metadata']));
+  const template = new Problems(templatePath);
   const inner = templatePath.length === 0 ? SPEC_ONLY : custom === true ? CUSTOM_TEMPLATE : TEMPLATE;
-  inner(template, templatePath, found);
-  return found.list;
+  inner(at(raw, templatePath), template);
+  return [...metadata.list, ...template.list].slice(0, MOST_PROBLEMS);
 }
 
 interface ShapedPlace extends TemplatePlace {
@@ -36,19 +36,33 @@ interface ShapedPlace extends TemplatePlace {
 }
 
 type Steps = readonly (string | number)[];
-type Shape = (value: unknown, steps: Steps, found: Problems) => void;
+type Shape = (value: unknown, found: Problems) => void;
 
+/** What was found, and the steps to the value that is being looked at: a list for each value would cost more than all else. */
 class Problems {
   readonly list: ShapeProblem[] = [];
+  readonly #steps: (string | number)[];
 
-  add(steps: Steps, message: string): void {
+  constructor(steps: Steps = []) {
+    this.#steps = [...steps];
+  }
+
+  /** Looks at a member of the present value. */
+  within(step: string | number, shape: Shape, value: unknown): void {
+    this.#steps.push(step);
+    shape(value, this);
+    this.#steps.pop();
+  }
+
+  add(message: string): void {
     if (this.list.length < MOST_PROBLEMS) {
+      const steps = [...this.#steps];
       this.list.push({ steps, path: pathText(steps), message });
     }
   }
 
-  wrong(steps: Steps, value: unknown, expected: string): void {
-    this.add(steps, `is ${describe(value)}; ${expected} is expected`);
+  wrong(value: unknown, expected: string): void {
+    this.add(`is ${describe(value)}; ${expected} is expected`);
   }
 }
 
@@ -80,115 +94,112 @@ function isUnset(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
 
-const text: Shape = (value, steps, found) => {
+const text: Shape = (value, found) => {
   if (isUnset(value) || typeof value === 'string') {
     return;
   }
   const scalar = typeof value !== 'object';
-  found.wrong(steps, value, scalar ? `a string, ${JSON.stringify(JSON.stringify(value))} in quotes,` : 'a string');
+  found.wrong(value, scalar ? `a string, ${JSON.stringify(JSON.stringify(value))} in quotes,` : 'a string');
 };
 
-const flag: Shape = (value, steps, found) => {
+const flag: Shape = (value, found) => {
   if (!isUnset(value) && typeof value !== 'boolean') {
-    found.wrong(steps, value, 'true or false without quotes');
+    found.wrong(value, 'true or false without quotes');
   }
 };
 
-const whole: Shape = (value, steps, found) => {
+const whole: Shape = (value, found) => {
   if (isUnset(value) || (typeof value === 'number' && Number.isInteger(value))) {
     return;
   }
   const digits = typeof value === 'string' ? /^\s*(-?\d{1,9})\s*(?:s|sec|seconds)?\s*$/.exec(value)?.[1] : undefined;
-  found.wrong(
-    steps,
-    value,
-    digits === undefined ? 'a whole number' : `a whole number, ${digits} without quotes or unit,`,
-  );
+  found.wrong(value, digits === undefined ? 'a whole number' : `a whole number, ${digits} without quotes or unit,`);
 };
 
-const portName: Shape = (value, steps, found) => {
+const portName: Shape = (value, found) => {
   if (!isUnset(value) && typeof value !== 'string' && !Number.isInteger(value)) {
-    found.wrong(steps, value, 'the number or the name of a port');
+    found.wrong(value, 'the number or the name of a port');
   }
 };
 
-const stringMap: Shape = (value, steps, found) => {
-  const map = mapAt(value, steps, found);
+const stringMap: Shape = (value, found) => {
+  const map = mapAt(value, found);
   for (const key of map === undefined ? [] : Object.keys(map)) {
     if (typeof map?.[key] !== 'string') {
-      text(map?.[key], [...steps, key], found);
+      found.within(key, text, map?.[key]);
     }
   }
 };
 
-function mapAt(value: unknown, steps: Steps, found: Problems): Raw | undefined {
+function mapAt(value: unknown, found: Problems): Raw | undefined {
   if (isUnset(value)) {
     return undefined;
   }
   if (typeof value !== 'object' || Array.isArray(value)) {
-    found.wrong(steps, value, 'a map');
+    found.wrong(value, 'a map');
     return undefined;
   }
   return value as Raw;
 }
 
-type Check = (map: Raw, steps: Steps, found: Problems) => void;
+type Check = (map: Raw, found: Problems) => void;
 
 function fields(shapes: Readonly<Record<string, Shape>>, check?: Check): Shape {
   const entries = Object.entries(shapes);
-  return (value, steps, found) => {
-    const map = mapAt(value, steps, found);
+  return (value, found) => {
+    const map = mapAt(value, found);
     if (map === undefined) {
       return;
     }
     for (const [name, shape] of entries) {
       const field = map[name];
-      if (!isUnset(field)) {
-        shape(field, [...steps, name], found);
+      // Most fields are texts, and are right.
+      if (!isUnset(field) && !(shape === text && typeof field === 'string')) {
+        found.within(name, shape, field);
       }
     }
-    check?.(map, steps, found);
+    check?.(map, found);
   };
 }
 
 /** With `required` an entry that is null is refused as well: what it lacks is then named. */
 function list(shape: Shape, required = false): Shape {
-  return (value, steps, found) => {
+  return (value, found) => {
     if (isUnset(value)) {
       return;
     }
     if (!Array.isArray(value)) {
-      found.wrong(steps, value, 'a list');
+      found.wrong(value, 'a list');
       return;
     }
     value.forEach((item: unknown, index) => {
-      shape(required && isUnset(item) ? {} : item, [...steps, index], found);
+      found.within(index, shape, required && isUnset(item) ? {} : item);
     });
   };
 }
 
-function named(map: Raw, steps: Steps, found: Problems): void {
+function named(map: Raw, found: Problems): void {
   if (isUnset(map['name']) || map['name'] === '') {
-    found.add(steps, 'has no name, which is required');
+    found.add('has no name, which is required');
   }
 }
 
-const EXEC = fields({ command: list(text) }, ({ command }, steps, found) => {
+const EXEC = fields({ command: list(text) }, ({ command }, found) => {
   if (isUnset(command) || (Array.isArray(command) && command.length === 0)) {
-    found.add(steps, 'has no command, which is required');
+    found.add('has no command, which is required');
   }
 });
 
 const HANDLERS = ['exec', 'httpGet', 'tcpSocket', 'sleep'] as const;
 
-function oneHandler(map: Raw, steps: Steps, found: Problems): void {
+function oneHandler(map: Raw, found: Problems): void {
   const present = HANDLERS.filter((name) => !isUnset(map[name]));
   if (present.length === 0) {
     const strangers = Object.keys(map).filter((key) => !(HANDLERS as readonly string[]).includes(key));
     const seen = strangers.length === 0 ? 'is empty' : `has only ${strangers.join(', ')}`;
-    found.add(steps, `${seen}; one of ${HANDLERS.join(', ')} is expected`);
+    found.add(`${seen}; one of ${HANDLERS.join(', ')} is expected`);
   } else if (present.length > 1) {
-    found.add(steps, `has ${present.join(' and ')}; only one handler is allowed`);
+    found.add(`has ${present.join(' and ')}; only one handler is allowed`);
   }
 }
 
@@ -269,7 +280,7 @@ const HOOKS = ['preStop', 'postStart'] as const;
 
 function isPlainHandler(value: unknown): boolean {
   const found = new Problems();
-  HANDLER(value, [], found);
+  HANDLER(value, found);
   return !isUnset(value) && found.list.length === 0 && Object.values(value).every((member) => !isUnset(member));
 }
 

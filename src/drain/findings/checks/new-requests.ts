@@ -1,5 +1,6 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
-import type { ContainerSettings } from '../../model/settings.ts';
+import type { Seconds } from '../../model/workload.ts';
+import { memoizeByText } from '../../template/bounded-cache.ts';
 import { isJob, type CheckInput } from '../check.ts';
 
 /**
@@ -13,10 +14,14 @@ export function newRequestsRefused({ settings, intent, workload }: CheckInput): 
   }
   return settings.apps
     .filter(({ serves, ports, preStop }) => serves && ports.length > 0 && preStop === undefined)
-    .map((app) => refused(app, intent.endpointDelay));
+    .map(({ name }) => refused(JSON.stringify([name, intent.endpointDelay])));
 }
 
-function refused({ name }: ContainerSettings, endpointDelay: number): Finding {
+const CACHED = 1024;
+
+/** Containers of a fleet bear a few names: most of its workloads have this one finding, and share it. */
+const refused = memoizeByText(CACHED, (key): Finding => {
+  const [name, endpointDelay] = JSON.parse(key) as [string, Seconds];
   return finding(
     'NewRequestsRefused',
     `container ${name} has ports and no preStop: at SIGTERM it closes its listener, and for up to ${endpointDelay} s, until clients have heard of the deletion, new requests are refused; Istio's own retries hide a part of them`,
@@ -25,4 +30,4 @@ function refused({ name }: ContainerSettings, endpointDelay: number): Finding {
       action: `Give container ${name} a preStop that sleeps ${endpointDelay} s (lifecycle.preStop.sleep.seconds: ${endpointDelay}; needs no shell, Kubernetes 1.30 and newer).`,
     },
   );
-}
+});

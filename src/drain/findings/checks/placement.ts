@@ -24,8 +24,9 @@ export function notRead({ workload, settings }: CheckInput): Finding[] {
       ? []
       : [finding('SettingNotRead', `Istio reads no annotation ${key}: ${why}`, { path: `${ANNOTATIONS}["${key}"]` })];
   });
-  const parsed = parseProxyConfigAnnotation(annotations[PROXY_CONFIG_ANNOTATION] ?? '');
-  const metadata = parsed.ok ? Object.keys(parsed.values.proxyMetadata ?? {}) : [];
+  const config = annotations[PROXY_CONFIG_ANNOTATION];
+  const parsed = config === undefined ? undefined : parseProxyConfigAnnotation(config);
+  const metadata = parsed?.ok === true ? Object.keys(parsed.values.proxyMetadata ?? {}) : [];
   const path = `${ANNOTATIONS}["${PROXY_CONFIG_ANNOTATION}"].proxyMetadata`;
   const own = (proxyContainer(workload.template)?.env ?? []).map(({ name }) => name);
   return [

@@ -162,8 +162,8 @@ function setAll(text: string, document: IstioYamlDocument, { path }: Step, value
   const [name, variable] = path;
   const root = rootMap(document);
   if (root === undefined) {
-    const start =
-      document.root === null ? text : text.slice(0, document.root.range[0]) + text.slice(document.root.range[1]);
+    const range = document.root?.range ?? undefined;
+    const start = range === undefined ? text : text.slice(0, range[0]) + text.slice(range[1]);
     return startMap(start, name, variable === undefined ? value : { key: variable, value });
   }
   let result = text;
@@ -218,7 +218,7 @@ function reread(text: string): IstioYamlDocument {
 }
 
 function rootMap(document: IstioYamlDocument): YAMLMap<Node, Node | null> | undefined {
-  return isMap(document.root) ? document.root : undefined;
+  return isMap(document.root) ? (document.root as YAMLMap<Node, Node | null>) : undefined;
 }
 
 /** What the text must mean afterwards: the same as before but for the one key. */

@@ -1,5 +1,7 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
-import type { Document, Node, ParsedNode, Scalar, YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter } from 'yaml';
+import type { Node, Scalar, YAMLMap } from 'yaml';
+import { YamlSyntaxError } from './go-yaml/cursor.ts';
+import { parseFirstDocument } from './go-yaml/parser.ts';
 
 /**
  * YAML as Istio reads it: `sigs.k8s.io/yaml`, which is go-yaml v2. That is YAML 1.1 scalars (`yes` is a boolean, `012`
@@ -23,7 +25,7 @@ export interface Malformed {
 
 export interface IstioYamlDocument {
   readonly text: string;
-  readonly root: ParsedNode | null;
+  readonly root: Node | null;
   readonly lines: LineCounter;
   /** True when further documents follow, which Istio does not read. */
   readonly more: boolean;
@@ -32,43 +34,19 @@ export interface IstioYamlDocument {
 export type ParsedYaml =
   { readonly ok: true; readonly document: IstioYamlDocument } | { readonly ok: false; readonly malformed: Malformed };
 
-/** Reads the syntax. Scalars stay text (schema `failsafe`); `valueOf` gives them go-yaml's types. */
+/** Reads the syntax. Scalars stay text; `valueOf` gives them go-yaml's types. */
 export function parseIstioYaml(text: string): ParsedYaml {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    schema: 'failsafe',
-    version: '1.1',
-    uniqueKeys: false,
-    prettyErrors: false,
-    keepSourceTokens: true,
-    lineCounter: lines,
-    logLevel: 'silent',
-  });
-  const first: Document.Parsed | undefined = 'empty' in documents ? undefined : documents[0];
-  const content = first?.contents ?? null;
-  const isEmpty = content === null || (isScalar(content) && content.value === '');
-  if (isEmpty && /^\.\.\.\s*$/m.test(text) && !/^---/m.test(text)) {
-    return {
-      ok: false,
-      malformed: { message: 'did not find expected node content: the text ends a document that has not begun' },
-    };
-  }
-  if (first === undefined) {
-    return { ok: true, document: { text, root: null, lines, more: false } };
-  }
-  const directives = first.directives.yaml;
-  if (directives.explicit === true && directives.version !== '1.1') {
-    return {
-      ok: false,
-      malformed: { message: 'found incompatible YAML document: Istio reads YAML 1.1', line: 1, column: 1 },
-    };
-  }
-  const error = first.errors[0];
-  if (error !== undefined) {
-    const at = lines.linePos(error.pos[0]);
+  lines.lineStarts = [0, ...Array.from(text.matchAll(/\n/g), (found) => found.index + 1)];
+  try {
+    return { ok: true, document: { text, lines, ...parseFirstDocument(text) } };
+  } catch (error) {
+    if (!(error instanceof YamlSyntaxError)) {
+      throw error;
+    }
+    const at = lines.linePos(error.offset);
     return { ok: false, malformed: { message: error.message, line: at.line, column: at.col } };
   }
-  return { ok: true, document: { text, root: first.contents, lines, more: documents.length > 1 } };
 }
 
 export class YamlValueError extends Error {
@@ -142,7 +120,7 @@ class ValueReader {
         this.#merge(target, pair.value);
         continue;
       }
-      const key = keyText(this.read(pair.key), pair.key);
+      const key = isScalar(pair.key) ? scalarKey(pair.key) : keyText(this.read(pair.key), pair.key);
       target[key] = this.read(pair.value);
     }
     this.#open.delete(map);
@@ -173,6 +151,43 @@ export function isMergeKey(key: unknown): boolean {
   return isScalar(key) && key.value === '<<' && (key.type === 'PLAIN' || key.tag === 'tag:yaml.org,2002:merge');
 }
 
+/** sigs.k8s.io/yaml's text of a key: a number in its own notation, and what is not finite by its name. */
+function scalarKey(node: Scalar<unknown>): string {
+  const { value, type } = typedScalar(node);
+  if (type === 'float' && typeof value === 'number') {
+    return floatKey(value);
+  }
+  if (type === 'integer') {
+    return integerKey(node);
+  }
+  return keyText(value, node);
+}
+
+function integerKey(node: Scalar<unknown>): string {
+  const plain = textOf(node).replaceAll('_', '');
+  const magnitude = BigInt(unsigned(plain));
+  if (!plain.startsWith('-') && magnitude >= LARGEST_KEY) {
+    throw new YamlValueError(`unsupported map key: ${plain} is beyond a signed 64-bit integer`, node);
+  }
+  return String(plain.startsWith('-') ? -magnitude : magnitude);
+}
+
+/** Go's `strconv.FormatFloat(value, 'g', -1, 32)`. */
+function floatKey(value: number): string {
+  const single = Math.fround(value);
+  if (!Number.isFinite(single)) {
+    return Number.isNaN(single) ? '.nan' : single > 0 ? '.inf' : '-.inf';
+  }
+  const precisions = Array.from({ length: 9 }, (_, index) => index + 1);
+  const digits = precisions.find((count) => Math.fround(Number(single.toPrecision(count))) === single) ?? 9;
+  const [mantissa = '', exponent = '0'] = single.toExponential(digits - 1).split('e');
+  const power = Number(exponent);
+  if (single !== 0 && (power < -4 || power >= 6)) {
+    return `${mantissa}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
+  }
+  return Object.is(single, -0) ? '-0' : String(Number(single.toPrecision(digits)));
+}
+
 function keyText(value: IstioYamlValue, node: Node): string {
   if (value === null || typeof value === 'object') {
     throw new YamlValueError(`invalid map key: ${JSON.stringify(value)}`, node);
@@ -186,6 +201,12 @@ const NULL_WORDS = new Set(['', '~', 'null', 'Null', 'NULL']);
 const NOT_FINITE = /^(?:\.(?:nan|NaN|NAN)|[-+]?\.(?:inf|Inf|INF))$/;
 const INTEGER = /^[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)$/;
 const FLOAT = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
+
+/** Go separates digits with single underscores. */
+const UNDERSCORE_ASTRAY = /(?:^|\D)_|_(?:\D|$)/;
+
+/** Above this a Go `int64` ends; `sigs.k8s.io/yaml` knows no larger keys. */
+const LARGEST_KEY = 2n ** 63n;
 
 const TAG_PREFIX = 'tag:yaml.org,2002:';
 const TYPE_OF_TAG: Readonly<Record<string, readonly string[]>> = {
@@ -215,7 +236,7 @@ export function resolvePlain(text: string): string | number | boolean | null {
   }
   const first = text.charAt(0);
   if (first === '.') {
-    return FLOAT.test(text) ? Number(text) : text;
+    return (UNDERSCORE_ASTRAY.test(text) ? undefined : floatOf(text.replaceAll('_', ''))) ?? text;
   }
   if (!/[-+0-9]/.test(first)) {
     return text;
@@ -224,7 +245,13 @@ export function resolvePlain(text: string): string | number | boolean | null {
   if (INTEGER.test(plain)) {
     return integerOf(plain);
   }
-  return FLOAT.test(plain) ? Number(plain) : text;
+  return floatOf(plain) ?? text;
+}
+
+/** Go refuses a number that is too large for a float, so go-yaml leaves it a string. */
+function floatOf(text: string): number | undefined {
+  const value = FLOAT.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(value) ? value : undefined;
 }
 
 const LONGEST_WORD = 'false'.length;
@@ -235,37 +262,87 @@ function startsLikeNumber(code: number): boolean {
 }
 
 function integerOf(plain: string): number {
-  const sign = plain.startsWith('-') ? -1 : 1;
+  return (plain.startsWith('-') ? -1 : 1) * Number(unsigned(plain));
+}
+
+/** The digits in a notation that JavaScript reads. */
+function unsigned(plain: string): string {
   const digits = plain.replace(/^[-+]/, '');
-  return sign * Number(/^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits);
+  return /^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits;
+}
+
+interface TypedScalar {
+  readonly value: string | number | boolean | null;
+  /** `timestamp` and `binary` have been turned into their text. */
+  readonly type: string;
 }
 
 function scalarValue(node: Scalar<unknown>): IstioYamlValue {
-  // The schema `failsafe` makes every scalar a string.
-  const text = typeof node.value === 'string' ? node.value : '';
-  const tag = node.tag;
-  if (tag === undefined || tag === '') {
-    if (node.type !== 'PLAIN') {
-      return text;
-    }
-    const value = resolvePlain(text);
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      throw new YamlValueError(`json: unsupported value: ${text}`, node);
-    }
-    return value;
-  }
-  if (!tag.startsWith(TAG_PREFIX)) {
-    return text;
-  }
-  const wanted = TYPE_OF_TAG[tag.slice(TAG_PREFIX.length)];
-  if (wanted === undefined) {
-    return text;
-  }
-  const value = resolvePlain(text);
-  if (!wanted.includes(typeName(value, text))) {
-    throw new YamlValueError(`cannot decode ${JSON.stringify(text)} as a !!${tag.slice(TAG_PREFIX.length)}`, node);
+  const { value } = typedScalar(node);
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new YamlValueError(`json: unsupported value: ${textOf(node)}`, node);
   }
   return value;
+}
+
+function textOf(node: Scalar<unknown>): string {
+  return typeof node.value === 'string' ? node.value : '';
+}
+
+function typedScalar(node: Scalar<unknown>): TypedScalar {
+  const text = textOf(node);
+  const tag = node.tag;
+  if (tag === undefined) {
+    const value = node.type === 'PLAIN' ? resolvePlain(text) : text;
+    return { value, type: typeName(value, text) };
+  }
+  const name = tag.startsWith(TAG_PREFIX) ? tag.slice(TAG_PREFIX.length) : '';
+  if (name === 'binary') {
+    return { value: binaryText(text, node), type: 'string' };
+  }
+  if (name === 'timestamp') {
+    return { value: timestampText(text, node), type: 'timestamp' };
+  }
+  const wanted = TYPE_OF_TAG[name];
+  if (wanted === undefined) {
+    return { value: text, type: 'string' };
+  }
+  const value = resolvePlain(text);
+  const type = typeName(value, text);
+  if (!wanted.includes(type)) {
+    throw new YamlValueError(`cannot decode ${JSON.stringify(text)} as a !!${name}`, node);
+  }
+  return { value, type: name === 'float' ? 'float' : type };
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function binaryText(text: string, node: Node): string {
+  const plain = text.replace(/[\r\n]/g, '');
+  if (!BASE64.test(plain)) {
+    throw new YamlValueError('!!binary value contains invalid base64 data', node);
+  }
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+    Uint8Array.from(atob(plain), (byte) => byte.charCodeAt(0)),
+  );
+}
+
+/** go-yaml's forms of a time: a date, or a date with a time of day. Without the tag it leaves them strings. */
+const TIMESTAMP =
+  /^(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?(Z|[-+]\d\d:\d\d))|(?: (\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?))?$/;
+
+/** The text as it stands, if it is a time. */
+function timestampText(text: string, node: Node): string {
+  const parts = TIMESTAMP.exec(text);
+  const [year = '', month = '', day = ''] = parts?.slice(1) ?? [];
+  const [hour = '0', minute = '0', second = '0'] = parts?.slice(parts[4] === undefined ? 9 : 4) ?? [];
+  const two = (part: string): string => part.padStart(2, '0');
+  const time = `${year}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:${two(second)}`;
+  const read = new Date(`${time}Z`);
+  if (Number.isNaN(read.getTime()) || !read.toISOString().startsWith(time)) {
+    throw new YamlValueError(`cannot decode ${JSON.stringify(text)} as a !!timestamp`, node);
+  }
+  return text;
 }
 
 function typeName(value: string | number | boolean | null, text: string): string {
@@ -273,7 +350,12 @@ function typeName(value: string | number | boolean | null, text: string): string
     return 'null';
   }
   if (typeof value === 'number') {
-    return INTEGER.test(text.replaceAll('_', '')) ? 'integer' : 'float';
+    return isInteger(value, text) ? 'integer' : 'float';
   }
   return typeof value;
+}
+
+/** Beyond 64 bits a whole number is a float to Go. */
+function isInteger(value: number, text: string): boolean {
+  return INTEGER.test(text.replaceAll('_', '')) && value >= -(2 ** 63) && value < 2 ** 64;
 }

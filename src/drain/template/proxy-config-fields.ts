@@ -1,5 +1,5 @@
 /**
- * The fields of Istio's ProxyConfig message (istio.io/api v1.31.1, mesh/v1alpha1/proxy.proto, and the messages that it
+ * The fields of Istio's ProxyConfig message (istio.io/api v1.32.0, mesh/v1alpha1/proxy.proto, and the messages that it
  * takes from networking). Istio ignores a key that it does not know without a word, and denies the pod for a value of
  * the wrong type, so both need the whole list.
  */
@@ -41,6 +41,7 @@ const clientTlsSettings: FieldType = {
     sni: 'string',
     insecureSkipVerify: 'bool',
     caCrl: 'string',
+    caCertCredentialName: 'string',
   },
 };
 

@@ -224,12 +224,16 @@ class MessageReader {
   }
 
   #number(raw: unknown, path: string, range: readonly [number, number] | undefined): number | undefined {
-    // Quoted numbers count: jsonpb takes the quotes off.
-    const text = typeof raw === 'string' ? raw.trim() : undefined;
+    // Quoted numbers count: jsonpb takes the quotes off. A line break stays an escape there, which is no blank.
+    const text = typeof raw === 'string' ? raw.replace(/^ +| +$/g, '') : undefined;
     const pattern = range === undefined ? /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/ : /^-?(0|[1-9]\d*)$/;
     const number = typeof raw === 'number' ? raw : text !== undefined && pattern.test(text) ? Number(text) : undefined;
+    if (range === undefined && typeof raw === 'string' && NOT_FINITE.has(raw)) {
+      return undefined;
+    }
     if (
       number === undefined ||
+      !Number.isFinite(number) ||
       (range !== undefined && (!Number.isInteger(number) || number < range[0] || number > range[1]))
     ) {
       this.#refuse(
@@ -241,6 +245,9 @@ class MessageReader {
     return number;
   }
 }
+
+/** What jsonpb takes for a double beside numbers. */
+const NOT_FINITE: ReadonlySet<string> = new Set(['NaN', 'Infinity', '-Infinity']);
 
 function valuesOf(fields: Fields): ProxyConfigValues {
   const stats = fields['proxyStatsMatcher'] as Record<string, readonly string[] | undefined> | undefined;

@@ -1,5 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import type { Node, Pair, Scalar, YAMLMap } from 'yaml';
+import { PlacedPair } from './go-yaml/parser.ts';
 import { resolvePlain } from './istio-yaml.ts';
 
 /**
@@ -260,9 +261,7 @@ function endOfNode(node: Node): number {
 
 /** The position behind the colon of an entry; `undefined` where it has none (`{a, b}`). */
 function colonOf(pair: YamlPair): number | undefined {
-  const sep = (pair.srcToken as { sep?: { type: string; offset: number }[] } | undefined)?.sep;
-  const colon = sep?.find((token) => token.type === 'map-value-ind');
-  return colon === undefined ? undefined : colon.offset + 1;
+  return pair instanceof PlacedPair ? pair.colon : undefined;
 }
 
 function startOfLine(text: string, at: number): number {

@@ -4,7 +4,7 @@ import { parseProxyConfigAnnotation } from '../../../../src/drain/template/annot
 import { proxyConfigValuesFrom } from '../../../../src/drain/template/proxy-config.ts';
 import { PROXY_CONFIG_FIELDS, snakeCase } from '../../../../src/drain/template/proxy-config-fields.ts';
 
-// The expectations of the first two tables are what Istio's own code answered (istio.io/api v1.31.1 through
+// The expectations of the first two tables are what Istio's own code answered (istio.io/api v1.32.0 through
 // sigs.k8s.io/yaml v1.6.0 and golang/protobuf jsonpb v1.5.4, then the checks of ValidateMeshConfigProxyConfig).
 
 function valuesOf(text: string): unknown {
@@ -81,6 +81,34 @@ describe('what Istio accepts', () => {
     ['a folded string', 'terminationDrainDuration: >-\n  5s\n', { terminationDrainDuration: 5 }],
     ['an explicit key', '? terminationDrainDuration\n: 5s', { terminationDrainDuration: 5 }],
     ['a byte order mark', '\ufeffterminationDrainDuration: 5s', { terminationDrainDuration: 5 }],
+    ['a dash before a brace', 'proxyMetadata: {A: -}', { proxyMetadata: { A: '-' } }],
+    ['a list of dashes', 'extraStatTags: [-]', {}],
+    ['a bracket right behind a word with a colon', 'extraStatTags: [a:]', {}],
+    ['binary data', 'proxyMetadata: {A: !!binary aGVubg==}', { proxyMetadata: { A: 'henn' } }],
+    ['a sampling that is no number', 'tracing: {sampling: "NaN"}', {}],
+    ['a sampling without end', 'tracing: {sampling: "-Infinity"}', {}],
+    [
+      'a number too large for a float, which stays a string',
+      'proxyMetadata: {A: 1e999}',
+      { proxyMetadata: { A: '1e999' } },
+    ],
+    ['a float as a key', 'proxyMetadata: {2500000.0: a}', { proxyMetadata: { '2.5e+06': 'a' } }],
+    ['a key that is not finite', 'proxyMetadata: {.inf: a}', { proxyMetadata: { '.inf': 'a' } }],
+    ['a time with its tag', 'proxyMetadata: {A: !!timestamp 2031-02-03}', { proxyMetadata: { A: '2031-02-03' } }],
+    ['a list at the column of its key', 'extraStatTags:\n- a\nproxyMetadata: {A: b}', { proxyMetadata: { A: 'b' } }],
+    [
+      'a closing bracket at the start of a line',
+      'extraStatTags: [a\n]\nproxyMetadata: {A: b}',
+      { proxyMetadata: { A: 'b' } },
+    ],
+    ['whatever follows a map in braces', '{proxyMetadata: {A: b}} trailing', { proxyMetadata: { A: 'b' } }],
+    ['an empty key and no value', 'proxyMetadata: {"A"}', { proxyMetadata: { A: '' } }],
+    ['a question mark in block style', 'proxyMetadata:\n  A: http://a/?b=c', { proxyMetadata: { A: 'http://a/?b=c' } }],
+    [
+      'the credential of a CA in TLS settings',
+      'tracing: {tlsSettings: {caCertCredentialName: a}}\nenvoyMetricsService: {tlsSettings: {ca_cert_credential_name: b}}',
+      {},
+    ],
     ['the image type', 'image: {imageType: distroless}', { imageType: 'distroless' }],
     ['the image type in snake_case', 'image: {image_type: debug}', { imageType: 'debug' }],
     [
@@ -146,8 +174,22 @@ describe('what Istio denies the pod for', () => {
       1,
       44,
     ],
-    ['a tab', 'drainDuration: 5s\n\tfoo: bar', 'Tabs are not allowed', 2, 1],
-    ['a brace too few', '{terminationDrainDuration: 5s', 'Flow map must end', 1, 30],
+    ['a tab', 'drainDuration: 5s\n\tfoo: bar', 'found a tab', 2, 1],
+    ['a question mark in flow style', '{A: http://u/?v=w}', "expected ',' or '}'", 1, 14],
+    ['an escaped slash', 'proxyMetadata: {A: "\\/"}', 'unknown escape character \\/', 1, 21],
+    ['a colon at the start of a list', 'extraStatTags: [:a]', 'did not find expected node content', 1, 17],
+    ['a tab behind a dash', 'extraStatTags:\n-\t{}', 'a tab where indentation is expected', 2, 2],
+    ['a tab behind a colon', 'a:\n  b:\t\tc: d', 'is not allowed here', 2, 8],
+    ['two commas', 'extraStatTags: [a,,b]', 'did not find expected node content', 1, 19],
+    ['a control character', 'proxyMetadata: {A: "\u0007"}', 'control characters are not allowed', 1, 21],
+    ['half a surrogate pair', 'proxyMetadata: {A: "\\ud83d"}', 'is no Unicode character', 1, 20],
+    ['binary data that are none', 'proxyMetadata: {A: !!binary "a"}', 'invalid base64', 1, 29],
+    ['an alias with a name that is none', 'a: *é', 'made of letters, digits', 1, 4],
+    ['a directive of another version', '%YAML 1.2\n---\na: b', 'reads YAML 1.1', 1, 1],
+    ['a key on two lines', 'extra\n Tags: a', 'is not allowed here', 2, 6],
+    ['a list of 2000 levels', '['.repeat(2000), 'nested deeper', 1, 1000],
+    ['a sampling beyond all floats', 'tracing: {sampling: 1e999}', 'is no number', 1, 21],
+    ['a brace too few', '{terminationDrainDuration: 5s', "expected ',' or '}'", 1, 30],
     ['a missing blank', 'terminationDrainDuration:5s', 'stands where a map of fields is expected', 1, 1],
     ['an unknown anchor', 'foo: *nope', "unknown anchor 'nope' referenced", 1, 6],
     ['a list', '- a', 'a list stands where a map of fields is expected', 1, 1],

@@ -1,4 +1,5 @@
-import { workloadKey, type Workload } from '../../drain/model/workload.ts';
+import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
+import { workloadKey, type Seconds, type Workload } from '../../drain/model/workload.ts';
 import { stateOf, type WorkloadState } from '../../drain/template/note/state.ts';
 import { isExempt } from '../../drain/selection/exemptions.ts';
 import { UNKNOWN_POLICY, type OperatorCaps, type Rolling } from '../../drain/rollout/gate.ts';
@@ -40,7 +41,7 @@ export class Rollouts {
   /** Restored and not yet rolled out: the state annotation that would tell is gone by then. */
   private readonly restoring = new Map<
     string,
-    { readonly me: Rolling; readonly uid: string; readonly since: number }
+    { readonly me: Rolling; readonly uid: string; readonly since: number; readonly drains: Seconds }
   >();
   /** Under way when leading began, and not known to be ours: until when it keeps its place, in milliseconds. */
   private readonly found = new Map<string, number>();
@@ -193,6 +194,7 @@ export class Rollouts {
         since: now,
         health: 'Rolling',
         stuck: false,
+        drains: drainsOf(workload, undefined),
       });
     }
   }
@@ -200,7 +202,8 @@ export class Rollouts {
   startRestoring({ me, uid }: Candidate, workload: Workload): void {
     if (restartsPods(workload.rollout)) {
       const now = this.options.now() / 1000;
-      this.restoring.set(me.workload, { me, uid, since: now });
+      const drains = drainsOf(workload, undefined);
+      this.restoring.set(me.workload, { me, uid, since: now, drains });
       this.slots.take(me);
       this.stages.set(uid, me.workload, {
         workload: me.workload,
@@ -209,6 +212,7 @@ export class Rollouts {
         since: now,
         health: 'Rolling',
         stuck: false,
+        drains,
       });
     }
   }
@@ -324,6 +328,7 @@ export class Rollouts {
         since: restored.since,
         health: 'Rolling',
         stuck: workload.rollout.stuck,
+        drains: restored.drains,
       };
       this.stages.set(restored.uid, key, workload.rollout.rolling ? member : undefined);
       return;
@@ -336,7 +341,7 @@ export class Rollouts {
     const environment = this.environmentOf(key, workload);
     const shown = healthOf(workload, state);
     const health = shown === 'Whole' && environment !== 'Yes' && startedAt !== undefined ? 'Rolling' : shown;
-    if (health !== 'Whole' && this.isLeftAlone(workload, now)) {
+    if (health !== 'Whole' && (workload.rollout.paused || this.isLeftAlone(workload, now))) {
       this.stages.set(undefined, key, undefined);
       return;
     }
@@ -359,6 +364,7 @@ export class Rollouts {
       stuck: workload.rollout.stuck || environment === 'Missing',
       ...(environment === 'Missing' ? { stuckBecause: NO_ENVIRONMENT } : {}),
       startedAt,
+      drains: drainsOf(workload, state),
     });
   }
 
@@ -402,7 +408,8 @@ export class Rollouts {
       this.started.delete(key);
       return undefined;
     }
-    if (state !== undefined && this.isLeftAlone(workload, this.options.now() / 1000)) {
+    // Paused in the middle: it goes on when somebody resumes it, and nobody waits for that.
+    if (rollout.paused || (state !== undefined && this.isLeftAlone(workload, this.options.now() / 1000))) {
       return undefined;
     }
     if (isOurs(workload, state) || unproven) {
@@ -443,6 +450,18 @@ function healthOf(workload: Workload, state: WorkloadState): Member['health'] {
     return isOurs(workload, state) ? 'Rolling' : 'Busy';
   }
   return rollout.partition > 0 || rollout.paused || rollout.healthy ? 'Busy' : 'Unwell';
+}
+
+/**
+ * How long old pods may drain one after the other before the rollout can be over. They still run under the grace period from
+ * before the write; which of the two it was matters less than that no drain is taken for a lack of progress.
+ */
+function drainsOf({ template, rollout }: Workload, state: WorkloadState | undefined): Seconds {
+  const grace = Math.max(
+    template.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_PERIOD_SECONDS,
+    state?.fields.gracePeriod?.before ?? 0,
+  );
+  return (rollout.drainRounds ?? 0) * grace;
 }
 
 function secondsOf(time: string | undefined): number | undefined {

@@ -1,6 +1,7 @@
 import type { PolicyRolloutStatus } from '../../api/policy.ts';
 import { parsePolicyDuration } from '../../api/policy.ts';
 import {
+  deadlineOf,
   haltedBy,
   stageOf,
   toleranceOf,
@@ -154,7 +155,7 @@ export class Stages {
     const rules = this.rulesOf(uid);
     const patience =
       member.health === 'Rolling'
-        ? rules.progressDeadline
+        ? deadlineOf(member, rules)
         : member.health === 'Unwell'
           ? toleranceOf(rules)
           : undefined;
@@ -207,6 +208,7 @@ function sameMember(a: Member, b: Member): boolean {
     a.startedAt === b.startedAt &&
     a.stuck === b.stuck &&
     a.stuckBecause === b.stuckBecause &&
+    a.drains === b.drains &&
     a.restoring === b.restoring
   );
 }

@@ -68,6 +68,13 @@ export interface RolloutFacts {
   readonly rolling: boolean;
   /** A Deployment that reports ProgressDeadlineExceeded. */
   readonly stuck: boolean;
+  /** Pods that are still terminating. Absent where the status does not tell: Deployments do, by default since Kubernetes 1.35. */
+  readonly terminating?: number;
+  /**
+   * How often in a row a rollout waits until old pods are gone before it goes on: 0 where new pods do not wait for old ones.
+   * A StatefulSet's new pod has the old one's name, a DaemonSet's its node, and Recreate ends all of them first.
+   */
+  readonly drainRounds?: number;
 }
 
 /** Why a workload of this kind, or a part of a change of it, is not written. */

@@ -31,6 +31,8 @@ export interface Member {
   readonly stuck: boolean;
   /** Why it does not get on, where its status is not what says so. */
   readonly stuckBecause?: string;
+  /** How long its rollout may wait for the drains of old pods: that much is granted beside progressDeadline. */
+  readonly drains?: Seconds;
 }
 
 export interface StageMemory {
@@ -77,12 +79,20 @@ export function haltedBy(member: Member, rules: StageRules, now: Seconds): Halt 
     const why = member.stuckBecause ?? 'its rollout is stuck (ProgressDeadlineExceeded)';
     return { workload, message: `${workload} ${what}, and ${why}` };
   }
-  return now - member.since >= rules.progressDeadline
+  const drains = member.drains ?? 0;
+  return now - member.since >= deadlineOf(member, rules)
     ? {
         workload,
-        message: `${workload} ${what}, and is not rolled out after ${rules.progressDeadline} s (progressDeadline)`,
+        message:
+          `${workload} ${what}, and is not rolled out after ${rules.progressDeadline} s (progressDeadline)` +
+          (drains > 0 ? ` and ${drains} s for the drains of its old pods` : ''),
       }
     : undefined;
+}
+
+/** How long the member may roll: old pods that drain, one group after the other, are no lack of progress. */
+export function deadlineOf({ drains = 0 }: Member, { progressDeadline }: StageRules): Seconds {
+  return progressDeadline + drains;
 }
 
 /** @param now seconds since 1970 */

@@ -9,11 +9,11 @@ export interface WithdrawalLimits {
   readonly workloads: number;
   /** More than this share of what the policy holds is too much ... */
   readonly share: number;
-  /** ... but fewer workloads than this never are: a policy with five workloads may lose two. */
+  /** ... but fewer workloads than this never are: a policy with five workloads may lose three. */
   readonly atLeast: number;
 }
 
-export const WITHDRAWAL_LIMITS: WithdrawalLimits = { workloads: 50, share: 0.2, atLeast: 10 };
+export const WITHDRAWAL_LIMITS: WithdrawalLimits = { workloads: 50, share: 0.2, atLeast: 4 };
 /** With approval Required nothing is written without one, so nothing is restored without one either. */
 export const EVERY_WITHDRAWAL: WithdrawalLimits = { workloads: 0, share: 0, atLeast: 0 };
 

@@ -28,7 +28,13 @@ function workload(
     written = false,
     rolling = false,
     annotations = {},
-  }: { written?: boolean; rolling?: boolean; annotations?: Record<string, string> } = {},
+    rollout = {},
+  }: {
+    written?: boolean;
+    rolling?: boolean;
+    annotations?: Record<string, string>;
+    rollout?: Partial<Workload['rollout']>;
+  } = {},
 ): Workload {
   const state = {
     v: 1,
@@ -58,6 +64,7 @@ function workload(
       paused: false,
       partition: 0,
       stuck: false,
+      ...rollout,
     },
   } as unknown as Workload;
 }
@@ -189,6 +196,46 @@ describe('a workload that does not get well', () => {
     expect(startNext(rollouts)).toBeUndefined();
   });
 });
+
+describe('a workload whose old pods drain for long', () => {
+  const slow = (): Workload => workload('slow', { written: true, rolling: true, rollout: { drainRounds: 3 } });
+
+  it('has the time that its drains need beside progressDeadline', () => {
+    const { rollouts, world, show } = given();
+    show(slow());
+
+    // Three pods of 30 s, one after the other.
+    world.now += 689_000;
+    show(slow());
+    expect(rollouts.haltOf('Deployment/shop/slow')).toBeUndefined();
+    world.now += 2_000;
+    show(slow());
+
+    expect(rollouts.haltOf('Deployment/shop/slow')?.message).toContain('90 s for the drains');
+  });
+});
+
+describe('a Deployment that is paused while it carries our values', () => {
+  it('takes no slot, halts nobody, and keeps no canary from being chosen', () => {
+    const { rollouts, world, show } = given();
+    rollouts.stages.know({ ...policy, spec: withCanary(policy.spec) }, undefined);
+    const paused = workload('paused', { written: true, rolling: true, rollout: { paused: true } });
+
+    show(paused);
+    expect(rollouts.rollingCount).toBe(0);
+    expect(startNext(rollouts)).toBeUndefined();
+    world.now += 3_600_000;
+    show(paused);
+
+    expect(rollouts.haltOf('Deployment/shop/paused')).toBeUndefined();
+    expect(startNext(rollouts)).toBeUndefined();
+  });
+});
+
+function withCanary(spec: PolicyRecord['spec']): PolicyRecord['spec'] {
+  const { waves } = spec.rollout;
+  return waves === undefined ? spec : { ...spec, rollout: { ...spec.rollout, waves: { ...waves, canary: 1 } } };
+}
 
 describe('workloads that wait because budgets may not be looked at', () => {
   it('are asked again when they may be, also where their namespace has no budget', () => {

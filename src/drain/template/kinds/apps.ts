@@ -1,7 +1,16 @@
 import type { KindLimit, RolloutFacts } from '../../model/workload.ts';
 import { at, numberOf, recordOf, textOf } from '../raw.ts';
 import type { RawObject } from '../raw.ts';
-import { allowedUnavailable, AT_REST, conditionOf, facts, fromManifest, observed, SPEC_TEMPLATE } from './kind.ts';
+import {
+  allowedUnavailable,
+  AT_REST,
+  conditionOf,
+  facts,
+  fromManifest,
+  observed,
+  rounds,
+  SPEC_TEMPLATE,
+} from './kind.ts';
 import type { WorkloadKindAdapter } from './kind.ts';
 
 /** A ReplicaSet makes new pods from its template and leaves the present ones as they are. */
@@ -73,6 +82,8 @@ function deploymentRollout(raw: RawObject): RolloutFacts {
     complete: updated >= desired && all === updated && available >= desired,
     rolling: oldPodsStand || !rolledOutBefore,
     smooth: !stuck && !failing,
+    terminating: numberOf(status['terminatingReplicas']),
+    drainRounds: strategy === 'Recreate' ? 1 : 0,
   });
 }
 
@@ -107,6 +118,7 @@ function statefulSetRollout(raw: RawObject): RolloutFacts {
     // Replicas below the partition, and those of OnDelete, wait for somebody: that is not a rollout under way.
     rolling: all !== desired || (strategy === 'RollingUpdate' && !sameRevision && updated < shouldBeUpdated),
     smooth: ready >= Math.min(all, desired) - allowedAway,
+    drainRounds: rounds(shouldBeUpdated, allowedAway),
   });
 }
 
@@ -122,14 +134,16 @@ function daemonSetRollout(raw: RawObject): RolloutFacts {
   const scheduled = numberOf(status['currentNumberScheduled']) ?? 0;
   const updated = numberOf(status['updatedNumberScheduled']) ?? 0;
   const available = numberOf(status['numberAvailable']) ?? 0;
+  const allowedAway = allowedUnavailable(at(spec, ['updateStrategy', 'rollingUpdate', 'maxUnavailable']), desired);
+  const surge = at(spec, ['updateStrategy', 'rollingUpdate', 'maxSurge']);
+  const atOnce = Math.max(allowedAway, surge === undefined ? 0 : allowedUnavailable(surge, desired));
   return facts({
     desired,
     strategy,
     observed: observed(raw, status),
     complete: scheduled >= desired && updated >= desired && available >= desired,
     rolling: scheduled < desired || (strategy === 'RollingUpdate' && updated < desired),
-    smooth:
-      available >=
-      desired - allowedUnavailable(at(spec, ['updateStrategy', 'rollingUpdate', 'maxUnavailable']), desired),
+    smooth: available >= desired - allowedAway,
+    drainRounds: rounds(desired, atOnce),
   });
 }

@@ -52,6 +52,9 @@ export interface Counts {
   /** While rolling: nothing is wrong with it so far. */
   readonly smooth: boolean;
   readonly stuck?: boolean;
+  readonly terminating?: number;
+  /** 0 where new pods do not wait for old ones. */
+  readonly drainRounds?: number;
 }
 
 export function facts(counts: Counts): RolloutFacts {
@@ -66,6 +69,8 @@ export function facts(counts: Counts): RolloutFacts {
     healthy: complete || (rolling && counts.smooth),
     rolling,
     stuck: counts.stuck ?? false,
+    ...(counts.terminating === undefined ? {} : { terminating: counts.terminating }),
+    ...((counts.drainRounds ?? 0) === 0 ? {} : { drainRounds: counts.drainRounds }),
   };
 }
 
@@ -90,6 +95,11 @@ export function conditionOf(status: Raw, type: string): Raw | undefined {
   return listOf(status['conditions'])
     .map(recordOf)
     .find((condition) => condition['type'] === type);
+}
+
+/** How many groups of pods are replaced one after the other, where so many may be at once. */
+export function rounds(pods: number, atOnce: number): number {
+  return Math.ceil(pods / Math.max(1, atOnce));
 }
 
 /** `maxUnavailable` as a count: a number or a percentage, 1 where it is not stated. */

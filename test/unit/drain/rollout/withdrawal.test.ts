@@ -4,9 +4,12 @@ import { EVERY_WITHDRAWAL, isMassWithdrawal, withdrawalHash } from '../../../../
 describe('a mass withdrawal', () => {
   it.each([
     // A small policy is not in the way of its owner.
-    [{ leaving: 5, lately: 0, held: 5 }, false],
-    [{ leaving: 9, lately: 0, held: 9 }, false],
-    [{ leaving: 10, lately: 0, held: 10 }, true],
+    [{ leaving: 3, lately: 0, held: 3 }, false],
+    [{ leaving: 3, lately: 0, held: 9 }, false],
+    // From four on the share counts.
+    [{ leaving: 4, lately: 0, held: 4 }, true],
+    [{ leaving: 4, lately: 0, held: 20 }, false],
+    [{ leaving: 1, lately: 3, held: 9 }, true],
     // More than a fifth.
     [{ leaving: 12, lately: 0, held: 60 }, false],
     [{ leaving: 13, lately: 0, held: 60 }, true],

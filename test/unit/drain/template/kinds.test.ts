@@ -233,6 +233,38 @@ describe('a DaemonSet', () => {
   });
 });
 
+describe('new pods that wait until old ones are gone', () => {
+  const daemons = { observedGeneration: 2, desiredNumberScheduled: 6 };
+  it.each<[string, string, object, object, number | undefined]>([
+    ['of a Deployment do not', 'Deployment', { replicas: 4 }, { observedGeneration: 2 }, undefined],
+    [
+      'of Recreate do once',
+      'Deployment',
+      { replicas: 4, strategy: { type: 'Recreate' } },
+      { observedGeneration: 2 },
+      1,
+    ],
+    ['of a StatefulSet do one by one', 'StatefulSet', { replicas: 4 }, { observedGeneration: 2 }, 4],
+    [
+      'of a StatefulSet do as many at once as may be away',
+      'StatefulSet',
+      { replicas: 5, updateStrategy: { rollingUpdate: { maxUnavailable: 2, partition: 1 } } },
+      { observedGeneration: 2 },
+      2,
+    ],
+    ['of a DaemonSet do one by one', 'DaemonSet', {}, daemons, 6],
+    [
+      'of a DaemonSet do as many at once as its surge allows',
+      'DaemonSet',
+      { updateStrategy: { rollingUpdate: { maxSurge: '50%', maxUnavailable: 0 } } },
+      daemons,
+      2,
+    ],
+  ])('%s', (_, kind, spec, status, rounds) => {
+    expect(rollout(kind, spec, status).drainRounds).toBe(rounds);
+  });
+});
+
 it('a manifest has nothing that rolls', () => {
   for (const { kind } of WORKLOAD_KINDS) {
     expect(rollout(kind, { replicas: 3 })).toMatchObject({ complete: true, healthy: true, rolling: false });

@@ -63,6 +63,7 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => {
 const drainRooms = [
   'model',
   'template',
+  'gateways',
   'selection',
   'mesh',
   'promise',

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError, EXIT_CANNOT, EXIT_OK, UsageError, type Command, type Flag, type Invocation } from './cli/command.ts';
+import { meshDefaultsOf } from './cli/facts/flags.ts';
 import { createAdmissionHandler } from './admission/index.ts';
 import { makeAdmission } from './admission-wiring.ts';
 import { Operator } from './controllers/operator.ts';
@@ -98,6 +99,13 @@ const flags = [
     value: 'true|false',
     choices: ['true', 'false'],
     description: "States that selected workloads are injected (or not) where the injector's webhooks cannot be read.",
+  },
+  {
+    name: 'mesh-defaults',
+    type: 'string',
+    value: 'KEY=VALUE,...',
+    description:
+      'States settings of a managed mesh where no ConfigMap of it can be read, for example terminationDrainDuration=30s,EXIT_ON_ZERO_ACTIVE_CONNECTIONS=true.',
   },
   {
     name: 'leader-elect',
@@ -564,5 +572,6 @@ function statedFacts(setting: Settings): StatedFacts {
     ...(native === undefined ? {} : { nativeSidecars: native as NativeSetting }),
     ...(image === undefined ? {} : { proxyImage: image as ProxyImage }),
     ...(injected === undefined ? {} : { injected: injected === 'true' }),
+    meshDefaults: meshDefaultsOf(setting.text('mesh-defaults')),
   };
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseGoDuration } from '../../drain/duration.ts';
+import { parseMeshDefaults } from '../../drain/mesh/stated-defaults.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from '../../drain/model/mesh.ts';
 import { DEFAULT_ENDPOINT_DELAY_SECONDS, DEFAULT_LONGEST_REQUEST_SECONDS } from '../../drain/timeline/application.ts';
 import {
@@ -135,6 +136,13 @@ export const FACT_FLAGS: readonly Flag[] = [
     description: 'ENABLE_NATIVE_SIDECARS of istiod, where its Deployment is not among the input.',
   },
   {
+    name: 'mesh-defaults',
+    type: 'string',
+    value: 'KEY=VALUE,...',
+    description:
+      'Settings of a managed mesh, where no ConfigMap of it can be read: fields of meshConfig.defaultConfig and variables of its proxyMetadata, for example terminationDrainDuration=30s,EXIT_ON_ZERO_ACTIVE_CONNECTIONS=true.',
+  },
+  {
     name: 'kubernetes-version',
     type: 'string',
     value: 'VERSION',
@@ -227,6 +235,7 @@ export function statedBy(flags: FlagValues): Stated {
       ...(istioVersion === undefined ? {} : { istioVersion }),
       ...(nativeSidecars === undefined ? {} : { nativeSidecars }),
       ...(proxyImage === undefined ? {} : { proxyImage }),
+      meshDefaults: meshDefaultsOf(flags.string('mesh-defaults')),
     },
     kubeletMinor,
     namespaceLabels: flags.strings('namespace-labels').map(namespaceLabels),
@@ -235,6 +244,18 @@ export function statedBy(flags: FlagValues): Stated {
     operatorNamespace: flags.string('operator-namespace') ?? 'sidecar-drain-system',
     unboundedTenants: flags.boolean('unbounded-tenants'),
   };
+}
+
+/** The value of --mesh-defaults, of the CLI and of the operator. */
+export function meshDefaultsOf(text: string | undefined): StatedFacts['meshDefaults'] {
+  if (text === undefined || text === '') {
+    return undefined;
+  }
+  const read = parseMeshDefaults(text);
+  if (!read.ok) {
+    throw new UsageError(`--mesh-defaults ${read.why}`);
+  }
+  return read.values;
 }
 
 /** The kinds that are read: the known ones, those of --workload-kind and those of SIDECAR_DRAIN_WORKLOAD_KIND. */

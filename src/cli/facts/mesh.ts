@@ -49,6 +49,7 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
     proxyConfigs: collected.proxyConfigs,
     kubeletMinorByNode: minors.size === 0 ? undefined : minors,
     stated: stated.facts,
+    cluster: complete ? true : undefined,
     webhooksUnknownBecause: options.webhooksUnknownBecause,
     defaultRootNamespace: DEFAULT_ROOT_NAMESPACE,
   });

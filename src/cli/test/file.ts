@@ -73,6 +73,7 @@ export const FACT_MEMBERS: Readonly<Record<string, string>> = {
   longestRequest: 'longest-request',
   endpointDelay: 'endpoint-delay',
   proxyImage: 'proxy-image',
+  meshDefaults: 'mesh-defaults',
   operatorNamespace: 'operator-namespace',
   namespace: 'namespace',
 };

@@ -536,6 +536,7 @@ export class Caches {
       proxyConfigs: this.proxyConfigs.state === 'Forbidden' ? undefined : [...this.proxyConfigs.store.values()],
       kubeletMinorByNode: kubelets,
       stated: this.options.stated,
+      cluster: true,
       webhooksUnknownBecause: unknown,
       defaultRootNamespace: this.options.istioNamespaces[0] ?? 'istio-system',
     });

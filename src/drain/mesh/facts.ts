@@ -232,6 +232,8 @@ export interface MeshRecords {
   /** Node name to kubelet minor; undefined where nodes are not known. */
   readonly kubeletMinorByNode: ReadonlyMap<string, number> | undefined;
   readonly stated: StatedFacts;
+  /** The records come from a cluster. */
+  readonly cluster?: true;
   /** Set where the injector's webhooks could not be read: then nothing certain can be said of injection. */
   readonly webhooksUnknownBecause?: string;
   readonly defaultRootNamespace: string;
@@ -256,6 +258,7 @@ export function assembleMesh(records: MeshRecords): MeshFacts {
     webhooks: [...records.webhooks].sort(byTagThenName),
     proxyConfigs: records.proxyConfigs,
     nodes: nodeFacts(records.kubeletMinorByNode),
+    cluster: records.cluster,
     stated: records.stated,
   };
 }
@@ -276,6 +279,7 @@ function revisionOf(name: string, records: MeshRecords): Revision {
     ...(shared?.defaultConfig === undefined
       ? {}
       : { sharedConfig: { values: shared.defaultConfig, from: shared.from } }),
+    ...(mesh === undefined && shared !== undefined ? { sharedOnly: true as const } : {}),
     ...settingsUnknown(mesh, shared),
     ...(istiod?.nativeSidecars === undefined ? {} : { nativeSidecars: istiod.nativeSidecars }),
     ...(injector?.injector === undefined ? {} : { injector: injector.injector }),

@@ -35,6 +35,7 @@ import type { Seconds } from '../model/workload.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 import { UNSEEN_SETTINGS } from './facts.ts';
 import { findRevision, proxyOf } from './injection.ts';
+import { STATED_DEFAULTS, statedDefaults } from './stated-defaults.ts';
 import { templateLifecycle, unreadTemplates } from './templates.ts';
 import { proxyConfigName, winningProxyConfigs, youngerThanPods, type WinningProxyConfigs } from './proxyconfigs.ts';
 import { istioMinor, NATIVE_DRAIN_HOOK_SINCE_MINOR } from './version.ts';
@@ -76,9 +77,13 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
     namespace.name,
     revision?.rootNamespace ?? mesh.rootNamespace,
   );
+  const stated = statedDefaults(mesh, revision);
   const layers = configLayers(revision, annotation.values, filledInConfig(template, proxy));
+  if (stated !== undefined) {
+    layers.push({ values: stated, origin: STATED_DEFAULTS });
+  }
   const fromAnnotation = proxy.rendered === undefined ? annotation.values : undefined;
-  const environment = environmentOf(revision, fromAnnotation, resources, template);
+  const environment = environmentOf({ stated, revision, annotation: fromAnnotation, resources, template });
   const problems: SettingProblem[] = [
     ...annotation.problems,
     ...(hasProxy(proxy)
@@ -203,20 +208,23 @@ function pick<T>(layers: readonly Layer[], read: (values: ProxyConfigValues) => 
 
 /** Istio's own default is a fact only where the settings of the mesh were seen. */
 function assumedOf(value: Sourced<Seconds>, proxy: ProxyVerdict, revision: Revision | undefined): Sourced<Seconds> {
-  const unknown = revision === undefined ? UNSEEN_SETTINGS : revision.settingsUnknown;
+  const unknown = revision === undefined || revision.sharedOnly === true ? UNSEEN_SETTINGS : revision.settingsUnknown;
   const assumed = value.origin.level === 'BuiltIn' && hasProxy(proxy) && !isFilledIn(proxy) && unknown !== undefined;
-  return assumed ? { ...value, note: `assumed, Istio's default: ${unknown}` } : value;
+  return assumed ? { ...value, assumed: true, note: `assumed, Istio's default: ${unknown}` } : value;
 }
 
 type Environment = ReadonlyMap<string, Sourced<string>>;
 
+interface EnvironmentSources {
+  readonly stated: ProxyConfigValues | undefined;
+  readonly revision: Revision | undefined;
+  readonly annotation: ProxyConfigValues | undefined;
+  readonly resources: WinningProxyConfigs;
+  readonly template: PodTemplate;
+}
+
 /** Environment merges per key; a selector ProxyConfig beats the annotation's proxyMetadata, a namespace one does not. */
-function environmentOf(
-  revision: Revision | undefined,
-  annotation: ProxyConfigValues | undefined,
-  resources: WinningProxyConfigs,
-  template: PodTemplate,
-): Environment {
+function environmentOf({ stated, revision, annotation, resources, template }: EnvironmentSources): Environment {
   const merged = new Map<string, Sourced<string>>();
   const add = (variables: Readonly<Record<string, string>> | undefined, origin: Origin): void => {
     for (const name of [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE]) {
@@ -226,6 +234,7 @@ function environmentOf(
       }
     }
   };
+  add(stated?.proxyMetadata, STATED_DEFAULTS);
   if (revision?.sharedConfig !== undefined) {
     add(revision.sharedConfig.values.proxyMetadata, sharedOrigin(revision.sharedConfig.from));
   }

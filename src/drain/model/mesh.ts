@@ -41,6 +41,8 @@ export interface Revision {
   readonly defaultConfigFrom?: string;
   /** AKS: the users' own mesh config, which counts below that of the control plane. */
   readonly sharedConfig?: { readonly values: ProxyConfigValues; readonly from: string };
+  /** Only `sharedConfig` was seen: what the control plane itself sets is not known. */
+  readonly sharedOnly?: true;
   /** Why nothing certain is known of the mesh's own settings; Istio's defaults are then an assumption. */
   readonly settingsUnknown?: string;
   /** ENABLE_NATIVE_SIDECARS of istiod, or what its version defaults to. */
@@ -99,6 +101,8 @@ export interface StatedFacts {
   readonly istioVersion?: string;
   readonly nativeSidecars?: NativeSetting;
   readonly proxyImage?: ProxyImage;
+  /** meshConfig.defaultConfig of a mesh whose settings cannot be read. */
+  readonly meshDefaults?: ProxyConfigValues;
 }
 
 /** All that is known of the mesh when a workload is judged. Unknown is said, never guessed. */
@@ -113,6 +117,8 @@ export interface MeshFacts {
   /** `undefined`: not known (403 or not synced); empty: there are none, or the kind is not installed. */
   readonly proxyConfigs?: readonly ProxyConfigResource[];
   readonly nodes: NodeFacts;
+  /** A cluster was asked: settings that were not seen there are kept where nobody may look, as managed meshes do. */
+  readonly cluster?: true;
   readonly stated: StatedFacts;
 }
 

@@ -174,6 +174,10 @@ export function decide(input: DecideInput): Decision {
       ? end('Compliant', 'the promise holds', adopt)
       : stop('Failed', unreachable(planned.after, intent));
   }
+  const lowering = mayLowerDrain(before.settings, planned.after.settings, input.mesh);
+  if (lowering !== undefined) {
+    return stop('Unknown', lowering);
+  }
   const caveat = rolloutCaveat(workload);
   const all = [
     ...findings,
@@ -208,6 +212,31 @@ export function decide(input: DecideInput): Decision {
     write: planned.values,
     ...(hold === undefined ? {} : { reverts: hold.reverts }),
   });
+}
+
+/**
+ * In a cluster, a drain that nobody could read may be longer than the one that is wanted. Nothing lives longer than its
+ * grace period, so that a drain of that length, or one that waits for connections, lowers nothing.
+ */
+function mayLowerDrain(before: EffectiveSettings, after: EffectiveSettings, mesh: MeshFacts): Finding | undefined {
+  const now = before.terminationDrainDuration;
+  const then = after.terminationDrainDuration;
+  const written = then.assumed !== true && now.assumed === true;
+  if (
+    mesh.cluster !== true ||
+    !written ||
+    then.value >= before.gracePeriod.value ||
+    after.exitOnZeroActiveConnections.value
+  ) {
+    return undefined;
+  }
+  return finding(
+    'FactsMissing',
+    `the mesh's own settings cannot be read, and its drain may be longer than the ${then.value} s that would be written: nothing is lowered on an assumption`,
+    {
+      action: 'State what the mesh has (--mesh-defaults, docs/how-to/managed-meshes.md), or let its ConfigMap be read.',
+    },
+  );
 }
 
 /** The template says it, and the pods do not yet. */

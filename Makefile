@@ -114,9 +114,17 @@ bench-cli: build ## Measure lint on 10,000 documents beside the bare parse of th
 bench-admission: build ## Measure what the admission webhook adds to creations, beside none
 	@$(RUN) bench/admission.ts
 
+.PHONY: bench-dashboard
+bench-dashboard: build control-plane ## Measure the dashboard on 10,000 Deployments beside kubectl get deployments -A -w
+	@$(RUN) bench/dashboard.ts
+
 .PHONY: screenshots
 screenshots: install ## Take the pictures of the report for the docs anew
 	@$(RUN) scripts/report-screenshots.ts
+
+.PHONY: dashboard-pictures
+dashboard-pictures: build control-plane ## Take the pictures of the dashboard for the docs anew (ten thousand: make bench-dashboard)
+	@$(RUN) scripts/dashboard-screenshots.ts
 
 .PHONY: rollout-chart
 rollout-chart: build control-plane ## Draw the chart of a rollout in waves for the docs anew, from a real one

@@ -38,6 +38,18 @@ export interface ConditionView {
   readonly message: string;
 }
 
+/** Workloads that wait for the same. */
+export interface HeldGroup {
+  /** As the operator's gates are called; None: nothing is in the way. */
+  readonly gate: 'OffSwitch' | 'Approval' | 'Window' | 'Workload' | 'Slot' | 'None';
+  readonly because: string;
+  /** When it is looked at again, where that is known. */
+  readonly until?: string;
+  readonly workloads: number;
+  /** Keys of the first of them. */
+  readonly names: readonly string[];
+}
+
 export interface PolicyView {
   readonly name: string;
   readonly enforcement: string;
@@ -55,6 +67,7 @@ export interface PolicyView {
   /** When the canaries have been watched for long enough, while they are watched. */
   readonly soakedAt?: string;
   readonly attention: readonly PolicyAttention[];
+  readonly held: readonly HeldGroup[];
   readonly price?: PolicyPrice;
 }
 

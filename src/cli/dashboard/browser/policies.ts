@@ -1,4 +1,4 @@
-import type { ConditionView, PolicyView } from '../wire.ts';
+import type { ConditionView, HeldGroup, PolicyView } from '../wire.ts';
 import { byId, element, secondsWords, timeWords } from './dom.ts';
 import { workloadLink } from './link.ts';
 import { countBar, countWords } from './states.ts';
@@ -15,7 +15,7 @@ export function showPolicies(policies: readonly PolicyView[]): void {
 }
 
 function card(policy: PolicyView): HTMLElement {
-  const { name, counts, attention } = policy;
+  const { name, counts, held, attention } = policy;
   const bar = element('div');
   countBar(bar, counts ?? {});
   const made = element(
@@ -28,6 +28,9 @@ function card(policy: PolicyView): HTMLElement {
     facts(policy),
   );
   made.dataset['policy'] = name;
+  if (held.length > 0) {
+    made.append(element('h4', '', 'Waiting'), element('ul', 'attention', ...held.map(heldItem)));
+  }
   if (attention.length > 0) {
     made.append(
       element('h4', '', 'To look at'),
@@ -35,14 +38,32 @@ function card(policy: PolicyView): HTMLElement {
         'ul',
         'attention',
         ...attention.map(({ kind, namespace, name: workload, reason, message }) => {
-          const link = element('a', '', `${kind} ${namespace}/${workload}`);
-          link.href = workloadLink(`${kind}/${namespace}/${workload}`);
+          const link = linkTo(`${kind}/${namespace}/${workload}`);
           return element('li', '', link, ` ${reason}: ${message}`);
         }),
       ),
     );
   }
   return made;
+}
+
+/** Who waits for what, and when that is looked at again. */
+function heldItem({ gate, because, until, workloads, names }: HeldGroup): HTMLElement {
+  const more = workloads - names.length;
+  return element(
+    'li',
+    '',
+    `${workloads} (${gate === 'None' ? 'next' : gate}): ${because}${until === undefined ? '' : `, until ${timeWords(until)}`}: `,
+    ...names.flatMap((name, index) => [...(index === 0 ? [] : [', ']), linkTo(name)]),
+    ...(more > 0 ? [` and ${more} more`] : []),
+  );
+}
+
+function linkTo(key: string): HTMLElement {
+  const [kind = '', namespace = '', name = ''] = key.split('/');
+  const link = element('a', '', `${kind} ${namespace}/${name}`);
+  link.href = workloadLink(key);
+  return link;
 }
 
 function introduction({ mode, duration, maxWait, enforcement, suspended, deleting }: PolicyView): string {
@@ -80,7 +101,9 @@ function facts({ stage, soakedAt, rollout, conditions, price }: PolicyView): HTM
   if (soakedAt !== undefined) {
     say('Goes on', `at ${timeWords(soakedAt)}, if the canaries stay healthy`);
   }
-  for (const { type, reason, message } of conditions.filter(isNews)) {
+  // That it is halted, and by whom, stands above already.
+  const told = stage?.haltedBy === undefined ? '' : 'RolloutHalted';
+  for (const { type, reason, message } of conditions.filter((one) => isNews(one) && one.reason !== told)) {
     say(type, `${reason}: ${message}`);
   }
   const cost = price === undefined ? '' : priceWords(price);

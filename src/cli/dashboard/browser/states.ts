@@ -36,7 +36,9 @@ export function countBar(into: HTMLElement, counts: Readonly<Record<string, numb
   );
 }
 
-export function countWords(counts: Readonly<Record<string, number>>): string {
+/** `24 matched: 11 compliant, 13 pending`. */
+export function countWords({ matched, ...counts }: Readonly<Record<string, number>>): string {
   const parts = Object.entries(counts).filter(([, number]) => number > 0);
-  return parts.map(([name, number]) => `${number} ${name}`).join(', ');
+  const words = parts.map(([name, number]) => `${number} ${name}`).join(', ');
+  return matched === undefined ? words : `${matched} matched${words === '' ? '' : `: ${words}`}`;
 }

@@ -10,6 +10,7 @@ import type { DashboardSource, Send } from '../server/source.ts';
 import type { PolicyView, Row, StateEvent, WorkloadDetail } from '../wire.ts';
 import { detailOf } from './detail.ts';
 import { gapText, knownFrom, type Known } from './facts.ts';
+import type { Turn } from './held.ts';
 import { Moments } from './moments.ts';
 import { policyView } from './policies.ts';
 import { keptOf, type Kept } from './rows.ts';
@@ -190,9 +191,13 @@ export class Picture implements DashboardSource {
   }
 
   #viewPolicies(policies: readonly InputPolicy[]): void {
-    const views = policies.map(({ raw, record }) =>
-      policyView(this.#newest(raw, record), record, this.#priceOf(record)),
-    );
+    const nodes = this.#watches.nodes();
+    const paused = this.#watches.paused() === true;
+    const views = policies.map(({ raw, record }) => {
+      const { priced, turns } = this.#under(record.name);
+      const price = priceOf(priced, nodes);
+      return policyView(this.#newest(raw, record), record, { price, turns, paused, now: Date.now() });
+    });
     if (JSON.stringify(views) === JSON.stringify(this.#policies)) {
       return;
     }
@@ -211,14 +216,21 @@ export class Picture implements DashboardSource {
     return (found as InputPolicy['raw'] | undefined) ?? raw;
   }
 
-  #priceOf({ name }: PolicyRecord): PolicyView['price'] {
+  #under(policy: string): { priced: Map<string, PricedWorkload>; turns: Turn[] } {
     const priced = new Map<string, PricedWorkload>();
+    const turns: Turn[] = [];
     for (const [key, kept] of this.#kept) {
-      if (kept.row.policy === name && kept.priced !== undefined) {
+      if (kept.row.policy !== policy) {
+        continue;
+      }
+      if (kept.priced !== undefined) {
         priced.set(key, kept.priced);
       }
+      if (kept.turn !== undefined) {
+        turns.push(kept.turn);
+      }
     }
-    return priceOf(priced, this.#watches.nodes());
+    return { priced, turns };
   }
 
   /** Exemptions end, and writes are put off, without anything in the cluster changing. */
@@ -227,7 +239,10 @@ export class Picture implements DashboardSource {
     const now = Date.now() / 1000;
     const exemptions = this.#known?.context.exemptions.map(({ expiresAt }) => expiresAt) ?? [];
     const writes = [...this.#kept.values()].flatMap(({ dueAt }) => dueAt ?? []);
-    const next = [...exemptions, ...writes]
+    const windows = this.#policies.flatMap(({ held }) =>
+      held.flatMap(({ until }) => (until === undefined ? [] : Date.parse(until) / 1000)),
+    );
+    const next = [...exemptions, ...writes, ...windows]
       .filter((at) => at > now)
       .reduce((first, at) => Math.min(first, at), Infinity);
     if (next !== Infinity && !this.#stopped) {

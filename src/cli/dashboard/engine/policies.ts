@@ -7,17 +7,29 @@ import {
 } from '../../../api/policy.ts';
 import type { PolicyRecord } from '../../../drain/plan/policies.ts';
 import type { PolicyPrice } from '../../../drain/price/price.ts';
+import { heldGroups, type Turn } from './held.ts';
 import type { PolicyView } from '../wire.ts';
+
+/** What is known of a policy besides itself. */
+export interface PolicyInput {
+  readonly price?: PolicyPrice;
+  readonly turns: readonly Turn[];
+  readonly paused: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
 
 /** A policy as the API server has it, with what the operator says of it in its status. */
 export function policyView(
   { status }: SidecarDrainPolicy | NamespacedSidecarDrainPolicy,
-  { name, spec, deleting, stalled }: PolicyRecord,
-  price: PolicyPrice | undefined,
+  record: PolicyRecord,
+  { price, turns, paused, now }: PolicyInput,
 ): PolicyView {
+  const { name, spec, deleting, stalled } = record;
   const { rollout } = spec;
   // One that cannot be evaluated has no defaults filled in.
   const waves = stalled === undefined ? rollout.waves : undefined;
+  const soaked = waves === undefined ? undefined : soakedAt(status?.rollout, waves.soak);
   return {
     name,
     enforcement: spec.enforcement,
@@ -35,8 +47,17 @@ export function policyView(
     })),
     counts: status?.workloads === undefined ? undefined : { ...status.workloads },
     stage: status?.rollout,
-    soakedAt: waves === undefined ? undefined : soakedAt(status?.rollout, waves.soak),
+    soakedAt: soaked,
     attention: status?.attention ?? [],
+    held: heldGroups({
+      policy: record,
+      stage: status?.rollout,
+      soakedAt: soaked,
+      approval: status?.conditions?.find(({ reason }) => reason === 'ApprovalRequired')?.message,
+      paused,
+      turns,
+      now,
+    }),
     price,
   };
 }

@@ -1,12 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SidecarDrainPolicy } from '../../../../src/api/policy.ts';
 import { sameFact, slimFact, type RawFact } from '../../../../src/cli/dashboard/engine/facts.ts';
+import { heldGroups, type HeldOptions, type Turn } from '../../../../src/cli/dashboard/engine/held.ts';
 import { Moments, MOST_MOMENTS } from '../../../../src/cli/dashboard/engine/moments.ts';
 import { policyView } from '../../../../src/cli/dashboard/engine/policies.ts';
-import type { PolicyView } from '../../../../src/cli/dashboard/wire.ts';
+import type { HeldGroup, PolicyView } from '../../../../src/cli/dashboard/wire.ts';
 import { readPolicy } from '../../../../src/drain/plan/policies.ts';
 import { defineResource } from '../../../../src/kube/index.ts';
 
+const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const NODES = defineResource({ group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false });
 const NAMESPACES = defineResource({
   group: '',
@@ -32,7 +34,7 @@ function policy(rollout: object, status?: object): SidecarDrainPolicy {
 }
 
 function view(raw: SidecarDrainPolicy): PolicyView {
-  return policyView(raw, readPolicy(raw), undefined);
+  return policyView(raw, readPolicy(raw), { turns: [], paused: false, now: NOW });
 }
 
 describe('what workloads are judged by', () => {
@@ -80,6 +82,75 @@ describe('a policy on the page', () => {
       rollout: '',
       attention: [],
     });
+  });
+});
+
+describe('who waits', () => {
+  const turn = (name: string, more: Partial<Turn> = {}): Turn => ({
+    workload: `Deployment/shop/${name}`,
+    policy: 'slow',
+    namespace: 'shop',
+    pods: 2,
+    state: 'Pending',
+    ...more,
+  });
+  const held = (turns: readonly Turn[], more: Partial<HeldOptions> = {}, rollout: object = {}): HeldGroup[] =>
+    heldGroups({
+      policy: readPolicy(policy({ strategy: 'Waves', waves: { maxConcurrent: 1, maxPerNamespace: 9 }, ...rollout })),
+      stage: { phase: 'Rolling', intent: 'x' },
+      soakedAt: undefined,
+      approval: undefined,
+      paused: false,
+      turns,
+      now: NOW,
+      ...more,
+    });
+
+  it('is told by gate, with the first names, the largest group first', () => {
+    const many = Array.from({ length: 7 }, (_, index) => turn(`web-${index}`));
+
+    expect(
+      held([turn('broken', { obstacle: 'the Deployment is paused' }), ...many, turn('now', { state: 'Updating' })]),
+    ).toEqual([
+      {
+        gate: 'Slot',
+        because: '1 workload(s) of the policy are rolling out; maxConcurrent is 1',
+        workloads: 7,
+        names: many.slice(0, 5).map(({ workload }) => workload),
+      },
+      { gate: 'Workload', because: 'the Deployment is paused', workloads: 1, names: ['Deployment/shop/broken'] },
+    ]);
+  });
+
+  it('is nobody where nothing is to be written', () => {
+    expect(held([turn('now', { state: 'Updating' })], { paused: true })).toEqual([]);
+  });
+
+  it('waits for the off switch first, then for approval, then for a window, whose opening is told', () => {
+    const rollout = { windows: [{ schedule: '0 5 * * *', duration: '1h' }] };
+    const all = { paused: true, approval: 'the plan 9f2c waits for approval' };
+
+    expect(held([turn('a')], all, rollout)[0]?.gate).toBe('OffSwitch');
+    expect(held([turn('a')], { ...all, paused: false }, rollout)[0]).toMatchObject({
+      gate: 'Approval',
+      because: 'the plan 9f2c waits for approval',
+    });
+    expect(held([turn('a')], {}, rollout)[0]).toMatchObject({ gate: 'Window', until: '2026-01-02T05:00:00.000Z' });
+  });
+
+  it.each([
+    ['Halted', 'the rollout is halted', undefined],
+    ['Canary', 'the canaries go first', undefined],
+    ['Soaking', 'the canaries are watched', '2026-01-02T03:14:05.000Z'],
+  ] as const)('waits for the stage %s', (phase, because, until) => {
+    const soakedAt = '2026-01-02T03:14:05.000Z';
+
+    expect(held([turn('a')], { stage: { phase, intent: 'x' }, soakedAt })[0]).toMatchObject({ gate: 'Slot', because });
+    expect(held([turn('a')], { stage: { phase, intent: 'x' }, soakedAt })[0]?.until).toBe(until);
+  });
+
+  it('is next where nothing holds it', () => {
+    expect(held([turn('a')])[0]?.gate).toBe('None');
   });
 });
 

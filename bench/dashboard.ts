@@ -108,6 +108,9 @@ async function kubectlReader(plane: ControlPlane): Promise<Reader> {
   };
 }
 
+/** Stands once in each row. */
+const ROW_MARK = '"gracePeriod":';
+
 /** All that a browser asks for, without being one: files and stream, compressed, by the byte; and how many rows came. */
 function pageReader(url: string): Reader {
   const ends: (() => void)[] = [];
@@ -117,8 +120,11 @@ function pageReader(url: string): Reader {
     const asked = plainRequest(new URL(path, url), { headers: { 'accept-encoding': 'gzip' }, agent: false });
     asked.on('response', (response) => {
       const unpacked = response.pipe(createGunzip());
+      let rest = '';
       unpacked.on('data', (chunk: Buffer) => {
-        rows += path === '/events' ? chunk.toString().split('"gracePeriod":').length - 1 : 0;
+        const parts = (rest + chunk.toString()).split(ROW_MARK);
+        rows += path === '/events' ? parts.length - 1 : 0;
+        rest = (parts.at(-1) ?? '').slice(-ROW_MARK.length);
       });
       unpacked.on('error', () => undefined);
     });

@@ -464,6 +464,27 @@ export const REASONS = {
       'Look at its pods. Make it healthy, correct the policy (this workload is then changed first), or exempt it.',
     source: 'status of the workload, spec.rollout.waves.progressDeadline',
   },
+  PodsKilled: {
+    severity: 'error',
+    sentence:
+      'Pods of the workload were seen to run until the grace period was over and to get SIGKILL, within the last day: what was in flight was lost.',
+    action: 'See the message; sidecar-drain verify shows each termination beside its forecast.',
+    source: 'exit code 137 in the status of the pod, at the end of its grace period',
+  },
+  PreStopFailed: {
+    severity: 'error',
+    sentence:
+      'A preStop hook of the workload was seen to fail, within the last day: a hook that fails waits for nothing, and SIGTERM comes at once.',
+    action: 'Repair the hook, or take it away; sidecar-drain verify shows what the kubelet said.',
+    source: 'Event FailedPreStopHook of the pod',
+  },
+  ForecastMissed: {
+    severity: 'warning',
+    sentence: 'Pods of the workload were seen to end in another way than the engine says, within the last day.',
+    action:
+      'Compare sidecar-drain verify with sidecar-drain explain. A setting that the operator cannot see may decide; where there is none, please report it.',
+    source: 'status of the pod, beside the forecast of the engine for that very pod',
+  },
   StateDamaged: {
     severity: 'error',
     sentence:

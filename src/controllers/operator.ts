@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { StatedFacts } from '../drain/model/mesh.ts';
 import { workloadKey } from '../drain/model/workload.ts';
+import { settingsOfPod } from '../drain/observe/index.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
 import type { OperatorCaps } from '../drain/rollout/gate.ts';
@@ -21,6 +22,7 @@ import { Permits } from './policy/permits.ts';
 import { PolicyController } from './policy/policy-controller.ts';
 import { keyOf, ownKeyOf, ProxyConfigController } from './proxyconfig/proxyconfig-controller.ts';
 import { ReportController, type ReportsMode } from './reports/report-controller.ts';
+import { aboutWorkload } from './reports/about-workload.ts';
 import { Terminations } from './reports/terminations.ts';
 import { WorkloadController } from './workload/workload-controller.ts';
 
@@ -213,6 +215,12 @@ export class Operator {
             metrics: metrics.reflectorMetrics,
             watchNamespaces: options.watchNamespaces,
             workload: (key) => caches.workload(key),
+            settingsOf: (pod) =>
+              settingsOfPod(pod, caches.meshFacts(), caches.namespace(pod.metadata?.namespace ?? '')),
+            about: (key, policy) => aboutWorkload(caches, ledger, key, policy),
+            observe: (policy, key, seen) => {
+              ledger.observe(policy, key, seen);
+            },
             now,
           });
     const operatorMetrics: OperatorMetrics = new OperatorMetrics(metrics.registry, {

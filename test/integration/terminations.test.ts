@@ -213,6 +213,17 @@ describe('terminations', () => {
         ),
       'the kill is told',
     );
+    const { status } = await scene.settled('endings', ({ attention = [] }) => attention.length > 0);
+    expect(status?.attention).toEqual([
+      expect.objectContaining({
+        name: 'checkout',
+        reason: 'PodsKilled',
+        message: expect.stringMatching(/^1 pod still ran when the grace period was over and got SIGKILL\. /),
+      }),
+    ]);
+    expect(status?.workloads).toMatchObject({ matched: 1, compliant: 1 });
+    expect(metrics).toMatch(/^sidecar_drain_forecasts_total\{policy="endings",result="agrees"\} 3$/m);
+    expect(metrics).toMatch(/^sidecar_drain_forecasts_total\{policy="endings",result="differs"\} 0$/m);
   }, 60_000);
 
   it('are seen whole by --watch', async () => {

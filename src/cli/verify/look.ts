@@ -1,22 +1,21 @@
 import { ownerOfPod } from '../../drain/admit/index.ts';
-import { effectiveSettings } from '../../drain/mesh/settings.ts';
 import type { MeshFacts, NamespaceFacts } from '../../drain/model/mesh.ts';
-import type { EffectiveSettings, ProxyVerdict } from '../../drain/model/settings.ts';
+import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import {
   endingOf,
   endingOfGone,
   PodEvents,
   POD_EVENT_REASONS,
-  proxyOfPod,
   recordOf,
   recordOfGone,
+  settingsOfPod,
   type PodEnding,
   type RawEvent,
   type RawPod,
   type TerminationRecord,
 } from '../../drain/observe/index.ts';
-import type { KubernetesObject, PodTemplate } from '../../api/kubernetes.ts';
+import type { KubernetesObject } from '../../api/kubernetes.ts';
 import { defineResource, isApiError, Reflector, type KubeClient, type Resource } from '../../kube/index.ts';
 
 const PODS = defineResource({ group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true });
@@ -68,7 +67,7 @@ export async function lookBack(options: LookOptions): Promise<Look> {
         present.add(raw.metadata?.name ?? '');
         const ending = endingOf(podOf(raw));
         if (ending !== undefined) {
-          seen.push({ ending, settings: settingsOf(raw, options) });
+          seen.push({ ending, settings: settingsOfPod(raw, options.mesh, options.namespace) });
         }
       }
     }
@@ -110,7 +109,7 @@ export async function watchPods(options: WatchOptions): Promise<Look> {
     if (ending === undefined) {
       return;
     }
-    const seen = { ending, settings: settingsOf(raw, options) };
+    const seen = { ending, settings: settingsOfPod(raw, options.mesh, options.namespace) };
     if (!gone) {
       live.set(uid, seen);
       return;
@@ -184,25 +183,6 @@ function belongsTo(raw: KubernetesObject, workload: Workload): boolean {
         ({ controller, kind, name }) => controller === true && kind === 'ReplicaSet' && name === workload.name,
       ) === true)
   );
-}
-
-function settingsOf(raw: KubernetesObject, { mesh, namespace }: LookOptions): EffectiveSettings {
-  const pod = raw as unknown as RawPod & { spec: PodTemplate['spec'] };
-  const { labels = {}, annotations = {} } = pod.metadata;
-  // An injected pod carries its proxy, so nothing has to be guessed; one without a proxy has none, whatever webhooks would do now.
-  const none: ProxyVerdict = {
-    kind: 'None',
-    container: 'None',
-    because: ['the pod has no istio-proxy'],
-    missing: [],
-    ambient: false,
-  };
-  return effectiveSettings({
-    template: { metadata: { labels, annotations }, spec: pod.spec },
-    namespace,
-    mesh,
-    ...(proxyOfPod(pod) === 'None' ? { proxy: none } : {}),
-  });
 }
 
 async function readEvents({

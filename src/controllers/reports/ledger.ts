@@ -1,4 +1,5 @@
 import type { PolicyAttention, PolicyWorkloadCounts } from '../../api/policy.ts';
+import type { ReportedEntry } from '../../drain/report/index.ts';
 import type { Decision, WorkloadOutcome } from '../../drain/model/decision.ts';
 import type { Seconds } from '../../drain/model/workload.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
@@ -11,6 +12,12 @@ export interface LedgerEntry {
   readonly message: string;
   /** Seconds by which the grace period is longer than what the promise needs, margin included; negative where it is too short. */
   readonly slack?: Seconds;
+}
+
+/** What was seen of terminations: a code of the closed list, and a sentence. */
+export interface Observed {
+  readonly reason: string;
+  readonly message: string;
 }
 
 const COUNTER: Record<LedgerEntry['outcome'], Exclude<keyof PolicyWorkloadCounts, 'matched'>> = {
@@ -27,6 +34,8 @@ const COUNTER: Record<LedgerEntry['outcome'], Exclude<keyof PolicyWorkloadCounts
 
 /** Outcomes that a person should look at, most pressing first. */
 const ATTENTION: readonly LedgerEntry['outcome'][] = ['Failed', 'Conflicted', 'Unknown', 'NonCompliant'];
+/** After what cannot be evaluated or written, before what is only not as the policy wants it. */
+const OBSERVED_RANK = 2.5;
 const MOST_ATTENTION = 20;
 const LONGEST_MESSAGE = 512;
 
@@ -37,6 +46,8 @@ const LONGEST_MESSAGE = 512;
 export class Ledger {
   private readonly byPolicy = new Map<string, Map<string, LedgerEntry>>();
   private readonly counts = new Map<string, Record<string, number>>();
+  /** What was seen of terminations, by policy and workload. */
+  private readonly observed = new Map<string, Map<string, Observed>>();
   /** Which policies speak of a workload, so that those that stopped can be taken off. */
   private readonly policiesOf = new Map<string, readonly string[]>();
   private readonly onChange: (policy: string, workload: string) => void;
@@ -62,6 +73,22 @@ export class Ledger {
     }
   }
 
+  /** What was seen of how the pods of a workload end, besides what is found of its settings; undefined takes it back. */
+  observe(policy: string, workload: string, seen: Observed | undefined): void {
+    const ofPolicy = this.observed.get(policy) ?? new Map<string, Observed>();
+    if (seen === undefined) {
+      ofPolicy.delete(workload);
+    } else {
+      ofPolicy.set(workload, seen);
+    }
+    if (ofPolicy.size === 0) {
+      this.observed.delete(policy);
+    } else {
+      this.observed.set(policy, ofPolicy);
+    }
+    this.onChange(policy, workload);
+  }
+
   forget(workload: string): void {
     this.record(workload, NO_ENTRIES);
   }
@@ -80,6 +107,13 @@ export class Ledger {
       const rank = entry.reason === 'WaitsForWorkload' ? ATTENTION.length : ATTENTION.indexOf(entry.outcome);
       if (rank >= 0) {
         found.push({ rank, key, entry });
+      }
+    }
+    const listed = new Set(found.map(({ key }) => key));
+    for (const [key, { reason, message }] of this.observed.get(policy) ?? []) {
+      // The list has each workload once: what its settings are short of says it already.
+      if (!listed.has(key) && this.entryOf(policy, key) !== undefined) {
+        found.push({ rank: OBSERVED_RANK, key, entry: { outcome: 'Failed', reason, message } });
       }
     }
     found.sort((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1));
@@ -112,11 +146,15 @@ export class Ledger {
   }
 
   /** What is said of a workload, by policy. */
-  *entriesOf(workload: string): IterableIterator<readonly [policy: string, entry: LedgerEntry]> {
+  *entriesOf(workload: string): IterableIterator<readonly [policy: string, entry: ReportedEntry]> {
     for (const policy of this.policiesOf.get(workload) ?? []) {
       const entry = this.entryOf(policy, workload);
       if (entry !== undefined) {
         yield [policy, entry];
+      }
+      const seen = this.observed.get(policy)?.get(workload);
+      if (seen !== undefined) {
+        yield [policy, { outcome: 'Observed', ...seen }];
       }
     }
   }

@@ -1,14 +1,14 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { KubernetesObject } from '../../api/kubernetes.ts';
 import { ownerOfPod } from '../../drain/admit/index.ts';
+import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import {
   endingOf,
   endingOfGone,
-  judgeEnding,
   PodEvents,
+  recordOf,
   TERMINATION_OUTCOMES,
-  tookSeconds,
   type PodEnding,
   type RawEvent,
   type RawPod,
@@ -17,6 +17,8 @@ import type { Assessment } from '../../drain/plan/assess.ts';
 import {
   defineResource,
   pictureOf,
+  systemClock,
+  type Clock,
   type EventRecorder,
   type KubeClient,
   type Logger,
@@ -24,6 +26,7 @@ import {
   type ReflectorMetrics,
 } from '../../kube/index.ts';
 import { pods } from '../watches/resources.ts';
+import { ObservedTerminations, type ObservedOptions, type ObservedWorkload } from './observed.ts';
 
 export interface TerminationsOptions {
   readonly client: KubeClient;
@@ -32,6 +35,13 @@ export interface TerminationsOptions {
   readonly recorder: EventRecorder;
   readonly metrics?: ReflectorMetrics;
   readonly workload: (key: string) => Workload | undefined;
+  /** Of a pod that ends, as the mesh is now. */
+  readonly settingsOf: (raw: KubernetesObject) => EffectiveSettings;
+  /** Of a workload, as it stands now; undefined where it is gone. */
+  readonly about: (workload: string, policy: string) => ObservedWorkload | undefined;
+  /** Told what is to be said of how the pods of a workload end; undefined: nothing any more. */
+  readonly observe: ObservedOptions['onChange'];
+  readonly clock?: Clock;
   /** The only namespaces that are looked into; undefined for all. */
   readonly watchNamespaces?: readonly string[];
   readonly now: () => number;
@@ -43,6 +53,7 @@ interface Kept {
   /** Of the workload when the termination began: the workload itself may be gone before its pods are. */
   readonly policy?: string;
   readonly ending: PodEnding;
+  readonly settings: EffectiveSettings;
 }
 
 const events = defineResource({ group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true });
@@ -51,6 +62,7 @@ const MESH_LABEL = 'service.istio.io/canonical-name';
 const DURATION_BUCKETS = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600];
 /** The Event of a hook that failed may come a moment after the pod has gone. */
 const NEWS_WAIT_MS = 2_000;
+const FORECAST_RESULTS = ['agrees', 'differs'] as const;
 /** Workloads that were deleted, and whose pods still end. */
 const GONE_WORKLOADS_KEPT = 1_000;
 /** Pods whose hooks failed; far more than ever end at once. */
@@ -65,17 +77,20 @@ export class Terminations {
   private readonly hookEvents: Picture<never>;
   private readonly counter: Counter;
   private readonly durations: Histogram;
+  private readonly forecasts: Counter;
   private readonly governors = new Map<string, string>();
   private readonly goneWorkloads = new Map<string, string>();
   private readonly failedHooks = new Map<string, { container: string; message: string }>();
   private readonly waiting = new Set<{ readonly kept: Kept; readonly timer: NodeJS.Timeout }>();
   private readonly policies = new Set<string>();
+  private readonly observed: ObservedTerminations;
   private justGone: string | undefined;
   private readonly options: TerminationsOptions;
 
   constructor(options: TerminationsOptions) {
     this.options = options;
     const { client, logger, registry } = options;
+    this.observed = new ObservedTerminations({ clock: options.clock ?? systemClock, onChange: options.observe });
     const registers = [registry];
     this.counter = new Counter({
       name: 'sidecar_drain_terminations_total',
@@ -87,6 +102,12 @@ export class Terminations {
       name: 'sidecar_drain_termination_duration_seconds',
       help: 'From the deletion of a pod of a governed workload to the end of its last container.',
       buckets: DURATION_BUCKETS,
+      registers,
+    });
+    this.forecasts = new Counter({
+      name: 'sidecar_drain_forecasts_total',
+      help: "Terminations of governed workloads that were held against the engine's forecast, by policy and result: agrees, or differs.",
+      labelNames: ['policy', 'result'],
       registers,
     });
     const common = { client, logger, metrics: options.metrics };
@@ -139,6 +160,7 @@ export class Terminations {
       clearTimeout(timer);
     }
     this.waiting.clear();
+    this.observed.stop();
     await Promise.all([this.reflector.stop(), this.hookEvents.stop()]);
   }
 
@@ -155,6 +177,7 @@ export class Terminations {
   }
 
   forgetWorkload(workload: string): void {
+    this.observed.forgetWorkload(workload);
     const policy = this.governors.get(workload);
     if (policy === undefined) {
       return;
@@ -165,9 +188,13 @@ export class Terminations {
   }
 
   forgetPolicy(policy: string): void {
+    this.observed.forgetPolicy(policy);
     if (this.policies.delete(policy)) {
       for (const outcome of TERMINATION_OUTCOMES) {
         this.counter.remove({ policy, outcome });
+      }
+      for (const result of FORECAST_RESULTS) {
+        this.forecasts.remove({ policy, result });
       }
     }
   }
@@ -178,6 +205,9 @@ export class Terminations {
       this.policies.add(policy);
       for (const outcome of TERMINATION_OUTCOMES) {
         this.counter.inc({ policy, outcome }, 0);
+      }
+      for (const result of FORECAST_RESULTS) {
+        this.forecasts.inc({ policy, result }, 0);
       }
     }
   }
@@ -217,7 +247,7 @@ export class Terminations {
       return undefined;
     }
     const policy = this.governorOf(owner);
-    return { owner, policy, ending };
+    return { owner, policy, ending, settings: this.options.settingsOf(raw) };
   }
 
   private governorOf(owner: string): string | undefined {
@@ -236,22 +266,30 @@ export class Terminations {
     this.waiting.add(entry);
   }
 
-  private settle({ owner, policy: known, ending }: Kept): void {
+  private settle({ owner, policy: known, ending, settings }: Kept): void {
     // After a start the first terminations are seen before the first decisions are made.
     const policy = known ?? this.governorOf(owner);
     const failed = this.failedHooks.get(ending.uid);
     this.failedHooks.delete(ending.uid);
-    const judged = judgeEnding(ending, { hookFailures: failed === undefined ? [] : [failed], exceeded: false });
-    if (judged === undefined || policy === undefined || !this.policies.has(policy)) {
+    const news = { hookFailures: failed === undefined ? [] : [failed], exceeded: false };
+    const record = recordOf(ending, settings, news);
+    if (record === undefined || policy === undefined || !this.policies.has(policy)) {
       return;
     }
-    this.counter.inc({ policy, outcome: judged.outcome });
-    const took = tookSeconds(ending);
+    const { outcome, took, forecast, why } = record;
+    this.counter.inc({ policy, outcome });
     if (took !== undefined) {
       this.durations.observe(took);
     }
-    if (judged.outcome === 'Killed') {
-      this.tell(owner, policy, ending, judged.why);
+    if (forecast !== undefined) {
+      this.forecasts.inc({ policy, result: forecast.differences.length === 0 ? 'agrees' : 'differs' });
+    }
+    const about = this.options.about(owner, policy);
+    if (about !== undefined) {
+      this.observed.note(owner, policy, record, about);
+    }
+    if (outcome === 'Killed') {
+      this.tell(owner, policy, ending, why);
     }
   }
 

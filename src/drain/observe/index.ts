@@ -6,6 +6,8 @@
  * - `outcome`: how it ended, of a closed list
  * - `forecast`: whether the engine would have said so
  * - `events`: what Events say, also of pods that are gone
+ * - `pod-settings`: the settings of one pod
+ * - `problem`: what went wrong, and what follows, in one sentence
  * - `record`, `summary`: one termination, and many, with what follows
  */
 export { compareEnding, proxyWords, type ForecastComparison, type ProxyForecast } from './forecast.ts';
@@ -33,6 +35,14 @@ export {
   type RawPod,
   type SeenEnd,
 } from './pod.ts';
+export { settingsOfPod } from './pod-settings.ts';
+export {
+  OBSERVED_REASONS,
+  observedProblem,
+  observedReason,
+  type ObservedProblem,
+  type ObservedReason,
+} from './problem.ts';
 export { recordOf, recordOfGone, type TerminationRecord } from './record.ts';
 export { endingOf, endingOfGone, type PodEnding } from './story.ts';
 export { recommend, summarise, type Advice, type AdviceInput, type TerminationSummary } from './summary.ts';

@@ -28,7 +28,8 @@ export interface ReportResult {
 
 /** What is said of a workload under one policy. */
 export interface ReportedEntry {
-  readonly outcome: WorkloadOutcome | 'Overridden';
+  /** Observed: not a state of the workload, but how its pods were seen to end. */
+  readonly outcome: WorkloadOutcome | 'Overridden' | 'Observed';
   readonly reason: string;
   readonly message: string;
 }
@@ -49,7 +50,7 @@ export const REPORT_SOURCE = 'sidecar-drain-operator';
 const CATEGORY = 'Graceful termination';
 
 /** Who only waits for its turn, or is being written, is no violation; neither is who is exempt or another policy's. */
-const VIOLATIONS: readonly ReportedEntry['outcome'][] = ['Failed', 'Conflicted', 'Unknown', 'NonCompliant'];
+const VIOLATIONS: readonly ReportedEntry['outcome'][] = ['Failed', 'Conflicted', 'Unknown', 'NonCompliant', 'Observed'];
 const LONGEST_MESSAGE = 512;
 /** So that one workload, which cannot be split, fits in a shard whatever its policies say. */
 const MOST_PER_WORKLOAD = 20;

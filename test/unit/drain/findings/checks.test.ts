@@ -488,6 +488,9 @@ const ELSEWHERE: Partial<Record<ReasonCode, { readonly by: string; readonly show
     by: 'src/controllers/workload/workload-controller.ts',
     shown: 'test/integration/operator-waves-halt.test.ts',
   },
+  PodsKilled: { by: 'src/drain/observe/problem.ts', shown: 'test/unit/controllers/observed.test.ts' },
+  PreStopFailed: { by: 'src/drain/observe/problem.ts', shown: 'test/unit/controllers/observed.test.ts' },
+  ForecastMissed: { by: 'src/drain/observe/problem.ts', shown: 'test/unit/controllers/observed.test.ts' },
   WaitsForWorkload: {
     by: 'src/controllers/rollout/rollouts.ts',
     shown: 'test/integration/operator-waves-halt.test.ts',

@@ -173,12 +173,12 @@ export const sidecarDrainPolicySchema: Schema = {
               listType: "set",
               items: {
                 type: "string",
-                maxLength: 63,
+                maxLength: 126,
               },
               rules: [
                 {
-                  holds: (self) => self.every((kind: string) => new RegExp("^[A-Z][A-Za-z0-9]*$").test(kind)),
-                  message: () => "write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits",
+                  holds: (self) => self.every((kind: string) => new RegExp("^[A-Z][A-Za-z0-9]*([.][a-z0-9][-.a-z0-9]*)?$").test(kind)),
+                  message: () => "write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits; and of a second group StatefulSet.apps.kruise.io",
                   reason: "FieldValueInvalid",
                 },
               ],
@@ -1075,12 +1075,12 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
               listType: "set",
               items: {
                 type: "string",
-                maxLength: 63,
+                maxLength: 126,
               },
               rules: [
                 {
-                  holds: (self) => self.every((kind: string) => new RegExp("^[A-Z][A-Za-z0-9]*$").test(kind)),
-                  message: () => "write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits",
+                  holds: (self) => self.every((kind: string) => new RegExp("^[A-Z][A-Za-z0-9]*([.][a-z0-9][-.a-z0-9]*)?$").test(kind)),
+                  message: () => "write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits; and of a second group StatefulSet.apps.kruise.io",
                   reason: "FieldValueInvalid",
                 },
               ],
@@ -1811,8 +1811,8 @@ export const drainExemptionSchema: Schema = {
               items: {
                 type: "string",
                 minLength: 1,
-                maxLength: 63,
-                pattern: "^[A-Z][A-Za-z0-9]*$",
+                maxLength: 126,
+                pattern: "^[A-Z][A-Za-z0-9]*([.][a-z0-9][-.a-z0-9]*)?$",
               },
             },
             names: {

@@ -46,9 +46,10 @@ export interface PolicyMatch {
   readonly workloadSelector?: PolicySelector;
   /**
    * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
-   * node before their successors start. CronJob, Rollout (Argo Rollouts) and CloneSet (OpenKruise) are written too;
-   * ReplicaSet and Job are only reported. Others are kinds that the operator was told of with --workload-kind; a kind
-   * that it does not know makes the policy Stalled.
+   * node before their successors start. CronJob, Rollout (Argo Rollouts), CloneSet, StatefulSet.apps.kruise.io and
+   * DaemonSet.apps.kruise.io (OpenKruise) and DeploymentConfig (OpenShift) are written too; ReplicaSet and Job are
+   * only reported. Others are kinds that the operator was told of with --workload-kind; a kind that it does not know
+   * makes the policy Stalled.
    */
   readonly kinds?: readonly string[];
   /**
@@ -627,9 +628,10 @@ export interface DefaultedPolicyMatch {
   readonly workloadSelector?: PolicySelector;
   /**
    * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
-   * node before their successors start. CronJob, Rollout (Argo Rollouts) and CloneSet (OpenKruise) are written too;
-   * ReplicaSet and Job are only reported. Others are kinds that the operator was told of with --workload-kind; a kind
-   * that it does not know makes the policy Stalled.
+   * node before their successors start. CronJob, Rollout (Argo Rollouts), CloneSet, StatefulSet.apps.kruise.io and
+   * DaemonSet.apps.kruise.io (OpenKruise) and DeploymentConfig (OpenShift) are written too; ReplicaSet and Job are
+   * only reported. Others are kinds that the operator was told of with --workload-kind; a kind that it does not know
+   * makes the policy Stalled.
    */
   readonly kinds: readonly string[];
   /**
@@ -964,9 +966,10 @@ export interface NamespacedPolicyMatch {
   readonly workloadSelector?: PolicySelector;
   /**
    * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
-   * node before their successors start. CronJob, Rollout (Argo Rollouts) and CloneSet (OpenKruise) are written too;
-   * ReplicaSet and Job are only reported. Others are kinds that the operator was told of with --workload-kind; a kind
-   * that it does not know makes the policy Stalled.
+   * node before their successors start. CronJob, Rollout (Argo Rollouts), CloneSet, StatefulSet.apps.kruise.io and
+   * DaemonSet.apps.kruise.io (OpenKruise) and DeploymentConfig (OpenShift) are written too; ReplicaSet and Job are
+   * only reported. Others are kinds that the operator was told of with --workload-kind; a kind that it does not know
+   * makes the policy Stalled.
    */
   readonly kinds?: readonly string[];
   /**
@@ -1090,9 +1093,10 @@ export interface DefaultedNamespacedPolicyMatch {
   readonly workloadSelector?: PolicySelector;
   /**
    * Kinds of workload. Default Deployment and StatefulSet. DaemonSet must be asked for, because its pods go away on a
-   * node before their successors start. CronJob, Rollout (Argo Rollouts) and CloneSet (OpenKruise) are written too;
-   * ReplicaSet and Job are only reported. Others are kinds that the operator was told of with --workload-kind; a kind
-   * that it does not know makes the policy Stalled.
+   * node before their successors start. CronJob, Rollout (Argo Rollouts), CloneSet, StatefulSet.apps.kruise.io and
+   * DaemonSet.apps.kruise.io (OpenKruise) and DeploymentConfig (OpenShift) are written too; ReplicaSet and Job are
+   * only reported. Others are kinds that the operator was told of with --workload-kind; a kind that it does not know
+   * makes the policy Stalled.
    */
   readonly kinds: readonly string[];
   /**

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { objectKind } from '../../src/drain/model/workload.ts';
 import { projectRoot } from '../support/control-plane/index.ts';
 import { fixed, startScene, type KubeObject, type Scene } from '../support/scene.ts';
 
@@ -11,6 +12,7 @@ jest.setTimeout(120_000);
 type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any
 
 interface Sample {
+  /** As a policy names it. */
   readonly kind: string;
   readonly apiVersion: string;
   readonly plural: string;
@@ -77,6 +79,28 @@ const SAMPLES: readonly Sample[] = [
     }),
   },
   {
+    kind: 'StatefulSet.apps.kruise.io',
+    apiVersion: 'apps.kruise.io/v1beta1',
+    plural: 'statefulsets',
+    path: AT_TEMPLATE,
+    spec: replicated,
+    status: (generation) => ({ observedGeneration: generation, replicas: 0, readyReplicas: 0, updatedReplicas: 0 }),
+  },
+  {
+    kind: 'DaemonSet.apps.kruise.io',
+    apiVersion: 'apps.kruise.io/v1alpha1',
+    plural: 'daemonsets',
+    path: AT_TEMPLATE,
+    spec: (template) => ({ selector: SELECTOR, template }),
+    status: (generation) => ({
+      observedGeneration: generation,
+      currentNumberScheduled: 0,
+      desiredNumberScheduled: 0,
+      numberAvailable: 0,
+      updatedNumberScheduled: 0,
+    }),
+  },
+  {
     kind: 'GameServer',
     apiVersion: 'apps.example.com/v1',
     plural: 'gameservers',
@@ -134,7 +158,7 @@ async function start(): Promise<void> {
 }
 
 async function installKinds(): Promise<void> {
-  for (const name of ['rollout', 'cloneset', 'gameserver']) {
+  for (const name of ['rollout', 'cloneset', 'kruise-statefulset', 'kruise-daemonset', 'gameserver']) {
     const input = await readFile(join(projectRoot(), `test/fixtures/kinds/${name}-crd.yaml`), 'utf8');
     await scene.cluster.kubectlOk(['apply', '-f', '-'], { input });
   }
@@ -144,6 +168,8 @@ async function installKinds(): Promise<void> {
     '--timeout=30s',
     'crd/rollouts.argoproj.io',
     'crd/clonesets.apps.kruise.io',
+    'crd/statefulsets.apps.kruise.io',
+    'crd/daemonsets.apps.kruise.io',
     'crd/gameservers.apps.example.com',
   ]);
 }
@@ -159,7 +185,7 @@ function sampleOf(kind: string): Sample {
 async function create(sample: Sample, namespace: string, name: string, template: object): Promise<void> {
   await scene.cluster.create({
     apiVersion: sample.apiVersion,
-    kind: sample.kind,
+    kind: objectKind(sample.kind),
     metadata: { name, namespace },
     spec: sample.spec(template),
   });

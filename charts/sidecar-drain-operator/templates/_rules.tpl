@@ -34,12 +34,15 @@
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch]
-# As with CronJob, where Argo Rollouts or OpenKruise are installed. Without them the rules do nothing.
+# As with CronJob, where Argo Rollouts, OpenKruise or OpenShift are installed. Without them the rules do nothing.
 - apiGroups: [argoproj.io]
   resources: [rollouts]
   verbs: [get, list, watch, patch]
 - apiGroups: [apps.kruise.io]
-  resources: [clonesets]
+  resources: [clonesets, statefulsets, daemonsets]
+  verbs: [get, list, watch, patch]
+- apiGroups: [apps.openshift.io]
+  resources: [deploymentconfigs]
   verbs: [get, list, watch, patch]
 # Waves wait while a budget allows no disruption.
 - apiGroups: [policy]

@@ -8,6 +8,7 @@ import {
   POLICY_PLURAL,
 } from '../../api/policy.ts';
 import { INJECTOR_LABEL_SELECTOR } from '../../drain/mesh/facts.ts';
+import { objectKind } from '../../drain/model/workload.ts';
 import {
   ConnectionError,
   defineResource,
@@ -76,16 +77,16 @@ function fact(group: string, version: string, plural: string, kind: string, name
   return { resource: defineResource({ group, version, plural, kind, namespaced }) };
 }
 
-/** Pods, ReplicaSets and Jobs of a cluster belong to something that is judged itself. */
-const NOT_LISTED = new Set(['Pod', 'ReplicaSet', 'Job']);
+/** ReplicaSets and Jobs of a cluster belong to something that is judged itself. */
+const NOT_LISTED = new Set(['ReplicaSet', 'Job']);
 
 /** The collections of workloads of these kinds. */
 export function workloadsOf(kinds: JudgedKinds): Wanted[] {
   return kinds.all
-    .filter((adapter) => !NOT_LISTED.has(adapter.kind))
+    .filter(({ kind }) => kinds.governed.has(kind) && !NOT_LISTED.has(kind))
     .map((adapter) => {
       const [group, version] = adapter.apiVersion.split('/') as [string, string];
-      return { ...fact(group, version, adapter.plural, adapter.kind, true), workload: true };
+      return { ...fact(group, version, adapter.plural, objectKind(adapter.kind), true), workload: true };
     });
 }
 

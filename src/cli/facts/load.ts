@@ -5,6 +5,7 @@ import type { InputDocument } from '../input/documents.ts';
 import { problemText } from '../input/problems.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import { progressOn } from '../output/progress.ts';
+import { asideText } from '../output/text.ts';
 import type { ClusterLook } from './cluster.ts';
 import { inputPaths, kindsFrom, maxFileBytes, repositoryOptions, statedBy } from './flags.ts';
 import type { JudgeContext } from './judge.ts';
@@ -107,12 +108,13 @@ export function requireWorkloads({ collected, cluster }: Loaded): void {
   if (cluster !== undefined && collected.stats.files === 0) {
     throw new CliError(`no workloads in ${cluster.name}: nothing to judge`);
   }
-  const { files, documents } = collected.stats;
+  const { files, documents, aside } = collected.stats;
+  const left = asideText(aside);
   const unreadable =
     collected.problems.length > 0
       ? `, and ${collected.problems.length} could not be read as they stand (see above)`
       : '';
   throw new CliError(
-    `nothing to judge: ${files} ${files === 1 ? 'file' : 'files'} with ${documents} Kubernetes objects, none of them with a pod template${unreadable}`,
+    `nothing to judge: ${files} ${files === 1 ? 'file' : 'files'} with ${documents} Kubernetes objects, none of them ${left === '' ? 'with a pod template' : 'of a kind that is judged'}${unreadable}${left === '' ? '' : `; ${left}`}`,
   );
 }

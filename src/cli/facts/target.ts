@@ -1,4 +1,5 @@
-import type { Workload } from '../../drain/model/workload.ts';
+import { objectKind, type Workload } from '../../drain/model/workload.ts';
+import { groupOf } from '../../drain/template/index.ts';
 import { CliError, UsageError } from '../command.ts';
 import { nameOf } from '../output/text.ts';
 import { nearest } from '../suggest.ts';
@@ -35,7 +36,7 @@ export function pickWorkload(
     throw new UsageError(`"${target}": write KIND/NAME, for example deployment/checkout`);
   }
   const kind = kindOf(kindText);
-  const found = inNamespace.filter((workload) => workload.kind.toLowerCase() === kind && workload.name === name);
+  const found = inNamespace.filter((workload) => isKind(workload, kind) && workload.name === name);
   const [first, second] = found;
   if (first === undefined) {
     const meant = nearest(
@@ -57,9 +58,25 @@ export function pickWorkload(
   return first;
 }
 
-function kindOf(text: string): string {
-  const lower = (text.split('.')[0] ?? '').toLowerCase();
-  return SHORT_KINDS[lower] ?? lower.replace(/s$/, '');
+interface WantedKind {
+  readonly kind: string;
+  /** As in `statefulset.apps.kruise.io`; without one every group is meant. */
+  readonly group?: string;
+}
+
+function kindOf(text: string): WantedKind {
+  const [lower = '', ...group] = text.toLowerCase().split('.');
+  return {
+    kind: SHORT_KINDS[lower] ?? lower.replace(/s$/, ''),
+    group: group.length === 0 ? undefined : group.join('.'),
+  };
+}
+
+function isKind({ kind, apiVersion }: Workload, wanted: WantedKind): boolean {
+  return (
+    objectKind(kind).toLowerCase() === wanted.kind &&
+    (wanted.group === undefined || groupOf(apiVersion) === wanted.group)
+  );
 }
 
 function choices(workloads: readonly Workload[]): string {

@@ -100,7 +100,12 @@ class Collector implements DocumentHandler {
     if (kind === 'ConfigMap') {
       return ISTIO_CONFIG_MAP.test(text) || OVERLAY_CONFIG_MAP.test(text);
     }
-    return this.#into.kinds.has(kind) || FACT_KINDS.has(kind) || (HAS_CONTAINERS.test(text) && !HAS_SCHEMA.has(kind));
+    const { kinds } = this.#into;
+    return (
+      (kinds.has(kind) && !kinds.isCommonNamesake(kind)) ||
+      FACT_KINDS.has(kind) ||
+      (HAS_CONTAINERS.test(text) && !HAS_SCHEMA.has(kind))
+    );
   }
 
   other(): void {

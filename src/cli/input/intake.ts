@@ -25,8 +25,9 @@ import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import { at, listOf, recordOf, type RawObject } from '../../drain/template/raw.ts';
-import { projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
+import { groupOf, projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import type { Collected } from './collected.ts';
+import { templateParts } from './file-kinds.ts';
 import type { InputDocument } from './documents.ts';
 import { sourceOf } from './lines.ts';
 import type { InputProblem } from './problems.ts';
@@ -150,49 +151,57 @@ export class ObjectIntake {
     if (adapter === undefined) {
       return false;
     }
-    const name = nameOf(value);
-    if (
-      adapter.apiVersion !== apiVersion &&
-      groupOf(adapter.apiVersion) !== groupOf(apiVersion) &&
-      !hasContainers(value, adapter.templatePath)
-    ) {
+    const isKnown = adapter.apiVersion === apiVersion || adapter.manifestVersions?.includes(apiVersion) === true;
+    // Kinds of apps come from extensions; a template of another group's kind counts among what is left aside.
+    if (!isKnown && ![groupOf(adapter.apiVersion), 'extensions'].includes(groupOf(apiVersion))) {
       return false;
     }
-    if (adapter.apiVersion !== apiVersion) {
+    if (!isKnown) {
       this.#problem({
         kind: 'UnknownVersion',
         file,
         line,
-        message: `${kind} ${name} has apiVersion ${apiVersion}, which is not known (${adapter.apiVersion} is); not judged`,
+        message: `${kind} ${nameOf(value)} has apiVersion ${apiVersion}, which is not known (${adapter.apiVersion} is); not judged`,
       });
       return true;
     }
+    if (adapter.templates === undefined) {
+      this.#oneTemplate(document, adapter);
+      return true;
+    }
+    for (const { steps, part } of templateParts(value, adapter.templates)) {
+      this.#oneTemplate(document, { ...adapter, templatePath: steps.map(String) }, part);
+    }
+    return true;
+  }
+
+  /** @param part what tells this template from the others of its object; no name of an object has a colon */
+  #oneTemplate(document: InputDocument, adapter: WorkloadKindAdapter, part?: string): void {
+    const { kind, value, file, line } = document;
+    const name = nameOf(value);
     const patch = document.source === undefined ? patchSign(value, adapter) : undefined;
-    if (patch !== undefined) {
+    if (patch !== undefined && !hasItsTemplateElsewhere(value, adapter)) {
       this.#problem({
         kind: 'Incomplete',
         file,
         line,
         message: `${name === '' ? `a ${kind}` : `${kind} ${name}`} ${patch}: a patch or a part of one; not judged`,
       });
-      return true;
+      return;
     }
     // What a chart or a tree has built without containers has none because nothing runs in it.
-    if (name === '' || !hasContainers(value, adapter.templatePath)) {
-      return true;
-    }
-    if (this.#refused(document, adapter)) {
-      return true;
+    if (name === '' || !hasContainers(value, adapter.templatePath) || this.#refused(document, adapter)) {
+      return;
     }
     const options = {
       namespace: this.#options.namespace,
-      source: document.source ?? sourceOf(document, adapter.templatePath),
+      source: document.source ?? sourceOf(document, adapter.templatePath, adapter.graceFrom?.key),
     };
-    const workload = withMisplacedLines(projectWorkload(value, adapter, options), document);
+    const projected = withMisplacedLines(projectWorkload(value, adapter, options), document);
+    const workload = part === undefined ? projected : { ...projected, name: `${name}:${part}` };
     this.#into.workloads.push(workload);
     this.#options.onWorkload?.(document, workload);
     this.#istiod(kind, value);
-    return true;
   }
 
   /** A Gateway, or a ConfigMap with overlays for what is made from Gateways. */
@@ -431,6 +440,11 @@ function withMisplacedLines(workload: Workload, document: InputDocument): Worklo
   return { ...workload, source: { ...source, fieldLines: { ...source.fieldLines, ...Object.fromEntries(lines) } } };
 }
 
+/** A Rollout with workloadRef: the Deployment that it names is judged. */
+function hasItsTemplateElsewhere(value: Value, adapter: WorkloadKindAdapter): boolean {
+  return adapter.limit?.(value)?.reason === 'TemplateElsewhere';
+}
+
 /**
  * What tells a patch from a workload: a directive of strategic merge, or what every workload has and the patch leaves
  * out. Only workloads have an image for every container and a selector.
@@ -459,16 +473,13 @@ const TEMPLATE_DEPTH = 10;
 
 /** Directives stand beside what they are about: in one of the maps down to the pod, or in an entry of one of its lists. */
 function hasDirective(value: unknown, templatePath: readonly string[]): boolean {
-  let current = recordOf(value);
-  for (const key of [...templatePath, 'spec', undefined]) {
-    if (hasDirectiveKey(current)) {
+  const path = [...templatePath, 'spec'];
+  for (let length = 0; length <= path.length; length++) {
+    if (hasDirectiveKey(recordOf(at(value, path.slice(0, length))))) {
       return true;
     }
-    if (key !== undefined) {
-      current = recordOf(current[key]);
-    }
   }
-  return Object.values(current).some(
+  return Object.values(recordOf(at(value, path))).some(
     (list) => Array.isArray(list) && list.some((item) => hasDirectiveKey(recordOf(item))),
   );
 }
@@ -490,10 +501,6 @@ function hasPodTemplate(value: unknown, depth: number): boolean {
     return true;
   }
   return Object.values(value).some((child) => hasPodTemplate(child, depth - 1));
-}
-
-function groupOf(apiVersion: string): string {
-  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
 }
 
 type IstioRecord = Collected['configMaps'][number];

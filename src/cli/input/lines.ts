@@ -3,8 +3,15 @@ import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { InputDocument } from './documents.ts';
 import { lineOf, positionAt, type Position } from './yaml/positions.ts';
 
-/** Where a manifest stands, with the lines of the fields that findings name, under the paths by which they name them. */
-export function sourceOf(document: InputDocument, templatePath: readonly string[]): SourceLocation {
+/**
+ * Where a manifest stands, with the lines of the fields that findings name, under the paths by which they name them.
+ * @param graceField the field of the template's spec that decides about the grace period
+ */
+export function sourceOf(
+  document: InputDocument,
+  templatePath: readonly string[],
+  graceField = 'terminationGracePeriodSeconds',
+): SourceLocation {
   const template = positionAt(document.position, templatePath);
   const fieldLines: Record<string, number> = {};
   const add = (path: string, position: Position | undefined): void => {
@@ -31,10 +38,7 @@ export function sourceOf(document: InputDocument, templatePath: readonly string[
   add('spec.template.metadata', positionAt(template, ['metadata']));
   add('spec.template.metadata.annotations', positionAt(template, ['metadata', 'annotations']));
   add('spec.template.spec', positionAt(template, ['spec']));
-  add(
-    'spec.template.spec.terminationGracePeriodSeconds',
-    positionAt(template, ['spec', 'terminationGracePeriodSeconds']),
-  );
+  add('spec.template.spec.terminationGracePeriodSeconds', positionAt(template, ['spec', graceField]));
   addAnnotations(
     'metadata.',
     positionAt(document.position, ['metadata', 'annotations']),

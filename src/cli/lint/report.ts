@@ -1,7 +1,7 @@
 import type { ReasonCode } from '../../api/reasons.ts';
 import { judge, type Judgement } from '../facts/judge.ts';
 import type { Loaded } from '../facts/load.ts';
-import { pathInKind } from '../input/kinds.ts';
+import { pathInKind, wordsInKind } from '../input/kinds.ts';
 import { placeOfPath } from '../input/lines.ts';
 import {
   counts,
@@ -100,8 +100,8 @@ export function findingsOfJudgement(
       manifest,
       builtFrom: source?.builtFrom,
       path,
-      message: finding.message,
-      action: finding.action,
+      message: wordsInKind(workload, finding.message),
+      action: wordsInKind(workload, finding.action),
       docs: docsOf(finding.code),
       policy,
       baseline: baseline?.has(fingerprint({ code: finding.code, workload, path })) === true,

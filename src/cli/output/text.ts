@@ -79,11 +79,17 @@ function summaryText({ summary, problems }: LintReport, style: Style): string {
   const input =
     `${count(summary.files, 'file')} read, ${summary.skippedFiles} without Kubernetes objects; ` +
     `${count(summary.documents, 'object')}${problems.length === 0 ? '' : `; ${count(problems.length, 'problem')} with the input, on standard error`}`;
-  const aside = Object.entries(summary.notJudged)
-    .map(([kind, number]) => `${number} ${kind}`)
-    .join(', ');
-  const left = aside === '' ? '' : `\nnot judged, of kinds that are not known (--workload-kind): ${aside}`;
+  const aside = asideText(Object.entries(summary.notJudged));
+  const left = aside === '' ? '' : `\n${aside}`;
   return `${painted}${left}${summary.files === 0 ? '' : `\n${style.dim(input)}`}`;
+}
+
+/** What has a pod template and is of a kind that is not known: how many of each. Empty where there is nothing. */
+export function asideText(aside: Iterable<readonly [kind: string, number: number]>): string {
+  const counted = [...aside].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, number]) => `${number} ${kind}`);
+  return counted.length === 0
+    ? ''
+    : `seen and not judged: ${counted.join(', ')} (tell where the pod template is with --workload-kind)`;
 }
 
 export function summaryLine(summary: LintSummary): string {

@@ -1,7 +1,7 @@
 import { REASONS, type ReasonCode } from '../../api/reasons.ts';
 import type { Change, Conflict, Decision, WorkloadOutcome } from '../../drain/model/decision.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
-import { workloadKey, type Workload, type WorkloadRef } from '../../drain/model/workload.ts';
+import { objectKind, workloadKey, type Workload, type WorkloadRef } from '../../drain/model/workload.ts';
 import { setHash } from '../../drain/hash.ts';
 import { policyPlanHash, workloadPlanHash } from '../../drain/plan/hash.ts';
 import { priceOf, type PolicyPrice, type PricedWorkload } from '../../drain/price/price.ts';
@@ -271,7 +271,7 @@ function totalsOf(planned: readonly PlannedWorkload[], workloads: number): Plan[
     .filter((one) => one.outcome === 'Pending' || one.outcome === 'NonCompliant')
     .flatMap((one) => one.cost ?? []);
   const oneByOne = planned
-    .filter((one) => one.workload.kind === 'StatefulSet' && one.cost !== undefined)
+    .filter((one) => objectKind(one.workload.kind) === 'StatefulSet' && one.cost !== undefined)
     .map((one) => one.restarts * ((one.cost?.quietAfter ?? 0) - (one.cost?.quietBefore ?? 0)));
   return {
     workloads,

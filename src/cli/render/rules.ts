@@ -9,6 +9,7 @@ import {
 } from '../../api/names.ts';
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { PolicySelector } from '../../api/policy.ts';
+import { objectKind } from '../../drain/model/workload.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { longestPromised } from '../../drain/promise/promise.ts';
 import { WORKLOAD_KINDS, workloadKind } from '../../drain/template/index.ts';
@@ -36,7 +37,7 @@ export function argoCd(policies: readonly PolicyRecord[]): string {
   const spec = {
     ignoreDifferences: kindsOf(policies).map((kind) => ({
       group: groupOf(kind),
-      kind,
+      kind: objectKind(kind),
       managedFieldsManagers: [FIELD_MANAGER],
     })),
     syncPolicy: { syncOptions: ['RespectIgnoreDifferences=true', 'ServerSideApply=true'] },
@@ -50,7 +51,7 @@ ${yamlText({ spec })}`;
 export function flux(policies: readonly PolicyRecord[]): string {
   const rules = kindsOf(policies).map((kind) => ({
     paths: fieldPointers(policies, templatePointer(kind)),
-    target: { kind },
+    target: objectKind(kind) === kind ? { kind } : { group: groupOf(kind), kind: objectKind(kind) },
   }));
   return `# Merge into the spec of each HelmRelease with drift detection. A Flux Kustomization applies on the server side and
 # leaves alone what is not in Git, so it needs no rule; its spec.ignore (kustomize-controller 1.10) must not get

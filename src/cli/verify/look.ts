@@ -1,7 +1,7 @@
 import { ownerOfPod } from '../../drain/admit/index.ts';
 import type { MeshFacts, NamespaceFacts } from '../../drain/model/mesh.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
-import { workloadKey, type Workload } from '../../drain/model/workload.ts';
+import { objectKind, workloadKey, type Workload } from '../../drain/model/workload.ts';
 import {
   endingOf,
   endingOfGone,
@@ -210,7 +210,7 @@ async function readEvents({
 /** Whether the name is one that a pod of the workload has: pods that are gone leave no owner. */
 async function goneNames({ client, workload }: LookOptions, gaps: string[]): Promise<(pod: string) => boolean> {
   const { kind, name, namespace } = workload;
-  if (kind === 'StatefulSet') {
+  if (objectKind(kind) === 'StatefulSet') {
     return (pod) => pod.startsWith(`${name}-`) && /^\d+$/.test(pod.slice(name.length + 1));
   }
   const suffixed =

@@ -20,7 +20,7 @@ import type {
   ProxyConfigResource,
   StatedFacts,
 } from '../../drain/model/mesh.ts';
-import { workloadKey, type Workload } from '../../drain/model/workload.ts';
+import { objectKind, workloadKey, type Workload } from '../../drain/model/workload.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import type { ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import {
@@ -394,7 +394,8 @@ export class Caches {
     isCurrent: () => boolean,
   ): WatchedKind {
     const [group = '', version = ''] = adapter.apiVersion.split('/');
-    const resource = defineResource({ group, version, plural: adapter.plural, kind: adapter.kind, namespaced: true });
+    const kind = objectKind(adapter.kind);
+    const resource = defineResource({ group, version, plural: adapter.plural, kind, namespaced: true });
     const { handlers } = this.options;
     const reflector = pictureOf<KubernetesObject, Workload>(
       {

@@ -2,7 +2,7 @@ import type { AdmitFacts } from '../../drain/admit/index.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import type { OwnProxyConfig } from '../../drain/plan/decide.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import type { WorkloadKindAdapter } from '../../drain/template/index.ts';
+import { kindName, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import { firstRefusal } from '../workload/gates.ts';
 import type { Caches } from '../watches/caches.ts';
 
@@ -23,7 +23,7 @@ export class AdmissionFacts {
   }
 
   adapterOf(kind: string, apiVersion: string): WorkloadKindAdapter | undefined {
-    const adapter = this.options.caches.adapterOf(kind);
+    const adapter = this.options.caches.adapterOf(kindName(kind, apiVersion));
     return adapter?.apiVersion === apiVersion && adapter.reportedOnly !== true ? adapter : undefined;
   }
 

@@ -1,4 +1,4 @@
-import type { Workload } from '../../drain/model/workload.ts';
+import { objectKind, type Workload } from '../../drain/model/workload.ts';
 import { restartLimitOf } from '../../drain/plan/delivery.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import type { WorkloadState } from '../../drain/template/note/state.ts';
@@ -30,7 +30,7 @@ function wavesOf(
 export function subjectOf(workload: Workload): EventSubject {
   return {
     apiVersion: workload.apiVersion,
-    kind: workload.kind,
+    kind: objectKind(workload.kind),
     name: workload.name,
     namespace: workload.namespace,
     uid: workload.uid,

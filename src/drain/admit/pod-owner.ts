@@ -1,4 +1,5 @@
 import { workloadKey } from '../model/workload.ts';
+import { kindName } from '../template/kinds.ts';
 import { recordOf, textOf } from '../template/raw.ts';
 
 /** What of a pod's metadata tells whose it is. */
@@ -36,5 +37,9 @@ export function ownerOfPod(pod: PodMetadata, namespace: string): string | undefi
     }
     return undefined;
   }
-  return workloadKey({ kind, namespace, name });
+  const config = pod.labels?.['deploymentconfig'] ?? '';
+  if (kind === 'ReplicationController' && config !== '' && name.startsWith(`${config}-`)) {
+    return workloadKey({ kind: 'DeploymentConfig', namespace, name: config });
+  }
+  return workloadKey({ kind: kindName(kind, apiVersion), namespace, name });
 }

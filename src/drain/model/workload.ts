@@ -5,6 +5,7 @@ export type { Seconds };
 
 export interface WorkloadRef {
   readonly apiVersion: string;
+  /** As policies name it: the object's own, or `StatefulSet.apps.kruise.io` where another group has the plain name. */
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
@@ -134,6 +135,8 @@ export interface Workload extends WorkloadRef {
   /** Keys from the object to its pod template, where they are not `spec`, `template`. */
   readonly templatePath?: readonly string[];
   readonly template: PodTemplate;
+  /** The field of the template's spec that decides about the grace period, where it is not `terminationGracePeriodSeconds`. */
+  readonly graceField?: string;
   readonly limit?: KindLimit;
   /** To the API server the list of containers is one value: a server-side apply of one container would replace them all. */
   readonly atomicContainers?: true;
@@ -148,6 +151,12 @@ export interface Workload extends WorkloadRef {
   readonly source?: SourceLocation;
   /** Made here from a Gateway of the input, as istiod would make it: where its overlay stands or would have to. */
   readonly overlay?: GatewayOverlay;
+}
+
+/** The kind as it stands in manifests: `StatefulSet` of `StatefulSet.apps.kruise.io`. */
+export function objectKind(kind: string): string {
+  const dot = kind.indexOf('.');
+  return dot === -1 ? kind : kind.slice(0, dot);
 }
 
 /** `Deployment/shop/checkout`: the key of queues, ledgers and messages. */

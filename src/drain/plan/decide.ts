@@ -8,7 +8,7 @@ import { effectiveSettings } from '../mesh/settings.ts';
 import type { Change, ChangedField, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
-import type { Seconds, Workload } from '../model/workload.ts';
+import { objectKind, type Seconds, type Workload } from '../model/workload.ts';
 import { applyToTemplate } from '../template/apply.ts';
 import { decodeState, noteOrigin, templateBefore, valuesInPlace, type WorkloadState } from '../template/note/state.ts';
 import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts';
@@ -564,13 +564,13 @@ function isDownWhileRestarting(workload: Workload): boolean {
 }
 
 function downBecause(workload: Workload): string | undefined {
-  if (workload.kind === 'DaemonSet') {
+  if (objectKind(workload.kind) === 'DaemonSet') {
     return 'a DaemonSet replaces its pods node by node';
   }
   if (workload.rollout.strategy === 'Recreate') {
     return 'strategy Recreate';
   }
-  return workload.kind === 'StatefulSet' && workload.rollout.replicas <= 1
+  return objectKind(workload.kind) === 'StatefulSet' && workload.rollout.replicas <= 1
     ? 'a StatefulSet with a single replica'
     : undefined;
 }

@@ -2,7 +2,7 @@ import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../model/managed.ts';
 import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import type { ManagedField } from '../model/workload.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY } from '../template/apply.ts';
-import { SPEC_TEMPLATE, workloadKind } from '../template/kinds.ts';
+import { kindName, SPEC_TEMPLATE, workloadKind } from '../template/kinds.ts';
 import type { TemplatePlace } from '../template/kinds.ts';
 import { fieldOwners, LAST_APPLIED_ANNOTATION, PROXY_CONTAINER_KEY, statesByApply } from '../template/ownership.ts';
 import { at, canonical, listOf, managedFieldsOf, metadataOf, recordOf, textOf } from '../template/raw.ts';
@@ -50,7 +50,7 @@ export function planRestore(
   raw: RawObject,
   state: WorkloadState,
   mode: 'Restore' | 'Orphan',
-  place: TemplatePlace = workloadKind(raw.kind ?? '') ?? { templatePath: SPEC_TEMPLATE },
+  place: TemplatePlace = workloadKind(kindName(raw.kind ?? '', raw.apiVersion)) ?? { templatePath: SPEC_TEMPLATE },
 ): RestoreStep {
   const values = mode === 'Restore' ? valueOperations(raw, state, place) : NO_VALUES;
   const onlyRemovals = values.operations.every(({ op }) => op === 'remove');

@@ -2,7 +2,7 @@ import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import type { Container, LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
 import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import { ANNOTATION_FIELDS, ANNOTATION_OF, type AnnotationField, type ManagedValues } from '../model/managed.ts';
-import type { FieldOwners, Workload } from '../model/workload.ts';
+import { objectKind, type FieldOwners, type Workload } from '../model/workload.ts';
 import { encodeState, heldValues, proxyContainerForm } from './note/state.ts';
 import type { WorkloadState } from './note/state.ts';
 import { SPEC_TEMPLATE } from './kinds.ts';
@@ -55,7 +55,7 @@ export function buildApply(workload: Workload, values: ManagedValues, state: Wor
   const path = workload.templatePath ?? SPEC_TEMPLATE;
   return {
     apiVersion: workload.apiVersion,
-    kind: workload.kind,
+    kind: objectKind(workload.kind),
     metadata: {
       name: workload.name,
       namespace: workload.namespace,

@@ -8,7 +8,10 @@ export type { IstioYamlValue, Malformed } from './istio-yaml.ts';
 export {
   AT_REST,
   BUILT_IN_KINDS,
+  groupOf,
+  kindName,
   kindTable,
+  KNATIVE_GRACE,
   SPEC_TEMPLATE,
   templateFieldPath,
   WORKLOAD_KINDS,

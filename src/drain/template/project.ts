@@ -27,7 +27,7 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   const controller = owners.find((owner) => owner.controller === true);
   const gateway = owners.find(isGateway);
   const labels = stringMap(metadata.labels);
-  const template = projectTemplate(at(raw, adapter.templatePath), labels);
+  const template = withGraceFrom(projectTemplate(at(raw, adapter.templatePath), labels), raw, adapter);
   const history = templateHistory(raw, adapter);
   const record: Mutable<Workload> = {
     apiVersion: adapter.apiVersion,
@@ -54,6 +54,7 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   if (adapter.templatePath !== SPEC_TEMPLATE && adapter.templatePath.join() !== 'spec,template') {
     record.templatePath = adapter.templatePath;
   }
+  put(record, 'graceField', adapter.graceFrom?.key);
   put(
     record,
     'limit',
@@ -77,6 +78,20 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
 /** istiod puts it there without `controller: true`. */
 function isGateway({ apiVersion, kind }: OwnerReference): boolean {
   return kind === 'Gateway' && apiVersion?.startsWith(`${GATEWAY_API_GROUP}/`) === true;
+}
+
+/** The pods will have the grace period that the kind derives for them. */
+function withGraceFrom(
+  template: PodTemplate,
+  raw: RawObject,
+  { graceFrom, templatePath }: WorkloadKindAdapter,
+): PodTemplate {
+  if (graceFrom === undefined) {
+    return template;
+  }
+  const terminationGracePeriodSeconds =
+    numberOf(at(raw, [...templatePath, 'spec', graceFrom.key])) ?? graceFrom.defaultSeconds;
+  return { ...template, spec: { ...template.spec, terminationGracePeriodSeconds } };
 }
 
 /** Built-in kinds are vouched for by the API server; a custom resource may hold any form of pod template. */

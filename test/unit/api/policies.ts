@@ -119,6 +119,7 @@ const accepted: readonly PolicyCase[] = [
           'Job',
           'Rollout',
           'CloneSet',
+          'StatefulSet.apps.kruise.io',
           'GameServer',
         ],
       },
@@ -515,7 +516,7 @@ const refused: readonly PolicyCase[] = [
     problems: [
       [
         'spec.match.kinds',
-        'write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits',
+        'write kinds as in manifests, for example Deployment or CronJob: an upper-case letter, then letters and digits; and of a second group StatefulSet.apps.kruise.io',
       ],
     ],
   },

@@ -64,7 +64,9 @@ describe('the permissions of the operator', () => {
     expect(permissions(roleNamed('ClusterRole', 'sidecar-drain-operator'))).toEqual([
       'clonesets.apps.kruise.io: get list watch patch',
       'cronjobs.batch: get list watch patch',
+      'daemonsets.apps.kruise.io: get list watch patch',
       'daemonsets.apps: get list watch patch',
+      'deploymentconfigs.apps.openshift.io: get list watch patch',
       'deployments.apps: get list watch patch',
       'drainexemptions.sidecardrain.io: get list watch',
       'drainexemptions/status.sidecardrain.io: patch update',
@@ -87,6 +89,7 @@ describe('the permissions of the operator', () => {
       'sidecardrainpolicies.sidecardrain.io: get list watch patch',
       'sidecardrainpolicies/finalizers.sidecardrain.io: update',
       'sidecardrainpolicies/status.sidecardrain.io: patch update',
+      'statefulsets.apps.kruise.io: get list watch patch',
       'statefulsets.apps: get list watch patch',
     ]);
   });

@@ -8,15 +8,21 @@ describe('the kinds that a command reads', () => {
     const made = judgedKinds([GAME]);
     expect(made.ok && made.kinds.get('GameServer')?.templatePath).toEqual(['spec', 'pods']);
     expect(made.ok && made.kinds.get('CronJob')?.templatePath).toEqual(['spec', 'jobTemplate', 'spec', 'template']);
-    expect(
-      made.ok && [made.kinds.get('Pod')?.templatePath, made.kinds.governed.has('Pod'), made.kinds.get('Service')],
-    ).toEqual([[], false, undefined]);
+    expect(made.ok && [made.kinds.get('Pod')?.templatePath, made.kinds.governed.has('Pod')]).toEqual([[], false]);
+  });
+
+  it('are told apart by their group', () => {
+    const made = judgedKinds(['apps.example.com/v1/deployments:Deployment=spec.template']);
+    const names = (['apps/v1', 'apps.example.com/v1'] as const).map(
+      (apiVersion) => made.ok && made.kinds.get('Deployment', apiVersion)?.kind,
+    );
+    expect(names).toEqual(['Deployment', 'Deployment.apps.example.com']);
   });
 
   it('are refused as the operator refuses them', () => {
-    expect(judgedKinds(['apps.kruise.io/v1beta1/daemonsets:DaemonSet=spec.template'])).toEqual({
+    expect(judgedKinds(['apps/v1/deployments:Deployment=spec.template'])).toEqual({
       ok: false,
-      why: expect.stringContaining('apps/v1 already'),
+      why: expect.stringContaining('no group'),
     });
   });
 });
@@ -26,6 +32,7 @@ it.each([
   [['spec', 'pods'], 'spec.template.spec.x', 'spec.pods.spec.x'],
   [[], 'spec.template.spec.x', 'spec.x'],
   [['spec', 'pods'], 'metadata.annotations', 'metadata.annotations'],
+  [['spec', 'groups', '1', 'template'], 'spec.template.spec.x', 'spec.groups[1].template.spec.x'],
 ])('with the template at %j the path %s is %s', (templatePath, path, expected) => {
   expect(pathInKind(templatePath === undefined ? {} : { templatePath }, path)).toBe(expected);
 });

@@ -14,14 +14,15 @@ export function lineOf(position: Position): number {
   return typeof position === 'number' ? position : position.line;
 }
 
-/** The position at a path; undefined where the document has nothing there. */
+/** The position at a path, in which an index may be text; undefined where the document has nothing there. */
 export function positionAt(position: Position | undefined, path: readonly (string | number)[]): Position | undefined {
   let current = position;
   for (const step of path) {
     if (current === undefined || typeof current === 'number') {
       return undefined;
     }
-    current = typeof step === 'number' ? current.items?.[step] : current.keys?.get(step);
+    current =
+      typeof step === 'number' ? current.items?.[step] : (current.keys?.get(step) ?? current.items?.[Number(step)]);
   }
   return current;
 }

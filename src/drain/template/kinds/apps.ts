@@ -36,7 +36,7 @@ export const APPS_KINDS: readonly WorkloadKindAdapter[] = [
     kind: 'DaemonSet',
     plural: 'daemonsets',
     templatePath: SPEC_TEMPLATE,
-    rollout: daemonSetRollout,
+    rollout: (raw) => daemonSetRollout(raw),
   },
   {
     apiVersion: 'apps/v1',
@@ -87,7 +87,8 @@ function deploymentRollout(raw: RawObject): RolloutFacts {
   });
 }
 
-function statefulSetRollout(raw: RawObject): RolloutFacts {
+/** Of apps/v1; those of other groups that go by the same fields use it too. */
+export function statefulSetRollout(raw: RawObject): RolloutFacts {
   const spec = recordOf(raw.spec);
   const status = recordOf(raw.status);
   const desired = numberOf(spec['replicas']) ?? 1;
@@ -122,12 +123,13 @@ function statefulSetRollout(raw: RawObject): RolloutFacts {
   });
 }
 
-function daemonSetRollout(raw: RawObject): RolloutFacts {
+/** @param partition pods that stay on the old template, where the kind has such a thing */
+export function daemonSetRollout(raw: RawObject, partition = 0): RolloutFacts {
   const spec = recordOf(raw.spec);
   const status = recordOf(raw.status);
   const strategy = at(spec, ['updateStrategy', 'type']) === 'OnDelete' ? 'OnDelete' : 'RollingUpdate';
   const desired = numberOf(status['desiredNumberScheduled']) ?? 0;
-  const manifest = fromManifest(raw, desired, strategy, {});
+  const manifest = fromManifest(raw, desired, strategy, { partition });
   if (manifest !== undefined) {
     return manifest;
   }
@@ -140,9 +142,10 @@ function daemonSetRollout(raw: RawObject): RolloutFacts {
   return facts({
     desired,
     strategy,
+    partition,
     observed: observed(raw, status),
     complete: scheduled >= desired && updated >= desired && available >= desired,
-    rolling: scheduled < desired || (strategy === 'RollingUpdate' && updated < desired),
+    rolling: scheduled < desired || (strategy === 'RollingUpdate' && updated < desired - partition),
     smooth: available >= desired - allowedAway,
     drainRounds: rounds(desired, atOnce),
   });

@@ -1,7 +1,7 @@
 import type { RolloutFacts } from '../../model/workload.ts';
 import { metadataOf, numberOf, recordOf, textOf } from '../raw.ts';
 import type { RawObject } from '../raw.ts';
-import { conditionOf, facts, fromManifest } from './kind.ts';
+import { conditionOf, facts, fromManifest, KNATIVE_GRACE } from './kind.ts';
 import type { WorkloadKindAdapter } from './kind.ts';
 
 export type ConfiguredKind =
@@ -49,6 +49,7 @@ export function parseConfiguredKind(text: string): ConfiguredKind {
       templatePath,
       onDemand: true,
       custom: true,
+      ...(group === 'serving.knative.dev' && kind === 'Service' ? { graceFrom: KNATIVE_GRACE } : {}),
       rollout: configuredRollout,
     },
   };

@@ -7,10 +7,26 @@ export interface TemplatePlace {
   readonly templatePath: readonly string[];
 }
 
+/** A field of the template's spec, in seconds, and what holds without it. */
+export interface GraceField {
+  readonly key: string;
+  readonly defaultSeconds: number;
+}
+
+/**
+ * The pods of a Knative Service get the time limit of a request as grace period (knative.dev/serving
+ * pkg/reconciler/revision/resources/deploy.go), 300 s without one (config-defaults `revision-timeout-seconds`); the
+ * template may not name a grace period itself.
+ */
+export const KNATIVE_GRACE: GraceField = Object.freeze({ key: 'timeoutSeconds', defaultSeconds: 300 });
+
 /** All that differs between kinds of workloads: where the pod template stands, and what rolling and healthy mean. */
 export interface WorkloadKindAdapter extends TemplatePlace {
   readonly apiVersion: string;
+  /** As policies name it: `Kind`, or `Kind.group` where another group has the plain name. */
   readonly kind: string;
+  /** Versions of the same group whose manifests say the same. */
+  readonly manifestVersions?: readonly string[];
   /** As in the API server's paths. */
   readonly plural: string;
   /** Watched only while a policy names the kind, or while something of it holds values of ours. */
@@ -21,6 +37,8 @@ export interface WorkloadKindAdapter extends TemplatePlace {
   readonly partsLeftOut?: true;
   /** Defined by a custom resource: no defaults of the API server, and lists that may be one value to it. */
   readonly custom?: true;
+  /** Where something else than `terminationGracePeriodSeconds` of the template's spec decides about the grace period. */
+  readonly graceFrom?: GraceField;
   rollout(raw: RawObject): RolloutFacts;
   /** Why this object, or a part of a change of it, must not be written. */
   limit?(raw: RawObject): KindLimit | undefined;

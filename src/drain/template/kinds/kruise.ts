@@ -1,6 +1,7 @@
 import type { KindLimit, RolloutFacts } from '../../model/workload.ts';
 import { at, numberOf, recordOf, textOf } from '../raw.ts';
 import type { Raw, RawObject } from '../raw.ts';
+import { daemonSetRollout, statefulSetRollout } from './apps.ts';
 import { allowedUnavailable, facts, fromManifest, observed, SPEC_TEMPLATE } from './kind.ts';
 import type { WorkloadKindAdapter } from './kind.ts';
 
@@ -12,10 +13,44 @@ export const KRUISE_KINDS: readonly WorkloadKindAdapter[] = [
     templatePath: SPEC_TEMPLATE,
     onDemand: true,
     custom: true,
+    manifestVersions: ['apps.kruise.io/v1beta1'],
     rollout: cloneSetRollout,
     limit: inPlace,
   },
+  {
+    // "Advanced StatefulSet": the fields of the one in apps, and more ways to update.
+    apiVersion: 'apps.kruise.io/v1beta1',
+    kind: 'StatefulSet.apps.kruise.io',
+    plural: 'statefulsets',
+    templatePath: SPEC_TEMPLATE,
+    onDemand: true,
+    custom: true,
+    manifestVersions: ['apps.kruise.io/v1alpha1'],
+    rollout: (raw) => ({ ...statefulSetRollout(raw), paused: isPaused(raw) }),
+    limit: inPlace,
+  },
+  {
+    apiVersion: 'apps.kruise.io/v1alpha1',
+    kind: 'DaemonSet.apps.kruise.io',
+    plural: 'daemonsets',
+    templatePath: SPEC_TEMPLATE,
+    onDemand: true,
+    custom: true,
+    manifestVersions: ['apps.kruise.io/v1beta1'],
+    rollout: advancedDaemonSetRollout,
+    limit: inPlace,
+  },
 ];
+
+function isPaused(raw: RawObject): boolean {
+  return updateStrategy(raw)['paused'] === true;
+}
+
+function advancedDaemonSetRollout(raw: RawObject): RolloutFacts {
+  const desired = numberOf(at(raw.status, ['desiredNumberScheduled'])) ?? 0;
+  const partition = partitionOf(updateStrategy(raw)['partition'], desired);
+  return { ...daemonSetRollout(raw, partition), paused: isPaused(raw) };
+}
 
 /** Of v1alpha1; v1beta1 has the same one level deeper, and its manifests are read too. */
 function updateStrategy(raw: RawObject): Raw {
@@ -71,7 +106,7 @@ function partitionOf(value: unknown, desired: number): number {
  */
 function inPlace(raw: RawObject): KindLimit | undefined {
   const strategy = updateStrategy(raw);
-  switch (strategy['podUpdatePolicy'] ?? strategy['type']) {
+  switch (strategy['podUpdatePolicy'] ?? strategy['rollingUpdateType'] ?? strategy['type']) {
     case 'InPlaceOnly':
       return IN_PLACE_ONLY;
     case 'InPlaceIfPossible':

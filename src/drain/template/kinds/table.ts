@@ -4,6 +4,7 @@ import { BATCH_KINDS } from './batch.ts';
 import { parseConfiguredKind } from './configured.ts';
 import type { WorkloadKindAdapter } from './kind.ts';
 import { KRUISE_KINDS } from './kruise.ts';
+import { OPENSHIFT_KINDS } from './openshift.ts';
 
 /** The kinds that need no configuration. */
 export const WORKLOAD_KINDS: readonly WorkloadKindAdapter[] = [
@@ -11,6 +12,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKindAdapter[] = [
   ...BATCH_KINDS,
   ...ARGO_KINDS,
   ...KRUISE_KINDS,
+  ...OPENSHIFT_KINDS,
 ];
 
 const BY_KIND = new Map(WORKLOAD_KINDS.map((adapter) => [adapter.kind, adapter]));
@@ -19,6 +21,23 @@ const BY_KIND = new Map(WORKLOAD_KINDS.map((adapter) => [adapter.kind, adapter])
 export function workloadKind(kind: string, apiVersion?: string): WorkloadKindAdapter | undefined {
   const adapter = BY_KIND.get(kind);
   return adapter !== undefined && (apiVersion === undefined || apiVersion === adapter.apiVersion) ? adapter : undefined;
+}
+
+/**
+ * The kind of an object as policies and keys name it: its own, or `Kind.group` where that name belongs to a kind of
+ * another group, as kubectl writes resources.
+ */
+export function kindName(kind: string, apiVersion: string | undefined): string {
+  const owner = BY_KIND.get(kind);
+  if (owner === undefined || apiVersion === undefined || groupOf(owner.apiVersion) === groupOf(apiVersion)) {
+    return kind;
+  }
+  return `${kind}.${groupOf(apiVersion)}`;
+}
+
+/** The group of an apiVersion; empty for the core. */
+export function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
 }
 
 /** The kinds that an operator or a command knows: ours and those of its configuration. */
@@ -31,8 +50,9 @@ export type KindTableResult =
   { readonly ok: true; readonly table: KindTable } | { readonly ok: false; readonly why: string };
 
 /**
- * A workload is known as Kind/namespace/name everywhere (queues, ledgers, status, metrics), so one name of a kind is one
- * kind: a second one of another group is refused.
+ * A workload is known as Kind/namespace/name everywhere (queues, ledgers, status, metrics), so a kind whose name is that
+ * of one of ours in another group is named `Kind.group`. Two configured ones of the same name are refused. One of ours
+ * may be configured anew, for example in another version.
  * @param configured each `group/version/plural:Kind=path`
  */
 export function kindTable(configured: readonly string[] = []): KindTableResult {
@@ -42,17 +62,24 @@ export function kindTable(configured: readonly string[] = []): KindTableResult {
     if (!parsed.ok) {
       return parsed;
     }
-    const { adapter } = parsed;
+    const adapter = { ...parsed.adapter, kind: kindName(parsed.adapter.kind, parsed.adapter.apiVersion) };
     const other = byKind.get(adapter.kind);
-    if (other !== undefined) {
+    const own = BY_KIND.get(adapter.kind);
+    if (other !== undefined && (other !== own || own.custom !== true)) {
       return {
         ok: false,
-        why: `"${text}": the kind ${adapter.kind} is ${other.apiVersion} already; workloads are told apart by kind, namespace and name, so a second group cannot have it`,
+        why: `"${text}": the kind ${adapter.kind} is ${other.apiVersion} already; two configured kinds cannot have one name`,
       };
     }
-    byKind.set(adapter.kind, adapter);
+    byKind.set(adapter.kind, own === undefined ? adapter : configuredAnew(own, adapter));
   }
   return { ok: true, table: { all: [...byKind.values()], get: (kind) => byKind.get(kind) } };
+}
+
+/** Where it stands is as configured; what rolling means is known. */
+function configuredAnew(own: WorkloadKindAdapter, adapter: WorkloadKindAdapter): WorkloadKindAdapter {
+  const { apiVersion, plural, templatePath } = adapter;
+  return { ...own, apiVersion, plural, templatePath };
 }
 
 /** Without configuration. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RolloutFacts } from '../../../../src/drain/model/workload.ts';
-import { kindTable, parseConfiguredKind, workloadKind } from '../../../../src/drain/template/kinds.ts';
+import { kindName, kindTable, parseConfiguredKind, workloadKind } from '../../../../src/drain/template/kinds.ts';
 import { projectWorkload } from '../../../../src/drain/template/project.ts';
 
 const GAME = 'apps.example.com/v1/gameservers:GameServer=spec.pods';
@@ -279,10 +279,95 @@ describe('a kind of the configuration', () => {
   });
 
   it.each([
-    [['apps.kruise.io/v1beta1/statefulsets:StatefulSet=spec.template'], 'apps/v1'],
+    [[GAME, GAME], 'apps.example.com/v1'],
     [[GAME, 'other.example.com/v1/gameservers:GameServer=spec.template'], 'apps.example.com/v1'],
   ])('must not share its name with another: %j', (configured, other) => {
     expect(kindTable(configured)).toEqual({ ok: false, why: expect.stringContaining(`is ${other} already`) });
+  });
+});
+
+describe('a second group of one kind', () => {
+  it.each([
+    ['StatefulSet', 'apps/v1', 'StatefulSet'],
+    ['StatefulSet', 'apps.kruise.io/v1alpha1', 'StatefulSet.apps.kruise.io'],
+    ['Deployment', 'apps.example.com/v1', 'Deployment.apps.example.com'],
+    ['GameServer', 'apps.example.com/v1', 'GameServer'],
+    ['CronJob', undefined, 'CronJob'],
+  ])('%s of %s is named %s', (kind, apiVersion, name) => {
+    expect(kindName(kind, apiVersion)).toBe(name);
+  });
+
+  it('may be configured, and keeps what is known of it in another version', () => {
+    const made = kindTable([
+      'apps.example.com/v1/deployments:Deployment=spec.pods',
+      'apps.kruise.io/v1alpha1/statefulsets:StatefulSet=spec.template',
+    ]);
+    expect(made.ok && made.table.get('Deployment')?.apiVersion).toBe('apps/v1');
+    expect(made.ok && made.table.get('Deployment.apps.example.com')?.templatePath).toEqual(['spec', 'pods']);
+    expect(made.ok && made.table.get('StatefulSet.apps.kruise.io')).toMatchObject({
+      apiVersion: 'apps.kruise.io/v1alpha1',
+      custom: true,
+    });
+  });
+});
+
+describe('the workloads of OpenKruise', () => {
+  const rolling = { replicas: 4, readyReplicas: 4, currentRevision: 'a', updateRevision: 'b', observedGeneration: 2 };
+  it.each<[string, string, object, object, Partial<RolloutFacts>]>([
+    [
+      'wait at a partition',
+      'StatefulSet.apps.kruise.io',
+      { replicas: 4, updateStrategy: { rollingUpdate: { partition: 3, paused: true } } },
+      { ...rolling, updatedReplicas: 1 },
+      { rolling: false, paused: true, partition: 3 },
+    ],
+    [
+      'roll',
+      'StatefulSet.apps.kruise.io',
+      { replicas: 4 },
+      { ...rolling, updatedReplicas: 1 },
+      { rolling: true, paused: false, healthy: true },
+    ],
+    [
+      'keep nodes back',
+      'DaemonSet.apps.kruise.io',
+      { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: '50%' } } },
+      {
+        observedGeneration: 2,
+        desiredNumberScheduled: 4,
+        currentNumberScheduled: 4,
+        updatedNumberScheduled: 2,
+        numberAvailable: 4,
+      },
+      { rolling: false, complete: false, partition: 2 },
+    ],
+  ])('%s (%s)', (_, kind, spec, status, expected) => {
+    expect(rollout(kind, spec, status)).toMatchObject(expected);
+  });
+
+  it.each([
+    ['StatefulSet.apps.kruise.io', { podUpdatePolicy: 'InPlaceIfPossible' }],
+    ['DaemonSet.apps.kruise.io', { rollingUpdateType: 'InPlaceIfPossible' }],
+  ])('%s that is updated in place gets no annotations', (kind, rollingUpdate) => {
+    const raw = { kind, spec: { updateStrategy: { type: 'RollingUpdate', rollingUpdate } } };
+    expect(workloadKind(kind)?.limit?.(raw)).toEqual({ reason: 'UpdatedInPlace', detail: 'InPlaceIfPossible' });
+  });
+});
+
+describe('a DeploymentConfig', () => {
+  it('is complete as a Deployment is', () => {
+    const status = { observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
+    expect(rollout('DeploymentConfig', { replicas: 2 }, status)).toMatchObject({ complete: true, rolling: false });
+    expect(rollout('DeploymentConfig', { replicas: 2 }, { ...status, replicas: 3 })).toMatchObject({ rolling: true });
+  });
+
+  it.each([
+    [undefined, undefined],
+    [[{ type: 'ConfigChange' }], undefined],
+    [[{ type: 'ImageChange' }], { reason: 'TemplateNotRolled' }],
+  ])('with the triggers %j has the limit %j', (triggers, limit) => {
+    const raw = { spec: triggers === undefined ? {} : { triggers } };
+    expect(workloadKind('DeploymentConfig')?.limit?.(raw)).toEqual(limit);
   });
 });
 

@@ -115,8 +115,9 @@ export class Control {
       readonly strategy: WavesOf['strategy'];
       readonly waves?: Omit<WavesOf, 'strategy'>;
     };
-    if (uid !== undefined && waves !== undefined) {
-      this.waves.set(uid, { strategy, ...waves });
+    const unlimited = { maxConcurrent: Infinity, maxPerNamespace: Infinity };
+    if (uid !== undefined) {
+      this.waves.set(uid, loosest(this.waves.get(uid), { strategy, ...unlimited, ...waves }));
     }
   }
 
@@ -191,6 +192,17 @@ export class Control {
       }
     }
   }
+}
+
+/** A policy may be edited while it is being deleted, and what it wrote before keeps to what it said then. */
+function loosest(before: WavesOf | undefined, after: WavesOf): WavesOf {
+  return before === undefined
+    ? after
+    : {
+        strategy: before.strategy === 'Waves' ? after.strategy : before.strategy,
+        maxConcurrent: Math.max(before.maxConcurrent, after.maxConcurrent),
+        maxPerNamespace: Math.max(before.maxPerNamespace, after.maxPerNamespace),
+      };
 }
 
 export function pathOf({ namespace, name, kind }: Declared): string {

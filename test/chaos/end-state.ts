@@ -73,20 +73,31 @@ export async function freshOperatorWrites(
   const operator = await startOperator(plane, { args });
   await sleep(forMs);
   await operator.stop();
+  const after = await readPolicies(plane);
   const attention = before.flatMap(({ status }) => status?.attention ?? []);
   return plane.audit
     .writes({ since: mark, user: OPERATOR_ACCOUNT })
     .filter(({ group, resource }) => group === 'apps' || (group === GROUP && resource !== 'events'))
-    .map(({ verb, resource, subresource, namespace, name, code }) => {
+    .map(({ verb, group, resource, subresource, namespace, name, code }) => {
       const said = operator.lines.filter(({ workload }) => String(workload).endsWith(`/${namespace}/${name}`));
+      const rewritten = group === GROUP ? statusChange(name, before, after) : '';
       const known = attention.filter((each) => each.namespace === namespace && each.name === name);
       return {
         invariant: 'RestartWouldHelp',
         what:
           `a fresh operator: ${verb} ${resource}${subresource === '' ? '' : `/${subresource}`} ${namespace}/${name} (${code}); ` +
-          `it says ${JSON.stringify(said)}; before it the status said ${JSON.stringify(known)}`,
+          `${rewritten}it says ${JSON.stringify(said)}; before it the status said ${JSON.stringify(known)}`,
       };
     });
+}
+
+function statusChange(name: string, before: readonly PolicyObject[], after: readonly PolicyObject[]): string {
+  const [old, now] = [before, after].map((all) => all.find(({ metadata }) => metadata.name === name)?.status);
+  const changed = Object.keys({ ...old, ...now }).filter(
+    (key) => !isDeepStrictEqual(old?.[key as keyof typeof old], now?.[key as keyof typeof now]),
+  );
+  const shown = changed.map((key) => [key, old?.[key as keyof typeof old], now?.[key as keyof typeof now]]);
+  return `before and after: ${JSON.stringify(shown)}; `;
 }
 
 /** Deletes every policy, and waits until nothing of them is left. */

@@ -2,6 +2,7 @@
 //
 //   CHAOS_SEED   repeats a run (a new one each time)
 //   CHAOS_OPS    operations and faults (1000)
+//   CHAOS_KEEP   a file that the audit log is copied to
 import { longSize } from './sizes.ts';
 import { chaosRun } from './run.ts';
 
@@ -23,7 +24,14 @@ function wholeNumber(variable: string, otherwise: number): number {
 async function main(): Promise<void> {
   const seed = wholeNumber('CHAOS_SEED', (Date.now() % 1_000_000) + 1);
   const size = longSize(wholeNumber('CHAOS_OPS', 1000));
-  const { violations, ...figures } = await chaosRun({ seed, size, settleMs: 240_000, watchMs: 20_000, say });
+  const { violations, ...figures } = await chaosRun({
+    seed,
+    size,
+    settleMs: 240_000,
+    watchMs: 20_000,
+    say,
+    keep: process.env.CHAOS_KEEP,
+  });
   console.log(JSON.stringify(figures, undefined, 2));
   for (const { invariant, what } of violations) {
     console.log(`${invariant}: ${what}`);

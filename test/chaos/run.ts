@@ -1,4 +1,5 @@
 // One chaos run: a real API server, two replicas of the real operator, and a storm drawn from a seed.
+import { copyFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startControlPlane } from '../support/control-plane/index.ts';
 import { installCrds } from '../support/crds.ts';
@@ -36,6 +37,8 @@ export interface ChaosOptions {
   /** How long a fresh operator is watched, in milliseconds. */
   readonly watchMs: number;
   readonly say: (text: string) => void;
+  /** Where the audit log is copied to, to look at it afterwards. */
+  readonly keep?: string;
 }
 
 export interface ChaosReport {
@@ -65,7 +68,7 @@ const ARGS = [
   '2s',
 ] as const;
 
-export async function chaosRun({ seed, size, settleMs, watchMs, say }: ChaosOptions): Promise<ChaosReport> {
+export async function chaosRun({ seed, size, settleMs, watchMs, say, keep }: ChaosOptions): Promise<ChaosReport> {
   const begun = Date.now();
   const scenario = scenarioOf(new Random(seed), size);
   const plane = await startControlPlane({ auditPolicy: chaosAuditPolicy });
@@ -84,6 +87,9 @@ export async function chaosRun({ seed, size, settleMs, watchMs, say }: ChaosOpti
     const fleet = lastDeclared(scenario.fleet, scenario.operations);
     await calm(fleet);
     const violations = await judgeEnd(fleet);
+    if (keep !== undefined) {
+      await copyFile(plane.audit.file, keep);
+    }
     const history = await readHistory(plane.audit.file, snapshots);
     return {
       seed,

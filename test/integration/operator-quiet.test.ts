@@ -142,8 +142,14 @@ describe('without a write', () => {
   it('writes nothing at rest, nor when the mesh is touched without a difference, nor after its own restart', async () => {
     const namespace = await scene.meshed('rest');
     await Promise.all(['a', 'b', 'c'].map(async (name) => await scene.cluster.create(deployment(namespace, name))));
+    // One that somebody has to look at: its Warning is not told again.
+    await scene.cluster.create(deployment(namespace, 'declared', { grace: 5 }));
     await scene.createPolicy('rest', fixed(namespace));
-    await scene.compliant('rest', 3);
+    await scene.settled('rest', ({ workloads }) => workloads?.compliant === 3 && workloads.conflicted === 1);
+    await eventually(
+      async () => (await scene.events(namespace)).some(({ involvedObject }) => involvedObject.name === 'declared'),
+      'the conflict is told',
+    );
     await Promise.all(
       ['a', 'b', 'c'].map(async (name) => {
         await scene.rolledOut(namespace, name);
@@ -151,6 +157,7 @@ describe('without a write', () => {
     );
     await scene.compliant('rest', 3);
     const eventsBefore = (await scene.events(namespace)).length;
+    const told = (await scene.events(namespace)).reduce((sum, { count }) => sum + count, 0);
     const mark = scene.mark();
 
     const written = (): string[] =>
@@ -169,6 +176,7 @@ describe('without a write', () => {
     await scene.start();
     expect(await staysSo(written, 3_000)).toEqual([[]]);
     expect((await scene.events(namespace)).length).toBe(eventsBefore);
+    expect((await scene.events(namespace)).reduce((sum, { count }) => sum + count, 0)).toBe(told);
   });
 });
 

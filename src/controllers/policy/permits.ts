@@ -19,6 +19,7 @@ import { EVERY_WITHDRAWAL, isMassWithdrawal, withdrawalHash } from '../../drain/
 import { matches } from '../../drain/selection/match.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../../kube/index.ts';
 import type { Refusal } from '../workload/gates.ts';
+import { toldText, waitToldBefore } from '../reports/told-before.ts';
 import { Approvals, type ApprovalOf } from './approvals.ts';
 import type { CachedPolicy, Caches } from '../watches/caches.ts';
 
@@ -442,7 +443,7 @@ export class Permits {
         this.options.enqueue(workload);
       }
     }
-    this.tell(policy);
+    this.tell(policy, raw);
   }
 
   private refuse(policy: PolicyRecord, why: string | undefined): void {
@@ -452,14 +453,17 @@ export class Permits {
   }
 
   /** An event where something new waits for a person. */
-  private tell(policy: PolicyRecord): void {
+  private tell(policy: PolicyRecord, raw: CachedPolicy['raw']): void {
     const waits = this.waitsOf(policy);
     const news =
-      waits === undefined || waits.reason === 'WaitsForWindow' ? '' : `${waits.reason} ${this.planHashOf(policy.name)}`;
-    if (news === (this.told.get(policy.uid) ?? '')) {
+      waits === undefined || waits.reason === 'WaitsForWindow'
+        ? ''
+        : toldText(waits.reason, this.planHashOf(policy.name));
+    const before = this.told.get(policy.uid) ?? waitToldBefore(raw.status);
+    this.told.set(policy.uid, news);
+    if (news === before) {
       return;
     }
-    this.told.set(policy.uid, news);
     if (waits === undefined || news === '') {
       return;
     }

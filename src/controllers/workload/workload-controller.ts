@@ -19,6 +19,7 @@ import { Restorer, RESTORING } from './restorer.ts';
 import { countsForPolicy } from './note-standing.ts';
 import { WorkloadMemories } from './workload-memory.ts';
 import { WriteRefusals } from './write-refusals.ts';
+import { haltToldBefore, workloadToldBefore } from '../reports/told-before.ts';
 import { entriesOf, entriesWith, type Ledger, type LedgerEntry } from '../reports/ledger.ts';
 import type { Permits } from '../policy/permits.ts';
 import type { OperatorMetrics } from '../reports/operator-metrics.ts';
@@ -404,7 +405,8 @@ export class WorkloadController {
       ...(after.halt === undefined ? {} : { because: after.halt.message }),
     });
     const culprit = after.halt === undefined ? undefined : caches.workload(after.halt.workload);
-    if (culprit !== undefined && after.halt !== undefined) {
+    const status = before === undefined ? caches.policies.store.get(policy)?.raw.status : undefined;
+    if (culprit !== undefined && after.halt !== undefined && !haltToldBefore(status, after.halt.message)) {
       recorder.event(
         subjectOf(culprit),
         'Warning',
@@ -424,19 +426,38 @@ export class WorkloadController {
   }
 
   private warn(workload: Workload, assessment: Assessment): void {
-    const decision = assessment.governing?.decision;
-    if (decision !== undefined && (decision.outcome === 'Conflicted' || decision.outcome === 'Failed')) {
-      this.options.recorder.event(
-        subjectOf(workload),
-        'Warning',
-        decision.reason ?? decision.outcome,
-        `Policy ${decision.policy ?? ''}: ${decision.message}`,
-      );
+    const { governing } = assessment;
+    const key = workloadKey(workload);
+    if (governing === undefined || !isTrouble(governing)) {
+      // Whatever comes next is news.
+      if (this.memories.peek(key).warned !== undefined) {
+        this.memories.of(key).warned = '';
+      }
+      return;
     }
+    const { policy, decision } = governing;
+    const reason = decision.reason ?? decision.outcome;
+    const memory = this.memories.of(key);
+    const { warned } = memory;
+    memory.warned = `${policy.name} ${reason} ${decision.message}`;
+    const status = warned === undefined ? this.options.caches.policies.store.get(policy.name)?.raw.status : undefined;
+    if (warned === memory.warned || workloadToldBefore(status, workload, reason, decision.message)) {
+      return;
+    }
+    this.options.recorder.event(
+      subjectOf(workload),
+      'Warning',
+      reason,
+      `Policy ${decision.policy ?? ''}: ${decision.message}`,
+    );
   }
 }
 
 type Governing = NonNullable<Assessment['governing']>;
+
+function isTrouble({ decision }: Governing): boolean {
+  return decision.outcome === 'Conflicted' || decision.outcome === 'Failed';
+}
 
 function open(): undefined {
   return undefined;

@@ -22,6 +22,8 @@ export interface WorkloadMemory {
   /** Since when the webhook puts into pods what stands in the template. */
   supersededSince?: EpochMs;
   refused?: RefusedWrite;
+  /** What the last Warning said of it; empty where it has been well since. Absent where nobody has looked at it in this process. */
+  warned?: string;
 }
 
 /** One record for each workload, made at first sight and dropped when the workload is gone. */

@@ -105,6 +105,8 @@ export async function runSuite({ cluster, options, root, signal, say }: RunParts
           mesh,
           readMesh: async () => (await meshOf(cluster)).mesh,
           renderMap: (policy) => renderMap(root, policy, signal),
+          renderManifests: (manifests, policy, version) =>
+            renderManifests(root, { manifests, policy, version }, signal),
           options,
           run,
           scenario,
@@ -233,13 +235,47 @@ async function beat(cluster: Cluster, namespace: string): Promise<void> {
 
 /** What `sidecar-drain render -o map` makes of a policy. */
 async function renderMap(root: string, policy: object, signal: AbortSignal): Promise<KubeObject[]> {
+  return await render(root, { policy }, (files) => ['-p', files.policy ?? '', '-o', 'map'], signal);
+}
+
+interface Manifests {
+  readonly manifests: readonly object[];
+  readonly policy: object;
+  readonly version?: string;
+}
+
+async function renderManifests(
+  root: string,
+  { manifests, policy, version }: Manifests,
+  signal: AbortSignal,
+): Promise<KubeObject[]> {
+  const list = { apiVersion: 'v1', kind: 'List', items: manifests };
+  const facts = version === undefined ? [] : ['--istio-version', version];
+  const printed = await render(
+    root,
+    { policy, list },
+    (files) => [files.list ?? '', '-p', files.policy ?? '', ...facts],
+    signal,
+  );
+  return printed.flatMap((each) => (each as { readonly items?: readonly KubeObject[] }).items ?? [each]);
+}
+
+/** Writes objects into files of these names, and gives back what `render` prints for them. */
+async function render(
+  root: string,
+  objects: Readonly<Record<string, object>>,
+  args: (files: Readonly<Record<string, string>>) => readonly string[],
+  signal: AbortSignal,
+): Promise<KubeObject[]> {
   const folder = await mkdtemp(join(tmpdir(), 'sidecar-drain-e2e-'));
   try {
-    const file = join(folder, 'policy.json');
-    await writeFile(file, JSON.stringify(policy));
-    const { code, output, errors } = await runProgram(root, ['render', '-p', file, '-o', 'map'], signal);
+    const files = Object.fromEntries(Object.keys(objects).map((name) => [name, join(folder, `${name}.json`)]));
+    for (const [name, object] of Object.entries(objects)) {
+      await writeFile(join(folder, `${name}.json`), JSON.stringify(object, null, 2));
+    }
+    const { code, output, errors } = await runProgram(root, ['render', ...args(files)], signal);
     if (code !== 0) {
-      throw new E2eError(`render -o map ended with exit code ${code ?? '?'}: ${errors.trim()}`);
+      throw new E2eError(`render ended with exit code ${code ?? '?'}: ${errors.trim()}`);
     }
     return parseAllDocuments(output).map((document) => document.toJS() as KubeObject);
   } finally {

@@ -21,6 +21,7 @@ import {
   type KubeObject,
 } from './cluster/api.ts';
 import { LogFollower } from './cluster/logs.ts';
+import { playGateway } from './gateway.ts';
 import { playNewRequests } from './new-requests.ts';
 import { podTrouble } from './cluster/trouble.ts';
 import type { ClusterFacts, FormChoice } from './cluster/preflight.ts';
@@ -67,6 +68,12 @@ export interface ScenarioParts {
   readonly readMesh: () => Promise<MeshFacts>;
   /** The MutatingAdmissionPolicies of a policy, as `sidecar-drain render -o map` prints them. */
   readonly renderMap: (policy: object) => Promise<readonly KubeObject[]>;
+  /** Manifests as `sidecar-drain render` changes them for a policy. */
+  readonly renderManifests: (
+    manifests: readonly object[],
+    policy: object,
+    istioVersion: string | undefined,
+  ) => Promise<readonly KubeObject[]>;
   readonly options: Options;
   readonly run: string;
   readonly scenario: ScenarioName;
@@ -127,6 +134,16 @@ class Scene {
         },
         restartUnderLoad: async () => (await this.restartUnderLoad()).requests,
         currentPods: () => this.currentPods(),
+      });
+      return;
+    }
+    if (scenario === 'gateway') {
+      await playGateway(this.parts, {
+        namespace: this.namespace,
+        timing: this.timing,
+        rolledOut: (name) => this.rolledOut(name),
+        startLoad: (address) => this.startLoadTo(address),
+        requests: () => this.loads.flatMap((load) => loadRequests(load.lines())),
       });
       return;
     }
@@ -366,27 +383,11 @@ class Scene {
       podip: addresses,
       auto: `${url(service.spec.clusterIP)} ${addresses}`,
     }[options.addressing];
-    for (const client_ of options.clients) {
-      const load = loadObject(this.namespace, this.pod, {
-        client: client_,
-        targets,
-        timing: this.timing,
-        limitSeconds: 3600,
-      });
-      await client.create(PODS, load, this.namespace);
-      this.loads.push(this.follow(loadName(client_), 'load'));
-    }
+    await this.createLoads(targets);
     const enough = Math.max(2, Math.ceil(2 / this.timing.interval));
     await until(
       () => {
-        for (const load of this.loads) {
-          const lost = load.lines().find(({ event }) => event === 'unreachable');
-          if (lost !== undefined) {
-            throw new E2eError(
-              `the load generator ${load.pod} cannot reach the server (tried ${targets}): ${String(lost.last)}. E2E_ADDRESSING chooses how it tries.`,
-            );
-          }
-        }
+        this.refuseUnreachable(targets);
         const busy = this.followers
           .filter(({ pod }) => old.some(({ name }) => name === pod))
           .every((server) => server.lines().filter(({ event }) => event === 'request').length >= enough);
@@ -406,6 +407,39 @@ class Scene {
             ),
           ].join('; '),
       },
+    );
+  }
+
+  private async createLoads(targets: string): Promise<void> {
+    for (const client of this.parts.options.clients) {
+      const load = loadObject(this.namespace, this.pod, { client, targets, timing: this.timing, limitSeconds: 3600 });
+      await this.parts.cluster.client.create(PODS, load, this.namespace);
+      this.loads.push(this.follow(loadName(client), 'load'));
+    }
+  }
+
+  private refuseUnreachable(targets: string): void {
+    for (const load of this.loads) {
+      const lost = load.lines().find(({ event }) => event === 'unreachable');
+      if (lost !== undefined) {
+        throw new E2eError(
+          `the load generator ${load.pod} cannot reach the server (tried ${targets}): ${String(lost.last)}. E2E_ADDRESSING chooses how it tries.`,
+        );
+      }
+    }
+  }
+
+  /** By way of something in front of the server: until requests are under way. */
+  private async startLoadTo(address: string): Promise<void> {
+    const { options, signal } = this.parts;
+    await this.createLoads(address);
+    const begun = (load: LogFollower): boolean => load.lines().filter(({ event }) => event === 'start').length >= 2;
+    await until(
+      () => {
+        this.refuseUnreachable(address);
+        return this.loads.every(begun) ? true : undefined;
+      },
+      { seconds: options.readyTimeoutSeconds, signal, what: 'requests are under way', instead: () => this.troubles() },
     );
   }
 

@@ -1,6 +1,6 @@
 // The objects that the suite makes, as plain values.
 import type { ImageChoice, Options } from './options.ts';
-import type { Timing } from './scenarios.ts';
+import { GATEWAY, type Timing } from './scenarios.ts';
 
 /** Every object that a run makes in the cluster's own scope carries it, so that a later run finds what a crashed one has left. */
 export const RUN_LABEL = 'e2e.sidecardrain.io/run';
@@ -17,6 +17,15 @@ const PROGRAMS = 'programs';
 const PRIVILEGED = { 'pod-security.kubernetes.io/enforce': 'privileged' };
 
 type KubeObject = Readonly<Record<string, unknown>>;
+
+/** With its metadata. */
+type KubeManifest = KubeObject & {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+};
 
 /** What every pod of the suite has in common. */
 export interface PodOptions {
@@ -253,7 +262,42 @@ export function probeObject(namespace: string, pod: PodOptions): KubeObject {
   };
 }
 
+/** A Gateway of Istio's class in front of the server, inside the cluster only, with a ConfigMap for its Deployment. */
+export function gatewayObjects(
+  namespace: string,
+  replicas: number,
+): { readonly gateway: KubeManifest; readonly overlay: KubeManifest; readonly route: KubeManifest } {
+  const name = `${GATEWAY}-options`;
+  const gatewayApi = 'gateway.networking.k8s.io/v1';
+  return {
+    overlay: {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace },
+      data: { deployment: `spec:\n  replicas: ${replicas}\n` },
+    },
+    gateway: {
+      apiVersion: gatewayApi,
+      kind: 'Gateway',
+      metadata: { name: GATEWAY, namespace, annotations: { 'networking.istio.io/service-type': 'ClusterIP' } },
+      spec: {
+        gatewayClassName: 'istio',
+        infrastructure: { parametersRef: { group: '', kind: 'ConfigMap', name } },
+        listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }],
+      },
+    },
+    route: {
+      apiVersion: gatewayApi,
+      kind: 'HTTPRoute',
+      metadata: { name: SERVER, namespace },
+      spec: { parentRefs: [{ name: GATEWAY }], rules: [{ backendRefs: [{ name: SERVER, port: PORT }] }] },
+    },
+  };
+}
+
+/** @param more fields of the spec; those of its `match` stand beside the namespace's, and select in place of the server's label */
 export function policyObject(name: string, run: string, namespace: string, more: object): KubeObject {
+  const { match, ...rest } = more as { readonly match?: object };
   return {
     apiVersion: 'sidecardrain.io/v1alpha1',
     kind: 'SidecarDrainPolicy',
@@ -264,8 +308,9 @@ export function policyObject(name: string, run: string, namespace: string, more:
         namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
         // By label: a ProxyConfig and a policy on pods know no names of workloads.
         workloadSelector: { matchLabels: { app: SERVER } },
+        ...match,
       },
-      ...more,
+      ...rest,
       rollout: { strategy: 'Immediate' },
     },
   };

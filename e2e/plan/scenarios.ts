@@ -11,6 +11,7 @@ export const SCENARIO_NAMES = [
   'literal-hook-cured',
   'proxyconfig',
   'new-requests',
+  'gateway',
 ] as const;
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
 
@@ -78,6 +79,7 @@ export function policyOf(scenario: ScenarioName, timing: Timing): ScenarioPolicy
   switch (scenario) {
     case 'default':
     case 'new-requests':
+    case 'gateway':
       return undefined;
     case 'fixed':
       return { drain: { mode: 'Fixed', duration } };
@@ -101,6 +103,20 @@ export function policyOf(scenario: ScenarioName, timing: Timing): ScenarioPolicy
     case 'proxyconfig':
       return { drain: { mode: 'Adaptive', maxWait, environment: 'ProxyConfig' } };
   }
+}
+
+/** The Gateway of scenario `gateway`; istiod adds `-istio` to the name of its Deployment. */
+export const GATEWAY = 'edge';
+
+/** The policy that judges it: by the label that istiod puts on its pods. */
+export function gatewayPolicyOf({ maxWait }: Timing): Readonly<Record<string, unknown>> {
+  return {
+    match: {
+      workloadSelector: { matchLabels: { 'gateway.networking.k8s.io/gateway-name': GATEWAY } },
+      proxies: ['Gateway'],
+    },
+    drain: { mode: 'Fixed', duration: `${maxWait}s` },
+  };
 }
 
 /** The preStop on istio-proxy that is copied all over the field, and that never ends: pilot-agent itself listens. */

@@ -183,9 +183,10 @@ export interface PolicyDrain {
    *
    * Leave (the default): leaves the application alone, and says for how long new requests are refused.
    *
-   * Delay: containers that serve (they have ports or a readiness probe) and have no preStop get preStop.sleep of
-   * endpointDelay. It is put into pods as they are created, never into a workload, so that nobody's own apply can meet
-   * a second handler; it needs delivery: Admission and Kubernetes 1.30 or later.
+   * Delay: containers that serve (they declare ports or a probe over the network; where none does, all of them) and
+   * have no preStop get preStop.sleep of endpointDelay. It is put into pods as they are created, never into a
+   * workload, so that nobody's own apply can meet a second handler; it needs delivery: Admission and Kubernetes 1.30
+   * or later.
    */
   readonly application?: ApplicationChange;
   /**
@@ -720,9 +721,10 @@ export interface DefaultedPolicyDrain {
    *
    * Leave (the default): leaves the application alone, and says for how long new requests are refused.
    *
-   * Delay: containers that serve (they have ports or a readiness probe) and have no preStop get preStop.sleep of
-   * endpointDelay. It is put into pods as they are created, never into a workload, so that nobody's own apply can meet
-   * a second handler; it needs delivery: Admission and Kubernetes 1.30 or later.
+   * Delay: containers that serve (they declare ports or a probe over the network; where none does, all of them) and
+   * have no preStop get preStop.sleep of endpointDelay. It is put into pods as they are created, never into a
+   * workload, so that nobody's own apply can meet a second handler; it needs delivery: Admission and Kubernetes 1.30
+   * or later.
    */
   readonly application: ApplicationChange;
   /**

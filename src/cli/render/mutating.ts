@@ -5,6 +5,7 @@ import {
   PROXY_CONFIG_ANNOTATION,
   PROXY_CONTAINER,
 } from '../../api/names.ts';
+import { NETWORK_PROBES, PROBES } from '../../drain/model/serving.ts';
 import { LEAST_MINIMUM_DRAIN_SECONDS } from '../../drain/promise/compile.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { longestPromised } from '../../drain/promise/promise.ts';
@@ -101,9 +102,12 @@ function mutatingPolicy(policy: PolicyRecord): Record<string, unknown> {
         { name: 'needed', expression: `variables.delay + ${Math.ceil(longestPromised(intent) + intent.margin)}` },
         ...(intent.application === 'Delay'
           ? [
+              { name: 'apps', expression: `${place.spec}.containers.filter(c, c.name != "${PROXY_CONTAINER}")` },
+              { name: 'serving', expression: `variables.apps.filter(c, ${SERVES})` },
               {
                 name: 'late',
-                expression: `${place.spec}.containers.filter(c, c.name != "${PROXY_CONTAINER}" && (has(c.ports) || has(c.readinessProbe)) && !(has(c.lifecycle) && has(c.lifecycle.preStop)))`,
+                expression:
+                  '(variables.serving.size() > 0 ? variables.serving : variables.apps).filter(c, !(has(c.lifecycle) && has(c.lifecycle.preStop)))',
               },
             ]
           : []),
@@ -115,6 +119,12 @@ function mutatingPolicy(policy: PolicyRecord): Record<string, unknown> {
     },
   };
 }
+
+/** `declaresServing` as CEL. */
+const SERVES = [
+  '(has(c.ports) && c.ports.size() > 0)',
+  ...PROBES.flatMap((probe) => NETWORK_PROBES.map((way) => `(has(c.${probe}) && has(c.${probe}.${way}))`)),
+].join(' || ');
 
 function mutationsOf({ intent }: PolicyRecord, place: Place): string[] {
   const { specType: spec, metadataType: metadata } = place;

@@ -32,6 +32,7 @@ import type {
   Sourced,
 } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
+import { declaresServing } from '../model/serving.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 import { UNSEEN_SETTINGS } from './facts.ts';
 import { findRevision, proxyOf } from './injection.ts';
@@ -466,15 +467,6 @@ function appContainers(template: PodTemplate): ContainerSettings[] {
     ),
     ...sidecars.map((container) => containerSettings(container, 'NativeSidecar', 'initContainers', false)),
   ];
-}
-
-function declaresServing({ ports = [], livenessProbe, readinessProbe, startupProbe }: Container): boolean {
-  return (
-    ports.length > 0 ||
-    [livenessProbe, readinessProbe, startupProbe].some(
-      (probe) => probe?.httpGet !== undefined || probe?.tcpSocket !== undefined || probe?.grpc !== undefined,
-    )
-  );
 }
 
 function containerSettings(

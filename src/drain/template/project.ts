@@ -1,5 +1,6 @@
 import type { Container, EnvVar, OwnerReference, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
 import { GATEWAY_API_GROUP, LINKERD_INJECT, PROXY_CONTAINER } from '../../api/names.ts';
+import { NETWORK_PROBES } from '../model/serving.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
 import { SPEC_TEMPLATE } from './kinds.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';
@@ -198,7 +199,6 @@ function sharedText(value: unknown): string | undefined {
 }
 
 const SOMETHING: object = Object.freeze({});
-const NETWORK_PROBES = ['httpGet', 'tcpSocket', 'grpc'] as const;
 /** There are few of them: one for each way to ask, without a grace period of its own. */
 const PROBES: Readonly<Record<(typeof NETWORK_PROBES)[number] | 'exec', Probe>> = Object.freeze({
   httpGet: Object.freeze({ httpGet: SOMETHING }),

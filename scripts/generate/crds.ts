@@ -102,6 +102,7 @@ const policyTypes: TypeNames = {
   'spec.onDelete': 'OnDelete',
   'spec.tenants': 'PolicyTenants',
   'spec.bounds': 'PolicyBounds',
+  'spec.exemptions': 'ExemptionBounds',
   'spec.bounds.modes[]': 'DrainMode',
   'spec.bounds.strategies[]': 'DrainStrategy',
   status: 'SidecarDrainPolicyStatus',

@@ -10,7 +10,7 @@ const SOURCE = 'crds/sidecardrain.io_sidecardrainpolicies.yaml';
 export const NAMESPACED_POLICY_FILE = 'sidecardrain.io_namespacedsidecardrainpolicies.yaml';
 
 /** Paths below `spec` that a namespaced policy does not have. Rules that speak of them go with them. */
-export const CLUSTER_ONLY = ['match.namespaceSelector', 'tenants', 'bounds'];
+export const CLUSTER_ONLY = ['match.namespaceSelector', 'tenants', 'bounds', 'exemptions'];
 
 /** The text of the namespaced kind's definition, as it follows from the cluster's. */
 export async function namespacedPolicyCrd(): Promise<string> {

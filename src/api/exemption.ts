@@ -17,6 +17,10 @@ export const EXEMPTION_REASONS = {
       status: 'False',
       sentence: 'Its time is over: policies govern the workloads again. Write a later time to expires, or delete it.',
     },
+    OutsideBounds: {
+      status: 'False',
+      sentence: "It does not keep to what the cluster's policy says of exemptions, so it does not count.",
+    },
     InvalidSelector: { status: 'False', sentence: INVALID_SELECTOR },
     InvalidNamePattern: { status: 'False', sentence: INVALID_NAME_PATTERN },
   },

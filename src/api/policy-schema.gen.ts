@@ -725,6 +725,38 @@ export const sidecarDrainPolicySchema: Schema = {
             },
           ],
         },
+        exemptions: {
+          type: "object",
+          properties: {
+            longest: {
+              type: "string",
+              maxLength: 12,
+              rules: [
+                {
+                  holds: (self) => self !== "" && new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self),
+                  message: () => "write a duration in whole hours, minutes and seconds, for example 30s, 5m or 1h30m (no days, no milliseconds, no sign, no bare number)",
+                  reason: "FieldValueInvalid",
+                },
+                {
+                  holds: (self) => self === "" || !new RegExp("^([0-9]{1,4}h)?([0-9]{1,4}m)?([0-9]{1,5}s)?$").test(self) || parsePolicyDuration(self) > parsePolicyDuration("0s"),
+                  message: () => "longest must be longer than 0s: write for example longest: 720h, or remove it for no bound",
+                  reason: "FieldValueInvalid",
+                },
+              ],
+            },
+            namespaces: {
+              type: "array",
+              maxItems: 100,
+              listType: "set",
+              items: {
+                type: "string",
+                minLength: 1,
+                maxLength: 63,
+                pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+              },
+            },
+          },
+        },
       },
       rules: [
         {

@@ -387,6 +387,21 @@ export interface PolicyBounds {
   readonly deliveries?: readonly ('PodTemplate' | 'Admission')[];
 }
 
+/**
+ * What a DrainExemption has to keep to where this policy is the cluster's policy that would govern. One outside of it
+ * exempts nothing there, and a finding (ExemptionOutsideBounds) says so. What is not given here is not bounded. The
+ * annotation sidecardrain.io/exempt of a workload is not held to it.
+ */
+export interface ExemptionBounds {
+  /**
+   * The longest that one may last, from its creation until its expires, for example 720h for thirty days. Whoever
+   * moves expires beyond that makes a new one.
+   */
+  readonly longest?: string;
+  /** The names of the namespaces in which exemptions count. An empty list is none. */
+  readonly namespaces?: readonly string[];
+}
+
 /** What is promised, for which workloads, and how it may be brought about. */
 export interface SidecarDrainPolicySpec {
   /**
@@ -477,6 +492,12 @@ export interface SidecarDrainPolicySpec {
    * This policy's own values are not held to it.
    */
   readonly bounds?: PolicyBounds;
+  /**
+   * What a DrainExemption has to keep to where this policy is the cluster's policy that would govern. One outside of
+   * it exempts nothing there, and a finding (ExemptionOutsideBounds) says so. What is not given here is not bounded.
+   * The annotation sidecardrain.io/exempt of a workload is not held to it.
+   */
+  readonly exemptions?: ExemptionBounds;
 }
 
 export type ConditionStatus = 'True' | 'False' | 'Unknown';
@@ -953,6 +974,12 @@ export interface DefaultedSidecarDrainPolicySpec {
    * This policy's own values are not held to it.
    */
   readonly bounds?: PolicyBounds;
+  /**
+   * What a DrainExemption has to keep to where this policy is the cluster's policy that would govern. One outside of
+   * it exempts nothing there, and a finding (ExemptionOutsideBounds) says so. What is not given here is not bounded.
+   * The annotation sidecardrain.io/exempt of a workload is not held to it.
+   */
+  readonly exemptions?: ExemptionBounds;
 }
 
 /**

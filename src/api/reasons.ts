@@ -380,6 +380,13 @@ export const REASONS = {
       'Remove the annotation sidecardrain.io/exempt, or delete the DrainExemption that the message names, to have it governed.',
     source: 'sidecardrain.io/exempt; DrainExemption',
   },
+  ExemptionOutsideBounds: {
+    severity: 'warning',
+    sentence:
+      'A DrainExemption selects the workload and does not keep to what the cluster policy says of exemptions, so it does not count.',
+    action: 'Make a new one that ends sooner, or ask who owns the cluster policy for wider bounds.',
+    source: 'spec.exemptions of SidecarDrainPolicy',
+  },
   OutsideBounds: {
     severity: 'warning',
     sentence:

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
 import type { StatedFacts } from '../drain/model/mesh.ts';
-import { workloadKey } from '../drain/model/workload.ts';
+import { workloadKey, type Workload } from '../drain/model/workload.ts';
 import { settingsOfPod } from '../drain/observe/index.ts';
 import type { PolicyRecord } from '../drain/plan/policies.ts';
 import type { Patience } from '../drain/rollout/patience.ts';
@@ -77,6 +77,7 @@ export class Operator {
   private readonly recorder: EventRecorder;
   private readonly ledger: Ledger;
   private readonly reports: ReportController;
+  private readonly exemptionController: ExemptionController;
   private readonly workloadController: WorkloadController;
   private readonly elector: LeaderElector | undefined;
   private readonly abort = new AbortController();
@@ -283,6 +284,7 @@ export class Operator {
         operatorMetrics.decided(assessment);
         proxyConfigController.note(workload, assessment);
         this.terminations?.note(workloadKey(workload), assessment);
+        this.noteExemption(workload, assessment.exemptionRefused);
       },
       onTurn: (policy) => {
         this.policies.addAfter(policy, STATUS_DELAY_MS);
@@ -326,7 +328,7 @@ export class Operator {
       rollouts: workloadController.rollouts,
       admission: () => this.admission,
     });
-    const exemptionController = new ExemptionController({
+    this.exemptionController = new ExemptionController({
       client,
       cache: caches.exemptions,
       recorder: this.recorder,
@@ -376,7 +378,7 @@ export class Operator {
         workloadController.reconcile(key, signal),
       ),
       controller('policy', this.policies, 2, (key, signal) => policyController.reconcile(key, signal)),
-      controller('exemption', this.exemptions, 1, (key, signal) => exemptionController.reconcile(key, signal)),
+      controller('exemption', this.exemptions, 1, (key, signal) => this.exemptionController.reconcile(key, signal)),
       controller('proxyconfig', this.proxyConfigs, 2, (key, signal) => proxyConfigController.reconcile(key, signal)),
       controller('report', this.reportQueue, 2, (key, signal) => this.reports.reconcile(key, signal)),
     );
@@ -475,6 +477,13 @@ export class Operator {
         }
       },
     });
+  }
+
+  private noteExemption(workload: Workload, refused: string | undefined): void {
+    const exemption = this.caches.exemptions.of(workload, (this.options.now ?? Date.now)() / 1000);
+    if (exemption !== undefined && this.exemptionController.note(exemption.name, workloadKey(workload), refused)) {
+      this.exemptions.addAfter(exemption.name, STATUS_DELAY_MS);
+    }
   }
 
   private tellOfFalseIstiod(deployment: EventSubject): void {

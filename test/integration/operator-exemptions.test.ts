@@ -143,3 +143,22 @@ describe('an exemption', () => {
     ]);
   });
 });
+
+it("that lasts longer than the cluster's policy allows does not count, and says so; a shorter one does", async () => {
+  const namespace = await scene.meshed('bounded');
+  await exempt(namespace, 'forever');
+  await scene.cluster.create(deployment(namespace, 'legacy'));
+  await scene.createPolicy('bounded', fixed(namespace, { exemptions: { longest: '24h' } }));
+
+  await scene.compliant('bounded', 1);
+  const refused = await active(namespace, 'forever', 'OutsideBounds');
+  expect(refused.status?.conditions?.find(({ type }) => type === 'Active')).toMatchObject({
+    status: 'False',
+    message: expect.stringContaining('exemptions.longest of SidecarDrainPolicy bounded is 24h'),
+  });
+
+  await scene.cluster.client.call('DELETE', pathOf(namespace, 'forever'));
+  await exempt(namespace, 'today', { expires: new Date(Date.now() + 3_600_000).toISOString() });
+  await active(namespace, 'today', 'Exempting');
+  await scene.settled('bounded', ({ workloads }) => workloads?.exempt === 1);
+});

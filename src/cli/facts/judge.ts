@@ -56,7 +56,8 @@ export function judge(workload: Workload, context: JudgeContext): Judgement {
   });
   const under = assessment.governing ?? assessment.audits[0];
   const exempt =
-    workload.annotations[EXEMPT_ANNOTATION] ?? (exemption === undefined ? undefined : exemptionText(exemption));
+    workload.annotations[EXEMPT_ANNOTATION] ??
+    (exemption === undefined || assessment.exemptionRefused !== undefined ? undefined : exemptionText(exemption));
   const common = { workload, assessment, exempt };
   if (under !== undefined) {
     const { decision, policy } = under;

@@ -119,9 +119,30 @@ export interface ExemptionControllerOptions {
 export class ExemptionController {
   private readonly options: ExemptionControllerOptions;
   private readonly active = new Set<string>();
+  /** By exemption and workload: why it does not count there. */
+  private readonly refusals = new Map<string, Map<string, string>>();
 
   constructor(options: ExemptionControllerOptions) {
     this.options = options;
+  }
+
+  /**
+   * Takes down whether an exemption counts for a workload.
+   * @param why it does not; undefined where it does
+   * @returns whether that is news
+   */
+  note(exemption: string, workload: string, why: string | undefined): boolean {
+    const known = this.refusals.get(exemption) ?? new Map<string, string>();
+    if (known.get(workload) === why) {
+      return false;
+    }
+    if (why === undefined) {
+      known.delete(workload);
+    } else {
+      known.set(workload, why);
+    }
+    this.refusals.set(exemption, known);
+    return true;
   }
 
   async reconcile(name: string, signal: AbortSignal): Promise<Outcome> {
@@ -129,6 +150,7 @@ export class ExemptionController {
     const cached = cache.get(name);
     if (cached === undefined) {
       this.active.delete(name);
+      this.refusals.delete(name);
       return done;
     }
     const { record } = cached;
@@ -146,7 +168,9 @@ export class ExemptionController {
     }
 
     // 2. Say what is.
-    await this.writeStatus(cached, conditionsOf(record, active, selected.length), selected.length, signal);
+    const known = this.refusals.get(name);
+    const refused = selected.flatMap((workload) => known?.get(workloadKey(workload)) ?? []);
+    await this.writeStatus(cached, conditionsOf(record, active, selected.length, refused), selected.length, signal);
     return active ? requeueAfter(Math.min(LONGEST_WAIT_MS, Math.max(1, record.expiresAt * 1000 - now()))) : done;
   }
 
@@ -196,7 +220,12 @@ export class ExemptionController {
   }
 }
 
-function conditionsOf(record: ExemptionRecord, active: boolean, matched: number): NewExemptionCondition[] {
+function conditionsOf(
+  record: ExemptionRecord,
+  active: boolean,
+  matched: number,
+  refused: readonly string[],
+): NewExemptionCondition[] {
   const { generation: at, stalled } = record;
   if (stalled !== undefined) {
     return [
@@ -209,7 +238,14 @@ function conditionsOf(record: ExemptionRecord, active: boolean, matched: number)
       ? exemptionCondition('Active', 'Expired', at)
       : matched === 0
         ? exemptionCondition('Active', 'NoMatchingWorkloads', at)
-        : exemptionCondition('Active', 'Exempting', at, `${matched} workload(s) left alone: ${exemptionText(record)}`),
+        : refused.length === matched
+          ? exemptionCondition('Active', 'OutsideBounds', at, refused[0])
+          : exemptionCondition(
+              'Active',
+              'Exempting',
+              at,
+              `${matched - refused.length} workload(s) left alone: ${exemptionText(record)}${refused[0] === undefined ? '' : `; ${refused.length} not: ${refused[0]}`}`,
+            ),
     exemptionCondition('Stalled', 'NotStalled', at),
   ];
 }

@@ -372,7 +372,7 @@ export class Rollouts {
   private isLeftAlone(workload: Workload, now: number): boolean {
     const { caches } = this.options;
     return (
-      caches.namespace(workload.namespace).deleting === true || isExempt(workload, caches.exemptions.of(workload, now))
+      caches.namespace(workload.namespace).deleting === true || isExempt(workload, caches.exemptionOf(workload, now))
     );
   }
 

@@ -20,9 +20,10 @@ import type {
   ProxyConfigResource,
   StatedFacts,
 } from '../../drain/model/mesh.ts';
-import { objectKind, workloadKey, type Workload } from '../../drain/model/workload.ts';
+import { objectKind, workloadKey, type Seconds, type Workload } from '../../drain/model/workload.ts';
+import { countingExemption } from '../../drain/plan/assess.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
-import type { ExemptionRecord } from '../../drain/selection/exemptions.ts';
+import type { ActiveExemption, ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import {
   BUILT_IN_KINDS,
   projectWorkload,
@@ -332,6 +333,21 @@ export class Caches {
 
   workloadKeysIn(namespace: string): Iterable<string> {
     return this.byNamespace.get(namespace) ?? [];
+  }
+
+  /** The exemption that counts for a workload: one that holds now and keeps to the bounds of the cluster's policy. @param now since 1970 */
+  exemptionOf(workload: Workload, now: Seconds): ActiveExemption | undefined {
+    const exemption = this.exemptions.of(workload, now);
+    return exemption === undefined
+      ? undefined
+      : countingExemption({
+          workload,
+          namespace: this.namespace(workload.namespace),
+          mesh: this.meshFacts(),
+          policies: this.policyRecords(workload.namespace),
+          operatorNamespace: this.options.operatorNamespace,
+          exemption,
+        });
   }
 
   namespace(name: string): NamespaceFacts {

@@ -142,7 +142,7 @@ export class Restorer {
     const wanted =
       going !== undefined && going.uid === remembered.policy.uid ? going.spec.onDelete : remembered.onDelete;
     // Who exempts a workload wants it left alone: it keeps its values, and no pod restarts.
-    const exempt = isExempt(workload, caches.exemptions.of(workload, this.options.now() / 1000));
+    const exempt = isExempt(workload, caches.exemptionOf(workload, this.options.now() / 1000));
     const state: WorkloadState = { ...remembered, onDelete: exempt ? 'Orphan' : wanted };
     const restarts = state.onDelete === 'Restore';
     const candidate: Candidate = {

@@ -1,10 +1,12 @@
+import { finding } from '../../api/reasons.ts';
 import type { Decision } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { Workload } from '../model/workload.ts';
 import { proxyOf } from '../mesh/injection.ts';
 import type { ActiveExemption } from '../selection/exemptions.ts';
 import { asDeliveredToPods, restartLimitOf, underDelivery, type CountDelivered } from './delivery.ts';
-import { govern, type Overridden, type Refused } from '../selection/govern.ts';
+import { exemptionOutsideBounds } from '../selection/exemption-bounds.ts';
+import { clusterPolicyOf, govern, type Overridden, type Refused } from '../selection/govern.ts';
 import { matches, matchesByName, matchesProxy } from '../selection/match.ts';
 import { decide, type DecideInput, type OwnProxyConfig } from './decide.ts';
 import type { PolicyRecord } from './policies.ts';
@@ -36,6 +38,8 @@ export interface Assessment {
   readonly overridden: readonly Overridden<PolicyRecord>[];
   /** Namespaced policies that may not govern the workload, and why. */
   readonly refused: readonly Refused<PolicyRecord>[];
+  /** Why the exemption that was given does not count under the policy that governs. */
+  readonly exemptionRefused?: string;
   /** Every policy that selects the workload, deleted ones left out. */
   readonly matched: readonly PolicyRecord[];
 }
@@ -45,29 +49,20 @@ const NOTHING: Assessment = { audits: [], overridden: [], refused: [], matched: 
 /** Who governs a workload and what follows from it. Controller, CLI and webhook all ask this one function. */
 export function assess(input: AssessInput): Assessment {
   const { workload, namespace, mesh } = input;
-  const scope = { rootNamespace: mesh.rootNamespace, operatorNamespace: input.operatorNamespace };
-  const selected = input.policies.filter(
-    (policy) =>
-      policy.compiled !== undefined &&
-      !policy.deleting &&
-      matches(policy.compiled, workload, namespace.labels, scope) === 'Match',
-  );
-  if (selected.length === 0) {
+  const selection = selecting(input);
+  if (selection === undefined) {
     return NOTHING;
   }
-  const proxy = proxyOf(workload.template, namespace, mesh);
-  const tags = revisionOfTag(mesh);
-  const matched = selected.filter(
-    (policy) => policy.compiled !== undefined && matchesProxy(policy.compiled, proxy, tags),
-  );
-  if (matched.length === 0) {
-    return NOTHING;
-  }
+  const { matched, proxy } = selection;
   const result = govern(matched, { unboundedTenants: input.unboundedTenants === true });
+  const clusterPolicy = clusterPolicyOf(matched);
+  const refusalUnder = (policy: PolicyRecord): string | undefined =>
+    exemptionRefusal(input.exemption, policy.namespace === undefined ? policy : clusterPolicy);
   const decideUnder = (policy: PolicyRecord, mayWrite: boolean): Decision => {
     const own =
       policy.intent.environment === 'ProxyConfig' ? input.ownProxyConfig?.(policy, workload.namespace) : undefined;
     const limit = restartLimitOf(policy);
+    const refused = refusalUnder(policy);
     const decision = decide({
       workload: policy.spec.delivery === 'Admission' ? asDeliveredToPods(workload) : workload,
       namespace,
@@ -85,11 +80,12 @@ export function assess(input: AssessInput): Assessment {
       },
       ownProxyConfig: own,
       patience: input.patience,
-      exemption: input.exemption,
+      exemption: refused === undefined ? input.exemption : undefined,
     });
-    return underDelivery(workload, policy, decision, input.countDelivered);
+    return underDelivery(workload, policy, withRefusal(decision, refused), input.countDelivered);
   };
   const governing = result.governing;
+  const refusedExemption = governing === undefined ? undefined : refusalUnder(governing);
   return {
     ...(governing === undefined
       ? {}
@@ -105,8 +101,54 @@ export function assess(input: AssessInput): Assessment {
     audits: result.audits.map((policy) => ({ policy, decision: decideUnder(policy, false) })),
     overridden: result.overridden,
     refused: result.refused,
+    ...(refusedExemption === undefined ? {} : { exemptionRefused: refusedExemption }),
     matched,
   };
+}
+
+/** The exemption of the input where it keeps to the bounds of the cluster's policy, as an assessment takes it. */
+export function countingExemption(input: Omit<AssessInput, 'patience'>): ActiveExemption | undefined {
+  const { exemption } = input;
+  return exemption === undefined ||
+    exemptionRefusal(exemption, clusterPolicyOf(selecting(input)?.matched ?? [])) !== undefined
+    ? undefined
+    : exemption;
+}
+
+function exemptionRefusal(
+  exemption: ActiveExemption | undefined,
+  policy: PolicyRecord | undefined,
+): string | undefined {
+  return exemption === undefined || policy === undefined
+    ? undefined
+    : exemptionOutsideBounds(exemption, policy.spec.exemptions, policy.name);
+}
+
+function withRefusal(decision: Decision, refused: string | undefined): Decision {
+  return refused === undefined
+    ? decision
+    : { ...decision, findings: [...decision.findings, finding('ExemptionOutsideBounds', refused)] };
+}
+
+interface Selecting {
+  readonly matched: readonly PolicyRecord[];
+  readonly proxy: ReturnType<typeof proxyOf>;
+}
+
+/** The policies that select the workload, deleted ones left out, and the proxy that it gets; undefined where there are none. */
+function selecting({ workload, namespace, mesh, policies, operatorNamespace }: AssessInput): Selecting | undefined {
+  const scope = { rootNamespace: mesh.rootNamespace, operatorNamespace };
+  const selected = policies.filter(
+    ({ compiled, deleting }) =>
+      compiled !== undefined && !deleting && matches(compiled, workload, namespace.labels, scope) === 'Match',
+  );
+  if (selected.length === 0) {
+    return undefined;
+  }
+  const proxy = proxyOf(workload.template, namespace, mesh);
+  const tags = revisionOfTag(mesh);
+  const matched = selected.filter(({ compiled }) => compiled !== undefined && matchesProxy(compiled, proxy, tags));
+  return matched.length === 0 ? undefined : { matched, proxy };
 }
 
 /** Revision tags as the injector's webhooks state them: a policy may name `stable` where a workload has `1-30-3`. */

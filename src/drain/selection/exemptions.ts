@@ -16,13 +16,15 @@ export interface ExemptionRecord {
   readonly expires: string;
   /** Since 1970. */
   readonly expiresAt: Seconds;
+  /** From its creation until then; undefined of one that has not been created yet. */
+  readonly lasts?: Seconds;
   /** Whether it selects a workload, whenever that may be. One that cannot be evaluated selects none. */
   readonly selects: (workload: Workload) => boolean;
   readonly stalled?: { readonly reason: 'InvalidSelector' | 'InvalidNamePattern'; readonly message: string };
 }
 
 /** What a decision says of the exemption that holds for a workload. */
-export type ActiveExemption = Pick<ExemptionRecord, 'name' | 'owner' | 'reason' | 'expires'>;
+export type ActiveExemption = Pick<ExemptionRecord, 'name' | 'namespace' | 'owner' | 'reason' | 'expires' | 'lasts'>;
 
 /** Reads an exemption; one that cannot be evaluated is stalled with a reason, never thrown, and exempts nothing. */
 export function readExemption(raw: DrainExemption, defaultNamespace = 'default'): ExemptionRecord {
@@ -34,6 +36,8 @@ export function readExemption(raw: DrainExemption, defaultNamespace = 'default')
     selector.workloadSelector === undefined
       ? undefined
       : selectorAt(selector.workloadSelector, 'spec.selector.workloadSelector', problems);
+  const created = metadata?.creationTimestamp;
+  const expiresAt = Date.parse(spec.expires) / 1000;
   const names = selector.names === undefined ? undefined : namesAt(selector.names, 'spec.selector.names', problems);
   const kinds = selector.kinds === undefined ? undefined : new Set(selector.kinds);
   const [first] = problems;
@@ -51,7 +55,8 @@ export function readExemption(raw: DrainExemption, defaultNamespace = 'default')
     owner: spec.owner,
     reason: spec.reason,
     expires: spec.expires,
-    expiresAt: Date.parse(spec.expires) / 1000,
+    expiresAt,
+    ...(created === undefined ? {} : { lasts: expiresAt - Date.parse(created) / 1000 }),
     selects,
     ...(first === undefined
       ? {}

@@ -56,7 +56,7 @@ export function govern<P extends Governable>(
   const living = policies.filter((policy) => !policy.deleting).sort(byPrecedence);
   const audits = living.filter((policy) => policy.spec.enforcement === 'Audit');
   const enforced = living.filter((policy) => policy.spec.enforcement !== 'Audit');
-  const first = enforced.find((policy) => policy.namespace === undefined);
+  const first = clusterPolicyOf(policies);
   const refused = refusals(living, first, unboundedTenants);
   const mayGovern = (policy: P): boolean =>
     policy.namespace !== undefined &&
@@ -77,6 +77,13 @@ export function govern<P extends Governable>(
       ...(policy.namespace !== undefined && governing.namespace === undefined ? { forbidden: true as const } : {}),
     })),
   };
+}
+
+/** The cluster's policy that would govern, were there no namespaced ones: it says what holds for those and for exemptions. */
+export function clusterPolicyOf<P extends Governable>(policies: readonly P[]): P | undefined {
+  return policies
+    .filter((policy) => !policy.deleting && policy.namespace === undefined && policy.spec.enforcement !== 'Audit')
+    .sort(byPrecedence)[0];
 }
 
 function refusals<P extends Governable>(

@@ -1,5 +1,6 @@
 /** Which policies select a workload, and which one of them governs it. */
 export { outsideBounds } from './bounds.ts';
+export { exemptionOutsideBounds } from './exemption-bounds.ts';
 export { exemptionOf, exemptionText, isActive, readExemption } from './exemptions.ts';
 export type { ActiveExemption, ExemptionRecord } from './exemptions.ts';
 export { byPrecedence, govern } from './govern.ts';

@@ -42,6 +42,11 @@ const accepted: readonly PolicyCase[] = [
       },
     },
   },
+  {
+    title: 'exemptions of thirty days in two namespaces',
+    spec: { exemptions: { longest: '720h', namespaces: ['shop', 'blog'] } },
+  },
+  { title: 'exemptions nowhere', spec: { exemptions: { namespaces: [] } } },
   { title: 'Fixed with a duration', spec: { drain: fixed } },
   { title: 'Adaptive with maxWait', spec: { drain: adaptive } },
   { title: 'Combined with both', spec: { drain: combined } },
@@ -781,6 +786,21 @@ const refused: readonly PolicyCase[] = [
     title: 'a bound of nothing',
     spec: { tenants: 'Allow', bounds: { longestGrace: '0s' } },
     problems: [['spec.bounds.longestGrace', 'longestGrace must be longer than 0s']],
+  },
+  {
+    title: 'exemptions for days',
+    spec: { exemptions: { longest: '30d' } },
+    problems: [['spec.exemptions.longest', WRITE_A_DURATION]],
+  },
+  {
+    title: 'exemptions for no time',
+    spec: { exemptions: { longest: '0s' } },
+    problems: [['spec.exemptions.longest', 'longest must be longer than 0s']],
+  },
+  {
+    title: 'exemptions in what can be no namespace',
+    spec: { exemptions: { namespaces: ['Shop'] } },
+    problems: [['spec.exemptions.namespaces[0]', 'should match']],
   },
   {
     title: 'a longest grace that no longest drain fits in',

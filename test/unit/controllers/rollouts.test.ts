@@ -98,7 +98,7 @@ function given(): World {
     workloads: [],
   };
   const caches = {
-    exemptions: { of: () => (world.exempt ? { name: 'shop/e' } : undefined) },
+    exemptionOf: () => (world.exempt ? { name: 'shop/e' } : undefined),
     namespace: (name: string) => ({ name, deleting: world.terminating }),
     budgets: { lostBecause: () => world.budgetsLost, in: () => [] },
     workload: () => undefined,

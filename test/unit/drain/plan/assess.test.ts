@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { withDefaults, type SidecarDrainPolicySpec } from '../../../../src/api/policy.ts';
-import { assess, type AssessInput } from '../../../../src/drain/plan/assess.ts';
+import { assess, countingExemption, type AssessInput } from '../../../../src/drain/plan/assess.ts';
 import type { OwnProxyConfig } from '../../../../src/drain/plan/decide.ts';
 import { readPolicy, type PolicyRecord } from '../../../../src/drain/plan/policies.ts';
 import { meshOf, NAMESPACE, workloadOf } from '../../../fixtures/drain/objects.ts';
@@ -131,5 +131,56 @@ describe('an assessment', () => {
 
     expect(stalled.compiled).toBeUndefined();
     expect(assessed([stalled, policy('fine')]).governing?.policy.name).toBe('fine');
+  });
+});
+
+describe("an exemption under the bounds of the cluster's policy", () => {
+  const HOUR = 3_600;
+  const exemption = (lasts: number | undefined): NonNullable<AssessInput['exemption']> => ({
+    name: 'shop/spring',
+    namespace: 'shop',
+    owner: 'team-checkout',
+    reason: 'replaced soon',
+    expires: '2026-06-30T18:00:00Z',
+    ...(lasts === undefined ? {} : { lasts }),
+  });
+
+  it.each<[string, SidecarDrainPolicySpec['exemptions'], number | undefined, string | undefined]>([
+    ['none', undefined, 9_000 * HOUR, undefined],
+    ['just as long', { longest: '24h' }, 24 * HOUR, undefined],
+    ['longer', { longest: '24h' }, 24 * HOUR + 1, 'lasts 24h1s from its creation'],
+    ['not created yet', { longest: '24h' }, undefined, undefined],
+    ['in a namespace of the list', { namespaces: ['blog', 'shop'] }, HOUR, undefined],
+    ['in another namespace', { namespaces: ['blog'] }, HOUR, 'namespace shop is none of exemptions.namespaces'],
+    ['nowhere', { namespaces: [] }, HOUR, 'namespace shop is none of exemptions.namespaces'],
+  ])('%s', (_, exemptions, lasts, refused) => {
+    const input = { exemption: exemption(lasts) };
+    const { governing, exemptionRefused } = assessed([policy('p', { exemptions })], input);
+
+    expect(governing?.decision.outcome).toBe(refused === undefined ? 'Exempt' : 'Pending');
+    expect(exemptionRefused ?? '').toContain(refused ?? '');
+    expect(governing?.decision.findings.map(({ code }) => code).includes('ExemptionOutsideBounds')).toBe(
+      refused !== undefined,
+    );
+  });
+
+  it('holds for a namespaced policy that governs in its place too, and Audit policies go by their own', () => {
+    const bounded = policy('p', { exemptions: { longest: '1h' }, tenants: 'Allow' });
+    const own: PolicyRecord = { ...policy('q'), name: 'shop/q', namespace: 'shop' };
+    const { governing, audits } = assessed([bounded, own, policy('audit', { enforcement: 'Audit' })], {
+      exemption: exemption(2 * HOUR),
+    });
+
+    expect([governing?.policy.name, governing?.decision.outcome]).toEqual(['shop/q', 'Pending']);
+    expect(audits.map(({ decision }) => decision.outcome)).toEqual(['Exempt']);
+  });
+
+  it('counts for what asks without an assessment as it does in one', () => {
+    const input = { workload: workloadOf(), namespace: NAMESPACE, mesh: meshOf('classic') };
+    const policies = [policy('p', { exemptions: { longest: '1h' } })];
+
+    expect(countingExemption({ ...input, policies, exemption: exemption(2 * HOUR) })).toBeUndefined();
+    expect(countingExemption({ ...input, policies, exemption: exemption(HOUR) })).toEqual(exemption(HOUR));
+    expect(countingExemption({ ...input, policies: [], exemption: exemption(2 * HOUR) })).toEqual(exemption(2 * HOUR));
   });
 });

@@ -140,6 +140,10 @@ describe('the dashboard', () => {
     const card = page.locator('[data-policy=seen]');
     await card.locator('.phase', { hasText: 'Halted' }).waitFor();
     await card.locator('li', { hasText: 'the rollout is halted' }).waitFor();
+    await eventually(
+      async () => (await page.evaluate(rowsOnScreen)).includes(`${fleet.sick} Failed`),
+      'the list says of the workload what the operator says',
+    );
     expect(await card.locator('.halt').textContent()).toContain(`${fleet.sick} was changed`);
     await card.locator('li', { hasText: 'RolloutStuck' }).locator('a').first().click();
     await page.locator('#detail h3', { hasText: 'sick' }).waitFor();

@@ -13,7 +13,7 @@ import { gapText, knownFrom, type Known } from './facts.ts';
 import type { Turn } from './held.ts';
 import { Moments } from './moments.ts';
 import { policyView } from './policies.ts';
-import { keptOf, type Kept } from './rows.ts';
+import { keptOf, withHalt, type Kept } from './rows.ts';
 import { Watches } from './watches.ts';
 
 export interface PictureOptions {
@@ -45,6 +45,8 @@ export class Picture implements DashboardSource {
   readonly #waiting = new Map<string, Workload | undefined>();
   #known: Known | undefined;
   #policies: readonly PolicyView[] = [];
+  /** What the operator says of workloads that halt their policies, by key. */
+  #halts: ReadonlyMap<string, string> = new Map();
   #lastState = '';
   #factsChanged = true;
   #timer: NodeJS.Timeout | undefined;
@@ -175,7 +177,7 @@ export class Picture implements DashboardSource {
           gone.push(key);
           continue;
         }
-        const kept = keptOf(judge(workload, context));
+        const kept = withHalt(keptOf(judge(workload, context)), this.#halts.get(key));
         if (JSON.stringify(this.#kept.get(key)?.row) !== JSON.stringify(kept.row)) {
           put.push(kept.row);
         }
@@ -202,10 +204,26 @@ export class Picture implements DashboardSource {
       return;
     }
     this.#policies = views;
+    this.#noteHalts(views);
     this.#tell('policies', views);
     const added = this.#moments.note(views, new Date());
     if (added.length > 0) {
       this.#tell('moments', added);
+    }
+  }
+
+  #noteHalts(views: readonly PolicyView[]): void {
+    const before = this.#halts;
+    this.#halts = new Map(
+      views.flatMap(({ stage }) =>
+        stage?.haltedBy === undefined ? [] : [[stage.haltedBy.workload, stage.haltedBy.message] as const],
+      ),
+    );
+    for (const key of new Set([...before.keys(), ...this.#halts.keys()])) {
+      if (before.get(key) !== this.#halts.get(key)) {
+        this.#waiting.set(key, this.#watches.workload(key));
+        this.#soon();
+      }
     }
   }
 

@@ -26,6 +26,11 @@ export function keptOf(judgement: Judgement): Kept {
   };
 }
 
+/** The engine sees a workload that rolls out; that it does so for too long, and halts its policy, the operator says. */
+export function withHalt(kept: Kept, halt: string | undefined): Kept {
+  return halt === undefined ? kept : { ...kept, row: { ...kept.row, state: 'Failed', message: halt } };
+}
+
 export function rowOf({ workload, settings, decision, policy, findings }: Judgement): Row {
   const tally = (severity: string): number => findings.filter((finding) => finding.severity === severity).length;
   return {

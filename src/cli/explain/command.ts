@@ -23,10 +23,11 @@ export const explainCommand: Command = {
     ...CLUSTER_FLAGS,
     {
       name: 'policy',
+      short: 'p',
       type: 'string',
       multiple: true,
-      value: 'FILE',
-      description: 'A SidecarDrainPolicy to try: read beside the other input.',
+      value: 'FILE|DIR',
+      description: 'Policies to try: read beside the other input.',
     },
     {
       name: 'output',

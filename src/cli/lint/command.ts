@@ -23,6 +23,15 @@ export const lintCommand: Command = {
   positionals: INPUT_POSITIONALS,
   flags: [
     ...INPUT_FLAGS,
+    {
+      name: 'policy',
+      short: 'p',
+      type: 'string',
+      multiple: true,
+      value: 'FILE|DIR',
+      description:
+        'Policies that are not among the other input. Workloads that they are for are judged, as they are today, by what the policies promise.',
+    },
     ...CLUSTER_FLAGS,
     {
       name: 'output',

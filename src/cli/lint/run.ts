@@ -12,7 +12,10 @@ import { makeReport } from './report.ts';
 
 export async function runLint(invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
-  const loaded = await observedIfAsked(await load(invocation, { positionalFiles: true }), invocation);
+  const loaded = await observedIfAsked(
+    await load(invocation, { alsoFiles: flags.strings('policy'), positionalFiles: true }),
+    invocation,
+  );
   reportProblems(loaded, invocation);
   if (!flags.boolean('allow-empty')) {
     requireWorkloads(loaded);

@@ -418,3 +418,30 @@ const corpus = process.env['SIDECAR_DRAIN_CORPUS'];
     );
   });
 });
+
+it('holds workloads against the policies of -p, as they are today', async () => {
+  const folder = folderWith({
+    'w/m.yaml': `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: till, namespace: web}
+spec:
+  selector: {matchLabels: {app: till}}
+  template:
+    metadata: {labels: {app: till}}
+    spec: {terminationGracePeriodSeconds: 60, containers: [{name: till, image: "registry.example/till:2"}]}
+`,
+    'p.yaml': `apiVersion: sidecardrain.io/v1alpha1
+kind: SidecarDrainPolicy
+metadata: {name: patient}
+spec: {match: {namespaceSelector: {}}, drain: {mode: Fixed, duration: 100s}}
+`,
+  });
+  const native = ['--assume', 'injected=true', '--native-sidecars', 'true', '--istio-version', '1.30.3'];
+  const input = join(folder, 'w');
+  const without = await cli(['lint', input, ...native]);
+  const under = await cli(['lint', input, '-p', join(folder, 'p.yaml'), ...native]);
+  const explained = await cli(['explain', 'deployment/till', '-f', input, '-p', join(folder, 'p.yaml'), ...native]);
+  expect([without.code, under.code, explained.code]).toEqual([0, 1, 0]);
+  expect(under.out).toContain('GraceTooShort');
+  expect(explained.out).toContain('patient');
+});

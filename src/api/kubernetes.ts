@@ -86,6 +86,7 @@ export interface Probe {
 export interface EnvVar {
   readonly name: string;
   readonly value?: string;
+  readonly valueFrom?: object;
 }
 
 export interface Container {

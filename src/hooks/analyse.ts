@@ -19,7 +19,8 @@ export interface AnalysisOptions {
   readonly appPorts?: readonly number[];
   readonly statsInclusion?: StatsInclusion;
   readonly exitOnZero?: boolean;
-  readonly environment?: Readonly<Record<string, string>>;
+  /** What is known of the container's environment; undefined as value: set to what nobody knows. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** How many hooks its pod has: they share what may be done for one pod. 1 where it is not stated. */
   readonly hooksInPod?: number;
 }
@@ -131,11 +132,22 @@ const PATIENCE: Seconds = 300;
 
 const AT_ONCE: Seconds = 1;
 
+/** The length where it is one number, or none. */
 function lengthOf(run: HookRun): Length {
   if (run.how === 'Unknown') {
     return 'unknown';
   }
   return run.endsAt ?? 'unbounded';
+}
+
+/** The good end of the interval. */
+function shortestOf(run: HookRun): Seconds {
+  return run.endsAt ?? (run.how === 'Unknown' ? (run.atLeast ?? 0) : HORIZON);
+}
+
+/** The bad end of the interval. */
+function longestOf(run: HookRun): Length {
+  return run.how === 'Unknown' ? (run.atMost ?? 'unknown') : lengthOf(run);
 }
 
 function analyse(handler: LifecycleHandler, options: AnalysisOptions, budget: Budget): HookAnalysis {
@@ -175,11 +187,11 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions, budget: Bu
   const notUnderstood = [...new Set(runs.flatMap((run) => run.notUnderstood))];
   const patience = Math.min(HORIZON, Math.max(0, ...numbers) + PATIENCE);
   const waitsFor = notUnderstood.length > 0 ? ['Unknown' as const] : findWaits((change) => runIn(change, patience));
-  const atLeast = notUnderstood.length > 0 ? 0 : numbers.length === 0 ? HORIZON : Math.min(...numbers);
+  const atLeast = Math.min(...runs.map(shortestOf));
   const whenBusy = lengthOf(busy);
   const partial = {
     atLeast,
-    atMost: longest(lengths),
+    atMost: longest(runs.map(longestOf)),
     whenQuiet: lengthOf(quiet),
     whenBusy,
     needsShell: options.container === 'Proxy' && needsMoreThanProxy(handler),

@@ -92,6 +92,16 @@ const WAITS: Readonly<Record<HookAnalysis['waitsFor'][number], string>> = {
   Unknown: 'something that is not understood',
 };
 
+/** How long it takes as far as that is known, and what is not known about it. */
+function unknownWords({ atLeast, atMost, notUnderstood }: Facts): string {
+  const unknown = `not known: ${notUnderstood.join('; ')}`;
+  if (typeof atMost === 'number') {
+    return `takes ${round(atLeast)} s to ${round(atMost)} s; ${unknown}`;
+  }
+  const least = atLeast > 0 ? `takes at least ${round(atLeast)} s, and` : 'takes any time,';
+  return `${least} no upper bound can be known; ${unknown}`;
+}
+
 /** One sentence: what it waits for, and how long that takes. */
 export function summarise(handler: LifecycleHandler, facts: Facts, busy: HookRun): string {
   if (busy.how === 'CannotStart') {
@@ -100,13 +110,14 @@ export function summarise(handler: LifecycleHandler, facts: Facts, busy: HookRun
       : 'cannot start: the image has no such program, or the handler is not a valid one';
   }
   if (facts.notUnderstood.length > 0) {
-    return `not understood, so it is taken for unbounded: ${facts.notUnderstood.join('; ')}`;
+    return unknownWords(facts);
   }
   const start = facts.callsDrain ? 'asks the agent to drain, ' : '';
-  const waits = facts.waitsFor.map((one) => WAITS[one]);
+  // What sleeps for ever waits for no time that could pass.
+  const waits = facts.waitsFor.filter((one) => one !== 'Sleep' || !facts.neverEnds).map((one) => WAITS[one]);
   const waiting = waits.length === 0 ? 'waits for nothing' : `waits for ${waits.join(' and for ')}`;
   if (facts.neverEnds) {
-    return `${start}${waiting}, and never ends, not even in a quiet pod`;
+    return `${start}${waits.length === 0 ? 'waits for nothing that could happen' : waiting}, and never ends, not even in a quiet pod`;
   }
   if (facts.fails && facts.endsAtOnce) {
     return `${start}fails at once`;

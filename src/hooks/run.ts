@@ -8,11 +8,14 @@ import {
   newBudget,
   NotUnderstood,
   nowhere,
+  OutOfSteps,
+  readable,
   TimeUp,
   UNKNOWN_STATUS,
 } from './shell/run-state.ts';
 import { runShellWords } from './shell/start.ts';
 import { isPresent, runTool } from './tools/index.ts';
+import { runUnknown } from './tools/tool.ts';
 import type { HookEffect, HookRun, PodWorld } from './world.ts';
 
 export interface HookOptions {
@@ -21,8 +24,9 @@ export interface HookOptions {
   readonly start: Seconds;
   /** A hook that still runs then is left there. */
   readonly until: Seconds;
-  /** The container's environment, where it is known: every other variable is unset then. */
-  readonly environment?: Readonly<Record<string, string>>;
+  /** What is known of the container's environment; undefined as value: set to what nobody knows. Others may come from the image, unless this is all of it. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly environmentIsWhole?: boolean;
   /** From then on the world does not change any more, so that a loop without an end can be recognised. */
   readonly steadyFrom?: Seconds;
   /** What may still be done, where several runs share it; else the hook has its share of the pod to itself. */
@@ -62,7 +66,7 @@ export interface ObservedRun {
 export function runHookObserved(handler: LifecycleHandler, world: PodWorld, options: HookOptions): ObservedRun {
   const seen: Observations = { statsRead: new Set(), assumed: new Set(), tools: new Set() };
   const ended = (how: HookRun['how'], endsAt?: Seconds, notUnderstood: readonly string[] = []): ObservedRun => ({
-    run: { how, effects: [], notUnderstood, endsAt },
+    run: { how, effects: [], notUnderstood, endsAt, ...(how === 'Unknown' ? { atLeast: options.start } : {}) },
     statsRead: seen.statsRead,
     tools: seen.tools,
   });
@@ -120,18 +124,13 @@ export function needsMoreThanProxy(handler: LifecycleHandler): boolean {
 
 function execute(words: readonly string[], world: PodWorld, options: HookOptions, seen: Observations): ObservedRun {
   const run = newRun(world, options, seen);
-  const shell = directShell(run);
-  const outcome = attempt(words, shell, options);
-  const effects = allEffects(run, options.until);
-  const { how, notUnderstood = [] } = outcome;
-  const ends = how === 'Completed' || how === 'Failed' || how === 'CannotStart';
+  const outcome = attempt(words, directShell(run), options);
+  const { toldAppToStopAt } = run;
   return {
     run: {
-      ...(ends ? { endsAt: run.now } : {}),
-      how,
-      effects,
-      notUnderstood,
-      ...(run.toldAppToStopAt === undefined ? {} : { toldAppToStopAt: run.toldAppToStopAt }),
+      ...settle(run, outcome),
+      effects: allEffects(run, options.until),
+      ...(toldAppToStopAt === undefined ? {} : { toldAppToStopAt }),
       ...(seen.assumed.size === 0 ? {} : { assumed: [...seen.assumed] }),
     },
     statsRead: seen.statsRead,
@@ -139,9 +138,53 @@ function execute(words: readonly string[], world: PodWorld, options: HookOptions
   };
 }
 
+/** How the way ended that was followed to the end. */
 interface Outcome {
-  readonly how: HookRun['how'];
-  readonly notUnderstood?: readonly string[];
+  readonly how: 'Completed' | 'Failed' | 'CannotStart' | 'StillRunning' | 'GivenUp';
+  readonly why?: string;
+}
+
+/** One answer from all the ways that the hook may have gone. */
+function settle(
+  run: Run,
+  { how, why }: Outcome,
+): Pick<HookRun, 'how' | 'endsAt' | 'atLeast' | 'atMost' | 'notUnderstood'> {
+  const reasons = [...(why === undefined ? [] : [why]), ...run.reasons].filter((one) => one !== '');
+  if (how === 'GivenUp') {
+    return {
+      how: 'Unknown',
+      atLeast: leastOf(run, Math.min(run.now, run.shortestAside)),
+      notUnderstood: unique(reasons),
+    };
+  }
+  const mayRunOn = how === 'StillRunning' || run.overs !== undefined;
+  const ends = [how === 'StillRunning' ? undefined : run, run.ended].filter((end) => end !== undefined);
+  if (ends.length === 0) {
+    return { how: 'StillRunning', notUnderstood: [] };
+  }
+  const earliest = Math.min(...ends.map((end) => end.now));
+  const latest = mayRunOn ? Infinity : Math.max(...ends.map((end) => end.latest));
+  if (earliest === latest) {
+    return { how: how === 'StillRunning' ? 'Completed' : how, endsAt: earliest, notUnderstood: [] };
+  }
+  return {
+    how: 'Unknown',
+    atLeast: leastOf(run, earliest),
+    ...(latest === Infinity ? {} : { atMost: latest }),
+    notUnderstood: reasons.length === 0 ? ['how a command ends'] : unique(reasons),
+  };
+}
+
+/** What loops without a sleep were taken to need is no time that has certainly passed. */
+function leastOf(run: Run, earliest: Seconds): Seconds {
+  return Math.max(0, earliest - run.busyTime);
+}
+
+/** Nobody reads more of them. */
+const MAXIMUM_REASONS = 10;
+
+function unique(reasons: readonly string[]): string[] {
+  return [...new Set(reasons.map(readable))].slice(0, MAXIMUM_REASONS);
 }
 
 function attempt(words: readonly string[], shell: Shell, options: HookOptions): Outcome {
@@ -156,14 +199,14 @@ function attempt(words: readonly string[], shell: Shell, options: HookOptions): 
         return { how: 'CannotStart' };
       }
       if (world.image === 'unknown') {
-        return { how: 'Unknown', notUnderstood: [`whether the proxy image has ${program}`] };
+        return { how: 'GivenUp', why: `whether the proxy image has ${program}` };
       }
     }
-    if (!isPresent(shell, program)) {
+    if (!mayBePresent(shell, program)) {
       return { how: 'CannotStart' };
     }
     const base = program.slice(program.lastIndexOf('/') + 1);
-    const status = SHELLS.has(base) ? runShellWords(shell, words) : runTool(shell, words);
+    const status = SHELLS.has(base) ? runShell(shell, words) : runTool(shell, words);
     return { how: status === 0 || status === UNKNOWN_STATUS ? 'Completed' : 'Failed' };
   } catch (error) {
     if (error instanceof TimeUp) {
@@ -173,13 +216,37 @@ function attempt(words: readonly string[], shell: Shell, options: HookOptions): 
       return { how: 'Completed' };
     }
     if (error instanceof NotUnderstood) {
-      return { how: 'Unknown', notUnderstood: [error.message] };
+      return { how: 'GivenUp', why: error.message };
     }
     // The last net: nothing that a hook's text makes our own stack or strings do may reach the caller.
     if (error instanceof RangeError) {
-      return { how: 'Unknown', notUnderstood: ['something nested too deeply or too long'] };
+      shell.run.now = options.start;
+      return { how: 'GivenUp', why: 'something nested too deeply or too long' };
     }
     throw error;
+  }
+}
+
+/** A program of the application may be there as well. */
+function mayBePresent(shell: Shell, program: string): boolean {
+  try {
+    return isPresent(shell, program);
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    return true;
+  }
+}
+
+function runShell(shell: Shell, words: readonly string[]): number {
+  try {
+    return runShellWords(shell, words);
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    return runUnknown(shell, error.message);
   }
 }
 
@@ -188,6 +255,7 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
     world,
     container: options.container,
     now: options.start,
+    latest: options.start,
     deadline: options.until,
     until: options.until,
     timeUpAt: options.until,
@@ -196,13 +264,23 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
     proxyGoneAt: Infinity,
     toldAppToStopAt: undefined,
     budget: options.budget ?? newBudget(stepsFor(options.hooksInPod)),
+    proxyMayBeGone: false,
     version: 0,
+    clockLooks: 0,
+    forks: 0,
+    reasons: new Set(),
+    disturbedBy: undefined,
+    overs: undefined,
+    ended: undefined,
+    busyTime: 0,
+    shortestAside: Infinity,
     unknownStatus: '',
     jobs: [],
     files: new Map(),
     remembered: new Map(),
     tables: new Map(),
     environment: options.environment,
+    environmentIsWhole: options.environmentIsWhole ?? false,
     seen,
     machine: { runProgram, runBody: runCommand, runCommand: runTool, isPresent, runShell: runShellWords },
   };
@@ -230,14 +308,19 @@ function directShell(run: Run): Shell {
     depth: 0,
     conditional: 0,
     loops: 0,
+    aside: [],
+    lost: undefined,
   };
 }
 
-/** Of the script and of its background commands, as far as they lived, in the order of time. */
+/** Of the script, on any of its ways, and of its background commands, as far as they lived, in the order of time. */
 function allEffects(run: Run, until: Seconds): readonly HookEffect[] {
-  if (run.jobs.length === 0) {
+  const { overs, ended, jobs } = run;
+  if (jobs.length === 0 && overs === undefined && ended === undefined) {
     return run.effects;
   }
-  const fromJobs = run.jobs.flatMap((job) => job.effects.filter((effect) => effect.at <= Math.min(job.endsAt, until)));
-  return [...run.effects, ...fromJobs].sort((left, right) => left.at - right.at);
+  const fromJobs = jobs.flatMap((job) => job.effects.filter((effect) => effect.at <= Math.min(job.endsBy, until)));
+  const all = [...run.effects, ...(overs?.effects ?? []), ...(ended?.effects ?? []), ...fromJobs];
+  const distinct = new Map(all.map((effect) => [`${effect.kind} ${effect.at}`, effect]));
+  return [...distinct.values()].sort((left, right) => left.at - right.at);
 }

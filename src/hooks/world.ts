@@ -59,8 +59,12 @@ export interface HookEffect {
 }
 
 export interface HookRun {
-  /** When it ended; `undefined` where it still ran at `until`. */
+  /** When it ended; `undefined` where it still ran at `until`, and where that is not known. */
   readonly endsAt?: Seconds;
+  /** Where `how` is Unknown: it has certainly not ended before. */
+  readonly atLeast?: Seconds;
+  /** Where `how` is Unknown: it has certainly ended then; absent where it may still run at `until`. */
+  readonly atMost?: Seconds;
   readonly how: 'Completed' | 'Failed' | 'CannotStart' | 'StillRunning' | 'Unknown';
   readonly effects: readonly HookEffect[];
   /** What could not be understood, word for word; not empty exactly when `how` is Unknown. */

@@ -1,6 +1,7 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
+import type { HookAnalysis } from '../../hooks/index.ts';
 import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../api/names.ts';
+import { analyseAppHook, analyseProxyHook } from '../../drain/mesh/container-hooks.ts';
 import type { EffectiveSettings, Origin, Sourced } from '../../drain/model/settings.ts';
 import { secondsWords } from '../../drain/timeline/draw/index.ts';
 
@@ -53,7 +54,7 @@ function proxyHook(name: 'preStop' | 'postStart'): Row {
       if (sourced === undefined) {
         return undefined;
       }
-      const note = name === 'preStop' ? hookNote(sourced.value, 'Proxy', settings) : undefined;
+      const note = name === 'preStop' ? proxyHookNote(sourced.value, settings) : undefined;
       return { sourced, value: handlerWords(sourced.value), note };
     },
   };
@@ -105,26 +106,21 @@ function appRows(settings: EffectiveSettings): Row[] {
     .map((app) => ({
       name: `preStop of ${app.name}`,
       read: (from) => {
-        const sourced = from.apps.find((candidate) => candidate.name === app.name)?.preStop;
-        return sourced === undefined
+        const found = from.apps.find((candidate) => candidate.name === app.name);
+        return found?.preStop === undefined
           ? undefined
-          : { sourced, value: handlerWords(sourced.value), note: hookNote(sourced.value, 'App', from) };
+          : {
+              sourced: found.preStop,
+              value: handlerWords(found.preStop.value),
+              note: hookWords(analyseAppHook(found.preStop.value, from, found.hookEnvironment)),
+            };
       },
     }));
 }
 
-function hookNote(handler: LifecycleHandler, container: 'App' | 'Proxy', settings: EffectiveSettings): string {
-  if (container === 'App') {
-    return hookWords(analyseHook(handler, { container, image: 'unknown', appPorts: settings.appPorts }));
-  }
+function proxyHookNote(handler: LifecycleHandler, settings: EffectiveSettings): string {
   const image = settings.proxyImage.value;
-  const analysis = analyseHook(handler, {
-    container,
-    image: image === 'unknown' ? 'with-shell' : image,
-    appPorts: settings.appPorts,
-    statsInclusion: settings.statsInclusion.value,
-    exitOnZero: settings.exitOnZeroActiveConnections.value,
-  });
+  const analysis = analyseProxyHook(handler, settings, image === 'unknown' ? 'with-shell' : image);
   return `${image === 'unknown' && analysis.needsShell ? 'if the image has a shell: ' : ''}${hookWords(analysis)}`;
 }
 

@@ -1,7 +1,7 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
 import type { ProxyImage } from '../model/mesh.ts';
-import type { EffectiveSettings } from '../model/settings.ts';
+import type { ContainerSettings, EffectiveSettings } from '../model/settings.ts';
 
 /** Hooks of the application's containers; they share what an analysis may cost. */
 export function hooksOf(settings: EffectiveSettings): number {
@@ -9,10 +9,15 @@ export function hooksOf(settings: EffectiveSettings): number {
 }
 
 /** What a preStop of an application container does in this pod. */
-export function analyseAppHook(hook: LifecycleHandler, settings: EffectiveSettings): HookAnalysis {
+export function analyseAppHook(
+  hook: LifecycleHandler,
+  settings: EffectiveSettings,
+  environment?: ContainerSettings['hookEnvironment'],
+): HookAnalysis {
   return analyseHook(hook, {
     container: 'App',
     image: 'unknown',
+    environment,
     appPorts: settings.appPorts,
     hooksInPod: hooksOf(settings),
   });

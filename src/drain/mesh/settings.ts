@@ -35,6 +35,7 @@ import type { Seconds } from '../model/workload.ts';
 import { declaresServing } from '../model/serving.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 import { UNSEEN_SETTINGS } from './facts.ts';
+import { hookEnvironment } from './hook-environment.ts';
 import { findRevision, proxyOf } from './injection.ts';
 import { STATED_DEFAULTS, statedDefaults } from './stated-defaults.ts';
 import { templateLifecycle, unreadTemplates } from './templates.ts';
@@ -488,6 +489,7 @@ function containerSettings(
     ...(postStart === undefined
       ? {}
       : { postStart: { value: postStart, origin: { level: 'Template' as const, path: `${path}.postStart` } } }),
+    hookEnvironment: hookEnvironment(container),
   };
 }
 

@@ -84,6 +84,8 @@ export interface ContainerSettings {
   readonly ports: readonly number[];
   readonly preStop?: Sourced<LifecycleHandler>;
   readonly postStart?: Sourced<LifecycleHandler>;
+  /** The variables of the container that its preStop names; undefined as value: set, but not in the pod template. */
+  readonly hookEnvironment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** The value of each clock of a pod's termination, with its origin. */

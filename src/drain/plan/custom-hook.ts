@@ -19,7 +19,7 @@ export function customHookProblem({ hook, lifecycle }: Pick<Intent, 'hook' | 'li
   if (analysis.neverEnds) {
     return `${path} never ends: ${analysis.summary}; ${BOUNDED_FORM}`;
   }
-  if (analysis.notUnderstood.length > 0) {
+  if (analysis.notUnderstood.length > 0 && typeof analysis.atMost !== 'number') {
     return `${path} has no bound that can be known (not understood: ${analysis.notUnderstood.join(', ')}); ${BOUNDED_FORM}`;
   }
   if (typeof analysis.atMost !== 'number') {

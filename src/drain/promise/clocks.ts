@@ -37,11 +37,11 @@ export function appDelayOf(settings: EffectiveSettings, endpointDelay: Seconds):
   let seconds = endpointDelay;
   let helper: AppDelay['helper'];
   const unbounded: UnboundedHook[] = [];
-  for (const { name: container, preStop, serves } of settings.apps) {
+  for (const { name: container, preStop, serves, hookEnvironment } of settings.apps) {
     if (preStop === undefined) {
       continue;
     }
-    const { atMost, atLeast, summary, neverEnds } = analyseAppHook(preStop.value, settings);
+    const { atMost, atLeast, summary, neverEnds } = analyseAppHook(preStop.value, settings, hookEnvironment);
     const stated = settings.statedPreStop?.value;
     const bound =
       typeof atMost === 'number' ? atMost : stated === undefined || neverEnds ? undefined : Math.max(stated, atLeast);
@@ -144,8 +144,8 @@ function firstQuit(settings: EffectiveSettings, variants: readonly HookNumbers[]
     own === Infinity
       ? { at: Infinity }
       : { at: own, by: { container: PROXY_CONTAINER, path: whereOf(settings.proxyPreStop?.origin ?? BUILT_IN) } };
-  for (const { name, preStop } of settings.apps) {
-    const at = preStop === undefined ? undefined : analyseAppHook(preStop.value, settings).quitsAt;
+  for (const { name, preStop, hookEnvironment } of settings.apps) {
+    const at = preStop === undefined ? undefined : analyseAppHook(preStop.value, settings, hookEnvironment).quitsAt;
     if (at !== undefined && at < first.at) {
       first = { at, by: { container: name, path: preStop?.origin.path ?? name } };
     }

@@ -55,6 +55,7 @@ export function playApps(
         input,
         activity: beforeSigterm,
         container: 'App',
+        environment: container.hookEnvironment,
         until: gracePeriod,
         httpCutAt: proxyEnd?.at,
       });

@@ -21,11 +21,12 @@ export function playHelpers({ input, activity, gracePeriod, lastExit, proxyEnd }
   const helpers = input.settings.apps.filter((container) => container.role === 'NativeSidecar');
   const ends: ContainerEnd[] = [];
   let turn = lastExit;
-  for (const { name, preStop: hook } of [...helpers].reverse()) {
+  for (const { name, preStop: hook, hookEnvironment: environment } of [...helpers].reverse()) {
     const preStop = playHook(hook?.value, {
       input,
       activity,
       container: 'App',
+      environment,
       until: gracePeriod,
       httpCutAt: proxyEnd?.at,
     });

@@ -6,10 +6,13 @@ import {
   advanceTo,
   demandKnown,
   isUnknown,
+  mayTake,
   NotUnderstood,
   setVariable,
   step,
   UNKNOWN_STATUS,
+  unknownText,
+  unknownWords,
   write,
 } from './run-state.ts';
 import { testStatus } from './test-expression.ts';
@@ -64,6 +67,9 @@ function takeStatus(shell: Shell, words: readonly string[]): void {
   const [, status] = words;
   if (status === undefined) {
     return;
+  }
+  if (isUnknown(status)) {
+    shell.run.unknownStatus = unknownWords(status);
   }
   const number = Number(isUnknown(status) ? NaN : status);
   shell.status = isUnknown(status) ? UNKNOWN_STATUS : Number.isInteger(number) ? number & 255 : 2;
@@ -213,14 +219,29 @@ function wait(shell: Shell, words: readonly string[]): Flow {
     throw new NotUnderstood(words.join(' '));
   }
   step(run, run.jobs.length);
+  if (ids.some(isUnknown)) {
+    mayTake(run, Infinity, unknownWords(ids.find(isUnknown) ?? ''));
+    shell.status = UNKNOWN_STATUS;
+    run.unknownStatus = 'the result of wait';
+    return 'next';
+  }
   const jobs = run.jobs.filter((job) => ids.length === 0 || ids.includes(String(job.id)));
   let until = run.now;
+  let { latest } = run;
   for (const job of jobs) {
     until = Math.max(until, job.endsAt);
+    latest = Math.max(latest, job.endsBy);
   }
-  advanceTo(run, until);
+  if (until > run.deadline || until === Infinity) {
+    advanceTo(run, until);
+  }
+  run.now = until;
+  run.latest = latest;
   run.version += 1;
   shell.status = ids.length === 0 ? 0 : (jobs.at(-1)?.status ?? 127);
+  if (shell.status < 0) {
+    run.unknownStatus = 'the result of a background command';
+  }
   return 'next';
 }
 
@@ -240,6 +261,14 @@ function read(shell: Shell, words: readonly string[]): Flow {
     }
   }
   const { input } = shell;
+  if (isUnknown(input.text)) {
+    for (const name of names.length === 0 ? ['REPLY'] : names) {
+      setVariable(shell, name, unknownText(unknownWords(input.text)));
+    }
+    shell.status = UNKNOWN_STATUS;
+    shell.run.unknownStatus = unknownWords(input.text);
+    return 'next';
+  }
   const from = input.text.indexOf('\n', input.position);
   const end = from < 0 ? input.text.length : from;
   // The hook has no standard input of its own, so that `read -t 5` at the top does not wait.
@@ -373,17 +402,26 @@ function kill(shell: Shell, words: readonly string[]): Flow {
     shell.status = runTool(shell, words);
     return 'next';
   }
-  const { now } = shell.run;
-  shell.run.version += 1;
-  shell.status = jobs.every((job) => job.endsAt > now) ? 0 : 1;
+  const { run } = shell;
+  const { now, latest } = run;
+  run.version += 1;
+  run.clockLooks += 1;
+  const live = jobs.map((job) => (job.endsAt > latest ? true : job.endsBy <= now ? false : undefined));
+  shell.status = live.includes(false) ? 1 : live.includes(undefined) ? UNKNOWN_STATUS : 0;
+  run.unknownStatus = 'whether a background command still runs';
   if (words[1] === '-0') {
     return 'next';
   }
-  for (const job of jobs) {
-    job.endsAt = Math.min(job.endsAt, now);
-  }
+  run.jobs = run.jobs.map((job) =>
+    jobs.includes(job)
+      ? { ...job, endsAt: Math.min(job.endsAt, now), endsBy: Math.min(job.endsBy, latest), status: UNKNOWN_STATUS }
+      : job,
+  );
   return 'next';
 }
+
+/** Builtins that change nothing of the shell itself. */
+export const keepsShell: ReadonlySet<string> = new Set(['[', 'test', 'command', 'type', 'hash', 'kill', 'wait']);
 
 export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [':', always(0)],

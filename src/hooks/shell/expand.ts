@@ -1,20 +1,27 @@
-import type { ParameterPart, Word, WordPart } from './ast.ts';
+import type { CommandPart, ParameterPart, TextPart, Word, WordPart } from './ast.ts';
 import { ArithmeticProblem, evaluateArithmetic } from './arithmetic.ts';
+import { gather, leavesShell, momentOf, putAside } from './branches.ts';
 import type { Charge, PatternItem } from './glob.ts';
 import { compilePattern, matchesPattern, withoutMatch } from './glob.ts';
+import { literalWord } from './parse-word.ts';
 import type { Run, Shell } from './run-state.ts';
 import {
   capture,
+  ContainerEnded,
   demandKnown,
   demandSize,
+  isClockUnknown,
   isUnknown,
   NotUnderstood,
+  OutOfSteps,
   setVariable,
+  SOME_FAILURE,
   step,
   stepText,
   subshell,
-  UNKNOWN_STATUS,
+  TIME_UP,
   unknownText,
+  unknownWords,
 } from './run-state.ts';
 
 /** The shell ends with this status in the middle of an expansion: `${x?}`, `set -u`, a bad number. */
@@ -197,29 +204,51 @@ export function splitFields(text: string, separators: string): Split {
   return { leading, pieces, trailing: piece === undefined || afterSpace };
 }
 
+/** The text of a part; unknown text where the interpreter does not understand it. */
 function partText(shell: Shell, part: WordPart): string {
+  if (part.type === 'text') {
+    return part.text;
+  }
+  try {
+    return expandedText(shell, part);
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    return unknownText(error.message);
+  }
+}
+
+function expandedText(shell: Shell, part: Exclude<WordPart, TextPart>): string {
   switch (part.type) {
-    case 'text':
-      return part.text;
     case 'parameter':
       return parameterText(shell, part);
-    case 'command': {
-      const output = capture(shell.run);
-      const inner = subshell(shell, !part.program.leavesVariables);
-      inner.output = output;
-      step(shell.run);
-      shell.run.machine.runProgram(inner, part.program);
-      stepText(shell.run, output.text);
-      shell.substituted = inner.status;
-      // dash shows it in $? only once the command around it is done.
-      if (shell.dialect !== 'dash') {
-        shell.status = inner.status;
-      }
-      return withoutTrailingNewlines(output.text);
+    case 'command':
+      return substitution(shell, part);
+    case 'arithmetic': {
+      const value = arithmeticOrUnknown(shell, part.expression);
+      return typeof value === 'number' ? String(value) : unknownText(value.unknown);
     }
-    case 'arithmetic':
-      return String(arithmeticValue(shell, part.expression));
   }
+}
+
+function substitution(shell: Shell, part: CommandPart): string {
+  const { run } = shell;
+  const output = capture(run);
+  const inner = subshell(shell, !part.program.leavesVariables);
+  inner.output = output;
+  step(run);
+  const flow = gather(inner, run.machine.runProgram(inner, part.program), leavesShell);
+  if (flow !== 'next') {
+    throw flow.kind === 'over' ? TIME_UP : new ContainerEnded('the proxy was told to quit');
+  }
+  stepText(run, output.text);
+  shell.substituted = inner.status;
+  // dash shows it in $? only once the command around it is done.
+  if (shell.dialect !== 'dash') {
+    shell.status = inner.status;
+  }
+  return withoutTrailingNewlines(output.text);
 }
 
 function withoutTrailingNewlines(text: string): string {
@@ -248,12 +277,47 @@ export function arithmeticValue(shell: Shell, expression: Word): number {
   }
 }
 
+/** An expansion of what is not known may be an error, at which the shell ends. */
+function mayEndShell(shell: Shell, reason: string): void {
+  const { run, status } = shell;
+  run.forks += 1;
+  run.reasons.add(reason);
+  shell.status = SOME_FAILURE;
+  putAside(shell, { kind: 'exit' }, momentOf(shell));
+  shell.status = status;
+}
+
+/** Operators that assign, with the name before or behind them. */
+const ASSIGNED = /([A-Za-z_]\w*)\s*(?:\+\+|--|(?:<<|>>|[-+*/%&|^])?=(?!=))|(?:\+\+|--)\s*([A-Za-z_]\w*)/g;
+
+/** The value of an expression, or why it is not known; what it would have set is not known then either. */
+export function arithmeticOrUnknown(shell: Shell, expression: Word): number | { readonly unknown: string } {
+  const text = expandText(shell, expression);
+  try {
+    return arithmeticValue(shell, literalWord(text));
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    mayEndShell(shell, error.message);
+    for (const [, before, behind] of text.matchAll(ASSIGNED)) {
+      setVariable(shell, before ?? behind ?? '', unknownText(error.message));
+    }
+    return { unknown: error.message };
+  }
+}
+
 /** The value of a parameter; `undefined` where it is not set. */
 function variable(shell: Shell, name: string): string | undefined {
   const own = shell.variables.get(name);
   if (name === 'SECONDS' && shell.dialect === 'bash') {
-    shell.run.version += 1;
-    return String(Math.floor(shell.run.now - shell.startedAt) + Number(own ?? 0));
+    const { run } = shell;
+    if (isClockUnknown(run) || (own !== undefined && isUnknown(own))) {
+      return unknownText('$SECONDS');
+    }
+    run.version += 1;
+    run.clockLooks += 1;
+    return String(Math.floor(run.now - shell.startedAt) + Number(own ?? 0));
   }
   if (own !== undefined) {
     return own;
@@ -264,18 +328,25 @@ function variable(shell: Shell, name: string): string | undefined {
   if (shell.dialect === 'bash' && (name === 'RANDOM' || name.startsWith('BASH') || name.startsWith('EPOCH'))) {
     return unknownText(`$${name}`);
   }
-  const { environment } = shell.run;
-  if (environment !== undefined) {
-    return environment[name];
+  const { environment, environmentIsWhole } = shell.run;
+  if (isStated(shell.run, name)) {
+    return environment?.[name] ?? unknownText(`$${name}, whose value is not in the pod template`);
+  }
+  if (environmentIsWhole) {
+    return undefined;
   }
   // Names in lower case are a script's own; the environment of a container is in upper case.
   return /^[A-Z_][A-Z0-9_]*$/.test(name) ? unknownText(`$${name}`) : undefined;
 }
 
+function isStated({ environment }: Run, name: string): boolean {
+  return environment !== undefined && Object.hasOwn(environment, name);
+}
+
 function specialParameter(shell: Shell, name: string): string | undefined {
   switch (name) {
     case '?':
-      return shell.status === UNKNOWN_STATUS ? unknownText('the exit status of a command') : String(shell.status);
+      return shell.status < 0 ? unknownText(`the exit status of ${shell.run.unknownStatus}`) : String(shell.status);
     case '#':
       return String(shell.positional.length);
     case '@':
@@ -285,7 +356,7 @@ function specialParameter(shell: Shell, name: string): string | undefined {
     case '$':
       return '4242';
     case '!':
-      return shell.lastJob === 0 ? '' : String(shell.lastJob);
+      return Number.isNaN(shell.lastJob) ? unknownText('$!') : shell.lastJob === 0 ? '' : String(shell.lastJob);
     case '-':
       return '';
     case '0':
@@ -304,6 +375,9 @@ function parameterText(shell: Shell, part: ParameterPart): string {
   if (operator === '') {
     if (value === undefined && shell.options.nounset) {
       throw new ExpansionProblem(`${part.name}: parameter not set`);
+    }
+    if (shell.options.nounset && value !== undefined && isUnknown(value)) {
+      mayEndShell(shell, unknownWords(value));
     }
     return value ?? '';
   }
@@ -326,7 +400,7 @@ function parameterText(shell: Shell, part: ParameterPart): string {
 /** Where nobody knows the environment: a default stands in the hook because its author expects the variable to be unset. */
 function knownValue(shell: Shell, part: ParameterPart): string | undefined {
   const value = variable(shell, part.name);
-  if (value === undefined || !isUnknown(value) || shell.variables.has(part.name)) {
+  if (value === undefined || !isUnknown(value) || shell.variables.has(part.name) || isStated(shell.run, part.name)) {
     return value;
   }
   shell.run.seen.assumed.add(`${part.name} is not set in the container's environment`);
@@ -354,11 +428,17 @@ function defaultedText(shell: Shell, part: ParameterPart): string {
     case ':+':
       return empty ? '' : argument();
     case '?':
-    case ':?':
+    case ':?': {
+      const value = variable(shell, part.name);
+      if (value !== undefined && isUnknown(value)) {
+        mayEndShell(shell, unknownWords(value));
+        return value;
+      }
       if (empty) {
         throw new ExpansionProblem(`${part.name}: parameter not set`);
       }
       return known ?? '';
+    }
     default:
       return known ?? '';
   }

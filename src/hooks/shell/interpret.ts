@@ -1,37 +1,62 @@
 import type {
   AndOr,
+  CaseCommand,
   Command,
   CountingForCommand,
   ForCommand,
+  IfCommand,
   List,
   LoopCommand,
   Pipeline,
   Program,
   SimpleCommand,
+  Word,
 } from './ast.ts';
-import { arithmeticValue, ExpansionProblem, expandText, expandWords, matchesWord } from './expand.ts';
+import {
+  fork,
+  gather,
+  goOnFrom,
+  isRepeated,
+  joinMoments,
+  leavesShell,
+  momentOf,
+  putAside,
+  returnTo,
+  takeAside,
+} from './branches.ts';
+import { arithmeticOrUnknown, ExpansionProblem, expandText, expandWords, matchesWord } from './expand.ts';
 import { redirect } from './redirect.ts';
 import { runSimple } from './simple-command.ts';
-import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
+import type { Aside, Flow, Input, Job, Moment, Remembered, Run, Shell } from './run-state.ts';
 import {
   advanceTo,
   capture,
-  demandKnown,
+  ContainerEnded,
+  disturb,
   emptyInput,
+  isClockUnknown,
+  isUnknown,
   MAXIMUM_CALLS,
+  mayTake,
   NotUnderstood,
   nowhere,
+  OutOfSteps,
   setVariable,
+  SOME_FAILURE,
   step,
   stepText,
   subshell,
   TimeUp,
   UNKNOWN_STATUS,
+  unknownText,
+  unknownWords,
   write,
 } from './run-state.ts';
 import { conditionStatus } from './test-expression.ts';
 
 const EXIT: Flow = { kind: 'exit' };
+const OVER: Flow = { kind: 'over' };
+const ENDED: Flow = { kind: 'ended' };
 
 const SYNTAX_ERROR = 2;
 
@@ -43,25 +68,16 @@ function expansionStatus(shell: Shell): number {
 /** Runs a program in this shell. */
 export function runProgram(shell: Shell, program: Program): Flow {
   if (shell.depth > MAXIMUM_CALLS) {
-    throw new NotUnderstood('calls nested too deeply');
+    throw new OutOfSteps('calls nested too deeply');
   }
-  try {
-    for (const line of program.lines) {
-      const flow = runList(shell, line);
-      if (flow !== 'next') {
-        return flow;
-      }
+  for (const line of program.lines) {
+    const flow = runList(shell, line);
+    if (flow !== 'next') {
+      return flow;
     }
-  } catch (error) {
-    if (!(error instanceof ExpansionProblem)) {
-      throw error;
-    }
-    write(shell.errors, `${shell.name}: ${error.message}\n`);
-    shell.status = expansionStatus(shell);
-    return EXIT;
   }
   if (program.unsupported !== undefined) {
-    throw new NotUnderstood(program.unsupported);
+    return lose(shell, program.unsupported);
   }
   if (program.syntaxError === undefined) {
     return 'next';
@@ -69,6 +85,22 @@ export function runProgram(shell: Shell, program: Program): Flow {
   write(shell.errors, `${shell.name}: Syntax error: ${program.syntaxError}\n`);
   shell.status = SYNTAX_ERROR;
   return EXIT;
+}
+
+/** Nobody can know what this shell does from here on: it may end now, or at any later time. */
+function lose(shell: Shell, reason: string): Flow {
+  const { run } = shell;
+  mayTake(run, Infinity, reason);
+  disturb(run, reason);
+  write(shell.output, unknownText(reason));
+  shell.status = UNKNOWN_STATUS;
+  run.unknownStatus = reason;
+  return EXIT;
+}
+
+/** Runs all of a subshell: whatever way it ends, the shell around it goes on. */
+export function runSubshell(inner: Shell, act: () => Flow): Flow {
+  return gather(inner, act(), leavesShell);
 }
 
 export function runList(shell: Shell, list: List): Flow {
@@ -81,62 +113,106 @@ export function runList(shell: Shell, list: List): Flow {
   return 'next';
 }
 
+const JOBS_PER_STEP = 4;
+
 /**
  * A background command runs beside the script, and since nothing that one of them does changes the pod that the
- * other sees, it can be run to its end at once, with the clock put back afterwards.
+ * other sees, it can be run to its end at once, with the clocks put back afterwards.
  */
 function runInBackground(shell: Shell, item: AndOr): Flow {
   const { run } = shell;
-  const before = { now: run.now, effects: run.effects, deadline: run.deadline };
+  const before = { now: run.now, latest: run.latest, effects: run.effects, deadline: run.deadline, overs: run.overs };
   const inner = subshell(shell);
   inner.input = emptyInput();
-  const effects: Shell['run']['effects'] = [];
-  run.effects = effects;
+  run.effects = [];
   run.deadline = run.until;
-  let endsAt = Infinity;
+  run.overs = undefined;
+  let flow: Flow;
   try {
-    asSubshell(inner, () => runAndOr(inner, { ...item, background: false }));
-    endsAt = run.now;
+    flow = runSubshell(inner, () => runAndOr(inner, { ...item, background: false }));
   } catch (error) {
-    if (!(error instanceof TimeUp)) {
-      throw error;
-    }
-  } finally {
     run.now = before.now;
-    run.effects = before.effects;
-    run.deadline = before.deadline;
+    throw error;
   }
-  const job: Job = { id: 5000 + run.jobs.length, endsAt, status: inner.status, effects };
-  run.jobs.push(job);
+  const isOver = flow !== 'next' && flow.kind === 'over';
+  const mayBeOver = isOver || run.overs !== undefined;
+  if (flow !== 'next' && flow.kind === 'ended') {
+    putAside(shell, flow, momentOf(shell));
+  }
+  const job: Job = {
+    id: 5000 + run.jobs.length,
+    endsAt: isOver ? Infinity : run.now,
+    endsBy: mayBeOver ? Infinity : run.latest,
+    status: inner.status,
+    effects: run.effects,
+  };
+  Object.assign(run, before);
+  step(run, run.jobs.length / JOBS_PER_STEP);
+  run.jobs = [...run.jobs, job];
   run.version += 1;
   shell.lastJob = job.id;
   shell.status = 0;
   return 'next';
 }
 
-function truth(shell: Shell): boolean {
-  if (shell.status === UNKNOWN_STATUS) {
-    throw new NotUnderstood(shell.run.unknownStatus);
+/** Runs the one or the other by the status of the command before; both where nobody can know it. */
+function byStatus(shell: Shell, yes: () => Flow, no: () => Flow): Flow {
+  if (shell.status !== UNKNOWN_STATUS) {
+    return shell.status === 0 ? yes() : no();
   }
-  return shell.status === 0;
+  return fork(shell, shell.run.unknownStatus, [
+    () => {
+      shell.status = 0;
+      return yes();
+    },
+    () => {
+      shell.status = SOME_FAILURE;
+      return no();
+    },
+  ]);
+}
+
+function goOn(): Flow {
+  return 'next';
 }
 
 function runAndOr(shell: Shell, item: AndOr): Flow {
   if (item.rest.length === 0) {
     return runPipeline(shell, item.first);
   }
-  let flow = inCondition(shell, () => runPipeline(shell, item.first));
-  for (const [index, { operator, pipeline }] of item.rest.entries()) {
-    if (flow !== 'next') {
-      return flow;
+  const flow = inCondition(shell, () => runPipeline(shell, item.first));
+  return flow === 'next' ? runRest(shell, item, 0) : flow;
+}
+
+/** The pipelines behind the first, each only where the status before it asks for it. */
+function runRest(shell: Shell, item: AndOr, from: number): Flow {
+  for (let index = from; index < item.rest.length; index += 1) {
+    const link = item.rest[index];
+    if (link === undefined) {
+      break;
     }
-    if (truth(shell) !== (operator === '&&')) {
-      continue;
+    if (shell.status === UNKNOWN_STATUS) {
+      const go = (): Flow => runLink(shell, item, index);
+      const skip = (): Flow => runRest(shell, item, index + 1);
+      return link.operator === '&&' ? byStatus(shell, go, skip) : byStatus(shell, skip, go);
     }
-    const last = index === item.rest.length - 1;
-    flow = last ? runPipeline(shell, pipeline) : inCondition(shell, () => runPipeline(shell, pipeline));
+    if ((shell.status === 0) === (link.operator === '&&')) {
+      return runLink(shell, item, index);
+    }
   }
-  return flow;
+  return 'next';
+}
+
+function runLink(shell: Shell, item: AndOr, index: number): Flow {
+  const link = item.rest[index];
+  if (link === undefined) {
+    return 'next';
+  }
+  if (index === item.rest.length - 1) {
+    return runPipeline(shell, link.pipeline);
+  }
+  const flow = inCondition(shell, () => runPipeline(shell, link.pipeline));
+  return flow === 'next' ? runRest(shell, item, index + 1) : flow;
 }
 
 /** `set -e` does not act on a command whose status is looked at. */
@@ -154,17 +230,16 @@ function runPipeline(shell: Shell, pipeline: Pipeline): Flow {
   }
   if (pipeline.negate) {
     const flow = inCondition(shell, () => runStages(shell, pipeline, first));
-    if (flow !== 'next') {
-      return flow;
+    if (flow === 'next' && shell.status !== UNKNOWN_STATUS) {
+      shell.status = shell.status === 0 ? 1 : 0;
     }
-    shell.status = truth(shell) ? 1 : 0;
-    return 'next';
-  }
-  const flow = runStages(shell, pipeline, first);
-  if (flow !== 'next' || !shell.options.errexit || shell.conditional > 0) {
     return flow;
   }
-  return truth(shell) || endsCompound(first, pipeline) ? 'next' : EXIT;
+  const flow = runStages(shell, pipeline, first);
+  if (flow !== 'next' || !shell.options.errexit || shell.conditional > 0 || endsCompound(first, pipeline)) {
+    return flow;
+  }
+  return byStatus(shell, goOn, () => EXIT);
 }
 
 /** The commands inside a compound have been judged by `set -e` already, except those of a subshell. */
@@ -182,57 +257,57 @@ function runStages(shell: Shell, pipeline: Pipeline, first: Command): Flow {
     return runCommand(shell, first);
   }
   const { run } = shell;
-  const start = run.now;
-  let end = start;
+  const start = { now: run.now, latest: run.latest };
+  const end = { ...start };
   let input = shell.input;
   let failed = 0;
   const last = pipeline.commands.length - 1;
   for (let index = 0; index <= last; index += 1) {
     const command = pipeline.commands[index] ?? first;
     const output = index === last ? shell.output : capture(run);
+    run.now = start.now;
+    run.latest = start.latest;
     const remembered =
       index > 0 && command.type === 'simple' && command.pure ? recall(shell, command, input) : undefined;
     if (remembered !== undefined) {
       write(output, remembered.output);
       shell.status = remembered.status;
+      run.unknownStatus = remembered.unknownStatus;
     } else {
       const copy = command.type !== 'simple' || !command.setsNothing || shell.functions.size > 0;
       const stage = subshell(shell, copy);
       stage.input = input;
       stage.output = output;
-      run.now = start;
-      asSubshell(stage, () => runCommand(stage, command));
-      if (run.now > end) {
-        end = run.now;
+      const flow = runSubshell(stage, () => runCommand(stage, command));
+      if (flow !== 'next') {
+        return flow;
       }
       shell.status = stage.status;
     }
+    end.now = Math.max(end.now, run.now);
+    end.latest = Math.max(end.latest, run.latest);
     if (shell.status !== 0) {
-      failed = shell.status;
+      failed = joinFailures(failed, shell.status);
     }
     if (index < last) {
       stepText(run, output.text);
     }
     input = { text: output.text, position: 0 };
   }
-  advanceTo(run, end);
-  run.now = end;
+  run.now = end.now;
+  run.latest = end.latest;
   if (shell.options.pipefail) {
     shell.status = failed;
   }
   return 'next';
 }
 
-/** A failed expansion ends the subshell that it happens in, not the one around it. */
-function asSubshell(shell: Shell, act: () => Flow): void {
-  try {
-    act();
-  } catch (error) {
-    if (!(error instanceof ExpansionProblem)) {
-      throw error;
-    }
-    shell.status = expansionStatus(shell);
+/** The status under `pipefail`: the last one that is not 0, as far as that is known. */
+function joinFailures(before: number, status: number): number {
+  if (status !== UNKNOWN_STATUS) {
+    return status;
   }
+  return before === 0 || before === UNKNOWN_STATUS ? UNKNOWN_STATUS : SOME_FAILURE;
 }
 
 /** The result of a filter that has the same words and the same input as in the round before. */
@@ -247,22 +322,55 @@ function recall(shell: Shell, command: SimpleCommand, input: Input): Remembered 
     return known;
   }
   const output = capture(run);
+  const { latest } = run;
   const stage = subshell(shell, false);
   stage.input = input;
   stage.output = output;
-  runCommand(stage, command);
-  const fresh = { input: input.text, output: output.text, status: stage.status };
-  run.remembered.set(command, fresh);
+  runSubshell(stage, () => runCommand(stage, command));
+  const fresh = { input: input.text, output: output.text, status: stage.status, unknownStatus: run.unknownStatus };
+  if (run.latest === latest) {
+    run.remembered.set(command, fresh);
+  }
   return fresh;
 }
 
+/** Runs one command; what ends more than the command comes back as its flow. */
 export function runCommand(shell: Shell, command: Command): Flow {
   step(shell.run);
-  if (command.type === 'simple') {
-    return runSimple(shell, command);
+  if (shell.lost !== undefined) {
+    return lose(shell, shell.lost);
   }
+  const { loops, conditional, input, output, errors } = shell;
+  try {
+    return command.type === 'simple' ? runSimple(shell, command) : runWithRedirections(shell, command);
+  } catch (error) {
+    Object.assign(shell, { loops, conditional, input, output, errors });
+    return flowOf(shell, error);
+  }
+}
+
+function flowOf(shell: Shell, error: unknown): Flow {
+  if (error instanceof TimeUp) {
+    return OVER;
+  }
+  if (error instanceof ContainerEnded) {
+    return ENDED;
+  }
+  if (error instanceof ExpansionProblem) {
+    write(shell.errors, `${shell.name}: ${error.message}\n`);
+    shell.status = expansionStatus(shell);
+    return EXIT;
+  }
+  if (error instanceof NotUnderstood && !(error instanceof OutOfSteps)) {
+    return lose(shell, error.message);
+  }
+  throw error;
+}
+
+function runWithRedirections(shell: Shell, command: Exclude<Command, { type: 'simple' }>): Flow {
   if (command.type === 'function') {
-    shell.functions.set(command.name, command.body);
+    step(shell.run, shell.functions.size / JOBS_PER_STEP);
+    shell.functions = new Map(shell.functions).set(command.name, command.body);
     shell.status = 0;
     return 'next';
   }
@@ -289,48 +397,102 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
         return runList(shell, command.body);
       }
       const inner = subshell(shell);
-      asSubshell(inner, () => runList(inner, command.body));
+      const flow = runSubshell(inner, () => runList(inner, command.body));
       shell.status = inner.status;
-      return 'next';
+      return flow;
     }
-    case 'if': {
-      for (const { condition, body } of command.branches) {
-        const flow = inCondition(shell, () => runList(shell, condition));
-        if (flow !== 'next') {
-          return flow;
-        }
-        if (truth(shell)) {
-          return runList(shell, body);
-        }
-      }
-      if (command.otherwise !== undefined) {
-        return runList(shell, command.otherwise);
-      }
-      shell.status = 0;
-      return 'next';
-    }
+    case 'if':
+      return runIf(shell, command, 0);
     case 'loop':
       return runLoop(shell, command);
     case 'for':
       return runFor(shell, command);
     case 'counting-for':
       return runCountingFor(shell, command);
-    case 'case': {
-      const text = demandKnown(expandText(shell, command.word));
-      const clause = command.clauses.find(({ patterns }) =>
-        patterns.some((pattern) => matchesWord(shell, pattern, text)),
-      );
-      if (clause === undefined || clause.body.length === 0) {
-        shell.status = 0;
-      }
-      return clause === undefined ? 'next' : runList(shell, clause.body);
-    }
+    case 'case':
+      return runCase(shell, command);
     case 'arithmetic':
-      shell.status = arithmeticValue(shell, command.expression) === 0 ? 1 : 0;
+      shell.status = arithmeticStatus(shell, command.expression);
       return 'next';
     case 'condition':
       shell.status = conditionStatus(shell, command.condition);
       return 'next';
+  }
+}
+
+function arithmeticStatus(shell: Shell, expression: Word): number {
+  const value = arithmeticOrUnknown(shell, expression);
+  if (typeof value === 'number') {
+    return value === 0 ? 1 : 0;
+  }
+  shell.run.unknownStatus = value.unknown;
+  return UNKNOWN_STATUS;
+}
+
+function runIf(shell: Shell, command: IfCommand, index: number): Flow {
+  const branch = command.branches[index];
+  if (branch === undefined) {
+    if (command.otherwise !== undefined) {
+      return runList(shell, command.otherwise);
+    }
+    shell.status = 0;
+    return 'next';
+  }
+  const flow = inCondition(shell, () => runList(shell, branch.condition));
+  return flow === 'next'
+    ? byStatus(
+        shell,
+        () => runList(shell, branch.body),
+        () => runIf(shell, command, index + 1),
+      )
+    : flow;
+}
+
+/** Every clause that may be the one is a way. */
+function runCase(shell: Shell, command: CaseCommand): Flow {
+  const text = expandText(shell, command.word);
+  const ways: (() => Flow)[] = [];
+  for (const { patterns, body } of command.clauses) {
+    const fits = patterns.map((pattern) => mayMatch(shell, pattern, text));
+    if (fits.every((fit) => fit === false)) {
+      continue;
+    }
+    ways.push(() => {
+      if (body.length === 0) {
+        shell.status = 0;
+      }
+      return runList(shell, body);
+    });
+    if (fits.includes(true)) {
+      return fork(shell, unknownReason(text, command.word), ways);
+    }
+  }
+  ways.push(() => {
+    shell.status = 0;
+    return 'next';
+  });
+  return fork(shell, unknownReason(text, command.word), ways);
+}
+
+function unknownReason(text: string, word: Word): string {
+  return isUnknown(text) ? unknownWords(text) : `the pattern of a case on ${word.literal ?? 'a word'}`;
+}
+
+/** Whether the text matches; `undefined` where nobody can know. */
+function mayMatch(shell: Shell, pattern: Word, text: string): boolean | undefined {
+  if (pattern.literal === '*' && !pattern.quoted) {
+    return true;
+  }
+  if (isUnknown(text)) {
+    return undefined;
+  }
+  try {
+    return matchesWord(shell, pattern, text);
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    return undefined;
   }
 }
 
@@ -359,86 +521,248 @@ function busyCost(rounds: number): number {
   return rounds < 2000 ? 0.1 : 1;
 }
 
-function runLoop(shell: Shell, command: LoopCommand): Flow {
-  const { run } = shell;
-  let status = 0;
-  let busyRounds = 0;
-  shell.loops += 1;
-  try {
-    for (;;) {
-      step(run);
-      const start = run.now;
-      const { version } = run;
-      const flow = inCondition(shell, () => runList(shell, command.condition));
-      if (flow !== 'next') {
-        return leaveLoop(flow);
-      }
-      if (truth(shell) === command.until) {
-        shell.status = status;
-        return 'next';
-      }
-      const result = afterBody(runList(shell, command.body));
-      if (result !== undefined) {
-        return result;
-      }
-      ({ status } = shell);
-      if (run.now > start) {
-        busyRounds = 0;
+/** How a loop may have been left by now, besides the way that is followed. */
+interface Exits {
+  moment: Moment | undefined;
+}
+
+function addExit(exits: Exits, moment: Moment, reason: string): void {
+  exits.moment = exits.moment === undefined ? moment : joinMoments(exits.moment, moment, reason);
+}
+
+/**
+ * Runs a body once and sorts out the ways that it may have ended: those that leave the loop become exits, those that
+ * ask for another round are joined. `undefined` means another round.
+ */
+function runRound(shell: Shell, exits: Exits, body: () => Flow): Flow | undefined {
+  let result = afterBody(body());
+  for (const { flow, moment } of takeAside(shell, isAboutLoops)) {
+    const after = afterBody(flow);
+    if (after === 'next') {
+      addExit(exits, moment, shell.run.unknownStatus);
+    } else if (after !== undefined) {
+      putAside(shell, after, moment);
+    } else if (result === undefined) {
+      goOnFrom(shell, 'next', moment);
+    } else {
+      if (result === 'next') {
+        addExit(exits, momentOf(shell), shell.run.unknownStatus);
       } else {
-        busyRounds += 1;
-        if (busyRounds > FREE_ROUNDS) {
-          advanceTo(run, run.now + busyCost(busyRounds));
-        }
+        putAside(shell, result, momentOf(shell));
       }
+      returnTo(shell, moment);
+      result = undefined;
+    }
+  }
+  return result;
+}
+
+function isAboutLoops(flow: Exclude<Flow, 'next'>): boolean {
+  return flow.kind === 'break' || flow.kind === 'continue';
+}
+
+/** The loop is over: it goes on from all the ways that it may have been left. */
+function leave(shell: Shell, exits: Exits, flow: Flow): Flow {
+  return exits.moment === undefined ? flow : goOnFrom(shell, flow, exits.moment);
+}
+
+/** Rounds with an unknown condition after which what changes from round to round is not followed any more. */
+const EXACT_ROUNDS = 300;
+
+interface Rounds {
+  /** Whether there is another round; its flow where it ended more than that. */
+  condition(): boolean | 'unknown' | Exclude<Flow, 'next'>;
+  body(): Flow;
+}
+
+/** Runs a loop whose rounds have no number that is known before. */
+function runRounds(shell: Shell, rounds: Rounds): Flow {
+  const { run } = shell;
+  const exits: Exits = { moment: undefined };
+  const asideBefore = new Set(shell.aside);
+  let busyRounds = 0;
+  let status = 0;
+  let uncertain = 0;
+  let head: Moment | undefined;
+  shell.loops += 1;
+  const end = (flow: Flow): Flow => {
+    shell.loops -= 1;
+    return leave(shell, exits, flow);
+  };
+  for (;;) {
+    step(run);
+    const { now: start, version, clockLooks, forks } = run;
+    const answer = ask(shell, exits, rounds);
+    if (answer.left !== undefined) {
+      return end(answer.left);
+    }
+    if (answer.more !== true) {
+      shell.status = status;
+      if (answer.more === false) {
+        return end('next');
+      }
+      run.forks += 1;
+      addExit(exits, momentOf(shell), run.unknownStatus);
+      run.reasons.add(run.unknownStatus);
+      run.shortestAside = Math.min(run.shortestAside, run.now);
+    }
+    const result = runRound(shell, exits, rounds.body);
+    if (result !== undefined) {
+      return end(result);
+    }
+    ({ status } = shell);
+    busyRounds = run.now > start ? 0 : busyRounds + 1;
+    if (busyRounds > FREE_ROUNDS && !pass(run, busyCost(busyRounds))) {
+      return end(OVER);
+    }
+    if (run.forks === forks) {
+      head = undefined;
+      uncertain = 0;
       // Nothing that this round depended on can change any more: it repeats itself for ever.
       if (start >= run.steadyFrom && version === run.version && shell.input.text === '') {
-        advanceTo(run, Infinity);
+        return endRepeated(shell, exits, asideBefore, end);
       }
+      continue;
     }
-  } finally {
-    shell.loops -= 1;
+    const tail = momentOf(shell);
+    const isSteady = start >= run.steadyFrom || isClockUnknown(run);
+    if (head !== undefined && isSteady && clockLooks === run.clockLooks && isRepeated(head, tail)) {
+      return endRepeated(shell, exits, asideBefore, end);
+    }
+    uncertain += 1;
+    if (head !== undefined && uncertain > EXACT_ROUNDS) {
+      // Of the same cause as what made the first of the rounds uncertain.
+      const [cause = run.unknownStatus] = run.reasons;
+      returnTo(shell, { ...joinMoments(head, tail, cause), now: tail.now });
+      head = momentOf(shell);
+    } else {
+      head = tail;
+    }
   }
 }
 
-/** `break` inside the condition of a loop leaves that loop. */
-function leaveLoop(flow: Flow): Flow {
-  return afterBody(flow) ?? 'next';
+interface Answer {
+  readonly left?: Flow;
+  readonly more: boolean | 'unknown';
+}
+
+function ask(shell: Shell, exits: Exits, rounds: Rounds): Answer {
+  let more: boolean | 'unknown' = true;
+  const left = runRound(shell, exits, () => {
+    const answer = rounds.condition();
+    if (typeof answer === 'object') {
+      return answer;
+    }
+    more = answer;
+    return 'next';
+  });
+  return { left, more };
+}
+
+/** Lets time pass; false where the deadline is reached. */
+function pass(run: Run, seconds: number): boolean {
+  try {
+    advanceTo(run, run.now + seconds);
+    run.busyTime += seconds;
+    return true;
+  } catch (error) {
+    if (!(error instanceof TimeUp)) {
+      throw error;
+    }
+    return false;
+  }
+}
+
+/** Nothing changes any more but the clocks: the loop is left at any later time, or never. */
+function endRepeated(shell: Shell, exits: Exits, before: ReadonlySet<Aside>, end: (flow: Flow) => Flow): Flow {
+  const { run } = shell;
+  if (exits.moment !== undefined) {
+    exits.moment = { ...exits.moment, latest: Infinity, ...changingOutput(exits.moment, shell) };
+  }
+  for (const [index, one] of shell.aside.entries()) {
+    if (!before.has(one)) {
+      shell.aside[index] = { flow: one.flow, moment: { ...one.moment, latest: Infinity } };
+    }
+  }
+  run.latest = Infinity;
+  run.now = Math.max(run.now, run.deadline);
+  run.timeUpAt = run.deadline;
+  return end(OVER);
+}
+
+/** What the rounds wrote is as long as there were rounds. */
+function changingOutput(moment: Moment, shell: Shell): Partial<Moment> {
+  return moment.output === shell.output && moment.outputText !== shell.output.text
+    ? { outputText: unknownText('what a loop wrote') }
+    : {};
+}
+
+function runLoop(shell: Shell, command: LoopCommand): Flow {
+  return runRounds(shell, {
+    condition() {
+      const flow = inCondition(shell, () => runList(shell, command.condition));
+      if (flow !== 'next') {
+        return flow;
+      }
+      return shell.status === UNKNOWN_STATUS ? 'unknown' : (shell.status === 0) !== command.until;
+    },
+    body: () => runList(shell, command.body),
+  });
 }
 
 function runFor(shell: Shell, command: ForCommand): Flow {
   const values = command.words === undefined ? shell.positional : expandWords(shell, command.words);
+  const unknown = values.find((value) => isUnknown(value));
+  if (unknown !== undefined) {
+    // Nobody knows how many words it is, so that the loop has any number of rounds.
+    return runRounds(shell, {
+      condition() {
+        shell.run.unknownStatus = unknownWords(unknown);
+        return 'unknown';
+      },
+      body() {
+        setVariable(shell, command.name, unknown);
+        return runList(shell, command.body);
+      },
+    });
+  }
   if (values.length === 0) {
     shell.status = 0;
   }
+  const exits: Exits = { moment: undefined };
   shell.loops += 1;
   for (const value of values) {
     step(shell.run);
     setVariable(shell, command.name, value);
-    const result = afterBody(runList(shell, command.body));
+    const result = runRound(shell, exits, () => runList(shell, command.body));
     if (result !== undefined) {
       shell.loops -= 1;
-      return result;
+      return leave(shell, exits, result);
     }
   }
   shell.loops -= 1;
-  return 'next';
+  return leave(shell, exits, 'next');
 }
 
 function runCountingFor(shell: Shell, command: CountingForCommand): Flow {
-  arithmeticValue(shell, command.first);
+  arithmeticOrUnknown(shell, command.first);
   shell.status = 0;
-  shell.loops += 1;
-  while (arithmeticValue(shell, command.condition) !== 0) {
-    step(shell.run);
-    const result = afterBody(runList(shell, command.body));
-    if (result !== undefined) {
-      shell.loops -= 1;
-      return result;
-    }
-    arithmeticValue(shell, command.next);
-  }
-  shell.loops -= 1;
-  return 'next';
+  let isFirst = true;
+  return runRounds(shell, {
+    condition() {
+      if (!isFirst) {
+        arithmeticOrUnknown(shell, command.next);
+      }
+      isFirst = false;
+      const value = arithmeticOrUnknown(shell, command.condition);
+      if (typeof value === 'number') {
+        return value !== 0;
+      }
+      shell.run.unknownStatus = value.unknown;
+      return 'unknown';
+    },
+    body: () => runList(shell, command.body),
+  });
 }
 
 /** A fresh shell for a script, as `sh -c` starts one. */
@@ -460,6 +784,8 @@ export function newShell(from: Pick<Shell, 'run' | 'dialect' | 'name'> & Partial
     depth: 0,
     conditional: 0,
     loops: 0,
+    aside: [],
+    lost: undefined,
     ...from,
   };
 }

@@ -2,7 +2,7 @@ import type { Redirection } from './ast.ts';
 import { expandText } from './expand.ts';
 import { readFile } from '../tools/files.ts';
 import type { Shell, Sink } from './run-state.ts';
-import { capture, demandKnown, emptyInput, NotUnderstood, nowhere } from './run-state.ts';
+import { capture, demandKnown, emptyInput, isUnknown, NotUnderstood, nowhere, setFile } from './run-state.ts';
 
 /**
  * Points the shell's input and output elsewhere. Returns what has to be done after the command (files get their
@@ -60,11 +60,11 @@ export function redirect(shell: Shell, redirections: readonly Redirection[]): ((
   }
   return () => {
     for (const { path, sink, append } of written) {
-      const { files } = shell.run;
-      const before = append ? (files.get(path) ?? '') : '';
+      const { files, container } = shell.run;
+      const before = append && files.has(path) ? files.get(path) : '';
       // Istio gives its container a read-only root file system by default, so a file there may never have been written.
-      files.set(path, shell.run.container === 'Proxy' ? undefined : before + sink.text);
-      shell.run.version += 1;
+      const known = container === 'App' && before !== undefined && !isUnknown(sink.text);
+      setFile(shell.run, path, known ? before + sink.text : undefined);
     }
   };
 }

@@ -6,26 +6,50 @@ import type { Command, Dialect, Program, SimpleCommand } from './ast.ts';
 export interface Run {
   readonly world: PodWorld;
   readonly container: 'Proxy' | 'App';
+  /** The earliest that it can be by now. */
   now: Seconds;
+  /** The latest that it can be by now; `Infinity` behind something whose length has no bound. */
+  latest: Seconds;
   /** Nobody looks beyond this time: the end of the simulation, or of an enclosing `timeout`. */
   deadline: Seconds;
   readonly until: Seconds;
   /** The deadline that the last TimeUp stands for. */
   timeUpAt: Seconds;
   readonly steadyFrom: Seconds;
-  effects: HookEffect[];
+  /** Replaced, never changed. */
+  effects: readonly HookEffect[];
   /** Since when the proxy is gone, because this hook told it to quit. */
   proxyGoneAt: Seconds;
   toldAppToStopAt: Seconds | undefined;
   readonly budget: Budget;
+  /** A way through the hook on which the proxy is gone has been joined with one on which it is not. */
+  proxyMayBeGone: boolean;
   /** Grows with every look at a clock and every variable that changed: a loop that leaves it alone repeats itself. */
   version: number;
+  /** Looks at a clock that said something. */
+  clockLooks: number;
+  /** How often the run has gone two ways. */
+  forks: number;
+  /** What is not known and made the length, or a decision, unknown. */
+  readonly reasons: Set<string>;
+  /** What may have changed sockets, requests and processes in ways that nobody knows. */
+  disturbedBy: string | undefined;
+  /** How the run stands on the ways that reached the deadline, and on those on which the container ended. */
+  overs: Moment | undefined;
+  ended: Moment | undefined;
+  /** What loops without a sleep were taken to need: no more than an estimate. */
+  busyTime: Seconds;
+  /** No way through the hook that was put aside is shorter. */
+  shortestAside: Seconds;
   /** Words for the last command whose exit status cannot be known. */
   unknownStatus: string;
-  jobs: Job[];
-  /** Files that the hook wrote; `undefined` as content: it may not have been possible. */
-  readonly files: Map<string, string | undefined>;
-  readonly environment: Readonly<Record<string, string>> | undefined;
+  /** Replaced, never changed. */
+  jobs: readonly Job[];
+  /** Files that the hook wrote; `undefined` as content: it may not have been possible. Replaced, never changed. */
+  files: ReadonlyMap<string, string | undefined>;
+  /** What is known of the container's environment, and whether other variables are certainly unset. */
+  readonly environment: Readonly<Record<string, string | undefined>> | undefined;
+  readonly environmentIsWhole: boolean;
   readonly seen: Observations;
   readonly machine: Machine;
   /** What commands that only depend on their words and their input made of the last input. */
@@ -49,6 +73,7 @@ export interface Remembered {
   readonly input: string;
   readonly output: string;
   readonly status: number;
+  readonly unknownStatus: string;
 }
 
 /** A printed socket table, good as long as the sockets are the same. */
@@ -82,8 +107,10 @@ export interface Observations {
 
 export interface Job {
   readonly id: number;
-  endsAt: Seconds;
-  status: number;
+  /** The earliest and the latest. */
+  readonly endsAt: Seconds;
+  readonly endsBy: Seconds;
+  readonly status: number;
   readonly effects: readonly HookEffect[];
 }
 
@@ -96,7 +123,7 @@ export interface Sink {
 }
 
 export interface Input {
-  readonly text: string;
+  text: string;
   position: number;
 }
 
@@ -126,6 +153,47 @@ export interface Shell {
   /** Inside a condition, where `set -e` does not act. */
   conditional: number;
   loops: number;
+  /** Ways through the script that left its sequence, until the command that they left for takes them up. */
+  readonly aside: Aside[];
+  /** Why nobody can know what this shell does from here on. */
+  lost: string | undefined;
+}
+
+/** A way that ended with another flow than the one that is followed. */
+export interface Aside {
+  readonly flow: Exclude<Flow, 'next'>;
+  readonly moment: Moment;
+}
+
+/** All of a run and its shell that a command can change. */
+export interface Moment {
+  readonly now: Seconds;
+  readonly latest: Seconds;
+  readonly effects: readonly HookEffect[];
+  readonly jobs: readonly Job[];
+  readonly files: ReadonlyMap<string, string | undefined>;
+  readonly proxyGoneAt: Seconds;
+  readonly proxyMayBeGone: boolean;
+  readonly toldAppToStopAt: Seconds | undefined;
+  readonly disturbedBy: string | undefined;
+  readonly unknownStatus: string;
+  readonly variables: ReadonlyMap<string, string>;
+  readonly functions: Map<string, Command>;
+  readonly positional: readonly string[];
+  readonly status: number;
+  readonly substituted: number;
+  readonly lastJob: number;
+  readonly exitTrap: string;
+  readonly locals: ReadonlyMap<string, string | undefined> | undefined;
+  readonly options: Shell['options'];
+  readonly lost: string | undefined;
+  readonly output: Sink;
+  readonly outputText: string;
+  readonly errors: Sink;
+  readonly errorsText: string;
+  readonly input: Input;
+  readonly inputText: string;
+  readonly inputPosition: number;
 }
 
 /** How a command ended, for the commands around it. */
@@ -133,13 +201,17 @@ export type Flow =
   | 'next'
   | { readonly kind: 'break' | 'continue'; readonly levels: number }
   | { readonly kind: 'return' }
-  | { readonly kind: 'exit' };
+  | { readonly kind: 'exit' }
+  /** The deadline was reached. */
+  | { readonly kind: 'over' }
+  /** The hook's own container ended under it. */
+  | { readonly kind: 'ended' };
 
 /** The deadline was reached. */
 export class TimeUp extends Error {}
 
 /** Nearly every run of a waiting hook ends by it, and a new Error would have to walk the stack each time. */
-const TIME_UP = new TimeUp('the time is up');
+export const TIME_UP = new TimeUp('the time is up');
 
 /** Something that the interpreter cannot know; the message is the words of the hook. */
 export class NotUnderstood extends Error {}
@@ -152,6 +224,9 @@ export class ContainerEnded extends Error {}
 
 /** Stands for an exit status that cannot be known. */
 export const UNKNOWN_STATUS = -1;
+
+/** Stands for one of which only is known that it is not 0. */
+export const SOME_FAILURE = -2;
 
 /** Functions and shells inside one another; deeper ones would only use up our own stack. */
 export const MAXIMUM_CALLS = 60;
@@ -175,8 +250,8 @@ export function write(sink: Sink, text: string): void {
   if (sink.discard) {
     return;
   }
-  demandSize(text, sink.text.length);
-  sink.text += text;
+  // What is too long to be kept is not known any more.
+  sink.text = sink.text.length + text.length > MAXIMUM_TEXT ? unknownText('a text of this size') : sink.text + text;
 }
 
 /** No text of a hook grows beyond this. */
@@ -215,15 +290,56 @@ export function stepText(run: Run, text: string): void {
   step(run, text.length / CHARACTERS_PER_STEP);
 }
 
-/** Lets time pass; ends the run (or the enclosing `timeout`) where its time is up. */
+/** Lets time pass until then at the earliest; ends the run (or the enclosing `timeout`) where its time is up. */
 export function advanceTo(run: Run, time: Seconds): void {
   if (time > run.deadline || time === Infinity) {
+    run.latest += Math.max(0, time - run.now);
     run.now = Math.max(run.now, Math.min(run.deadline, time));
     run.timeUpAt = run.deadline;
     throw TIME_UP;
   }
   if (time > run.now) {
+    run.latest = run.latest === run.now ? time : run.latest + (time - run.now);
     run.now = time;
+  }
+}
+
+/** Lets a time pass that is not known: none, or up to so much. */
+export function mayTake(run: Run, atMost: Seconds, reason: string): void {
+  run.latest += atMost;
+  if (atMost > 0) {
+    run.reasons.add(reason);
+  }
+}
+
+/** True where the time of day, and all that depends on it, can be one or the other. */
+export function isClockUnknown(run: Run): boolean {
+  return run.latest > run.now;
+}
+
+/** The moment at which the pod is looked at; nobody knows what is seen once that can be one moment or another. */
+export function lookAt(run: Run): Seconds {
+  if (run.disturbedBy !== undefined) {
+    throw new NotUnderstood(run.disturbedBy);
+  }
+  if (isClockUnknown(run) && run.now < run.steadyFrom) {
+    throw new NotUnderstood([...run.reasons].at(-1) ?? 'the time that has passed');
+  }
+  return run.now;
+}
+
+export function setFile(run: Run, path: string, content: string | undefined): void {
+  step(run, 1 + run.files.size / COPIES_PER_STEP);
+  run.files = new Map(run.files).set(path, content);
+  run.version += 1;
+}
+
+/** Something that may do anything to the pod, though not to the variables of the shell, has run. */
+export function disturb(run: Run, reason: string): void {
+  run.disturbedBy ??= reason;
+  if ([...run.files.values()].some((content) => content !== undefined)) {
+    step(run, run.files.size / COPIES_PER_STEP);
+    run.files = new Map([...run.files.keys()].map((path) => [path, undefined]));
   }
 }
 
@@ -242,6 +358,11 @@ export function isUnknown(text: string): boolean {
   return text.includes(MARK);
 }
 
+/** A text for messages: unknown words in it as they stand in the script. */
+export function readable(text: string): string {
+  return text.replaceAll(MARK, '').replaceAll(HARD_SPACE, ' ');
+}
+
 /** The words inside the first mark, for messages. */
 export function unknownWords(text: string): string {
   return (text.split(MARK)[1] ?? text).replaceAll(HARD_SPACE, ' ');
@@ -257,7 +378,11 @@ export function demandKnown(text: string): string {
 export function setVariable(shell: Shell, name: string, given: string): void {
   // bash goes on counting from the value that SECONDS is given: what is kept is the difference.
   const counts = name === 'SECONDS' && shell.dialect === 'bash';
-  const value = counts ? String((Number(given) || 0) - Math.floor(shell.run.now - shell.startedAt)) : given;
+  const value = !counts
+    ? given
+    : isClockUnknown(shell.run)
+      ? unknownText('$SECONDS')
+      : String((Number(given) || 0) - Math.floor(shell.run.now - shell.startedAt));
   if (shell.variables.get(name) === value) {
     return;
   }
@@ -296,11 +421,13 @@ export function subshell(shell: Shell, copyVariables = true): Shell {
     depth: shell.depth + 1,
     conditional: shell.conditional,
     loops: shell.loops,
+    aside: [],
+    lost: undefined,
   };
 }
 
 export function addEffect(run: Run, kind: HookEffect['kind']): void {
-  run.effects.push({ at: run.now, kind });
+  run.effects = [...run.effects, { at: run.now, kind }];
   run.version += 1;
   if (kind !== 'AgentQuit') {
     return;

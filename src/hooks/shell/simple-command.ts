@@ -1,10 +1,22 @@
 import type { Command, SimpleCommand } from './ast.ts';
-import { builtins } from './builtins.ts';
+import { gather, leavesFunction } from './branches.ts';
+import { builtins, keepsShell } from './builtins.ts';
 import { expandText, expandWords } from './expand.ts';
 import { redirect } from './redirect.ts';
 import type { Flow, Shell } from './run-state.ts';
-import { demandKnown, MAXIMUM_CALLS, NotUnderstood, setVariable } from './run-state.ts';
+import {
+  isUnknown,
+  MAXIMUM_CALLS,
+  NotUnderstood,
+  OutOfSteps,
+  setVariable,
+  UNKNOWN_STATUS,
+  unknownText,
+  unknownWords,
+  write,
+} from './run-state.ts';
 import { runTool } from '../tools/index.ts';
+import { runUnknown } from '../tools/tool.ts';
 
 const EXIT: Flow = { kind: 'exit' };
 
@@ -99,28 +111,48 @@ function runWords(shell: Shell, words: readonly string[]): Flow {
   if (name === undefined) {
     return 'next';
   }
-  const body = shell.functions.get(demandKnown(name));
+  if (isUnknown(name)) {
+    shell.status = runUnknown(shell, unknownWords(name));
+    return 'next';
+  }
+  const body = shell.functions.get(name);
   if (body !== undefined) {
     return callFunction(shell, body, words.slice(1));
   }
   const builtin = builtins.get(name);
   if (builtin !== undefined) {
-    return builtin(shell, words);
+    const decides = keepsShell.has(name) && (name !== 'command' || words[1]?.startsWith('-') === true);
+    return decides ? withoutDoubt(shell, () => builtin(shell, words)) : builtin(shell, words);
   }
   shell.status = runTool(shell, words);
   return 'next';
 }
 
+/** A builtin that only decides something: what it does not understand is a status that nobody knows. */
+function withoutDoubt(shell: Shell, act: () => Flow): Flow {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    write(shell.output, unknownText(error.message));
+    shell.status = UNKNOWN_STATUS;
+    shell.run.unknownStatus = error.message;
+    return 'next';
+  }
+}
+
 function callFunction(shell: Shell, body: Command, parameters: readonly string[]): Flow {
   if (shell.depth > MAXIMUM_CALLS) {
-    throw new NotUnderstood('calls nested too deeply');
+    throw new OutOfSteps('calls nested too deeply');
   }
   const { positional, loops, locals } = shell;
   shell.positional = parameters;
   shell.depth += 1;
   shell.loops = 0;
   shell.locals = new Map();
-  const flow = shell.run.machine.runBody(shell, body);
+  const flow = gather(shell, shell.run.machine.runBody(shell, body), leavesFunction);
   for (const [name, value] of shell.locals) {
     if (value === undefined) {
       shell.variables.delete(name);
@@ -132,5 +164,5 @@ function callFunction(shell: Shell, body: Command, parameters: readonly string[]
   shell.depth -= 1;
   shell.loops = loops;
   shell.positional = positional;
-  return flow !== 'next' && flow.kind === 'return' ? 'next' : flow;
+  return flow;
 }

@@ -1,9 +1,10 @@
 import type { Dialect } from './ast.ts';
 import { setLetter, setOption } from './builtins.ts';
-import { newShell, runProgram } from './interpret.ts';
+import { newShell, runProgram, runSubshell } from './interpret.ts';
 import { readScript } from './parse.ts';
-import type { Run, Shell } from './run-state.ts';
-import { ContainerEnded, demandKnown, NotUnderstood, step } from './run-state.ts';
+import type { Flow, Run, Shell } from './run-state.ts';
+import { runUnknown } from '../tools/tool.ts';
+import { ContainerEnded, demandKnown, NotUnderstood, step, TIME_UP } from './run-state.ts';
 
 /** How many variables are handed on for a step. */
 const VARIABLES_PER_STEP = 8;
@@ -68,23 +69,31 @@ export function runShellWords(from: Pick<Shell, 'run'> & Partial<Shell>, words: 
   }
   shell.name = words[index + 1] ?? base;
   shell.positional = words.slice(index + 2);
-  runProgram(shell, readScript(run, demandKnown(script), shell.dialect));
+  const program = readScript(run, demandKnown(script), shell.dialect);
+  demandEnd(runSubshell(shell, () => runProgram(shell, program)));
   return finish(shell);
 }
 
 /** Runs what `trap ... EXIT` asked for; the status stays. */
 function finish(shell: Shell): number {
   const { status, exitTrap } = shell;
+  if (shell.lost !== undefined) {
+    // Which trap there is, is not known.
+    return runUnknown(shell, shell.lost);
+  }
   if (exitTrap === '') {
     return status;
   }
   shell.exitTrap = '';
-  try {
-    runProgram(shell, readScript(shell.run, exitTrap, shell.dialect));
-  } catch (error) {
-    if (!(error instanceof ContainerEnded)) {
-      throw error;
-    }
-  }
+  const program = readScript(shell.run, demandKnown(exitTrap), shell.dialect);
+  demandEnd(runSubshell(shell, () => runProgram(shell, program)));
   return status;
+}
+
+/** A shell that never ends, or whose container does, ends the programs around it as well. */
+function demandEnd(flow: Flow): void {
+  if (flow === 'next') {
+    return;
+  }
+  throw flow.kind === 'over' ? TIME_UP : new ContainerEnded('the container ended');
 }

@@ -1,5 +1,5 @@
 import type { Shell } from '../shell/run-state.ts';
-import { addEffect, NotUnderstood, unknownText } from '../shell/run-state.ts';
+import { addEffect, lookAt, NotUnderstood, unknownText } from '../shell/run-state.ts';
 import { prometheusText, statsText } from './stats.ts';
 
 export interface Answer {
@@ -25,14 +25,20 @@ const ENVOY_MUTATIONS = new Set([
 ]);
 const METHOD_NOT_ALLOWED = 405;
 
+/** Calls that act on the proxy, which answers them whatever else has happened in the pod. */
+const ACTS = /^\/(drain|quitquitquit|drain_listeners|healthcheck\/(fail|ok))/;
+
 /** A request to the pod's own localhost, with what it does to the proxy. */
 export function request(shell: Shell, method: string, port: number, pathAndQuery: string): Answer | 'refused' {
   const { run } = shell;
   if (PROXY_PORTS.has(port) && run.now >= run.proxyGoneAt) {
+    if (run.proxyMayBeGone) {
+      throw new NotUnderstood('whether the proxy is still there');
+    }
     return 'refused';
   }
   const full = pathAndQuery.startsWith('/') ? pathAndQuery : `/${pathAndQuery}`;
-  const answer = run.world.http(run.now, method, port, full);
+  const answer = run.world.http(ACTS.test(full) ? run.now : lookAt(run), method, port, full);
   if (answer === 'refused') {
     return 'refused';
   }

@@ -1,6 +1,6 @@
 import type { EstablishedConnection } from '../world.ts';
 import type { Shell } from '../shell/run-state.ts';
-import { demandKnown, isUnknown, unknownText, write } from '../shell/run-state.ts';
+import { demandKnown, isUnknown, lookAt, setFile, unknownText, write } from '../shell/run-state.ts';
 import { uptimeText } from './clock.ts';
 import type { Tool } from './tool.ts';
 import { notUnderstood, readInput } from './tool.ts';
@@ -41,7 +41,8 @@ const STATE_LISTEN = '0A';
 
 /** The kernel's table: addresses as little-endian hex, the state as a number (include/net/tcp_states.h). */
 function socketTable(shell: Shell, six: boolean): string {
-  const { world, now } = shell.run;
+  const { world } = shell.run;
+  const now = lookAt(shell.run);
   const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
   const rows: string[] = [];
   const add = (local: string, remote: string, state: string): void => {
@@ -114,8 +115,7 @@ const tee: Tool = (shell, words) => {
     if (path.startsWith('-') || path.startsWith('/dev/') || path.startsWith('/proc/')) {
       continue;
     }
-    shell.run.files.set(path, shell.run.container === 'Proxy' || isUnknown(text) ? undefined : text);
-    shell.run.version += 1;
+    setFile(shell.run, path, shell.run.container === 'Proxy' || isUnknown(text) ? undefined : text);
   }
   write(shell.output, text);
   return 0;

@@ -1,9 +1,20 @@
+import type { Seconds } from '../../api/duration.ts';
 import type { Shell } from '../shell/run-state.ts';
-import { advanceTo, NotUnderstood, step, unknownText, write } from '../shell/run-state.ts';
-import type { Answer } from './endpoints.ts';
+import {
+  advanceTo,
+  isUnknown,
+  lookAt,
+  NotUnderstood,
+  OutOfSteps,
+  setFile,
+  step,
+  unknownText,
+  write,
+} from '../shell/run-state.ts';
+import type { Answer, Target } from './endpoints.ts';
 import { localTarget, request } from './endpoints.ts';
 import type { Tool } from './tool.ts';
-import { notUnderstood, parseOptions } from './tool.ts';
+import { notUnderstood, parseOptions, runUnknown } from './tool.ts';
 
 const REFUSED = 7;
 const HTTP_ERROR = 22;
@@ -25,7 +36,24 @@ const CURL_LONG: Readonly<Record<string, string>> = {
   '--data=': 'd',
   '--user-agent=': 'A',
 };
+/** Options that change nothing that is modelled; those with a value end in "=". */
 const CURL_IGNORED = [
+  '--cacert=',
+  '--cert=',
+  '--key=',
+  '--user=',
+  '--url=',
+  '--json=',
+  '--data-urlencode=',
+  '--unix-socket=',
+  '--resolve=',
+  '--http2',
+  '--http1.0',
+  '--tlsv1.2',
+  '--ipv4',
+  '--ipv6',
+  '--proxy=',
+  '--progress-bar',
   '--connect-timeout=',
   '--retry=',
   '--retry-delay=',
@@ -44,16 +72,18 @@ const CURL_IGNORED = [
 ];
 
 const curl: Tool = (shell, words) => {
-  const parsed = parseOptions(words, 'sSfkLviIgGN4', 'XowmHdA', [...Object.keys(CURL_LONG), ...CURL_IGNORED]);
-  if (parsed === undefined || parsed.operands.length !== 1) {
-    throw notUnderstood(words);
+  const parsed = parseOptions(words, 'sSfkLviIgGN4jnq#0', 'XowmHdAEbceTFux', [
+    ...Object.keys(CURL_LONG),
+    ...CURL_IGNORED,
+  ]);
+  const urls = parsed?.operands ?? words.filter((word) => /:\/\/|^localhost|^[\d.]+:\d/.test(word));
+  const values = new Map([...(parsed?.values ?? [])].map(([name, value]) => [CURL_LONG[`${name}=`] ?? name, value]));
+  const target = parsed !== undefined && urls.length === 1 ? localTarget(urls[0] ?? '') : undefined;
+  const limit = curlLimit(parsed === undefined ? looseValues(words) : values) * Math.max(1, urls.length);
+  if (parsed === undefined || target === undefined) {
+    return askNobodyKnows(shell, words, limit);
   }
   const letters = new Set([...parsed.letters].map((letter) => CURL_LONG[letter] ?? letter));
-  const values = new Map([...parsed.values].map(([name, value]) => [CURL_LONG[`${name}=`] ?? name, value]));
-  const target = localTarget(parsed.operands[0] ?? '');
-  if (target === undefined) {
-    throw notUnderstood(words);
-  }
   const posts = values.has('d') || values.has('--data-binary') || values.has('--data-raw');
   const method = values.get('X') ?? (posts ? 'POST' : letters.has('I') ? 'HEAD' : 'GET');
   const fails = letters.has('f') || letters.has('--fail-with-body');
@@ -66,8 +96,11 @@ const curl: Tool = (shell, words) => {
       refused: letters.has('--retry-connrefused') || letters.has('--retry-all-errors'),
       fails,
     },
-    () => request(shell, method, target.port, target.path),
+    () => requestIfKnown(shell, method, target),
   );
+  if (typeof answer === 'object' && 'unknown' in answer) {
+    return askNobodyKnows(shell, words, limit, answer.unknown);
+  }
   const status = answer === 'refused' ? 0 : answer.status;
   const failed = fails && status >= 400;
   const output = values.get('o');
@@ -77,7 +110,7 @@ const curl: Tool = (shell, words) => {
     if (output === undefined || output === '-') {
       write(shell.output, body);
     } else if (output !== '/dev/null') {
-      shell.run.files.set(output, shell.run.container === 'Proxy' ? undefined : body);
+      setFile(shell.run, output, shell.run.container === 'Proxy' || isUnknown(body) ? undefined : body);
     }
   }
   const format = values.get('w');
@@ -90,6 +123,73 @@ const curl: Tool = (shell, words) => {
   }
   return failed ? HTTP_ERROR : 0;
 };
+
+/** A request whose answer only somebody else knows: it takes up to its own limit. */
+function askNobodyKnows(shell: Shell, words: readonly string[], limit: Seconds, reason?: string): number {
+  return runUnknown(shell, reason ?? words.join(' ').slice(0, 120), limit);
+}
+
+interface NobodyKnows {
+  readonly unknown: string;
+}
+
+function requestIfKnown(shell: Shell, method: string, { port, path }: Target): Answer | 'refused' | NobodyKnows {
+  try {
+    return request(shell, method, port, path);
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    return { unknown: error.message };
+  }
+}
+
+/** The limits among words of which not all are understood. */
+function looseValues(words: readonly string[]): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const [index, word] of words.entries()) {
+    const next = words[index + 1] ?? '';
+    const glued = /^-[a-zA-Z]*m(\d[\d.]*)$/.exec(word)?.[1];
+    if (word === '--max-time' || /^-[sSfkLviIgGN4]*m$/.test(word)) {
+      values.set('m', next);
+    } else if (glued !== undefined) {
+      values.set('m', glued);
+    } else if (word.startsWith('--retry') && /^\d/.test(next)) {
+      values.set(word, next);
+    }
+  }
+  return values;
+}
+
+/**
+ * How long curl can take for a URL (man curl): `--max-time` bounds each attempt as a whole, name resolution among it;
+ * `--connect-timeout` bounds the connecting alone, so that it bounds nothing here. Between attempts it waits 1, 2, 4 ...
+ * up to 600 s or its `--retry-delay`, and what is left by `--retry-max-time`. A server can ask for longer by Retry-After.
+ */
+function curlLimit(values: ReadonlyMap<string, string>): Seconds {
+  const one = Number(values.get('m') ?? 0);
+  const retries = Number(values.get('--retry') ?? 0);
+  const delay = Number(values.get('--retry-delay') ?? 0);
+  const total = Number(values.get('--retry-max-time') ?? 0);
+  if (!(one > 0) || !Number.isInteger(retries) || retries < 0 || retries > MAXIMUM_RETRIES || !(delay >= 0)) {
+    return Infinity;
+  }
+  if (retries === 0) {
+    return one;
+  }
+  if (total > 0) {
+    return total + one;
+  }
+  // Without a bound over all of them, the server's own Retry-After decides.
+  let waits = 0;
+  for (let index = 0; index < retries; index += 1) {
+    waits += delay > 0 ? delay : Math.min(MAXIMUM_WAIT, 2 ** index);
+  }
+  return (retries + 1) * one + waits;
+}
+
+const MAXIMUM_RETRIES = 1000;
+const MAXIMUM_WAIT = 600;
 
 function writeOut(format: string, status: number): string {
   return format.replace(/\\n/g, '\n').replace(/%\{(\w+)\}/g, (_, name: string) => {
@@ -111,7 +211,11 @@ interface Retries {
 const TRANSIENT = new Set([408, 429, 500, 502, 503, 504]);
 
 /** curl waits 1, 2, 4 ... s between attempts, or the delay that was asked for. */
-function withRetries(shell: Shell, policy: Retries, attempt: () => Answer | 'refused'): Answer | 'refused' {
+function withRetries(
+  shell: Shell,
+  policy: Retries,
+  attempt: () => Answer | 'refused' | NobodyKnows,
+): Answer | 'refused' | NobodyKnows {
   if (!Number.isInteger(policy.retries) || !(policy.delay >= 0)) {
     throw new NotUnderstood('curl --retry');
   }
@@ -119,16 +223,21 @@ function withRetries(shell: Shell, policy: Retries, attempt: () => Answer | 'ref
   for (let left = policy.retries; ; left -= 1) {
     step(shell.run);
     const answer = attempt();
-    const again =
-      answer === 'refused'
-        ? policy.refused
-        : TRANSIENT.has(answer.status) || (policy.always && policy.fails && answer.status >= 400);
-    if (left <= 0 || !again) {
+    if (left <= 0 || !isWorthAnother(answer, policy)) {
       return answer;
     }
     advanceTo(shell.run, shell.run.now + (policy.delay > 0 ? policy.delay : wait));
-    wait = Math.min(600, wait * 2);
+    wait = Math.min(MAXIMUM_WAIT, wait * 2);
   }
+}
+
+function isWorthAnother(answer: Answer | 'refused' | NobodyKnows, policy: Retries): boolean {
+  if (answer === 'refused') {
+    return policy.refused;
+  }
+  return (
+    'status' in answer && (TRANSIENT.has(answer.status) || (policy.always && policy.fails && answer.status >= 400))
+  );
 }
 
 const WGET_LONG = [
@@ -152,46 +261,65 @@ const wget: Tool = (shell, words) => {
   if (parsed === undefined || parsed.operands.length !== 1) {
     throw notUnderstood(words);
   }
-  const target = localTarget(parsed.operands[0] ?? '');
-  if (target === undefined) {
-    throw notUnderstood(words);
-  }
+  const url = parsed.operands[0] ?? '';
+  const target = localTarget(url);
   const method =
     parsed.values.get('--method') ??
     (parsed.values.has('--post-data') ? 'POST' : parsed.letters.has('--spider') ? 'HEAD' : 'GET');
-  const answer = request(shell, method, target.port, target.path);
+  const answer = target === undefined ? undefined : requestIfKnown(shell, method, target);
+  if (answer === undefined || (typeof answer === 'object' && 'unknown' in answer)) {
+    return askNobodyKnows(shell, words, wgetLimit(shell, parsed.values), answer?.unknown);
+  }
   if (answer === 'refused') {
     return 4;
   }
-  const output =
-    parsed.values.get('O') ??
-    parsed.values.get('--output-document') ??
-    (parsed.operands[0] ?? '').split('/').at(-1) ??
-    '';
+  const output = parsed.values.get('O') ?? parsed.values.get('--output-document') ?? url.split('/').at(-1) ?? '';
   if (answer.status >= 400) {
     return 8;
   }
   if (output === '-') {
     write(shell.output, answer.body);
   } else if (!parsed.letters.has('--spider') && output !== '/dev/null') {
-    shell.run.files.set(output, answer.body);
+    setFile(shell.run, output, isUnknown(answer.body) ? undefined : answer.body);
   }
   return 0;
 };
+
+const WGET_TRIES = 20;
+const WGET_LONGEST_WAIT = 10;
+
+/**
+ * `-T` of GNU wget and of busybox bounds the look-up of the name, the connecting, and each wait for a piece of the
+ * answer. GNU wget tries 20 times unless `-t` says otherwise, and waits 1 to 10 s in between.
+ */
+function wgetLimit(shell: Shell, values: ReadonlyMap<string, string>): Seconds {
+  const each = Number(values.get('T') ?? values.get('--timeout') ?? 0);
+  const tries = Number(values.get('t') ?? values.get('--tries') ?? WGET_TRIES);
+  if (!(each > 0) || !Number.isInteger(tries) || tries < 1 || tries > MAXIMUM_RETRIES) {
+    return Infinity;
+  }
+  shell.run.seen.assumed.add('the answers that wget waits for do not come in drips');
+  let waits = 0;
+  for (let index = 1; index < tries; index += 1) {
+    waits += Math.min(WGET_LONGEST_WAIT, index);
+  }
+  return tries * 3 * each + waits;
+}
 
 /** `nc -z host port`: is the port open? Everything else that nc does is a conversation. */
 const nc: Tool = (shell, words) => {
   const options = parseOptions(words, 'zvn46', 'wG');
   const [host = '', port = ''] = options?.operands ?? [];
-  if (
-    options?.letters.has('z') !== true ||
-    !/^\d+$/.test(port) ||
-    !/^(localhost|127\.0\.0\.1|::1|0\.0\.0\.0)$/.test(host)
-  ) {
+  if (options?.letters.has('z') !== true || !/^\d+$/.test(port)) {
     throw notUnderstood(words);
   }
+  if (!/^(localhost|127\.0\.0\.1|::1|0\.0\.0\.0)$/.test(host)) {
+    // -w bounds the connecting, which is all that -z does; a name is looked up before.
+    const wait = /^[\d.]+$/.test(host) ? Number(options.values.get('w') ?? 0) : 0;
+    return askNobodyKnows(shell, words, wait > 0 ? wait : Infinity);
+  }
   const { run } = shell;
-  return run.world.listeners(run.now).some((listener) => listener.port === Number(port)) ? 0 : 1;
+  return run.world.listeners(lookAt(run)).some((listener) => listener.port === Number(port)) ? 0 : 1;
 };
 
 export const httpTools: readonly (readonly [string, Tool])[] = [

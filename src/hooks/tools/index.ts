@@ -1,8 +1,12 @@
+import { momentOf, putAside } from '../shell/branches.ts';
 import type { Shell } from '../shell/run-state.ts';
 import {
-  demandKnown,
+  disturb,
   isUnknown,
+  mayTake,
   NotUnderstood,
+  OutOfSteps,
+  readable,
   step,
   UNKNOWN_STATUS,
   unknownText,
@@ -19,9 +23,12 @@ import { pilotAgentTools } from './pilot-agent.ts';
 import { processTools } from './processes.ts';
 import { sed } from './sed.ts';
 import { ss } from './ss.ts';
+import { scriptTools } from './script-languages.ts';
 import { textTools } from './text.ts';
 import type { Tool } from './tool.ts';
+import { runUnknown } from './tool.ts';
 import { wordTools } from './words.ts';
+import { wrappers } from './wrappers.ts';
 
 const tools: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ...clockTools,
@@ -29,8 +36,10 @@ const tools: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ...httpTools,
   ...pilotAgentTools,
   ...processTools,
+  ...scriptTools,
   ...textTools,
   ...wordTools,
+  ...wrappers,
   ['netstat', netstat],
   ['ss', ss],
   ['sed', sed],
@@ -52,6 +61,19 @@ const NOT_IN_PROXY = new Set([
   'killall',
   'busybox',
   'ash',
+  'gosu',
+  'su-exec',
+  'tini',
+  'dumb-init',
+  'catatonit',
+  'ionice',
+  'time',
+  'usleep',
+  'python',
+  'python3',
+  'node',
+  'ruby',
+  'php',
 ]);
 const NOT_IN_APP = new Set(['pilot-agent', 'envoy']);
 
@@ -103,54 +125,118 @@ function noteAssumed(shell: Shell, name: string): void {
 /** These only repeat their words, so that unknown ones do no harm. */
 const REPEATERS = new Set(['echo', 'printf', 'logger', 'touch', 'mkdir', 'rm']);
 
-/** Runs a program of the image; returns its status. */
+/** These are done within a moment whatever their words are, and change nothing in the pod. */
+const QUICK_WHATEVER = new Set([
+  'grep',
+  'egrep',
+  'fgrep',
+  'wc',
+  'sort',
+  'uniq',
+  'cut',
+  'tr',
+  'head',
+  'expr',
+  'basename',
+  'dirname',
+  'echo',
+  'printf',
+  'seq',
+  'date',
+  'netstat',
+  'ss',
+  'cat',
+  'tee',
+  'which',
+  'test',
+  '[',
+  'pgrep',
+  'pidof',
+]);
+
+/** These send a signal and return; what it does is not known. */
+const SIGNALLING = new Set(['kill', 'pkill', 'killall']);
+
+/** Programs that run another one, and look at their own words. */
+const LOOK_AT_WORDS = new Set(['timeout', ...wrappers.keys()]);
+
+/** Runs a program of the image; returns its status. Of a program that nobody knows, length and status are unknown. */
 export function runTool(shell: Shell, words: readonly string[]): number {
   step(shell.run);
-  const path = demandKnown(words[0] ?? '');
+  const [path = ''] = words;
+  if (isUnknown(path)) {
+    return runUnknown(shell, unknownWords(path));
+  }
   const known = presence(shell, path);
   const name = path.slice(path.lastIndexOf('/') + 1);
   shell.run.seen.tools.add(name);
-  switch (known) {
-    case 'missing':
-      write(shell.errors, `${shell.name}: 1: ${path}: not found\n`);
-      return NOT_FOUND;
-    case 'unknown':
-    case 'slow':
-      if (!tools.has(name)) {
-        throw new NotUnderstood(shorten(words));
-      }
-      break;
-    case 'quick':
-      if (words.includes('|')) {
-        throw new NotUnderstood(shorten(words));
-      }
-      write(shell.output, unknownText(`the output of ${shorten(words)}`));
-      shell.run.unknownStatus = `the result of ${shorten(words)}`;
-      return UNKNOWN_STATUS;
-    case 'modelled':
-      break;
+  if (known === 'missing' || isVariableReference(shell, path)) {
+    write(shell.errors, `${shell.name}: 1: ${path}: not found\n`);
+    return NOT_FOUND;
+  }
+  if (known === 'quick') {
+    return unknownResult(shell, shorten(words));
+  }
+  const tool = tools.get(name);
+  if (tool === undefined) {
+    return runUnknown(shell, shorten(words));
   }
   if (shell.run.container === 'App') {
     noteAssumed(shell, name);
   }
-  if (!REPEATERS.has(name)) {
-    for (const word of words) {
-      if (isUnknown(word)) {
-        throw new NotUnderstood(unknownWords(word));
-      }
+  const unknown = REPEATERS.has(name) || LOOK_AT_WORDS.has(name) ? undefined : words.find(isUnknown);
+  if (unknown !== undefined) {
+    return runDoubtful(shell, name, unknownWords(unknown));
+  }
+  shell.run.unknownStatus = '';
+  try {
+    const status = tool(shell, words);
+    if (status === UNKNOWN_STATUS && shell.run.unknownStatus === '') {
+      shell.run.unknownStatus = `the result of ${shorten(words)}`;
     }
+    return status;
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    return runDoubtful(shell, name, error.message);
   }
-  const tool = tools.get(name);
-  if (tool === undefined) {
-    throw new NotUnderstood(shorten(words));
+}
+
+/** `$(NAME)` is how Kubernetes refers to a variable elsewhere; a shell takes the name for a program, which is not there. */
+function isVariableReference(shell: Shell, path: string): boolean {
+  const { environment } = shell.run;
+  return /^[A-Z_][A-Z0-9_]*$/.test(path) && environment !== undefined && Object.hasOwn(environment, path);
+}
+
+/** A known program with words that are not understood. */
+function runDoubtful(shell: Shell, name: string, reason: string): number {
+  if (name === 'sleep') {
+    mayTake(shell.run, Infinity, reason);
+    return unknownResult(shell, reason, reason);
   }
-  const status = tool(shell, words);
-  if (status === UNKNOWN_STATUS) {
-    shell.run.unknownStatus = `the result of ${shorten(words)}`;
+  if (QUICK_WHATEVER.has(name)) {
+    return unknownResult(shell, reason, reason);
   }
-  return status;
+  if (SIGNALLING.has(name)) {
+    disturb(shell.run, reason);
+    shell.run.jobs = shell.run.jobs.map((job) => ({ ...job, endsAt: Math.min(job.endsAt, shell.run.now) }));
+    if (shell.run.container === 'Proxy') {
+      shell.run.reasons.add(reason);
+      putAside(shell, { kind: 'ended' }, momentOf(shell));
+    }
+    return unknownResult(shell, reason, reason);
+  }
+  return runUnknown(shell, reason);
+}
+
+/** No time passes, but nobody knows what comes out. */
+function unknownResult(shell: Shell, words: string, status = `the result of ${words}`): number {
+  write(shell.output, unknownText(status === words ? words : `the output of ${words}`));
+  shell.run.unknownStatus = status;
+  return UNKNOWN_STATUS;
 }
 
 function shorten(words: readonly string[]): string {
-  return words.join(' ').slice(0, 120);
+  return readable(words.join(' ').slice(0, 120));
 }

@@ -1,17 +1,25 @@
 import type { Shell } from '../shell/run-state.ts';
-import { NotUnderstood, write } from '../shell/run-state.ts';
+import { disturb, NotUnderstood, UNKNOWN_STATUS, write } from '../shell/run-state.ts';
 import type { Tool } from './tool.ts';
 import { notUnderstood } from './tool.ts';
 
 /** Signals at which servers begin to stop; others may mean anything to an app. */
 const STOP_SIGNALS = /^(SIG)?(TERM|QUIT|INT|WINCH)$|^(15|3|2|28)$/;
 
-/** Tells the app to stop. In the proxy container a signal would end Envoy or the agent in ways that are not modelled. */
-function tellAppToStop(shell: Shell, words: readonly string[], signal: string): number {
-  if (shell.run.container === 'Proxy' || !STOP_SIGNALS.test(signal)) {
+/**
+ * Tells the app to stop, or something else that only it knows. In the proxy container a signal would end Envoy or the
+ * agent in ways that are not modelled.
+ */
+function signalApp(shell: Shell, words: readonly string[], signal: string): number {
+  if (shell.run.container === 'Proxy') {
     throw notUnderstood(words);
   }
+  if (!STOP_SIGNALS.test(signal)) {
+    disturb(shell.run, `what the application does at ${words.join(' ').slice(0, 120)}`);
+    return 0;
+  }
   shell.run.toldAppToStopAt ??= shell.run.now;
+  disturb(shell.run, 'how long the app needs to stop');
   shell.run.version += 1;
   return 0;
 }
@@ -42,6 +50,14 @@ function parseSignal(words: readonly string[]): Signalled {
   return { signal, targets };
 }
 
+/** Whether the app still runs is known as long as nothing has told it to stop. */
+function demandUndisturbed(shell: Shell): void {
+  const { disturbedBy } = shell.run;
+  if (disturbedBy !== undefined) {
+    throw new NotUnderstood(disturbedBy);
+  }
+}
+
 const kill: Tool = (shell, words) => {
   const { signal, targets } = parseSignal(words);
   if (targets.length !== 1 || targets[0] !== '1') {
@@ -49,12 +65,10 @@ const kill: Tool = (shell, words) => {
     throw notUnderstood(words);
   }
   if (signal === '0') {
-    if (shell.run.toldAppToStopAt !== undefined) {
-      throw new NotUnderstood('how long the app needs to stop');
-    }
+    demandUndisturbed(shell);
     return 0;
   }
-  return tellAppToStop(shell, words, signal);
+  return signalApp(shell, words, signal);
 };
 
 const killByName: Tool = (shell, words) => {
@@ -65,7 +79,10 @@ const killByName: Tool = (shell, words) => {
   if (signal === '0') {
     return pgrep(shell, words);
   }
-  return tellAppToStop(shell, words, signal);
+  signalApp(shell, words, signal);
+  // Whether there is such a process, only the pod knows.
+  shell.run.unknownStatus = `the result of ${words.join(' ').slice(0, 120)}`;
+  return UNKNOWN_STATUS;
 };
 
 const PROXY_PROCESSES: Readonly<Record<string, number>> = { 'pilot-agent': 1, envoy: 17 };
@@ -83,9 +100,7 @@ const pgrep: Tool = (shell, words) => {
       .at(-1) ?? '';
   let pid = PROXY_PROCESSES[name];
   if (run.container === 'App') {
-    if (run.toldAppToStopAt !== undefined) {
-      throw new NotUnderstood('how long the app needs to stop');
-    }
+    demandUndisturbed(shell);
     run.seen.assumed.add(`the process ${name} is the app`);
     pid = 1;
   }
@@ -102,7 +117,7 @@ const pgrep: Tool = (shell, words) => {
 const serverControl: Tool = (shell, words) => {
   const action = words.at(-1) ?? '';
   if (/^(quit|stop|graceful-stop)$/.test(action)) {
-    return tellAppToStop(shell, words, 'TERM');
+    return signalApp(shell, words, 'TERM');
   }
   if (/^(-t|-v|-V|reload|configtest)$/.test(action)) {
     return 0;

@@ -1,6 +1,6 @@
 import type { EstablishedConnection, ListeningSocket } from '../world.ts';
 import type { Shell } from '../shell/run-state.ts';
-import { unknownText, write } from '../shell/run-state.ts';
+import { lookAt, unknownText, write } from '../shell/run-state.ts';
 import { passUnknown } from './tool.ts';
 
 export interface Sockets {
@@ -50,8 +50,9 @@ export function printTable(
   make: (sockets: Sockets) => string | undefined,
 ): number {
   const { run } = shell;
-  const listeners = run.world.listeners(run.now);
-  const connections = run.world.connections(run.now);
+  const at = lookAt(run);
+  const listeners = run.world.listeners(at);
+  const connections = run.world.connections(at);
   const key = words.join(' ');
   const known = run.tables.get(key);
   if (known !== undefined && sameSockets(known, listeners, connections)) {

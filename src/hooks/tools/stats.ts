@@ -1,6 +1,6 @@
 import type { EnvoyStat } from '../world.ts';
 import type { Shell } from '../shell/run-state.ts';
-import { unknownText } from '../shell/run-state.ts';
+import { lookAt, unknownText } from '../shell/run-state.ts';
 import { matches, translatePerl } from './regex.ts';
 
 /** Envoy's `/stats`: one `name: value` a line. `usedonly` changes nothing: a stat that is exported here is in use. */
@@ -28,7 +28,7 @@ function matching(shell: Shell, parameters: ReadonlyMap<string, string>): EnvoyS
   const { run } = shell;
   const filter = parameters.get('filter');
   run.seen.statsRead.add(filter ?? '');
-  const stats = [...run.world.stats(run.now)].sort((left, right) => (left.name < right.name ? -1 : 1));
+  const stats = [...run.world.stats(lookAt(run))].sort((left, right) => (left.name < right.name ? -1 : 1));
   if (filter === undefined) {
     return stats;
   }

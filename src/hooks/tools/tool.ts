@@ -1,6 +1,9 @@
+import type { Seconds } from '../../api/duration.ts';
 import type { Shell } from '../shell/run-state.ts';
 import {
+  disturb,
   isUnknown,
+  mayTake,
   NotUnderstood,
   stepText,
   UNKNOWN_STATUS,
@@ -14,6 +17,16 @@ export type Tool = (shell: Shell, words: readonly string[]) => number;
 
 export function notUnderstood(words: readonly string[]): NotUnderstood {
   return new NotUnderstood(words.join(' ').slice(0, 120));
+}
+
+/** A program of which nothing is known: it takes any time, or up to a limit, and may do anything to the pod. */
+export function runUnknown(shell: Shell, reason: string, atMost: Seconds = Infinity): number {
+  const { run } = shell;
+  mayTake(run, atMost, reason);
+  disturb(run, reason);
+  write(shell.output, unknownText(reason));
+  run.unknownStatus = reason;
+  return UNKNOWN_STATUS;
 }
 
 /** All that is left of the standard input. */

@@ -1,5 +1,13 @@
 import { testStatus } from '../shell/test-expression.ts';
-import { demandKnown, isUnknown, NotUnderstood, step, UNKNOWN_STATUS, write } from '../shell/run-state.ts';
+import {
+  isUnknown,
+  NotUnderstood,
+  step,
+  UNKNOWN_STATUS,
+  unknownText,
+  unknownWords,
+  write,
+} from '../shell/run-state.ts';
 import { expr } from './expr.ts';
 import { formatPrintf } from './printf.ts';
 import type { Tool } from './tool.ts';
@@ -114,24 +122,16 @@ const xargs: Tool = (shell, words) => {
     write(shell.output, text);
     return UNKNOWN_STATUS;
   }
-  if (/['"\\]/.test(demandKnown(text))) {
+  if (/['"\\]/.test(text)) {
     throw notUnderstood(words);
   }
-  const items = text.split(/\s+/).filter((item) => item !== '');
+  const items = isUnknown(text) ? [unknownText(unknownWords(text))] : text.split(/\s+/).filter((item) => item !== '');
   if (items.length === 0 && skipsEmpty) {
     return 0;
   }
   const command = words.length === index ? ['echo'] : words.slice(index);
   const status = shell.run.machine.runCommand(shell, [...command, ...items]);
   return status > 0 && status < 126 ? 123 : status;
-};
-
-const env: Tool = (shell, words) => {
-  const index = words.findIndex((word, position) => position > 0 && !/^[A-Za-z_]\w*=/.test(word));
-  if (index < 0 || words[index]?.startsWith('-') === true) {
-    throw notUnderstood(words);
-  }
-  return shell.run.machine.runCommand(shell, words.slice(index));
 };
 
 const which: Tool = (shell, words) => {
@@ -181,7 +181,6 @@ export const wordTools: readonly (readonly [string, Tool])[] = [
   ['expr', exprTool],
   ['[', bracket],
   ['xargs', xargs],
-  ['env', env],
   ['which', which],
   ['test', (shell, words) => testStatus(shell, words.slice(1))],
   ['true', () => 0],

@@ -238,6 +238,7 @@ function compare(shell: 'dash' | 'bash', snippets: readonly string[]): void {
       start: 0,
       until: 60,
       environment: {},
+      environmentIsWhole: true,
     });
 
     expect({ outcome, how: run.how, notUnderstood: run.notUnderstood }).toEqual({

@@ -69,7 +69,7 @@ export function appHooks({ clocks }: CheckInput): Finding[] {
 }
 
 /** What a preStop without a bound is called, wherever it is said. */
-export function appHookFinding({ container, path, summary, atLeast, neverEnds }: UnboundedHook): Finding {
+export function appHookFinding({ container, path, summary, neverEnds }: UnboundedHook): Finding {
   if (neverEnds) {
     return finding(
       'HookNeverEnds',
@@ -77,10 +77,9 @@ export function appHookFinding({ container, path, summary, atLeast, neverEnds }:
       { path, action: 'Bound the hook by the clock: the container needs time after its SIGTERM.' },
     );
   }
-  const least = atLeast > 0 ? ` (at least ${atLeast} s)` : '';
   return finding(
     'HookUnbounded',
-    `the preStop of container ${container} has no upper bound that can be known${least}: ${summary}`,
+    `the preStop of container ${container} ${summary}`,
     { path },
   );
 }
@@ -90,8 +89,8 @@ const ASKS_SERVERS: ReadonlySet<string> = new Set(['curl', 'wget', 'nc']);
 
 /** A hook that cannot start, or fails, is over at once, and SIGTERM follows. */
 export function failingAppHooks({ settings }: CheckInput): Finding[] {
-  return settings.apps.flatMap(({ name, preStop }) => {
-    const analysis = preStop === undefined ? undefined : analyseAppHook(preStop.value, settings);
+  return settings.apps.flatMap(({ name, preStop, hookEnvironment }) => {
+    const analysis = preStop === undefined ? undefined : analyseAppHook(preStop.value, settings, hookEnvironment);
     return analysis?.fails === true &&
       analysis.endsAtOnce &&
       preStop !== undefined &&

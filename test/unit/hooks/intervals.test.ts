@@ -1,0 +1,182 @@
+import { describe, expect, it } from '@jest/globals';
+import { analyseHook } from '../../../src/hooks/index.ts';
+import type { HookAnalysis } from '../../../src/hooks/index.ts';
+
+type Interval = readonly [number, number | 'unknown' | 'unbounded'];
+
+const ENVIRONMENT = { WAIT_SECONDS: '12', FROM_SECRET: undefined };
+
+function analyse(script: string, shell = 'sh'): HookAnalysis {
+  return analyseHook(
+    { exec: { command: [shell, '-c', script] } },
+    { container: 'App', image: 'unknown', environment: ENVIRONMENT },
+  );
+}
+
+function intervalOf({ atLeast, atMost }: HookAnalysis): Interval {
+  return [atLeast, atMost];
+}
+
+describe('a program that nobody knows takes any time and ends with any status', () => {
+  it.each<readonly [string, Interval, readonly string[]]>([
+    ['dbctl flush; sleep 90', [90, 'unknown'], ['dbctl flush']],
+    ['dbctl flush && sleep 90', [0, 'unknown'], ['dbctl flush']],
+    ['dbctl flush || sleep 90', [0, 'unknown'], ['dbctl flush']],
+    ['! dbctl flush; sleep 9', [9, 'unknown'], ['dbctl flush']],
+    ['sleep 3; dbctl flush && exit; sleep 4', [3, 'unknown'], ['dbctl flush']],
+    ['set -e; sleep 2; dbctl flush; sleep 9', [2, 'unknown'], ['dbctl flush']],
+    ['if dbctl ok; then sleep 8; else sleep 5; fi; sleep 1', [6, 'unknown'], ['dbctl ok']],
+    ['case $(dbctl role) in leader) sleep 8;; *) sleep 3;; esac', [3, 'unknown'], ['dbctl role']],
+    ['while dbctl busy; do sleep 1; done; sleep 6', [6, 'unknown'], ['dbctl busy']],
+    ['while :; do dbctl busy || break; sleep 1; done; sleep 6', [6, 'unknown'], ['dbctl busy']],
+    ['n=0; until dbctl ok; do n=$((n+1)); sleep 2; done', [0, 'unknown'], ['dbctl ok']],
+    ['for i in 1 2 3; do dbctl ok && break; sleep 1; done', [0, 'unknown'], ['dbctl ok']],
+    ['dbctl ok & sleep 4', [4, 4], []],
+    ['dbctl ok & sleep 4; wait', [4, 'unknown'], ['dbctl ok']],
+    ['dbctl list | sleep 4', [4, 'unknown'], ['dbctl list']],
+    ['sleep $(dbctl seconds); sleep 2', [2, 'unknown'], ['dbctl seconds']],
+    ['(dbctl ok; exit 3) || sleep 7', [7, 'unknown'], ['dbctl ok']],
+    ['f() { dbctl ok && return; sleep 9; }; f; sleep 1', [1, 'unknown'], ['dbctl ok']],
+    ['. /opt/functions; sleep 5', [0, 'unknown'], ['. /opt/functions']],
+    ['sleep 6; eval "$(dbctl script)"; sleep 5', [6, 'unknown'], ['dbctl script']],
+    ['dbctl stop; while nc -z localhost 8080; do sleep 1; done', [0, 'unknown'], ['dbctl stop']],
+    ['trap "sleep 3" EXIT; dbctl ok && exit; sleep 9', [3, 'unknown'], ['dbctl ok']],
+    ['touch /f && trap "sleep 3" EXIT', [0, 'unknown'], ['a trap or a local that differs from way to way']],
+  ])('%s', (script, interval, words) => {
+    const analysis = analyse(script);
+
+    expect(intervalOf(analysis)).toEqual(interval);
+    expect(analysis.notUnderstood).toEqual(words);
+    for (const word of words) {
+      expect(analysis.summary).toContain(word);
+    }
+  });
+
+  it('is not found out by the status of a name alone: exec hooks without a shell too', () => {
+    const analysis = analyseHook({ exec: { command: ['/app/stop', '--now'] } }, { container: 'App', image: 'unknown' });
+
+    expect(intervalOf(analysis)).toEqual([0, 'unknown']);
+    expect(analysis.notUnderstood).toEqual(['/app/stop --now']);
+  });
+});
+
+describe('what bounds a program bounds the hook', () => {
+  it.each<readonly [string, Interval]>([
+    ['timeout 18 dbctl flush', [0, 18]],
+    ['timeout -k 4 18 dbctl flush', [0, 22]],
+    ['timeout -s INT --kill-after=4 18s dbctl flush; sleep 1', [1, 23]],
+    ['timeout -t 18 dbctl flush', [0, 18]],
+    ['timeout $FROM_SECRET sleep 5', [0, 5]],
+    [`timeout 18 sh -c 'dbctl flush; sleep 100'`, [18, 18]],
+    [`timeout 18 sh -c 'dbctl flush && sleep 100'; sleep 1`, [1, 19]],
+    [`timeout 18 sh -c 'while dbctl busy; do sleep 1; done'; sleep 4`, [4, 22]],
+    [`timeout 5 sh -c 'timeout 18 dbctl flush'`, [0, 5]],
+    [`timeout 18 sh -c 'timeout 5 dbctl flush; sleep 2'`, [2, 7]],
+    ['curl -m 3 http://registry.test/leave; sleep 6', [6, 9]],
+    ['curl -sfm 3 http://registry.test/leave && sleep 6', [0, 9]],
+    ['curl --max-time 3 --retry 2 --retry-delay 1 http://registry.test/leave', [0, 11]],
+    ['curl --connect-timeout 2 http://registry.test/leave', [0, 'unknown']],
+    ['curl -m 2 localhost:8080/stop; sleep 1', [1, 3]],
+    ['wget -T 2 -t 1 -qO- http://registry.test/leave', [0, 6]],
+    ['nc -z -w 3 10.20.0.1 5432; sleep 1', [1, 4]],
+    ['for i in $(seq 8); do curl -m 2 http://a.test && break; sleep 3; done', [0, 40]],
+    ['n=0; while [ $n -lt 6 ]; do curl -m 1 http://a.test && break; n=$((n+1)); sleep 2; done; sleep 1', [1, 19]],
+    ['n=0; while [ $n -lt 6 ]; do if dbctl x & then sleep 1; else sleep 2; fi; n=$((n+1)); done', [6, 6]],
+    ['n=0; while [ $n -lt 6 ]; do if touch /f; then sleep 1; else sleep 2; fi; n=$((n+1)); done', [6, 12]],
+  ])('%s', (script, interval) => {
+    expect(intervalOf(analyse(script))).toEqual(interval);
+  });
+});
+
+describe('programs that are done at once, with a status that nobody knows', () => {
+  it.each<readonly [string, Interval]>([
+    ['touch /flag && sleep 33', [0, 33]],
+    ['touch /flag; sleep 33', [33, 33]],
+    ['pkill -f worker; sleep 33s', [33, 33]],
+    ['set -e; pkill -12 worker; sleep 33', [0, 33]],
+    ['kill -USR2 $(pidof proxyd); sleep 33', [33, 33]],
+    ['killall -HUP proxyd; sleep 33', [33, 33]],
+    ['[ -f /flag ] && sleep 33', [0, 33]],
+    ['[ -f /flag ] || exit 1; sleep 33', [0, 33]],
+    ['test -d /data && sleep 3 || sleep 5', [3, 5]],
+  ])('%s', (script, interval) => {
+    expect(intervalOf(analyse(script))).toEqual(interval);
+  });
+});
+
+describe('variables of the container', () => {
+  it.each<readonly [string, Interval, readonly string[]]>([
+    ['sleep $WAIT_SECONDS', [12, 12], []],
+    ['sleep "${WAIT_SECONDS:-40}"', [12, 12], []],
+    ['sleep $((WAIT_SECONDS + 3))', [15, 15], []],
+    ['sleep $FROM_SECRET', [0, 'unknown'], ['$FROM_SECRET, whose value is not in the pod template']],
+    ['sleep ${FROM_SECRET:-4}', [0, 'unknown'], ['$FROM_SECRET, whose value is not in the pod template']],
+    ['sleep $OTHER', [0, 'unknown'], ['$OTHER']],
+    // What is no number ends the shell.
+    ['sleep $((OTHER + 3)); sleep 2', [0, 'unknown'], ['$OTHER']],
+    ['set -u; sleep 1; echo $OTHER; sleep 2', [1, 3], ['$OTHER']],
+    ['sleep 1; : ${OTHER:?}; sleep 2', [1, 3], ['$OTHER']],
+    // Kubernetes does not expand $(NAME) in the command of a lifecycle handler; the shell looks for a program.
+    ['sleep $(WAIT_SECONDS)', [0, 0], []],
+    ['for host in $OTHER; do sleep 2; done; sleep 5', [5, 'unknown'], ['$OTHER']],
+  ])('%s', (script, interval, words) => {
+    const analysis = analyse(script);
+
+    expect(intervalOf(analysis)).toEqual(interval);
+    expect(analysis.notUnderstood).toEqual(words);
+  });
+});
+
+describe('programs that run another one take as long as it', () => {
+  it.each([
+    'nice sleep 7',
+    'nice -n 10 sleep 7',
+    'nice -10 sleep 7',
+    'ionice -c 3 sleep 7',
+    'nohup sleep 7',
+    'env A=b sleep 7',
+    `env LENGTH=7 sh -c 'sleep $LENGTH'`,
+    'exec sleep 7',
+    `bash -lc 'sleep 7'`,
+    `dash -ec 'sleep 7'`,
+    'tini -- sleep 7',
+    'dumb-init sleep 7',
+    'gosu app sleep 7',
+    'su-exec app:app sleep 7',
+    `su app -c 'sleep 7'`,
+    `su -s /bin/sh -c 'sleep 7' app`,
+    'runuser -u app -- sleep 7',
+    'sudo -u app -n sleep 7',
+    'setsid sleep 7',
+    'stdbuf -oL sleep 7',
+    'time sleep 7',
+    'taskset 0x1 sleep 7',
+    'echo 7 | xargs sleep',
+    'command sleep 7',
+    `python3 -c 'import time; time.sleep(7)'`,
+    `node -e 'setTimeout(() => {}, 7000)'`,
+    `perl -e 'sleep 7'`,
+    `ruby -e 'sleep(7)'`,
+    'usleep 7000000',
+    'n=$(printf %d 7); sleep $n',
+  ])('%s', (script) => {
+    expect(intervalOf(analyse(script))).toEqual([7, 7]);
+  });
+
+  it('knows that setsid forks where it leads a process group', () => {
+    const analysis = analyseHook(
+      { exec: { command: ['setsid', 'sleep', '7'] } },
+      { container: 'App', image: 'unknown' },
+    );
+
+    expect(intervalOf(analysis)).toEqual([0, 7]);
+  });
+
+  it.each([`python3 -c 'import app; app.stop()'`, `node -e 'stop()'`, 'ruby stop.rb'])(
+    'names another: %s',
+    (script) => {
+      expect(analyse(script).notUnderstood).toHaveLength(1);
+      expect(intervalOf(analyse(script))).toEqual([0, 'unknown']);
+    },
+  );
+});

@@ -77,11 +77,7 @@ export function appHookFinding({ container, path, summary, neverEnds }: Unbounde
       { path, action: 'Bound the hook by the clock: the container needs time after its SIGTERM.' },
     );
   }
-  return finding(
-    'HookUnbounded',
-    `the preStop of container ${container} ${summary}`,
-    { path },
-  );
+  return finding('HookUnbounded', `the preStop of container ${container} ${summary}`, { path });
 }
 
 /** Whether a request fails depends on the server, which is not known here. */

@@ -1,7 +1,9 @@
+import type { Dialect } from './ast.ts';
 import { NotUnderstood } from './run-state.ts';
 
 /** Evaluates `$(( ))`; the text has been expanded already. Integers, C precedence, assignments through `scope`. */
 export interface ArithmeticScope {
+  readonly dialect: Dialect;
   get(name: string): string;
   set(name: string, value: string): void;
 }
@@ -62,6 +64,7 @@ export function evaluateArithmetic(text: string, scope: ArithmeticScope): number
   if (plain !== null && !/^-?0\d|^0\d/.test(plain[1] ?? '') && !/^0\d/.test(plain[3] ?? '')) {
     return plain[2] === '+' ? Number(plain[1]) + Number(plain[3]) : Number(plain[1]) - Number(plain[3]);
   }
+  demandCommon(text, scope.dialect);
   const reader: Reader = { text, position: 0, scope, depth: 0, skipping: false };
   skipSpace(reader);
   if (reader.position >= text.length) {
@@ -72,6 +75,16 @@ export function evaluateArithmetic(text: string, scope: ArithmeticScope): number
     throw new ArithmeticProblem(`arithmetic expression: ${text}`);
   }
   return inRange(value);
+}
+
+/** Powers and numbers to a base are bash's; dash takes `++` for two signs, and refuses it behind a name. */
+function demandCommon(text: string, dialect: Dialect): void {
+  if (/\*\*|\d#/.test(text)) {
+    throw dialect === 'dash' ? new ArithmeticProblem(text) : new NotUnderstood(`${text} (arithmetic of bash)`);
+  }
+  if (dialect === 'unknown' && /\+\+|--/.test(text)) {
+    throw new NotUnderstood(`${text} (dash does not count by ++ and --)`);
+  }
 }
 
 /** A shell would wrap around at 64 bits; no hook means to. */
@@ -224,7 +237,7 @@ function unary(reader: Reader): number {
 }
 
 function unaryValue(reader: Reader): number {
-  if (take(reader, '++') || take(reader, '--')) {
+  if (reader.scope.dialect !== 'dash' && (take(reader, '++') || take(reader, '--'))) {
     const up = reader.text.slice(0, reader.position).trimEnd().endsWith('++');
     const name = takeName(reader);
     if (name === '') {
@@ -256,12 +269,12 @@ function unaryValue(reader: Reader): number {
 }
 
 function variable(reader: Reader, name: string): number {
-  if (take(reader, '++')) {
+  if (reader.scope.dialect !== 'dash' && take(reader, '++')) {
     const old = numberOf(reader, name);
     assign(reader, name, old + 1);
     return old;
   }
-  if (take(reader, '--')) {
+  if (reader.scope.dialect !== 'dash' && take(reader, '--')) {
     const old = numberOf(reader, name);
     assign(reader, name, old - 1);
     return old;

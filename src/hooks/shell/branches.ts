@@ -336,8 +336,13 @@ function joinJobs(left: readonly Job[], right: readonly Job[]): readonly Job[] {
   return [...joined, ...[...others.values()].map((job) => ({ ...job, endsAt: 0, status: UNKNOWN_STATUS }))];
 }
 
+export const LOST_TRAP = 'a trap or a local that differs from way to way';
+
 /** Differences that no unknown value can stand for. */
 function whyLost(left: Moment, right: Moment): string | undefined {
+  if (left.exitTrap !== right.exitTrap || !sameLocals(left.locals, right.locals)) {
+    return LOST_TRAP;
+  }
   if (left.functions !== right.functions && !sameMap(left.functions, right.functions)) {
     return 'a function that was defined on one way only';
   }
@@ -347,9 +352,6 @@ function whyLost(left: Moment, right: Moment): string | undefined {
       left.positional.some((one, at) => one !== right.positional[at]))
   ) {
     return 'parameters that differ from way to way';
-  }
-  if (left.exitTrap !== right.exitTrap || !sameLocals(left.locals, right.locals)) {
-    return 'a trap or a local that differs from way to way';
   }
   const { errexit, nounset, pipefail } = left.options;
   return errexit === right.options.errexit && nounset === right.options.nounset && pipefail === right.options.pipefail

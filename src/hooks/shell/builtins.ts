@@ -1,5 +1,5 @@
 import { evaluateArithmetic } from './arithmetic.ts';
-import { ExpansionProblem, splitFields } from './expand.ts';
+import { ExpansionProblem, mayEndShell, splitFields } from './expand.ts';
 import { readScript } from './parse.ts';
 import type { Flow, Shell } from './run-state.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from './run-state.ts';
 import { testStatus } from './test-expression.ts';
 import { isPresent, runTool } from '../tools/index.ts';
+import { formatPrintf } from '../tools/printf.ts';
 
 type Builtin = (shell: Shell, words: readonly string[]) => Flow;
 
@@ -157,6 +158,9 @@ export function setOption(shell: Shell, name: string, on: boolean): boolean {
       write(shell.errors, `${shell.name}: set: Illegal option -o pipefail\n`);
       shell.status = 2;
       return false;
+    }
+    if (shell.dialect === 'unknown') {
+      mayEndShell(shell, 'set -o pipefail (dash has none)');
     }
     shell.options.pipefail = on;
   }
@@ -373,6 +377,7 @@ function letValue(shell: Shell, words: readonly string[]): Flow {
   for (const text of words.slice(1)) {
     try {
       value = evaluateArithmetic(demandKnown(text), {
+        dialect: shell.dialect,
         get: (name) => demandKnown(shell.variables.get(name) ?? ''),
         set: (name, next) => {
           setVariable(shell, name, next);
@@ -386,6 +391,21 @@ function letValue(shell: Shell, words: readonly string[]): Flow {
     }
   }
   shell.status = value === 0 ? 1 : 0;
+  return 'next';
+}
+
+/** `printf -v name` of bash sets a variable; others print an error, or the text. */
+function print(shell: Shell, words: readonly string[]): Flow {
+  const [, option, name = '', ...rest] = words;
+  if (option !== '-v' || shell.dialect === 'dash') {
+    shell.status = option === '-v' ? 2 : runTool(shell, words);
+    return 'next';
+  }
+  const known = shell.dialect === 'bash' && !words.some(isUnknown) ? formatPrintf(shell.run, rest) : undefined;
+  const reason = shell.dialect === 'bash' ? words.join(' ') : 'printf -v (bash has it, other shells do not)';
+  setVariable(shell, name, known ?? unknownText(reason));
+  shell.status = known === undefined ? UNKNOWN_STATUS : 0;
+  shell.run.unknownStatus = reason;
   return 'next';
 }
 
@@ -464,6 +484,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['hash', type],
   ['let', letValue],
   ['kill', kill],
+  ['printf', print],
   ['.', notModelled],
   ['source', notModelled],
   ['getopts', notModelled],

@@ -264,6 +264,7 @@ export function arithmeticValue(shell: Shell, expression: Word): number {
   step(shell.run, text.length > SHORT_ARITHMETIC ? text.length : 1);
   try {
     return evaluateArithmetic(text, {
+      dialect: shell.dialect,
       get: (name) => demandKnown(variable(shell, name) ?? ''),
       set: (name, value) => {
         setVariable(shell, name, value);
@@ -278,7 +279,7 @@ export function arithmeticValue(shell: Shell, expression: Word): number {
 }
 
 /** An expansion of what is not known may be an error, at which the shell ends. */
-function mayEndShell(shell: Shell, reason: string): void {
+export function mayEndShell(shell: Shell, reason: string): void {
   const { run, status } = shell;
   run.forks += 1;
   run.reasons.add(reason);

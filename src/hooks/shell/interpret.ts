@@ -2,6 +2,7 @@ import type {
   AndOr,
   CaseCommand,
   Command,
+  Condition,
   CountingForCommand,
   ForCommand,
   IfCommand,
@@ -415,9 +416,21 @@ function runCompound(shell: Shell, command: Exclude<Command, { type: 'simple' | 
       shell.status = arithmeticStatus(shell, command.expression);
       return 'next';
     case 'condition':
-      shell.status = conditionStatus(shell, command.condition);
-      return 'next';
+      return runCondition(shell, command.condition);
   }
+}
+
+function runCondition(shell: Shell, condition: Condition): Flow {
+  try {
+    shell.status = conditionStatus(shell, condition);
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    shell.status = UNKNOWN_STATUS;
+    shell.run.unknownStatus = error.message;
+  }
+  return 'next';
 }
 
 function arithmeticStatus(shell: Shell, expression: Word): number {

@@ -86,6 +86,9 @@ function parseBody(source: Source, commands: CommandParser): Command | undefined
       if (source.dialect === 'dash') {
         return undefined;
       }
+      if (source.dialect === 'unknown') {
+        throw new Unsupported('function (dash has no such word)');
+      }
       source.position += plain.length;
       skipBlanks(source);
       return parseFunction(source, commands);
@@ -122,6 +125,9 @@ function expectWord(source: Source, commands: CommandParser, word: string): void
 function parseParenthesis(source: Source, commands: CommandParser): Command {
   if (startsWith(source, '((') && source.dialect !== 'dash') {
     const expression = parseArithmetic(source, commands.programs);
+    if (expression !== undefined && source.dialect === 'unknown') {
+      throw new Unsupported('(( )) (bash knows it, other shells do not)');
+    }
     if (expression !== undefined) {
       return { type: 'arithmetic', expression, redirections: [] };
     }

@@ -344,6 +344,9 @@ function parseRedirection(source: Source): Redirection | undefined {
     if (source.dialect === 'dash') {
       throw new SyntaxProblem('redirection unexpected');
     }
+    if (source.dialect === 'unknown') {
+      throw new Unsupported('<<< (bash knows it, other shells do not)');
+    }
     const text = redirectionTarget(source);
     const line: Word = { parts: [...text.parts, { type: 'text', text: '\n', quoted: true }], quoted: true };
     return { fd, operator: 'text', target: line };

@@ -1,4 +1,5 @@
 import type { Dialect } from './ast.ts';
+import { LOST_TRAP } from './branches.ts';
 import { setLetter, setOption } from './builtins.ts';
 import { newShell, runProgram, runSubshell } from './interpret.ts';
 import { readScript } from './parse.ts';
@@ -77,7 +78,7 @@ export function runShellWords(from: Pick<Shell, 'run'> & Partial<Shell>, words: 
 /** Runs what `trap ... EXIT` asked for; the status stays. */
 function finish(shell: Shell): number {
   const { status, exitTrap } = shell;
-  if (shell.lost !== undefined) {
+  if (shell.lost !== undefined && (shell.lost === LOST_TRAP || exitTrap !== '')) {
     // Which trap there is, is not known.
     return runUnknown(shell, shell.lost);
   }

@@ -131,6 +131,9 @@ function compare(shell: Shell, left: string, operator: string, right: string): b
       if (shell.dialect === 'dash') {
         throw new TestProblem('unexpected operator');
       }
+      if (shell.dialect === 'unknown') {
+        throw new NotUnderstood(`== in test (dash knows = only)`);
+      }
       return left === right;
     case '=':
       return left === right;
@@ -213,7 +216,12 @@ function fileExists(shell: Shell, path: string, operator: string): boolean {
 
 /** `[[ ... ]]` */
 export function conditionStatus(shell: Shell, condition: Condition): number {
-  return statusOf(() => holds(shell, condition));
+  const status = statusOf(() => holds(shell, condition));
+  if (status === TRUE && shell.dialect === 'unknown') {
+    // dash looks for a program of that name, and finds none.
+    throw new NotUnderstood('[[ ]] (dash has none)');
+  }
+  return status;
 }
 
 function holds(shell: Shell, condition: Condition): boolean {

@@ -60,6 +60,27 @@ describe('a program that nobody knows takes any time and ends with any status', 
   });
 });
 
+describe('what shells and programs do not agree on', () => {
+  it.each<readonly [string, Interval, Interval]>([
+    ["printf -v n '%d' 8; sleep $n", [0, 'unknown'], [8, 8]],
+    ['i=0; while [ $i -lt 4 ]; do i=$((++i)); sleep 1; done', [0, 'unknown'], [4, 4]],
+    ['i=0; while [ $i -lt 4 ]; do : $((i++)); sleep 1; done', [0, 'unknown'], [4, 4]],
+    ['sleep $((2**3))', [0, 'unknown'], [0, 'unknown']],
+    ['i=5; ((i>=5)) && sleep 6', [0, 'unknown'], [6, 6]],
+    ['[[ a == a ]] && sleep 6', [0, 6], [6, 6]],
+    ['[ a == a ] && sleep 6', [0, 6], [6, 6]],
+    ['function f { sleep 6; }; f', [0, 'unknown'], [6, 6]],
+    ['sleep 1\ngrep -q a <<<a && sleep 6', [1, 'unknown'], [7, 7]],
+    ['set -o pipefail; sleep 6', [0, 6], [6, 6]],
+    ['sleep 3e1', [0, 30], [0, 30]],
+    ['sleep 0x1e', [0, 30], [0, 30]],
+    ['sleep -- 5', [0, 5], [0, 5]],
+  ])('%s', (script, inSomeShell, inBash) => {
+    expect(intervalOf(analyse(script))).toEqual(inSomeShell);
+    expect(intervalOf(analyse(script, 'bash'))).toEqual(inBash);
+  });
+});
+
 describe('what bounds a program bounds the hook', () => {
   it.each<readonly [string, Interval]>([
     ['timeout 18 dbctl flush', [0, 18]],

@@ -10,8 +10,6 @@ import { keyOf, manifestOf, PLURALS, type Declared } from './fleet.ts';
 import type { Violation } from './invariants.ts';
 
 const LOOK_EVERY_MS = 500;
-/** A new leader looks at everything first. */
-const QUIET_LOOKS = 12;
 const POLICIES = '/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies';
 
 interface List<T> {
@@ -23,11 +21,17 @@ export async function readPolicies(plane: ControlPlane): Promise<readonly Policy
 }
 
 /**
- * Waits until a leader leads and no policy has anything under way; approves withdrawals meanwhile, as their owners would.
+ * Waits until a leader leads and no policy has had anything under way for so long; approves withdrawals meanwhile, as their
+ * owners would. What outlives its policy stands in no status, and is looked at every minute.
  */
-export async function untilSettled(plane: ControlPlane, control: Control, timeoutMs: number): Promise<Violation[]> {
+export async function untilSettled(
+  plane: ControlPlane,
+  control: Control,
+  quietMs: number,
+  timeoutMs: number,
+): Promise<Violation[]> {
   const until = Date.now() + timeoutMs;
-  for (let quiet = 0; quiet < QUIET_LOOKS; await sleep(LOOK_EVERY_MS)) {
+  for (let quiet = 0; quiet * LOOK_EVERY_MS < quietMs; await sleep(LOOK_EVERY_MS)) {
     const policies = await readPolicies(plane);
     const busy = policies.filter((each) => !isSettled(each));
     quiet = busy.length === 0 && control.isLed() ? quiet + 1 : 0;
@@ -75,9 +79,12 @@ export async function freshOperatorWrites(
   await operator.stop();
   const after = await readPolicies(plane);
   const attention = before.flatMap(({ status }) => status?.attention ?? []);
+  // A restart forgets that somebody keeps changing our values back, and costs one write of such a workload.
+  const isFight = (namespace: string, name: string): boolean =>
+    attention.some((each) => each.namespace === namespace && each.name === name && each.reason === 'ChangedBack');
   return plane.audit
     .writes({ since: mark, user: OPERATOR_ACCOUNT })
-    .filter(({ group, resource }) => group === 'apps' || (group === GROUP && resource !== 'events'))
+    .filter(({ group, namespace, name }) => group === GROUP || (group === 'apps' && !isFight(namespace, name)))
     .map(({ verb, group, resource, subresource, namespace, name, code }) => {
       const said = operator.lines.filter(({ workload }) => String(workload).endsWith(`/${namespace}/${name}`));
       const rewritten = group === GROUP ? statusChange(name, before, after) : '';

@@ -27,7 +27,8 @@ async function main(): Promise<void> {
   const { violations, ...figures } = await chaosRun({
     seed,
     size,
-    settleMs: 240_000,
+    quietMs: 75_000,
+    settleMs: 300_000,
     watchMs: 20_000,
     say,
     keep: process.env.CHAOS_KEEP,

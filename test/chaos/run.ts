@@ -32,6 +32,8 @@ import { Replica } from './replicas.ts';
 export interface ChaosOptions {
   readonly seed: number;
   readonly size: ChaosSize;
+  /** How long nothing may have been under way before the end is judged, in milliseconds. */
+  readonly quietMs: number;
   /** How long a policy may take to settle after the storm, in milliseconds. */
   readonly settleMs: number;
   /** How long a fresh operator is watched, in milliseconds. */
@@ -68,7 +70,15 @@ const ARGS = [
   '2s',
 ] as const;
 
-export async function chaosRun({ seed, size, settleMs, watchMs, say, keep }: ChaosOptions): Promise<ChaosReport> {
+export async function chaosRun({
+  seed,
+  size,
+  quietMs,
+  settleMs,
+  watchMs,
+  say,
+  keep,
+}: ChaosOptions): Promise<ChaosReport> {
   const begun = Date.now();
   const scenario = scenarioOf(new Random(seed), size);
   const plane = await startControlPlane({ auditPolicy: chaosAuditPolicy });
@@ -160,7 +170,7 @@ export async function chaosRun({ seed, size, settleMs, watchMs, say, keep }: Cha
 
     async function judgeEnd(fleet: readonly Declared[]): Promise<Violation[]> {
       say('the storm is over: waiting until everything has settled');
-      const found = await untilSettled(plane, control, settleMs);
+      const found = await untilSettled(plane, control, quietMs, settleMs);
       say('a fresh operator beside the policies');
       await Promise.all(replicas.map(async (replica) => await replica.stop()));
       found.push(...(await freshOperatorWrites(plane, ARGS, watchMs)));

@@ -12,6 +12,7 @@ it('keeps every promise through edits of users, faults of the network and restar
   const report = await chaosRun({
     seed,
     size: SMALL_SIZE,
+    quietMs: 6_000,
     settleMs: 90_000,
     watchMs: 4_000,
     say: (text) => said.push(text),

@@ -140,7 +140,10 @@
   resources: [rollouts]
   verbs: [get, list, watch, patch]
 - apiGroups: [apps.kruise.io]
-  resources: [clonesets]
+  resources: [clonesets, statefulsets, daemonsets]
+  verbs: [get, list, watch, patch]
+- apiGroups: [apps.openshift.io]
+  resources: [deploymentconfigs]
   verbs: [get, list, watch, patch]
 # Waves wait while a budget allows no disruption.
 - apiGroups: [policy]

@@ -53,7 +53,18 @@ describe('kinds that are watched', () => {
 
     watches.startOnDemand();
 
-    expect(kinds(watches)).toEqual(['CloneSet', 'CronJob', 'DaemonSet', 'Deployment', 'Job', 'Rollout', 'StatefulSet']);
+    expect(kinds(watches)).toEqual([
+      'CloneSet',
+      'CronJob',
+      'DaemonSet',
+      'DaemonSet.apps.kruise.io',
+      'Deployment',
+      'DeploymentConfig',
+      'Job',
+      'Rollout',
+      'StatefulSet',
+      'StatefulSet.apps.kruise.io',
+    ]);
   });
 
   it('are soon only those that are needed', () => {

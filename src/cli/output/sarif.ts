@@ -22,6 +22,8 @@ export function lintSarif(report: LintReport): string {
           driver: {
             name: 'sidecar-drain',
             semanticVersion: PRODUCT_VERSION,
+            // Known only where somebody serves these pages (SARIF2005).
+            informationUri: report.findingsUrl,
             rules: used.map((code) => rule(code, report.findingsUrl)),
           },
         },

@@ -319,6 +319,22 @@ describe('outputs', () => {
     expect(results.find((result) => result.ruleId === 'GraceTooShort')).toMatchObject({ level: 'error' });
   });
 
+  it("sarif: no rule has a name equal to its id, and the tool's page is named where it is known", async () => {
+    const folder = folderWith(MIXED);
+    const page = 'https://docs.example.com/findings';
+    const driver = async (...more: string[]): Promise<{ informationUri?: string; rules: { name?: string }[] }> => {
+      const { out } = await cli(['lint', '-f', folder, ...CLASSIC, '-o', 'sarif', ...more]);
+      return (
+        JSON.parse(out) as { runs: { tool: { driver: { informationUri?: string; rules: { name?: string }[] } } }[] }
+      ).runs[0]!.tool.driver;
+    };
+
+    expect((await driver()).informationUri).toBeUndefined();
+    const { informationUri, rules } = await driver('--findings-url', page);
+    expect(informationUri).toBe(page);
+    expect(rules.filter(({ name }) => name !== undefined)).toEqual([]);
+  });
+
   it('sarif: paths of the repository are relative references', async () => {
     const { out } = await cli([
       'lint',

@@ -21,7 +21,8 @@ export interface SceneOptions {
   readonly controlPlane?: ControlPlaneOptions;
   /** false: no Istio at all. */
   readonly mesh?: MeshOptions | false;
-  readonly crds?: boolean;
+  /** false: none; or a folder with older ones. */
+  readonly crds?: boolean | string;
   /** false: the test starts it itself. */
   readonly operator?: StartOptions | false;
 }
@@ -271,7 +272,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   const scene = new Scene(cluster);
   try {
     if (options.crds !== false) {
-      await installCrds(cluster);
+      await installCrds(cluster, typeof options.crds === 'string' ? options.crds : undefined);
     }
     if (options.mesh !== false) {
       await installMesh(cluster, options.mesh ?? { nativeSidecars: 'false' });

@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { envtestFolder, fetchEnvtest } from './envtest.ts';
 import { type BinaryName, buildBinaries, builtFolder } from './go-build.ts';
+import { apiServerSource, kubernetesVersion } from './paths.ts';
 
 export type { BinaryName } from './go-build.ts';
 
@@ -18,6 +19,10 @@ function executable(folder: string, name: string): string | undefined {
 }
 
 function locate(name: BinaryName): string | undefined {
+  if (name === 'kube-apiserver' && apiServerSource().version !== kubernetesVersion) {
+    // What others provide is of the version of control-plane/go.mod.
+    return executable(builtFolder(name), name);
+  }
   const assets = process.env.KUBEBUILDER_ASSETS;
   return (
     (assets === undefined || assets === '' ? undefined : executable(assets, name)) ??

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive, withLock } from './lock.ts';
-import { cacheRoot, kubernetesVersion, projectRoot } from './paths.ts';
+import { apiServerSource, cacheRoot, kubernetesVersion, projectRoot } from './paths.ts';
 import { startProgress } from './progress.ts';
 
 interface GoProgram {
@@ -12,24 +12,31 @@ interface GoProgram {
   ldflags?: string;
 }
 
-const [major, minor] = kubernetesVersion.slice(1).split('.');
 const stamp = 'k8s.io/component-base/version';
-// Without a version the API server calls itself v0.0.0-master, and kubectl and feature gates take that at its word.
-const kubernetesFlags = `-X ${stamp}.gitVersion=${kubernetesVersion} -X ${stamp}.gitMajor=${major} -X ${stamp}.gitMinor=${minor}`;
+
+/** Without a version the API server calls itself v0.0.0-master, and kubectl and feature gates take that at its word. */
+function kubernetesFlags(version: string): string {
+  const [major, minor] = version.slice(1).split('.');
+  return `-X ${stamp}.gitVersion=${version} -X ${stamp}.gitMajor=${major} -X ${stamp}.gitMinor=${minor}`;
+}
 
 const programs = {
   etcd: { module: 'control-plane', package: 'go.etcd.io/etcd/server/v3' },
   'kube-apiserver': {
-    module: 'control-plane',
+    module: apiServerSource().module,
     package: 'k8s.io/kubernetes/cmd/kube-apiserver',
-    ldflags: kubernetesFlags,
+    ldflags: kubernetesFlags(apiServerSource().version),
   },
   'kube-controller-manager': {
     module: 'control-plane',
     package: 'k8s.io/kubernetes/cmd/kube-controller-manager',
-    ldflags: kubernetesFlags,
+    ldflags: kubernetesFlags(kubernetesVersion),
   },
-  kubectl: { module: 'control-plane', package: 'k8s.io/kubernetes/cmd/kubectl', ldflags: kubernetesFlags },
+  kubectl: {
+    module: 'control-plane',
+    package: 'k8s.io/kubernetes/cmd/kubectl',
+    ldflags: kubernetesFlags(kubernetesVersion),
+  },
   helm: {
     module: 'control-plane/tools',
     package: 'helm.sh/helm/v3/cmd/helm',
@@ -39,8 +46,10 @@ const programs = {
 
 export type BinaryName = keyof typeof programs;
 
-export function builtFolder(): string {
-  return join(cacheRoot(), kubernetesVersion, 'bin');
+/** Where a program is kept once built; only kube-apiserver may be of another version than the rest. */
+export function builtFolder(name?: BinaryName): string {
+  const version = name === 'kube-apiserver' ? apiServerSource().version : kubernetesVersion;
+  return join(cacheRoot(), version, 'bin');
 }
 
 function run(
@@ -132,7 +141,8 @@ async function buildModule(module: string, names: readonly BinaryName[], tempora
     );
   }
   for (const name of names) {
-    await rename(join(temporary, builtName(programs[name].package)), join(builtFolder(), name));
+    await mkdir(builtFolder(name), { recursive: true });
+    await rename(join(temporary, builtName(programs[name].package)), join(builtFolder(name), name));
   }
   progress.done('done');
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,11 +21,38 @@ export function projectRoot(): string {
   }
 }
 
+function versionIn(module: string): string {
+  const text = readFileSync(join(projectRoot(), module, 'go.mod'), 'utf8');
+  return /k8s\.io\/kubernetes (v\d+\.\d+\.\d+)/.exec(text)?.[1] ?? '';
+}
+
 /** The Kubernetes that tests run on, as control-plane/go.mod states it. */
-export const kubernetesVersion =
-  /k8s\.io\/kubernetes (v\d+\.\d+\.\d+)/.exec(
-    readFileSync(join(projectRoot(), 'control-plane', 'go.mod'), 'utf8'),
-  )?.[1] ?? '';
+export const kubernetesVersion = versionIn('control-plane');
+
+/** What one kube-apiserver is built from: the folder of its go.mod below the project's root, and its version. */
+export interface ApiServerSource {
+  readonly module: string;
+  readonly version: string;
+}
+
+/**
+ * The API server that tests run on: KUBERNETES, a minor version such as `1.37`, picks one of control-plane/versions. The
+ * other programs stay those of control-plane/go.mod.
+ */
+export function apiServerSource(minor = process.env.KUBERNETES ?? ''): ApiServerSource {
+  if (minor === '' || kubernetesVersion.startsWith(`v${minor}.`)) {
+    return { module: 'control-plane', version: kubernetesVersion };
+  }
+  const known = readdirSync(join(projectRoot(), 'control-plane', 'versions')).sort();
+  if (!known.includes(minor)) {
+    const own = /\d+\.\d+/.exec(kubernetesVersion)?.[0] ?? '';
+    throw new Error(
+      `KUBERNETES=${minor} is not pinned here: take one of ${[...known, own].sort().join(', ')}, or add control-plane/versions/${minor}/go.mod`,
+    );
+  }
+  const module = join('control-plane', 'versions', minor);
+  return { module, version: versionIn(module) };
+}
 
 /** Where binaries are kept between runs: outside git, and shared between clones with SIDECAR_DRAIN_CACHE. */
 export function cacheRoot(): string {

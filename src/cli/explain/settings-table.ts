@@ -160,6 +160,7 @@ function placeWords(origin: Origin): string {
     case 'NamespaceProxyConfig':
     case 'SelectorProxyConfig':
       return place === '' ? 'ProxyConfig' : place;
+    case 'LivePod':
     case 'Annotation':
     case 'Template':
       return place === '' ? origin.level.toLowerCase() : place;

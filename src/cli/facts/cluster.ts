@@ -49,6 +49,8 @@ export interface Wanted {
   readonly resource: Resource;
   readonly labelSelector?: string;
   readonly workload?: boolean;
+  /** Only of the namespace that was asked for. */
+  readonly narrow?: boolean;
 }
 
 /** What workloads are judged by. */
@@ -71,6 +73,12 @@ export const FACTS: readonly Wanted[] = [
   fact(GROUP, VERSION, EXEMPTION_PLURAL, EXEMPTION_KIND, true),
   { ...fact('apps', 'v1', 'deployments', 'Deployment', true), labelSelector: 'app=istiod' },
 ];
+/** Those that a sidecar was injected into: the injector's own label on every one of them. */
+const LIVE_PODS: Wanted = {
+  ...fact('', 'v1', 'pods', 'Pod', true),
+  labelSelector: 'security.istio.io/tlsMode=istio',
+  narrow: true,
+};
 export const CONFIG_MAPS = fact('', 'v1', 'configmaps', 'ConfigMap', true).resource;
 
 function fact(group: string, version: string, plural: string, kind: string, namespaced: boolean): Wanted {
@@ -123,10 +131,11 @@ async function readAll(
 ): Promise<Omit<ClusterLook, 'name'>> {
   const gaps: string[] = [];
   let webhooksUnknownBecause: string | undefined;
-  const wanted = [...FACTS, ...(options.workloads ? workloadsOf(kinds) : [])];
-  for (const [index, { resource, labelSelector, workload }] of wanted.entries()) {
+  const wanted = [...FACTS, LIVE_PODS, ...(options.workloads ? workloadsOf(kinds) : [])];
+  for (const [index, { resource, labelSelector, workload, narrow }] of wanted.entries()) {
     options.progress?.update(`listing ${resource.fullName}`, index, wanted.length + 1);
-    const namespace = workload === true && options.namespace !== undefined ? { namespace: options.namespace } : {};
+    const namespace =
+      (workload ?? narrow) === true && options.namespace !== undefined ? { namespace: options.namespace } : {};
     try {
       for await (const page of client.pages<Record<string, unknown>>(resource, {
         ...namespace,

@@ -1,6 +1,7 @@
 import type { Finding } from '../../api/reasons.ts';
 import { EXEMPT_ANNOTATION } from '../../api/names.ts';
 import { findingsOf } from '../../drain/findings/checks.ts';
+import { livePodOf } from '../../drain/mesh/live-pod.ts';
 import { effectiveSettings } from '../../drain/mesh/settings.ts';
 import type { Decision } from '../../drain/model/decision.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
@@ -71,7 +72,8 @@ export function judge(workload: Workload, context: JudgeContext): Judgement {
     };
   }
   const { template, annotations: workloadAnnotations, rolledOutAt } = workload;
-  const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, rolledOutAt });
+  const live = livePodOf(template, workload.livePods);
+  const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, rolledOutAt, live });
   const longestRequest = context.observed?.get(`${workload.namespace}/${workload.name}`) ?? stated.longestRequest;
   const { intent, clocks } = assumedFor(workload, settings, { ...stated, longestRequest });
   return { ...common, settings, intent, findings: findingsOf({ workload, settings, intent, clocks }) };

@@ -3,7 +3,8 @@ import { collect } from '../input/collect.ts';
 import { emptyCollection, type Collected } from '../input/collected.ts';
 import type { InputDocument } from '../input/documents.ts';
 import { problemText } from '../input/problems.ts';
-import type { Workload } from '../../drain/model/workload.ts';
+import { livePodsByOwner } from '../../drain/mesh/live-pod.ts';
+import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { progressOn } from '../output/progress.ts';
 import { asideText } from '../output/text.ts';
 import type { ClusterLook } from './cluster.ts';
@@ -69,6 +70,7 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
       progress,
     });
   }
+  addLivePods(collected);
   const facts = factsOf(collected, stated, {
     complete: cluster !== undefined,
     ...(cluster?.webhooksUnknownBecause === undefined
@@ -91,6 +93,20 @@ export async function load({ flags, io, positionals }: Invocation, options: Load
       ...(cluster?.gaps ?? []).map((gap) => `not known: ${gap}`),
     ],
   };
+}
+
+/** Pods of the input tell of the workloads that own them. */
+function addLivePods({ workloads, livePods }: Collected): void {
+  const pods = livePodsByOwner([...workloads, ...livePods]);
+  if (pods.size === 0) {
+    return;
+  }
+  for (const [index, workload] of workloads.entries()) {
+    const own = pods.get(workloadKey(workload));
+    if (own !== undefined) {
+      workloads[index] = { ...workload, livePods: own };
+    }
+  }
 }
 
 /** One line each on standard error, whatever the format of the output. */

@@ -43,6 +43,8 @@ export interface Collected {
   /** The kinds that are read. */
   readonly kinds: JudgedKinds;
   readonly workloads: Workload[];
+  /** Pods and ReplicaSets of a cluster, which only tell of the workloads that own them. */
+  readonly livePods: Workload[];
   readonly policies: InputPolicy[];
   readonly exemptions: ExemptionRecord[];
   /** Labels by name of namespace. */
@@ -70,6 +72,7 @@ export function emptyCollection(kinds = new JudgedKinds()): Collected {
   return {
     kinds,
     workloads: [],
+    livePods: [],
     policies: [],
     exemptions: [],
     namespaces: new Map(),

@@ -88,6 +88,8 @@ export class ObjectIntake {
     if (adapter?.apiVersion === apiVersion) {
       if (judged) {
         this.#into.workloads.push(projectWorkload(value, adapter));
+      } else if (kind === 'Pod') {
+        this.#into.livePods.push(projectWorkload(value, adapter));
       }
       this.#istiod(kind, value);
     } else if (kind === EXEMPTION_KIND) {

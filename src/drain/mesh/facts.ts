@@ -160,7 +160,8 @@ export function readIstiod(raw: RawDeployment): IstiodRecord {
   };
 }
 
-function versionOfImage(image: string | undefined): string | undefined {
+/** `1.30.3` of `registry.example.com/proxyv2:1.30.3`. */
+export function versionOfImage(image: string | undefined): string | undefined {
   const tag = /:v?(1\.\d{1,3}(?:[.-][A-Za-z0-9.-]+)?)(?:@.*)?$/.exec(image ?? '');
   return tag?.[1];
 }

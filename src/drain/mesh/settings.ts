@@ -31,12 +31,14 @@ import type {
   SettingProblem,
   Sourced,
 } from '../model/settings.ts';
-import type { Seconds } from '../model/workload.ts';
+import type { LivePod, Seconds } from '../model/workload.ts';
 import { declaresServing } from '../model/serving.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
+import { canonical } from '../template/raw.ts';
 import { UNSEEN_SETTINGS } from './facts.ts';
 import { hookEnvironment } from './hook-environment.ts';
 import { findRevision, proxyOf } from './injection.ts';
+import { proxyInLivePod, readLivePod, type LiveProxy } from './live-pod.ts';
 import { STATED_DEFAULTS, statedDefaults } from './stated-defaults.ts';
 import { templateLifecycle, unreadTemplates } from './templates.ts';
 import { proxyConfigName, winningProxyConfigs, youngerThanPods, type WinningProxyConfigs } from './proxyconfigs.ts';
@@ -62,6 +64,8 @@ export interface SettingsInput {
   readonly mesh: MeshFacts;
   /** When the pods of the workload were made, as far as that is known (RFC 3339). */
   readonly rolledOutAt?: string;
+  /** A pod that was made from this template, or from the one before an edit of ours. */
+  readonly live?: LivePod;
   /** Where the proxy verdict is already known. */
   readonly proxy?: ProxyVerdict;
 }
@@ -69,9 +73,10 @@ export interface SettingsInput {
 /** The value of every clock for the pods of a template, with the origin of each, by Istio's own precedence. */
 export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   const { template, mesh, namespace } = input;
-  const proxy = input.proxy ?? proxyOf(template, namespace, mesh);
+  const proxy = input.proxy ?? proxyInLivePod(proxyOf(template, namespace, mesh), input.live);
   const revision = findRevision(mesh, proxy.revision);
-  const istioVersion = mesh.stated.istioVersion ?? revision?.version;
+  const live = readLivePod(input.live);
+  const istioVersion = mesh.stated.istioVersion ?? live?.istioVersion ?? revision?.version;
   const annotation = readAnnotation(template, proxy);
   const resources = winningProxyConfigs(
     mesh.proxyConfigs ?? [],
@@ -80,12 +85,15 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
     revision?.rootNamespace ?? mesh.rootNamespace,
   );
   const stated = statedDefaults(mesh, revision);
-  const layers = configLayers(revision, annotation.values, filledInConfig(template, proxy));
+  const layers = configLayers(revision, annotation.values, [
+    ...filledInConfig(template, proxy),
+    ...(live?.values === undefined ? [] : [{ values: live.values, origin: live.originOf('env PROXY_CONFIG') }]),
+  ]);
   if (stated !== undefined) {
     layers.push({ values: stated, origin: STATED_DEFAULTS });
   }
   const fromAnnotation = proxy.rendered === undefined ? annotation.values : undefined;
-  const environment = environmentOf({ stated, revision, annotation: fromAnnotation, resources, template });
+  const environment = environmentOf({ stated, revision, live, annotation: fromAnnotation, resources, template });
   const problems: SettingProblem[] = [
     ...annotation.problems,
     ...(hasProxy(proxy)
@@ -96,7 +104,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
       : []),
   ];
   const hold = pick(layers, (values) => values.holdApplicationUntilProxyStarts, false);
-  const lifecycle = proxyLifecycle(template, proxy, revision, mesh, hold.value);
+  const lifecycle = proxyLifecycle(template, proxy, revision, mesh, hold.value, live);
   if (proxy.container !== 'None' && !isFilledIn(proxy) && proxy.rendered === undefined) {
     problems.push(...unreadTemplates(template, revision));
   }
@@ -220,13 +228,14 @@ type Environment = ReadonlyMap<string, Sourced<string>>;
 interface EnvironmentSources {
   readonly stated: ProxyConfigValues | undefined;
   readonly revision: Revision | undefined;
+  readonly live: LiveProxy | undefined;
   readonly annotation: ProxyConfigValues | undefined;
   readonly resources: WinningProxyConfigs;
   readonly template: PodTemplate;
 }
 
 /** Environment merges per key; a selector ProxyConfig beats the annotation's proxyMetadata, a namespace one does not. */
-function environmentOf({ stated, revision, annotation, resources, template }: EnvironmentSources): Environment {
+function environmentOf({ stated, revision, live, annotation, resources, template }: EnvironmentSources): Environment {
   const merged = new Map<string, Sourced<string>>();
   const add = (variables: Readonly<Record<string, string>> | undefined, origin: Origin): void => {
     for (const name of [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE]) {
@@ -252,6 +261,9 @@ function environmentOf({ stated, revision, annotation, resources, template }: En
       object: proxyConfigName(resources.namespace),
     });
   }
+  if (live !== undefined) {
+    add(variablesOf(live.container), live.originOf(`env of container ${PROXY_CONTAINER}`));
+  }
   add(annotation?.proxyMetadata, {
     level: 'Annotation',
     path: `spec.template.metadata.annotations["${PROXY_CONFIG_ANNOTATION}"]`,
@@ -262,14 +274,15 @@ function environmentOf({ stated, revision, annotation, resources, template }: En
       object: proxyConfigName(resources.selector),
     });
   }
-  const own = proxyContainer(template)?.env;
-  if (own !== undefined) {
-    add(Object.fromEntries(own.map((variable) => [variable.name, variable.value ?? ''])), {
-      level: 'Template',
-      path: `env of container ${PROXY_CONTAINER}`,
-    });
+  const own = proxyContainer(template);
+  if (own?.env !== undefined) {
+    add(variablesOf(own), { level: 'Template', path: `env of container ${PROXY_CONTAINER}` });
   }
   return merged;
+}
+
+function variablesOf({ env = [] }: Container): Readonly<Record<string, string>> {
+  return Object.fromEntries(env.map((variable) => [variable.name, variable.value ?? '']));
 }
 
 /** A bad value falls back to the default with a warning in the agent's log [measured: "20" means 5 s]. */
@@ -380,6 +393,7 @@ function proxyLifecycle(
   revision: Revision | undefined,
   mesh: MeshFacts,
   hold: boolean,
+  live: LiveProxy | undefined,
 ): ProxyLifecycle {
   if (proxy.container === 'None') {
     return {};
@@ -389,7 +403,10 @@ function proxyLifecycle(
   const path = `lifecycle of container ${PROXY_CONTAINER}`;
   const given = isFilledIn(proxy)
     ? {}
-    : { ...givenLifecycle(proxy, revision, mesh, hold), ...templateLifecycle(template, revision) };
+    : // With hooks of the template's own, what the injector gave can no longer be told apart in the pod.
+      live !== undefined && container?.lifecycle === undefined
+      ? liveLifecycle(live)
+      : { ...givenLifecycle(proxy, revision, mesh, hold), ...templateLifecycle(template, revision) };
   const merged: { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } = { ...given };
   for (const hook of ['preStop', 'postStart'] as const) {
     const own = user[hook];
@@ -419,6 +436,16 @@ function proxyLifecycle(
     };
   }
   return merged;
+}
+
+function liveLifecycle({ container, originOf }: LiveProxy): ProxyLifecycle {
+  const { preStop, postStart } = container.lifecycle ?? {};
+  const origin = originOf(`lifecycle of container ${PROXY_CONTAINER}`);
+  const isOwnDrain = preStop !== undefined && canonical(preStop) === canonical(NATIVE_DRAIN_HOOK);
+  return {
+    preStop: preStop === undefined ? undefined : { value: preStop, origin: isOwnDrain ? BUILT_IN : origin },
+    postStart: postStart === undefined ? undefined : { value: postStart, origin },
+  };
 }
 
 /** What Istio itself puts there: Helm's `global.proxy.lifecycle` replaces both the hold hook and the native drain call. */

@@ -33,6 +33,7 @@ export type OriginLevel =
   | 'Injector'
   | 'RootProxyConfig'
   | 'NamespaceProxyConfig'
+  | 'LivePod'
   | 'Annotation'
   | 'SelectorProxyConfig'
   | 'Template'

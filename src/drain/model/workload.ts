@@ -119,6 +119,12 @@ export interface GatewayOverlay {
   readonly at?: { readonly file: string; readonly line: number };
 }
 
+/** A pod of a workload as it runs: its containers are those that the injector made. */
+export interface LivePod {
+  readonly name: string;
+  readonly template: PodTemplate;
+}
+
 /** The slim record of a workload: all that the domain reads, and nothing else. */
 export interface Workload extends WorkloadRef {
   readonly uid?: string;
@@ -149,6 +155,8 @@ export interface Workload extends WorkloadRef {
   /** RFC 3339: when its last rollout was over, where the kind tells it. Pods that were replaced one by one since are younger. */
   readonly rolledOutAt?: string;
   readonly source?: SourceLocation;
+  /** Pods of it that were seen, at most a few: they tell what the injector makes of its template. */
+  readonly livePods?: readonly LivePod[];
   /** Made here from a Gateway of the input, as istiod would make it: where its overlay stands or would have to. */
   readonly overlay?: GatewayOverlay;
 }

@@ -3,6 +3,7 @@ import type { Decision } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { Workload } from '../model/workload.ts';
 import { proxyOf } from '../mesh/injection.ts';
+import { livePodOf, proxyInLivePod } from '../mesh/live-pod.ts';
 import type { ActiveExemption } from '../selection/exemptions.ts';
 import { asDeliveredToPods, restartLimitOf, underDelivery, type CountDelivered } from './delivery.ts';
 import { exemptionOutsideBounds } from '../selection/exemption-bounds.ts';
@@ -145,7 +146,8 @@ function selecting({ workload, namespace, mesh, policies, operatorNamespace }: A
   if (selected.length === 0) {
     return undefined;
   }
-  const proxy = proxyOf(workload.template, namespace, mesh);
+  const live = livePodOf(workload.template, workload.livePods);
+  const proxy = proxyInLivePod(proxyOf(workload.template, namespace, mesh), live);
   const tags = revisionOfTag(mesh);
   const matched = selected.filter(({ compiled }) => compiled !== undefined && matchesProxy(compiled, proxy, tags));
   return matched.length === 0 ? undefined : { matched, proxy };

@@ -1,5 +1,12 @@
 import type { ManagedValues } from '../model/managed.ts';
-import { EXEMPT_ANNOTATION, PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
+import { livePodOf } from '../mesh/live-pod.ts';
+import {
+  EXEMPT_ANNOTATION,
+  NATIVE_SIDECAR_ANNOTATION,
+  PROXY_CONFIG_MARK_ANNOTATION,
+  PROXY_CONTAINER,
+  STATE_ANNOTATION,
+} from '../../api/names.ts';
 import { finding, type Finding, type ReasonCode } from '../../api/reasons.ts';
 import { findingsOf } from '../findings/checks.ts';
 import { refusedTemplate } from '../findings/checks/form.ts';
@@ -8,7 +15,7 @@ import { effectiveSettings } from '../mesh/settings.ts';
 import type { Change, ChangedField, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
-import { objectKind, type Seconds, type Workload } from '../model/workload.ts';
+import { objectKind, type LivePod, type Seconds, type Workload } from '../model/workload.ts';
 import { applyToTemplate } from '../template/apply.ts';
 import { decodeState, noteOrigin, templateBefore, valuesInPlace, type WorkloadState } from '../template/note/state.ts';
 import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts';
@@ -289,8 +296,19 @@ function judgeOnce(input: DecideInput): Judge {
   };
 }
 
+/** A pod of the present template; for an edit of ours too, unless that asks for another form. */
+function liveFor(
+  template: Workload['template'],
+  { template: present }: Workload,
+  pods: Workload['livePods'],
+): LivePod | undefined {
+  const form = ({ metadata }: Workload['template']): string | undefined =>
+    metadata?.annotations?.[NATIVE_SIDECAR_ANNOTATION];
+  return form(template) === form(present) ? livePodOf(present, pods) : undefined;
+}
+
 function judgeTemplate(template: Workload['template'], input: DecideInput): Judged {
-  const { annotations: workloadAnnotations, rolledOutAt } = input.workload;
+  const { annotations: workloadAnnotations, rolledOutAt, livePods } = input.workload;
   const proxy = template === input.workload.template ? input.proxy : undefined;
   const settings = effectiveSettings({
     template,
@@ -298,6 +316,7 @@ function judgeTemplate(template: Workload['template'], input: DecideInput): Judg
     namespace: input.namespace,
     mesh: input.mesh,
     rolledOutAt,
+    live: liveFor(template, input.workload, livePods),
     proxy,
   });
   const { intent } = input.policy;

@@ -1,12 +1,16 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
 import { recogniseProductHook } from '../../../hooks/index.ts';
-import { whereOf } from '../../mesh/settings.ts';
-import type { Sourced } from '../../model/settings.ts';
+import { DEFAULT_TERMINATION_DRAIN_SECONDS, whereOf } from '../../mesh/settings.ts';
+import type { Seconds } from '../../model/workload.ts';
+import type { OriginLevel, Sourced } from '../../model/settings.ts';
 import { brokenDrainClauses, longestPromised } from '../../promise/promise.ts';
 import { isClassic, type CheckInput } from '../check.ts';
 
+/** Nobody set them for this workload. */
+const UNSTATED: ReadonlySet<OriginLevel> = new Set<OriginLevel>(['BuiltIn', 'MeshConfig', 'LivePod']);
+
 function isStated(value: Sourced<unknown>): boolean {
-  return value.origin.level !== 'BuiltIn' && value.origin.level !== 'MeshConfig';
+  return !UNSTATED.has(value.origin.level);
 }
 
 export function drainTooShort({ settings, intent, clocks }: CheckInput): Finding[] {
@@ -28,9 +32,14 @@ export function drainTooShort({ settings, intent, clocks }: CheckInput): Finding
     });
 }
 
+/** A live pod shows defaults like everything else. */
+function isInjectedDefault({ origin, value }: Sourced<Seconds>): boolean {
+  return origin.level === 'BuiltIn' || (origin.level === 'LivePod' && value === DEFAULT_TERMINATION_DRAIN_SECONDS);
+}
+
 export function drainIgnored({ settings, clocks }: CheckInput): Finding[] {
   const drain = settings.terminationDrainDuration;
-  if (!isClassic(settings) || drain.origin.level === 'BuiltIn') {
+  if (!isClassic(settings) || isInjectedDefault(drain)) {
     return [];
   }
   const own = settings.proxyPreStop === undefined ? undefined : recogniseProductHook(settings.proxyPreStop.value);

@@ -24,6 +24,8 @@ export function originWords(origin: Origin): string {
     case 'NamespaceProxyConfig':
     case 'SelectorProxyConfig':
       return origin.object ?? 'a ProxyConfig';
+    case 'LivePod':
+      return origin.object ?? 'a live pod';
     case 'Annotation':
       return 'annotation';
     case 'Template':

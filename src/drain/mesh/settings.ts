@@ -54,6 +54,20 @@ const DEFAULT_APP_PORT = 8080;
 export const NATIVE_DRAIN_HOOK: LifecycleHandler = {
   exec: { command: ['pilot-agent', 'request', '--debug-port=15020', 'POST', 'drain'] },
 };
+const STATUS_PORT_ANNOTATION = 'status.sidecar.istio.io/port';
+
+/** The call goes to the status port (injection-template.yaml), which an annotation may move to where no drain is answered. */
+function nativeDrain(template: PodTemplate): Sourced<LifecycleHandler> {
+  const port = template.metadata?.annotations?.[STATUS_PORT_ANNOTATION];
+  if (port === undefined || port === '15020') {
+    return { value: NATIVE_DRAIN_HOOK, origin: BUILT_IN };
+  }
+  return {
+    value: { exec: { command: ['pilot-agent', 'request', `--debug-port=${port}`, 'POST', 'drain'] } },
+    origin: { level: 'Annotation', path: `spec.template.metadata.annotations["${STATUS_PORT_ANNOTATION}"]` },
+  };
+}
+
 const HOLD_POST_START: LifecycleHandler = { exec: { command: ['pilot-agent', 'wait'] } };
 
 export interface SettingsInput {
@@ -406,7 +420,7 @@ function proxyLifecycle(
     : // With hooks of the template's own, what the injector gave can no longer be told apart in the pod.
       live !== undefined && container?.lifecycle === undefined
       ? liveLifecycle(live)
-      : { ...givenLifecycle(proxy, revision, mesh, hold), ...templateLifecycle(template, revision) };
+      : { ...givenLifecycle(template, proxy, revision, mesh, hold), ...templateLifecycle(template, revision) };
   const merged: { preStop?: Sourced<LifecycleHandler>; postStart?: Sourced<LifecycleHandler> } = { ...given };
   for (const hook of ['preStop', 'postStart'] as const) {
     const own = user[hook];
@@ -450,6 +464,7 @@ function liveLifecycle({ container, originOf }: LiveProxy): ProxyLifecycle {
 
 /** What Istio itself puts there: Helm's `global.proxy.lifecycle` replaces both the hold hook and the native drain call. */
 function givenLifecycle(
+  template: PodTemplate,
   proxy: ProxyVerdict,
   revision: Revision | undefined,
   mesh: MeshFacts,
@@ -470,9 +485,7 @@ function givenLifecycle(
   }
   if (proxy.container === 'Native') {
     const minor = istioMinor(mesh.stated.istioVersion ?? revision?.version);
-    return minor === undefined || minor >= NATIVE_DRAIN_HOOK_SINCE_MINOR
-      ? { preStop: { value: NATIVE_DRAIN_HOOK, origin: BUILT_IN } }
-      : {};
+    return minor === undefined || minor >= NATIVE_DRAIN_HOOK_SINCE_MINOR ? { preStop: nativeDrain(template) } : {};
   }
   return hold && proxy.rendered === undefined
     ? { postStart: { value: HOLD_POST_START, origin: { level: 'BuiltIn', path: 'holdApplicationUntilProxyStarts' } } }

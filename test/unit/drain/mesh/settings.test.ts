@@ -552,3 +552,20 @@ describe('exported stats', () => {
     expect(settingsOf(templateOf(template)).statsInclusion.value).toEqual(expected);
   });
 });
+
+describe("Istio's own drain call on a native sidecar", () => {
+  const portAnnotation = 'status.sidecar.istio.io/port';
+  const preStopWith = (port: string): unknown => {
+    const template = templateOf();
+    const annotations = { ...template.metadata?.annotations, [portAnnotation]: port };
+    return settingsOf({ ...template, metadata: { ...template.metadata, annotations } }, meshOf('native')).proxyPreStop;
+  };
+
+  it('goes to the status port, wherever an annotation moves that', () => {
+    expect(preStopWith('15020')).toEqual({ value: NATIVE_DRAIN_HOOK, origin: { level: 'BuiltIn' } });
+    expect(preStopWith('16020')).toMatchObject({
+      value: { exec: { command: ['pilot-agent', 'request', '--debug-port=16020', 'POST', 'drain'] } },
+      origin: { level: 'Annotation', path: `spec.template.metadata.annotations["${portAnnotation}"]` },
+    });
+  });
+});

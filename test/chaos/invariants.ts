@@ -131,6 +131,10 @@ function* capExceeded(
       continue;
     }
     const policy = (noteOf(version) ?? noteOf(before))?.policy.uid ?? '';
+    // One without limits starts at any moment, also between the decision about another one and its write.
+    if (wavesOf(policy)?.strategy !== 'Waves') {
+      continue;
+    }
     const namespace = version.object.metadata.namespace ?? '';
     rolling.set(version.uid, { generation: version.object.metadata.generation ?? 0, namespace, policy });
     const exceeded = exceededBy(rolling, { namespace, policy }, caps, wavesOf(policy));

@@ -11,6 +11,7 @@ import { chart } from './generate/chart.ts';
 import { cli } from './generate/cli.ts';
 import { dashboardScript } from './generate/dashboard-script.ts';
 import { licences } from './generate/licences.ts';
+import { messages } from './generate/messages.ts';
 import { metricsPage } from './generate/metrics.ts';
 import { monitoring } from './generate/monitoring.ts';
 import { namespacedPolicy } from './generate/namespaced-policy.ts';
@@ -30,6 +31,7 @@ export const generators: readonly Generator[] = [
   cli,
   dashboardScript,
   licences,
+  messages,
   metricsPage,
   monitoring,
   olm,

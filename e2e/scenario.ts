@@ -23,13 +23,13 @@ import {
 import { LogFollower } from './cluster/logs.ts';
 import { playGateway } from './gateway.ts';
 import { playNewRequests } from './new-requests.ts';
-import { podTrouble } from './cluster/trouble.ts';
+import { troublesIn, untilRolledOut } from './cluster/rollout.ts';
 import type { ClusterFacts, FormChoice } from './cluster/preflight.ts';
 import { PodWatch } from './cluster/watch.ts';
 import { judge, type Checks, type Evidence } from './judge.ts';
 import { terminationOf, withoutRestart } from './evidence.ts';
 import { loadRequests, type LoadRequest, type ProgramLine } from './observe/lines.ts';
-import type { PodStory, RawPod } from './observe/pods.ts';
+import type { PodStory } from './observe/pods.ts';
 import {
   FIELD_MANAGER,
   loadName,
@@ -567,57 +567,12 @@ class Scene {
   }
 
   private async rolledOut(name: string): Promise<void> {
-    const { options, signal } = this.parts;
-    const started = Date.now();
-    await until(
-      async () => {
-        const { metadata, spec, status } = await this.deployment(name);
-        const wanted = spec.replicas ?? 1;
-        if (
-          status?.observedGeneration === metadata.generation &&
-          status?.updatedReplicas === wanted &&
-          status.availableReplicas === wanted &&
-          status.replicas === wanted
-        ) {
-          return true;
-        }
-        // An image that is not there will not come: no use in waiting for the whole time.
-        const stuck =
-          Date.now() - started > 20_000
-            ? (await this.pods())
-                .map((pod) => podTrouble(pod))
-                .find((text) => text?.includes('waits for image') === true)
-            : undefined;
-        if (stuck !== undefined) {
-          throw new E2eError(stuck);
-        }
-        return undefined;
-      },
-      {
-        seconds: options.readyTimeoutSeconds,
-        signal,
-        what: `Deployment ${name} has rolled out`,
-        instead: () => this.troubles(),
-      },
-    );
-  }
-
-  private async pods(): Promise<RawPod[]> {
-    return (await this.parts.cluster.client.list<RawPod>(PODS, { namespace: this.namespace })).items;
+    const { cluster, options, signal } = this.parts;
+    await untilRolledOut(cluster.client, this.namespace, name, { seconds: options.readyTimeoutSeconds, signal });
   }
 
   private async troubles(): Promise<string> {
-    const pods = await this.pods();
-    const { items } = await this.parts.cluster.client.list<
-      KubeObject & { status?: { conditions?: { type: string; status: string; message?: string }[] } }
-    >(REPLICA_SETS, { namespace: this.namespace });
-    // Where pods are refused only the ReplicaSet says so.
-    const refused = items.flatMap(({ status }) =>
-      (status?.conditions ?? [])
-        .filter(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True')
-        .map(({ message }) => `pods are refused: ${message ?? ''}`),
-    );
-    return [...refused, ...pods.map((pod) => podTrouble(pod)).filter((text) => text !== undefined)].join('; ');
+    return await troublesIn(this.parts.cluster.client, this.namespace);
   }
 
   /** The longest that a termination may take here. */

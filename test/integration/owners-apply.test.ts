@@ -93,8 +93,8 @@ interface Answer {
 
 interface Writer {
   readonly how: string;
-  /** `before` is the manifest that this owner applied last. */
-  readonly apply: (manifest: Json, before: Json | undefined) => Promise<Answer>;
+  /** `before` is the manifest that this owner applied last, or undefined. */
+  readonly apply: (manifest: Json, before: Json) => Promise<Answer>;
 }
 
 async function call(

@@ -13,29 +13,17 @@ import type {
   SimpleCommand,
   Word,
 } from './ast.ts';
-import {
-  fork,
-  gather,
-  goOnFrom,
-  isRepeated,
-  joinMoments,
-  leavesShell,
-  momentOf,
-  putAside,
-  returnTo,
-  takeAside,
-} from './branches.ts';
+import { fork, gather, leavesShell, momentOf, putAside } from './branches.ts';
 import { arithmeticOrUnknown, ExpansionProblem, expandText, expandWords, matchesWord } from './expand.ts';
 import { redirect } from './redirect.ts';
+import { leave, OVER, runRound, runRounds, type Exits } from './rounds.ts';
 import { runSimple } from './simple-command.ts';
-import type { Aside, Flow, Input, Job, Moment, Remembered, Run, Shell } from './run-state.ts';
+import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
 import {
-  advanceTo,
   capture,
   ContainerEnded,
   disturb,
   emptyInput,
-  isClockUnknown,
   isUnknown,
   MAXIMUM_CALLS,
   mayTake,
@@ -56,7 +44,6 @@ import {
 import { conditionStatus } from './test-expression.ts';
 
 const EXIT: Flow = { kind: 'exit' };
-const OVER: Flow = { kind: 'over' };
 const ENDED: Flow = { kind: 'ended' };
 
 const SYNTAX_ERROR = 2;
@@ -507,207 +494,6 @@ function mayMatch(shell: Shell, pattern: Word, text: string): boolean | undefine
     }
     return undefined;
   }
-}
-
-/** What a loop makes of how its body ended: `undefined` means another round. */
-function afterBody(flow: Flow): Flow | undefined {
-  if (flow === 'next') {
-    return undefined;
-  }
-  if (flow.kind === 'break') {
-    return flow.levels > 1 ? { kind: 'break', levels: flow.levels - 1 } : 'next';
-  }
-  if (flow.kind === 'continue') {
-    return flow.levels > 1 ? { kind: 'continue', levels: flow.levels - 1 } : undefined;
-  }
-  return flow;
-}
-
-/** Rounds in the same moment that cost nothing; a real round takes some milliseconds. */
-const FREE_ROUNDS = 50;
-
-/** What a round of a loop without any sleep costs, so that a busy loop runs into its clock or the end of time. */
-function busyCost(rounds: number): number {
-  if (rounds < 500) {
-    return 0.01;
-  }
-  return rounds < 2000 ? 0.1 : 1;
-}
-
-/** How a loop may have been left by now, besides the way that is followed. */
-interface Exits {
-  moment: Moment | undefined;
-}
-
-function addExit(exits: Exits, moment: Moment, reason: string): void {
-  exits.moment = exits.moment === undefined ? moment : joinMoments(exits.moment, moment, reason);
-}
-
-/**
- * Runs a body once and sorts out the ways that it may have ended: those that leave the loop become exits, those that
- * ask for another round are joined. `undefined` means another round.
- */
-function runRound(shell: Shell, exits: Exits, body: () => Flow): Flow | undefined {
-  let result = afterBody(body());
-  for (const { flow, moment } of takeAside(shell, isAboutLoops)) {
-    const after = afterBody(flow);
-    if (after === 'next') {
-      addExit(exits, moment, shell.run.unknownStatus);
-    } else if (after !== undefined) {
-      putAside(shell, after, moment);
-    } else if (result === undefined) {
-      goOnFrom(shell, 'next', moment);
-    } else {
-      if (result === 'next') {
-        addExit(exits, momentOf(shell), shell.run.unknownStatus);
-      } else {
-        putAside(shell, result, momentOf(shell));
-      }
-      returnTo(shell, moment);
-      result = undefined;
-    }
-  }
-  return result;
-}
-
-function isAboutLoops(flow: Exclude<Flow, 'next'>): boolean {
-  return flow.kind === 'break' || flow.kind === 'continue';
-}
-
-/** The loop is over: it goes on from all the ways that it may have been left. */
-function leave(shell: Shell, exits: Exits, flow: Flow): Flow {
-  return exits.moment === undefined ? flow : goOnFrom(shell, flow, exits.moment);
-}
-
-/** Rounds with an unknown condition after which what changes from round to round is not followed any more. */
-const EXACT_ROUNDS = 300;
-
-interface Rounds {
-  /** Whether there is another round; its flow where it ended more than that. */
-  condition(): boolean | 'unknown' | Exclude<Flow, 'next'>;
-  body(): Flow;
-}
-
-/** Runs a loop whose rounds have no number that is known before. */
-function runRounds(shell: Shell, rounds: Rounds): Flow {
-  const { run } = shell;
-  const exits: Exits = { moment: undefined };
-  const asideBefore = new Set(shell.aside);
-  let busyRounds = 0;
-  let status = 0;
-  let uncertain = 0;
-  let head: Moment | undefined;
-  shell.loops += 1;
-  const end = (flow: Flow): Flow => {
-    shell.loops -= 1;
-    return leave(shell, exits, flow);
-  };
-  for (;;) {
-    step(run);
-    const { now: start, version, clockLooks, forks } = run;
-    const answer = ask(shell, exits, rounds);
-    if (answer.left !== undefined) {
-      return end(answer.left);
-    }
-    if (answer.more !== true) {
-      shell.status = status;
-      if (answer.more === false) {
-        return end('next');
-      }
-      run.forks += 1;
-      addExit(exits, momentOf(shell), run.unknownStatus);
-      run.reasons.add(run.unknownStatus);
-      run.shortestAside = Math.min(run.shortestAside, run.now);
-    }
-    const result = runRound(shell, exits, rounds.body);
-    if (result !== undefined) {
-      return end(result);
-    }
-    ({ status } = shell);
-    busyRounds = run.now > start ? 0 : busyRounds + 1;
-    if (busyRounds > FREE_ROUNDS && !pass(run, busyCost(busyRounds))) {
-      return end(OVER);
-    }
-    if (run.forks === forks) {
-      head = undefined;
-      uncertain = 0;
-      // Nothing that this round depended on can change any more: it repeats itself for ever.
-      if (start >= run.steadyFrom && version === run.version && shell.input.text === '') {
-        return endRepeated(shell, exits, asideBefore, end);
-      }
-      continue;
-    }
-    const tail = momentOf(shell);
-    const isSteady = start >= run.steadyFrom || isClockUnknown(run);
-    if (head !== undefined && isSteady && clockLooks === run.clockLooks && isRepeated(head, tail)) {
-      return endRepeated(shell, exits, asideBefore, end);
-    }
-    uncertain += 1;
-    if (head !== undefined && uncertain > EXACT_ROUNDS) {
-      // Of the same cause as what made the first of the rounds uncertain.
-      const [cause = run.unknownStatus] = run.reasons;
-      returnTo(shell, { ...joinMoments(head, tail, cause), now: tail.now });
-      head = momentOf(shell);
-    } else {
-      head = tail;
-    }
-  }
-}
-
-interface Answer {
-  readonly left?: Flow;
-  readonly more: boolean | 'unknown';
-}
-
-function ask(shell: Shell, exits: Exits, rounds: Rounds): Answer {
-  let more: boolean | 'unknown' = true;
-  const left = runRound(shell, exits, () => {
-    const answer = rounds.condition();
-    if (typeof answer === 'object') {
-      return answer;
-    }
-    more = answer;
-    return 'next';
-  });
-  return { left, more };
-}
-
-/** Lets time pass; false where the deadline is reached. */
-function pass(run: Run, seconds: number): boolean {
-  try {
-    advanceTo(run, run.now + seconds);
-    run.busyTime += seconds;
-    return true;
-  } catch (error) {
-    if (!(error instanceof TimeUp)) {
-      throw error;
-    }
-    return false;
-  }
-}
-
-/** Nothing changes any more but the clocks: the loop is left at any later time, or never. */
-function endRepeated(shell: Shell, exits: Exits, before: ReadonlySet<Aside>, end: (flow: Flow) => Flow): Flow {
-  const { run } = shell;
-  if (exits.moment !== undefined) {
-    exits.moment = { ...exits.moment, latest: Infinity, ...changingOutput(exits.moment, shell) };
-  }
-  for (const [index, one] of shell.aside.entries()) {
-    if (!before.has(one)) {
-      shell.aside[index] = { flow: one.flow, moment: { ...one.moment, latest: Infinity } };
-    }
-  }
-  run.latest = Infinity;
-  run.now = Math.max(run.now, run.deadline);
-  run.timeUpAt = run.deadline;
-  return end(OVER);
-}
-
-/** What the rounds wrote is as long as there were rounds. */
-function changingOutput(moment: Moment, shell: Shell): Partial<Moment> {
-  return moment.output === shell.output && moment.outputText !== shell.output.text
-    ? { outputText: unknownText('what a loop wrote') }
-    : {};
 }
 
 function runLoop(shell: Shell, command: LoopCommand): Flow {

@@ -11,7 +11,7 @@ const web = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name
 
 /** As much of a status as tells of earlier Events. */
 function status(more: object): SidecarDrainPolicyStatus {
-  return { observedGeneration: 1, conditions: [], ...more } as unknown as SidecarDrainPolicyStatus;
+  return { observedGeneration: 1, conditions: [], ...more };
 }
 
 describe('a workload in the attention of its policy', () => {

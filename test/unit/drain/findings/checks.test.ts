@@ -483,6 +483,7 @@ const ELSEWHERE: Partial<Record<ReasonCode, { readonly by: string; readonly show
   MeshDefaultWouldDo: { by: 'src/cli/plan/mesh-default.ts', shown: 'test/unit/cli/plan.test.ts' },
   ApprovalRequired: { by: 'src/controllers/policy/permits.ts', shown: 'test/integration/operator-approval.test.ts' },
   WaitsForWindow: { by: 'src/controllers/policy/permits.ts', shown: 'test/integration/operator-windows.test.ts' },
+  ExemptionOutsideBounds: { by: 'src/drain/plan/assess.ts', shown: 'test/unit/drain/plan/assess.test.ts' },
   WithdrawalHeld: { by: 'src/controllers/policy/permits.ts', shown: 'test/integration/operator-approval.test.ts' },
   RolloutStuck: {
     by: 'src/controllers/workload/workload-controller.ts',

@@ -163,26 +163,22 @@ async function label(namespace: string, value: string | null): Promise<void> {
 }
 
 describe('an application', () => {
-  beforeAll(async () => {
-    await scene.createPolicy('ride', {
-      ...riding('any'),
-      match: { namespaceSelector: { matchLabels: { ride: 'along' } } },
-    });
-  });
-  afterAll(async () => {
-    await scene.deletePolicy('ride');
-  });
-
   it.each(ways)(
     'deployed by $how restarts for nobody but itself, has the settings from its next rollout on, and gets back what it had',
     async ({ put }) => {
       const namespace = await scene.meshed('ride');
+      // Each its own policy: what one restores counts for an hour, and four of them would be a mass withdrawal.
+      const name = namespace;
+      await scene.createPolicy(name, {
+        ...riding('any'),
+        match: { namespaceSelector: { matchLabels: { ride: name } } },
+      });
       await put(namespace, 'app:1', true);
       await scene.rolledOut(namespace, 'web');
       const mark = scene.mark();
-      await label(namespace, 'along');
-      const waiting = await scene.settled('ride', ({ workloads }) => workloads?.pending === 1);
-      await asked(namespace, 'deployments', 'along');
+      await label(namespace, name);
+      const waiting = await scene.settled(name, ({ workloads }) => workloads?.pending === 1);
+      await asked(namespace, 'deployments', name);
 
       expect(await replicaSets(namespace, 'web')).toHaveLength(1);
       expect(scene.writes({ since: mark, namespace })).toEqual([]);
@@ -195,7 +191,7 @@ describe('an application', () => {
 
       await put(namespace, 'app:2', false);
       await scene.rolledOut(namespace, 'web');
-      await scene.compliant('ride', 1);
+      await scene.compliant(name, 1);
       const deployed = await scene.workload(namespace, 'web');
 
       expect(graceOf(deployed)).toBe(40);
@@ -214,6 +210,7 @@ describe('an application', () => {
         'web',
         ({ metadata }) => metadata.annotations?.[STATE] === undefined,
       );
+      await scene.deletePolicy(name);
       const untouched = await scene.meshed('plain');
       await put(untouched, 'app:1', true);
       await put(untouched, 'app:2', false);

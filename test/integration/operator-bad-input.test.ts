@@ -256,7 +256,7 @@ describe('a workload that cannot be made compliant', () => {
       expect.objectContaining({
         name: 'web',
         reason: 'AnnotationMalformed',
-        message: expect.stringContaining('proxy.istio.io/config is malformed (Flow sequence'),
+        message: expect.stringContaining('proxy.istio.io/config is malformed (did not find expected'),
       }),
     ]);
     expect(scene.writes({ since: mark, namespace })).toEqual([]);

@@ -314,6 +314,7 @@ describe('what istiod does not know of yet', () => {
 
   it('is waited for before a pod restarts, and a new pod without the variables stops the wave', async () => {
     await installProxyConfigCrd(scene.cluster);
+    await installMesh(scene.cluster, { nativeSidecars: 'false' });
     const namespace = await scene.meshed('unknown');
     for (const name of ['api', 'web']) {
       await scene.cluster.create(deployment(namespace, name, { containers }));

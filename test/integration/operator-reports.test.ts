@@ -328,7 +328,7 @@ describe('reports', () => {
     await scene.cluster.client.call('DELETE', `/apis/apps/v1/namespaces/${second}/deployments`);
     await untilTold('reports', second, []);
     await eventually(
-      () => scene.operator.lines.some(({ message }) => message.includes('no longer reported')),
+      () => scene.operator.lines.some(({ message }) => message.includes('stopped reporting violations')),
       'it is said',
     );
 

@@ -23,20 +23,12 @@ import type {
   Revision,
   StatsInclusion,
 } from '../model/mesh.ts';
-import type {
-  ContainerSettings,
-  EffectiveSettings,
-  Origin,
-  ProxyVerdict,
-  SettingProblem,
-  Sourced,
-} from '../model/settings.ts';
+import type { EffectiveSettings, Origin, ProxyVerdict, SettingProblem, Sourced } from '../model/settings.ts';
 import type { LivePod, Seconds } from '../model/workload.ts';
-import { declaresServing } from '../model/serving.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 import { canonical } from '../template/raw.ts';
+import { appContainers, appPorts } from './app-containers.ts';
 import { UNSEEN_SETTINGS } from './facts.ts';
-import { hookEnvironment } from './hook-environment.ts';
 import { findRevision, proxyOf } from './injection.ts';
 import { proxyInLivePod, readLivePod, type LiveProxy } from './live-pod.ts';
 import { STATED_DEFAULTS, statedDefaults } from './stated-defaults.ts';
@@ -48,7 +40,6 @@ const BUILT_IN: Origin = { level: 'BuiltIn' };
 export const DEFAULT_TERMINATION_DRAIN_SECONDS = 5;
 export const DEFAULT_DRAIN_DURATION_SECONDS = 45;
 export const DEFAULT_MINIMUM_DRAIN_SECONDS = 5;
-const DEFAULT_APP_PORT = 8080;
 
 /** The preStop that Istio gives a native proxy: it drains, and SIGTERM then ends the proxy at once. */
 export const NATIVE_DRAIN_HOOK: LifecycleHandler = {
@@ -494,50 +485,6 @@ function givenLifecycle(
 
 export function handlerType(handler: LifecycleHandler): string {
   return Object.keys(handler)[0] ?? 'none';
-}
-
-function appContainers(template: PodTemplate): ContainerSettings[] {
-  const apps = template.spec.containers.filter((container) => container.name !== PROXY_CONTAINER);
-  const declared = apps.some(declaresServing);
-  const sidecars = (template.spec.initContainers ?? []).filter(
-    (container) => container.restartPolicy === 'Always' && container.name !== PROXY_CONTAINER,
-  );
-  return [
-    ...apps.map((container) =>
-      containerSettings(container, 'App', 'containers', !declared || declaresServing(container)),
-    ),
-    ...sidecars.map((container) => containerSettings(container, 'NativeSidecar', 'initContainers', false)),
-  ];
-}
-
-function containerSettings(
-  container: Container,
-  role: ContainerSettings['role'],
-  list: string,
-  serves: boolean,
-): ContainerSettings {
-  const path = `spec.template.spec.${list}[${container.name}].lifecycle`;
-  const { preStop, postStart } = container.lifecycle ?? {};
-  return {
-    name: container.name,
-    role,
-    serves,
-    ports: (container.ports ?? []).map((port) => port.containerPort),
-    ...(preStop === undefined
-      ? {}
-      : { preStop: { value: preStop, origin: { level: 'Template' as const, path: `${path}.preStop` } } }),
-    ...(postStart === undefined
-      ? {}
-      : { postStart: { value: postStart, origin: { level: 'Template' as const, path: `${path}.postStart` } } }),
-    hookEnvironment: hookEnvironment(container),
-  };
-}
-
-function appPorts(template: PodTemplate): number[] {
-  const ports = template.spec.containers
-    .filter((container) => container.name !== PROXY_CONTAINER)
-    .flatMap((container) => (container.ports ?? []).map((port) => port.containerPort));
-  return ports.length === 0 ? [DEFAULT_APP_PORT] : [...new Set(ports)].sort((a, b) => a - b);
 }
 
 function statedPreStop(input: SettingsInput, problems: SettingProblem[]): { statedPreStop?: Sourced<Seconds> } {

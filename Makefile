@@ -94,6 +94,10 @@ control-plane: install ## Find, download or build etcd, kube-apiserver, kube-con
 control-plane-run: install ## Start a control plane to play with; Ctrl-C ends it
 	@$(RUN) scripts/control-plane.ts run
 
+.PHONY: test-tools
+test-tools: build ## Play the real Helm 3 and 4, kubectl and kstatus against the operator; writes the table in docs/how-to/gitops.md
+	@$(RUN) test/tools/gitops/main.ts
+
 .PHONY: e2e
 e2e: build ## Prove with real requests on a real mesh: E2E_KUBECONFIG=FILE, else with kind; docs/e2e.md
 	@$(RUN) e2e/main.ts

@@ -42,6 +42,12 @@ const programs = {
     package: 'helm.sh/helm/v3/cmd/helm',
     ldflags: '-X helm.sh/helm/v3/internal/version.version=v3.22.0',
   },
+  helm4: {
+    module: 'test/tools/gitops/helm',
+    package: 'helm.sh/helm/v4/cmd/helm',
+    ldflags: '-X helm.sh/helm/v4/internal/version.version=v4.3.1',
+  },
+  kstatus: { module: 'test/tools/gitops/kstatus', package: 'sidecardrain.io/test/tools/gitops/kstatus' },
 } as const satisfies Record<string, GoProgram>;
 
 export type BinaryName = keyof typeof programs;

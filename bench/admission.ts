@@ -4,6 +4,7 @@
 //   BENCH_RATE     creations a second (50)
 //   BENCH_SECONDS  seconds of each of the two kinds together (60)
 //   BENCH_TURN     seconds of a turn (10)
+import { say, wholeNumber } from '../test/support/program.ts';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -41,20 +42,6 @@ const GRACE = 30;
 const CONNECTIONS = 200;
 /** Names that the measured creations do not come to. */
 const WARM_UP_NAMES = 1_000_000;
-const begun = Date.now();
-
-function say(text: string): void {
-  process.stderr.write(`${((Date.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
-}
-
-function wholeNumber(variable: string, otherwise: number): number {
-  const text = process.env[variable] ?? '';
-  const value = text === '' ? otherwise : Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new Error(`${variable} must be a whole number of at least 1, not "${text}"`);
-  }
-  return value;
-}
 
 function settings(): Settings {
   return {

@@ -4,6 +4,7 @@
 //   BENCH_FLEET    Deployments (10000)
 //   BENCH_CHANGES  changes of one Deployment each that both see (1000)
 //   BENCH_PICTURE  a file for a picture of the page
+import { say, wholeNumber } from '../test/support/program.ts';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { request as plainRequest } from 'node:http';
@@ -25,20 +26,6 @@ import { memoryOf, round } from './measure.ts';
 
 const FLEET = wholeNumber('BENCH_FLEET', 10_000);
 const CHANGES = wholeNumber('BENCH_CHANGES', 1_000);
-const begun = Date.now();
-
-function say(text: string): void {
-  process.stderr.write(`${((Date.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
-}
-
-function wholeNumber(variable: string, otherwise: number): number {
-  const text = process.env[variable] ?? '';
-  const value = text === '' ? otherwise : Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new Error(`${variable} must be a whole number of at least 1, not "${text}"`);
-  }
-  return value;
-}
 
 /** Counts what an API server sends to whoever asks it through here: bytes of TCP, as they come. */
 async function countingProxy(plane: ControlPlane): Promise<{ url: string; received(): number; stop(): void }> {

@@ -5,6 +5,7 @@
 //   BENCH_ROUNDS  rounds of both sides (3 at least)
 //   BENCH_FLEET   compliant Deployments at rest (five times BENCH_N)
 //   BENCH_NODE_FLAGS  more flags of the operator's node, for example --cpu-prof
+import { say, wholeNumber } from '../test/support/program.ts';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -34,21 +35,6 @@ function settings(): Settings {
     fleet: wholeNumber('BENCH_FLEET', count * 5, 0),
     nodeFlags: (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== ''),
   };
-}
-
-function wholeNumber(variable: string, otherwise: number, atLeast: number): number {
-  const text = process.env[variable] ?? '';
-  const value = text === '' ? otherwise : Number(text);
-  if (!Number.isInteger(value) || value < atLeast) {
-    throw new Error(`${variable} must be a whole number of at least ${atLeast}, not "${text}"`);
-  }
-  return value;
-}
-
-const begun = Date.now();
-
-function say(text: string): void {
-  process.stderr.write(`${((Date.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
 }
 
 /** The audit log names the object of each write: proof that no Deployment is written twice. It costs time, so it is a run of its own. */

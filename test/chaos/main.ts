@@ -3,23 +3,9 @@
 //   CHAOS_SEED   repeats a run (a new one each time)
 //   CHAOS_OPS    operations and faults (1000)
 //   CHAOS_KEEP   a file that the audit log is copied to
+import { say, wholeNumber } from '../support/program.ts';
 import { longSize } from './sizes.ts';
 import { chaosRun } from './run.ts';
-
-const begun = Date.now();
-
-function say(text: string): void {
-  process.stderr.write(`${((Date.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
-}
-
-function wholeNumber(variable: string, otherwise: number): number {
-  const text = process.env[variable] ?? '';
-  const value = text === '' ? otherwise : Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new Error(`${variable} must be a whole number of at least 1, not "${text}"`);
-  }
-  return value;
-}
 
 async function main(): Promise<void> {
   const seed = wholeNumber('CHAOS_SEED', (Date.now() % 1_000_000) + 1);

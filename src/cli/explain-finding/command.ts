@@ -1,6 +1,6 @@
 import { REASON_CODES, REASONS, type ReasonCode } from '../../api/reasons.ts';
 import { EXIT_OK, UsageError, type Command } from '../command.ts';
-import { CANNOT_EXIT } from '../facts/flags.ts';
+import { CANNOT_EXIT, TEXT_OR_JSON_FLAG } from '../facts/flags.ts';
 import { wrap } from '../help.ts';
 import { nearest } from '../suggest.ts';
 
@@ -13,17 +13,7 @@ export const explainFindingCommand: Command = {
     'Prints what the page of findings says of a code: what is the matter, what to do, and where the fact behind it is known from. ' +
     'The codes are those of lint, of conditions and Events, of reports and of metric labels. Without a code it lists all of them.',
   positionals: [{ name: 'CODE', description: 'For example GraceTooShort; upper and lower case are the same.' }],
-  flags: [
-    {
-      name: 'output',
-      short: 'o',
-      type: 'string',
-      value: 'text|json',
-      choices: ['text', 'json'],
-      default: 'text',
-      description: 'The format.',
-    },
-  ],
+  flags: [TEXT_OR_JSON_FLAG],
   exitCodes: [{ code: EXIT_OK, meaning: 'it was printed' }, CANNOT_EXIT],
   examples: [
     { arguments: 'explain-finding GraceTooShort', text: 'What it means, and what to do.' },

@@ -89,6 +89,16 @@ export const INPUT_FLAGS: readonly Flag[] = [
   },
 ];
 
+export const TEXT_OR_JSON_FLAG: Flag = {
+  name: 'output',
+  short: 'o',
+  type: 'string',
+  value: 'text|json',
+  choices: ['text', 'json'],
+  default: 'text',
+  description: 'The format.',
+};
+
 /** For hooks that hand over whatever has changed. */
 export const ALLOW_EMPTY_FLAG: Flag = {
   name: 'allow-empty',

@@ -4,6 +4,7 @@ import {
   CLUSTER_FLAGS,
   FACT_FLAGS,
   FACT_VARIABLES,
+  TEXT_OR_JSON_FLAG,
   INPUT_FLAGS,
   INPUT_POSITIONALS,
 } from '../facts/flags.ts';
@@ -27,15 +28,7 @@ export const planCommand: Command = {
       description: 'Policies that are not among the other input.',
     },
     ...CLUSTER_FLAGS,
-    {
-      name: 'output',
-      short: 'o',
-      type: 'string',
-      value: 'text|json',
-      choices: ['text', 'json'],
-      default: 'text',
-      description: 'The format.',
-    },
+    TEXT_OR_JSON_FLAG,
     {
       name: 'fail-on',
       type: 'string',

@@ -1,5 +1,6 @@
 import { GROUP, VERSION } from '../../api/names.ts';
 import { EXIT_OK, type Command } from '../command.ts';
+import { TEXT_OR_JSON_FLAG } from '../facts/flags.ts';
 import { PRODUCT_VERSION } from './product.ts';
 
 const POLICY_API_VERSION = `${GROUP}/${VERSION}`;
@@ -9,17 +10,7 @@ export const versionCommand: Command = {
   summary: 'Print the version.',
   description:
     'Prints the version of the program, the versions of Node.js that it runs on and of its time zone data, and the version of the policies that it understands.',
-  flags: [
-    {
-      name: 'output',
-      short: 'o',
-      type: 'string',
-      value: 'text|json',
-      choices: ['text', 'json'],
-      default: 'text',
-      description: 'The format.',
-    },
-  ],
+  flags: [TEXT_OR_JSON_FLAG],
   exitCodes: [{ code: 0, meaning: 'always' }],
   run({ flags, io }) {
     const version = {

@@ -352,3 +352,8 @@ function list(text: string | undefined): string[] {
     .map((part) => part.trim())
     .filter((part) => part !== '');
 }
+
+/** `istioctl kube-inject` has filled the template in: what it found then is all that mesh config will ever say to these pods. */
+export function isFilledIn(proxy: ProxyVerdict): boolean {
+  return (proxy.kind === 'Classic' || proxy.kind === 'Native') && proxy.revision === undefined;
+}

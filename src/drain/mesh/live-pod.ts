@@ -11,6 +11,8 @@ import { workloadKey, type LivePod, type Workload } from '../model/workload.ts';
 import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 import { canonical } from '../template/raw.ts';
 import { DEFAULT_REVISION, versionOfImage } from './facts.ts';
+import { isFilledIn } from './injection.ts';
+import { DEFAULT_DRAIN_DURATION_SECONDS, DEFAULT_TERMINATION_DRAIN_SECONDS } from './istio-defaults.ts';
 
 /**
  * A pod of a workload is the nearest witness of what the injector does to its template: PROXY_CONFIG is the ProxyConfig
@@ -120,8 +122,8 @@ export interface LiveProxy {
 
 /** Istio's defaults: PROXY_CONFIG leaves them out. */
 const DEFAULTS: ProxyConfigValues = {
-  terminationDrainDuration: 5,
-  drainDuration: 45,
+  terminationDrainDuration: DEFAULT_TERMINATION_DRAIN_SECONDS,
+  drainDuration: DEFAULT_DRAIN_DURATION_SECONDS,
   holdApplicationUntilProxyStarts: false,
 };
 
@@ -143,8 +145,7 @@ export function readLivePod(live: LivePod | undefined): LiveProxy | undefined {
 /** The form of the sidecar as a live pod shows it: a fact where rules only tell what should be. */
 export function proxyInLivePod(verdict: ProxyVerdict, live: LivePod | undefined): ProxyVerdict {
   const proxy = live === undefined ? undefined : liveProxy(live.template);
-  const isFilledIn = (verdict.kind === 'Classic' || verdict.kind === 'Native') && verdict.revision === undefined;
-  const isInjectedSidecar = verdict.kind !== 'Gateway' && verdict.kind !== 'GrpcAgent' && !isFilledIn;
+  const isInjectedSidecar = verdict.kind !== 'Gateway' && verdict.kind !== 'GrpcAgent' && !isFilledIn(verdict);
   if (live === undefined || proxy === undefined || !isInjectedSidecar) {
     return verdict;
   }

@@ -29,7 +29,12 @@ import { parseProxyConfigAnnotation } from '../template/annotation.ts';
 import { canonical } from '../template/raw.ts';
 import { appContainers, appPorts } from './app-containers.ts';
 import { UNSEEN_SETTINGS } from './facts.ts';
-import { findRevision, proxyOf } from './injection.ts';
+import { findRevision, isFilledIn, proxyOf } from './injection.ts';
+import {
+  DEFAULT_DRAIN_DURATION_SECONDS,
+  DEFAULT_MINIMUM_DRAIN_SECONDS,
+  DEFAULT_TERMINATION_DRAIN_SECONDS,
+} from './istio-defaults.ts';
 import { proxyInLivePod, readLivePod, type LiveProxy } from './live-pod.ts';
 import { STATED_DEFAULTS, statedDefaults } from './stated-defaults.ts';
 import { templateLifecycle, unreadTemplates } from './templates.ts';
@@ -37,9 +42,6 @@ import { proxyConfigName, winningProxyConfigs, youngerThanPods, type WinningProx
 import { istioMinor, NATIVE_DRAIN_HOOK_SINCE_MINOR } from './version.ts';
 
 const BUILT_IN: Origin = { level: 'BuiltIn' };
-export const DEFAULT_TERMINATION_DRAIN_SECONDS = 5;
-export const DEFAULT_DRAIN_DURATION_SECONDS = 45;
-export const DEFAULT_MINIMUM_DRAIN_SECONDS = 5;
 
 /** The preStop that Istio gives a native proxy: it drains, and SIGTERM then ends the proxy at once. */
 export const NATIVE_DRAIN_HOOK: LifecycleHandler = {
@@ -168,11 +170,6 @@ function configLayers(
     layers.push({ values: revision.sharedConfig.values, origin: sharedOrigin(revision.sharedConfig.from) });
   }
   return layers;
-}
-
-/** `istioctl kube-inject` has filled the template in: what it found then is all that mesh config will ever say to these pods. */
-function isFilledIn(proxy: ProxyVerdict): boolean {
-  return (proxy.kind === 'Classic' || proxy.kind === 'Native') && proxy.revision === undefined;
 }
 
 /** For a Gateway istiod asks for the ProxyConfig resources of its name alone (DeploymentController.render). */

@@ -1,6 +1,7 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
 import { recogniseProductHook } from '../../../hooks/index.ts';
-import { DEFAULT_TERMINATION_DRAIN_SECONDS, whereOf } from '../../mesh/settings.ts';
+import { DEFAULT_TERMINATION_DRAIN_SECONDS } from '../../mesh/istio-defaults.ts';
+import { whereOf } from '../../mesh/settings.ts';
 import type { Seconds } from '../../model/workload.ts';
 import type { OriginLevel, Sourced } from '../../model/settings.ts';
 import { brokenDrainClauses, longestPromised } from '../../promise/promise.ts';

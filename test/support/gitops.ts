@@ -2,7 +2,7 @@
 // by dry run what a sync would make of the live object, and syncs where that differs: what Argo CD does (by client-side
 // apply, or with ServerSideApply and ServerSideDiff) and what Flux does (always by server-side apply). The merging is the API
 // server's own. What is made simple: they look at an interval instead of watching, and Git only ever says what it said.
-import type { Cluster } from './control-plane/index.ts';
+import { ApiError, type Cluster } from './control-plane/index.ts';
 import { workloadPath, type WorkloadObject } from './scene.ts';
 
 export interface ToolOptions {
@@ -39,10 +39,10 @@ export class GitOpsTool {
     this.path = workloadPath(namespace, name);
   }
 
-  /** Syncs once: what people do when they commit and wait. */
+  /** Syncs: what people do when they commit and wait. Somebody else's write in between (409) is met by another sync. */
   async sync(manifest?: object): Promise<void> {
     this.manifest = (manifest as Json | undefined) ?? this.manifest;
-    await this.send(await this.live(), false);
+    await again(async () => this.send(await this.live(), false));
   }
 
   start(): void {
@@ -138,6 +138,19 @@ export class GitOpsTool {
           .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')),
       ),
     ];
+  }
+}
+
+/** What is said to be tried again (409) is, as often as it is said: the other writers come to an end. */
+async function again<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.reason === 'Conflict')) {
+        throw error;
+      }
+    }
   }
 }
 

@@ -1,11 +1,18 @@
 // The control plane of the tests, for use by hand:
 //   binaries   make its programs available (KUBEBUILDER_ASSETS, cache, download or build) and print their paths
+//   tools      the same for kustomize and Helm, which read trees and charts
 //   run        start one, say how to reach it, and end it on Ctrl-C
 import { findBinaries, startControlPlane } from '../test/support/control-plane/index.ts';
 
 async function binaries(): Promise<void> {
   const paths = await findBinaries(['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl']);
   for (const path of Object.values(paths)) {
+    console.log(path);
+  }
+}
+
+async function tools(): Promise<void> {
+  for (const path of Object.values(await findBinaries(['kubectl', 'kustomize', 'helm', 'helm4']))) {
     console.log(path);
   }
 }
@@ -28,10 +35,10 @@ async function run(): Promise<void> {
   await plane.stop();
 }
 
-const commands: Record<string, () => Promise<void>> = { binaries, run };
+const commands: Record<string, () => Promise<void>> = { binaries, tools, run };
 const command = commands[process.argv[2] ?? ''];
 if (command === undefined) {
-  console.error('usage: node scripts/run-ts.mjs scripts/control-plane.ts binaries|run');
+  console.error('usage: node scripts/run-ts.mjs scripts/control-plane.ts binaries|tools|run');
   process.exit(2);
 }
 try {

@@ -58,6 +58,11 @@ const steps = [
     command: process.execPath,
     args: ['scripts/run-ts.mjs', 'scripts/control-plane.ts', 'binaries'],
   },
+  {
+    name: 'kustomize and Helm',
+    command: process.execPath,
+    args: ['scripts/run-ts.mjs', 'scripts/control-plane.ts', 'tools'],
+  },
   jest('integration'),
 ];
 

@@ -1,13 +1,21 @@
 // Kustomize trees and charts as repositories have them, read by the real kustomize (the one in kubectl) and the real helm:
 // verdicts on a tree are those on its build, and render changes the wanted leaves of every build and nothing else.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { parseAllDocuments } from 'yaml';
 import { findBinaries } from '../support/control-plane/index.ts';
-import { cli, type Ran } from '../unit/cli/support.ts';
+import {
+  changedLeaves,
+  CONFIG,
+  GRACE,
+  removeRepositories,
+  repositoryOf,
+  Tools,
+  verdicts,
+  type Leaves,
+  type Output,
+} from '../support/repository.ts';
 
 // Where helm is not in the cache yet, it is built first.
 jest.setTimeout(600_000);
@@ -23,73 +31,18 @@ spec:
 `;
 
 let programs: { kubectl: string; helm: string };
-let bin: string;
-const folders: string[] = [];
+let tools: Tools;
 
 beforeAll(async () => {
   programs = await findBinaries(['kubectl', 'helm']);
-  bin = mkdtempSync(join(tmpdir(), 'sidecar-drain-bin-'));
-  folders.push(bin);
-  symlinkSync(programs.kubectl, join(bin, 'kubectl'));
-  symlinkSync(programs.helm, join(bin, 'helm'));
+  tools = new Tools(programs.kubectl, programs.helm, FACTS);
 });
 
-afterAll(() => {
-  folders.forEach((folder) => {
-    rmSync(folder, { recursive: true, force: true });
-  });
-});
+afterAll(removeRepositories);
 
 function repository(files: Readonly<Record<string, string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sidecar-drain-tree-'));
-  folders.push(folder);
-  for (const [name, text] of Object.entries({ 'policy.yaml': POLICY, ...files })) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), text);
-  }
-  return folder;
+  return repositoryOf({ 'policy.yaml': POLICY, ...files });
 }
-
-async function run(...args: string[]): Promise<Ran> {
-  return await cli([...args, ...FACTS], { env: { PATH: bin } });
-}
-
-function build(folder: string): string {
-  return execFileSync(programs.kubectl, ['kustomize', folder], { encoding: 'utf8' });
-}
-
-interface Leaf {
-  readonly [path: string]: unknown;
-}
-
-/** Every leaf of every object of a build, by its path. */
-function leaves(folder: string): Leaf {
-  const found: Record<string, unknown> = {};
-  const visit = (value: unknown, path: string): void => {
-    if (typeof value !== 'object' || value === null) {
-      found[path] = value;
-      return;
-    }
-    for (const [key, child] of Object.entries(value)) {
-      visit(child, `${path}/${key}`);
-    }
-  };
-  for (const document of parseAllDocuments(build(folder))) {
-    const value = document.toJS() as { kind: string; metadata: { name: string } };
-    visit(value, `${value.kind} ${value.metadata.name}`);
-  }
-  return found;
-}
-
-function changedLeaves(before: Leaf, after: Leaf): Leaf {
-  const paths = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return Object.fromEntries(
-    [...paths].filter((path) => before[path] !== after[path]).map((path) => [path, after[path]]),
-  );
-}
-
-const GRACE = '/spec/template/spec/terminationGracePeriodSeconds';
-const CONFIG = '/spec/template/metadata/annotations/proxy.istio.io/config';
 
 function workload(name: string, { pod = '', template = '' } = {}): string {
   return `# ${name}
@@ -134,41 +87,14 @@ const TREE: Readonly<Record<string, string>> = {
   'try/kustomization.yaml': 'namespace: try\nresources:\n  - ../base\n',
 };
 
-interface Finding {
-  readonly code: string;
-  readonly file: string;
-  readonly line: number;
-  readonly builtFrom?: string;
-  readonly workload: { readonly name: string; readonly namespace: string };
-}
-
-interface Output {
-  readonly findings: readonly Finding[];
-  readonly problems: readonly { readonly kind: string; readonly file: string; readonly message: string }[];
-  readonly notes: readonly string[];
-  readonly summary: { readonly workloads: number };
-}
-
-async function lint(folder: string, ...more: string[]): Promise<Output> {
-  const { out } = await run('lint', folder, '-o', 'json', ...more);
-  return JSON.parse(out) as Output;
-}
-
-async function lintText(text: string): Promise<Output> {
-  const { out } = await cli(['lint', '-', '-o', 'json', ...FACTS], { stdin: text });
-  return JSON.parse(out) as Output;
-}
-
-function verdicts({ findings }: Output): string[] {
-  return findings.map(({ code, workload: { namespace, name } }) => `${namespace}/${name} ${code}`).sort();
-}
-
 describe('a kustomize tree', () => {
   it('gets the verdicts of what is built from it, at the lines where the values stand', async () => {
     const folder = repository(TREE);
 
-    const tree = await lint(join(folder, '.'));
-    const built = await lintText([build(join(folder, 'live')), build(join(folder, 'try')), POLICY].join('---\n'));
+    const tree = await tools.lint(join(folder, '.'));
+    const built = await tools.lintText(
+      [tools.build(join(folder, 'live')), tools.build(join(folder, 'try')), POLICY].join('---\n'),
+    );
 
     expect(tree.problems).toEqual([]);
     expect(tree.summary.workloads).toBe(6);
@@ -183,24 +109,24 @@ describe('a kustomize tree', () => {
 
   it('keeps a grace period of 600, and gets the wanted leaves of every build and no other', async () => {
     const folder = repository(TREE);
-    const before = { live: leaves(join(folder, 'live')), try: leaves(join(folder, 'try')) };
+    const before = { live: tools.leaves(join(folder, 'live')), try: tools.leaves(join(folder, 'try')) };
 
-    const { code, out, err } = await run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place');
+    const { code, out, err } = await tools.run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place');
 
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    const wanted = (prefix: string): Leaf => ({
+    const wanted = (prefix: string): Leaves => ({
       [`Deployment ${prefix}ledger${CONFIG}`]: 'concurrency: 2\nterminationDrainDuration: 45s\n',
       [`Deployment ${prefix}gateway${CONFIG}`]: 'terminationDrainDuration: 45s\n',
       [`Deployment ${prefix}gateway${GRACE}`]: 50,
       [`Deployment ${prefix}worker${CONFIG}`]: 'terminationDrainDuration: 45s\n',
       [`Deployment ${prefix}worker${GRACE}`]: 50,
     });
-    expect(changedLeaves(before.live, leaves(join(folder, 'live')))).toEqual(wanted('live-'));
-    expect(changedLeaves(before.try, leaves(join(folder, 'try')))).toEqual(wanted(''));
-    expect(leaves(join(folder, 'live'))[`Deployment live-ledger${GRACE}`]).toBe(600);
+    expect(changedLeaves(before.live, tools.leaves(join(folder, 'live')))).toEqual(wanted('live-'));
+    expect(changedLeaves(before.try, tools.leaves(join(folder, 'try')))).toEqual(wanted(''));
+    expect(tools.leaves(join(folder, 'live'))[`Deployment live-ledger${GRACE}`]).toBe(600);
     expect(readFileSync(join(folder, 'base/gateway.yaml'), 'utf8')).toContain('# gateway');
     expect(out).not.toContain('size.yaml');
-    expect((await run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place')).out).toBe('');
+    expect((await tools.run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place')).out).toBe('');
   });
 
   it('puts a value that the builds do not agree on into a patch of the overlay', async () => {
@@ -211,13 +137,13 @@ describe('a kustomize tree', () => {
         '{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: try}}}',
       ),
     });
-    const before = { live: leaves(join(folder, 'live')), try: leaves(join(folder, 'try')) };
+    const before = { live: tools.leaves(join(folder, 'live')), try: tools.leaves(join(folder, 'try')) };
 
-    const { code } = await run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place');
+    const { code } = await tools.run('render', folder, '-p', join(folder, 'policy.yaml'), '--in-place');
 
     expect(code).toBe(0);
-    expect(leaves(join(folder, 'live'))).toEqual(before.live);
-    expect(Object.keys(changedLeaves(before.try, leaves(join(folder, 'try'))))).toHaveLength(5);
+    expect(tools.leaves(join(folder, 'live'))).toEqual(before.live);
+    expect(Object.keys(changedLeaves(before.try, tools.leaves(join(folder, 'try'))))).toHaveLength(5);
     expect(readFileSync(join(folder, 'try/kustomization.yaml'), 'utf8')).toContain(
       'sidecar-drain-deployment-worker.yaml',
     );
@@ -231,7 +157,7 @@ describe('a kustomize tree', () => {
         'apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: last}\ntarget: {kind: Deployment, name: gateway}\npatch: \'[{"op": "add", "path": "/spec/template/spec/terminationGracePeriodSeconds", "value": 7}]\'\n',
     });
 
-    const { code, err } = await run(
+    const { code, err } = await tools.run(
       'render',
       join(folder, 'try'),
       join(folder, 'base'),
@@ -244,7 +170,7 @@ describe('a kustomize tree', () => {
     expect(err).toMatch(
       /Deployment\/try\/gateway is not changed: .*terminationGracePeriodSeconds would be 7 and not 50/,
     );
-    expect(leaves(join(folder, 'try'))[`Deployment gateway${GRACE}`]).toBe(7);
+    expect(tools.leaves(join(folder, 'try'))[`Deployment gateway${GRACE}`]).toBe(7);
   });
 
   it.each([
@@ -279,7 +205,7 @@ describe('a kustomize tree', () => {
     const rest = Object.fromEntries(Object.entries(TREE).filter(([name]) => !/live\/s/.test(name)));
     const folder = repository({ ...rest, ...files });
 
-    const { err, out } = await run('lint', folder, '-o', 'json');
+    const { err, out } = await tools.run('lint', folder, '-o', 'json');
 
     const lines = err.trimEnd().split('\n');
     expect(lines.filter((each) => line.test(each))).toHaveLength(1);
@@ -303,20 +229,20 @@ describe('a chart', () => {
   it('is rendered once as it is, with the parts of an umbrella, and says which value to set', async () => {
     const folder = repository(CHART);
 
-    const tree = await lint(folder);
+    const tree = await tools.lint(folder);
     const rendered = execFileSync(programs.helm, ['template', 'shop', join(folder, 'charts/shop')], {
       encoding: 'utf8',
     });
-    const { code, err } = await run('render', folder, '-p', join(folder, 'policy.yaml'), '-o', 'diff');
+    const { code, err } = await tools.run('render', folder, '-p', join(folder, 'policy.yaml'), '-o', 'diff');
 
     expect(tree.problems).toEqual([]);
-    expect(verdicts(tree)).toEqual(verdicts(await lintText(`${rendered}---\n${POLICY}`)));
+    expect(verdicts(tree)).toEqual(verdicts(await tools.lintText(`${rendered}---\n${POLICY}`)));
     const place = tree.findings.find((each) => each.code === 'GraceTooShort' && each.workload.name === 'basket');
     expect(`${place?.file ?? ''}:${place?.line ?? 0}`).toBe(
       join(folder, 'charts/shop/charts/basket/templates/all.yaml:12'),
     );
     expect(code).toBe(1);
-    expect(err).toContain('set the value stop to 50');
+    expect(err).toContain('set the value basket.stop to 50');
   });
 
   it('is rendered for the releases of Flux and Argo CD that point to it, with their values', async () => {
@@ -331,7 +257,7 @@ describe('a chart', () => {
       '.git/HEAD': 'ref: refs/heads/main\n',
     });
 
-    const { findings, notes, summary } = await lint(folder);
+    const { findings, notes, summary } = await tools.lint(folder);
 
     const grace = findings
       .filter(({ code }) => code === 'GraceTooShort')
@@ -349,7 +275,7 @@ describe('a chart', () => {
       'plain.yaml': workload('plain'),
     });
 
-    const { problems, summary } = await lint(folder);
+    const { problems, summary } = await tools.lint(folder);
 
     expect(problems.map(({ message }) => message)).toEqual([
       expect.stringMatching(/does not render: .*a size is needed.*; it is not judged/),

@@ -1,4 +1,5 @@
 import type { SourceLocation } from '../../drain/model/workload.ts';
+import type { TemplateFile } from '../repository/charts.ts';
 import type { BuiltOrigin } from '../repository/origin.ts';
 import { readFast } from './yaml/fast.ts';
 import { TemplateFound } from './yaml/lexical.ts';
@@ -18,7 +19,7 @@ export interface InputDocument {
   /** Where it stands and its fields, where that is not where it was read: it was built from parts. */
   readonly source?: SourceLocation;
   readonly origin?: BuiltOrigin;
-  readonly chart?: { readonly folder: string; readonly template?: string };
+  readonly chart?: { readonly folder: string; readonly template?: TemplateFile };
 }
 
 export interface DocumentHandler {

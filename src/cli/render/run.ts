@@ -6,7 +6,7 @@ import { SPEC_TEMPLATE } from '../../drain/template/index.ts';
 import { inputPaths } from '../facts/flags.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import type { InputDocument } from '../input/documents.ts';
-import { valueInLine } from '../repository/charts.ts';
+import { valueInLine, type TemplateFile } from '../repository/charts.ts';
 import type { Kustomization } from '../repository/kustomization.ts';
 import type { BuiltOrigin } from '../repository/origin.ts';
 import { listSources, readSource, readStdin, STDIN_NAME } from '../input/sources.ts';
@@ -202,7 +202,7 @@ async function changesOf(
 }
 
 /** What the team can do where a template makes the manifest: set the value that the template puts there, or patch the rendering. */
-function chartHint({ workload, edits }: RenderedWorkload, template: string | undefined): string {
+function chartHint({ workload, edits }: RenderedWorkload, template: TemplateFile | undefined): string {
   const key = workloadKey(workload);
   const patch = 'or apply the patch of --output kustomize behind helm (a post-renderer)';
   for (const { path, value } of edits) {

@@ -153,10 +153,17 @@ function groupsOf(built: readonly BuiltWorkload[], given: ReadonlySet<string>): 
     .map((members) => ({ members, place: agree(members) && isOurs(members, given) ? 'Source' : 'Overlay', why: '' }));
 }
 
-/** Whether all builds that want a change want the same one. */
+/** Whether all builds that want a change of a field want the same one. That the others can live with it is for the proof. */
 function agree(members: readonly BuiltWorkload[]): boolean {
-  const wanting = members.filter(({ edits }) => edits.length > 0);
-  return wanting.every(({ edits }) => isDeepStrictEqual(edits, wanting[0]?.edits));
+  const wanted = new Map<string, FieldEdit['value']>();
+  return members
+    .flatMap(({ edits }) => edits)
+    .every(({ path, value }) => {
+      const key = JSON.stringify(path);
+      const known = wanted.get(key);
+      wanted.set(key, value);
+      return known === undefined || isDeepStrictEqual(known, value);
+    });
 }
 
 /** A manifest outside of the input may serve builds that we do not see. */

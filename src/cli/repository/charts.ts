@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { recordOf, textOf } from '../../drain/template/raw.ts';
+import { listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { InputDocument } from '../input/documents.ts';
 import type { SourceFile } from '../input/sources.ts';
@@ -33,14 +33,17 @@ export function chartsOf(sources: readonly SourceFile[]): readonly Chart[] {
 }
 
 export function chartAt(folder: string): Chart {
-  const file = join(folder, 'Chart.yaml');
-  const read = existsSync(file) ? readYaml(readFileSync(file, 'utf8'), 1) : undefined;
-  const value = recordOf(read?.ok === true ? read.document.value : undefined);
+  const value = yamlOf(join(folder, 'Chart.yaml'));
   return {
     folder,
     name: textOf(value['name']) ?? folder.slice(folder.lastIndexOf(sep) + 1),
     isLibrary: value['type'] === 'library',
   };
+}
+
+function yamlOf(file: string): Readonly<Record<string, unknown>> {
+  const read = isFile(file) ? readYaml(readFileSync(file, 'utf8'), 1) : undefined;
+  return recordOf(read?.ok === true ? read.document.value : undefined);
 }
 
 /** Whether a file belongs to a chart: its templates, values, and parts, which are nothing outside of it. */
@@ -105,18 +108,62 @@ function essence(why: string): string {
 
 const SOURCE = /^# Source: (.+)$/m;
 
+/** A template of a chart or of one of its parts. */
+export interface TemplateFile {
+  /** Absolute. */
+  readonly file: string;
+  /** The parts on the way to it, as the values of the chart name them: `['redis']` for values below `redis`. */
+  readonly parts: readonly string[];
+}
+
 /** The documents of a rendering, each with the template that it came from. */
 export function* renderedDocuments(
   output: string,
   { folder }: Chart,
-): Generator<{ readonly text: string; readonly template?: string }> {
+): Generator<{ readonly text: string; readonly template?: TemplateFile }> {
+  const known = new Map<string, TemplateFile | undefined>();
   for (const chunk of splitDocuments(output)) {
     const text = output.slice(chunk.from, chunk.to);
     const source = SOURCE.exec(text)?.[1]?.trim();
-    // The first part is the name of the chart, the rest a path in its folder.
-    const template = source === undefined ? undefined : join(folder, source.split('/').slice(1).join('/'));
-    yield { text, template: template !== undefined && isFile(template) ? template : undefined };
+    if (source !== undefined && !known.has(source)) {
+      // The first part is the name of the chart, the rest a path in its folder.
+      known.set(source, templateAt(folder, source.split('/').slice(1)));
+    }
+    yield { text, template: source === undefined ? undefined : known.get(source) };
   }
+}
+
+/** Helm names a part by its alias, and a folder of charts/ may have any name. */
+function templateAt(folder: string, path: readonly string[], parts: readonly string[] = []): TemplateFile | undefined {
+  const [first, part, ...rest] = path;
+  if (first !== 'charts' || part === undefined) {
+    const file = join(folder, ...path);
+    return isFile(file) ? { file, parts } : undefined;
+  }
+  const below = partFolder(folder, part);
+  return below === undefined ? undefined : templateAt(below, rest, [...parts, part]);
+}
+
+/** The folder of the part that goes by this name; undefined for one that is packed. */
+function partFolder(folder: string, name: string): string | undefined {
+  const dependencies = ['Chart.yaml', 'requirements.yaml'].flatMap((file) =>
+    listOf(yamlOf(join(folder, file))['dependencies']).map(recordOf),
+  );
+  const dependency = dependencies.find((each) => each['alias'] === name) ?? { name };
+  const real = textOf(dependency['name']) ?? name;
+  const inCharts = [join(folder, 'charts', real), ...foldersIn(join(folder, 'charts'))];
+  const local = /^file:\/\/(.*)$/.exec(textOf(dependency['repository']) ?? '')?.[1];
+  return [...inCharts, ...(local === undefined ? [] : [resolve(folder, local)])].find(
+    (each) => textOf(yamlOf(join(each, 'Chart.yaml'))['name']) === real,
+  );
+}
+
+function foldersIn(folder: string): string[] {
+  return existsSync(folder)
+    ? readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => join(folder, name))
+    : [];
 }
 
 function isFile(path: string): boolean {
@@ -151,8 +198,12 @@ export function sourceInTemplate(
   return { file: shown(template), line: start + 1, fieldLines, builtFrom };
 }
 
-/** The value of the chart that a template puts into this line, for example `shutdown.seconds`. */
-export function valueInLine(template: string, line: number): string | undefined {
-  const text = readFileSync(template, 'utf8').split('\n')[line - 1] ?? '';
-  return /\.Values\.([A-Za-z_][\w.]*)/.exec(text)?.[1];
+/** The value that a template puts into this line, by the name that it has for the chart as a whole, for example `redis.grace`. */
+export function valueInLine({ file, parts }: TemplateFile, line: number): string | undefined {
+  const text = readFileSync(file, 'utf8').split('\n')[line - 1] ?? '';
+  const name = /\.Values\.([A-Za-z_][\w.]*)/.exec(text)?.[1];
+  if (name === undefined) {
+    return undefined;
+  }
+  return name.startsWith('global.') ? name : [...parts, name].join('.');
 }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { readMeshSource } from '../../drain/mesh/git-sources.ts';
 import type { Progress } from '../output/progress.ts';
 import { readDocuments, type DocumentHandler, type InputDocument } from '../input/documents.ts';
 import type { JudgedKinds } from '../input/kinds.ts';
@@ -177,10 +178,10 @@ export class Repository {
     const chart = chartAt(release.chart);
     let objects = 0;
     for (const { text, template } of renderedDocuments(result.output, chart)) {
-      objects += readDocuments(text, nameOf(template ?? chart.folder), {
+      objects += readDocuments(text, nameOf(template?.file ?? chart.folder), {
         ...plainHandler(handler),
         document: (document) => {
-          const source = sourceInTemplate(document, template, chart, nameOf);
+          const source = sourceInTemplate(document, template?.file, chart, nameOf);
           handler.document({
             ...document,
             value: inNamespace(document.value, release.namespace),
@@ -202,7 +203,7 @@ export class Repository {
     for (const object of this.#releases) {
       const read = readRelease(object);
       releases.push(...read.releases);
-      if (read.elsewhere > 0) {
+      if (read.elsewhere > 0 && !isMeshSource(object)) {
         elsewhere.push(object);
       }
     }
@@ -272,6 +273,11 @@ export class Repository {
         'there is no kustomize or kubectl to do it with (on PATH, or by --kustomize); manifests are judged as they stand, patches are left out',
     };
   }
+}
+
+/** Its values are read as settings of a mesh, which is all that is asked of it. */
+function isMeshSource({ document: { apiVersion, kind, value } }: ReleaseObject): boolean {
+  return readMeshSource(apiVersion.split('/')[0] ?? '', kind, value) !== undefined;
 }
 
 function withValues(release: ChartRelease, { helmValues }: RepositoryOptions, workshop: Workshop): ChartRelease {

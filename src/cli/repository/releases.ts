@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import type { InputDocument } from '../input/documents.ts';
+import { filledIn, parametersOf } from './application-set.ts';
 import type { ChartRelease } from './charts.ts';
 
 /** Objects that point to manifests or charts: Flux's and Argo CD's. */
@@ -35,7 +36,7 @@ export function readRelease({ document, path }: ReleaseObject): ReadRelease {
     case 'Application':
       return application(recordOf(document.value['spec']), nameOf(document), repository);
     default:
-      return application(recordOf(at(document.value, ['spec', 'template', 'spec'])), nameOf(document), repository);
+      return applicationSet(document, repository);
   }
 }
 
@@ -126,6 +127,19 @@ function application(
 /** An ApplicationSet names its applications by a template. */
 function plainName(name: string): string {
   return name.includes('{{') ? 'release' : name;
+}
+
+function applicationSet({ value }: InputDocument, repository: readonly string[]): ReadRelease {
+  const template = at(value, ['spec', 'template']);
+  const made = parametersOf(listOf(at(value, ['spec', 'generators'])), repository).map((parameters) => {
+    const filled = filledIn(template, parameters);
+    const name = textOf(at(filled, ['metadata', 'name'])) ?? 'release';
+    return application(recordOf(at(filled, ['spec'])), name, repository);
+  });
+  return {
+    releases: made.flatMap(({ releases }) => releases),
+    elsewhere: made.reduce((sum, { elsewhere }) => sum + elsewhere, 0),
+  };
 }
 
 function parameter(value: unknown): string[] {

@@ -43,9 +43,14 @@ const programs = {
     ldflags: '-X helm.sh/helm/v3/internal/version.version=v3.22.0',
   },
   helm4: {
-    module: 'test/tools/gitops/helm',
+    module: 'control-plane/tools',
     package: 'helm.sh/helm/v4/cmd/helm',
     ldflags: '-X helm.sh/helm/v4/internal/version.version=v4.3.1',
+  },
+  kustomize: {
+    module: 'control-plane/tools',
+    package: 'sigs.k8s.io/kustomize/kustomize/v5',
+    ldflags: '-X sigs.k8s.io/kustomize/api/provenance.version=v5.8.2',
   },
   kstatus: { module: 'test/tools/gitops/kstatus', package: 'sidecardrain.io/test/tools/gitops/kstatus' },
 } as const satisfies Record<string, GoProgram>;
@@ -113,8 +118,28 @@ async function removeDeadBuilds(folder: string): Promise<void> {
   }
 }
 
+/** What one command can build: `go build` cannot write two programs of the same name (Helm 3 and 4) into one folder. */
+function batches(names: readonly BinaryName[]): BinaryName[][] {
+  const found: BinaryName[][] = [];
+  for (const name of names) {
+    const { module, package: path } = programs[name];
+    const batch = found.find((others) =>
+      others.every(
+        (other) => programs[other].module === module && builtName(programs[other].package) !== builtName(path),
+      ),
+    );
+    if (batch === undefined) {
+      found.push([name]);
+    } else {
+      batch.push(name);
+    }
+  }
+  return found;
+}
+
 /** Programs of one module are built by one command: their packages share both cores, and links overlap compilation. */
-async function buildModule(module: string, names: readonly BinaryName[], temporary: string): Promise<void> {
+async function buildModule(names: readonly BinaryName[], temporary: string): Promise<void> {
+  const { module } = programs[names[0]!];
   const progress = startProgress(`building ${names.join(', ')} from Go modules (${expectation(names)})`);
   let packages = 0;
   let downloads = 0;
@@ -182,12 +207,8 @@ export async function buildBinaries(missing: BinaryName[], stillMissing: (name: 
       const temporary = join(folder, `.build-${process.pid}`);
       await mkdir(temporary, { recursive: true });
       try {
-        for (const module of new Set(names.map((name) => programs[name].module))) {
-          await buildModule(
-            module,
-            names.filter((name) => programs[name].module === module),
-            temporary,
-          );
+        for (const batch of batches(names)) {
+          await buildModule(batch, temporary);
         }
       } finally {
         await rm(temporary, { recursive: true, force: true });

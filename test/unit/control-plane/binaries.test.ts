@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
     shift
     folder=$1
   elif [ -n "$folder" ]; then
-    name=$(basename "\${1%/v3}")
+    name=$(basename "\${1%/v[0-9]}")
     out="$folder$name"
     echo "$name" >> "${folder}/built"
     ${build}
@@ -110,6 +110,16 @@ describe('where a program is found', () => {
     expect(built()).toEqual(['server', 'kubectl']);
     expect(readdirSync(builtFolder()).sort()).toEqual(['etcd', 'kubectl']);
     expect(output).toMatch(/building etcd, kubectl from Go modules \(once; [^)]*\): done \(\d+s\)/);
+  });
+
+  it('builds what would get the same name by commands of their own', async () => {
+    fakeGo();
+
+    const { helm, helm4 } = await findBinaries(['helm', 'kustomize', 'helm4']);
+
+    expect(built()).toEqual(['helm', 'kustomize', 'helm']);
+    expect([helm, helm4]).toEqual([join(builtFolder(), 'helm'), join(builtFolder(), 'helm4')]);
+    expect(readdirSync(builtFolder()).sort()).toEqual(['helm', 'helm4', 'kustomize']);
   });
 
   it('builds once for two that ask at the same time', async () => {

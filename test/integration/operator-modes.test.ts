@@ -3,7 +3,15 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parse } from 'yaml';
 import { installMesh } from '../support/mesh.ts';
-import { deployment, fixed, inNamespace, startScene, type Scene, type WorkloadObject } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  inNamespace,
+  startScene,
+  type Scene,
+  type WorkloadObject,
+} from '../support/scene.ts';
 
 jest.setTimeout(90_000);
 
@@ -253,6 +261,29 @@ describe('a classic sidecar', () => {
     expect(shapeOf(await scene.workload(namespace, 'web')).hook).not.toBeNull();
     await scene.deletePolicy('distroless');
     await scene.gone('distroless');
+  });
+
+  it('is unknown with an application hook of unknown length, in status and Events alike', async () => {
+    const namespace = await scene.meshed('unknown');
+    const lifecycle = { preStop: { exec: { command: ['/srv/bin/flush-queue'] } } };
+    const containers = [{ name: 'app', image: 'registry.example/app:1', lifecycle }];
+    await scene.cluster.create(deployment(namespace, 'web', { containers, grace: 300 }));
+
+    await scene.createPolicy('unknown', fixed(namespace));
+    const { status } = await scene.settled('unknown', ({ workloads }) => workloads?.unknown === 1);
+
+    const told = status?.attention?.[0];
+    expect(told).toMatchObject({ name: 'web', reason: 'HookUnbounded' });
+    await eventually(
+      async () =>
+        (await scene.events(namespace)).some(
+          ({ reason, type, message }) =>
+            reason === told?.reason && type === 'Warning' && message === `Policy unknown: ${told.message}`,
+        ),
+      'the Event says what the status says',
+    );
+    await scene.deletePolicy('unknown');
+    await scene.gone('unknown');
   });
 
   it('takes no strategy before Istio 1.23 that does not work there', async () => {

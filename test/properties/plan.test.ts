@@ -62,7 +62,7 @@ function playPromise(
 }
 
 /** Lengths that a hook may turn out to have: what is certain of it, some more, and all that the grace period gives. */
-const COMPLETIONS: readonly UnknownHooks[] = ['EndAtOnce', 3, 28, 70, 'NeverEnd'];
+const COMPLETIONS: readonly UnknownHooks[] = ['EndAtOnce', 3, 11, 28, 70, 'NeverEnd'];
 
 const share = fc.double({ min: 0, max: 1, noNaN: true });
 

@@ -364,9 +364,7 @@ export function podTemplate(name: string, options: DeploymentOptions): object {
     },
     spec: {
       ...(options.grace === undefined ? {} : { terminationGracePeriodSeconds: options.grace }),
-      containers: options.containers ?? [
-        { name: 'app', image: 'registry.example/app:1', ports: [{ containerPort: 8080 }] },
-      ],
+      containers: options.containers ?? [{ name: 'app', image: 'registry.example/app:1' }],
     },
   };
 }

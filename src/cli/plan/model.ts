@@ -3,6 +3,7 @@ import type { Change, Conflict, Decision, WorkloadOutcome } from '../../drain/mo
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import { objectKind, workloadKey, type Workload, type WorkloadRef } from '../../drain/model/workload.ts';
 import { setHash } from '../../drain/hash.ts';
+import { lateRequests } from '../../drain/plan/late-requests.ts';
 import { policyPlanHash, workloadPlanHash } from '../../drain/plan/hash.ts';
 import { priceOf, type PolicyPrice, type PricedWorkload } from '../../drain/price/price.ts';
 import { DEFAULT_APPLICATION } from '../../drain/timeline/application.ts';
@@ -46,6 +47,8 @@ export interface PlannedWorkload {
   readonly restarts: number;
   readonly cost?: PlanCost;
   readonly hungPodKillsSlowed: boolean;
+  /** What it loses although the promise holds: requests that arrive when its listener is closed (NewRequestsRefused). */
+  readonly newRequestsRefused?: string;
 }
 
 export interface PlannedPolicy {
@@ -87,6 +90,7 @@ export interface Plan {
     readonly nodeDrainBefore: number;
     readonly nodeDrainAfter: number;
     readonly hungPodKillsSlowed: number;
+    readonly newRequestsRefused: number;
   };
   readonly meshDefault?: MeshDefault;
   readonly notes: readonly string[];
@@ -204,6 +208,7 @@ function planned(
     ...(decision.carrier === undefined ? {} : { carrier: decision.carrier }),
     ...(decision.after === undefined ? {} : { cost: costOf(decision.before, decision.after) }),
     hungPodKillsSlowed: decision.findings.some((finding) => finding.code === 'LivenessKillSlowed'),
+    newRequestsRefused: lateRequests(decision)?.message,
   };
 }
 
@@ -282,6 +287,9 @@ function totalsOf(planned: readonly PlannedWorkload[], workloads: number): Plan[
     nodeDrainBefore: Math.max(0, ...costs.map((cost) => cost.worstBefore)),
     nodeDrainAfter: Math.max(0, ...costs.map((cost) => cost.worstAfter)),
     hungPodKillsSlowed: planned.filter((one) => one.hungPodKillsSlowed && one.cost !== undefined).length,
+    newRequestsRefused: new Set(
+      planned.filter((one) => one.newRequestsRefused !== undefined).map(({ workload }) => workloadKey(workload)),
+    ).size,
   };
 }
 

@@ -71,6 +71,7 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
       out.push(...workloadLines(one, style));
     }
   }
+  out.push(...lateLines(own, style, all));
   if (policy.price !== undefined) {
     out.push(...priceLines(policy.price).map((line) => `  ${line}`));
   }
@@ -84,6 +85,23 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
     out.push(...lost.map((one) => `    ${nameOf(one.workload)}: overridden by ${one.policy}`));
   }
   return out;
+}
+
+const MOST_LATE = 5;
+
+/** Workloads that lose requests which arrive late, whatever else is said of them. */
+function lateLines(own: readonly PlannedWorkload[], style: Style, all: boolean): string[] {
+  const late = own.filter((one) => one.newRequestsRefused !== undefined);
+  if (late.length === 0) {
+    return [];
+  }
+  const shown = all ? late : late.slice(0, MOST_LATE);
+  const left = late.length - shown.length;
+  return [
+    `  ${count(late.length, 'workload')} refuse${late.length === 1 ? 's' : ''} requests that arrive late (NewRequestsRefused)`,
+    ...shown.flatMap((one) => [`    ${nameOf(one.workload)}`, style.dim(`      ${one.newRequestsRefused ?? ''}`)]),
+    ...(left > 0 ? [`    and ${left} more (--all shows them)`] : []),
+  ];
 }
 
 /** What the policy's changes cost afterwards; the first rollout still runs under the old settings. */

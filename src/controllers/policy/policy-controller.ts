@@ -219,7 +219,7 @@ export class PolicyController {
                     : condition('Ready', 'Evaluated', at, remark),
       refusal !== undefined && counts.matched === counts.overridden
         ? condition('Compliant', 'Stalled', at)
-        : (halt?.compliant ?? compliance(counts, at)),
+        : (halt?.compliant ?? compliance(counts, ledger.warnedOf(policy.name, 'NewRequestsRefused'), at)),
       halt !== undefined && counts.updating === 0
         ? condition('Reconciling', 'Settled', at)
         : (ridesAlong(policy, counts, at) ?? reconciling(counts, this.options.permits.waitsOf(policy), at)),
@@ -384,7 +384,8 @@ function reconciling(counts: Counts, waits: Waits | undefined, at: number): NewC
     : condition('Reconciling', waits.reason, at, waits.message);
 }
 
-function compliance(counts: Counts, at: number): NewCondition {
+function compliance(counts: Counts, refusing: number, at: number): NewCondition {
+  const late = refusing === 0 ? '' : `, ${refusing} refuse requests that arrive late (NewRequestsRefused)`;
   const answered = counts.matched - counts.exempt - counts.overridden;
   if (counts.matched === 0) {
     return condition('Compliant', 'NoMatchingWorkloads', at);
@@ -394,10 +395,10 @@ function compliance(counts: Counts, at: number): NewCondition {
       'Compliant',
       'AllCompliant',
       at,
-      `${counts.compliant} of ${counts.matched} workloads comply, ${counts.exempt} exempt, ${counts.overridden} overridden`,
+      `${counts.compliant} of ${counts.matched} workloads comply, ${counts.exempt} exempt, ${counts.overridden} overridden${late}`,
     );
   }
-  const message = `${counts.compliant} of ${answered} workloads comply`;
+  const message = `${counts.compliant} of ${answered} workloads comply${late}`;
   if (counts.failed + counts.conflicted > 0) {
     return condition(
       'Compliant',

@@ -3,6 +3,7 @@ import type { ReportedEntry } from '../../drain/report/index.ts';
 import type { Decision, WorkloadOutcome } from '../../drain/model/decision.ts';
 import type { Seconds } from '../../drain/model/workload.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
+import { lateRequests } from '../../drain/plan/late-requests.ts';
 
 /** What the last look at a workload found, under one policy. */
 export interface LedgerEntry {
@@ -12,9 +13,11 @@ export interface LedgerEntry {
   readonly message: string;
   /** Seconds by which the grace period is longer than what the promise needs, margin included; negative where it is too short. */
   readonly slack?: Seconds;
+  /** What a person should know of it although it breaks no promise. */
+  readonly warning?: Observed;
 }
 
-/** What was seen of terminations: a code of the closed list, and a sentence. */
+/** A code of the closed list, and a sentence: what was seen of terminations, or a warning. */
 export interface Observed {
   readonly reason: string;
   readonly message: string;
@@ -36,6 +39,8 @@ const COUNTER: Record<LedgerEntry['outcome'], Exclude<keyof PolicyWorkloadCounts
 const ATTENTION: readonly LedgerEntry['outcome'][] = ['Failed', 'Conflicted', 'Unknown', 'NonCompliant'];
 /** After what cannot be evaluated or written, before what is only not as the policy wants it. */
 const OBSERVED_RANK = 2.5;
+/** After all that is not as the policy wants it. */
+const WARNING_RANK = ATTENTION.length + 1;
 const MOST_ATTENTION = 20;
 const LONGEST_MESSAGE = 512;
 
@@ -109,11 +114,22 @@ export class Ledger {
         found.push({ rank, key, entry });
       }
     }
+    // The list has each workload once: what its settings are short of says it already.
     const listed = new Set(found.map(({ key }) => key));
-    for (const [key, { reason, message }] of this.observed.get(policy) ?? []) {
-      // The list has each workload once: what its settings are short of says it already.
-      if (!listed.has(key) && this.entryOf(policy, key) !== undefined) {
-        found.push({ rank: OBSERVED_RANK, key, entry: { outcome: 'Failed', reason, message } });
+    const add = (rank: number, key: string, { reason, message }: Observed): void => {
+      if (!listed.has(key)) {
+        listed.add(key);
+        found.push({ rank, key, entry: { outcome: 'Failed', reason, message } });
+      }
+    };
+    for (const [key, seen] of this.observed.get(policy) ?? []) {
+      if (this.entryOf(policy, key) !== undefined) {
+        add(OBSERVED_RANK, key, seen);
+      }
+    }
+    for (const [key, { warning }] of this.byPolicy.get(policy) ?? []) {
+      if (warning !== undefined) {
+        add(WARNING_RANK, key, warning);
       }
     }
     found.sort((a, b) => a.rank - b.rank || (a.key < b.key ? -1 : 1));
@@ -127,6 +143,15 @@ export class Ledger {
         message: entry.message.slice(0, LONGEST_MESSAGE),
       };
     });
+  }
+
+  /** How many workloads of a policy have the warning. */
+  warnedOf(policy: string, reason: string): number {
+    let warned = 0;
+    for (const { warning } of this.byPolicy.get(policy)?.values() ?? []) {
+      warned += warning?.reason === reason ? 1 : 0;
+    }
+    return warned;
   }
 
   /** The first entry of a policy, in a stable order, that has the reason. */
@@ -156,6 +181,9 @@ export class Ledger {
       if (seen !== undefined) {
         yield [policy, { outcome: 'Observed', ...seen }];
       }
+      if (entry?.warning !== undefined) {
+        yield [policy, { outcome: 'Warned', ...entry.warning }];
+      }
     }
   }
 
@@ -163,9 +191,11 @@ export class Ledger {
   *reasons(): IterableIterator<readonly [policy: string, reason: string, count: number]> {
     for (const [policy, entries] of this.byPolicy) {
       const counts = new Map<string, number>();
-      for (const { reason } of entries.values()) {
-        if (reason !== '') {
-          counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      for (const { reason, warning } of entries.values()) {
+        for (const each of new Set([reason, warning?.reason ?? ''])) {
+          if (each !== '') {
+            counts.set(each, (counts.get(each) ?? 0) + 1);
+          }
         }
       }
       for (const [reason, count] of counts) {
@@ -197,7 +227,9 @@ export class Ledger {
       before.outcome === entry.outcome &&
       before.reason === entry.reason &&
       before.message === entry.message &&
-      before.slack === entry.slack
+      before.slack === entry.slack &&
+      before.warning?.reason === entry.warning?.reason &&
+      before.warning?.message === entry.warning?.message
     ) {
       return;
     }
@@ -238,7 +270,7 @@ export function entriesOf(assessment: Assessment, held: string | undefined): Map
       outcome: shown,
       reason: reason ?? '',
       message: shown === outcome ? message : `${message} (held: ${held ?? ''})`,
-      ...slackOf(governing.decision),
+      ...besides(governing.decision),
     });
   }
   for (const { policy, decision } of assessment.audits) {
@@ -247,7 +279,7 @@ export function entriesOf(assessment: Assessment, held: string | undefined): Map
       outcome,
       reason: decision.reason ?? '',
       message: decision.message,
-      ...slackOf(decision),
+      ...besides(decision),
     });
   }
   for (const { policy, by, forbidden } of assessment.overridden) {
@@ -268,10 +300,15 @@ export function entriesOf(assessment: Assessment, held: string | undefined): Map
 export function entriesWith(assessment: Assessment, policy: string, entry: LedgerEntry): Map<string, LedgerEntry> {
   return entriesOf(assessment, undefined).set(policy, {
     ...entry,
-    ...(assessment.governing === undefined ? {} : slackOf(assessment.governing.decision)),
+    ...(assessment.governing === undefined ? {} : besides(assessment.governing.decision)),
   });
 }
 
-function slackOf({ before, neededGrace }: Decision): { slack?: Seconds } {
-  return neededGrace === undefined ? {} : { slack: before.gracePeriod.value - neededGrace };
+function besides(decision: Decision): Pick<LedgerEntry, 'slack' | 'warning'> {
+  const { before, neededGrace } = decision;
+  const late = lateRequests(decision);
+  return {
+    slack: neededGrace === undefined ? undefined : before.gracePeriod.value - neededGrace,
+    warning: late === undefined ? undefined : { reason: late.code, message: late.message },
+  };
 }

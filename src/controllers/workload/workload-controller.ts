@@ -20,6 +20,7 @@ import { countsForPolicy } from './note-standing.ts';
 import { WorkloadMemories } from './workload-memory.ts';
 import { WriteRefusals } from './write-refusals.ts';
 import { haltToldBefore, workloadToldBefore } from '../reports/told-before.ts';
+import { troubleOf } from '../reports/trouble.ts';
 import { entriesOf, entriesWith, type Ledger, type LedgerEntry } from '../reports/ledger.ts';
 import type { Permits } from '../policy/permits.ts';
 import type { OperatorMetrics } from '../reports/operator-metrics.ts';
@@ -428,36 +429,28 @@ export class WorkloadController {
   private warn(workload: Workload, assessment: Assessment): void {
     const { governing } = assessment;
     const key = workloadKey(workload);
-    if (governing === undefined || !isTrouble(governing)) {
+    const trouble = governing === undefined ? undefined : troubleOf(governing.decision);
+    if (governing === undefined || trouble === undefined) {
       // Whatever comes next is news.
       if (this.memories.peek(key).warned !== undefined) {
         this.memories.of(key).warned = '';
       }
       return;
     }
-    const { policy, decision } = governing;
-    const reason = decision.reason ?? decision.outcome;
+    const { policy } = governing;
+    const { reason, message } = trouble;
     const memory = this.memories.of(key);
     const { warned } = memory;
-    memory.warned = `${policy.name} ${reason} ${decision.message}`;
+    memory.warned = `${policy.name} ${reason} ${message}`;
     const status = warned === undefined ? this.options.caches.policies.store.get(policy.name)?.raw.status : undefined;
-    if (warned === memory.warned || workloadToldBefore(status, workload, reason, decision.message)) {
+    if (warned === memory.warned || workloadToldBefore(status, workload, reason, message)) {
       return;
     }
-    this.options.recorder.event(
-      subjectOf(workload),
-      'Warning',
-      reason,
-      `Policy ${decision.policy ?? ''}: ${decision.message}`,
-    );
+    this.options.recorder.event(subjectOf(workload), 'Warning', reason, `Policy ${policy.name}: ${message}`);
   }
 }
 
 type Governing = NonNullable<Assessment['governing']>;
-
-function isTrouble({ decision }: Governing): boolean {
-  return decision.outcome === 'Conflicted' || decision.outcome === 'Failed';
-}
 
 function open(): undefined {
   return undefined;

@@ -28,8 +28,8 @@ export interface ReportResult {
 
 /** What is said of a workload under one policy. */
 export interface ReportedEntry {
-  /** Observed: not a state of the workload, but how its pods were seen to end. */
-  readonly outcome: WorkloadOutcome | 'Overridden' | 'Observed';
+  /** No state of the workload: Observed, how its pods were seen to end; Warned, what it loses although the promise holds. */
+  readonly outcome: WorkloadOutcome | 'Overridden' | 'Observed' | 'Warned';
   readonly reason: string;
   readonly message: string;
 }
@@ -50,7 +50,14 @@ export const REPORT_SOURCE = 'sidecar-drain-operator';
 const CATEGORY = 'Graceful termination';
 
 /** Who only waits for its turn, or is being written, is no violation; neither is who is exempt or another policy's. */
-const VIOLATIONS: readonly ReportedEntry['outcome'][] = ['Failed', 'Conflicted', 'Unknown', 'NonCompliant', 'Observed'];
+const VIOLATIONS: readonly ReportedEntry['outcome'][] = [
+  'Failed',
+  'Conflicted',
+  'Unknown',
+  'NonCompliant',
+  'Observed',
+  'Warned',
+];
 const LONGEST_MESSAGE = 512;
 /** So that one workload, which cannot be split, fits in a shard whatever its policies say. */
 const MOST_PER_WORKLOAD = 20;
@@ -96,13 +103,13 @@ function resultOf(
 
 /**
  * In the words of the API: `error` could not be evaluated, `fail` is not met, `warn` is not met and does not count. What
- * the list of reasons calls an information is no reason to call a workload failed.
+ * the list of reasons calls an information is no reason to call a workload failed, and neither is what breaks no promise.
  */
 function verdictOf(outcome: ReportedEntry['outcome'], severity: ReportResult['severity']): ReportResult['result'] {
   if (outcome === 'Unknown') {
     return 'error';
   }
-  return severity === 'low' ? 'warn' : 'fail';
+  return severity === 'low' || outcome === 'Warned' ? 'warn' : 'fail';
 }
 
 /** Half a surrogate pair would come back from the API server as another character, and look like somebody's change. */

@@ -50,3 +50,52 @@ describe('a ledger of 10,000 workloads, 1,000 of them in violation', () => {
     expect(ledger.countsOf('long-requests').matched).toBe(9_999);
   });
 });
+
+describe('a warning beside the state of a workload', () => {
+  const late = { reason: 'NewRequestsRefused', message: 'requests that arrive late are refused' };
+  const web = 'Deployment/shop/web';
+  const made = (entry: LedgerEntry): Ledger => {
+    const ledger = new Ledger(() => undefined);
+    ledger.record(web, new Map([['long', entry]]));
+    return ledger;
+  };
+
+  it('stands last in the attention, in the counts of reasons and in reports, and changes no state', () => {
+    const ledger = made({ ...COMPLIANT, warning: late });
+    ledger.record(
+      'Deployment/shop/zz',
+      new Map([['long', { outcome: 'NonCompliant', reason: 'GraceTooShort', message: '' }]]),
+    );
+
+    expect(ledger.attentionOf('long').map(({ name, reason }) => `${name} ${reason}`)).toEqual([
+      'zz GraceTooShort',
+      'web NewRequestsRefused',
+    ]);
+    expect(ledger.countsOf('long')).toMatchObject({ matched: 2, compliant: 1, nonCompliant: 1 });
+    expect(ledger.warnedOf('long', 'NewRequestsRefused')).toBe(1);
+    expect([...ledger.reasons()]).toContainEqual(['long', 'NewRequestsRefused', 1]);
+    expect([...ledger.entriesOf(web)].map(([, { outcome, reason }]) => [outcome, reason])).toEqual([
+      ['Compliant', ''],
+      ['Warned', 'NewRequestsRefused'],
+    ]);
+  });
+
+  it('gives way in the attention to what is the matter with the workload itself', () => {
+    const ledger = made({ outcome: 'Unknown', reason: 'HookUnbounded', message: 'no bound', warning: late });
+
+    expect(ledger.attentionOf('long')).toEqual([expect.objectContaining({ reason: 'HookUnbounded' })]);
+  });
+
+  it('is news when it comes and when it goes', () => {
+    let told = 0;
+    const ledger = new Ledger(() => {
+      told += 1;
+    });
+    ledger.record(web, new Map([['long', COMPLIANT]]));
+    ledger.record(web, new Map([['long', { ...COMPLIANT, warning: late }]]));
+    ledger.record(web, new Map([['long', { ...COMPLIANT, warning: late }]]));
+    ledger.record(web, new Map([['long', COMPLIANT]]));
+
+    expect(told).toBe(3);
+  });
+});

@@ -42,6 +42,8 @@ describe('results of a workload', () => {
     ['Failed', '', 'fail', 'high'],
     ['Failed', 'PromiseUnreachable', 'fail', 'high'],
     ['Unknown', 'FactsMissing', 'error', 'medium'],
+    ['Unknown', 'HookUnbounded', 'error', 'medium'],
+    ['Warned', 'NewRequestsRefused', 'warn', 'medium'],
   ])('count %s %s as %s of severity %s', (outcome, reason, result, severity) => {
     expect(resultsOf({ ...WEB, entries: [['p', entry(outcome, reason)]] }).results).toMatchObject([
       { result, severity, scored: result !== 'warn' },

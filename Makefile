@@ -98,6 +98,10 @@ control-plane-run: install ## Start a control plane to play with; Ctrl-C ends it
 test-tools: build ## Play the real Helm 3 and 4, kubectl and kstatus against the operator; writes the table in docs/how-to/gitops.md
 	@$(RUN) test/tools/gitops/main.ts
 
+.PHONY: test-upgrade
+test-upgrade: build control-plane ## Let the operator of an earlier commit and today's take each other's place: FROM=COMMIT; writes a table in docs/reference/compatibility.md
+	@$(RUN) test/tools/upgrade/main.ts
+
 .PHONY: e2e
 e2e: build ## Prove with real requests on a real mesh: E2E_KUBECONFIG=FILE, else with kind; docs/e2e.md
 	@$(RUN) e2e/main.ts

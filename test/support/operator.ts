@@ -51,10 +51,12 @@ export interface StartOptions {
   /** Do not wait until it is ready. */
   readonly wait?: boolean;
   readonly nodeFlags?: readonly string[];
+  /** Another bundle than dist/main.js. */
+  readonly program?: string;
 }
 
 export async function startOperator(cluster: Cluster, options: StartOptions = {}): Promise<OperatorHandle> {
-  const program = process.env.SIDECAR_DRAIN_TEST_PROGRAM ?? join(projectRoot(), 'dist/main.js');
+  const program = options.program ?? process.env.SIDECAR_DRAIN_TEST_PROGRAM ?? join(projectRoot(), 'dist/main.js');
   if (!existsSync(program)) {
     throw new Error(`${program} is missing: run \`npm run build\` first`);
   }

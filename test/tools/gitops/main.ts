@@ -1,16 +1,15 @@
 // The real tools beside the operator: `make test-tools`. Each deploys a manifest, the operator does its part, the tool deploys
 // again with a new image, the policy is deleted; what was seen becomes the table in docs/how-to/gitops.md.
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findBinaries, projectRoot } from '../../support/control-plane/index.ts';
+import { findBinaries } from '../../support/control-plane/index.ts';
 import { deployment, fixed, startScene, type Scene } from '../../support/scene.ts';
+import { writeInto } from '../document.ts';
 import { kstatusStages } from './kstatus.ts';
 
 const DOCUMENT = 'docs/how-to/gitops.md';
-const BEGIN = '<!-- test-tools: begin -->';
-const END = '<!-- test-tools: end -->';
 
 interface Outcome {
   readonly failed: string | undefined;
@@ -62,7 +61,7 @@ async function main(): Promise<void> {
         console.log(rows.at(-1));
       }
     }
-    await write([
+    await writeInto(DOCUMENT, 'test-tools', [
       '| tool | its manifest states | `conflicts` | with the policy | its next deploy, of a new image | after it | policy deleted |',
       '|---|---|---|---|---|---|---|',
       ...rows,
@@ -142,16 +141,6 @@ async function attempt(run: Promise<unknown>): Promise<Outcome> {
     const known = WORDS.find(([pattern]) => pattern.test(text) && text.includes('sidecar-drain-operator'));
     return { failed: known?.[1] ?? text.replaceAll(/\s+/g, ' ').replaceAll('|', '/').slice(0, 160) };
   }
-}
-
-async function write(lines: readonly string[]): Promise<void> {
-  const path = join(projectRoot(), DOCUMENT);
-  const text = await readFile(path, 'utf8');
-  const [start, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (start === -1 || end < start) {
-    throw new Error(`${DOCUMENT} has no place for the table: it needs the lines ${BEGIN} and ${END}`);
-  }
-  await writeFile(path, `${text.slice(0, start)}${BEGIN}\n${lines.join('\n')}\n${text.slice(end)}`);
 }
 
 await main();

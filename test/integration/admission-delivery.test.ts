@@ -275,6 +275,47 @@ describe('application: Delay', () => {
   );
 });
 
+describe('a hook of ours on istio-proxy', () => {
+  const theirs = { name: 'istio-proxy', image: 'auto', lifecycle: { preStop: { sleep: { seconds: 7 } } } };
+  const stated = (namespace: string, name: string, containers: readonly object[]): object =>
+    deployment(namespace, name, {
+      containers: [{ name: 'app', image: 'app:1', ports: [{ containerPort: 8080 }] }, ...containers],
+      replicas: 0,
+    });
+  const apply = async (object: object, ...flags: string[]): Promise<string> =>
+    await scene.cluster.kubectlOk(['apply', '-f', '-', ...flags], { input: JSON.stringify(object) });
+
+  it('gives way to one of another type that its owner adds, by every writer', async () => {
+    const namespace = await scene.meshed('gives-way');
+    await scene.createPolicy('gives-way', {
+      ...riding(namespace),
+      drain: { mode: 'Adaptive', maxWait: '20s', strategy: 'PreStopHook' },
+    });
+    await asked(namespace, 'deployments');
+    await apply(stated(namespace, 'client', []));
+    await apply(stated(namespace, 'server', []), '--server-side');
+    await scene.cluster.create(stated(namespace, 'helm', []) as KubeObject);
+    const hooks = async (): Promise<unknown[]> =>
+      await Promise.all(
+        ['client', 'server', 'helm'].map(
+          async (name) => (await scene.workload(namespace, name)).spec.template.spec.containers[1]?.lifecycle?.preStop,
+        ),
+      );
+    const ours = await hooks();
+
+    await apply(stated(namespace, 'client', [theirs]));
+    await apply(stated(namespace, 'server', [theirs]), '--server-side');
+    await scene.cluster.client.call('PATCH', `${workloadPath(namespace, 'helm')}?fieldManager=helm`, {
+      contentType: 'application/strategic-merge-patch+json',
+      body: { spec: { template: { spec: { containers: [theirs] } } } },
+    });
+
+    expect(ours).toEqual(Array(3).fill({ exec: expect.anything() }));
+    expect(await hooks()).toEqual(Array(3).fill(theirs.lifecycle.preStop));
+    await scene.deletePolicy('gives-way');
+  });
+});
+
 describe('a workload on its way in', () => {
   it('is right from its first ReplicaSet, under Waves too', async () => {
     const namespace = await scene.meshed('first');

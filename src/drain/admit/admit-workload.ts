@@ -13,6 +13,7 @@ import { projectWorkload } from '../template/project.ts';
 import { at, canonical, managedFieldsOf, type RawObject } from '../template/raw.ts';
 import { restartLimitOf } from '../plan/delivery.ts';
 import { managedFieldsAfter } from './own-fields.ts';
+import { withoutOurHandler } from './second-handler.ts';
 import { changedFields, mapPatch, templatePatch } from './template-patch.ts';
 
 /** What is known beside the object: the same for workloads and pods. */
@@ -56,6 +57,10 @@ export function admitWorkload(input: AdmitWorkloadInput): Admitted {
   const old = oldObject === undefined ? undefined : projectWorkload(oldObject, adapter, { namespace });
   const workload = withOldState(projected, old);
   const state = stateOf(workload);
+  const yielding = withoutOurHandler(object, adapter.templatePath, state);
+  if (yielding !== undefined) {
+    return { ...NOTHING_ADMITTED, patch: yielding };
+  }
   if (
     oldObject !== undefined &&
     old !== undefined &&
@@ -65,7 +70,6 @@ export function admitWorkload(input: AdmitWorkloadInput): Admitted {
   ) {
     return NOTHING_ADMITTED;
   }
-
   const facts = input.facts(workload);
   const governing = facts === undefined ? undefined : assess({ ...facts, workload }).governing;
   if (governing === undefined) {

@@ -47,7 +47,7 @@ export function managedFieldsAfter(
 }
 
 /** Without one path and without the parents that it leaves empty: an empty parent would mean that the parent is owned. */
-function withoutPath(fields: Raw, [key, ...rest]: readonly string[]): Raw | undefined {
+export function withoutPath(fields: Raw, [key, ...rest]: readonly string[]): Raw | undefined {
   if (key === undefined) {
     return undefined;
   }

@@ -285,3 +285,47 @@ describe('OnNextRollout', () => {
     }
   });
 });
+
+describe("an owner's hook of another type beside ours", () => {
+  const asked = policy({ drain: { mode: 'Adaptive', maxWait: '60s', strategy: 'PreStopHook' } });
+  const sleep = { sleep: { seconds: 7 } };
+  const withOurs = (): Json => {
+    const plain = incoming();
+    return carriedOut(plain, admit(plain, [asked]).patch);
+  };
+  const both = (old: Json): Json => {
+    const next = structuredClone(old);
+    Object.assign(next.spec.template.spec.containers[1].lifecycle.preStop, sleep);
+    return next;
+  };
+
+  it("takes ours out, and us out of what is the owner's", () => {
+    const old = stored(withOurs());
+    const next = both(old);
+    // As kubectl writes it by server-side apply: the name under which it also undoes rollouts.
+    next.metadata.managedFields.push({ manager: 'kubectl', operation: 'Apply', fieldsV1: {} });
+    const { patch } = admit(next, [asked], { oldObject: old });
+    const after = carriedOut(next, patch);
+
+    expect(after.spec.template.spec.containers[1].lifecycle).toEqual({ preStop: sleep });
+    expect(JSON.stringify(after.metadata.managedFields)).not.toContain('f:preStop');
+    expect(patch.map(({ op }) => op)).toEqual(['remove', 'add']);
+  });
+
+  it('does so also while nothing may be written, and where the owner replaced the note', () => {
+    const old = stored(withOurs());
+    const next = both(old);
+    delete next.metadata.annotations;
+    const { patch } = admit(next, [], { oldObject: old, facts: () => undefined });
+
+    expect(carriedOut(next, patch).spec.template.spec.containers[1].lifecycle).toEqual({ preStop: sleep });
+  });
+
+  it('is left to the API server where neither is ours', () => {
+    const old = stored(withOurs());
+    const next = both(old);
+    next.spec.template.spec.containers[1].lifecycle.preStop.exec = { command: ['sleep', '3'] };
+
+    expect(admit(next, [asked], { oldObject: old }).patch).toEqual([]);
+  });
+});

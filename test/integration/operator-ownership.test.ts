@@ -127,6 +127,52 @@ describe.each(makers)('a Deployment made by $how', ({ owner, make }) => {
   });
 });
 
+describe('a Deployment that its owner applies server-side', () => {
+  /** What managedFields book to the operator of the template. */
+  const heldIn = ({ metadata }: WorkloadObject): unknown =>
+    (metadata['managedFields'] as { manager: string; fieldsV1: Record<string, unknown> }[]).find(
+      ({ manager }) => manager === 'sidecar-drain-operator',
+    )?.fieldsV1['f:spec'];
+  const hookIn = ({ spec }: WorkloadObject): unknown =>
+    spec.template.spec.containers.find(({ name }) => name === 'istio-proxy')?.lifecycle;
+
+  it('is held by the note alone: a field that it states later goes in without force, and what is no longer wanted goes', async () => {
+    const namespace = await scene.meshed('yields');
+    await scene.cluster.apply(deployment(namespace, 'web'), { fieldManager: 'flux' });
+    await scene.createPolicy('yields', {
+      ...fixed(namespace),
+      drain: { mode: 'Adaptive', maxWait: '20s', strategy: 'PreStopHook' },
+    });
+    const hooked = await scene.untilWorkload(
+      namespace,
+      'web',
+      (object) => hookIn(object) !== undefined && heldIn(object) === undefined,
+    );
+
+    // Given up or not: a hook that the policy wants no more is taken out, in one rollout.
+    const mark = scene.mark();
+    await scene.patchPolicy('yields', { drain: { mode: 'Fixed', duration: '30s', maxWait: null, strategy: null } });
+    const plain = await scene.untilWorkload(
+      namespace,
+      'web',
+      (object) => hookIn(object) === undefined && graceOf(object) === 40 && heldIn(object) === undefined,
+    );
+    await scene.rolledOut(namespace, 'web');
+    expect(Number(revisionOf(await scene.workload(namespace, 'web'))) - Number(revisionOf(hooked))).toBe(1);
+    // What was given up is taken back as it stands, then the values are written.
+    expect(scene.writes({ since: mark, namespace })).toHaveLength(2);
+    expect(graceOf(plain)).toBe(40);
+
+    const answer = await scene.cluster.client.raw('PATCH', `${workloadPath(namespace, 'web')}?fieldManager=flux`, {
+      body: deployment(namespace, 'web', { grace: 5 }),
+      contentType: 'application/apply-patch+yaml',
+    });
+    expect(answer.status).toBe(200);
+    await scene.settled('yields', ({ workloads }) => workloads?.conflicted === 1);
+    expect(graceOf(await scene.workload(namespace, 'web'))).toBe(5);
+  });
+});
+
 describe('two writers at once', () => {
   it('leaves a grace period that a user raises while the operator writes', async () => {
     const namespace = await scene.meshed('race');

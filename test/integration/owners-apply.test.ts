@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { useCluster } from '../support/cluster.ts';
 import type { ManagedField } from '../../src/drain/model/workload.ts';
 import type { ManagedValues } from '../../src/drain/model/managed.ts';
-import { MANAGER, TemplateBench, type Json, type TemplateParts } from './template-support.ts';
+import { TemplateBench, type Json, type TemplateParts } from './template-support.ts';
 
 jest.setTimeout(60_000);
 const cluster = useCluster();
@@ -111,12 +111,6 @@ async function call(
   return { status: answer.status, message: String(answer.body?.message ?? '') };
 }
 
-/** As `kubectl apply --server-side` sends it; `force` is its --force-conflicts. */
-function serverSide(manifest: Json, force: boolean): Promise<Answer> {
-  const query = `fieldManager=owner&force=${force}`;
-  return call('PATCH', manifest, manifest as object, 'application/apply-patch+yaml', query);
-}
-
 async function created(manifest: Json): Promise<Answer> {
   await cluster.create(manifest);
   return { status: 201, message: '' };
@@ -207,6 +201,7 @@ async function weWrite(name: string, { managed, ours }: Field): Promise<void> {
   }
   const { status, body } = await bench.write(name, ours);
   expect([status, body.message]).toEqual([200, undefined]);
+  await bench.yieldFields(name);
 }
 
 const ORDERS = ['owner first', 'we first', 'owner adds', 'owner removes'] as const;
@@ -221,18 +216,14 @@ const APPLIES: Readonly<Record<Order, readonly [boolean, boolean]>> = {
 };
 
 const ROWS = WRITERS.flatMap((writer) => FIELDS.flatMap((field) => ORDERS.map((order) => ({ writer, field, order }))));
-const CONFLICT = { status: 409, message: `conflict with "${MANAGER}"` };
 const TWO_HANDLERS = { status: 422, message: 'may not specify more than 1 handler type' };
 
 /**
- * The lines that do not go through. A server-side apply says no to a field that another manager holds with another value,
- * unless it is forced. And nothing but a replacement of the list takes our handler out from beside one of another type.
- * Under `delivery: Admission` nothing of ours stands in a template, and all go through.
+ * The lines that do not go through without the admission webhook: nothing but a replacement of the list takes our handler out
+ * from beside one of another type. The webhook does it (admission-delivery.test.ts), and under `delivery: Admission` nothing
+ * of ours stands in a template.
  */
 const REFUSED: Readonly<Record<string, { readonly status: number; readonly message: string }>> = {
-  'kubectl apply --server-side, the grace period, owner adds': CONFLICT,
-  'kubectl apply --server-side, the annotation, owner adds': CONFLICT,
-  'kubectl apply --server-side, a hook of istio-proxy, owner adds': CONFLICT,
   'kubectl apply --server-side, a hook of istio-proxy of another type, owner adds': TWO_HANDLERS,
   'kubectl apply, a hook of istio-proxy of another type, owner adds': TWO_HANDLERS,
   "Helm's three-way patch, a hook of istio-proxy of another type, owner adds": TWO_HANDLERS,
@@ -259,9 +250,6 @@ describe("an owner's own apply", () => {
         expect(field.read((await bench.get(name)).spec.template)).toEqual(
           field.read(manifestOf(name, field.theirs).spec.template),
         );
-      }
-      if (status === 409) {
-        expect((await serverSide(second, true)).status).toBe(200);
       }
     },
   );

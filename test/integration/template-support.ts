@@ -1,6 +1,8 @@
 // Writes and restores on the real API server, as the operator does them: for the tests of ownership, apply and restore.
 import type { ManagedValues } from '../../src/drain/model/managed.ts';
 import type { Cluster } from '../support/cluster.ts';
+import { YIELD_MANAGER } from '../../src/controllers/workload/workload-writer.ts';
+import { planYield } from '../../src/drain/restore/index.ts';
 import { planRestore } from '../../src/drain/restore/restore.ts';
 import type { RestoreStep } from '../../src/drain/restore/restore.ts';
 import { decodeState, nextState } from '../../src/drain/template/note/state.ts';
@@ -86,6 +88,21 @@ export class TemplateBench {
       const answer = await this.writeOnce(name, values, kind, force);
       if (answer.status !== 409 || !force || attempt === 20) {
         return answer;
+      }
+    }
+  }
+
+  /** Gives up our fields in managedFields where the operator would. */
+  async yieldFields(name: string): Promise<void> {
+    while ((await this.project(name)).hold === 'AgainstApply') {
+      const { patch } = planYield(await this.get(name));
+      const { status, body } = await this.cluster.client.raw<Json>(
+        'PATCH',
+        `${this.path(name)}?fieldManager=${YIELD_MANAGER}`,
+        { body: patch, contentType: 'application/json-patch+json' },
+      );
+      if (status !== 200 && status !== 409) {
+        throw new Error(`${name} cannot yield: ${JSON.stringify(body)}`);
       }
     }
   }

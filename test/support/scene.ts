@@ -1,5 +1,6 @@
 // A control plane with a mesh and the operator on it: what every test of the operator starts from. Each test file has its
 // own, because policies are cluster-scoped: two operators on one cluster would both act.
+import { YIELD_MANAGER } from '../../src/controllers/workload/workload-writer.ts';
 import { installCrds } from './crds.ts';
 import {
   startControlPlane,
@@ -216,11 +217,11 @@ export class Scene {
     return this.cluster.audit.mark();
   }
 
-  /** The operator's writes to workloads that the API server took, refused ones left out. */
+  /** The operator's writes of values to workloads that the API server took: refused ones, and edits of managedFields alone, left out. */
   writes(query: WriteQuery = {}): AuditedWrite[] {
     return this.cluster.audit
       .writes({ ...query, user: OPERATOR_ACCOUNT, succeeded: true })
-      .filter((write) => WORKLOAD_RESOURCES.includes(write.resource));
+      .filter(({ resource, uri }) => WORKLOAD_RESOURCES.includes(resource) && !uri.includes(YIELD_MANAGER));
   }
 
   /** Every request of the operator that changes something, refused ones too, Events left out. */

@@ -169,6 +169,9 @@ export class WorkloadController {
       this.reverts.forget(key);
       return await this.withdraw(workload, state, signal);
     }
+    if (state !== undefined && governing !== undefined && yieldsTo(workload, governing)) {
+      return await this.yieldFields(workload, state, governing.policy, signal);
+    }
     return this.laterLook(key, decision?.notBefore);
   }
 
@@ -354,6 +357,34 @@ export class WorkloadController {
     return done;
   }
 
+  /** Nothing of the workload changes but who is said to hold what we wrote. */
+  private async yieldFields(
+    workload: Workload,
+    state: WorkloadState,
+    policy: PolicyRecord,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const key = workloadKey(workload);
+    const refused = firstRefusal({
+      ...this.heldInput(workload, state),
+      refused: this.refusals.of(key, workload, YIELDING),
+    });
+    if (refused !== undefined) {
+      return this.waits(key, refused);
+    }
+    try {
+      const live = await this.writer.yieldFields(workload, signal);
+      if (live !== undefined) {
+        this.rollouts.noteWrite(key, live, rollingOf(workload, policy));
+        this.refusals.taken(key);
+      }
+    } catch (error) {
+      return this.writer.failed(workload, YIELDING, error);
+    }
+    this.options.logger.debug('fields given up in managedFields', { workload: key, policy: policy.name });
+    return done;
+  }
+
   private async withdraw(workload: Workload, state: WorkloadState, signal: AbortSignal): Promise<Outcome> {
     const { permits } = this.options;
     const key = workloadKey(workload);
@@ -451,6 +482,24 @@ export class WorkloadController {
 }
 
 type Governing = NonNullable<Assessment['governing']>;
+
+/** What a refused edit of managedFields is remembered by; no intent is called so. */
+const YIELDING = 'yielding';
+
+/**
+ * Under `conflicts: Report` whoever states a field wins. What managedFields book to us would refuse a server-side apply that
+ * states it, so it is given up where somebody applies the workload so.
+ */
+function yieldsTo({ hold }: Workload, { policy, decision }: Governing): boolean {
+  return (
+    hold === 'AgainstApply' &&
+    policy.spec.conflicts === 'Report' &&
+    policy.spec.enforcement === 'Enforce' &&
+    !policy.spec.suspend &&
+    policy.stalled === undefined &&
+    (decision.outcome === 'Compliant' || decision.outcome === 'Updating')
+  );
+}
 
 function open(): undefined {
   return undefined;

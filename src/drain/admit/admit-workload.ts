@@ -9,6 +9,7 @@ import type { JsonPatchOperation } from '../restore/json-patch.ts';
 import { nextState, stateOf, templateBefore, writtenValuesStand, type WorkloadState } from '../template/note/state.ts';
 import { applyToTemplate, buildApply } from '../template/apply.ts';
 import type { WorkloadKindAdapter } from '../template/kinds.ts';
+import { isAppliedByOthers } from '../template/ownership.ts';
 import { projectWorkload } from '../template/project.ts';
 import { at, canonical, managedFieldsOf, type RawObject } from '../template/raw.ts';
 import { restartLimitOf } from '../plan/delivery.ts';
@@ -160,9 +161,11 @@ function patchOf(
   const after = applyToTemplate(original, values);
   const document = buildApply(workload, values, state);
   const stateText = (document['metadata'] as { annotations: Record<string, string> }).annotations[STATE_ANNOTATION];
+  // Who applies it shall be able to state later what we put in now; see planYield.
+  const yields = policy.spec.conflicts === 'Report' && isAppliedByOthers(object);
   const managed = managedFieldsAfter(
     object,
-    document,
+    yields ? { ...document, spec: undefined } : document,
     changedFields(workload.template, after),
     adapter.templatePath,
     `${input.at.slice(0, 19)}Z`,

@@ -150,6 +150,8 @@ export interface Workload extends WorkloadRef {
   /** What in a custom resource's pod template the API server would refuse in its pods, in words. */
   readonly refused?: string;
   readonly fields: FieldOwners;
+  /** What managedFields book to us of the template; see `holdOf`. */
+  readonly hold?: 'Fields' | 'AgainstApply';
   readonly rollout: RolloutFacts;
   readonly history?: TemplateHistory;
   /** RFC 3339: when its last rollout was over, where the kind tells it. Pods that were replaced one by one since are younger. */

@@ -2,6 +2,7 @@
 export type { JsonPatchOperation } from './json-patch.ts';
 export { planRestore } from './restore.ts';
 export type { RestoreStep } from './restore.ts';
+export { planYield } from './yield.ts';
 export {
   decodeState,
   encodeState,

@@ -80,7 +80,7 @@ const NO_VALUES: ValueOperations = { operations: [], restored: [], kept: [] };
  * `replace` of the resourceVersion is the API server's own precondition and answers 409 Conflict; a `test` of it would
  * answer 422 Invalid, which nobody can tell from a patch that is wrong.
  */
-function preconditions(raw: RawObject): JsonPatchOperation[] {
+export function preconditions(raw: RawObject): JsonPatchOperation[] {
   const { uid, resourceVersion } = metadataOf(raw);
   return [
     { op: 'test', path: '/metadata/uid', value: uid },

@@ -107,6 +107,32 @@ export function statesByApply(entry: ManagedFieldsEntry): boolean {
   return entry.operation === 'Apply' && entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, NOTE_PATH) === undefined;
 }
 
+/**
+ * What managedFields book to us of the pod template.
+ * - `Fields`: some of its fields.
+ * - `AgainstApply`: some of its fields, while somebody else applies the object server-side. Their next apply would be refused
+ *   (409) where it states one of these with another value, unless it is forced.
+ */
+export function holdOf(raw: RawObject, { templatePath }: TemplatePlace): 'Fields' | 'AgainstApply' | undefined {
+  const path = templatePath.map((key) => `f:${key}`);
+  const holds = managedFieldsOf(raw).some(
+    (entry) => isApply(entry) && entry.manager === FIELD_MANAGER && at(entry.fieldsV1, path) !== undefined,
+  );
+  if (!holds) {
+    return undefined;
+  }
+  return isAppliedByOthers(raw) ? 'AgainstApply' : 'Fields';
+}
+
+/** Whether somebody else writes the object by server-side apply. */
+export function isAppliedByOthers(raw: RawObject): boolean {
+  return managedFieldsOf(raw).some((entry) => isApply(entry) && entry.manager !== FIELD_MANAGER);
+}
+
+function isApply({ operation, subresource = '' }: ManagedFieldsEntry): boolean {
+  return operation === 'Apply' && subresource === '';
+}
+
 interface OwnedTemplate {
   readonly manager: string;
   readonly ours: boolean;

@@ -7,7 +7,7 @@ import type { WorkloadKindAdapter } from './kinds.ts';
 import { hasAtomicContainers, templateGap } from './custom.ts';
 import { templateHistory } from './foreign-change.ts';
 import { misplacedSettings } from './misplaced.ts';
-import { fieldOwners } from './ownership.ts';
+import { fieldOwners, holdOf } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
 import type { Raw, RawObject } from './raw.ts';
 import { lifecycleOf, shapeProblems } from './shape.ts';
@@ -69,6 +69,8 @@ export function projectWorkload(raw: RawObject, adapter: WorkloadKindAdapter, op
   put(record, 'refused', adapter.custom === true ? refusedPods(raw, adapter) : undefined);
   put(record, 'templateGap', adapter.custom === true ? templateGap(raw, adapter) : undefined);
   put(record, 'history', history);
+  // Most workloads of a cluster have never been written by us.
+  put(record, 'hold', history === undefined ? undefined : holdOf(raw, adapter));
   // What stands on a Gateway itself is copied to the Deployment and to its pods alike.
   put(record, 'misplaced', gateway === undefined ? misplacedSettings(raw, adapter) : undefined);
   put(record, 'rolledOutAt', lastRollout(raw));

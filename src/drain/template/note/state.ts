@@ -144,6 +144,11 @@ function nextContainer(
   return { before: { lifecycle: present.lifecycle !== undefined, preStop }, wrote };
 }
 
+/** Whether a field that we wrote goes away with the next state: an apply leaves it out. */
+export function dropsFields(previous: WorkloadState, next: WorkloadState): boolean {
+  return MANAGED_FIELDS.some((field) => previous.fields[field] !== undefined && next.fields[field] === undefined);
+}
+
 /** Whether the container `istio-proxy` that the hook stands in is one that we add, or one that the user has. */
 export function proxyContainerForm(state: WorkloadState): 'Add' | 'Existing' {
   return state.fields.proxyContainer?.before === null ? 'Add' : 'Existing';

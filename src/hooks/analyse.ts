@@ -53,6 +53,8 @@ export interface HookAnalysis {
   readonly needsShell: boolean;
   /** Programs that it runs or asks for, sorted. */
   readonly tools: readonly string[];
+  /** Those that it tries to run and that Istio's proxy image does not have, not even the one with a shell. */
+  readonly missingTools: readonly string[];
   /** It asks the agent to drain, so that a later SIGTERM ends the proxy at once. */
   readonly callsDrain: boolean;
   /** When at the earliest it tells the proxy to quit; absent where it does not. */
@@ -196,6 +198,7 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions, budget: Bu
     whenBusy,
     needsShell: options.container === 'Proxy' && needsMoreThanProxy(handler),
     tools: toolsOf(handler, options, observed),
+    missingTools: missingTools(handler, options, observed),
     callsDrain: busy.effects.some((effect) => effect.kind === 'AgentDrain'),
     waitsFor,
     neverEnds: lengthOf(quiet) === 'unbounded',
@@ -285,6 +288,13 @@ function toolsOf(handler: LifecycleHandler, options: AnalysisOptions, observed: 
     return [...analyseHook(handler, { ...options, image: 'with-shell' }).tools];
   }
   return [...new Set(observed.flatMap((one) => [...one.tools]))].filter((tool) => !IN_EVERY_SHELL.has(tool)).sort();
+}
+
+function missingTools(handler: LifecycleHandler, options: AnalysisOptions, observed: readonly ObservedRun[]): string[] {
+  if (options.container === 'Proxy' && options.image !== 'with-shell') {
+    return [...analyseHook(handler, { ...options, image: 'with-shell' }).missingTools];
+  }
+  return [...new Set(observed.flatMap((one) => [...one.missing]))].sort();
 }
 
 function statsNeeded(

@@ -25,4 +25,5 @@ export type {
   ProxyImage,
   StatsInclusion,
 } from './world.ts';
+export { missingWords } from './tools/image.ts';
 export { exportedBy } from './canonical-worlds.ts';

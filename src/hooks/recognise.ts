@@ -1,6 +1,7 @@
 import type { LifecycleHandler } from '../api/kubernetes.ts';
 import type { HookAnalysis, Length } from './analyse.ts';
 import { recogniseProductHook } from './product-hook.ts';
+import { missingWords } from './tools/image.ts';
 import type { HookRun } from './world.ts';
 
 /** Hooks that are copied all over the field, found by what they do; the name only makes the explanation friendlier. */
@@ -102,10 +103,16 @@ function unknownWords({ atLeast, atMost, notUnderstood }: Facts): string {
   return `${least} no upper bound can be known; ${unknown}`;
 }
 
-/** One sentence: what it waits for, and how long that takes. */
+/** One sentence: what it waits for, how long that takes, and what of it the image does not have. */
 export function summarise(handler: LifecycleHandler, facts: Facts, busy: HookRun): string {
+  const missing = missingWords(facts.missingTools);
+  const what = summaryOf(handler, facts, busy);
+  return missing === '' ? what : `${what}; it ${missing}`;
+}
+
+function summaryOf(handler: LifecycleHandler, facts: Facts, busy: HookRun): string {
   if (busy.how === 'CannotStart') {
-    return facts.needsShell
+    return facts.needsShell && facts.missingTools.length === 0
       ? 'cannot start: the proxy image is distroless and has no shell and none of its tools'
       : 'cannot start: the image has no such program, or the handler is not a valid one';
   }

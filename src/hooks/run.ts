@@ -14,7 +14,7 @@ import {
   UNKNOWN_STATUS,
 } from './shell/run-state.ts';
 import { runShellWords } from './shell/start.ts';
-import { isPresent, runTool } from './tools/index.ts';
+import { isPresent, noteMissing, runTool } from './tools/index.ts';
 import { runUnknown } from './tools/tool.ts';
 import type { HookEffect, HookRun, PodWorld } from './world.ts';
 
@@ -61,14 +61,16 @@ export interface ObservedRun {
   readonly run: HookRun;
   readonly statsRead: ReadonlySet<string>;
   readonly tools: ReadonlySet<string>;
+  readonly missing: ReadonlySet<string>;
 }
 
 export function runHookObserved(handler: LifecycleHandler, world: PodWorld, options: HookOptions): ObservedRun {
-  const seen: Observations = { statsRead: new Set(), assumed: new Set(), tools: new Set() };
+  const seen: Observations = { statsRead: new Set(), assumed: new Set(), tools: new Set(), missing: new Set() };
   const ended = (how: HookRun['how'], endsAt?: Seconds, notUnderstood: readonly string[] = []): ObservedRun => ({
     run: { how, effects: [], notUnderstood, endsAt, ...(how === 'Unknown' ? { atLeast: options.start } : {}) },
     statsRead: seen.statsRead,
     tools: seen.tools,
+    missing: seen.missing,
   });
   const { start, until } = options;
   const kinds = [handler.exec, handler.httpGet, handler.sleep, handler.tcpSocket].filter((kind) => kind !== undefined);
@@ -135,6 +137,7 @@ function execute(words: readonly string[], world: PodWorld, options: HookOptions
     },
     statsRead: seen.statsRead,
     tools: seen.tools,
+    missing: seen.missing,
   };
 }
 
@@ -203,6 +206,7 @@ function attempt(words: readonly string[], shell: Shell, options: HookOptions): 
       }
     }
     if (!mayBePresent(shell, program)) {
+      noteMissing(shell, program);
       return { how: 'CannotStart' };
     }
     const base = program.slice(program.lastIndexOf('/') + 1);

@@ -39,10 +39,17 @@ export class GitOpsTool {
     this.path = workloadPath(namespace, name);
   }
 
-  /** Syncs: what people do when they commit and wait. Somebody else's write in between (409) is met by another sync. */
+  /**
+   * Syncs: what people do when they commit and wait. Somebody else's write in between (409) is met by another sync. No look
+   * comes between the commit and its sync, or it would find the object other than Git wants it.
+   */
   async sync(manifest?: object): Promise<void> {
-    this.manifest = (manifest as Json | undefined) ?? this.manifest;
-    await again(async () => this.send(await this.live(), false));
+    const synced = this.busy.then(async () => {
+      this.manifest = (manifest as Json | undefined) ?? this.manifest;
+      await again(async () => this.send(await this.live(), false));
+    });
+    this.busy = synced.catch(() => undefined);
+    await synced;
   }
 
   start(): void {

@@ -1,9 +1,13 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
+import { analyseHook, missingWords, type HookAnalysis } from '../../hooks/index.ts';
 import type { Intent } from '../promise/intent.ts';
 
 const BOUNDED_FORM =
   'put a bound around it, for example exec: {command: [timeout, "60", /bin/sh, -c, "..."]}, count rounds, or take hook: EstablishedConnections';
+
+/** Works on every proxy image, the distroless one included. */
+const NO_PROGRAM_FORM =
+  'a pause needs no program at all: sleep: {seconds: 60}; and every proxy image has pilot-agent: exec: {command: [pilot-agent, request, --debug-port=15020, POST, drain]}';
 
 /**
  * Why the user's own hook cannot be what a promise rests on: it never ends, its length has no bound that can be known, or
@@ -20,15 +24,19 @@ export function customHookProblem({ hook, lifecycle }: Pick<Intent, 'hook' | 'li
     return `${path} never ends: ${analysis.summary}; ${BOUNDED_FORM}`;
   }
   if (analysis.notUnderstood.length > 0 && typeof analysis.atMost !== 'number') {
-    return `${path} has no bound that can be known (not understood: ${analysis.notUnderstood.join(', ')}); ${BOUNDED_FORM}`;
+    return `${path} has no bound that can be known (not understood: ${analysis.notUnderstood.join(', ')}${missingIn(analysis)}); ${BOUNDED_FORM}`;
   }
   if (typeof analysis.atMost !== 'number') {
     return `${path} has no upper bound: ${analysis.summary}; ${BOUNDED_FORM}`;
   }
   if (analysis.fails) {
-    return `${path} fails at once on the proxy image with a shell, and then nothing of it holds the proxy: ${analysis.summary}`;
+    return `${path} fails at once on the proxy image with a shell, and then nothing of it holds the proxy: ${analysis.summary}; ${NO_PROGRAM_FORM}`;
   }
   return undefined;
+}
+
+function missingIn({ missingTools }: HookAnalysis): string {
+  return missingTools.length === 0 ? '' : `; it ${missingWords(missingTools)}`;
 }
 
 /** What the hook does in an istio-proxy whose image has a shell. */

@@ -129,7 +129,7 @@ function hookObstacle({ template, target, settings, replacesHook }: ValuesInput)
   return settings.proxyImage.value === 'distroless' && needsShell
     ? finding(
         'HookNeedsShell',
-        `the proxy image is distroless: a hook that needs ${toolsOf(target)} would fail at once; use strategy ActiveConnections`,
+        `the proxy image is distroless: a hook that needs ${toolsOf(target)} would fail at once; use strategy ActiveConnections, or a lifecycle.preStop of sleep, which needs no program`,
       )
     : undefined;
 }

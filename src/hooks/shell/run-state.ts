@@ -103,6 +103,8 @@ export interface Observations {
   readonly assumed: Set<string>;
   /** Programs that were run or asked for. */
   readonly tools: Set<string>;
+  /** Programs that it tried to run and that the proxy image does not have. */
+  readonly missing: Set<string>;
 }
 
 export interface Job {

@@ -1,5 +1,5 @@
 /**
- * The programs of Istio's proxy image with a shell. Its base (istio/istio docker/Dockerfile.base) is ubuntu:noble with
+ * The programs of Istio's proxy image with a shell, at release 1.30.3. Its base (istio/istio docker/Dockerfile.base) is ubuntu:noble with
  * ca-certificates, curl, iptables, nftables, iproute2, iputils-ping, knot-dnsutils, netcat-openbsd, tcpdump, conntrack,
  * bsdmainutils, net-tools, lsof and sudo, installed without recommended packages; pilot-agent and envoy lie in
  * /usr/local/bin (pilot/docker/Dockerfile.proxyv2). So there is no wget, no python, no jq, no bc, no busybox and no
@@ -166,6 +166,33 @@ export const SLOW_TOOLS: ReadonlySet<string> = new Set([
   'netcat',
   'tail',
 ]);
+
+/** What does the same with what the image has. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  wget: 'curl -s --max-time 5 URL',
+  gawk: 'awk',
+  ash: '/bin/sh',
+  busybox: '/bin/sh and the programs of coreutils',
+  killall: 'pkill -x NAME',
+  usleep: 'sleep 0.5',
+  python: '/bin/sh with awk',
+  python3: '/bin/sh with awk',
+  jq: 'awk or sed',
+  bc: '$((...)) of the shell',
+};
+
+/** `runs wget, which Istio's proxy image does not have (instead of wget: curl -s --max-time 5 URL)`; '' for none. */
+export function missingWords(names: readonly string[]): string {
+  if (names.length === 0) {
+    return '';
+  }
+  const instead = names.flatMap((name) => {
+    const form = Object.hasOwn(INSTEAD, name) ? INSTEAD[name] : undefined;
+    return form === undefined ? [] : [`instead of ${name}: ${form}`];
+  });
+  const forms = instead.length === 0 ? '' : ` (${instead.join('; ')})`;
+  return `runs ${names.join(', ')}, which Istio's proxy image does not have${forms}`;
+}
 
 /** Lie in sbin directories; a full path with `bin` does not find them. */
 const PROXY_DIRECTORY = '/usr/local/bin/';

@@ -118,6 +118,13 @@ export function isPresent(shell: Shell, path: string): boolean {
   return found !== 'missing';
 }
 
+/** Nobody has looked into the images of applications. */
+export function noteMissing(shell: Shell, path: string): void {
+  if (shell.run.container === 'Proxy') {
+    shell.run.seen.missing.add(path.slice(path.lastIndexOf('/') + 1));
+  }
+}
+
 function noteAssumed(shell: Shell, name: string): void {
   shell.run.seen.assumed.add(`the image has ${name}`);
 }
@@ -171,6 +178,7 @@ export function runTool(shell: Shell, words: readonly string[]): number {
   const name = path.slice(path.lastIndexOf('/') + 1);
   shell.run.seen.tools.add(name);
   if (known === 'missing' || isVariableReference(shell, path)) {
+    noteMissing(shell, path);
     write(shell.errors, `${shell.name}: 1: ${path}: not found\n`);
     return NOT_FOUND;
   }

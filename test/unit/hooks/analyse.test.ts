@@ -294,6 +294,37 @@ describe('analyseHook', () => {
     });
   });
 
+  it.each<[string, readonly string[], string | undefined]>([
+    [
+      'wget -qO- localhost:15021/healthz',
+      ['wget'],
+      "it runs wget, which Istio's proxy image does not have (instead of wget: curl -s --max-time 5 URL)",
+    ],
+    ['while jq . /x | bc; do sleep 1; done', ['bc', 'jq'], 'instead of jq: awk or sed'],
+    ['/opt/own/wait; sleep 30', ['wait'], "it runs wait, which Istio's proxy image does not have"],
+    // Who only asks for it, copes.
+    ['command -v wget || sleep 9', [], undefined],
+    ['curl -s localhost:15021; ss -tn; nc -z localhost 1; netstat -tn; sleep 3', [], undefined],
+  ])('names the programs that no proxy image has: %s', (script, missing, words) => {
+    for (const image of ['with-shell', 'distroless'] as const) {
+      expect(analyseHook(sh(script), { container: 'Proxy', image }).missingTools).toEqual(missing);
+    }
+    const { summary } = analyseHook(sh(script), { container: 'Proxy', image: 'with-shell' });
+    expect(summary).toEqual(
+      words === undefined ? expect.not.stringContaining('does not have') : expect.stringContaining(words),
+    );
+    expect(analyseHook(sh(script), { container: 'App', image: 'unknown' }).missingTools).toEqual([]);
+  });
+
+  it('names a program that cannot be started itself', () => {
+    const analysis = analyseHook(
+      { exec: { command: ['busybox', 'sleep', '3'] } },
+      { container: 'Proxy', image: 'with-shell' },
+    );
+    expect(analysis.missingTools).toEqual(['busybox']);
+    expect(analysis.summary).toContain('the image has no such program');
+  });
+
   it('says what a distroless image lacks', () => {
     const analysis = analyseHook(sh(ESTABLISHED), { container: 'Proxy', image: 'distroless' });
 

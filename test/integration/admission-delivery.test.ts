@@ -294,7 +294,7 @@ describe('a hook of ours on istio-proxy', () => {
     await asked(namespace, 'deployments');
     await apply(stated(namespace, 'client', []));
     await apply(stated(namespace, 'server', []), '--server-side');
-    await scene.cluster.create(stated(namespace, 'helm', []) as KubeObject);
+    await scene.cluster.create(stated(namespace, 'helm', []));
     const hooks = async (): Promise<unknown[]> =>
       await Promise.all(
         ['client', 'server', 'helm'].map(

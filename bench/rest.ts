@@ -92,6 +92,7 @@ const ROLLED_OUT = {
   updatedReplicas: 3,
   readyReplicas: 3,
   availableReplicas: 3,
+  terminatingReplicas: 0,
   conditions: [
     {
       type: 'Available',

@@ -525,6 +525,10 @@ export const sidecarDrainPolicySchema: Schema = {
                   minimum: 1,
                   maximum: 10000,
                 },
+                countTerminating: {
+                  type: "boolean",
+                  default: true,
+                },
                 canary: {
                   type: "integer",
                   format: "int32",
@@ -1458,6 +1462,10 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
                   default: 50,
                   minimum: 1,
                   maximum: 10000,
+                },
+                countTerminating: {
+                  type: "boolean",
+                  default: true,
                 },
                 canary: {
                   type: "integer",

@@ -288,6 +288,13 @@ export interface PolicyWaves {
    */
   readonly maxPods?: number;
   /**
+   * Whether a workload keeps its place until its old pods are gone, which may drain for as long as their grace period
+   * after the new ones are ready. Default true. Deployments only: other kinds start a new pod when the old one is
+   * gone. Their number comes from status.terminatingReplicas (Kubernetes 1.35 and newer) and from the pods, where the
+   * operator may list them.
+   */
+  readonly countTerminating?: boolean;
+  /**
    * How many workloads go first whenever what the policy wants has changed: nothing else is written until that many
    * have rolled out healthy, and after that not before soak is over. From 0 to 100, default 1; 0 means none, and then
    * there is no soak either.
@@ -831,6 +838,13 @@ export interface DefaultedPolicyWaves {
    * that has more than that rolls out alone.
    */
   readonly maxPods: number;
+  /**
+   * Whether a workload keeps its place until its old pods are gone, which may drain for as long as their grace period
+   * after the new ones are ready. Default true. Deployments only: other kinds start a new pod when the old one is
+   * gone. Their number comes from status.terminatingReplicas (Kubernetes 1.35 and newer) and from the pods, where the
+   * operator may list them.
+   */
+  readonly countTerminating: boolean;
   /**
    * How many workloads go first whenever what the policy wants has changed: nothing else is written until that many
    * have rolled out healthy, and after that not before soak is over. From 0 to 100, default 1; 0 means none, and then

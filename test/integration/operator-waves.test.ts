@@ -1,6 +1,7 @@
 // Restarts cost: under Waves only so many workloads are between "written" and "rolled out" at once, and the operators of
 // one cluster never write side by side.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { holdTerminationLabel } from '../support/control-plane/pods.ts';
 import { OPERATOR_NAMESPACE, startOperator, type OperatorHandle } from '../support/operator.ts';
 import {
   deployment,
@@ -198,6 +199,32 @@ describe('waves', () => {
       paused.map(async (name) => await scene.patchWorkload(namespace, name, { spec: { paused: false } })),
     );
     await scene.compliant('paused', 14, 60_000);
+  });
+
+  it('go on only when the old pods are gone, which may drain long after the new ones are ready', async () => {
+    const namespace = await scene.meshed('draining');
+    const path = `/api/v1/namespaces/${namespace}/pods`;
+    for (const name of ['web-0', 'web-1']) {
+      await scene.cluster.create(deployment(namespace, name, { labels: { [holdTerminationLabel]: 'true' } }));
+      await scene.rolledOut(namespace, name);
+    }
+    const mark = scene.mark();
+    await scene.createPolicy('draining', fixed(namespace, waves(1)));
+    await scene.settled('draining', ({ workloads }) => workloads?.compliant === 1);
+    expect(await staysSo(() => scene.writes({ since: mark, namespace }).length, 2_000)).toEqual([1]);
+
+    const old = await scene.cluster.client.call<{ items: KubeObject[] }>('GET', path);
+    const draining = old.items.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
+    expect(draining).toHaveLength(1);
+    for (const { metadata } of old.items) {
+      await scene.cluster.client.call('PATCH', `${path}/${metadata.name}`, {
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { labels: { [holdTerminationLabel]: null } } },
+      });
+    }
+
+    await scene.compliant('draining', 2);
+    expect(scene.writes({ since: mark, namespace })).toHaveLength(2);
   });
 
   it('give no place to a workload that a stalled policy holds: the next one gets it', async () => {

@@ -20,6 +20,8 @@ export interface RolloutsOptions {
   readonly counts: (workload: Workload, state: WorkloadState) => boolean;
   /** Whether the new pods of a workload have been seen to carry what they need; `Missing`: they do not. */
   readonly podsCarryEnvironment: (key: string, workload: Workload) => 'Yes' | 'Unproven' | 'Missing';
+  /** How many pods of a workload still terminate, as the pods themselves say; undefined: nobody has looked yet. */
+  readonly terminatingPods: (key: string, workload: Workload) => number | undefined;
   /** A workload of which something went wrong: the others go on. */
   readonly failed: (workload: string, error: unknown) => void;
   /** Called with a workload whose turn has come. */
@@ -32,22 +34,33 @@ export interface RolloutsOptions {
   readonly onTurn: (policy: string, before: Stage | undefined, after: Stage) => void;
 }
 
+/** What is remembered of the rollout of one workload beside what the cluster tells. */
+interface RolloutMemory {
+  /** Our latest write, until the cache shows it. */
+  ownWrite?: OwnWrite;
+  /** Restored and not yet rolled out: the state annotation that would tell is gone by then. */
+  restoring?: {
+    readonly me: Rolling;
+    readonly uid: string;
+    readonly since: number;
+    readonly drains: Seconds;
+    readonly inWaves: boolean;
+  };
+  /** Under way when leading began, and not known to be ours: until when it keeps its slot, in milliseconds. */
+  foundUntil?: number;
+  /** Rolled out, and old pods may still drain: until when they can, in milliseconds. */
+  drainsUntil?: number;
+  waitsForBudget?: boolean;
+  /** Written by this process, and not seen rolled out since: it keeps its slot whatever becomes of its policy. */
+  started?: boolean;
+}
+
 /** What rolls out because of us, as the cluster shows it and as our own latest writes say, and who may start next. */
 export class Rollouts {
   readonly stages: Stages;
   private readonly options: RolloutsOptions;
   private readonly slots: RolloutSlots;
-  private readonly ownWrites = new Map<string, OwnWrite>();
-  /** Restored and not yet rolled out: the state annotation that would tell is gone by then. */
-  private readonly restoring = new Map<
-    string,
-    { readonly me: Rolling; readonly uid: string; readonly since: number; readonly drains: Seconds }
-  >();
-  /** Under way when leading began, and not known to be ours: until when it keeps its place, in milliseconds. */
-  private readonly found = new Map<string, number>();
-  private readonly waitingForBudget = new Set<string>();
-  /** Written by this process, and not seen rolled out since: they keep their slot whatever becomes of their policy. */
-  private readonly started = new Set<string>();
+  private readonly memories = new Map<string, RolloutMemory>();
 
   constructor(options: RolloutsOptions) {
     this.options = options;
@@ -85,8 +98,11 @@ export class Rollouts {
       this.each(key, () => {
         const state = this.counted(key, workload, stateOf(workload));
         if (rollout.rolling && !rollout.paused && !rollout.stuck && restartsPods(rollout) && !isOurs(workload, state)) {
-          this.found.set(key, now() + DEFAULT_RULES.progressDeadline * 1000);
+          this.memoryOf(key).foundUntil = now() + DEFAULT_RULES.progressDeadline * 1000;
           enqueueAfter(key, DEFAULT_RULES.progressDeadline * 1000);
+        }
+        if (state !== undefined && wasWrittenLately(workload, state, now())) {
+          this.memoryOf(key).drainsUntil = this.drainEnd(workload, state);
         }
         this.observe(key, workload, stateOf(workload));
       });
@@ -114,7 +130,9 @@ export class Rollouts {
 
   /** The note of a workload, where it counts for its policy and for caps. */
   private counted(key: string, workload: Workload, state: WorkloadState | undefined): WorkloadState | undefined {
-    return state !== undefined && (this.started.has(key) || this.options.counts(workload, state)) ? state : undefined;
+    return state !== undefined && (this.memories.get(key)?.started === true || this.options.counts(workload, state))
+      ? state
+      : undefined;
   }
 
   /** Where the cluster shows a workload of ours between written and rolled out, it takes a place; else it frees one. */
@@ -133,11 +151,7 @@ export class Rollouts {
 
   /** The workload is gone. */
   forget(key: string): void {
-    this.ownWrites.delete(key);
-    this.found.delete(key);
-    this.waitingForBudget.delete(key);
-    this.restoring.delete(key);
-    this.started.delete(key);
+    this.memories.delete(key);
     this.stages.set(undefined, key, undefined);
     this.slots.stopWaiting(key);
     this.updateSlot(key, undefined);
@@ -145,12 +159,12 @@ export class Rollouts {
 
   /** A write of ours is not in the cache yet: no decision on the older record may be carried out. */
   isBehind(key: string, workload: Workload): boolean {
-    const own = this.ownWrites.get(key);
-    if (own === undefined) {
+    const memory = this.memories.get(key);
+    if (memory?.ownWrite === undefined) {
       return false;
     }
-    if (isAtLeast(workload, own)) {
-      this.ownWrites.delete(key);
+    if (isAtLeast(workload, memory.ownWrite)) {
+      memory.ownWrite = undefined;
       return false;
     }
     return true;
@@ -158,7 +172,7 @@ export class Rollouts {
 
   /** What in the workload, or in a budget of its pods, is in the way of a restart. */
   obstacle(key: string, candidate: Candidate, workload: Workload): Refusal | undefined {
-    this.waitingForBudget.delete(key);
+    this.waitsForBudget(key, false);
     if (!needsSlot(candidate, workload)) {
       return undefined;
     }
@@ -185,7 +199,7 @@ export class Rollouts {
   start(candidate: Candidate, workload: Workload, intent: string): void {
     if (restartsPods(workload.rollout)) {
       const now = this.options.now() / 1000;
-      this.started.add(candidate.me.workload);
+      this.memoryOf(candidate.me.workload).started = true;
       this.slots.take(candidate.me);
       this.stages.set(candidate.uid, candidate.me.workload, {
         workload: candidate.me.workload,
@@ -199,11 +213,11 @@ export class Rollouts {
     }
   }
 
-  startRestoring({ me, uid }: Candidate, workload: Workload): void {
+  startRestoring({ me, uid, limits }: Candidate, workload: Workload): void {
     if (restartsPods(workload.rollout)) {
       const now = this.options.now() / 1000;
       const drains = drainsOf(workload, undefined);
-      this.restoring.set(me.workload, { me, uid, since: now, drains });
+      this.memoryOf(me.workload).restoring = { me, uid, since: now, drains, inWaves: limits.strategy === 'Waves' };
       this.slots.take(me);
       this.stages.set(uid, me.workload, {
         workload: me.workload,
@@ -224,12 +238,12 @@ export class Rollouts {
       this.options.echoed(key);
       return;
     }
-    this.ownWrites.set(key, { resourceVersion, generation: written.metadata?.generation ?? 0, rolling });
+    this.memoryOf(key).ownWrite = { resourceVersion, generation: written.metadata?.generation ?? 0, rolling };
   }
 
   /** The cache shows what we wrote ourselves, and nothing newer: there is no news in that. */
   isEcho(key: string): boolean {
-    const own = this.ownWrites.get(key);
+    const own = this.memories.get(key)?.ownWrite;
     return own !== undefined && this.options.caches.workload(key)?.resourceVersion === own.resourceVersion;
   }
 
@@ -239,15 +253,13 @@ export class Rollouts {
   }
 
   stopWaiting(key: string): void {
-    this.waitingForBudget.delete(key);
+    this.waitsForBudget(key, false);
     this.slots.stopWaiting(key);
   }
 
   /** It did not start after all. */
   release(key: string): void {
-    this.started.delete(key);
-    this.restoring.delete(key);
-    this.ownWrites.delete(key);
+    this.memories.delete(key);
     const workload = this.options.caches.workload(key);
     if (workload === undefined) {
       this.forget(key);
@@ -258,8 +270,8 @@ export class Rollouts {
 
   /** A PodDisruptionBudget has changed: those that wait for one in that namespace (or in any) look again. */
   budgetChanged(namespace: string | undefined): void {
-    for (const key of this.waitingForBudget) {
-      if (namespace === undefined || key.split('/')[1] === namespace) {
+    for (const [key, { waitsForBudget }] of this.memories) {
+      if (waitsForBudget === true && (namespace === undefined || key.split('/')[1] === namespace)) {
         this.options.enqueue(key);
       }
     }
@@ -286,7 +298,7 @@ export class Rollouts {
         ? budgetObstacle(workload, caches.budgets.in(workload.namespace))
         : { passing: false, because: `PodDisruptionBudgets cannot be read: ${lost}` };
     if (obstacle !== undefined) {
-      this.waitingForBudget.add(key);
+      this.waitsForBudget(key, true);
     }
     return obstacle;
   }
@@ -319,7 +331,7 @@ export class Rollouts {
   private observeMember(key: string, workload: Workload, state: WorkloadState | undefined): void {
     const before = this.stages.memberOf(key);
     const now = this.options.now() / 1000;
-    const restored = this.restoring.get(key);
+    const restored = this.memories.get(key)?.restoring;
     if (restored !== undefined && state === undefined) {
       const member: Member = {
         workload: key,
@@ -379,13 +391,13 @@ export class Rollouts {
   /** What was rolled out before this process began to lead is taken as proven until somebody has looked. */
   private environmentOf(key: string, workload: Workload): 'Yes' | 'Unproven' | 'Missing' {
     const verdict = this.options.podsCarryEnvironment(key, workload);
-    return verdict === 'Unproven' && !this.started.has(key) ? 'Yes' : verdict;
+    return verdict === 'Unproven' && this.memories.get(key)?.started !== true ? 'Yes' : verdict;
   }
 
   private updateSlot(key: string, rolling: Rolling | undefined): void {
     if (rolling !== undefined) {
       this.slots.take(rolling);
-    } else if (!this.ownWrites.has(key)) {
+    } else if (this.memories.get(key)?.ownWrite === undefined) {
       this.slots.free(key);
     }
   }
@@ -393,36 +405,108 @@ export class Rollouts {
   private rollingOf(workload: Workload, state: WorkloadState | undefined): Rolling | undefined {
     const key = workloadKey(workload);
     const { rollout, namespace } = workload;
-    const own = this.ownWrites.get(key);
+    const memory = this.memories.get(key);
+    const own = memory?.ownWrite;
     if (own !== undefined && this.isBehind(key, workload)) {
       return restartsPods(rollout) ? own.rolling : undefined;
     }
+    const me: Rolling = {
+      workload: key,
+      policy: state?.policy.name ?? UNKNOWN_POLICY,
+      namespace,
+      pods: rollout.replicas,
+    };
     const unproven =
-      this.started.has(key) &&
+      memory?.started === true &&
       state !== undefined &&
       restartsPods(rollout) &&
       this.environmentOf(key, workload) !== 'Yes';
     if ((!rollout.rolling && !unproven) || !restartsPods(rollout)) {
-      this.restoring.delete(key);
-      this.found.delete(key);
-      this.started.delete(key);
-      return undefined;
+      return this.drainingOf(me, workload, state);
     }
     // Paused in the middle: it goes on when somebody resumes it, and nobody waits for that.
     if (rollout.paused || (state !== undefined && this.isLeftAlone(workload, this.options.now() / 1000))) {
       return undefined;
     }
     if (isOurs(workload, state) || unproven) {
-      return { workload: key, policy: state?.policy.name ?? UNKNOWN_POLICY, namespace, pods: rollout.replicas };
+      return me;
     }
-    const until = this.found.get(key);
-    if (until !== undefined && this.options.now() < until) {
-      return { workload: key, policy: state?.policy.name ?? UNKNOWN_POLICY, namespace, pods: rollout.replicas };
+    if (memory?.foundUntil !== undefined && this.options.now() < memory.foundUntil) {
+      return me;
     }
-    this.found.delete(key);
-    return state === undefined ? this.restoring.get(key)?.me : undefined;
+    if (memory !== undefined) {
+      memory.foundUntil = undefined;
+    }
+    return state === undefined ? memory?.restoring?.me : undefined;
+  }
+
+  /** What is rolled out keeps its slot while the pods from before still drain, as long as their grace period lets them. */
+  private drainingOf(me: Rolling, workload: Workload, state: WorkloadState | undefined): Rolling | undefined {
+    const memory = this.memories.get(me.workload);
+    if (memory === undefined) {
+      return undefined;
+    }
+    const isOurs = memory.started === true || memory.restoring !== undefined || memory.drainsUntil !== undefined;
+    const counts =
+      memory.restoring?.inWaves ?? (state !== undefined && this.stages.countsTerminating(state.policy.uid));
+    if (isOurs && counts && restartsPods(workload.rollout)) {
+      const now = this.options.now();
+      memory.drainsUntil ??= this.drainEnd(workload, state);
+      const terminating = now < memory.drainsUntil ? this.terminatingOf(me.workload, workload) : 0;
+      if (terminating > 0) {
+        this.options.enqueueAfter(me.workload, memory.drainsUntil - now);
+        return { ...me, pods: terminating, draining: true };
+      }
+    }
+    memory.restoring = undefined;
+    memory.foundUntil = undefined;
+    memory.drainsUntil = undefined;
+    memory.started = undefined;
+    return undefined;
+  }
+
+  /** Until when pods from before can drain, were it rolled out now. */
+  private drainEnd(workload: Workload, state: WorkloadState | undefined): number {
+    return this.options.now() + graceOf(workload, state) * 1000 + DRAIN_MARGIN_MS;
+  }
+
+  /**
+   * All of them, as long as nobody has looked. A status that says none is no proof: on Kubernetes 1.36.3 the first one of a
+   * finished rollout was seen to say 0, and 1 a moment later.
+   */
+  private terminatingOf(key: string, workload: Workload): number {
+    const { terminating, replicas } = workload.rollout;
+    if (terminating === undefined) {
+      return 0;
+    }
+    return typeof terminating === 'number' && terminating > 0
+      ? terminating
+      : (this.options.terminatingPods(key, workload) ?? replicas);
+  }
+
+  private memoryOf(key: string): RolloutMemory {
+    let memory = this.memories.get(key);
+    if (memory === undefined) {
+      memory = {};
+      this.memories.set(key, memory);
+    }
+    return memory;
+  }
+
+  private waitsForBudget(key: string, waits: boolean): void {
+    if (waits) {
+      this.memoryOf(key).waitsForBudget = true;
+      return;
+    }
+    const memory = this.memories.get(key);
+    if (memory !== undefined) {
+      memory.waitsForBudget = false;
+    }
   }
 }
+
+/** The kubelet and the controller need a moment to tell that a pod is gone. */
+const DRAIN_MARGIN_MS = 15_000;
 
 const NO_ENVIRONMENT =
   'its new pods lack the variables of its ProxyConfig: restart it (kubectl rollout restart) once istiod serves the resource';
@@ -453,15 +537,28 @@ function healthOf(workload: Workload, state: WorkloadState): Member['health'] {
 }
 
 /**
- * How long old pods may drain one after the other before the rollout can be over. They still run under the grace period from
- * before the write; which of the two it was matters less than that no drain is taken for a lack of progress.
+ * How long old pods may drain one after the other before the rollout can be over: no drain is taken for a lack of progress.
  */
-function drainsOf({ template, rollout }: Workload, state: WorkloadState | undefined): Seconds {
-  const grace = Math.max(
+function drainsOf(workload: Workload, state: WorkloadState | undefined): Seconds {
+  return (workload.rollout.drainRounds ?? 0) * graceOf(workload, state);
+}
+
+/** The longer grace period of the two from before and after our write: it matters less which one a pod runs under. */
+function graceOf({ template }: Workload, state: WorkloadState | undefined): Seconds {
+  return Math.max(
     template.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_PERIOD_SECONDS,
     state?.fields.gracePeriod?.before ?? 0,
   );
-  return (rollout.drainRounds ?? 0) * grace;
+}
+
+/** So lately that, were it rolled out at once, pods from before could still drain. */
+function wasWrittenLately(workload: Workload, state: WorkloadState, now: number): boolean {
+  const at = secondsOf(state.at);
+  return (
+    at !== undefined &&
+    state.adopted !== true &&
+    now - at * 1000 < DEFAULT_RULES.progressDeadline * 1000 + graceOf(workload, state) * 1000
+  );
 }
 
 function secondsOf(time: string | undefined): number | undefined {

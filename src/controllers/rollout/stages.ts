@@ -26,22 +26,28 @@ export interface StagesOptions {
   readonly onTurn: (policy: string, before: Stage | undefined, after: Stage) => void;
 }
 
-interface Known {
-  readonly name: string;
-  readonly intent: string;
-  /** Absent where the policy has no waves. */
-  readonly rules: StageRules | undefined;
+/** What is known of one policy. It outlives the policy while workloads of it are still being restored. */
+interface PolicyMemory {
+  /** The policy as it is now; absent where it is not known yet, or gone. */
+  policy?: {
+    readonly name: string;
+    readonly intent: string;
+    /** Absent where the policy has no waves. */
+    readonly rules: StageRules | undefined;
+    readonly countTerminating: boolean;
+  };
+  readonly members: Map<string, Member>;
+  remembered?: StageMemory;
+  stage?: Stage;
+  /** Milliseconds since 1970. */
+  reviewedAt: number;
 }
 
 /** How far each policy's waves have come, kept up to date as its workloads change. Policies are told apart by their uid. */
 export class Stages {
   private readonly options: StagesOptions;
-  private readonly known = new Map<string, Known>();
-  private readonly members = new Map<string, Map<string, Member>>();
+  private readonly policies = new Map<string, PolicyMemory>();
   private readonly policyOf = new Map<string, string>();
-  private readonly memories = new Map<string, StageMemory>();
-  private readonly stages = new Map<string, Stage>();
-  private readonly reviewedAt = new Map<string, number>();
 
   constructor(options: StagesOptions) {
     this.options = options;
@@ -59,48 +65,53 @@ export class Stages {
             progressDeadline: parsePolicyDuration(waves.progressDeadline),
             maxConcurrent: waves.maxConcurrent,
           };
-    this.known.set(policy.uid, { name: policy.name, intent: intentKey(policy.intent), rules });
-    if (status !== undefined && !this.memories.has(policy.uid)) {
-      this.memories.set(policy.uid, memoryOf(status));
+    const memory = this.memoryOf(policy.uid);
+    memory.policy = {
+      name: policy.name,
+      intent: intentKey(policy.intent),
+      rules,
+      countTerminating: waves?.countTerminating ?? false,
+    };
+    if (status !== undefined) {
+      memory.remembered ??= rememberedBy(status);
     }
-    this.review(policy.uid);
+    this.review(memory);
   }
 
   forgetPolicy(uid: string): void {
-    this.known.delete(uid);
-    this.memories.delete(uid);
-    this.stages.delete(uid);
-    this.reviewedAt.delete(uid);
+    const memory = this.policies.get(uid);
+    if (memory !== undefined && memory.members.size > 0) {
+      this.policies.set(uid, { members: memory.members, reviewedAt: 0 });
+    } else {
+      this.policies.delete(uid);
+    }
   }
 
   rulesOf(uid: string): StageRules {
-    return this.known.get(uid)?.rules ?? DEFAULT_RULES;
+    return this.policies.get(uid)?.policy?.rules ?? DEFAULT_RULES;
+  }
+
+  /** Whether a workload of this policy keeps its slot until its old pods are gone (waves.countTerminating). Never without waves. */
+  countsTerminating(uid: string): boolean {
+    return this.policies.get(uid)?.policy?.countTerminating ?? true;
   }
 
   memberOf(workload: string): Member | undefined {
-    const uid = this.policyOf.get(workload);
-    return uid === undefined ? undefined : this.members.get(uid)?.get(workload);
+    return this.policies.get(this.policyOf.get(workload) ?? '')?.members.get(workload);
   }
 
   /** What a workload shows now; undefined where it has nothing to do with any policy. */
   set(uid: string | undefined, workload: string, member: Member | undefined): void {
     const before = this.policyOf.get(workload);
     if (before !== undefined && (before !== uid || member === undefined)) {
-      const left = this.members.get(before);
-      left?.delete(workload);
-      if (left?.size === 0) {
-        this.members.delete(before);
-      }
-      this.policyOf.delete(workload);
-      this.review(before);
+      this.removeMember(before, workload);
     }
     if (uid === undefined || member === undefined) {
       return;
     }
-    const ofPolicy = this.members.get(uid) ?? new Map<string, Member>();
-    const known = ofPolicy.get(workload);
-    ofPolicy.set(workload, member);
-    this.members.set(uid, ofPolicy);
+    const memory = this.memoryOf(uid);
+    const known = memory.members.get(workload);
+    memory.members.set(workload, member);
     this.policyOf.set(workload, uid);
     // Time alone changes what these two mean.
     if (
@@ -109,23 +120,24 @@ export class Stages {
       member.health === 'Rolling' ||
       member.health === 'Unwell'
     ) {
-      this.review(uid);
+      this.review(memory);
     }
   }
 
   /** Undefined where the policy has no waves. */
   stageOf(uid: string): Stage | undefined {
+    const memory = this.policies.get(uid);
     // Every change of a member has been reviewed; what time alone changes may wait for a moment.
-    if (this.options.now() - (this.reviewedAt.get(uid) ?? 0) >= REVIEW_AGAIN_MS) {
-      this.review(uid);
+    if (memory !== undefined && this.options.now() - memory.reviewedAt >= REVIEW_AGAIN_MS) {
+      this.review(memory);
     }
-    return this.stages.get(uid);
+    return memory?.stage;
   }
 
   /** A workload that was restored and does not get well: then no other one of that policy is restored. */
   haltOfRestoring(uid: string): Halt | undefined {
     const now = this.options.now() / 1000;
-    for (const member of this.members.get(uid)?.values() ?? []) {
+    for (const member of this.policies.get(uid)?.members.values() ?? []) {
       const halt = member.restoring === true ? haltedBy(member, this.rulesOf(uid), now) : undefined;
       if (halt !== undefined) {
         return halt;
@@ -141,7 +153,7 @@ export class Stages {
     if (uid === undefined || member === undefined) {
       return undefined;
     }
-    const halt = this.stages.get(uid)?.halt;
+    const halt = this.policies.get(uid)?.stage?.halt;
     return halt?.workload === workload ? halt : haltedBy(member, this.rulesOf(uid), this.options.now() / 1000);
   }
 
@@ -165,38 +177,54 @@ export class Stages {
 
   /** Policies that start nothing new, and why. */
   *held(): IterableIterator<readonly [policy: string, reason: string]> {
-    for (const [uid, { phase }] of this.stages) {
-      const name = this.known.get(uid)?.name;
-      if (name !== undefined && (phase === 'Halted' || phase === 'Soaking')) {
-        yield [name, phase];
+    for (const { policy, stage } of this.policies.values()) {
+      if (policy !== undefined && (stage?.phase === 'Halted' || stage?.phase === 'Soaking')) {
+        yield [policy.name, stage.phase];
       }
     }
   }
 
-  private review(uid: string): void {
-    const known = this.known.get(uid);
-    if (known?.rules === undefined) {
-      this.stages.delete(uid);
+  private memoryOf(uid: string): PolicyMemory {
+    let memory = this.policies.get(uid);
+    if (memory === undefined) {
+      memory = { members: new Map(), reviewedAt: 0 };
+      this.policies.set(uid, memory);
+    }
+    return memory;
+  }
+
+  private removeMember(uid: string, workload: string): void {
+    this.policyOf.delete(workload);
+    const memory = this.policies.get(uid);
+    if (memory === undefined) {
       return;
     }
-    this.reviewedAt.set(uid, this.options.now());
-    const before = this.stages.get(uid);
-    const after = stageOf(
-      known.rules,
-      known.intent,
-      this.members.get(uid)?.values() ?? [],
-      this.memories.get(uid),
-      this.options.now() / 1000,
-    );
-    this.memories.set(uid, after.memory);
-    this.stages.set(uid, after);
+    memory.members.delete(workload);
+    if (memory.members.size === 0 && memory.policy === undefined) {
+      this.policies.delete(uid);
+    } else {
+      this.review(memory);
+    }
+  }
+
+  private review(memory: PolicyMemory): void {
+    const { policy, members, remembered, stage: before } = memory;
+    if (policy?.rules === undefined) {
+      memory.stage = undefined;
+      return;
+    }
+    const now = this.options.now();
+    const after = stageOf(policy.rules, policy.intent, members.values(), remembered, now / 1000);
+    memory.reviewedAt = now;
+    memory.remembered = after.memory;
+    memory.stage = after;
     if (
       before?.phase !== after.phase ||
       before.halt?.message !== after.halt?.message ||
       before.memory.intent !== after.memory.intent ||
       before.spots < after.spots
     ) {
-      this.options.onTurn(known.name, before, after);
+      this.options.onTurn(policy.name, before, after);
     }
   }
 }
@@ -213,7 +241,7 @@ function sameMember(a: Member, b: Member): boolean {
   );
 }
 
-function memoryOf({ intent, healthySince, soaked }: PolicyRolloutStatus): StageMemory {
+function rememberedBy({ intent, healthySince, soaked }: PolicyRolloutStatus): StageMemory {
   const since = healthySince === undefined ? NaN : Date.parse(healthySince) / 1000;
   return { intent, ...(Number.isNaN(since) ? {} : { healthySince: since }), ...(soaked === true ? { soaked } : {}) };
 }

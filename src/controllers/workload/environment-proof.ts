@@ -1,4 +1,3 @@
-import type { KubernetesObject, PodSpec } from '../../api/kubernetes.ts';
 import {
   EXIT_ON_ZERO_VARIABLE,
   MINIMUM_DRAIN_VARIABLE,
@@ -7,7 +6,7 @@ import {
 } from '../../api/names.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { isApiError, type KubeClient, type Logger } from '../../kube/index.ts';
-import { pods } from '../watches/resources.ts';
+import { podsOf } from './pods-of.ts';
 
 /** `Unproven`: nobody has looked yet. `Missing`: a new pod has come up without the variables. */
 export type EnvironmentVerdict = 'Yes' | 'Unproven' | 'Missing';
@@ -107,30 +106,17 @@ export class EnvironmentProof {
     this.options.onProven(key);
   }
 
-  private async verdictOf({ namespace, template }: Workload): Promise<EnvironmentVerdict> {
-    const mark = template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION];
-    const labelSelector = Object.entries(template.metadata?.labels ?? {})
-      .map(([name, value]) => `${name}=${value}`)
-      .join(',');
-    for await (const { items } of this.options.client.pages<PodObject>(pods, {
-      namespace,
-      labelSelector,
-      limit: PODS_READ,
-    })) {
-      const proxies = items
-        .filter(({ metadata }) => metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === mark)
-        .flatMap(({ spec }) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])])
-        .filter(({ name }) => name === PROXY_CONTAINER);
-      return proxies.some(({ env = [] }) => !VARIABLES.every((wanted) => env.some(({ name }) => name === wanted)))
-        ? 'Missing'
-        : 'Yes';
-    }
-    return 'Yes';
+  private async verdictOf(workload: Workload): Promise<EnvironmentVerdict> {
+    const mark = workload.template.metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION];
+    const items = await podsOf(this.options.client, workload, PODS_READ);
+    const proxies = items
+      .filter(({ metadata }) => metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === mark)
+      .flatMap(({ spec }) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])])
+      .filter(({ name }) => name === PROXY_CONTAINER);
+    return proxies.some(({ env = [] }) => !VARIABLES.every((wanted) => env.some(({ name }) => name === wanted)))
+      ? 'Missing'
+      : 'Yes';
   }
 }
 
 const VARIABLES = [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE];
-
-interface PodObject extends KubernetesObject {
-  readonly spec?: PodSpec;
-}

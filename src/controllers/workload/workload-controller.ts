@@ -14,6 +14,7 @@ import { done, requeueAfter, type Outcome, type WorkQueue } from '../../runtime/
 import type { Caches } from '../watches/caches.ts';
 import { waitMs, type EpochMs } from '../time.ts';
 import { EnvironmentProof } from './environment-proof.ts';
+import { TerminatingPods } from './terminating-pods.ts';
 import { firstRefusal, holdsEverything, type RefusedBy, type WriteInput } from './gates.ts';
 import { Restorer, RESTORING } from './restorer.ts';
 import { countsForPolicy } from './note-standing.ts';
@@ -70,6 +71,7 @@ export class WorkloadController {
   private readonly refusals: WriteRefusals;
   private readonly memories = new WorkloadMemories();
   private readonly proof: EnvironmentProof;
+  private readonly terminating: TerminatingPods;
 
   constructor(options: WorkloadControllerOptions) {
     this.options = options;
@@ -82,6 +84,7 @@ export class WorkloadController {
       },
       counts: (workload, state) => this.countsForPolicy(workload, state),
       podsCarryEnvironment: (key, workload) => this.proof.of(key, workload),
+      terminatingPods: (key, workload) => this.terminating.of(key, workload),
       failed: (key, error) => {
         options.logger.error('a workload cannot be evaluated; the others go on', { workload: key, error });
       },
@@ -104,6 +107,12 @@ export class WorkloadController {
         options.queue.add(key);
       },
     });
+    this.terminating = new TerminatingPods({
+      ...options,
+      lookAgain: (key, ms) => {
+        options.queue.addAfter(key, ms);
+      },
+    });
     this.restorer = new Restorer({ ...options, rollouts: this.rollouts, writer: this.writer, memories: this.memories });
   }
 
@@ -116,6 +125,7 @@ export class WorkloadController {
       ledger.forget(key);
       this.memories.drop(key);
       this.proof.forget(key);
+      this.terminating.forget(key);
       this.options.permits.forget(key);
       this.rollouts.forget(key);
       return done;

@@ -69,8 +69,11 @@ export interface RolloutFacts {
   readonly rolling: boolean;
   /** A Deployment that reports ProgressDeadlineExceeded. */
   readonly stuck: boolean;
-  /** Pods that are still terminating. Absent where the status does not tell: Deployments do, by default since Kubernetes 1.35. */
-  readonly terminating?: number;
+  /**
+   * Pods that are still terminating, of a kind whose rollout may be over before its old pods are gone. `NotInStatus`: only the
+   * pods tell; the status of a Deployment does by default since Kubernetes 1.35 (KEP-3973). Absent: none are left by then.
+   */
+  readonly terminating?: number | 'NotInStatus';
   /**
    * How often in a row a rollout waits until old pods are gone before it goes on: 0 where new pods do not wait for old ones.
    * A StatefulSet's new pod has the old one's name, a DaemonSet's its node, and Recreate ends all of them first.

@@ -36,8 +36,10 @@ export interface Rolling {
   readonly workload: string;
   readonly policy: string;
   readonly namespace: string;
-  /** Replicas. */
+  /** Replicas; of one that is rolled out and whose old pods still drain, those pods. */
   readonly pods: number;
+  /** It is rolled out, and its old pods still drain. */
+  readonly draining?: true;
 }
 
 export type GateAnswer =
@@ -58,46 +60,29 @@ export function mayRoll(
     return OPEN;
   }
   const { namespace } = candidate;
-  let ofPolicy = 0;
-  let ofPolicyHere = 0;
-  let pods = 0;
-  let ofNamespace = 0;
-  let all = 0;
-  for (const each of rolling) {
-    if (each.workload === candidate.workload) {
-      continue;
-    }
-    const here = each.namespace === namespace;
-    all++;
-    ofNamespace += here ? 1 : 0;
-    if (each.policy === candidate.policy || each.policy === UNKNOWN_POLICY) {
-      ofPolicy++;
-      ofPolicyHere += here ? 1 : 0;
-      pods += each.pods;
-    }
+  const others = [...rolling].filter(({ workload }) => workload !== candidate.workload);
+  const here = others.filter((each) => each.namespace === namespace);
+  const ofPolicy = others.filter(({ policy }) => policy === candidate.policy || policy === UNKNOWN_POLICY);
+  const ofPolicyHere = ofPolicy.filter((each) => each.namespace === namespace);
+  if (ofPolicy.length >= limits.maxConcurrent) {
+    return full(ofPolicy, 'of the policy', '', `maxConcurrent is ${limits.maxConcurrent}`);
   }
-  if (ofPolicy >= limits.maxConcurrent) {
-    return {
-      open: false,
-      because: `${ofPolicy} workload(s) of the policy are rolling out; maxConcurrent is ${limits.maxConcurrent}`,
-    };
+  if (ofPolicyHere.length >= limits.maxPerNamespace) {
+    return full(
+      ofPolicyHere,
+      'of the policy',
+      ` in namespace ${namespace}`,
+      `maxPerNamespace is ${limits.maxPerNamespace}`,
+    );
   }
-  if (ofPolicyHere >= limits.maxPerNamespace) {
-    return {
-      open: false,
-      because: `${ofPolicyHere} workload(s) of the policy are rolling out in namespace ${namespace}; maxPerNamespace is ${limits.maxPerNamespace}`,
-    };
+  if (others.length >= caps.workloads) {
+    return full(others, '', '', `the operator's cap is ${caps.workloads}`);
   }
-  if (all >= caps.workloads) {
-    return { open: false, because: `${all} workload(s) are rolling out; the operator's cap is ${caps.workloads}` };
+  if (here.length >= caps.perNamespace) {
+    return full(here, `of namespace ${namespace}`, '', `the operator's cap per namespace is ${caps.perNamespace}`);
   }
-  if (ofNamespace >= caps.perNamespace) {
-    return {
-      open: false,
-      because: `${ofNamespace} workload(s) of namespace ${namespace} are rolling out; the operator's cap per namespace is ${caps.perNamespace}`,
-    };
-  }
-  if (ofPolicy > 0 && pods + candidate.pods > limits.maxPods) {
+  const pods = ofPolicy.reduce((sum, each) => sum + each.pods, 0);
+  if (ofPolicy.length > 0 && pods + candidate.pods > limits.maxPods) {
     return {
       open: false,
       for: 'Pods',
@@ -105,4 +90,13 @@ export function mayRoll(
     };
   }
   return OPEN;
+}
+
+function full(rolling: readonly Rolling[], whose: string, where: string, limit: string): GateAnswer {
+  const draining = rolling.filter((each) => each.draining === true).length;
+  const drains = draining === 0 ? '' : ` (of ${draining} only old pods are left, which drain)`;
+  return {
+    open: false,
+    because: `${rolling.length} workload(s) ${whose === '' ? '' : `${whose} `}are rolling out${where}${drains}; ${limit}`,
+  };
 }

@@ -32,7 +32,15 @@ describe('withDefaults', () => {
       rollout: {
         approval: 'None',
         strategy: 'Waves',
-        waves: { maxConcurrent: 3, maxPerNamespace: 1, maxPods: 50, canary: 1, soak: '10m', progressDeadline: '10m' },
+        waves: {
+          maxConcurrent: 3,
+          maxPerNamespace: 1,
+          maxPods: 50,
+          countTerminating: true,
+          canary: 1,
+          soak: '10m',
+          progressDeadline: '10m',
+        },
       },
       onDelete: 'Restore',
     });

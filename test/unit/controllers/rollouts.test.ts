@@ -80,6 +80,7 @@ interface World {
     budgetsLost: string | undefined;
     counts: (each: Workload, state: WorkloadState) => boolean;
     environment: 'Yes' | 'Unproven' | 'Missing';
+    terminatingPods: number | undefined;
     workloads: Workload[];
   };
   readonly show: (workload: Workload) => void;
@@ -95,6 +96,7 @@ function given(): World {
     budgetsLost: undefined,
     counts: () => true,
     environment: 'Yes',
+    terminatingPods: undefined,
     workloads: [],
   };
   const caches = {
@@ -111,6 +113,7 @@ function given(): World {
     now: () => world.now,
     counts: (each, state) => world.counts(each, state),
     podsCarryEnvironment: () => world.environment,
+    terminatingPods: () => world.terminatingPods,
     failed: (key) => {
       failed.push(key);
     },
@@ -218,7 +221,7 @@ describe('a workload whose old pods drain for long', () => {
 describe('a Deployment that is paused while it carries our values', () => {
   it('takes no slot, halts nobody, and keeps no canary from being chosen', () => {
     const { rollouts, world, show } = given();
-    rollouts.stages.know({ ...policy, spec: withCanary(policy.spec) }, undefined);
+    rollouts.stages.know({ ...policy, spec: withWaves({ canary: 1 }) }, undefined);
     const paused = workload('paused', { written: true, rolling: true, rollout: { paused: true } });
 
     show(paused);
@@ -232,9 +235,119 @@ describe('a Deployment that is paused while it carries our values', () => {
   });
 });
 
-function withCanary(spec: PolicyRecord['spec']): PolicyRecord['spec'] {
-  const { waves } = spec.rollout;
-  return waves === undefined ? spec : { ...spec, rollout: { ...spec.rollout, waves: { ...waves, canary: 1 } } };
+describe('a Deployment that is rolled out while its old pods still drain', () => {
+  const rolledOut = (terminating: number | 'NotInStatus'): Workload =>
+    workload('first', { written: true, rollout: { terminating } });
+  const started = (): World => {
+    const all = given();
+    all.rollouts.stages.know({ ...policy, spec: withWaves({ maxConcurrent: 1 }) }, undefined);
+    all.rollouts.start(candidate('first'), workload('first'), intentKey(policy.intent));
+    all.show(workload('first', { written: true, rolling: true, rollout: { terminating: 1 } }));
+    return all;
+  };
+
+  it('keeps its slot until its status and its pods show that none is left', () => {
+    const { rollouts, world, show } = started();
+
+    show(rolledOut(2));
+    expect(startNext(rollouts)?.message).toBe(
+      'waits: 1 workload(s) of the policy are rolling out (of 1 only old pods are left, which drain); maxConcurrent is 1',
+    );
+    show(rolledOut(0));
+    expect(rollouts.rollingCount).toBe(1);
+    world.terminatingPods = 0;
+    show(rolledOut(0));
+    expect(startNext(rollouts)).toBeUndefined();
+  });
+
+  it('keeps it no longer than the grace period lets a pod drain', () => {
+    const { rollouts, world, show } = started();
+
+    show(rolledOut(1));
+    world.now += 44_000;
+    show(rolledOut(1));
+    expect(rollouts.rollingCount).toBe(1);
+    world.now += 2_000;
+    show(rolledOut(1));
+
+    expect(rollouts.rollingCount).toBe(0);
+  });
+
+  it('asks the pods where the status does not tell', () => {
+    const { rollouts, world, show } = started();
+
+    show(rolledOut('NotInStatus'));
+    expect(rollouts.rollingCount).toBe(1);
+    world.terminatingPods = 1;
+    show(rolledOut('NotInStatus'));
+    expect(rollouts.rollingCount).toBe(1);
+    world.terminatingPods = 0;
+    show(rolledOut('NotInStatus'));
+
+    expect(rollouts.rollingCount).toBe(0);
+  });
+
+  it('gives it away at once under countTerminating: false', () => {
+    const { rollouts, show } = started();
+    rollouts.stages.know({ ...policy, spec: withWaves({ maxConcurrent: 1, countTerminating: false }) }, undefined);
+
+    show(rolledOut(2));
+
+    expect(startNext(rollouts)).toBeUndefined();
+  });
+
+  it('takes no slot for pods that end because of somebody else', () => {
+    const { rollouts, world, show } = started();
+    world.terminatingPods = 0;
+    show(rolledOut(0));
+
+    show(rolledOut(2));
+
+    expect(rollouts.rollingCount).toBe(0);
+  });
+
+  it('takes its slot again in a new leader, where our write is recent', () => {
+    const { rollouts, world } = given();
+    world.workloads = [rolledOut(2)];
+
+    rollouts.findRollouts();
+
+    expect(rollouts.rollingCount).toBe(1);
+  });
+
+  it('takes none in a new leader, where it is long ago', () => {
+    const { rollouts, world } = given();
+    world.workloads = [rolledOut(2)];
+    world.now += 700_000;
+
+    rollouts.findRollouts();
+
+    expect(rollouts.rollingCount).toBe(0);
+  });
+
+  it('counts its old pods for maxPods', () => {
+    const { rollouts, show } = started();
+    rollouts.stages.know(
+      { ...policy, spec: withWaves({ maxConcurrent: 3, maxPerNamespace: 3, maxPods: 3 }) },
+      undefined,
+    );
+    show(rolledOut(2));
+    const next: Candidate = {
+      ...candidate('next'),
+      limits: { strategy: 'Waves', maxConcurrent: 3, maxPerNamespace: 3, maxPods: 3 },
+    };
+
+    expect(rollouts.slot(next, workload('next'))?.message).toContain('maxPods is 3');
+    show(rolledOut(1));
+    expect(rollouts.slot(next, workload('next'))).toBeUndefined();
+  });
+});
+
+function withWaves(changed: Partial<NonNullable<PolicyRecord['spec']['rollout']['waves']>>): PolicyRecord['spec'] {
+  const { rollout } = policy.spec;
+  return rollout.waves === undefined
+    ? policy.spec
+    : { ...policy.spec, rollout: { ...rollout, waves: { ...rollout.waves, ...changed } } };
 }
 
 describe('workloads that wait because budgets may not be looked at', () => {

@@ -82,7 +82,7 @@ function deploymentRollout(raw: RawObject): RolloutFacts {
     complete: updated >= desired && all === updated && available >= desired,
     rolling: oldPodsStand || !rolledOutBefore,
     smooth: !stuck && !failing,
-    terminating: numberOf(status['terminatingReplicas']),
+    terminating: strategy === 'Recreate' ? undefined : (numberOf(status['terminatingReplicas']) ?? 'NotInStatus'),
     drainRounds: strategy === 'Recreate' ? 1 : 0,
   });
 }

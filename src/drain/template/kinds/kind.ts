@@ -70,7 +70,7 @@ export interface Counts {
   /** While rolling: nothing is wrong with it so far. */
   readonly smooth: boolean;
   readonly stuck?: boolean;
-  readonly terminating?: number;
+  readonly terminating?: RolloutFacts['terminating'];
   /** 0 where new pods do not wait for old ones. */
   readonly drainRounds?: number;
 }

@@ -2,6 +2,7 @@
 import { DEFAULT_ROOT_NAMESPACE } from '../../src/api/names.ts';
 import { assembleMesh, INJECTOR_LABEL_SELECTOR } from '../../src/drain/mesh/facts.ts';
 import { emptyCollection } from '../../src/cli/input/collected.ts';
+import { minorsOf } from '../../src/cli/input/node-facts.ts';
 import { lookAtCluster } from '../../src/cli/facts/cluster.ts';
 import type { MeshFacts } from '../../src/drain/model/mesh.ts';
 import { isApiError } from '../../src/kube/index.ts';
@@ -244,7 +245,7 @@ export async function meshOf(cluster: Cluster): Promise<{ mesh: MeshFacts; gaps:
     istiods: collected.istiods,
     webhooks: collected.webhooks,
     proxyConfigs: collected.proxyConfigs,
-    kubeletMinorByNode: collected.kubeletMinors.size === 0 ? undefined : collected.kubeletMinors,
+    kubeletMinorByNode: minorsOf(collected.nodes),
     stated: {},
     ...(seen.webhooksUnknownBecause === undefined ? {} : { webhooksUnknownBecause: seen.webhooksUnknownBecause }),
     defaultRootNamespace: DEFAULT_ROOT_NAMESPACE,

@@ -112,6 +112,7 @@ const policyTypes: TypeNames = {
   'status.rollout': 'PolicyRolloutStatus',
   'status.rollout.phase': 'RolloutPhase',
   'status.rollout.haltedBy': 'RolloutHalt',
+  'status.nodeBudget': 'PolicyNodeBudget',
   'status.attention[]': 'PolicyAttention',
 };
 

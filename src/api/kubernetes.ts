@@ -108,6 +108,29 @@ export interface Container {
   readonly env?: readonly EnvVar[];
 }
 
+/** A requirement of a node affinity term, which has two operators more than label selectors. */
+export interface NodeRequirement {
+  readonly key: string;
+  readonly operator: LabelSelectorRequirement['operator'] | 'Gt' | 'Lt';
+  readonly values?: readonly string[];
+}
+
+/** Without a key it tolerates every taint, without a value (operator Exists) each of that key. */
+export interface Toleration {
+  readonly key?: string;
+  readonly value?: string;
+  /** Absent for every effect. */
+  readonly effect?: string;
+}
+
+/** Where a pod may be put, as far as nodes are told apart by it. */
+export interface PodScheduling {
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  /** The terms of requiredDuringSchedulingIgnoredDuringExecution, of which one has to be met. */
+  readonly nodeAffinity?: readonly (readonly NodeRequirement[])[];
+  readonly tolerations?: readonly Toleration[];
+}
+
 export interface PodSpec {
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
@@ -116,6 +139,8 @@ export interface PodSpec {
   readonly nodeName?: string;
   /** `os.name` or the node selector says Windows. */
   readonly windows?: true;
+  /** Absent where it says nothing: then every node without taints takes it. */
+  readonly scheduling?: PodScheduling;
 }
 
 export interface PodTemplate {

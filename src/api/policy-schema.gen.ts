@@ -966,6 +966,31 @@ export const sidecarDrainPolicySchema: Schema = {
             },
           },
         },
+        nodeBudget: {
+          type: "object",
+          required: ["workloads","pods","seconds","from"],
+          properties: {
+            workloads: {
+              type: "integer",
+              format: "int32",
+              minimum: 1,
+            },
+            pods: {
+              type: "integer",
+              format: "int32",
+              minimum: 0,
+            },
+            seconds: {
+              type: "integer",
+              format: "int32",
+              minimum: 0,
+            },
+            from: {
+              type: "string",
+              maxLength: 512,
+            },
+          },
+        },
         attention: {
           type: "array",
           maxItems: 20,
@@ -1783,6 +1808,31 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
                   maxLength: 1024,
                 },
               },
+            },
+          },
+        },
+        nodeBudget: {
+          type: "object",
+          required: ["workloads","pods","seconds","from"],
+          properties: {
+            workloads: {
+              type: "integer",
+              format: "int32",
+              minimum: 1,
+            },
+            pods: {
+              type: "integer",
+              format: "int32",
+              minimum: 0,
+            },
+            seconds: {
+              type: "integer",
+              format: "int32",
+              minimum: 0,
+            },
+            from: {
+              type: "string",
+              maxLength: 512,
             },
           },
         },

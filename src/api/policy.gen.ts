@@ -586,6 +586,21 @@ export interface PolicyRolloutStatus {
   readonly haltedBy?: RolloutHalt;
 }
 
+/**
+ * Workloads whose grace period is longer than nodes give on which their pods may come to run, as the finding
+ * GraceExceedsNodeBudget says of each. Absent where there is none.
+ */
+export interface PolicyNodeBudget {
+  /** How many workloads. */
+  readonly workloads: number;
+  /** How many pods these have. */
+  readonly pods: number;
+  /** The least that any of their pods may be given, in seconds. */
+  readonly seconds: number;
+  /** What gives no more, for example the Spot nodes of a provider, a Karpenter NodePool, or the cluster autoscaler. */
+  readonly from: string;
+}
+
 export interface PolicyAttention {
   /** Namespace of the workload. */
   readonly namespace: string;
@@ -622,6 +637,11 @@ export interface SidecarDrainPolicyStatus {
   readonly workloads?: PolicyWorkloadCounts;
   /** How far strategy Waves has come with what the policy wants now. Absent with other strategies. */
   readonly rollout?: PolicyRolloutStatus;
+  /**
+   * Workloads whose grace period is longer than nodes give on which their pods may come to run, as the finding
+   * GraceExceedsNodeBudget says of each. Absent where there is none.
+   */
+  readonly nodeBudget?: PolicyNodeBudget;
   /** Workloads that somebody should look at, the most urgent first; at most 20. */
   readonly attention?: readonly PolicyAttention[];
 }

@@ -272,10 +272,11 @@ export const REASONS = {
   },
   GraceExceedsNodeBudget: {
     severity: 'warning',
-    sentence:
-      'Node drains and the cluster autoscaler may not wait that long: above 600 s pods are cut when a node goes.',
-    action: 'Keep the grace period at 10 minutes or below, or raise the node drain timeout.',
-    source: 'cluster autoscaler --max-graceful-termination-sec, default 600',
+    sentence: 'The pods may come to run on nodes that do not wait that long: they are cut when such a node goes.',
+    action:
+      'Keep the grace period within what these nodes give, keep the pods off them (node affinity, taints), or raise what they give.',
+    source:
+      'the labels of nodes, Karpenter NodePools, KubeletConfiguration, the cluster autoscaler (--max-graceful-termination-sec, 600 by default), or --node-drain and --node-shutdown',
   },
   DowntimePerDeploy: {
     severity: 'warning',

@@ -63,9 +63,13 @@
 - apiGroups: [admissionregistration.k8s.io]
   resources: [mutatingwebhookconfigurations]
   verbs: [get, list, watch]
-# Whether sidecars are native by default: the kubelets' versions.
+# Whether sidecars are native by default: the kubelets' versions. And how long nodes give their pods, by their labels and taints.
 - apiGroups: [""]
   resources: [nodes]
+  verbs: [get, list, watch]
+# The same of nodes that Karpenter makes, where it is installed. Without it the rule does nothing; without the rule that is not known.
+- apiGroups: [karpenter.sh]
+  resources: [nodepools]
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [events]

@@ -22,6 +22,7 @@ import {
 import { CliError } from '../command.ts';
 import type { Collected } from '../input/collected.ts';
 import { ObjectIntake } from '../input/intake.ts';
+import { KUBELET_CONFIG_MAP } from '../input/node-facts.ts';
 import type { JudgedKinds } from '../input/kinds.ts';
 import type { Progress } from '../output/progress.ts';
 import { PRODUCT_VERSION } from '../version/product.ts';
@@ -57,6 +58,7 @@ export interface Wanted {
 export const FACTS: readonly Wanted[] = [
   fact('', 'v1', 'namespaces', 'Namespace', false),
   fact('', 'v1', 'nodes', 'Node', false),
+  fact('karpenter.sh', 'v1', 'nodepools', 'NodePool', false),
   {
     ...fact(
       'admissionregistration.k8s.io',
@@ -157,6 +159,7 @@ async function readAll(
       }
     }
   }
+  await readKubeletConfig(client, intake);
   options.progress?.update("reading Istio's configuration", wanted.length, wanted.length + 1);
   gaps.push(...(await readConfigMaps(client, intake)));
   options.progress?.done();
@@ -175,6 +178,16 @@ function gapOf(error: unknown, resource: Resource): string | undefined {
     return `${resource.fullName} may not be listed`;
   }
   throw error;
+}
+
+/** Where kubeadm has made the cluster. Without it, or the right to read it, the kubelets' shutdown is not known, and not asked for. */
+async function readKubeletConfig(client: KubeClient, intake: ObjectIntake): Promise<void> {
+  try {
+    intake.object('v1', 'ConfigMap', await client.get(CONFIG_MAPS, KUBELET_CONFIG_MAP), false);
+  } catch (error) {
+    // Everything but absent and forbidden is thrown.
+    gapOf(error, CONFIG_MAPS);
+  }
 }
 
 /** Only the ConfigMaps of each control plane's own namespace: a cluster's others are nobody's business here. */

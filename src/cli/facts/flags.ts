@@ -167,6 +167,20 @@ export const FACT_FLAGS: readonly Flag[] = [
       'Labels of namespaces, for example db:istio-injection=enabled: joined to those that its manifest states; without NAMESPACE: of all that are not among the input.',
   },
   {
+    name: 'node-drain',
+    type: 'string',
+    value: 'DURATION',
+    description:
+      "How long whatever drains nodes waits for a pod, where that is not 10 minutes nor what the cluster autoscaler's own flag says (--max-graceful-termination-sec).",
+  },
+  {
+    name: 'node-shutdown',
+    type: 'string',
+    value: 'DURATION',
+    description:
+      "What the kubelets' graceful shutdown gives pods that are not critical: shutdownGracePeriod less shutdownGracePeriodCriticalPods.",
+  },
+  {
     name: 'longest-request',
     type: 'string',
     value: 'DURATION',
@@ -246,6 +260,8 @@ export function statedBy(flags: FlagValues): Stated {
       ...(nativeSidecars === undefined ? {} : { nativeSidecars }),
       ...(proxyImage === undefined ? {} : { proxyImage }),
       meshDefaults: meshDefaultsOf(flags.string('mesh-defaults')),
+      nodeDrain: optionalSecondsOf(flags, 'node-drain'),
+      nodeShutdown: optionalSecondsOf(flags, 'node-shutdown'),
     },
     kubeletMinor,
     namespaceLabels: flags.strings('namespace-labels').map(namespaceLabels),
@@ -318,9 +334,13 @@ export function maxFileBytes(flags: FlagValues): number {
 }
 
 export function secondsOf(flags: FlagValues, name: string, otherwise: number): number {
+  return optionalSecondsOf(flags, name) ?? otherwise;
+}
+
+function optionalSecondsOf(flags: FlagValues, name: string): number | undefined {
   const text = flags.string(name);
   if (text === undefined) {
-    return otherwise;
+    return undefined;
   }
   const parsed = parseGoDuration(text);
   if (!parsed.ok || parsed.seconds < 0) {

@@ -76,5 +76,10 @@ export function judge(workload: Workload, context: JudgeContext): Judgement {
   const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, rolledOutAt, live });
   const longestRequest = context.observed?.get(`${workload.namespace}/${workload.name}`) ?? stated.longestRequest;
   const { intent, clocks } = assumedFor(workload, settings, { ...stated, longestRequest });
-  return { ...common, settings, intent, findings: findingsOf({ workload, settings, intent, clocks }) };
+  return {
+    ...common,
+    settings,
+    intent,
+    findings: findingsOf({ workload, settings, intent, clocks, nodes: mesh.nodes }),
+  };
 }

@@ -2,6 +2,7 @@ import { DEFAULT_ROOT_NAMESPACE, INJECT_KEY } from '../../api/names.ts';
 import { assembleMesh, DEFAULT_REVISION } from '../../drain/mesh/facts.ts';
 import type { InjectorWebhook, MeshFacts, NamespaceFacts } from '../../drain/model/mesh.ts';
 import type { Collected } from '../input/collected.ts';
+import { minorsOf } from '../input/node-facts.ts';
 import type { Stated } from './flags.ts';
 
 /** All that workloads are judged by, and what of it was assumed. */
@@ -40,14 +41,17 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
   const revision = revisions.size === 1 ? ([...revisions][0] ?? DEFAULT_REVISION) : DEFAULT_REVISION;
   const minors =
     stated.kubeletMinor === undefined
-      ? collected.kubeletMinors
+      ? minorsOf(collected.nodes)
       : new Map([['stated by --kubernetes-version', stated.kubeletMinor]]);
   const mesh = assembleMesh({
     configMaps: collected.configMaps,
     istiods: collected.istiods,
     webhooks: injectionAssumed ? [{ ...ASSUMED_WEBHOOK, revision }] : collected.webhooks,
     proxyConfigs: collected.proxyConfigs,
-    kubeletMinorByNode: minors.size === 0 ? undefined : minors,
+    kubeletMinorByNode: minors,
+    shortNodes: [...collected.nodes.short.values()],
+    nodeGroups: [...collected.nodes.groups.values()].flat(),
+    autoscalerLimit: collected.nodes.autoscaler,
     stated: stated.facts,
     cluster: complete ? true : undefined,
     webhooksUnknownBecause: options.webhooksUnknownBecause,

@@ -4,6 +4,7 @@ import type { Workload } from '../../drain/model/workload.ts';
 import type { Progress } from '../output/progress.ts';
 import { emptyCollection, type Collected } from './collected.ts';
 import { readDocuments, type DocumentHandler, type InputDocument } from './documents.ts';
+import { KUBELET_CONFIG_MAP } from './node-facts.ts';
 import { ObjectIntake, OUR_KINDS } from './intake.ts';
 import { Repository, type RepositoryOptions } from '../repository/read.ts';
 import type { JudgedKinds } from './kinds.ts';
@@ -71,6 +72,8 @@ const FACT_KINDS = new Set<string>([
   'ProxyConfig',
   'MutatingWebhookConfiguration',
   'Node',
+  'NodePool',
+  'KubeletConfiguration',
   'ServiceMeshControlPlane',
   ...[...MESH_SOURCE_KINDS].map((kind) => kind.slice(kind.indexOf('/') + 1)),
 ]);
@@ -98,7 +101,7 @@ class Collector implements DocumentHandler {
       return true;
     }
     if (kind === 'ConfigMap') {
-      return ISTIO_CONFIG_MAP.test(text) || OVERLAY_CONFIG_MAP.test(text);
+      return ISTIO_CONFIG_MAP.test(text) || text.includes(KUBELET_CONFIG_MAP.name) || OVERLAY_CONFIG_MAP.test(text);
     }
     const { kinds } = this.#into;
     return (

@@ -8,6 +8,7 @@ import type { ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import type { Repository } from '../repository/read.ts';
 import type { InputDocument } from './documents.ts';
 import { JudgedKinds } from './kinds.ts';
+import { emptyNodes, type InputNodes } from './node-facts.ts';
 import type { InputProblem } from './problems.ts';
 
 /** A policy with the object it was read from: some outputs print it again. */
@@ -55,7 +56,7 @@ export interface Collected {
   readonly configMaps: (MeshConfigRecord | InjectorRecord)[];
   readonly webhooks: InjectorWebhook[];
   readonly istiods: IstiodRecord[];
-  readonly kubeletMinors: Map<string, number>;
+  readonly nodes: InputNodes;
   /** Gateways with the documents that they were read from: istiod makes a Deployment from each. */
   readonly gateways: { readonly record: GatewayRecord; readonly document: InputDocument }[];
   readonly gatewayClasses: GatewayClassRecord[];
@@ -81,7 +82,7 @@ export function emptyCollection(kinds = new JudgedKinds()): Collected {
     configMaps: [],
     webhooks: [],
     istiods: [],
-    kubeletMinors: new Map(),
+    nodes: emptyNodes(),
     gateways: [],
     gatewayClasses: [],
     overlays: [],

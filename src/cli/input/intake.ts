@@ -13,7 +13,6 @@ import {
   readInjectorWebhooks,
   readIstioConfigMap,
   readIstiod,
-  readKubeletMinor,
   readProxyConfig,
   unknownProxyConfigFields,
 } from '../../drain/mesh/facts.ts';
@@ -30,6 +29,7 @@ import type { Collected } from './collected.ts';
 import { templateParts } from './file-kinds.ts';
 import type { InputDocument } from './documents.ts';
 import { sourceOf } from './lines.ts';
+import { takeNodeFact } from './node-facts.ts';
 import type { InputProblem } from './problems.ts';
 import { lineOf, positionAt } from './yaml/positions.ts';
 
@@ -92,6 +92,7 @@ export class ObjectIntake {
         this.#into.livePods.push(projectWorkload(value, adapter));
       }
       this.#istiod(kind, value);
+      takeNodeFact(this.#into.nodes, groupOf(apiVersion), kind, value);
     } else if (kind === EXEMPTION_KIND) {
       this.#addExemption(readExemption(value as unknown as DrainExemption));
     } else if (kind === POLICY_KIND || kind === NAMESPACED_POLICY_KIND) {
@@ -204,6 +205,7 @@ export class ObjectIntake {
     this.#into.workloads.push(workload);
     this.#options.onWorkload?.(document, workload);
     this.#istiod(kind, value);
+    takeNodeFact(this.#into.nodes, groupOf(adapter.apiVersion), kind, value);
   }
 
   /** A Gateway, or a ConfigMap with overlays for what is made from Gateways. */
@@ -317,7 +319,10 @@ export class ObjectIntake {
         return true;
       case '/ConfigMap': {
         const record = readIstioConfigMap(raw);
-        if (record !== undefined && !into.configMaps.some((known) => isSameRecord(known, record))) {
+        if (record === undefined) {
+          return takeNodeFact(into.nodes, group, kind, value);
+        }
+        if (!into.configMaps.some((known) => isSameRecord(known, record))) {
           into.configMaps.push(record);
           if (record.unreadable !== undefined) {
             problem(
@@ -326,7 +331,7 @@ export class ObjectIntake {
             );
           }
         }
-        return record !== undefined;
+        return true;
       }
       case `${GATEWAY_API_GROUP}/GatewayClass`:
         into.gatewayClasses.push(readGatewayClass(raw));
@@ -334,14 +339,10 @@ export class ObjectIntake {
       case 'maistra.io/ServiceMeshControlPlane':
         problem('MeshSettings', `${kind} ${nameOf(value)} holds settings of a mesh that are not read`);
         return true;
-      case '/Node': {
-        const minor = readKubeletMinor(value);
-        if (minor !== undefined && !into.kubeletMinors.has(nameOf(value))) {
-          into.kubeletMinors.set(nameOf(value), minor);
-        }
-        return true;
-      }
       default: {
+        if (takeNodeFact(into.nodes, group, kind, value)) {
+          return true;
+        }
         const settings = readMeshSource(group, kind, raw);
         if (settings !== undefined) {
           this.#meshSettings(settings, problem);

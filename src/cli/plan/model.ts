@@ -156,7 +156,7 @@ export function makePlan(loaded: Loaded): Plan {
     hash: setHash([...hashes.values()]),
     policies: collected.policies.map(({ record, file, line }) => ({
       ...policyOf(record, workloads, hashes.get(record.name) ?? '', file, line),
-      price: priceOf(pricedUnder(record.name, workloads, collected.workloads), collected.kubeletMinors.size),
+      price: priceOf(pricedUnder(record.name, workloads, collected.workloads), collected.nodes.minors.size),
       refused: refused.get(record.name) ?? [],
     })),
     workloads,

@@ -306,6 +306,7 @@ export class PolicyController {
       conditions,
       workloads: counts,
       rollout,
+      nodeBudget: ledger.nodeBudgetOf(cached.record.name),
       attention: ledger.attentionOf(cached.record.name),
     };
     if (before !== undefined && canonical(before) === canonical(status)) {
@@ -318,8 +319,11 @@ export class PolicyController {
         {
           apiVersion: cached.resource.apiVersion,
           kind: cached.resource.kind,
-          status:
-            rollout === undefined ? { ...status, rollout: null } : { ...status, rollout: { ...ABSENT, ...rollout } },
+          status: {
+            ...status,
+            nodeBudget: status.nodeBudget ?? null,
+            rollout: rollout === undefined ? null : { ...ABSENT, ...rollout },
+          },
         },
         { subresource: 'status', fieldManager: FIELD_MANAGER, metadataOnly: true, retry: 'idempotent', signal },
       );

@@ -1,6 +1,7 @@
-import type { PolicyAttention, PolicyWorkloadCounts } from '../../api/policy.ts';
+import type { PolicyAttention, PolicyNodeBudget, PolicyWorkloadCounts } from '../../api/policy.ts';
 import type { ReportedEntry } from '../../drain/report/index.ts';
 import type { Decision, WorkloadOutcome } from '../../drain/model/decision.ts';
+import type { NodeBudget } from '../../drain/model/nodes.ts';
 import type { Seconds } from '../../drain/model/workload.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
 import { lateRequests } from '../../drain/plan/late-requests.ts';
@@ -15,6 +16,8 @@ export interface LedgerEntry {
   readonly slack?: Seconds;
   /** What a person should know of it although it breaks no promise. */
   readonly warning?: Observed;
+  /** Where its pods may be cut by the nodes they run on: what these give, and how many pods it has. */
+  readonly beyond?: NodeBudget & { readonly pods: number };
 }
 
 /** A code of the closed list, and a sentence: what was seen of terminations, or a warning. */
@@ -154,6 +157,20 @@ export class Ledger {
     return warned;
   }
 
+  /** The workloads whose pods may be cut by their nodes, with the smallest of what these give; undefined where there is none. */
+  nodeBudgetOf(policy: string): PolicyNodeBudget | undefined {
+    let found: PolicyNodeBudget | undefined;
+    for (const { beyond, outcome } of this.byPolicy.get(policy)?.values() ?? []) {
+      if (beyond === undefined || outcome === 'Overridden' || outcome === 'Exempt') {
+        continue;
+      }
+      const smallest = found === undefined || isSmaller(beyond, found) ? beyond : found;
+      const { seconds, from } = smallest;
+      found = { workloads: (found?.workloads ?? 0) + 1, pods: (found?.pods ?? 0) + beyond.pods, seconds, from };
+    }
+    return found;
+  }
+
   /** The first entry of a policy, in a stable order, that has the reason. */
   firstWith(policy: string, reason: string): LedgerEntry | undefined {
     let found: string | undefined;
@@ -229,7 +246,8 @@ export class Ledger {
       before.message === entry.message &&
       before.slack === entry.slack &&
       before.warning?.reason === entry.warning?.reason &&
-      before.warning?.message === entry.warning?.message
+      before.warning?.message === entry.warning?.message &&
+      JSON.stringify(before.beyond) === JSON.stringify(entry.beyond)
     ) {
       return;
     }
@@ -254,6 +272,11 @@ export class Ledger {
     }
     this.onChange(policy, workload);
   }
+}
+
+/** Of equal ones the first by name, so that a status does not change with the order of entries. */
+function isSmaller(a: NodeBudget, b: NodeBudget): boolean {
+  return a.seconds < b.seconds || (a.seconds === b.seconds && a.from < b.from);
 }
 
 const NO_ENTRIES: ReadonlyMap<string, LedgerEntry> = new Map();
@@ -304,11 +327,15 @@ export function entriesWith(assessment: Assessment, policy: string, entry: Ledge
   });
 }
 
-function besides(decision: Decision): Pick<LedgerEntry, 'slack' | 'warning'> {
-  const { before, neededGrace } = decision;
+function besides(decision: Decision): Pick<LedgerEntry, 'slack' | 'warning' | 'beyond'> {
+  const { before, neededGrace, nodeBudget } = decision;
   const late = lateRequests(decision);
   return {
     slack: neededGrace === undefined ? undefined : before.gracePeriod.value - neededGrace,
     warning: late === undefined ? undefined : { reason: late.code, message: late.message },
+    beyond:
+      nodeBudget === undefined
+        ? undefined
+        : { seconds: nodeBudget.seconds, from: nodeBudget.from, pods: nodeBudget.pods },
   };
 }

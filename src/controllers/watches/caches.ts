@@ -5,7 +5,6 @@ import {
   readInjectorWebhooks,
   readIstioConfigMap,
   readIstiod,
-  readKubeletMinor,
   readProxyConfig,
   INJECTOR_LABEL_SELECTOR,
   type InjectorRecord,
@@ -20,7 +19,9 @@ import type {
   ProxyConfigResource,
   StatedFacts,
 } from '../../drain/model/mesh.ts';
+import type { NodeBudget } from '../../drain/model/nodes.ts';
 import { objectKind, workloadKey, type Seconds, type Workload } from '../../drain/model/workload.ts';
+import { isClusterAutoscaler, readAutoscalerLimit } from '../../drain/nodes/read.ts';
 import { countingExemption } from '../../drain/plan/assess.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import type { ActiveExemption, ExemptionRecord } from '../../drain/selection/exemptions.ts';
@@ -50,7 +51,8 @@ import { OffSwitch } from './off-switch.ts';
 import { KindWatches, type WatchedKind } from './kind-watches.ts';
 import { NamespaceLooks } from './namespace-looks.ts';
 import { PolicyCache } from './policy-cache.ts';
-import { configMaps, injectorWebhooks, namespaces, nodes, proxyConfigs } from './resources.ts';
+import { NodeWatches } from './node-watches.ts';
+import { configMaps, injectorWebhooks, namespaces, proxyConfigs } from './resources.ts';
 
 export type { CachedPolicy } from './policy-cache.ts';
 
@@ -101,13 +103,15 @@ export class Caches {
   readonly exemptions: ExemptionCache;
   readonly budgets: BudgetCache;
   readonly namespaces: Picture<NamespaceFacts>;
-  private readonly nodes: Reflector<KubernetesObject, { minor: number }>;
+  private readonly nodes: NodeWatches;
   private readonly webhooks: Reflector<KubernetesObject, readonly InjectorWebhook[]>;
   private readonly istioConfigMaps: readonly Reflector<KubernetesObject, MeshConfigRecord | InjectorRecord>[];
   private readonly proxyConfigs: Picture<ProxyConfigResource>;
   readonly offSwitch: OffSwitch;
   private readonly workloads: KindWatches;
   private readonly istiods = new Map<string, IstiodRecord>();
+  /** What each cluster autoscaler's own flag says; undefined where it says nothing. */
+  private readonly autoscalers = new Map<string, Seconds | undefined>();
   /** Deployments that call themselves istiod elsewhere, each told once. */
   readonly falseIstiods = new Map<string, EventSubject>();
   private readonly byNamespace = new Map<string, Set<string>>();
@@ -161,14 +165,7 @@ export class Caches {
             metadataOnly: true,
           })
         : new NamespaceLooks({ client, logger, ...ofNamespace, names: watchNamespaces });
-    this.nodes = new Reflector<KubernetesObject, { minor: number }>({
-      ...common,
-      resource: nodes,
-      onStateChange,
-      project: (raw) => ({ minor: readKubeletMinor(raw as Parameters<typeof readKubeletMinor>[0]) ?? 0 }),
-      equal: (a, b) => a.minor === b.minor,
-      handlers: onMesh,
-    });
+    this.nodes = new NodeWatches({ ...common, onChange: meshChanged });
     this.webhooks = new Reflector<KubernetesObject, readonly InjectorWebhook[]>({
       ...common,
       resource: injectorWebhooks,
@@ -382,7 +379,7 @@ export class Caches {
   }
 
   private meshSources(): unknown[] {
-    return [this.nodes, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs];
+    return [...this.nodes.all, this.webhooks, ...this.istioConfigMaps, this.proxyConfigs];
   }
 
   private all(): Picture<unknown>[] {
@@ -390,7 +387,7 @@ export class Caches {
       ...this.policies.reflectors,
       this.exemptions.reflector,
       this.namespaces,
-      this.nodes,
+      ...this.nodes.all,
       this.webhooks,
       ...this.istioConfigMaps,
       this.proxyConfigs,
@@ -425,8 +422,8 @@ export class Caches {
           ) {
             return undefined;
           }
-          if (adapter.kind === 'Deployment' && isIstiod(raw)) {
-            this.noteIstiod(raw);
+          if (adapter.kind === 'Deployment') {
+            this.noteDeployment(raw);
           }
           return projectWorkload(raw, adapter);
         },
@@ -449,8 +446,8 @@ export class Caches {
           },
           onDelete: (_key, last) => {
             this.unindex(last);
-            if (last.kind === 'Deployment' && this.istiods.delete(`${last.namespace}/${last.name}`)) {
-              this.meshChanged();
+            if (last.kind === 'Deployment') {
+              this.forgetDeployment(`${last.namespace}/${last.name}`);
             }
             handlers.onWorkload(workloadKey(last), false);
           },
@@ -473,6 +470,35 @@ export class Caches {
     if (keys?.size === 0) {
       this.byNamespace.delete(workload.namespace);
     }
+  }
+
+  private noteDeployment(raw: RawDeployment): void {
+    if (isIstiod(raw)) {
+      this.noteIstiod(raw);
+    }
+    if (isClusterAutoscaler(raw)) {
+      const key = `${raw.metadata?.namespace ?? ''}/${raw.metadata?.name ?? ''}`;
+      const seconds = readAutoscalerLimit(raw);
+      if (this.autoscalers.get(key) !== seconds) {
+        this.autoscalers.set(key, seconds);
+        this.meshChanged();
+      }
+    }
+  }
+
+  private forgetDeployment(key: string): void {
+    const wasIstiod = this.istiods.delete(key);
+    if (this.autoscalers.delete(key) || wasIstiod) {
+      this.meshChanged();
+    }
+  }
+
+  /** The least that any cluster autoscaler waits, where one says so. */
+  private autoscalerLimit(): NodeBudget | undefined {
+    const limits = [...this.autoscalers.values()].filter((seconds) => seconds !== undefined);
+    return limits.length === 0
+      ? undefined
+      : { seconds: Math.min(...limits), from: 'the cluster autoscaler (--max-graceful-termination-sec)' };
   }
 
   private noteIstiod(raw: RawDeployment): void {
@@ -538,10 +564,6 @@ export class Caches {
   }
 
   private assemble(): MeshFacts {
-    const kubelets =
-      this.nodes.state === 'Forbidden'
-        ? undefined
-        : new Map([...this.nodes.store.entries()].map(([name, { minor }]) => [name, minor]));
     const unknown =
       this.webhooks.state === 'Forbidden' || !this.webhooks.hasSynced
         ? `the injector's webhooks: ${this.webhooks.stateDetail ?? 'not read yet'}`
@@ -551,7 +573,8 @@ export class Caches {
       istiods: this.istiodsByRevision().believed,
       webhooks: [...this.webhooks.store.values()].flat(),
       proxyConfigs: this.proxyConfigs.state === 'Forbidden' ? undefined : [...this.proxyConfigs.store.values()],
-      kubeletMinorByNode: kubelets,
+      ...this.nodes.records(),
+      autoscalerLimit: this.autoscalerLimit(),
       stated: this.options.stated,
       cluster: true,
       webhooksUnknownBecause: unknown,

@@ -37,6 +37,13 @@ export const namespaces = defineResource({
 });
 export const pods = defineResource({ group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true });
 export const nodes = defineResource({ group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false });
+export const nodePools = defineResource({
+  group: 'karpenter.sh',
+  version: 'v1',
+  plural: 'nodepools',
+  kind: 'NodePool',
+  namespaced: false,
+});
 export const configMaps = defineResource({
   group: '',
   version: 'v1',

@@ -1,4 +1,5 @@
 import type { Finding } from '../../api/reasons.ts';
+import type { NodeFacts } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Workload } from '../model/workload.ts';
 import type { Intent } from '../promise/intent.ts';
@@ -10,6 +11,8 @@ export interface CheckInput {
   readonly settings: EffectiveSettings;
   readonly intent: Intent;
   readonly clocks: Clocks;
+  /** Absent where nothing is known of them. */
+  readonly nodes?: NodeFacts;
 }
 
 /** A check is small and pure: one rule, its findings. */

@@ -10,6 +10,8 @@ import type {
   Revision,
   StatedFacts,
 } from '../model/mesh.ts';
+import type { NodeBudget, NodeGroup } from '../model/nodes.ts';
+import { groupNodes, shutdownGroup, type ShortNode } from '../nodes/read.ts';
 import { readIstioYaml } from '../template/annotation.ts';
 import { readMeshConfigValues } from '../template/mesh-config.ts';
 import { injectorValues } from './injector-values.ts';
@@ -232,6 +234,12 @@ export interface MeshRecords {
   readonly proxyConfigs: readonly ProxyConfigResource[] | undefined;
   /** Node name to kubelet minor; undefined where nodes are not known. */
   readonly kubeletMinorByNode: ReadonlyMap<string, number> | undefined;
+  /** Nodes that may be taken back at short notice. */
+  readonly shortNodes?: readonly ShortNode[];
+  /** What makes nodes, or is said of all of them. */
+  readonly nodeGroups?: readonly NodeGroup[];
+  /** What the cluster autoscaler's own flag says. */
+  readonly autoscalerLimit?: NodeBudget;
   readonly stated: StatedFacts;
   /** The records come from a cluster. */
   readonly cluster?: true;
@@ -258,7 +266,7 @@ export function assembleMesh(records: MeshRecords): MeshFacts {
     revisions,
     webhooks: [...records.webhooks].sort(byTagThenName),
     proxyConfigs: records.proxyConfigs,
-    nodes: nodeFacts(records.kubeletMinorByNode),
+    nodes: nodeFacts(records),
     cluster: records.cluster,
     stated: records.stated,
   };
@@ -312,11 +320,20 @@ function byTagThenName(a: InjectorWebhook, b: InjectorWebhook): number {
   return order !== 0 ? order : a.configuration < b.configuration ? -1 : a.configuration > b.configuration ? 1 : 0;
 }
 
-function nodeFacts(minors: ReadonlyMap<string, number> | undefined): NodeFacts {
-  if (minors === undefined || minors.size === 0) {
-    return {};
-  }
-  return { lowestKubeletMinor: Math.min(...minors.values()), kubeletMinorByNode: Object.fromEntries(minors) };
+function nodeFacts({ kubeletMinorByNode: minors, stated, autoscalerLimit, ...records }: MeshRecords): NodeFacts {
+  const { shortNodes = [], nodeGroups = [] } = records;
+  const { nodeShutdown, nodeDrain } = stated;
+  const shutdown =
+    nodeShutdown === undefined ? [] : [shutdownGroup({ seconds: nodeShutdown, from: '--node-shutdown' })];
+  const groups = [...groupNodes(shortNodes, nodeShutdown), ...nodeGroups, ...shutdown];
+  groups.sort((a, b) => a.budget.seconds - b.budget.seconds);
+  const budgets: NodeFacts = {
+    groups,
+    drain: nodeDrain === undefined ? autoscalerLimit : { seconds: nodeDrain, from: '--node-drain' },
+  };
+  return minors === undefined || minors.size === 0
+    ? budgets
+    : { ...budgets, lowestKubeletMinor: Math.min(...minors.values()), kubeletMinorByNode: Object.fromEntries(minors) };
 }
 
 function record(value: unknown): Record<string, unknown> {

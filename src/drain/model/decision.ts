@@ -1,5 +1,6 @@
 import type { ManagedValues } from './managed.ts';
 import type { Finding, ReasonCode } from '../../api/reasons.ts';
+import type { ExceededBudget } from '../nodes/budget.ts';
 import type { EffectiveSettings } from './settings.ts';
 import type { ManagedField, Seconds, WorkloadRef } from './workload.ts';
 
@@ -54,6 +55,8 @@ export interface Decision {
   readonly before: EffectiveSettings;
   /** The settings after the changes; absent where there are none. */
   readonly after?: EffectiveSettings;
+  /** Present where the grace period, the one to be written if there is one, is longer than nodes give that may take the pods. */
+  readonly nodeBudget?: ExceededBudget;
   /** The grace period that the promise needs, margin included. */
   readonly neededGrace?: Seconds;
   readonly changes: readonly Change[];

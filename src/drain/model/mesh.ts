@@ -1,5 +1,6 @@
 import type { LabelSelector, Lifecycle } from '../../api/kubernetes.ts';
 import type { ProxyImage, StatsInclusion } from '../../hooks/index.ts';
+import type { NodeBudget, NodeGroup } from './nodes.ts';
 import type { Seconds } from './workload.ts';
 
 export type { ProxyImage, StatsInclusion };
@@ -93,6 +94,10 @@ export interface NodeFacts {
   /** Lowest kubelet minor version over all nodes, for example 33. */
   readonly lowestKubeletMinor?: number;
   readonly kubeletMinorByNode?: Readonly<Record<string, number>>;
+  /** Nodes that give their pods less time than a drain does elsewhere, the smallest budgets first. */
+  readonly groups?: readonly NodeGroup[];
+  /** What whoever drains nodes waits for a pod, where it is known. */
+  readonly drain?: NodeBudget;
 }
 
 /** What flags state for facts that cannot be seen. */
@@ -103,6 +108,10 @@ export interface StatedFacts {
   readonly proxyImage?: ProxyImage;
   /** meshConfig.defaultConfig of a mesh whose settings cannot be read. */
   readonly meshDefaults?: ProxyConfigValues;
+  /** What the kubelets' graceful shutdown gives pods that are not critical. */
+  readonly nodeShutdown?: Seconds;
+  /** What whoever drains nodes waits for a pod. */
+  readonly nodeDrain?: Seconds;
 }
 
 /** All that is known of the mesh when a workload is judged. Unknown is said, never guessed. */

@@ -1,5 +1,5 @@
 import { PROXY_CONTAINER } from '../../api/names.ts';
-import { NODE_BUDGET_SECONDS } from '../findings/checks/grace.ts';
+import { DEFAULT_DRAIN_BUDGET } from '../nodes/budget.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { proxyClocks } from '../promise/clocks.ts';
@@ -159,7 +159,7 @@ function killedAdvice({ records, settings, neededGrace }: AdviceInput): Advice[]
 }
 
 function raised(present: Seconds, why: string): Advice {
-  const twice = Math.min(2 * present, NODE_BUDGET_SECONDS);
+  const twice = Math.min(2 * present, DEFAULT_DRAIN_BUDGET.seconds);
   return twice > present
     ? {
         code: 'RaiseGracePeriod',

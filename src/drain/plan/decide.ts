@@ -10,9 +10,12 @@ import {
 import { finding, type Finding, type ReasonCode } from '../../api/reasons.ts';
 import { findingsOf } from '../findings/checks.ts';
 import { refusedTemplate } from '../findings/checks/form.ts';
+import { conflictMessage, conflictsOf } from './conflicts.ts';
+import { budgetFindings } from '../findings/checks/grace.ts';
 import { appHookFinding } from '../findings/checks/hooks.ts';
 import { effectiveSettings } from '../mesh/settings.ts';
-import type { Change, ChangedField, Conflict, Decision, WorkloadOutcome } from '../model/decision.ts';
+import { exceededBudget } from '../nodes/budget.ts';
+import type { ChangedField, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
 import { objectKind, type LivePod, type Seconds, type Workload } from '../model/workload.ts';
@@ -91,13 +94,15 @@ export function decide(input: DecideInput): Decision {
   const { intent } = policy;
   const judge = judgeOnce(input);
   const before = judge(workload.template);
-  const findings = findingsOf({ workload, settings: before.settings, intent, clocks: before.clocks });
+  const { nodes } = input.mesh;
+  const findings = findingsOf({ workload, settings: before.settings, intent, clocks: before.clocks, nodes });
   const needsMinimumDrain = minimumDrainByProxyConfig(input, before);
   const base = {
     workload,
     policy: policy.name,
     before: before.settings,
     neededGrace: before.neededGrace,
+    nodeBudget: exceededBudget(workload, before.settings.gracePeriod.value, nodes),
     changes: [],
     conflicts: [],
     findings,
@@ -185,13 +190,17 @@ export function decide(input: DecideInput): Decision {
   if (lowering !== undefined) {
     return stop('Unknown', lowering);
   }
+  const grace = planned.after.settings.gracePeriod.value;
+  const nodeBudget = exceededBudget(workload, grace, nodes);
   const caveat = rolloutCaveat(workload);
   const all = [
-    ...findings,
+    ...findings.filter(({ code }) => code !== 'GraceExceedsNodeBudget'),
+    ...budgetFindings(grace, nodeBudget),
     ...consequences(workload, before, planned.after),
     ...(caveat === undefined ? [] : [caveat]),
   ];
-  const more = { after: planned.after.settings, neededGrace: planned.after.neededGrace, changes, findings: all };
+  const { neededGrace } = planned.after;
+  const more = { after: planned.after.settings, neededGrace, nodeBudget, changes, findings: all };
 
   // 7. All or nothing: one conflict, and nothing is written. What the kind does not allow is no conflict with anybody.
   const limited = kindLimit(workload, changes);
@@ -592,27 +601,4 @@ function downBecause(workload: Workload): string | undefined {
   return objectKind(workload.kind) === 'StatefulSet' && workload.rollout.replicas <= 1
     ? 'a StatefulSet with a single replica'
     : undefined;
-}
-
-function conflictsOf(workload: Workload, changes: readonly Change[]): Conflict[] {
-  const conflicts: Conflict[] = [];
-  for (const change of changes) {
-    if (change.field === 'applicationPreStop' || change.field === 'proxyEnvironment') {
-      continue;
-    }
-    const { ownership, owners } = workload.fields[change.field];
-    if (ownership === 'Declared' || ownership === 'Shared') {
-      conflicts.push({ field: change.field, path: change.path, owners, wanted: change.after ?? '' });
-    }
-  }
-  return conflicts;
-}
-
-function conflictMessage(conflicts: readonly Conflict[]): string {
-  return conflicts
-    .map(
-      (conflict) =>
-        `${conflict.path} is declared by ${conflict.owners.join(', ') || 'somebody else'}; it would have to be ${conflict.wanted}`,
-    )
-    .join('; ');
 }

@@ -10,6 +10,7 @@ import { misplacedSettings } from './misplaced.ts';
 import { fieldOwners, holdOf } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
 import type { Raw, RawObject } from './raw.ts';
+import { schedulingOf } from './scheduling.ts';
 import { lifecycleOf, shapeProblems } from './shape.ts';
 
 export interface ProjectOptions {
@@ -146,6 +147,7 @@ function projectSpec(spec: Raw): PodSpec {
   if (isForWindows(spec)) {
     result.windows = true;
   }
+  put(result, 'scheduling', schedulingOf(spec));
   return result;
 }
 

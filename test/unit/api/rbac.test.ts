@@ -78,6 +78,7 @@ describe('the permissions of the operator', () => {
       'namespacedsidecardrainpolicies/finalizers.sidecardrain.io: update',
       'namespacedsidecardrainpolicies/status.sidecardrain.io: patch update',
       'namespaces: get list watch',
+      'nodepools.karpenter.sh: get list watch',
       'nodes: get list watch',
       'poddisruptionbudgets.policy: get list watch',
       'pods: list watch',

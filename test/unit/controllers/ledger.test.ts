@@ -99,3 +99,29 @@ describe('a warning beside the state of a workload', () => {
     expect(told).toBe(3);
   });
 });
+
+describe('the pods that nodes may cut', () => {
+  const beyond = (seconds: number, pods: number): LedgerEntry => ({
+    ...COMPLIANT,
+    beyond: { seconds, from: `nodes of ${seconds} s`, pods },
+  });
+
+  it('are counted by policy, with the smallest of what nodes give', () => {
+    const told: string[] = [];
+    const ledger = new Ledger((_, workload) => told.push(workload));
+    ledger.record('Deployment/a/one', new Map([['p', beyond(120, 4)]]));
+    ledger.record('Deployment/a/two', new Map([['p', beyond(15, 2)]]));
+    ledger.record('Deployment/a/three', new Map([['p', COMPLIANT]]));
+    ledger.record('Deployment/a/four', new Map([['p', { ...beyond(5, 9), outcome: 'Overridden' }]]));
+    expect(ledger.nodeBudgetOf('p')).toEqual({ workloads: 2, pods: 6, seconds: 15, from: 'nodes of 15 s' });
+    expect(ledger.nodeBudgetOf('other')).toBeUndefined();
+
+    told.length = 0;
+    ledger.record('Deployment/a/two', new Map([['p', beyond(15, 2)]]));
+    expect(told).toEqual([]);
+    ledger.record('Deployment/a/two', new Map([['p', beyond(15, 3)]]));
+    expect(told).toEqual(['Deployment/a/two']);
+    ledger.record('Deployment/a/two', new Map([['p', COMPLIANT]]));
+    expect(ledger.nodeBudgetOf('p')).toMatchObject({ workloads: 1, seconds: 120 });
+  });
+});

@@ -7,6 +7,7 @@ import type { JudgedKinds } from '../../input/kinds.ts';
 import type { Stated } from '../../facts/flags.ts';
 import type { JudgeContext } from '../../facts/judge.ts';
 import { factsOf } from '../../facts/mesh.ts';
+import { recordOf } from '../../../drain/template/raw.ts';
 import type { Resource } from '../../../kube/index.ts';
 
 export type RawFact = KubernetesObject & Readonly<Record<string, unknown>>;
@@ -21,12 +22,20 @@ export function slimFact({ kind }: Resource, raw: RawFact): RawFact {
     return { ...raw, metadata };
   }
   const { nodeInfo } = (raw['status'] ?? {}) as { nodeInfo?: { kubeletVersion?: string } };
-  return { metadata: { name: raw.metadata?.name }, status: { nodeInfo: { kubeletVersion: nodeInfo?.kubeletVersion } } };
+  const { providerID, taints } = (raw['spec'] ?? {}) as { providerID?: unknown; taints?: unknown };
+  return {
+    metadata: { name: raw.metadata?.name, labels: raw.metadata?.labels },
+    spec: { providerID, taints },
+    status: { nodeInfo: { kubeletVersion: nodeInfo?.kubeletVersion } },
+  };
 }
 
 /** Whether workloads are judged by it as before: statuses do not count, but of nodes, of which nothing else is kept. */
 export function sameFact(one: RawFact, other: RawFact): boolean {
-  const text = (raw: RawFact): string => JSON.stringify('spec' in raw ? { ...raw, status: undefined } : raw);
+  const text = (raw: RawFact): string => {
+    const isNode = 'nodeInfo' in recordOf(raw['status']);
+    return JSON.stringify(isNode ? raw : { ...raw, status: undefined });
+  };
   return text(one) === text(other);
 }
 

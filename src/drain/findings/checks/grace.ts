@@ -1,9 +1,8 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
 import { graceNeed, graceWords, unprovableHook } from '../../promise/promise.ts';
+import type { Seconds } from '../../model/workload.ts';
+import { budgetWords, exceededBudget, type LandingBudget } from '../../nodes/budget.ts';
 import type { CheckInput } from '../check.ts';
-
-/** Above this the cluster autoscaler stops waiting for a pod (--max-graceful-termination-sec, default 600). */
-export const NODE_BUDGET_SECONDS = 600;
 
 const GRACE_PATH = 'spec.template.spec.terminationGracePeriodSeconds';
 
@@ -25,15 +24,20 @@ export function graceTooShort({ settings, intent, clocks }: CheckInput): Finding
   ];
 }
 
-export function nodeBudget({ settings }: CheckInput): Finding[] {
+export function nodeBudget({ workload, settings, nodes = {} }: CheckInput): Finding[] {
   const grace = settings.gracePeriod.value;
-  return grace > NODE_BUDGET_SECONDS
-    ? [
+  return budgetFindings(grace, exceededBudget(workload, grace, nodes));
+}
+
+/** What is said of a grace period that is longer than nodes give that may take the pods. */
+export function budgetFindings(grace: Seconds, exceeded: LandingBudget | undefined): Finding[] {
+  return exceeded === undefined
+    ? []
+    : [
         finding(
           'GraceExceedsNodeBudget',
-          `terminationGracePeriodSeconds is ${grace}; node drains and the cluster autoscaler commonly wait ${NODE_BUDGET_SECONDS} s`,
+          `terminationGracePeriodSeconds is ${grace}, and its pods may be given no more than ${budgetWords(exceeded)}`,
           { path: GRACE_PATH },
         ),
-      ]
-    : [];
+      ];
 }

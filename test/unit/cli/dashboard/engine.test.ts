@@ -38,14 +38,21 @@ function view(raw: SidecarDrainPolicy): PolicyView {
 }
 
 describe('what workloads are judged by', () => {
-  it('keeps of a node its name and version alone, so that its heartbeats change nothing', () => {
-    const node = (heartbeat: string): RawFact =>
+  it('keeps of a node what tells its version and its budget alone, so that its heartbeats change nothing', () => {
+    const labels = { 'cloud.google.com/gke-spot': 'true' };
+    const node = (heartbeat: string, version = 'v1.33.1'): RawFact =>
       slimFact(NODES, {
-        metadata: { name: 'n', resourceVersion: heartbeat },
-        status: { conditions: [{ lastHeartbeatTime: heartbeat }], nodeInfo: { kubeletVersion: 'v1.33.1' } },
+        metadata: { name: 'n', labels, resourceVersion: heartbeat },
+        spec: { providerID: 'gce://n', podCIDR: '10.0.0.0/24' },
+        status: { conditions: [{ lastHeartbeatTime: heartbeat }], nodeInfo: { kubeletVersion: version } },
       });
 
-    expect(node('a')).toEqual({ metadata: { name: 'n' }, status: { nodeInfo: { kubeletVersion: 'v1.33.1' } } });
+    expect(node('a')).toEqual({
+      metadata: { name: 'n', labels },
+      spec: { providerID: 'gce://n', taints: undefined },
+      status: { nodeInfo: { kubeletVersion: 'v1.33.1' } },
+    });
+    expect(sameFact(node('a'), node('a', 'v1.34.0'))).toBe(false);
     expect(sameFact(node('a'), node('b'))).toBe(true);
   });
 

@@ -238,7 +238,7 @@ describe('a mesh put together', () => {
       'istio-sidecar-injector',
       'istio-revision-tag-prod',
     ]);
-    expect(mesh.nodes).toEqual({ lowestKubeletMinor: 32, kubeletMinorByNode: { a: 36, b: 32 } });
+    expect(mesh.nodes).toMatchObject({ lowestKubeletMinor: 32, kubeletMinorByNode: { a: 36, b: 32 } });
   });
 
   it.each([

@@ -77,6 +77,7 @@ const drainRooms = [
   'price',
   'recommend',
   'report',
+  'import',
 ];
 
 /** @type {import('eslint').Linter.Config[]} */

@@ -3,6 +3,7 @@ import { completionCommand } from './completion/command.ts';
 import { dashboardCommand } from './dashboard/command.ts';
 import { explainCommand } from './explain/index.ts';
 import { restoreCommand } from './restore/command.ts';
+import { importCommand } from './import/command.ts';
 import { explainFindingCommand } from './explain-finding/command.ts';
 import { lintCommand } from './lint/command.ts';
 import { planCommand } from './plan/command.ts';
@@ -22,6 +23,7 @@ export function cliCommands(others: readonly Command[] = []): readonly Command[]
     explainFindingCommand,
     renderCommand,
     testCommand,
+    importCommand,
     verifyCommand,
     dashboardCommand,
     restoreCommand,

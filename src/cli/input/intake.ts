@@ -31,7 +31,7 @@ import type { InputDocument } from './documents.ts';
 import { sourceOf } from './lines.ts';
 import { takeNodeFact } from './node-facts.ts';
 import type { InputProblem } from './problems.ts';
-import { lineOf, positionAt } from './yaml/positions.ts';
+import { lineOf, nearestPosition } from './yaml/positions.ts';
 
 type Value = Readonly<Record<string, unknown>>;
 
@@ -74,7 +74,7 @@ export class ObjectIntake {
       return true;
     }
     const isFact = this.#fact(document.apiVersion, document.kind, document.value, (kind, message, steps = []) => {
-      this.#problem({ kind, file: document.file, line: lineOf(nearestPosition(document, steps)), message });
+      this.#problem({ kind, file: document.file, line: lineOf(nearestPosition(document.position, steps)), message });
     });
     if (!isFact) {
       this.#leaveAside(document);
@@ -238,7 +238,7 @@ export class ObjectIntake {
       this.#problem({
         kind: 'Refused',
         file: document.file,
-        line: document.source === undefined ? lineOf(nearestPosition(document, steps)) : document.line,
+        line: document.source === undefined ? lineOf(nearestPosition(document.position, steps)) : document.line,
         message: `${document.kind} ${nameOf(document.value)} is refused by the API server, so it is not judged: ${path} ${message}`,
       });
     }
@@ -360,7 +360,7 @@ export class ObjectIntake {
       this.#problem({
         kind: 'Policy',
         file,
-        line: lineOf(nearestPosition(document, stepsOf(problem.path))),
+        line: lineOf(nearestPosition(document.position, stepsOf(problem.path))),
         message: `${kind} ${nameOf(value)} is refused: ${problem.path}: ${problem.message}`,
       });
     }
@@ -421,17 +421,6 @@ function stepsOf(path: string): (string | number)[] {
     .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
 }
 
-/** Where a value stands, else its nearest parent. */
-function nearestPosition(document: InputDocument, steps: readonly (string | number)[]): InputDocument['position'] {
-  for (let length = steps.length; length > 0; length--) {
-    const position = positionAt(document.position, steps.slice(0, length));
-    if (position !== undefined) {
-      return position;
-    }
-  }
-  return document.position;
-}
-
 /** The lines of what stands in the wrong place, which are not among those that every source has. */
 function withMisplacedLines(workload: Workload, document: InputDocument): Workload {
   const { source, misplaced } = workload;
@@ -439,7 +428,7 @@ function withMisplacedLines(workload: Workload, document: InputDocument): Worklo
   if (source === undefined || misplaced === undefined || document.source !== undefined) {
     return workload;
   }
-  const lines = misplaced.map(({ path, steps }) => [path, lineOf(nearestPosition(document, steps))] as const);
+  const lines = misplaced.map(({ path, steps }) => [path, lineOf(nearestPosition(document.position, steps))] as const);
   return { ...workload, source: { ...source, fieldLines: { ...source.fieldLines, ...Object.fromEntries(lines) } } };
 }
 

@@ -27,6 +27,17 @@ export function positionAt(position: Position | undefined, path: readonly (strin
   return current;
 }
 
+/** Where a value stands, else its nearest parent. */
+export function nearestPosition(position: Position, steps: readonly (string | number)[]): Position {
+  for (let length = steps.length; length > 0; length--) {
+    const found = positionAt(position, steps.slice(0, length));
+    if (found !== undefined) {
+      return found;
+    }
+  }
+  return position;
+}
+
 /** A key that stands twice in one map; the last one counts. */
 export interface DuplicateKey {
   readonly key: string;

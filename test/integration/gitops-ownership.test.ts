@@ -1,4 +1,4 @@
-// Whose a field is, as the tools really write managedFields: kubectl and Helm are the real programs; Argo CD, Flux and Helm 4
+// Whose a field is, as the tools really write managedFields: kubectl and Helm are the real programs; Argo CD, Flux and Ansible
 // write as their simulators do (test/support/gitops.ts). What a tool declares is its own, and the conflict carries the edit
 // for its repository; what it does not declare is enforced, also after the tool's next deploy.
 import { execFile } from 'node:child_process';
@@ -35,10 +35,10 @@ interface Manifest {
 }
 
 let scene: Scene;
-let helm: string;
+let programs: { helm: string; helm4: string };
 beforeAll(async () => {
-  [{ helm }, scene] = await Promise.all([
-    findBinaries(['helm']) as Promise<{ helm: string }>,
+  [programs, scene] = await Promise.all([
+    findBinaries(['helm', 'helm4']),
     startScene({ mesh: { nativeSidecars: 'false' } }),
   ]);
 });
@@ -64,8 +64,8 @@ const tools: readonly Tool[] = [
     deploy: async (manifest) =>
       await scene.cluster.kubectlOk(['apply', '--server-side', '-f', '-'], { input: JSON.stringify(manifest) }),
   },
-  { tool: 'Helm 3', owner: 'helm', deploy: helmUpgrade },
-  { tool: 'Helm 4', owner: 'helm', deploy: simulated({ manager: 'helm', how: 'ServerSideApply' }) },
+  { tool: 'Helm 3', owner: 'helm', deploy: async (manifest) => await helmUpgrade(programs.helm, manifest) },
+  { tool: 'Helm 4', owner: 'helm', deploy: async (manifest) => await helmUpgrade(programs.helm4, manifest) },
   {
     tool: 'Argo CD',
     owner: 'argocd-controller',
@@ -86,16 +86,21 @@ const tools: readonly Tool[] = [
     owner: 'helm-controller',
     deploy: simulated({ manager: 'helm-controller', how: 'Update' }),
   },
+  { tool: 'Ansible', owner: 'OpenAPI-Generator', deploy: simulated({ manager: 'OpenAPI-Generator', how: 'Update' }) },
 ];
 
 /** A chart of one object, installed and upgraded by the real program. */
-async function helmUpgrade(manifest: Manifest): Promise<void> {
+async function helmUpgrade(helm: string, manifest: Manifest, ...flags: string[]): Promise<void> {
   const { namespace, name } = manifest.metadata;
   const chart = join(scene.cluster.folder, `chart-${namespace}-${name}`);
   await mkdir(join(chart, 'templates'), { recursive: true });
   await writeFile(join(chart, 'Chart.yaml'), `apiVersion: v2\nname: ${name}\nversion: 1.0.0\n`);
   await writeFile(join(chart, 'templates', 'deployment.yaml'), JSON.stringify(manifest));
-  await promisify(execFile)(helm, ['upgrade', '--install', name, chart, '--namespace', namespace], {
+  await runHelm(helm, 'upgrade', '--install', name, chart, '--namespace', namespace, ...flags);
+}
+
+async function runHelm(helm: string, ...args: string[]): Promise<void> {
+  await promisify(execFile)(helm, args, {
     env: { ...process.env, KUBECONFIG: scene.cluster.kubeconfigPath, HOME: scene.cluster.folder },
   });
 }
@@ -205,4 +210,47 @@ describe.each(tools)('$tool', ({ tool, owner, deploy }) => {
     await scene.gone(name);
     expect((await scene.workload(namespace, 'grace')).spec.template.spec.terminationGracePeriodSeconds).toBe(40);
   });
+});
+
+it('a value of a chart that Helm 4 has applied and a policy has forced: upgrade and rollback fail until they insist, or the policy goes', async () => {
+  const namespace = await scene.meshed('helm4');
+  const [name, release] = ['helm4-forced', 'grace'];
+  const upgrade = async (tag: number, ...flags: string[]): Promise<void> => {
+    await helmUpgrade(programs.helm4, manifestOf(namespace, 'grace', `registry.example/app:${tag}`), ...flags);
+  };
+  const conflict = { message: expect.stringMatching(/conflict.*sidecar-drain-operator/s) };
+  await upgrade(1);
+  await scene.createPolicy(name, fixed(namespace, { conflicts: 'Force' }));
+  await scene.compliant(name, 1);
+
+  await expect(upgrade(2)).rejects.toMatchObject(conflict);
+  await expect(runHelm(programs.helm4, 'rollback', release, '1', '--namespace', namespace)).rejects.toMatchObject(
+    conflict,
+  );
+  expect((await scene.workload(namespace, release)).spec.template.spec.terminationGracePeriodSeconds).toBe(40);
+
+  await scene.deletePolicy(name);
+  await scene.gone(name);
+  await upgrade(3);
+  const { containers, terminationGracePeriodSeconds } = (await scene.workload(namespace, release)).spec.template.spec;
+  expect([containers[0]?.image, terminationGracePeriodSeconds]).toEqual(['registry.example/app:3', 5]);
+});
+
+it("a value that client-side apply owned and a server-side apply by another manager prunes is nobody's, and enforced", async () => {
+  const namespace = await scene.meshed('taken');
+  const name = 'taken-over';
+  await scene.cluster.kubectlApply(JSON.stringify(manifestOf(namespace, 'grace')));
+  await scene.createPolicy(name, fixed(namespace));
+  await scene.settled(name, ({ workloads }) => workloads?.conflicted === 1);
+
+  const without = JSON.stringify(deployment(namespace, 'grace'));
+  await scene.cluster.kubectlOk(['apply', '--server-side', '--force-conflicts', '--field-manager=team', '-f', '-'], {
+    input: without,
+  });
+  await scene.compliant(name, 1);
+
+  expect((await scene.workload(namespace, 'grace')).spec.template.spec.terminationGracePeriodSeconds).toBe(40);
+  await scene.deletePolicy(name);
+  await scene.gone(name);
+  expect((await scene.workload(namespace, 'grace')).spec.template.spec.terminationGracePeriodSeconds).toBe(30);
 });

@@ -109,6 +109,8 @@ describe('where it cannot even start', () => {
 
     const first = await startOperator(scene.cluster, { wait: false });
     await eventually(() => first.lines.some(({ message }) => message === 'starting'), 'the first one is up');
+    const starting = first.lines.find(({ message }) => message === 'starting');
+    expect([starting?.['node'], starting?.['zoneData']]).toEqual([process.version, process.versions.tz]);
     const second = await startOperator(scene.cluster, {
       args: ['--metrics-bind-address', `127.0.0.1:${first.metricsPort}`],
       wait: false,

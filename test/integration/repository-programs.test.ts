@@ -1,8 +1,8 @@
 // The repositories of test/fixtures/repositories with each program that people build them with: kustomize by itself and in
 // kubectl, Helm 3 and 4. Verdicts on a repository are those on what the program makes of it, and render changes the wanted
 // leaves of every build and nothing else.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { findBinaries, type BinaryName } from '../support/control-plane/index.ts';
 import {
@@ -11,6 +11,7 @@ import {
   fixture,
   GRACE,
   removeRepositories,
+  repositoryOf,
   Tools,
   verdicts,
   type Finding,
@@ -29,6 +30,27 @@ const PAIRS: readonly (readonly [kustomize: BinaryName, helm: BinaryName])[] = [
 ];
 
 afterAll(removeRepositories);
+
+const POLICY = `apiVersion: sidecardrain.io/v1alpha1
+kind: SidecarDrainPolicy
+metadata: {name: kilns}
+spec:
+  enforcement: Enforce
+  match: {namespaceSelector: {}}
+  drain: {mode: Fixed, duration: 40s}
+`;
+
+const KILN = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: kiln}
+spec:
+  selector: {matchLabels: {app: kiln}}
+  template:
+    metadata: {labels: {app: kiln}}
+    spec:
+      containers:
+        - {name: kiln, image: registry.example/kiln:3}
+`;
 
 function places(findings: readonly Finding[], code: string, folder: string): Record<string, string> {
   return Object.fromEntries(
@@ -98,6 +120,52 @@ describe.each(PAIRS)('with %s and %s', (kustomize, helm) => {
       expect(after[0]!['Deployment market-oven/spec/template/metadata/annotations/example.com/owner']).toBe('heat');
       expect(readFileSync(join(folder, 'base/counter.yaml'), 'utf8')).toContain(': 50 # as before the mesh');
       expect((await tools.run('render', folder, '--in-place')).out).toBe('');
+    });
+  });
+
+  describe('two instances of one base under one overlay', () => {
+    it('both get what the component says, wherever it stands', async () => {
+      const folder = repositoryOf({
+        'policy.yaml': POLICY,
+        'base/kustomization.yaml': 'resources: [kiln.yaml]\n',
+        'base/kiln.yaml': KILN,
+        'all/kustomization.yaml': 'resources: [../north, ../south]\n',
+        ...Object.fromEntries(
+          ['north', 'south'].map((name) => [
+            `${name}/kustomization.yaml`,
+            `namePrefix: ${name}-\nresources: [../base]\n`,
+          ]),
+        ),
+      });
+      const component = await tools.run(
+        'render',
+        join(folder, 'base'),
+        '-p',
+        join(folder, 'policy.yaml'),
+        '-o',
+        'kustomize',
+      );
+      const write = (path: string, text: string): void => {
+        mkdirSync(dirname(join(folder, path)), { recursive: true });
+        writeFileSync(join(folder, path), text);
+      };
+      write('drain/kustomization.yaml', component.out);
+
+      const graces = (): unknown[] =>
+        Object.entries(tools.leaves(join(folder, 'all')))
+          .filter(([path]) => path.endsWith(GRACE))
+          .map(([, value]) => value);
+
+      write('all/kustomization.yaml', 'resources: [../north, ../south]\ncomponents: [../drain]\n');
+      const atTheTop = graces();
+      write('all/kustomization.yaml', 'resources: [../north, ../south]\n');
+      for (const name of ['north', 'south']) {
+        write(`${name}/kustomization.yaml`, `namePrefix: ${name}-\nresources: [../base]\ncomponents: [../drain]\n`);
+      }
+      expect([atTheTop, graces()]).toEqual([
+        [50, 50],
+        [50, 50],
+      ]);
     });
   });
 

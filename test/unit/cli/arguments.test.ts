@@ -76,6 +76,8 @@ describe('the program', () => {
     [['--help'], 0, /usage: sidecar-drain COMMAND/],
     [['help', 'lint'], 0, /usage: sidecar-drain lint/],
     [['--version'], 0, /sidecar-drain /],
+    [['version'], 0, new RegExp(`zone data ${process.versions.tz},`)],
+    [['version', '-o', 'json'], 0, new RegExp(`"zoneData": "${process.versions.tz}"`)],
     [['lnit'], 2, /unknown command lnit; did you mean lint\?/],
     [['lint', '--ouptut', 'x'], 2, /did you mean --output\?.*\n.*lint --help/],
     [['completion', 'tcsh'], 2, /must be one of bash, zsh, fish/],

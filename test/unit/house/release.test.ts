@@ -102,6 +102,22 @@ describe('the bundle for OLM', () => {
     expect(version.spec.customresourcedefinitions.owned).toHaveLength(crds.length);
   });
 
+  it('has an icon, and a channel that does not say alpha', async () => {
+    const version = parse(await read('bundle/manifests/sidecar-drain-operator.clusterserviceversion.yaml')) as {
+      spec: { icon: { base64data: string; mediatype: string }[] };
+    };
+    const { annotations } = parse(await read('bundle/metadata/annotations.yaml')) as {
+      annotations: Record<string, string>;
+    };
+    const [icon] = version.spec.icon;
+
+    expect(icon?.mediatype).toBe('image/svg+xml');
+    expect(Buffer.from(icon?.base64data ?? '', 'base64').toString()).toMatch(/^<svg [^]*<\/svg>\s*$/);
+    for (const key of ['channels', 'channel.default']) {
+      expect(annotations[`operators.operatorframework.io.bundle.${key}.v1`]).toBe('stable-v0');
+    }
+  });
+
   it('offers the samples as examples', async () => {
     const version = parse(
       await read('bundle/manifests/sidecar-drain-operator.clusterserviceversion.yaml'),

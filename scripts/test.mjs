@@ -1,6 +1,6 @@
 // Everything that `make test` runs, step by step, with one count at the end. A step without tests of its own (types,
 // lint, generated files) counts as one test. Uses nothing but Node.js, because its first step installs the rest.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ mkdirSync(cache, { recursive: true });
 const workers = { unit: availableParallelism(), integration: Math.min(3, Math.max(2, availableParallelism())) };
 
 /** @typedef {{name: string, command: string, args: string[], needed?: boolean, report?: string}} Step */
+/** @typedef {{status: number | null, seconds: number, output: string}} Outcome */
 
 /**
  * @param {'unit' | 'integration'} project
@@ -45,26 +46,65 @@ const jest = (project) => {
  */
 const npm = (name, script) => ({ name, command: 'npm', args: ['run', '--silent', script] });
 
-/** @type {Step[]} */
-const steps = [
-  { name: 'packages', command: 'make', args: ['--no-print-directory', 'install'], needed: true },
-  npm('generated files', 'verify'),
-  npm('types', 'typecheck'),
-  npm('lint', 'lint'),
-  npm('build', 'build'),
-  jest('unit'),
-  {
-    name: 'control plane',
-    command: process.execPath,
-    args: ['scripts/run-ts.mjs', 'scripts/control-plane.ts', 'binaries'],
-  },
-  {
-    name: 'kustomize and Helm',
-    command: process.execPath,
-    args: ['scripts/run-ts.mjs', 'scripts/control-plane.ts', 'tools'],
-  },
-  jest('integration'),
+/**
+ * @param {string} name
+ * @param {string} what
+ * @returns {Step}
+ */
+const binaries = (name, what) => ({
+  name,
+  command: process.execPath,
+  args: ['scripts/run-ts.mjs', 'scripts/control-plane.ts', what],
+});
+
+/**
+ * What stands in one line runs side by side: each of these checks keeps one core busy.
+ *
+ * @type {Step[][]}
+ */
+const stages = [
+  [{ name: 'packages', command: 'make', args: ['--no-print-directory', 'install'], needed: true }],
+  [npm('lint', 'lint'), npm('generated files', 'verify')],
+  [npm('types', 'typecheck'), npm('build', 'build')],
+  [jest('unit')],
+  [binaries('control plane', 'binaries')],
+  [binaries('kustomize and Helm', 'tools')],
+  [jest('integration')],
 ];
+
+/**
+ * @param {Step} step
+ * @param {boolean} alone whether its output is shown as it comes; else it is kept until it ends
+ * @returns {Promise<Outcome>}
+ */
+async function run(step, alone) {
+  if (step.report !== undefined) {
+    rmSync(step.report, { force: true });
+  }
+  const started = Date.now();
+  const shown = alone ? 'inherit' : 'pipe';
+  const child = spawn(step.command, step.args, {
+    cwd: root,
+    // Jest's --json goes to the file; what it would print to standard output is the same again.
+    stdio: ['ignore', step.report === undefined ? shown : 'ignore', shown],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => {
+      output += chunk;
+    });
+  }
+  return await new Promise((resolve) => {
+    const end = (/** @type {number | null} */ status) => {
+      resolve({ status, seconds: (Date.now() - started) / 1000, output });
+    };
+    child.on('error', (error) => {
+      output += `${error}\n`;
+      end(1);
+    });
+    child.on('close', end);
+  });
+}
 
 /**
  * @param {Step} step
@@ -91,24 +131,22 @@ function count(step, status) {
 
 const total = { passed: 0, failed: 0 };
 const lines = [];
-for (const step of steps) {
-  console.log(`\n== ${step.name}`);
-  if (step.report !== undefined) {
-    rmSync(step.report, { force: true });
+for (const stage of stages) {
+  console.log(`\n== ${stage.map(({ name }) => name).join(', ')}`);
+  const outcomes = await Promise.all(stage.map((step) => run(step, stage.length === 1)));
+  let missing = false;
+  for (const [index, { status, seconds, output }] of outcomes.entries()) {
+    const step = /** @type {Step} */ (stage[index]);
+    process.stdout.write(output);
+    const { passed, failed, skipped } = count(step, status);
+    total.passed += passed;
+    total.failed += failed;
+    lines.push(
+      `${failed === 0 ? 'ok    ' : 'FAILED'} ${step.name}: ${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''} (${seconds.toFixed(1)} s)`,
+    );
+    missing ||= failed > 0 && step.needed === true;
   }
-  const started = Date.now();
-  // Jest's --json goes to the file; what it would print to standard output is the same again.
-  const { status } = spawnSync(step.command, step.args, {
-    cwd: root,
-    stdio: ['ignore', step.report === undefined ? 'inherit' : 'ignore', 'inherit'],
-  });
-  const { passed, failed, skipped } = count(step, status);
-  total.passed += passed;
-  total.failed += failed;
-  lines.push(
-    `${failed === 0 ? 'ok    ' : 'FAILED'} ${step.name}: ${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''} (${((Date.now() - started) / 1000).toFixed(1)} s)`,
-  );
-  if (failed > 0 && step.needed) {
+  if (missing) {
     break;
   }
 }

@@ -70,9 +70,14 @@ interface AuditEvent {
   readonly stageTimestamp: string;
 }
 
-/** @param snapshots objects that the run itself has read: they fill in what a killed API server did not log */
-export async function readHistory(file: string, snapshots: readonly Version[]): Promise<History> {
-  const versions: Version[] = [...snapshots];
+/** What the run itself has read: it fills in what a killed API server did not log. */
+export interface Snapshot {
+  readonly versions: readonly Version[];
+  readonly lease: { readonly resourceVersion: bigint; readonly time: string; readonly holder: string } | undefined;
+}
+
+export async function readHistory(file: string, snapshots: readonly Snapshot[]): Promise<History> {
+  const versions: Version[] = snapshots.flatMap((snapshot) => snapshot.versions);
   const leases: LeaseVersion[] = [];
   let latest = 0n;
   for await (const line of createInterface({ input: createReadStream(file) })) {
@@ -89,6 +94,13 @@ export async function readHistory(file: string, snapshots: readonly Version[]): 
         versions.push(version);
         latest = version.resourceVersion > latest ? version.resourceVersion : latest;
       }
+    }
+  }
+  const replicaOfHolder = new Map(leases.map(({ holder, replica }) => [holder, replica]));
+  for (const { lease } of snapshots) {
+    const replica = replicaOfHolder.get(lease?.holder ?? '');
+    if (lease !== undefined && replica !== undefined) {
+      leases.push({ ...lease, replica });
     }
   }
   return { versions: versions.sort(byVersion), leases: leases.sort(byVersion) };

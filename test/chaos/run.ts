@@ -1,10 +1,10 @@
 // One chaos run: a real API server, two replicas of the real operator, and a storm drawn from a seed.
 import { copyFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startControlPlane } from '../support/control-plane/index.ts';
+import { startControlPlane, type KubeObject } from '../support/control-plane/index.ts';
 import { installCrds } from '../support/crds.ts';
 import { installMesh } from '../support/mesh.ts';
-import { installPermissions } from '../support/operator.ts';
+import { installPermissions, OPERATOR_NAMESPACE } from '../support/operator.ts';
 import { Control } from './control.ts';
 import {
   deletePolicies,
@@ -15,7 +15,7 @@ import {
   untilSettled,
 } from './end-state.ts';
 import { keyOf, PLURALS, type Declared, type Kind } from './fleet.ts';
-import { chaosAuditPolicy, readHistory, type Version } from './history.ts';
+import { chaosAuditPolicy, readHistory, type Snapshot } from './history.ts';
 import { disruptiveWrites, violationsIn, type Caps, type Violation } from './invariants.ts';
 import {
   isFault,
@@ -55,6 +55,12 @@ export interface ChaosReport {
   readonly versions: number;
   readonly violations: readonly Violation[];
 }
+
+interface LeaseObject extends KubeObject {
+  readonly spec?: { readonly holderIdentity?: string };
+}
+
+const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_NAMESPACE}/leases/sidecar-drain-operator`;
 
 const CAPS: Caps = { workloads: 10, perNamespace: 3 };
 
@@ -123,12 +129,12 @@ export async function chaosRun({
       });
     }
 
-    async function storm(): Promise<Version[]> {
-      const read: Version[] = [];
+    async function storm(): Promise<Snapshot[]> {
+      const read: Snapshot[] = [];
       for (const [index, operation] of scenario.operations.entries()) {
         await control.carryOut(operation);
         if (operation.do === 'RestartApiServer' || operation.do === 'RestartEtcd') {
-          read.push(...(await snapshot()));
+          read.push(await snapshot());
         }
         if ((index + 1) % 100 === 0) {
           say(`${index + 1} operations`);
@@ -138,16 +144,27 @@ export async function chaosRun({
       return read;
     }
 
-    async function snapshot(): Promise<Version[]> {
-      return (await readWorkloads(plane)).map((object) => ({
+    async function snapshot(): Promise<Snapshot> {
+      const time = new Date().toISOString();
+      const { status, body } = await plane.client.raw<LeaseObject>('GET', LEASE);
+      const versions = (await readWorkloads(plane)).map((object) => ({
         resourceVersion: BigInt(object.metadata.resourceVersion ?? 0),
-        time: new Date().toISOString(),
+        time,
         plural: PLURALS[object.kind as Kind],
         object,
         uid: object.metadata.uid ?? '',
         key: keyOf({ namespace: object.metadata.namespace ?? '', name: object.metadata.name }),
         replica: undefined,
       }));
+      const lease =
+        status === 200
+          ? {
+              resourceVersion: BigInt(body.metadata.resourceVersion ?? 0),
+              time,
+              holder: body.spec?.holderIdentity ?? '',
+            }
+          : undefined;
+      return { versions, lease };
     }
 
     /** Everything that would hold the operator for a reason is taken away. */

@@ -3,7 +3,7 @@ import type { Change, Conflict, Decision, WorkloadOutcome } from '../../drain/mo
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import { objectKind, workloadKey, type Workload, type WorkloadRef } from '../../drain/model/workload.ts';
 import { setHash } from '../../drain/hash.ts';
-import { lateRequests } from '../../drain/plan/late-requests.ts';
+import { delayCounts, delayOf, lateRequests, type DelayCounts } from '../../drain/plan/late-requests.ts';
 import { policyPlanHash, workloadPlanHash } from '../../drain/plan/hash.ts';
 import { priceOf, type PolicyPrice, type PricedWorkload } from '../../drain/price/price.ts';
 import { DEFAULT_APPLICATION } from '../../drain/timeline/application.ts';
@@ -49,6 +49,8 @@ export interface PlannedWorkload {
   readonly hungPodKillsSlowed: boolean;
   /** What it loses although the promise holds: requests that arrive when its listener is closed (NewRequestsRefused). */
   readonly newRequestsRefused?: string;
+  /** What `application: Delay` is to it; absent under Leave. */
+  readonly delay?: NonNullable<Decision['delay']>;
 }
 
 export interface PlannedPolicy {
@@ -63,6 +65,8 @@ export interface PlannedPolicy {
   readonly line?: number;
   readonly outcomes: Readonly<Record<WorkloadOutcome, number>>;
   readonly overridden: number;
+  /** How many workloads get the sleep of `application: Delay`, and how many have a preStop of their own; absent under Leave. */
+  readonly delay?: DelayCounts;
   /** What its changes cost whoever deploys, drains and upgrades afterwards; absent where it changes nothing. */
   readonly price?: PolicyPrice;
   /** Workloads that it may not govern, and why: a namespaced policy outside of bounds. */
@@ -209,6 +213,7 @@ function planned(
     ...(decision.after === undefined ? {} : { cost: costOf(decision.before, decision.after) }),
     hungPodKillsSlowed: decision.findings.some((finding) => finding.code === 'LivenessKillSlowed'),
     newRequestsRefused: lateRequests(decision)?.message,
+    delay: delayOf(decision),
   };
 }
 
@@ -267,6 +272,10 @@ function policyOf(
     ...(line === undefined ? {} : { line }),
     outcomes,
     overridden,
+    delay:
+      record.spec.drain?.application === 'Delay'
+        ? delayCounts(workloads.filter(({ policy }) => policy === record.name).map((one) => one.delay))
+        : undefined,
   };
 }
 

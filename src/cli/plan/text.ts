@@ -1,3 +1,4 @@
+import { delayWords } from '../../drain/plan/late-requests.ts';
 import type { WorkloadOutcome } from '../../drain/model/decision.ts';
 import type { PolicyPrice } from '../../drain/price/price.ts';
 import type { Style } from '../output/style.ts';
@@ -72,6 +73,8 @@ function policyLines(policy: PlannedPolicy, plan: Plan, style: Style, all: boole
     }
   }
   out.push(...lateLines(own, style, all));
+  const delay = policy.delay === undefined ? '' : delayWords(policy.delay);
+  out.push(...(delay === '' ? [] : [`  ${delay}`]));
   if (policy.price !== undefined) {
     out.push(...priceLines(policy.price).map((line) => `  ${line}`));
   }

@@ -1,6 +1,7 @@
 import { FIELD_MANAGER, FINALIZER } from '../../api/names.ts';
 import { condition, setCondition, type NewCondition } from '../../api/conditions.ts';
 import type { Condition, PolicyWorkloadCounts, SidecarDrainPolicyStatus } from '../../api/policy.ts';
+import { delayWords } from '../../drain/plan/late-requests.ts';
 import { policyObject, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { noteOrigin, stateOf } from '../../drain/template/note/state.ts';
@@ -219,7 +220,7 @@ export class PolicyController {
                     : condition('Ready', 'Evaluated', at, remark),
       refusal !== undefined && counts.matched === counts.overridden
         ? condition('Compliant', 'Stalled', at)
-        : (halt?.compliant ?? compliance(counts, ledger.warnedOf(policy.name, 'NewRequestsRefused'), at)),
+        : (halt?.compliant ?? compliance(counts, besidesOf(ledger, policy.name), at)),
       halt !== undefined && counts.updating === 0
         ? condition('Reconciling', 'Settled', at)
         : (ridesAlong(policy, counts, at) ?? reconciling(counts, this.options.permits.waitsOf(policy), at)),
@@ -388,8 +389,17 @@ function reconciling(counts: Counts, waits: Waits | undefined, at: number): NewC
     : condition('Reconciling', waits.reason, at, waits.message);
 }
 
-function compliance(counts: Counts, refusing: number, at: number): NewCondition {
-  const late = refusing === 0 ? '' : `, ${refusing} refuse requests that arrive late (NewRequestsRefused)`;
+/** What the promise does not speak of: requests that arrive late. Begins with a comma, or is empty. */
+function besidesOf(ledger: Ledger, policy: string): string {
+  const refusing = ledger.warnedOf(policy, 'NewRequestsRefused');
+  const delay = delayWords(ledger.delayOf(policy));
+  return [
+    ...(refusing === 0 ? [] : [`, ${refusing} refuse requests that arrive late (NewRequestsRefused)`]),
+    ...(delay === '' ? [] : [`; ${delay}`]),
+  ].join('');
+}
+
+function compliance(counts: Counts, late: string, at: number): NewCondition {
   const answered = counts.matched - counts.exempt - counts.overridden;
   if (counts.matched === 0) {
     return condition('Compliant', 'NoMatchingWorkloads', at);

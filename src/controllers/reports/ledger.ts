@@ -1,10 +1,10 @@
 import type { PolicyAttention, PolicyNodeBudget, PolicyWorkloadCounts } from '../../api/policy.ts';
 import type { ReportedEntry } from '../../drain/report/index.ts';
-import type { Decision, WorkloadOutcome } from '../../drain/model/decision.ts';
+import type { Decision, DelayShare, WorkloadOutcome } from '../../drain/model/decision.ts';
 import type { NodeBudget } from '../../drain/model/nodes.ts';
 import type { Seconds } from '../../drain/model/workload.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
-import { lateRequests } from '../../drain/plan/late-requests.ts';
+import { delayCounts, delayOf, lateRequests, type DelayCounts } from '../../drain/plan/late-requests.ts';
 
 /** What the last look at a workload found, under one policy. */
 export interface LedgerEntry {
@@ -18,6 +18,8 @@ export interface LedgerEntry {
   readonly warning?: Observed;
   /** Where its pods may be cut by the nodes they run on: what these give, and how many pods it has. */
   readonly beyond?: NodeBudget & { readonly pods: number };
+  /** What `application: Delay` is to it. */
+  readonly delay?: DelayShare;
 }
 
 /** A code of the closed list, and a sentence: what was seen of terminations, or a warning. */
@@ -171,6 +173,11 @@ export class Ledger {
     return found;
   }
 
+  /** What `application: Delay` is to the workloads of a policy. */
+  delayOf(policy: string): DelayCounts {
+    return delayCounts([...(this.byPolicy.get(policy)?.values() ?? [])].map(({ delay }) => delay));
+  }
+
   /** The first entry of a policy, in a stable order, that has the reason. */
   firstWith(policy: string, reason: string): LedgerEntry | undefined {
     let found: string | undefined;
@@ -245,6 +252,7 @@ export class Ledger {
       before.reason === entry.reason &&
       before.message === entry.message &&
       before.slack === entry.slack &&
+      before.delay === entry.delay &&
       before.warning?.reason === entry.warning?.reason &&
       before.warning?.message === entry.warning?.message &&
       JSON.stringify(before.beyond) === JSON.stringify(entry.beyond)
@@ -327,7 +335,7 @@ export function entriesWith(assessment: Assessment, policy: string, entry: Ledge
   });
 }
 
-function besides(decision: Decision): Pick<LedgerEntry, 'slack' | 'warning' | 'beyond'> {
+function besides(decision: Decision): Pick<LedgerEntry, 'slack' | 'warning' | 'beyond' | 'delay'> {
   const { before, neededGrace, nodeBudget } = decision;
   const late = lateRequests(decision);
   return {
@@ -337,5 +345,6 @@ function besides(decision: Decision): Pick<LedgerEntry, 'slack' | 'warning' | 'b
       nodeBudget === undefined
         ? undefined
         : { seconds: nodeBudget.seconds, from: nodeBudget.from, pods: nodeBudget.pods },
+    delay: delayOf(decision),
   };
 }

@@ -24,6 +24,14 @@ export type WorkloadOutcome =
  */
 export type ChangedField = ManagedField | 'applicationPreStop' | 'proxyEnvironment';
 
+/**
+ * What `application: Delay` is to a workload.
+ * - `Sleep`: containers that serve get a preStop.
+ * - `SleepWithoutPorts`: the same, and none declares a port or a probe over the network: all are taken to serve.
+ * - `OwnHook`: every container that serves has a preStop of its own.
+ */
+export type DelayShare = 'Sleep' | 'SleepWithoutPorts' | 'OwnHook';
+
 export interface Change {
   readonly field: ChangedField;
   /** Of `applicationPreStop`: whose. */
@@ -78,6 +86,8 @@ export interface Decision {
    * template, and `Pod`, each pod as it is created. Both by way of the admission webhook.
    */
   readonly carrier?: 'Rollout' | 'Pod';
+  /** Absent unless the policy says `application: Delay`. */
+  readonly delay?: DelayShare;
   /** What to apply, whole: every value that we want to own afterwards. Absent where nothing is to be written. */
   readonly write?: ManagedValues;
 }

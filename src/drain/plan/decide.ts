@@ -39,6 +39,7 @@ import {
   unprovableHook,
   type Clocks,
 } from '../promise/promise.ts';
+import { delayShareOf } from './late-requests.ts';
 import { changesBetween, valuesFor } from './values.ts';
 
 /** The policy that governs a workload (or, in Audit, is tried on it), as far as the plan needs it. */
@@ -96,7 +97,6 @@ export function decide(input: DecideInput): Decision {
   const before = judge(workload.template);
   const { nodes } = input.mesh;
   const findings = findingsOf({ workload, settings: before.settings, intent, clocks: before.clocks, nodes });
-  const needsMinimumDrain = minimumDrainByProxyConfig(input, before);
   const base = {
     workload,
     policy: policy.name,
@@ -106,7 +106,8 @@ export function decide(input: DecideInput): Decision {
     changes: [],
     conflicts: [],
     findings,
-    needsMinimumDrain,
+    needsMinimumDrain: minimumDrainByProxyConfig(input, before),
+    delay: delayShareOf(workload.template, before.settings, intent),
   };
   const end = (
     outcome: WorkloadOutcome,

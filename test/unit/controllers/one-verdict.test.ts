@@ -4,8 +4,9 @@ import type { LifecycleHandler } from '../../../src/api/kubernetes.ts';
 import { withDefaults } from '../../../src/api/policy.ts';
 import { entriesOf, Ledger } from '../../../src/controllers/reports/ledger.ts';
 import { troubleOf } from '../../../src/controllers/reports/trouble.ts';
-import { workloadKey } from '../../../src/drain/model/workload.ts';
+import { workloadKey, type Workload } from '../../../src/drain/model/workload.ts';
 import { assess, type Assessment } from '../../../src/drain/plan/assess.ts';
+import { delayCounts, delayWords } from '../../../src/drain/plan/late-requests.ts';
 import { readPolicy } from '../../../src/drain/plan/policies.ts';
 import { resultsOf } from '../../../src/drain/report/index.ts';
 import { sh } from '../../fixtures/drain/hooks.ts';
@@ -137,9 +138,28 @@ describe('requests that arrive late', () => {
       }),
       metadata: { name: NAME, uid: 'uid-long', generation: 1 },
     });
-    const workload = workloadOf({ config: CONFIG, grace: GRACE });
-    const { ledger } = told(assess({ workload, namespace: NAMESPACE, mesh: meshOf('classic'), policies: [delaying] }));
+    const under = (workload: Workload): Ledger =>
+      told(assess({ workload, namespace: NAMESPACE, mesh: meshOf('classic'), policies: [delaying] })).ledger;
+    const plain = workloadOf({ config: CONFIG, grace: GRACE });
+    const [first] = plain.template.spec.containers;
+    const portless = { ...first, name: 'app', ports: [] };
+    const withoutPorts = {
+      ...plain,
+      template: { ...plain.template, spec: { ...plain.template.spec, containers: [portless] } },
+    };
 
-    expect(ledger.warnedOf(NAME, 'NewRequestsRefused')).toBe(0);
+    expect(under(plain).warnedOf(NAME, 'NewRequestsRefused')).toBe(0);
+    expect([withoutPorts, plain, workloadOf({ appPreStop: PLAIN })].map((each) => under(each).delayOf(NAME))).toEqual([
+      { Sleep: 0, SleepWithoutPorts: 1, OwnHook: 0 },
+      { Sleep: 1, SleepWithoutPorts: 0, OwnHook: 0 },
+      { Sleep: 0, SleepWithoutPorts: 0, OwnHook: 1 },
+    ]);
+    expect(under(workloadOf({ metadata: { 'sidecardrain.io/exempt': 'batch' } })).delayOf(NAME)).toEqual(
+      delayCounts([]),
+    );
+    expect(delayWords({ Sleep: 3, SleepWithoutPorts: 1, OwnHook: 2 })).toBe(
+      'application Delay: 4 get the sleep (1 without a declared port, so that all their containers are taken to serve), 2 have a preStop of their own',
+    );
+    expect(delayWords(delayCounts([undefined]))).toBe('');
   });
 });

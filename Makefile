@@ -121,8 +121,9 @@ bench: build ## Measure the operator against a bare writer
 	@$(RUN) bench/main.ts
 
 .PHONY: bench-cli
-bench-cli: build ## Measure lint on 10,000 documents beside the bare parse of the same bytes
+bench-cli: build ## Measure lint on 10,000 documents beside the bare parse of the same bytes, and on trees beside kustomize build
 	@$(RUN) bench/cli.ts
+	@$(RUN) bench/cli-trees.ts
 
 .PHONY: bench-admission
 bench-admission: build ## Measure what the admission webhook adds to creations, beside none

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface RepositoryFacts {
@@ -6,6 +6,11 @@ export interface RepositoryFacts {
   readonly documents: number;
   readonly workloads: number;
   readonly bytes: number;
+}
+
+export interface TreeFacts extends RepositoryFacts {
+  /** Absolute paths of the folders that nothing else names. */
+  readonly roots: readonly string[];
 }
 
 /**
@@ -20,25 +25,67 @@ export function writeRepository(folder: string, files: number, documents: number
     const parts: string[] = [];
     for (let index = 0; index < perFile; index++) {
       const number = file * perFile + index;
-      const slot = number % 5;
-      workloads += slot < 2 ? 1 : 0;
-      parts.push(
-        slot === 0
-          ? deployment(number)
-          : slot === 1
-            ? statefulSet(number)
-            : slot === 2
-              ? service(number)
-              : slot === 3
-                ? configMap(number)
-                : account(number),
-      );
+      workloads += isWorkload(number) ? 1 : 0;
+      parts.push(documentText(number));
     }
     const text = parts.join('---\n');
     bytes += Buffer.byteLength(text);
     writeFileSync(join(folder, `team-${String(file).padStart(3, '0')}.yaml`), text);
   }
   return { files, documents, workloads, bytes };
+}
+
+/**
+ * Writes a GitOps repository of kustomize trees: for each root a base with its share of the documents in two files, and an
+ * overlay with a namespace, a prefix and two patches.
+ */
+export function writeTrees(folder: string, roots: number, documents: number): TreeFacts {
+  const perRoot = documents / roots;
+  const overlays: string[] = [];
+  let workloads = 0;
+  let bytes = 0;
+  const write = (path: string, text: string): void => {
+    bytes += Buffer.byteLength(text);
+    writeFileSync(path, text);
+  };
+  for (let root = 0; root < roots; root++) {
+    const app = join(folder, `app-${String(root).padStart(3, '0')}`);
+    const [base, overlay] = [join(app, 'base'), join(app, 'live')];
+    mkdirSync(base, { recursive: true });
+    mkdirSync(overlay);
+    const numbers = Array.from({ length: perRoot }, (_, index) => root * perRoot + index);
+    const own = numbers.filter(isWorkload);
+    workloads += own.length;
+    write(join(base, 'workloads.yaml'), own.map(documentText).join('---\n'));
+    write(
+      join(base, 'others.yaml'),
+      numbers
+        .filter((each) => !isWorkload(each))
+        .map(documentText)
+        .join('---\n'),
+    );
+    write(join(base, 'kustomization.yaml'), 'resources:\n  - workloads.yaml\n  - others.yaml\n');
+    const [first = 0] = own;
+    write(
+      join(overlay, 'kustomization.yaml'),
+      `namespace: live-${root}\nnamePrefix: live-\nresources:\n  - ../base\npatches:\n  - path: grace.yaml\n    target: {kind: Deployment, name: app-${first}}\n  - target: {kind: StatefulSet}\n    patch: |-\n      - op: add\n        path: /spec/replicas\n        value: 4\n`,
+    );
+    write(
+      join(overlay, 'grace.yaml'),
+      `apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app-${first}\nspec:\n  template:\n    spec:\n      terminationGracePeriodSeconds: 75\n`,
+    );
+    overlays.push(overlay);
+  }
+  return { files: roots * 5, documents, workloads, bytes, roots: overlays };
+}
+
+function isWorkload(number: number): boolean {
+  return number % 5 < 2;
+}
+
+function documentText(number: number): string {
+  const writers = [deployment, statefulSet, service, configMap];
+  return (writers[number % 5] ?? account)(number);
 }
 
 function header(number: number, kind: string, apiVersion: string): string {

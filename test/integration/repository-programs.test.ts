@@ -87,7 +87,7 @@ describe.each(PAIRS)('with %s and %s', (kustomize, helm) => {
       expect(verdicts(tree)).toEqual(verdicts(built));
       expect(places(tree.findings, 'GraceTooShort', folder)).toEqual({
         'market/market-counter': 'overlays/market/counter-stop.yaml:8',
-        'market/market-counter-queue': 'overlays/market/kustomization.yaml:17',
+        'market/market-counter-queue': 'overlays/market/kustomization.yaml:19',
         'market/market-stall': 'overlays/market/stall.yaml:13',
         'market/market-cash-till': 'overlays/market/kustomization.yaml:28',
         'village/counter-small': 'base/counter.yaml:27',

@@ -14,7 +14,6 @@ import {
   Tools,
   verdicts,
   type Leaves,
-  type Output,
 } from '../support/repository.ts';
 
 // Where helm is not in the cache yet, it is built first.
@@ -173,44 +172,41 @@ describe('a kustomize tree', () => {
     expect(tools.leaves(join(folder, 'try'))[`Deployment gateway${GRACE}`]).toBe(7);
   });
 
-  it.each([
-    [
-      'a resource that is missing',
-      { 'live/kustomization.yaml': 'resources:\n  - ../base\n  - gone.yaml\n' },
-      /live\/kustomization.yaml:3: names gone.yaml, which does not exist/,
-    ],
-    [
-      'a circle',
-      {
-        'live/kustomization.yaml': 'resources: [../base, ../loop]\n',
-        'loop/kustomization.yaml': 'resources: [../live]\n',
-      },
-      /names \.\.\/(live|loop), which in the end names this kustomization: a circle/,
-    ],
-    [
-      'a patch without a target',
-      {
-        'live/kustomization.yaml': 'resources: [../base]\npatches:\n  - path: size.yaml\n',
-        'live/size.yaml': 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: nobody}\nspec: {replicas: 1}\n',
-      },
-      /live\/kustomization.yaml: cannot be built: .*nobody/,
-    ],
-    [
-      'what would be downloaded',
-      { 'live/kustomization.yaml': 'resources:\n  - ../base\n  - https://example.com/org/repo//deploy?ref=v1\n' },
-      /live\/kustomization.yaml:3: names https:\/\/example.com.* would be downloaded/,
-    ],
-  ])('with %s gets one line, and the rest is judged', async (_, files, line) => {
-    // Patches that nothing names any more would get lines of their own.
-    const rest = Object.fromEntries(Object.entries(TREE).filter(([name]) => !/live\/s/.test(name)));
-    const folder = repository({ ...rest, ...files });
+  it('that does not build gets one line, and the rest is judged', async () => {
+    const workloads = { 'a.yaml': workload('a', { pod: '      terminationGracePeriodSeconds: 3\n' }) };
+    const broken = {
+      'patch-without-target': 'patches:\n  - path: p.yaml\n',
+      'unknown-field': 'resurces: [b]\n',
+      'wrong-type': 'namePrefix: [x]\n',
+      'no-patch': 'patches:\n  - patch: nonsense\n    target: {kind: Deployment}\n',
+      'same-object': 'namespace: x\nconfigMapGenerator: [{name: twin}, {name: twin}]\n',
+    };
+    const folder = repository({
+      ...TREE,
+      ...Object.fromEntries(
+        Object.entries(broken).flatMap(([name, text]) => [
+          [`${name}/kustomization.yaml`, `resources: [a.yaml]\n${text}`],
+          ...Object.entries(workloads).map(([file, manifest]) => [`${name}/${file}`, manifest]),
+        ]),
+      ),
+      'patch-without-target/p.yaml':
+        'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: nobody}\nspec: {replicas: 1}\n',
+    });
 
-    const { err, out } = await tools.run('lint', folder, '-o', 'json');
+    const { problems, summary } = await tools.lint(folder);
+    const strict = await tools.run('lint', folder, '--strict');
 
-    const lines = err.trimEnd().split('\n');
-    expect(lines.filter((each) => line.test(each))).toHaveLength(1);
-    expect(lines.filter((each) => !/component that no kustomization/.test(each))).toHaveLength(1);
-    expect((JSON.parse(out) as Output).findings.some(({ workload: { namespace } }) => namespace === 'try')).toBe(true);
+    const line = (name: string, why: RegExp): unknown =>
+      expect.stringMatching(new RegExp(`^${name}/kustomization.yaml cannot be built: ${why.source}`));
+    expect(problems.map(({ file, message }) => `${file} ${message}`.replaceAll(`${folder}/`, ''))).toEqual([
+      line('no-patch', /unable to parse SM or JSON patch/),
+      line('patch-without-target', /.*no matches for Id Deployment.*nobody/),
+      line('same-object', /.*already/),
+      line('unknown-field', /invalid Kustomization: json: unknown field "resurces"/),
+      line('wrong-type', /invalid Kustomization: json: cannot unmarshal/),
+    ]);
+    expect(summary.workloads).toBe(6 + Object.keys(broken).length);
+    expect(strict.code).toBe(1);
   });
 });
 
@@ -269,16 +265,31 @@ describe('a chart', () => {
   });
 
   it('that does not render gets one line, and the rest is judged', async () => {
+    const chart = (name: string, template: string, more = ''): Record<string, string> => ({
+      [`charts/${name}/Chart.yaml`]: `apiVersion: v2\nname: ${name}\nversion: 1.0.0\n${more}`,
+      [`charts/${name}/templates/x.yaml`]: template,
+    });
     const folder = repository({
-      'charts/bad/Chart.yaml': 'apiVersion: v2\nname: bad\nversion: 1.0.0\n',
-      'charts/bad/templates/x.yaml': 'kind: {{ required "a size is needed" .Values.size }}\n',
+      ...chart('absent', workload('{{ .Values.deep.name }}')),
+      ...chart(
+        'parts',
+        workload('x'),
+        'dependencies: [{name: far, version: 1.0.0, repository: "https://example.com"}]\n',
+      ),
+      ...chart('required', 'kind: {{ required "a size is needed" .Values.size }}\n'),
+      ...chart('syntax', 'kind: {{ if }}\n'),
+      ...chart('text', 'a: b: c\n'),
       'plain.yaml': workload('plain'),
     });
 
     const { problems, summary } = await tools.lint(folder);
 
     expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/does not render: .*x\.yaml:1:.*nil pointer.*; it is not judged/),
+      expect.stringMatching(/does not render: .*missing in charts\/ directory: far; it is not judged/),
       expect.stringMatching(/does not render: .*a size is needed.*; it is not judged/),
+      expect.stringMatching(/does not render: .*x\.yaml:1.*missing value for if; it is not judged/),
+      expect.stringMatching(/does not render: YAML parse error on text\/templates\/x\.yaml.*; it is not judged/),
     ]);
     expect(summary.workloads).toBe(1);
   });

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { basename, join, relative } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { stringify } from 'yaml';
 import { runProgram, type ProgramResult } from './programs.ts';
 
@@ -64,28 +64,49 @@ export async function buildKustomization(
   return result.ok ? { ...result, from } : { ok: false, why: essence(result.why, from), from };
 }
 
-/** kustomize wraps a message once for each level of the tree; what went wrong stands at the end. */
+/** What kustomize puts around a message at each level of the tree, before what went wrong. */
+const WRAPPERS = [
+  /accumulat\w+ [^:]*?(?:err='|: )/,
+  /couldn't make target for path '[^']*': /,
+  /trouble configuring builtin \w+ with config: `[^`]*`: /,
+  /must resolve to a file': /,
+];
+
+/** What went wrong, without what is wrapped around it, and with files as they are named from the folder of the user. */
 function essence(why: string, from: string): string {
   const text = why
     .replaceAll(from, '.')
+    .replaceAll(process.cwd() + sep, '')
     .replace(/^(Error|error): /, '')
     .replace(/\s+/g, ' ');
-  const parts = text.split(/accumulat\w+ [^:]*?(?:err='|: )/);
-  const last = (parts.at(-1) ?? text).replace(
-    /'+:? ?(must build at directory|not a valid directory|evalsymlink).*$/,
-    '',
-  );
+  const inner = WRAPPERS.reduce((rest, wrapper) => rest.split(wrapper).at(-1) ?? rest, text);
+  const last = inner.replace(/'+:? ?(must build at directory|not a valid directory|evalsymlink).*$/, '');
   return last.length > 400 ? `${last.slice(0, 400)}...` : last;
 }
 
-/** Works on several at once, and yields what came out in the order of the list. */
+/** Results that wait for their turn, for each core. */
+const WAITING = 8;
+
+/** Works on as many at once as there are cores, and yields what came out in the order of the list. */
 export async function* inOrder<T, R>(list: readonly T[], work: (item: T) => Promise<R>): AsyncGenerator<[T, R]> {
-  const ahead = availableParallelism() + 1;
-  const running: Promise<R>[] = [];
-  for (const [index, item] of list.entries()) {
-    while (running.length < list.length && running.length < index + ahead) {
-      running.push(work(list[running.length] as T));
+  const cores = availableParallelism();
+  const started: Promise<R>[] = [];
+  let running = 0;
+  let yielded = 0;
+  const fill = (): void => {
+    while (running < cores && started.length < Math.min(list.length, yielded + cores * WAITING)) {
+      running++;
+      started.push(
+        work(list[started.length] as T).finally(() => {
+          running--;
+          fill();
+        }),
+      );
     }
-    yield [item, await (running[index] as Promise<R>)];
+  };
+  for (const item of list) {
+    fill();
+    yield [item, await (started[yielded] as Promise<R>)];
+    yielded++;
   }
 }

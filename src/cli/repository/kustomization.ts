@@ -43,10 +43,10 @@ export interface Kustomization {
   readonly components: readonly Reference[];
   /** In the order in which they are applied. */
   readonly patches: readonly KustomizePatch[];
-  /** Other files that it reads: what generators and transformers are made of. */
-  readonly parts: readonly string[];
-  /** What keeps it from being built here without more: charts that would be downloaded. */
-  readonly wantsHelm: boolean;
+  /** Other files that it reads: what generators and transformers are made of, and patches that are not on this disk. */
+  readonly parts: readonly Reference[];
+  /** The line of its charts, if it has some: kustomize runs helm for them, and only with --enable-helm. */
+  readonly chartsLine?: number;
   readonly namePrefix: string;
   readonly nameSuffix: string;
 }
@@ -105,11 +105,16 @@ function fromValue(
     resources: [...references('resources'), ...references('bases')],
     components: references('components'),
     patches: patchesOf(file, text, value, position),
-    parts: partsOf(value).map((path) => resolve(folder, path)),
-    wantsHelm: listOf(value['helmCharts']).length > 0 || listOf(value['helmChartInflationGenerator']).length > 0,
+    parts: partsOf(folder, value, position),
+    chartsLine: chartsLine(value, position),
     namePrefix: textOf(value['namePrefix']) ?? '',
     nameSuffix: textOf(value['nameSuffix']) ?? '',
   };
+}
+
+function chartsLine(value: Readonly<Record<string, unknown>>, position: Position): number | undefined {
+  const key = ['helmCharts', 'helmChartInflationGenerator'].find((each) => listOf(value[each]).length > 0);
+  return key === undefined ? undefined : lineAt(position, [key, 0]);
 }
 
 function reference(folder: string, text: string, line: number): Reference {
@@ -135,7 +140,9 @@ function patchesOf(
   const strategic = listOf(value['patchesStrategicMerge']).flatMap((entry, index): KustomizePatch[] => {
     const written = textOf(entry);
     const line = lineAt(position, ['patchesStrategicMerge', index]);
-    return written === undefined ? [] : [patchAt(file, written, line, isInline(written) ? written : undefined)];
+    return written === undefined || isRemotePatch(written)
+      ? []
+      : [patchAt(file, written, line, isInline(written) ? written : undefined)];
   });
   const others = ['patches', 'patchesJson6902'].flatMap((key) =>
     listOf(value[key]).flatMap((entry, index): KustomizePatch[] => {
@@ -143,7 +150,9 @@ function patchesOf(
       const path = textOf(recordOf(entry)['path']);
       const inline = textOf(recordOf(entry)['patch']);
       if (path !== undefined) {
-        return [{ file: resolve(folder, path), line: lineAt(position, [key, index]), target }];
+        return isRemotePatch(path)
+          ? []
+          : [{ file: resolve(folder, path), line: lineAt(position, [key, index, 'path']), target }];
       }
       const line = lineAt(position, [key, index, 'patch']);
       return inline === undefined ? [] : [{ ...patchAt(file, inline, line + startsBelow(text, line), inline), target }];
@@ -177,21 +186,53 @@ function targetOf(value: unknown): PatchTarget | undefined {
 }
 
 /** Files that a kustomization reads and that are no workloads of their own. */
-function partsOf(value: Readonly<Record<string, unknown>>): string[] {
-  const texts = (list: unknown): string[] =>
-    listOf(list).flatMap((entry) => {
-      const text = textOf(entry);
-      return text === undefined || isInline(text) || isRemote(text) ? [] : [text];
+function partsOf(folder: string, value: Readonly<Record<string, unknown>>, position: Position): Reference[] {
+  const found: Reference[] = [];
+  const add = (written: unknown, path: readonly (string | number)[]): void => {
+    const text = textOf(written);
+    if (text !== undefined && !isInline(text)) {
+      found.push(reference(folder, text, lineAt(position, path)));
+    }
+  };
+  for (const key of ['configMapGenerator', 'secretGenerator']) {
+    for (const [index, entry] of listOf(value[key]).entries()) {
+      for (const list of ['files', 'envs']) {
+        listOf(at(entry, [list])).forEach((each, place) => {
+          // A file may be given a key of its own: KEY=FILE.
+          add(textOf(each)?.replace(/^[^=]*=/, ''), [key, index, list, place]);
+        });
+      }
+    }
+  }
+  listOf(value['replacements']).forEach((entry, index) => {
+    add(at(entry, ['path']), ['replacements', index, 'path']);
+  });
+  for (const key of ['configurations', 'crds', 'transformers', 'generators', 'validators']) {
+    listOf(value[key]).forEach((entry, index) => {
+      add(entry, [key, index]);
     });
-  const generated = [...listOf(value['configMapGenerator']), ...listOf(value['secretGenerator'])].flatMap((entry) => [
-    ...texts(at(entry, ['files'])).map((text) => text.slice(text.indexOf('=') + 1)),
-    ...texts(at(entry, ['envs'])),
-  ]);
-  const replaced = listOf(value['replacements']).flatMap((entry) => texts([at(entry, ['path'])]));
-  const lists = ['configurations', 'crds', 'transformers', 'generators', 'validators'].flatMap((key) =>
-    texts(value[key]),
+  }
+  for (const [key, index, path] of patchPaths(value)) {
+    if (isRemotePatch(path)) {
+      add(path, [key, index]);
+    }
+  }
+  add(at(value, ['openapi', 'path']), ['openapi', 'path']);
+  return found;
+}
+
+/** Where patches are named by a path. */
+function patchPaths(value: Readonly<Record<string, unknown>>): [key: string, index: number, path: string][] {
+  return ['patches', 'patchesJson6902', 'patchesStrategicMerge'].flatMap((key) =>
+    listOf(value[key]).flatMap((entry, index): [string, number, string][] => {
+      const path = textOf(entry) ?? textOf(recordOf(entry)['path']);
+      return path === undefined ? [] : [[key, index, path]];
+    }),
   );
-  return [...generated, ...replaced, ...lists, ...texts([at(value, ['openapi', 'path'])])];
+}
+
+function isRemotePatch(text: string): boolean {
+  return !isInline(text) && isRemote(text);
 }
 
 function lineAt(position: Position, path: readonly (string | number)[]): number {

@@ -82,7 +82,8 @@ function jsonPatch(text: string, firstLine: number): Readonly<Record<string, num
   const lines: Record<string, number> = {};
   for (const [index, operation] of listOf(read.document.value).entries()) {
     const { op, path, value } = recordOf(operation);
-    const line = lineOf(positionAt(read.document.position, [index]) ?? firstLine);
+    const { position } = read.document;
+    const line = lineOf(positionAt(position, [index, 'value']) ?? positionAt(position, [index]) ?? firstLine);
     const pointer = textOf(path) ?? '';
     const key = ANNOTATION.exec(pointer)?.[1]?.replaceAll('~1', '/').replaceAll('~0', '~');
     if (op === 'remove' || op === 'test') {

@@ -103,6 +103,11 @@ function environmentOf({ home, network, env }: ProgramRun): NodeJS.ProcessEnv {
     HELM_PLUGINS: join(home, 'no-plugins'),
     KUBECONFIG: join(home, 'no-kubeconfig'),
     SystemRoot: env['SystemRoot'],
+    // Go programs that live for less than a second, as many at once as there are cores: collecting garbage less often, and
+    // on one core, saves a quarter of their time as long as there is little of it.
+    GOGC: '400',
+    GOMAXPROCS: '1',
+    GOMEMLIMIT: '1GiB',
   };
   return network
     ? {

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readMeshSource } from '../../drain/mesh/git-sources.ts';
 import type { Progress } from '../output/progress.ts';
 import { readDocuments, type DocumentHandler, type InputDocument } from '../input/documents.ts';
@@ -20,7 +20,7 @@ import {
 import { Origins, withoutOrigin } from './origin.ts';
 import type { Kustomization } from './kustomization.ts';
 import { isRelease, readRelease, RELEASE_KINDS, type ReleaseObject } from './releases.ts';
-import { isKustomizationFile, nameOf, readTree, remoteReferences, type Root, type Tree } from './tree.ts';
+import { nameOf, readTree, remoteReference, withCharts, type Root, type Tree } from './tree.ts';
 
 export interface RepositoryOptions extends BuildOptions {
   /** Values files for every chart that is rendered, absolute; they win over those of its releases. */
@@ -108,8 +108,7 @@ export class Repository {
     if (this.#built.has(absolute) || this.tree.patches.has(absolute)) {
       return 'Build';
     }
-    const isKustomization = isKustomizationFile(absolute) && this.tree.kustomizations.has(dirname(absolute));
-    return isKustomization || belongsToChart(absolute, this.charts) ? 'Recipe' : undefined;
+    return this.tree.isKustomization(absolute) || belongsToChart(absolute, this.charts) ? 'Recipe' : undefined;
   }
 
   /** The kustomization that takes this file in and was not built, if there is one: then nobody knows what a change of it does. */
@@ -240,22 +239,23 @@ export class Repository {
       });
       return false;
     }
-    const [remote] = this.options.network ? [] : remoteReferences(this.tree, root.kustomization);
+    const remote = this.options.network ? undefined : remoteReference(this.tree, root.kustomization);
     if (remote !== undefined) {
       handler.problem({
         kind: 'NotBuilt',
         file: this.tree.shown(remote.file),
         line: remote.line,
-        message: `names ${remote.text}, which would be downloaded; ${this.tree.shown(root.kustomization.folder)} is not built without --allow-remote`,
+        message: `names ${remote.text}, which would be downloaded; ${this.tree.shown(root.kustomization.folder)} is not built without --allow-remote, its manifests are judged as they stand`,
       });
       return false;
     }
-    if (root.kustomization.wantsHelm) {
+    const charts = withCharts(this.tree, root.kustomization);
+    if (charts !== undefined) {
       handler.problem({
         kind: 'NotBuilt',
-        file: this.tree.shown(root.kustomization.file),
-        message:
-          'has helmCharts, which would run helm from kustomize; it is not built: give the output of kustomize build --enable-helm instead',
+        file: this.tree.shown(charts.file),
+        line: charts.chartsLine,
+        message: `has charts, for which kustomize would run helm; ${this.tree.shown(root.kustomization.folder)} is not built, its manifests are judged as they stand: give the output of kustomize build --enable-helm instead`,
       });
       return false;
     }

@@ -31,6 +31,8 @@ export interface Tree {
   shown(path: string): string;
   /** The manifest files that a kustomization takes in, at any depth. */
   filesOf(kustomization: Kustomization): ReadonlySet<string>;
+  /** Whether a file is a kustomization, and be it one that cannot be read: it has been told of as one. */
+  isKustomization(file: string): boolean;
   /** Whether the build of a kustomization reads this file, or would if it were there. */
   reads(kustomization: Kustomization, file: string): boolean;
 }
@@ -39,7 +41,7 @@ export function readTree(sources: readonly SourceFile[]): Tree {
   return new TreeReader(sources).read();
 }
 
-export function isKustomizationFile(path: string): boolean {
+function isKustomizationFile(path: string): boolean {
   return (KUSTOMIZATION_FILES as readonly string[]).includes(basename(path));
 }
 
@@ -99,12 +101,14 @@ class TreeReader {
       patches: new Set(
         [...this.#kustomizations.values()].flatMap(({ patches, parts }) => [
           ...patches.filter(({ text }) => text === undefined).map(({ file }) => file),
-          ...parts,
+          ...parts.flatMap(({ path }) => (path === undefined ? [] : [path])),
         ]),
       ),
       problems: this.#problems,
       shown: (path) => this.#name(path),
       filesOf: (kustomization) => this.#filesOf(kustomization),
+      isKustomization: (file) =>
+        isKustomizationFile(file) && (this.#kustomizations.has(dirname(file)) || this.#unreadable.has(dirname(file))),
       reads: (kustomization, file) =>
         this.#filesOf(kustomization).has(file) ||
         [...this.#below(kustomization)].some((folder) => file.startsWith(folder + sep)),
@@ -215,32 +219,62 @@ class TreeReader {
         return below;
       }
     }
-    const missing = kustomization.patches.find(({ text, file }) => text === undefined && !exists(file));
-    if (missing === undefined) {
-      this.#sound.add(kustomization.folder);
-      return undefined;
+    const part = kustomization.parts.find(({ path }) => path !== undefined && !exists(path));
+    if (part !== undefined) {
+      return problem(part.line, `names ${part.text}, which does not exist`);
     }
-    return problem(
-      missing.line,
-      `names the patch ${relative(kustomization.folder, missing.file)}, which does not exist`,
-    );
+    const missing = kustomization.patches.find(({ text, file }) => text === undefined && !exists(file));
+    if (missing !== undefined) {
+      const patch = relative(kustomization.folder, missing.file);
+      return problem(missing.line, `names the patch ${patch}, which does not exist`);
+    }
+    this.#sound.add(kustomization.folder);
+    return undefined;
   }
 }
 
-/** What of a tree is not on this disk. */
-export function remoteReferences(tree: Tree, root: Kustomization): { file: string; line: number; text: string }[] {
-  const seen = new Set<string>();
-  const visit = (folder: string): { file: string; line: number; text: string }[] => {
-    const kustomization = tree.kustomizations.get(folder);
-    if (kustomization === undefined || seen.has(folder)) {
-      return [];
+/** The kustomizations of a root: itself, and all below it that are there. */
+function* kustomizationsOf(
+  tree: Tree,
+  { folder }: Kustomization,
+  seen: Set<string> = new Set(),
+): Generator<Kustomization> {
+  const kustomization = tree.kustomizations.get(folder);
+  if (kustomization === undefined || seen.has(folder)) {
+    return;
+  }
+  seen.add(folder);
+  yield kustomization;
+  for (const { path } of [...kustomization.resources, ...kustomization.components]) {
+    const child = path === undefined ? undefined : tree.kustomizations.get(path);
+    if (child !== undefined) {
+      yield* kustomizationsOf(tree, child, seen);
     }
-    seen.add(folder);
-    return [...kustomization.resources, ...kustomization.components].flatMap(({ path, text, line }) =>
-      path === undefined ? [{ file: kustomization.file, line, text }] : visit(path),
-    );
-  };
-  return visit(root.folder);
+  }
+}
+
+/** The first thing that is named somewhere in a tree and is not on this disk. */
+export function remoteReference(
+  tree: Tree,
+  root: Kustomization,
+): { readonly file: string; readonly line: number; readonly text: string } | undefined {
+  for (const { file, resources, components, parts } of kustomizationsOf(tree, root)) {
+    const remote = [...resources, ...components, ...parts].find(({ path }) => path === undefined);
+    if (remote !== undefined) {
+      return { file, line: remote.line, text: remote.text };
+    }
+  }
+  return undefined;
+}
+
+/** The kustomization of a tree that has charts in it, if there is one. */
+export function withCharts(tree: Tree, root: Kustomization): Kustomization | undefined {
+  for (const kustomization of kustomizationsOf(tree, root)) {
+    if (kustomization.chartsLine !== undefined) {
+      return kustomization;
+    }
+  }
+  return undefined;
 }
 
 function exists(path: string): boolean {
@@ -254,5 +288,8 @@ function isFolder(path: string): boolean {
 /** As the user would name it: relative to where they are, if it is below. */
 export function nameOf(path: string): string {
   const here = relative(process.cwd(), path);
-  return here === '' || here.startsWith('..') ? path : here;
+  if (here === '') {
+    return '.';
+  }
+  return here.startsWith('..') ? path : here;
 }

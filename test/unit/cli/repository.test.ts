@@ -95,6 +95,82 @@ describe('a tree that cannot be built', () => {
   });
 });
 
+describe('what is wrong with a tree', () => {
+  it.each([
+    [
+      'a resource that is missing',
+      'resources:\n  - app.yaml\n  - gone.yaml\n',
+      /:3: names gone\.yaml, which does not exist/,
+    ],
+    [
+      'a folder without a kustomization',
+      'resources: [app.yaml, empty]\n',
+      /:1: names the folder empty, which has no kustom/,
+    ],
+    [
+      'a circle',
+      'resources:\n  - app.yaml\n  - .\n',
+      /:3: names \., which in the end names this kustomization: a circle/,
+    ],
+    ['a patch that is missing', 'patches:\n  - path: p.yaml\n', /:2: names the patch p\.yaml, which does not exist/],
+    [
+      'a file of a generator that is missing',
+      'configMapGenerator:\n  - name: x\n    files: [a=gone.txt]\n',
+      /:3: names gone\.txt,/,
+    ],
+    ['a transformer that is missing', 'transformers: [t.yaml]\n', /:1: names t\.yaml, which does not exist/],
+    [
+      'a resource of another machine',
+      'resources:\n  - https://example.com/x.yaml\n',
+      /:2: names https:.*would be downloaded/,
+    ],
+    [
+      'a base of another repository',
+      'resources: ["git@git.example:a/b.git"]\n',
+      /:1: names git@git\.example.*would be downloaded/,
+    ],
+    [
+      'a component of another repository',
+      'components: ["github.com/a/b//c?ref=v1"]\n',
+      /:1: names github.*would be downloaded/,
+    ],
+    [
+      'a patch of another machine',
+      'patches:\n  - path: https://example.com/p.yaml\n',
+      /:2: names https:.*would be downloaded/,
+    ],
+    ['charts of kustomize', 'helmCharts:\n  - name: x\n', /:2: has charts, for which kustomize would run helm/],
+    ['a text that is no YAML', 'resources: [\n', /is a kustomization that cannot be read/],
+  ])('is said in one line: %s', async (_, kustomization, line) => {
+    const folder = folderWith({
+      'shop/kustomization.yaml': kustomization,
+      'shop/app.yaml': deployment(),
+      'shop/empty/x.txt': '',
+      'rest.yaml': deployment({ name: 'rest' }),
+    });
+
+    const { code, err } = await cli(['lint', folder, '--assume', 'injected=true']);
+    const strict = await cli(['lint', folder, '--assume', 'injected=true', '--strict']);
+
+    expect(err.trimEnd().split('\n')).toEqual([expect.stringMatching(line)]);
+    expect([code, strict.code]).toEqual([0, 1]);
+    expect((await lint(folder)).summary.workloads).toBe(2);
+  });
+
+  it('is told of the kustomization below that has charts', async () => {
+    const { problems } = await lint(
+      folderWith({
+        'base/kustomization.yaml': 'helmCharts: [{name: x}]\n',
+        'live/kustomization.yaml': 'resources: [../base]\n',
+      }),
+    );
+
+    expect(problems.map(({ file, message }) => `${file} ${message}`)).toEqual([
+      expect.stringMatching(/base\/kustomization\.yaml has charts, .*live is not built/),
+    ]);
+  });
+});
+
 describe('a program', () => {
   it('is run without a shell, without the environment of the user, and for a bounded time', async () => {
     const folder = folderWith({ tool: '#!/bin/sh\necho "$1|$SECRET|$PATH|$HTTPS_PROXY"\n' });

@@ -78,6 +78,10 @@ test-one: install ## Run one test file: FILE=test/unit/api/conditions.test.ts, a
 test-properties: install ## Run the property tests at length: a million samples, or PROPERTY_RUNS=N
 	PROPERTY_RUNS=$${PROPERTY_RUNS:-1000000} $(JEST) test/properties --selectProjects unit --verbose
 
+.PHONY: fuzz
+fuzz: install ## Look for inputs that break what has to hold, led by coverage: FUZZ_SECONDS=N, FUZZ_TARGET=NAME,..., FUZZ_SEED=N
+	@$(RUN) test/fuzz/main.ts
+
 .PHONY: test-integration
 test-integration: control-plane ## Run the tests on a real API server; KUBERNETES=1.37: a subset on that one
 	$(JEST) $(if $(KUBERNETES),$(VERSION_TESTS)) --selectProjects integration
@@ -124,6 +128,10 @@ bench: build ## Measure the operator against a bare writer
 bench-cli: build ## Measure lint on 10,000 documents beside the bare parse of the same bytes, and on trees beside kustomize build
 	@$(RUN) bench/cli.ts
 	@$(RUN) bench/cli-trees.ts
+
+.PHONY: bench-hooks
+bench-hooks: install ## Measure the CPU time of the analysis of hostile hooks
+	@$(RUN) bench/hooks.ts $(ARGS)
 
 .PHONY: bench-admission
 bench-admission: build ## Measure what the admission webhook adds to creations, beside none

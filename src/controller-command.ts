@@ -7,6 +7,7 @@ import { CONTROLLER_FLAGS, DEFAULT_ADMISSION_SERVICE, DEFAULT_LEASE } from './co
 import { Operator } from './controllers/operator.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from './drain/model/mesh.ts';
 import { parseGoDuration } from './drain/duration.ts';
+import { boundHooksByCpuTime } from './hooks/index.ts';
 import { kindTable, type KindTable } from './drain/template/index.ts';
 import { DEFAULT_CAPS } from './drain/rollout/gate.ts';
 import { DEFAULT_PATIENCE } from './drain/rollout/patience.ts';
@@ -22,6 +23,7 @@ import {
 } from './kube/index.ts';
 import {
   BindError,
+  cpuMillis,
   createLogger,
   favourMemory,
   HealthServer,
@@ -78,6 +80,7 @@ export const controllerCommand: Command = {
 
 async function runController(invocation: Invocation): Promise<number> {
   favourMemory();
+  boundHooksByCpuTime(cpuMillis);
   const setting = settingsOf(invocation);
   const logger = createLogger({
     level: (setting.text('log-level') ?? 'info') as LogLevel,

@@ -105,11 +105,27 @@ function statsOf(shape: WorldShape): EnvoyStat[] {
 const DEFAULT_PREFIXES = ['cluster_manager', 'listener_manager', 'server', 'cluster.xds-grpc', 'wasm'];
 
 /** More than anybody lists; whoever writes the pod template writes them. */
-const MAXIMUM_REGEXPS = 100;
+const MAXIMUM_REGEXPS = 20;
+
+/** What is asked for: the same dozen of names, again and again. */
+const included = new WeakMap<StatsInclusion, Map<string, boolean>>();
+
+function includes(inclusion: StatsInclusion, name: string): boolean {
+  const known = included.get(inclusion) ?? new Map<string, boolean>();
+  included.set(inclusion, known);
+  let answer = known.get(name);
+  if (answer === undefined) {
+    answer =
+      inclusion.suffixes.some((suffix) => name.endsWith(suffix)) ||
+      inclusion.prefixes.some((prefix) => name.startsWith(prefix)) ||
+      inclusion.regexps.slice(0, MAXIMUM_REGEXPS).some((pattern) => matchesPerl(pattern, name, 'line'));
+    known.set(name, answer);
+  }
+  return answer;
+}
 
 /** Whether a proxy with these settings exports a stat. */
 export function exportedBy(inclusion: StatsInclusion | undefined, exitOnZero: boolean): (name: string) => boolean {
-  const regexps = inclusion?.regexps.slice(0, MAXIMUM_REGEXPS) ?? [];
   return (name) => {
     if (DEFAULT_PREFIXES.some((prefix) => name.startsWith(prefix))) {
       return true;
@@ -118,14 +134,7 @@ export function exportedBy(inclusion: StatsInclusion | undefined, exitOnZero: bo
     if (exitOnZero && name.endsWith('downstream_cx_active')) {
       return true;
     }
-    if (inclusion === undefined) {
-      return false;
-    }
-    return (
-      inclusion.suffixes.some((suffix) => name.endsWith(suffix)) ||
-      inclusion.prefixes.some((prefix) => name.startsWith(prefix)) ||
-      regexps.some((pattern) => matchesPerl(pattern, name, 'line'))
-    );
+    return inclusion !== undefined && includes(inclusion, name);
   };
 }
 

@@ -27,3 +27,4 @@ export type {
 } from './world.ts';
 export { missingWords } from './tools/image.ts';
 export { exportedBy } from './canonical-worlds.ts';
+export { boundHooksByCpuTime } from './work-clock.ts';

@@ -36,10 +36,10 @@ export interface HookOptions {
 }
 
 /**
- * What may be done for one hook: about a tenth of a second at the most. The usual ones take a few hundred steps; what
+ * What may be done for one hook: some hundredths of a second. The usual ones take a few hundred steps; what
  * needs more than this is called not understood.
  */
-const HOOK_STEPS = 150_000;
+const HOOK_STEPS = 100_000;
 
 /** What may be done for all hooks of one pod, so that a pod of many costs no more than one of a few. */
 const POD_STEPS = 2 * HOOK_STEPS;

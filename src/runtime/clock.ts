@@ -75,3 +75,9 @@ function settle(): Promise<void> {
     setImmediate(resolve);
   });
 }
+
+/** Milliseconds of CPU time that this process has used, on all threads, garbage collection included. */
+export function cpuMillis(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}

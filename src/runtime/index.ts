@@ -2,10 +2,10 @@
 //
 //   queue, controller  keys, workers, outcomes
 //   turns              one thread for work, probes and the lease
-//   clock              real and virtual time
+//   clock              real and virtual time, CPU time
 //   metrics, logging, health, lifecycle, memory
 
-export { systemClock, VirtualClock } from './clock.ts';
+export { cpuMillis, systemClock, VirtualClock } from './clock.ts';
 export type { Clock, TimerHandle } from './clock.ts';
 export { Controller, done, requeueAfter, retry, terminal, TerminalError } from './controller.ts';
 export type { ControllerObserver, ControllerOptions, Outcome, ReconcileResult } from './controller.ts';

@@ -250,7 +250,7 @@ function evaluate(machine: Machine, expression: Expression): Value {
     case 'text':
       return expression.value;
     case 'regex':
-      return matches(machine.run, translateAwk(expression.source), machine.line) ? 1 : 0;
+      return matches(machine.run, translateAwk(machine.run, expression.source), machine.line) ? 1 : 0;
     case 'variable':
       return variable(machine, expression.name);
     case 'field':
@@ -299,7 +299,10 @@ function evaluate(machine: Machine, expression: Expression): Value {
 }
 
 function regexOf(machine: Machine, expression: Expression): Regex {
-  return translateAwk(expression.type === 'regex' ? expression.source : toText(evaluate(machine, expression)));
+  return translateAwk(
+    machine.run,
+    expression.type === 'regex' ? expression.source : toText(evaluate(machine, expression)),
+  );
 }
 
 function binary(machine: Machine, operator: string, leftSide: Expression, rightSide: Expression): Value {
@@ -380,7 +383,7 @@ function splitFields(machine: Machine, text: string, separator: string): string[
   if (separator.length === 1 && separator !== '\\') {
     return text.split(separator);
   }
-  return splitBy(machine.run, translateAwk(separator), text);
+  return splitBy(machine.run, translateAwk(machine.run, separator), text);
 }
 
 function fieldValue(machine: Machine, index: number): Value {

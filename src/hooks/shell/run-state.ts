@@ -1,5 +1,6 @@
 import type { Seconds } from '../../api/duration.ts';
 import type { EstablishedConnection, HookEffect, ListeningSocket, PodWorld } from '../world.ts';
+import { startWorkClock } from '../work-clock.ts';
 import type { Command, Dialect, Program, SimpleCommand } from './ast.ts';
 
 /** Everything that the commands of one hook share: the clock, the pod, what was done to the proxy. */
@@ -63,10 +64,25 @@ export interface Budget {
   steps: number;
   /** What has been read or compiled and paid for already: scripts, programs of awk, regular expressions. */
   readonly paid: Set<string>;
+  /** Whether the CPU time for it is used up; absent where only steps count. */
+  readonly isTimeUp: (() => boolean) | undefined;
+  /** The steps that are left when that is asked next. */
+  askAt: number;
 }
 
 export function newBudget(steps: number): Budget {
-  return { steps, paid: new Set() };
+  return { steps, paid: new Set(), isTimeUp: startWorkClock(steps), askAt: steps - STEPS_BETWEEN_LOOKS };
+}
+
+/** About a millisecond of work. */
+const STEPS_BETWEEN_LOOKS = 2_000;
+
+function askForTime(budget: Budget): void {
+  budget.askAt = budget.steps - STEPS_BETWEEN_LOOKS;
+  if (budget.isTimeUp?.() === true) {
+    budget.steps = 0;
+    throw new OutOfSteps('more work than can be done for one hook');
+  }
 }
 
 export interface Remembered {
@@ -272,6 +288,9 @@ export function step(run: Run, cost = 1): void {
     throw new OutOfSteps('more steps than can be followed');
   }
   budget.steps -= cost;
+  if (budget.steps < budget.askAt) {
+    askForTime(budget);
+  }
 }
 
 /** Work that is done once for each text of a hook, however often the text is used. */

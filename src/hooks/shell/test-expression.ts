@@ -245,7 +245,7 @@ function holds(shell: Shell, condition: Condition): boolean {
     case '!=':
       return !matchesWord(shell, condition.right, left);
     case '=~': {
-      return matches(shell.run, translateExtended(demandKnown(expandText(shell, condition.right))), left);
+      return matches(shell.run, translateExtended(shell.run, demandKnown(expandText(shell, condition.right))), left);
     }
     case '<':
     case '>':

@@ -88,7 +88,7 @@ function apply(reader: Reader, left: string, operator: string, right: string): s
     case '&':
       return isNull(left) || isNull(right) ? '0' : left;
     case ':': {
-      const match = findMatch(reader.run, translateBasic(`^${right}`), left);
+      const match = findMatch(reader.run, translateBasic(reader.run, `^${right}`), left);
       return match?.groups[1] ?? (right.includes('\\(') ? '' : String(match?.groups[0]?.length ?? 0));
     }
     default:

@@ -51,23 +51,23 @@ export interface Reading {
 }
 
 /** `grep`, `sed`: basic expressions with GNU's additions. */
-export function translateBasic(pattern: string, reading: Reading = {}): Expression {
-  return translate(pattern, 'basic', reading);
+export function translateBasic(run: Run, pattern: string, reading: Reading = {}): Expression {
+  return translate(run, pattern, 'basic', reading);
 }
 
 /** `grep -E`, `[[ =~ ]]` */
-export function translateExtended(pattern: string, reading: Reading = {}): Expression {
-  return translate(pattern, 'extended', reading);
+export function translateExtended(run: Run, pattern: string, reading: Reading = {}): Expression {
+  return translate(run, pattern, 'extended', reading);
 }
 
 /** awk's expressions: extended ones in which a backslash escapes inside brackets too. */
-export function translateAwk(pattern: string): Expression {
-  return translate(pattern, 'awk', {});
+export function translateAwk(run: Run, pattern: string): Expression {
+  return translate(run, pattern, 'awk', {});
 }
 
 /** `grep -P` and Envoy's filters: RE2's own notation. */
-export function translatePerl(pattern: string, reading: Reading = {}): Expression {
-  return translate(pattern, 'perl', reading);
+export function translatePerl(run: Run, pattern: string, reading: Reading = {}): Expression {
+  return translate(run, pattern, 'perl', reading);
 }
 
 /** Whether an RE2 expression matches a short text, such as the name of a stat; one that is not understood matches nothing. */
@@ -83,6 +83,9 @@ export function escapeText(text: string): string {
 
 /** How many looks of the engine, one at each part of the expression for each character, a step pays for. */
 const LOOKS_PER_STEP = 256;
+
+/** What it is to read an expression, whether it can be compiled or not. */
+const STEPS_PER_CHARACTER = 2;
 
 /** What it is to compile an expression, by its instructions. */
 const STEPS_PER_INSTRUCTION = 16;
@@ -166,7 +169,9 @@ export function splitBy(run: Run, expression: Expression, text: string): string[
   return [...pieces, text.slice(from)];
 }
 
-function translate(pattern: string, flavour: Flavour, reading: Reading): Expression {
+function translate(run: Run, pattern: string, flavour: Flavour, reading: Reading): Expression {
+  // Paid before it is read: one that cannot be compiled has been read too.
+  stepOnce(run, `read ${flavour}`, pattern, Math.min(pattern.length, MAXIMUM_LENGTH) * STEPS_PER_CHARACTER);
   const known = lookUp(pattern, flavour, reading);
   if (typeof known === 'string') {
     throw new NotUnderstood(known);

@@ -30,7 +30,7 @@ export const sed: Tool = (shell, words) => {
   const extended = options.letters.has('E') || options.letters.has('r') || options.letters.has('--regexp-extended');
   const silent = options.letters.has('n') || options.letters.has('--quiet') || options.letters.has('--silent');
   stepText(shell.run, script);
-  const commands = parseScript(script, extended);
+  const commands = parseScript(shell.run, script, extended);
   if (commands === undefined) {
     throw notUnderstood(words);
   }
@@ -87,7 +87,7 @@ function edit(shell: Shell, lines: readonly string[], commands: readonly SedComm
   return output;
 }
 
-function parseScript(script: string, extended: boolean): SedCommand[] | undefined {
+function parseScript(run: Run, script: string, extended: boolean): SedCommand[] | undefined {
   const translate = extended ? translateExtended : translateBasic;
   const commands: SedCommand[] = [];
   let rest = script.trim();
@@ -95,7 +95,7 @@ function parseScript(script: string, extended: boolean): SedCommand[] | undefine
     const address = /^(?:(\d+)|(\$)|\/((?:\\.|[^/\\])*)\/)?\s*(!?)/.exec(rest);
     const [matched = '', line, last, pattern, not] = address ?? [];
     rest = rest.slice(matched.length).trimStart();
-    const expression = pattern === undefined ? undefined : translate(pattern);
+    const expression = pattern === undefined ? undefined : translate(run, pattern);
     const selected = (run: Run, text: string, number: number, count: number): boolean => {
       if (line !== undefined) {
         return number === Number(line);
@@ -126,7 +126,7 @@ function parseScript(script: string, extended: boolean): SedCommand[] | undefine
     commands.push({
       selects,
       kind: 's',
-      expression: translate(parts.pattern, { ignoreCase: flags.includes('I') }),
+      expression: translate(run, parts.pattern, { ignoreCase: flags.includes('I') }),
       all: flags.includes('g'),
       replacement: replacementOf(parts.replacement),
       print: flags.includes('p'),

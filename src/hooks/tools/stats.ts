@@ -32,7 +32,7 @@ function matching(shell: Shell, parameters: ReadonlyMap<string, string>): EnvoyS
   if (filter === undefined) {
     return stats;
   }
-  const expression = translatePerl(filter);
+  const expression = translatePerl(run, filter);
   return stats.filter((stat) => matches(run, expression, stat.name));
 }
 

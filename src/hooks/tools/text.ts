@@ -47,7 +47,7 @@ function grepWith(kind: 'basic' | 'extended' | 'fixed'): Tool {
       throw notUnderstood(words);
     }
     const text = readOperands(shell, operands);
-    const expression = grepExpression(pattern, letters, kind);
+    const expression = grepExpression(shell.run, pattern, letters, kind);
     if (isUnknown(text)) {
       return passUnknown(shell, letters.has('q') ? '' : text);
     }
@@ -69,6 +69,7 @@ function grepWith(kind: 'basic' | 'extended' | 'fixed'): Tool {
 }
 
 function grepExpression(
+  run: Run,
   pattern: string,
   letters: ReadonlySet<string>,
   kind: 'basic' | 'extended' | 'fixed',
@@ -78,7 +79,7 @@ function grepExpression(
   const translate = letters.has('P') ? translatePerl : fixed || extended ? translateExtended : translateBasic;
   const cover = letters.has('x') ? 'line' : letters.has('w') ? 'word' : 'part';
   const text = fixed ? pattern.split('\n').map(escapeText).join('|') : pattern;
-  return translate(text, { ignoreCase: letters.has('i'), cover });
+  return translate(run, text, { ignoreCase: letters.has('i'), cover });
 }
 
 function matchesIn(run: Run, expression: Expression, line: string): string[] {

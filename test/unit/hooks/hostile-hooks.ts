@@ -26,6 +26,7 @@ export const HOSTILE_SCRIPTS: readonly string[] = [
   forEver(`curl -s 'localhost:15000/stats?filter=((a|b)*(c|d)*)*x'`),
   counting(`echo x | grep -E "$i${times(90, '(a|b)')}"`),
   counting(`echo x | grep -E "$i(a{30}){30}"`),
+  counting(`echo x | grep -E "$i${times(80, '(a|b)')}(a|b"`),
   `sed 's/${times(100, '\\(a*\\)')}/x/' /proc/uptime`,
   `grep -F "$(seq 1 9000)" /proc/net/tcp`,
   // Patterns of the shell

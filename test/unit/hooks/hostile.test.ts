@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { LifecycleHandler } from '../../../src/api/kubernetes.ts';
-import { analyseHook, examineHook, productHook, runHook } from '../../../src/hooks/index.ts';
+import { analyseHook, boundHooksByCpuTime, examineHook, productHook, runHook } from '../../../src/hooks/index.ts';
 import type { HookRun } from '../../../src/hooks/index.ts';
 import { HOSTILE_SCRIPTS } from './hostile-hooks.ts';
 import { pod } from './worlds.ts';
@@ -121,6 +121,29 @@ describe('hostile hooks', () => {
       notUnderstood: ['more steps than can be followed'],
       endsAtOnce: false,
     });
+  });
+
+  it('lets an expression that cannot be compiled cost what it takes to find that out', () => {
+    const { steps } = examineHook(sh(`echo x | grep -E '${'(a|b)'.repeat(80)}(a'`), APP);
+
+    expect(steps).toBeGreaterThan(800);
+  });
+
+  it('is bounded by CPU time too where a program asks for it, and says so', () => {
+    let millis = 0;
+    boundHooksByCpuTime(() => (millis += 10));
+    try {
+      const { analysis, steps, allowed } = examineHook(sh('i=0; while :; do i=$((i+1)); done'), PROXY);
+
+      expect(analysis.atMost).toBe('unknown');
+      expect(analysis.notUnderstood).toContain('more work than can be done for one hook');
+      expect(steps).toBeLessThanOrEqual(allowed);
+      // A hundred milliseconds at ten for each look: a dozen looks, and not the fifty of the whole budget.
+      expect(millis).toBeLessThan(200);
+      expect(examineHook(sh('sleep 20'), PROXY).analysis).toMatchObject({ atLeast: 20, atMost: 20 });
+    } finally {
+      boundHooksByCpuTime(undefined);
+    }
   });
 
   it('leaves our own hook its length, however long it waits', () => {

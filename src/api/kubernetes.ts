@@ -104,8 +104,10 @@ export interface Container {
   readonly command?: readonly string[];
   /** Kept there too, and for `istio-proxy`: they tell a sidecar, a gateway and ztunnel apart. */
   readonly args?: readonly string[];
-  /** Kept only for `istio-proxy`. */
+  /** Kept whole only for `istio-proxy`; of others, what their preStop names. */
   readonly env?: readonly EnvVar[];
+  /** Where variables of the preStop may come from besides; what they are is not in the pod template. */
+  readonly envFrom?: readonly object[];
 }
 
 /** A requirement of a node affinity term, which has two operators more than label selectors. */

@@ -84,7 +84,8 @@ let cachedCharacters = 0;
  */
 export function analyseHook(handler: LifecycleHandler, options: AnalysisOptions): HookAnalysis {
   const { hooksInPod, ...rest } = options;
-  const key = JSON.stringify([handler, rest, stepsFor(hooksInPod)]);
+  // A variable that is set to what nobody knows is not one that is not set.
+  const key = JSON.stringify([handler, rest, stepsFor(hooksInPod)], (_, value: unknown) => value ?? null);
   const known = cache.get(key);
   if (known !== undefined) {
     return known;

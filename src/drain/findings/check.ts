@@ -3,7 +3,7 @@ import type { NodeFacts } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Workload } from '../model/workload.ts';
 import type { Intent } from '../promise/intent.ts';
-import type { Clocks } from '../promise/promise.ts';
+import { brokenDrainClauses, type Clocks } from '../promise/promise.ts';
 
 /** What a check looks at. `intent` is the governing policy's own, or the stated assumption where there is no policy. */
 export interface CheckInput {
@@ -21,6 +21,11 @@ export type Check = (input: CheckInput) => Finding[];
 /** Nobody sends it requests, and it ends when its work is done. */
 export function isJob({ kind }: CheckInput['workload']): boolean {
   return kind === 'Job' || kind === 'CronJob';
+}
+
+/** The drain holds by other means: a native proxy lives until the application has exited, whatever a hook does not wait for. */
+export function holdsAnyway({ settings, intent, clocks }: CheckInput): boolean {
+  return brokenDrainClauses(settings, intent, clocks).length === 0;
 }
 
 export function isClassic(settings: EffectiveSettings): boolean {

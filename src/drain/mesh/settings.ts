@@ -110,6 +110,9 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
         ]
       : []),
   ];
+  const unseen = unseenSettings(proxy, revision);
+  const unlessUnseen = <T>(value: Sourced<T>): Sourced<T> =>
+    unseen === undefined || value.origin.level !== 'BuiltIn' ? value : assumedOf(value, unseen);
   const hold = pick(layers, (values) => values.holdApplicationUntilProxyStarts, false);
   const lifecycle = proxyLifecycle(template, proxy, revision, mesh, hold.value, live);
   if (proxy.container !== 'None' && !isFilledIn(proxy) && proxy.rendered === undefined) {
@@ -119,15 +122,13 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   return {
     proxy,
     istioVersion,
-    terminationDrainDuration: assumedOf(
+    terminationDrainDuration: unlessUnseen(
       pick(layers, (values) => values.terminationDrainDuration, DEFAULT_TERMINATION_DRAIN_SECONDS),
-      proxy,
-      revision,
     ),
-    drainDuration: pick(layers, (values) => values.drainDuration, DEFAULT_DRAIN_DURATION_SECONDS),
-    minimumDrainDuration: durationVariable(environment, problems),
-    exitOnZeroActiveConnections: booleanVariable(environment, problems),
-    holdApplicationUntilProxyStarts: hold,
+    drainDuration: unlessUnseen(pick(layers, (values) => values.drainDuration, DEFAULT_DRAIN_DURATION_SECONDS)),
+    minimumDrainDuration: unlessUnseen(durationVariable(environment, problems)),
+    exitOnZeroActiveConnections: unlessUnseen(booleanVariable(environment, problems)),
+    holdApplicationUntilProxyStarts: unlessUnseen(hold),
     gracePeriod: gracePeriodOf(template),
     proxyImage: proxyImageOf(template, layers, resources, revision, mesh),
     statsInclusion: statsInclusionOf(template, layers),
@@ -137,6 +138,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
     appPorts: appPorts(template),
     ...statedPreStop(input, problems),
     ...(hasProxy(proxy) && refused !== undefined ? { podsRefused: refused } : {}),
+    notKnown: hasProxy(proxy) ? variableFromElsewhere(template) : undefined,
     problems,
   };
 }
@@ -218,11 +220,16 @@ function pick<T>(layers: readonly Layer[], read: (values: ProxyConfigValues) => 
   return { value: builtIn, origin: BUILT_IN };
 }
 
-/** Istio's own default is a fact only where the settings of the mesh were seen. */
-function assumedOf(value: Sourced<Seconds>, proxy: ProxyVerdict, revision: Revision | undefined): Sourced<Seconds> {
-  const unknown = revision === undefined || revision.sharedOnly === true ? UNSEEN_SETTINGS : revision.settingsUnknown;
-  const assumed = value.origin.level === 'BuiltIn' && hasProxy(proxy) && !isFilledIn(proxy) && unknown !== undefined;
-  return assumed ? { ...value, assumed: true, note: `assumed, Istio's default: ${unknown}` } : value;
+/** Istio's own defaults are facts only where the settings of the mesh were seen: why they were not, undefined where they were. */
+function unseenSettings(proxy: ProxyVerdict, revision: Revision | undefined): string | undefined {
+  if (!hasProxy(proxy) || isFilledIn(proxy)) {
+    return undefined;
+  }
+  return revision === undefined || revision.sharedOnly === true ? UNSEEN_SETTINGS : revision.settingsUnknown;
+}
+
+function assumedOf<T>(value: Sourced<T>, unseen: string): Sourced<T> {
+  return { ...value, assumed: true, note: `assumed, Istio's default: ${unseen}` };
 }
 
 type Environment = ReadonlyMap<string, Sourced<string>>;
@@ -284,7 +291,20 @@ function environmentOf({ stated, revision, live, annotation, resources, template
 }
 
 function variablesOf({ env = [] }: Container): Readonly<Record<string, string>> {
-  return Object.fromEntries(env.map((variable) => [variable.name, variable.value ?? '']));
+  return Object.fromEntries(
+    env.filter(({ valueFrom }) => valueFrom === undefined).map((variable) => [variable.name, variable.value ?? '']),
+  );
+}
+
+/** The injector's own variables come from the pod (`fieldRef`); one of the drain's can come from a ConfigMap that nobody has seen. */
+function variableFromElsewhere(template: PodTemplate): string | undefined {
+  const found = proxyContainer(template)?.env?.find(
+    ({ name, valueFrom }) =>
+      valueFrom !== undefined && (name === EXIT_ON_ZERO_VARIABLE || name === MINIMUM_DRAIN_VARIABLE),
+  );
+  return found === undefined
+    ? undefined
+    : `not known: ${found.name} of ${PROXY_CONTAINER}, whose value is not in the pod template`;
 }
 
 /** A bad value falls back to the default with a warning in the agent's log [measured: "20" means 5 s]. */

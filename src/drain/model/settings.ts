@@ -112,5 +112,7 @@ export interface EffectiveSettings {
   readonly statedPreStop?: Sourced<Seconds>;
   /** Pods of this template are refused at creation (for example by a malformed annotation): nothing here will hold. */
   readonly podsRefused?: { readonly code: 'AnnotationMalformed' | 'HookHandlerIllegal'; readonly message: string };
+  /** What decides about the drain and stands where nobody has looked: nothing can be said of these pods. */
+  readonly notKnown?: string;
   readonly problems: readonly SettingProblem[];
 }

@@ -28,6 +28,7 @@ import { compile } from '../promise/compile.ts';
 import { hookCure, type HookCure } from './hook-cure.ts';
 import { holdOn, type DecidingPatience } from './hold.ts';
 import { intentKey, type Intent } from '../promise/intent.ts';
+import { mayLowerDrain } from './lowering.ts';
 import { kindLimit, rolloutCaveat, templateElsewhere } from './kind-limits.ts';
 import {
   brokenDrainClauses,
@@ -231,31 +232,6 @@ export function decide(input: DecideInput): Decision {
   });
 }
 
-/**
- * In a cluster, a drain that nobody could read may be longer than the one that is wanted. Nothing lives longer than its
- * grace period, so that a drain of that length, or one that waits for connections, lowers nothing.
- */
-function mayLowerDrain(before: EffectiveSettings, after: EffectiveSettings, mesh: MeshFacts): Finding | undefined {
-  const now = before.terminationDrainDuration;
-  const then = after.terminationDrainDuration;
-  const written = then.assumed !== true && now.assumed === true;
-  if (
-    mesh.cluster !== true ||
-    !written ||
-    then.value >= before.gracePeriod.value ||
-    after.exitOnZeroActiveConnections.value
-  ) {
-    return undefined;
-  }
-  return finding(
-    'FactsMissing',
-    `the mesh's own settings cannot be read, and its drain may be longer than the ${then.value} s that would be written: nothing is lowered on an assumption`,
-    {
-      action: 'State what the mesh has (--mesh-defaults, docs/how-to/managed-meshes.md), or let its ConfigMap be read.',
-    },
-  );
-}
-
 /** The template says it, and the pods do not yet. */
 function underWay({ rollout }: Workload): string | undefined {
   if (rollout.rolling) {
@@ -391,6 +367,9 @@ function leftAlone(
         `no sidecar: ${proxy.because[proxy.because.length - 1] ?? 'nothing is injected'}`,
       ),
     };
+  }
+  if (settings.notKnown !== undefined) {
+    return { outcome: 'Unknown', finding: finding('FactsMissing', settings.notKnown) };
   }
   // Injection itself is not certain. Where only the form is unknown, the annotation and the grace period are right for both.
   if (proxy.kind === 'Unknown' && proxy.revision === undefined) {

@@ -1,4 +1,4 @@
-import type { Container, EnvVar, OwnerReference, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
+import type { Container, OwnerReference, PodSpec, PodTemplate, Probe } from '../../api/kubernetes.ts';
 import { GATEWAY_API_GROUP, LINKERD_INJECT, PROXY_CONTAINER } from '../../api/names.ts';
 import { NETWORK_PROBES } from '../model/serving.ts';
 import type { RolloutFacts, SourceLocation, Workload } from '../model/workload.ts';
@@ -6,6 +6,7 @@ import { SPEC_TEMPLATE } from './kinds.ts';
 import type { WorkloadKindAdapter } from './kinds.ts';
 import { hasAtomicContainers, templateGap } from './custom.ts';
 import { templateHistory } from './foreign-change.ts';
+import { envOf, hookVariables } from './hook-variables.ts';
 import { misplacedSettings } from './misplaced.ts';
 import { fieldOwners, holdOf } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
@@ -180,6 +181,10 @@ function projectContainer(value: unknown): Container {
     if (Array.isArray(raw['args'])) {
       result.args = listOf(raw['args']).flatMap((word) => sharedText(word) ?? []);
     }
+  } else {
+    const { env, envFrom } = hookVariables(raw, result.lifecycle);
+    put(result, 'env', env);
+    put(result, 'envFrom', envFrom);
   }
   return result;
 }
@@ -220,12 +225,6 @@ function probeOf(value: unknown): Probe | undefined {
   const probe = PROBES[NETWORK_PROBES.find((way) => typeof raw[way] === 'object' && raw[way] !== null) ?? 'exec'];
   const grace = numberOf(raw['terminationGracePeriodSeconds']);
   return grace === undefined ? probe : { ...probe, terminationGracePeriodSeconds: grace };
-}
-
-function envOf(value: unknown): EnvVar {
-  const raw = recordOf(value);
-  const text = textOf(raw['value']);
-  return { name: textOf(raw['name']) ?? '', value: text };
 }
 
 const ports = new Map<number, { readonly containerPort: number }>();

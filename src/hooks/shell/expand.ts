@@ -151,7 +151,10 @@ function chosenArgument(shell: Shell, part: ParameterPart): Word | undefined {
   if (argument === undefined || argument.quoted === false || !/^:?[-+]$/.test(operator)) {
     return undefined;
   }
-  const value = knownValue(shell, part);
+  const value = variable(shell, part.name);
+  if (value !== undefined && isUnknown(value)) {
+    return undefined;
+  }
   const empty = operator.startsWith(':') ? value === undefined || value === '' : value === undefined;
   return operator.endsWith('-') === empty ? argument : undefined;
 }
@@ -398,18 +401,11 @@ function parameterText(shell: Shell, part: ParameterPart): string {
   return defaultedText(shell, part);
 }
 
-/** Where nobody knows the environment: a default stands in the hook because its author expects the variable to be unset. */
-function knownValue(shell: Shell, part: ParameterPart): string | undefined {
-  const value = variable(shell, part.name);
-  if (value === undefined || !isUnknown(value) || shell.variables.has(part.name) || isStated(shell.run, part.name)) {
-    return value;
-  }
-  shell.run.seen.assumed.add(`${part.name} is not set in the container's environment`);
-  return undefined;
-}
-
 function defaultedText(shell: Shell, part: ParameterPart): string {
-  const known = knownValue(shell, part);
+  const known = variable(shell, part.name);
+  if (known !== undefined && isUnknown(known)) {
+    return unknownDefault(shell, part, known);
+  }
   const empty = part.operator.startsWith(':') ? known === undefined || known === '' : known === undefined;
   const argument = (): string => (part.argument === undefined ? '' : expandText(shell, part.argument));
   switch (part.operator) {
@@ -429,20 +425,27 @@ function defaultedText(shell: Shell, part: ParameterPart): string {
     case ':+':
       return empty ? '' : argument();
     case '?':
-    case ':?': {
-      const value = variable(shell, part.name);
-      if (value !== undefined && isUnknown(value)) {
-        mayEndShell(shell, unknownWords(value));
-        return value;
-      }
+    case ':?':
       if (empty) {
         throw new ExpansionProblem(`${part.name}: parameter not set`);
       }
       return known ?? '';
-    }
     default:
       return known ?? '';
   }
+}
+
+/** The image may set a variable that the pod template does not: whether a default counts is not known then. */
+function unknownDefault(shell: Shell, { name, operator }: ParameterPart, value: string): string {
+  if (operator.endsWith('?')) {
+    mayEndShell(shell, unknownWords(value));
+    return value;
+  }
+  const result = isStated(shell.run, name) ? value : unknownText(`$${name}, which the image may set`);
+  if (operator.endsWith('=')) {
+    setVariable(shell, name, result);
+  }
+  return result;
 }
 
 function chargeLooks(run: Run): Charge {

@@ -16,7 +16,7 @@ import type {
 import { fork, gather, leavesShell, momentOf, putAside } from './branches.ts';
 import { arithmeticOrUnknown, ExpansionProblem, expandText, expandWords, matchesWord } from './expand.ts';
 import { redirect } from './redirect.ts';
-import { leave, OVER, runRound, runRounds, type Exits } from './rounds.ts';
+import { leave, OVER, runRound, runRounds, TimelessRounds, type Exits } from './rounds.ts';
 import { runSimple } from './simple-command.ts';
 import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
 import {
@@ -528,19 +528,26 @@ function runFor(shell: Shell, command: ForCommand): Flow {
   if (values.length === 0) {
     shell.status = 0;
   }
+  const { run } = shell;
   const exits: Exits = { moment: undefined };
+  const timeless = new TimelessRounds();
+  const end = (flow: Flow): Flow => {
+    shell.loops -= 1;
+    timeless.settle(run);
+    return leave(shell, exits, flow);
+  };
   shell.loops += 1;
   for (const value of values) {
-    step(shell.run);
+    step(run);
+    const { now: start, version, clockLooks } = run;
     setVariable(shell, command.name, value);
     const result = runRound(shell, exits, () => runList(shell, command.body));
     if (result !== undefined) {
-      shell.loops -= 1;
-      return leave(shell, exits, result);
+      return end(result);
     }
+    timeless.add(run, { start, version, clockLooks });
   }
-  shell.loops -= 1;
-  return leave(shell, exits, 'next');
+  return end('next');
 }
 
 function runCountingFor(shell: Shell, command: CountingForCommand): Flow {

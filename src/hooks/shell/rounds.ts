@@ -1,6 +1,7 @@
+import type { Seconds } from '../../api/duration.ts';
 import { goOnFrom, isRepeated, joinMoments, momentOf, putAside, returnTo, takeAside } from './branches.ts';
 import type { Aside, Flow, Moment, Run, Shell } from './run-state.ts';
-import { advanceTo, isClockUnknown, step, TimeUp, unknownText } from './run-state.ts';
+import { advanceTo, isClockUnknown, mayTake, NotUnderstood, step, TimeUp, unknownText } from './run-state.ts';
 
 /** What loops have in common: rounds whose number may not be known before, and the ways in which they are left. */
 
@@ -29,6 +30,44 @@ function busyCost(rounds: number): number {
     return 0.01;
   }
   return rounds < 2000 ? 0.1 : 1;
+}
+
+const SLEEPLESS = 'how long a loop without a sleep takes';
+
+/**
+ * Rounds of a loop in which no time passes. How long many of them take depends on the machine: only a loop that does
+ * nothing but look, at a clock or at the pod, is left at a time that can be known.
+ */
+export class TimelessRounds {
+  #inARow = 0;
+  #counted = false;
+
+  /** After each round. Rounds that passed no time in a row, this one among them. */
+  add(run: Run, { start, version, clockLooks }: { start: Seconds; version: number; clockLooks: number }): number {
+    if (run.now > start) {
+      this.#inARow = 0;
+      return 0;
+    }
+    this.#inARow += 1;
+    if (this.#inARow > FREE_ROUNDS && run.version - version !== run.clockLooks - clockLooks) {
+      this.#counted = true;
+    }
+    return this.#inARow;
+  }
+
+  /** When the loop is over. */
+  settle(run: Run): void {
+    if (this.#counted) {
+      mayTake(run, Infinity, SLEEPLESS);
+    }
+  }
+
+  /** Before so much passes: where the time would be up by what the rounds are taken to need, nobody knows whether it is. */
+  demandTime(run: Run, seconds: Seconds): void {
+    if (this.#counted && run.now + seconds > run.deadline) {
+      throw new NotUnderstood(SLEEPLESS);
+    }
+  }
 }
 
 /** How a loop may have been left by now, besides the way that is followed. */
@@ -90,13 +129,14 @@ export function runRounds(shell: Shell, rounds: Rounds): Flow {
   const { run } = shell;
   const exits: Exits = { moment: undefined };
   const asideBefore = new Set(shell.aside);
-  let busyRounds = 0;
+  const timeless = new TimelessRounds();
   let status = 0;
   let uncertain = 0;
   let head: Moment | undefined;
   shell.loops += 1;
   const end = (flow: Flow): Flow => {
     shell.loops -= 1;
+    timeless.settle(run);
     return leave(shell, exits, flow);
   };
   for (;;) {
@@ -121,9 +161,12 @@ export function runRounds(shell: Shell, rounds: Rounds): Flow {
       return end(result);
     }
     ({ status } = shell);
-    busyRounds = run.now > start ? 0 : busyRounds + 1;
-    if (busyRounds > FREE_ROUNDS && !pass(run, busyCost(busyRounds))) {
-      return end(OVER);
+    const inARow = timeless.add(run, { start, version, clockLooks });
+    if (inARow > FREE_ROUNDS) {
+      timeless.demandTime(run, busyCost(inARow));
+      if (!pass(run, busyCost(inARow))) {
+        return end(OVER);
+      }
     }
     if (run.forks === forks) {
       head = undefined;

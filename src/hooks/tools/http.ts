@@ -76,10 +76,11 @@ const curl: Tool = (shell, words) => {
     ...Object.keys(CURL_LONG),
     ...CURL_IGNORED,
   ]);
-  const urls = parsed?.operands ?? words.filter((word) => /:\/\/|^localhost|^[\d.]+:\d/.test(word));
+  const urls = parsed?.operands ?? words.slice(1).filter((word) => !word.startsWith('-'));
   const values = new Map([...(parsed?.values ?? [])].map(([name, value]) => [CURL_LONG[`${name}=`] ?? name, value]));
   const target = parsed !== undefined && urls.length === 1 ? localTarget(urls[0] ?? '') : undefined;
-  const limit = curlLimit(parsed === undefined ? looseValues(words) : values) * Math.max(1, urls.length);
+  const transfers = transfersOf(words, urls);
+  const limit = transfers * curlLimit(shell, parsed === undefined ? looseValues(words) : values);
   if (parsed === undefined || target === undefined) {
     return askNobodyKnows(shell, words, limit);
   }
@@ -124,6 +125,14 @@ const curl: Tool = (shell, words) => {
   return failed ? HTTP_ERROR : 0;
 };
 
+/** At most so many; in an address `[1-9]` and `{a,b}` stand for many, and so may a configuration file. */
+function transfersOf(words: readonly string[], urls: readonly string[]): number {
+  if (words.some((word) => /^(-K.*|--config(=.*)?|--next|-:|-Z|--parallel)$/.test(word) || /:\/\/.*[[{]/.test(word))) {
+    return Infinity;
+  }
+  return Math.max(1, urls.length + words.filter((word) => /^--url(=|$)/.test(word)).length);
+}
+
 /** A request whose answer only somebody else knows: it takes up to its own limit. */
 function askNobodyKnows(shell: Shell, words: readonly string[], limit: Seconds, reason?: string): number {
   return runUnknown(shell, reason ?? words.join(' ').slice(0, 120), limit);
@@ -154,8 +163,9 @@ function looseValues(words: readonly string[]): ReadonlyMap<string, string> {
       values.set('m', next);
     } else if (glued !== undefined) {
       values.set('m', glued);
-    } else if (word.startsWith('--retry') && /^\d/.test(next)) {
-      values.set(word, next);
+    } else if (word.startsWith('--retry')) {
+      const [name = '', value = next] = word.split('=');
+      values.set(name, value);
     }
   }
   return values;
@@ -164,9 +174,10 @@ function looseValues(words: readonly string[]): ReadonlyMap<string, string> {
 /**
  * How long curl can take for a URL (man curl): `--max-time` bounds each attempt as a whole, name resolution among it;
  * `--connect-timeout` bounds the connecting alone, so that it bounds nothing here. Between attempts it waits 1, 2, 4 ...
- * up to 600 s or its `--retry-delay`, and what is left by `--retry-max-time`. A server can ask for longer by Retry-After.
+ * up to 600 s or its `--retry-delay`, or what the server asks for by Retry-After. Only `--retry-max-time` bounds that:
+ * no attempt begins after it, and no Retry-After that is longer is waited for; a wait of curl's own may still be under way.
  */
-function curlLimit(values: ReadonlyMap<string, string>): Seconds {
+function curlLimit(shell: Shell, values: ReadonlyMap<string, string>): Seconds {
   const one = Number(values.get('m') ?? 0);
   const retries = Number(values.get('--retry') ?? 0);
   const delay = Number(values.get('--retry-delay') ?? 0);
@@ -178,14 +189,12 @@ function curlLimit(values: ReadonlyMap<string, string>): Seconds {
     return one;
   }
   if (total > 0) {
-    return total + one;
+    // The waits before it add up to less than the bound, so that it is no longer than they are, and a second.
+    const lastWait = delay > 0 ? delay : Math.min(MAXIMUM_WAIT, 2 ** (retries - 1), total + 1);
+    return total + lastWait + one;
   }
-  // Without a bound over all of them, the server's own Retry-After decides.
-  let waits = 0;
-  for (let index = 0; index < retries; index += 1) {
-    waits += delay > 0 ? delay : Math.min(MAXIMUM_WAIT, 2 ** index);
-  }
-  return (retries + 1) * one + waits;
+  shell.run.reasons.add('how long the server asks curl to wait between retries (--retry-max-time bounds it)');
+  return Infinity;
 }
 
 const MAXIMUM_RETRIES = 1000;
@@ -268,7 +277,10 @@ const wget: Tool = (shell, words) => {
     (parsed.values.has('--post-data') ? 'POST' : parsed.letters.has('--spider') ? 'HEAD' : 'GET');
   const answer = target === undefined ? undefined : requestIfKnown(shell, method, target);
   if (answer === undefined || (typeof answer === 'object' && 'unknown' in answer)) {
-    return askNobodyKnows(shell, words, wgetLimit(shell, parsed.values), answer?.unknown);
+    if (parsed.values.has('T') || parsed.values.has('--timeout')) {
+      shell.run.reasons.add('how often wget waits: its timeout bounds each wait, and `timeout` all of them');
+    }
+    return askNobodyKnows(shell, words, Infinity, answer?.unknown);
   }
   if (answer === 'refused') {
     return 4;
@@ -284,27 +296,6 @@ const wget: Tool = (shell, words) => {
   }
   return 0;
 };
-
-const WGET_TRIES = 20;
-const WGET_LONGEST_WAIT = 10;
-
-/**
- * `-T` of GNU wget and of busybox bounds the look-up of the name, the connecting, and each wait for a piece of the
- * answer. GNU wget tries 20 times unless `-t` says otherwise, and waits 1 to 10 s in between.
- */
-function wgetLimit(shell: Shell, values: ReadonlyMap<string, string>): Seconds {
-  const each = Number(values.get('T') ?? values.get('--timeout') ?? 0);
-  const tries = Number(values.get('t') ?? values.get('--tries') ?? WGET_TRIES);
-  if (!(each > 0) || !Number.isInteger(tries) || tries < 1 || tries > MAXIMUM_RETRIES) {
-    return Infinity;
-  }
-  shell.run.seen.assumed.add('the answers that wget waits for do not come in drips');
-  let waits = 0;
-  for (let index = 1; index < tries; index += 1) {
-    waits += Math.min(WGET_LONGEST_WAIT, index);
-  }
-  return tries * 3 * each + waits;
-}
 
 /** `nc -z host port`: is the port open? Everything else that nc does is a conversation. */
 const nc: Tool = (shell, words) => {

@@ -187,7 +187,7 @@ export function runTool(shell: Shell, words: readonly string[]): number {
   }
   const tool = tools.get(name);
   if (tool === undefined) {
-    return runUnknown(shell, shorten(words));
+    return runUnknown(shell, LOOKS_LIKE_VARIABLE.test(words.join(' ')) ? notVariable(path) : shorten(words));
   }
   if (shell.run.container === 'App') {
     noteAssumed(shell, name);
@@ -211,10 +211,16 @@ export function runTool(shell: Shell, words: readonly string[]): number {
   }
 }
 
+const LOOKS_LIKE_VARIABLE = /^[A-Z_][A-Z0-9_]*$/;
+
+function notVariable(name: string): string {
+  return `a program ${name}: a shell runs $(${name}), and reads a variable as $${name}`;
+}
+
 /** `$(NAME)` is how Kubernetes refers to a variable elsewhere; a shell takes the name for a program, which is not there. */
 function isVariableReference(shell: Shell, path: string): boolean {
   const { environment } = shell.run;
-  return /^[A-Z_][A-Z0-9_]*$/.test(path) && environment !== undefined && Object.hasOwn(environment, path);
+  return LOOKS_LIKE_VARIABLE.test(path) && environment !== undefined && Object.hasOwn(environment, path);
 }
 
 /** A known program with words that are not understood. */

@@ -118,7 +118,7 @@ describe('hostile hooks', () => {
 
     expect(analysis).toMatchObject({
       atMost: 'unknown',
-      notUnderstood: ['more steps than can be followed'],
+      notUnderstood: ['how long a loop without a sleep takes', 'more steps than can be followed'],
       endsAtOnce: false,
     });
   });

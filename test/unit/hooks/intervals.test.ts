@@ -95,10 +95,19 @@ describe('what bounds a program bounds the hook', () => {
     [`timeout 18 sh -c 'timeout 5 dbctl flush; sleep 2'`, [2, 7]],
     ['curl -m 3 http://registry.test/leave; sleep 6', [6, 9]],
     ['curl -sfm 3 http://registry.test/leave && sleep 6', [0, 9]],
-    ['curl --max-time 3 --retry 2 --retry-delay 1 http://registry.test/leave', [0, 11]],
+    ['curl --max-time 3 --retry 2 --retry-delay 1 http://registry.test/leave', [0, 'unknown']],
+    ['curl --max-time 3 --retry 2 --retry-delay 4 --retry-max-time 20 http://registry.test/leave', [0, 27]],
+    ['curl --max-time 3 --retry 4 --retry-max-time 20 http://registry.test/leave', [0, 31]],
+    ['curl -m 3 --retry=4 --odd http://registry.test/leave', [0, 'unknown']],
+    ['curl -m 3 http://registry.test/leave http://registry.test/bye', [0, 6]],
+    ['curl -m 3 --url http://registry.test/leave --url http://registry.test/bye', [0, 6]],
+    ['curl -m 3 http://registry.test/leave --next http://registry.test/bye', [0, 'unknown']],
+    ['curl -m 3 http://registry.test/node[1-40]/leave', [0, 'unknown']],
+    ['curl -m 3 -K /etc/leave.conf', [0, 'unknown']],
     ['curl --connect-timeout 2 http://registry.test/leave', [0, 'unknown']],
     ['curl -m 2 localhost:8080/stop; sleep 1', [1, 3]],
-    ['wget -T 2 -t 1 -qO- http://registry.test/leave', [0, 6]],
+    ['wget -T 2 -t 1 -qO- http://registry.test/leave', [0, 'unknown']],
+    ['timeout 9 wget -T 2 -t 1 -qO- http://registry.test/leave', [0, 9]],
     ['nc -z -w 3 10.20.0.1 5432; sleep 1', [1, 4]],
     ['for i in $(seq 8); do curl -m 2 http://a.test && break; sleep 3; done', [0, 40]],
     ['n=0; while [ $n -lt 6 ]; do curl -m 1 http://a.test && break; n=$((n+1)); sleep 2; done; sleep 1', [1, 19]],
@@ -106,6 +115,29 @@ describe('what bounds a program bounds the hook', () => {
     ['n=0; while [ $n -lt 6 ]; do if touch /f; then sleep 1; else sleep 2; fi; n=$((n+1)); done', [6, 12]],
   ])('%s', (script, interval) => {
     expect(intervalOf(analyse(script))).toEqual(interval);
+  });
+});
+
+describe('loops without a sleep', () => {
+  const WAITS = 'how long a loop without a sleep takes';
+  it.each<readonly [string, Interval, readonly string[]]>([
+    ['i=0; while [ $i -lt 40 ]; do i=$((i+1)); done; sleep 3', [3, 3], []],
+    ['i=0; while [ $i -lt 900 ]; do i=$((i+1)); done; sleep 3', [3, 'unknown'], [WAITS]],
+    ['sleep 2; i=0; until [ $i -ge 2600 ]; do i=$((i+1)); done', [2, 'unknown'], [WAITS]],
+    ['for i in $(seq 900); do : $i; done; sleep 3', [3, 'unknown'], [WAITS]],
+    ['for i in $(seq 30); do : $i; done; sleep 3', [3, 3], []],
+    [`timeout 9 sh -c 'i=0; while [ $i -lt 900 ]; do i=$((i+1)); done'; sleep 3`, [3, 12], [WAITS]],
+    // A clock ends it, or the counter: how fast it counts is not known.
+    [
+      'e=$(($(date +%s)+9)); i=0; while [ $i -lt 900 ] && [ $(date +%s) -lt $e ]; do i=$((i+1)); done',
+      [0, 'unknown'],
+      [WAITS],
+    ],
+  ])('%s', (script, interval, words) => {
+    const analysis = analyse(script);
+
+    expect(intervalOf(analysis)).toEqual(interval);
+    expect(analysis.notUnderstood).toEqual(words);
   });
 });
 
@@ -133,6 +165,12 @@ describe('variables of the container', () => {
     ['sleep $FROM_SECRET', [0, 'unknown'], ['$FROM_SECRET, whose value is not in the pod template']],
     ['sleep ${FROM_SECRET:-4}', [0, 'unknown'], ['$FROM_SECRET, whose value is not in the pod template']],
     ['sleep $OTHER', [0, 'unknown'], ['$OTHER']],
+    ['sleep ${OTHER:-4}', [0, 'unknown'], ['$OTHER, which the image may set']],
+    ['sleep ${OTHER-4}', [0, 'unknown'], ['$OTHER, which the image may set']],
+    [': ${OTHER:=4}; sleep $OTHER', [0, 'unknown'], ['$OTHER, which the image may set']],
+    ['sleep 2 ${OTHER:+-x}', [0, 'unknown'], ['$OTHER, which the image may set']],
+    ['OTHER=6; sleep ${OTHER:-4}', [6, 6], []],
+    ['sleep $(PAUSE)', [0, 'unknown'], ['a program PAUSE: a shell runs $(PAUSE), and reads a variable as $PAUSE']],
     // What is no number ends the shell.
     ['sleep $((OTHER + 3)); sleep 2', [0, 'unknown'], ['$OTHER']],
     ['set -u; sleep 1; echo $OTHER; sleep 2', [1, 3], ['$OTHER']],

@@ -259,7 +259,12 @@ describe('the shell', () => {
     ['several lines with comments', '# wait\nsleep 2 # two\n\nif true\nthen\n  sleep 3\nfi\n', 5],
     ['a line continuation', 'sleep \\\n 3', 3],
     ['xargs for a command', 'echo 4 | xargs sleep', 4],
-    ['a default for a variable that nobody sets', 'sleep "${DRAIN_SECONDS:-8}"', 8],
+    ['a default for a variable that nobody sets', 'unset pause; sleep "${pause:-8}"', 8],
+    [
+      'a default for a variable that the image may set',
+      'sleep "${DRAIN_SECONDS:-8}"',
+      'Unknown: $DRAIN_SECONDS, which the image may set',
+    ],
     ['sh in sh', `sh -c 'sleep 3; exit 1' || sleep 1`, 4],
   ])('%s', (_, script, expected) => {
     expect(lengthOf(run(sh(script)))).toBe(expected);
@@ -571,7 +576,11 @@ describe('app containers', () => {
     const options = { container: 'App', start: 0, until: 60, environment: { PRESTOP_SECONDS: '9' } } as const;
 
     expect(runHook(sh('sleep $PRESTOP_SECONDS'), pod(), options)).toMatchObject({ how: 'Completed', endsAt: 9 });
-    expect(runHook(sh('sleep ${OTHER:-4}'), pod(), options)).toMatchObject({ how: 'Completed', endsAt: 4 });
+    expect(runHook(sh('sleep ${OTHER:-4}'), pod(), options)).toMatchObject({ how: 'Unknown', atLeast: 0 });
+    expect(runHook(sh('sleep ${OTHER:-4}'), pod(), { ...options, environmentIsWhole: true })).toMatchObject({
+      how: 'Completed',
+      endsAt: 4,
+    });
   });
 });
 

@@ -3,28 +3,27 @@ import { finding, type Finding } from '../../../api/reasons.ts';
 import { analyseAppHook } from '../../mesh/container-hooks.ts';
 import { whereOf } from '../../mesh/settings.ts';
 import type { UnboundedHook } from '../../promise/clocks.ts';
-import { isClassic, type CheckInput } from '../check.ts';
+import { holdsAnyway, isClassic, type CheckInput } from '../check.ts';
 
 /** What is the matter with the preStop of istio-proxy that somebody has put there: the first that applies. */
-export function proxyHook({ settings, clocks }: CheckInput): Finding[] {
+export function proxyHook(input: CheckInput): Finding[] {
+  const { settings, clocks } = input;
   const hook = clocks.proxy.hook;
   const preStop = settings.proxyPreStop;
   if (hook === undefined || preStop === undefined || preStop.origin.level === 'BuiltIn') {
     return [];
   }
-  const native = settings.proxy.container === 'Native';
   const path = whereOf(preStop.origin);
   const about = `the preStop of ${PROXY_CONTAINER}`;
   const why = hook.recognised?.explanation ?? hook.summary;
+  const severity = holdsAnyway(input) ? ('warning' as const) : undefined;
   if (hook.needsShell && settings.proxyImage.value === 'distroless') {
     const message = `${about} needs ${hook.tools.join(', ')}, and the proxy image is distroless: it fails at once`;
-    return [finding('HookNeedsShell', message, { path })];
+    return [finding('HookNeedsShell', message, { path, severity })];
   }
   if (hook.neverEnds) {
     return [finding('HookNeverEnds', `${about} never ends: ${why}`, { path })];
   }
-  // A native proxy lives until the application has exited, whatever its hook does not wait for.
-  const severity = native ? ('warning' as const) : undefined;
   if (hook.statsNeeded.length > 0) {
     const message = `${about} reads ${hook.statsNeeded.join(', ')}, which this proxy does not export`;
     return [finding('StatsNotExported', message, { path, severity })];

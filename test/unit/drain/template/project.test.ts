@@ -104,7 +104,15 @@ describe('the slim record', () => {
               startupProbe: { httpGet: {} },
               lifecycle: { preStop: { exec: { command: ['sleep', '5'] } } },
             },
-            { name: 'istio-proxy', image: 'auto', env: [{ name: 'A', value: 'b' }, { name: 'C' }], lifecycle: {} },
+            {
+              name: 'istio-proxy',
+              image: 'auto',
+              env: [
+                { name: 'A', value: 'b' },
+                { name: 'C', valueFrom: {} },
+              ],
+              lifecycle: {},
+            },
           ],
           initContainers: [{ name: 'migrate', image: 'shop/migrate:1', restartPolicy: 'Always' }],
         },

@@ -4,6 +4,7 @@ import { meshDefaultsOf } from './cli/facts/flags.ts';
 import { createAdmissionHandler } from './admission/index.ts';
 import { makeAdmission } from './admission-wiring.ts';
 import { CONTROLLER_FLAGS, DEFAULT_ADMISSION_SERVICE, DEFAULT_LEASE } from './controller-flags.ts';
+import { serveReviewedDashboard } from './dashboard-wiring.ts';
 import { Operator } from './controllers/operator.ts';
 import type { NativeSetting, ProxyImage, StatedFacts } from './drain/model/mesh.ts';
 import { parseGoDuration } from './drain/duration.ts';
@@ -116,7 +117,10 @@ async function runController(invocation: Invocation): Promise<number> {
   const namespace = setting.text('namespace') ?? invocation.io.env.POD_NAMESPACE ?? DEFAULT_NAMESPACE;
   const istioNamespaces = setting.texts('istio-namespace', ['istio-system']);
   const watchNamespaces = watchedNamespaces(setting.texts('watch-namespaces', []), setting.text('admission') === 'on');
+  const dashboardAt = dashboardAddress(setting, watchNamespaces);
   const kinds = kindsOf(setting);
+  const stated = statedFacts(setting);
+  const unboundedTenants = setting.flag('unbounded-tenants') || watchNamespaces !== undefined;
   const admission =
     setting.text('admission') !== 'on'
       ? undefined
@@ -149,7 +153,7 @@ async function runController(invocation: Invocation): Promise<number> {
     watchNamespaces,
     kinds,
     ...(admission === undefined ? {} : { admission }),
-    stated: statedFacts(setting),
+    stated,
     caps: {
       workloads: setting.count('max-rolling-workloads', DEFAULT_CAPS.workloads),
       perNamespace: setting.count('max-rolling-per-namespace', DEFAULT_CAPS.perNamespace),
@@ -160,7 +164,7 @@ async function runController(invocation: Invocation): Promise<number> {
       fightDistance: setting.seconds('fight-distance', DEFAULT_PATIENCE.fightDistance),
     },
     concurrency: setting.count('max-concurrent-reconciles', 16),
-    unboundedTenants: setting.flag('unbounded-tenants') || watchNamespaces !== undefined,
+    unboundedTenants,
     observeTerminations: setting.text('observe-terminations') !== 'off',
     reports: setting.text('reports') === 'off' ? 'off' : 'auto',
     leaderElection:
@@ -216,6 +220,25 @@ async function runController(invocation: Invocation): Promise<number> {
   life.onStop('controllers', async () => {
     await Promise.all([operator.stop(), admission?.stop()]);
   });
+  try {
+    const dashboard = await serveReviewedDashboard(
+      {
+        address: dashboardAt,
+        certificateFolder: setting.text('dashboard-cert-dir'),
+        namespace,
+        kinds: kinds.all,
+        stated,
+        unboundedTenants,
+        cluster: config.context === '' ? config.server : config.context,
+        version: __VERSION__,
+      },
+      { client, logger },
+    );
+    life.onStop('dashboard', async () => dashboard?.stop());
+  } catch (error) {
+    await life.stop(EXIT_CANNOT, 'the dashboard cannot be served');
+    throw new CliError(`the dashboard cannot be served: ${oneLine(errorText(error))}`);
+  }
   logger.info('starting', {
     version: __VERSION__,
     node: process.version,
@@ -324,6 +347,15 @@ function webhookUrl(text: string | undefined): string | undefined {
     throw new UsageError(`--admission-url must be an https URL such as https://10.0.0.5:9443, not "${text}"`);
   }
   return text;
+}
+
+/** Whoever looks at the page is asked about in all namespaces, and tokens are reviewed for the whole cluster. */
+function dashboardAddress(setting: Settings, watchNamespaces: readonly string[] | undefined): string {
+  const address = setting.text('dashboard-bind-address') ?? '0';
+  if (watchNamespaces !== undefined && address !== '0') {
+    throw new UsageError('--dashboard-bind-address cannot be used with --watch-namespaces');
+  }
+  return address;
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

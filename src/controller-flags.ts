@@ -228,6 +228,21 @@ export const CONTROLLER_FLAGS = [
     description: 'Where /metrics is served; 0 for nowhere.',
   },
   {
+    name: 'dashboard-bind-address',
+    type: 'string',
+    value: 'HOST:PORT',
+    default: '0',
+    description:
+      'Where the page of sidecar-drain dashboard is served over HTTPS, to bearer tokens that the API server knows and whose users may list policies, workloads and pods in all namespaces; 0 for nowhere. Its permissions come with config/dashboard or the chart. Not with --watch-namespaces.',
+  },
+  {
+    name: 'dashboard-cert-dir',
+    type: 'string',
+    value: 'FOLDER',
+    description:
+      'Folder with tls.crt and tls.key for that page, read again every 5 s. Without it each replica makes its own certificate, in memory.',
+  },
+  {
     name: 'health-probe-bind-address',
     type: 'string',
     value: 'HOST:PORT',

@@ -17,6 +17,7 @@ const roles = {
   viewer: 'config/rbac/policy_viewer_role.yaml',
   editor: 'config/rbac/policy_editor_role.yaml',
   admission: 'config/webhook/role.yaml',
+  dashboard: 'config/dashboard/role.yaml',
   tenant: 'config/rbac/tenant_editor_role.yaml',
 };
 

@@ -11,6 +11,7 @@ const roles = [
   { file: 'config/namespaced/watched/role.yaml', title: 'The operator with `--watch-namespaces`, in each of them' },
   { file: 'config/istio-access/role.yaml', title: "The operator, in each of Istio's root namespaces" },
   { file: 'config/webhook/role.yaml', title: 'The operator, with the admission webhook' },
+  { file: 'config/dashboard/role.yaml', title: 'The operator, with the page that it serves' },
   { file: 'config/rbac/policy_viewer_role.yaml', title: 'People who read policies' },
   { file: 'config/rbac/policy_editor_role.yaml', title: 'People who write policies' },
   { file: 'config/separate-approval/approver_role.yaml', title: 'People who approve, with `config/separate-approval`' },
@@ -68,7 +69,7 @@ export const permissions: Generator = {
     return new Map([
       [
         'docs/reference/permissions.md',
-        `<!-- Generated from config/rbac, config/namespaced, config/istio-access and config/webhook (npm run generate). -->
+        `<!-- Generated from config/rbac, config/namespaced, config/istio-access, config/webhook and config/dashboard (npm run generate). -->
 # Permissions
 
 Everything that the operator is granted, by kustomize and by the Helm chart alike. What follows from it for your cluster stands in

@@ -84,7 +84,7 @@ export class CertificateFiles implements Certificates {
       }
       this.content = found;
       use(found);
-      this.logger.info('the certificate of the admission server was reloaded', { folder: this.folder });
+      this.logger.info('a serving certificate was reloaded', { folder: this.folder });
       if (found.ca !== before?.ca) {
         await publish();
       }
@@ -185,7 +185,7 @@ export class SelfManagedCertificates implements Certificates {
       this.current = this.next;
       this.next = undefined;
       use(this.current);
-      this.logger.info('the certificate of the admission server was renewed', {
+      this.logger.info('a serving certificate was renewed', {
         goodUntil: new Date(this.current.notAfter).toISOString(),
       });
       await publish();

@@ -9,6 +9,7 @@
 
 export { Admission } from './admission.ts';
 export type { AdmissionOptions, AdmissionSources, AdmissionState } from './admission.ts';
+export { CertificateFiles, SelfManagedCertificates } from './certificates.ts';
 export { CA_ANNOTATION, WEBHOOK_CONFIGURATION } from './configuration.ts';
 export type {
   AdmissionAnswer,

@@ -124,6 +124,11 @@ describe('the chart', () => {
       'watchNamespaces={a},admission.enabled=true',
       'cannot be used with watchNamespaces',
     ],
+    [
+      'the page in some namespaces',
+      'watchNamespaces={a},dashboard.enabled=true',
+      'cannot be used with watchNamespaces',
+    ],
     ["its own namespace as Istio's", `istioNamespaces={${namespace}}`, 'give it a namespace of its own'],
   ])('refuses %s', async (_, set, message) => {
     await expect(template(['--set', set])).rejects.toThrow(message);
@@ -157,6 +162,24 @@ describe('the chart', () => {
     expect(normalised(ours)).toEqual(
       normalised(theirs.filter((one) => one.kind !== 'Namespace' && one.kind !== 'PodDisruptionBudget')),
     );
+  });
+
+  it('has the objects of config/with-dashboard with the page, and mounts a certificate where it is given one', async () => {
+    const settings =
+      'dashboard.enabled=true,replicaCount=1,crds.keep=false,podDisruptionBudget.enabled=false,topologySpreadConstraints=null';
+    const ours = objectsOf(await template(['--set', settings]));
+    const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/with-dashboard')]));
+    expect(normalised(ours)).toEqual(normalised(theirs.filter((one) => one.kind !== 'Namespace')));
+
+    const files = await template(['--set', `${settings},dashboard.tlsSecret=page-tls`]);
+    for (const part of [
+      '--dashboard-cert-dir=/var/run/dashboard',
+      'mountPath: /var/run/dashboard',
+      'secretName: page-tls',
+    ]) {
+      // prettier-ignore
+      expect(files).toContain(part);
+    }
   });
 
   it('has the version of the package, and a table of every value', async () => {

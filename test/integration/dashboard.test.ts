@@ -1,7 +1,9 @@
 // The dashboard in a real browser, beside a real API server and the real operator: a rollout with a halt is watched from
 // start to end, and the page says what the API server has, at each step.
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
+import { projectRoot } from '../support/control-plane/index.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { startDashboard, type RunningDashboard } from '../support/dashboard.ts';
 import { rowsOnScreen, scrollThrough } from '../support/in-page/dashboard.mjs';
@@ -21,7 +23,7 @@ import {
 
 jest.setTimeout(180_000);
 
-const CAPS = ['--max-rolling-per-namespace', '100', '--max-rolling-workloads', '100'];
+const ARGS = ['--max-rolling-per-namespace', '100', '--max-rolling-workloads', '100', '--dashboard-bind-address', '127.0.0.1:0']; // prettier-ignore
 const VIEWER = { namespace: 'sidecar-drain-system', name: 'viewer' };
 
 let scene: Scene;
@@ -61,7 +63,7 @@ async function viewer(): Promise<string> {
 
 beforeAll(async () => {
   [scene, browser] = await Promise.all([
-    startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: CAPS } }),
+    startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ARGS } }),
     launchBrowser(),
   ]);
   fleet = await makeFleet(scene, 'seen', 10, 3, (namespace, name) => deployment(namespace, name));
@@ -190,6 +192,46 @@ describe('the dashboard', () => {
     });
     await page.getByRole('alert').waitFor();
     expect(await page.locator('#off-switch').textContent()).toContain('off switch: on');
+  });
+
+  it('is served by the operator to whoever may list what it shows, and to nobody else', async () => {
+    const { cluster, operator } = scene;
+    const files = ['role', 'role_binding'].map((name) => join(projectRoot(), `config/dashboard/${name}.yaml`));
+    await cluster.kubectlOk(['apply', ...files.flatMap((file) => ['-f', file])]);
+    const stranger = { namespace: VIEWER.namespace, name: 'stranger' };
+    await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: stranger });
+    const port = operator.lines.flatMap((line) => (String(line['endpoints']).includes('/events') ? [line['port']] : []))[0]; // prettier-ignore
+    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    const url = `https://127.0.0.1:${String(port)}`;
+    const ask = async (token?: string): Promise<[number, string]> => {
+      const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const answer = await context.request.get(`${url}/workload?key=${fleet.sick}`, { headers, timeout: 60_000 });
+      return [answer.status(), await answer.text()];
+    };
+
+    expect(await ask()).toEqual([401, expect.stringContaining('a bearer token is needed')]);
+    expect(await ask('made-up')).toEqual([401, expect.stringContaining('a bearer token is needed')]);
+    expect(await ask(await cluster.tokenFor(stranger))).toEqual([
+      403,
+      expect.stringMatching(/stranger may not list .*deployments\.apps.* in all namespaces/),
+    ]);
+    const token = await cluster.tokenFor(VIEWER);
+    expect(await ask(token)).toEqual([200, expect.stringContaining(`"key":"${fleet.sick}"`)]);
+
+    const own = await context.newPage();
+    await own.goto(url);
+    await own.getByLabel('Token').fill('made-up');
+    await own.getByRole('button', { name: 'Look' }).click();
+    await own.getByRole('alert').filter({ hasText: 'a bearer token is needed' }).waitFor();
+    expect(await own.evaluate(rowsOnScreen)).toEqual([]);
+    await own.getByLabel('Token').fill(token);
+    await own.keyboard.press('Enter');
+    await own.locator('#live', { hasText: /^live$/ }).waitFor();
+    await eventually(
+      async () => (await own.evaluate(rowsOnScreen)).includes(`${fleet.sick} Compliant`),
+      'the page of the operator shows the same',
+    );
+    await context.close();
   });
 
   it('asks nobody but its server, fits, can be read, and tells a screen reader what it shows', async () => {

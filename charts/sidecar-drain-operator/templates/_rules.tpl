@@ -213,6 +213,17 @@
   verbs: [list, watch]
 {{- end }}
 
+{{- define "sidecar-drain-operator.rules.dashboard" -}}
+# Whose token it is that a browser sends.
+- apiGroups: [authentication.k8s.io]
+  resources: [tokenreviews]
+  verbs: [create]
+# Whether that user may list what the page shows.
+- apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
+{{- end }}
+
 {{- define "sidecar-drain-operator.rules.tenant" -}}
 - apiGroups: [sidecardrain.io]
   resources: [namespacedsidecardrainpolicies, drainexemptions]

@@ -2,7 +2,7 @@ import { svgStyle } from '../../drain/timeline/draw/index.ts';
 import { escapeHtml } from '../output/html/escape.ts';
 import { STYLE } from '../output/html/style.ts';
 import { BROWSER_SCRIPT } from './browser.gen.ts';
-import type { Asset } from './server/server.ts';
+import type { Asset } from './server/handler.ts';
 import { DASHBOARD_STYLE } from './style.ts';
 
 /** Everything that the page is made of; it asks nobody but the server that it came from. */
@@ -24,6 +24,8 @@ function page(version: string): string {
 <header><h1>How pods end <span class="dim" id="cluster"></span></h1>
 <div class="status"><p role="status"><span class="dot" id="dot" aria-hidden="true"></span><span id="live">connecting</span></p><p class="dim" id="off-switch"></p></div>
 <ul class="notes" id="gaps" aria-label="What may not be read"></ul></header>
+<form id="login" hidden><label>Token <input type="password" name="token" autocomplete="off" spellcheck="false" required></label>
+<button>Look</button><p role="alert" id="login-why"></p></form>
 <main>
 <section aria-labelledby="policies-title"><h2 id="policies-title">Policies</h2><div id="policies"><p class="dim">loading</p></div>
 <div id="history" hidden><h2 id="history-title">Rollout, as it went</h2>

@@ -54,11 +54,13 @@ export interface Wanted {
   readonly narrow?: boolean;
 }
 
+export const NODE_POOLS = 'NodePool';
+
 /** What workloads are judged by. */
 export const FACTS: readonly Wanted[] = [
   fact('', 'v1', 'namespaces', 'Namespace', false),
   fact('', 'v1', 'nodes', 'Node', false),
-  fact('karpenter.sh', 'v1', 'nodepools', 'NodePool', false),
+  fact('karpenter.sh', 'v1', 'nodepools', NODE_POOLS, false),
   {
     ...fact(
       'admissionregistration.k8s.io',
@@ -150,7 +152,8 @@ async function readAll(
       }
     } catch (error) {
       const gap = gapOf(error, resource);
-      if (gap === undefined) {
+      // Who may not list NodePools is told so where there are none too.
+      if (gap === undefined || (resource.kind === NODE_POOLS && !intake.sawKarpenter)) {
         continue;
       }
       gaps.push(gap);

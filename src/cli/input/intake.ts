@@ -142,6 +142,10 @@ export class ObjectIntake {
     }
   }
 
+  get sawKarpenter(): boolean {
+    return this.#into.nodes.karpenter;
+  }
+
   /** Where istiod runs, as far as it was seen; its ConfigMaps stand beside it. */
   controlPlaneNamespaces(): readonly string[] {
     return [...new Set(this.#into.istiods.map((istiod) => istiod.namespace))].sort();

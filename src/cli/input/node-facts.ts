@@ -3,6 +3,7 @@ import { readKubeletMinor } from '../../drain/mesh/facts.ts';
 import type { NodeBudget, NodeGroup } from '../../drain/model/nodes.ts';
 import {
   isClusterAutoscaler,
+  isKarpenterNode,
   readAutoscalerLimit,
   readKubeletShutdown,
   readNodePool,
@@ -22,10 +23,12 @@ export interface InputNodes {
   /** By name of what makes them or is said of them. */
   readonly groups: Map<string, readonly NodeGroup[]>;
   autoscaler?: NodeBudget;
+  /** Karpenter has made one of them. */
+  karpenter: boolean;
 }
 
 export function emptyNodes(): InputNodes {
-  return { minors: new Map(), short: new Map(), groups: new Map() };
+  return { minors: new Map(), short: new Map(), groups: new Map(), karpenter: false };
 }
 
 /** Kubelets' minors by name of node; undefined where none is known. */
@@ -69,6 +72,7 @@ function takeNode(into: InputNodes, name: string, value: Value): void {
     return;
   }
   into.minors.set(name, readKubeletMinor(value));
+  into.karpenter ||= isKarpenterNode(value);
   const short = readShortNode(value);
   if (short !== undefined) {
     into.short.set(name, short);

@@ -23,6 +23,11 @@ export interface ShortNode {
   readonly provider?: string;
 }
 
+/** Whether Karpenter has made the node: then there are NodePools, whether they can be read or not. */
+export function isKarpenterNode(raw: RawObject): boolean {
+  return Object.hasOwn(stringsOf(metadataOf(raw).labels), KARPENTER_POOL);
+}
+
 /** What makes a node short-lived is read with the rest of the facts; nodes that are not take up nothing. */
 export function readShortNode(raw: RawObject): ShortNode | undefined {
   const labels = stringsOf(metadataOf(raw).labels);

@@ -1,5 +1,6 @@
 import type { WorkloadDetail } from '../wire.ts';
 import { byId, element, timeWords } from './dom.ts';
+import { ask } from './session.ts';
 import { badge } from './states.ts';
 
 /** Changes of a workload that come closer together than this are asked about once. */
@@ -41,7 +42,7 @@ export class Detail {
   }
 
   async #ask(key: string): Promise<void> {
-    const answer = await fetch(`/workload?key=${encodeURIComponent(key)}`).catch(() => undefined);
+    const answer = await ask(`/workload?key=${encodeURIComponent(key)}`).catch(() => undefined);
     if (this.#key !== key) {
       return;
     }

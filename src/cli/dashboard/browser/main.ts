@@ -1,6 +1,7 @@
-import type { DashboardEvents, HelloEvent, StateEvent } from '../wire.ts';
+import type { HelloEvent, StateEvent } from '../wire.ts';
 import { Detail } from './detail.ts';
 import { byId, element } from './dom.ts';
+import { takeEvents } from './events.ts';
 import { RolloutHistory } from './history.ts';
 import { readLink, writeLink } from './link.ts';
 import { VirtualList } from './list.ts';
@@ -61,25 +62,23 @@ function say(words: string, away: boolean): void {
   byId('dot').classList.toggle('away', away);
 }
 
-const source = new EventSource('/events');
-function on<Name extends keyof DashboardEvents>(name: Name, take: (data: DashboardEvents[Name]) => void): void {
-  source.addEventListener(name, (event) => {
-    take(JSON.parse((event as MessageEvent<string>).data) as DashboardEvents[Name]);
-  });
-}
-on('hello', showHello);
-on('state', showState);
-on('policies', showPolicies);
-on('moments', (moments) => {
-  rollouts.take(moments);
-});
-on('rows', (rows) => {
-  workloads.take(rows);
-  detail.changed([...rows.put.map(({ key }) => key), ...rows.gone]);
-});
-source.addEventListener('error', () => {
-  say('The dashboard has ended, or cannot be reached; trying again', true);
-});
+void takeEvents(
+  {
+    hello: showHello,
+    state: showState,
+    policies: showPolicies,
+    moments(moments) {
+      rollouts.take(moments);
+    },
+    rows(rows) {
+      workloads.take(rows);
+      detail.changed([...rows.put.map(({ key }) => key), ...rows.gone]);
+    },
+  },
+  (words) => {
+    say(words, true);
+  },
+);
 
 byId('detail').addEventListener('keydown', (event) => {
   if (event.key === 'Escape') {

@@ -6,6 +6,7 @@ import { ObjectIntake } from '../../input/intake.ts';
 import type { JudgedKinds } from '../../input/kinds.ts';
 import type { Stated } from '../../facts/flags.ts';
 import type { JudgeContext } from '../../facts/judge.ts';
+import { NODE_POOLS } from '../../facts/cluster.ts';
 import { factsOf } from '../../facts/mesh.ts';
 import { recordOf } from '../../../drain/template/raw.ts';
 import type { Resource } from '../../../kube/index.ts';
@@ -93,6 +94,8 @@ function followsFrom(kind: string, group: string): string {
   switch (kind) {
     case NODES:
       return ': node drains have no price, and the form of sidecars may not be known';
+    case NODE_POOLS:
+      return ': what the nodes that Karpenter makes give their pods is not known';
     case WEBHOOKS:
       return ': who gets a sidecar is not known';
     case 'Namespace':

@@ -1,12 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { policyObject, type PolicyRecord } from '../../../drain/plan/policies.ts';
 import { priceOf, type PricedWorkload } from '../../../drain/price/price.ts';
 import type { Workload } from '../../../drain/model/workload.ts';
-import type { KubeClient } from '../../../kube/index.ts';
+import type { KubeClient, Resource } from '../../../kube/index.ts';
 import type { Stated } from '../../facts/flags.ts';
 import { judge, type JudgeContext } from '../../facts/judge.ts';
 import type { InputPolicy } from '../../input/collected.ts';
 import type { JudgedKinds } from '../../input/kinds.ts';
-import type { DashboardSource, Send } from '../server/source.ts';
+import type { Watched } from '../server/shared.ts';
+import type { Send } from '../server/source.ts';
 import type { PolicyView, Row, StateEvent, WorkloadDetail } from '../wire.ts';
 import { detailOf } from './detail.ts';
 import { gapText, knownFrom, type Known } from './facts.ts';
@@ -28,6 +30,8 @@ export interface PictureOptions {
 
 /** Changes come in swarms: they are judged together after this. */
 const SETTLE_MS = 100;
+/** Who asks what there is does not wait longer for it. */
+const LONGEST_READ_MS = 20_000;
 /** Judged in one go, between which requests are answered. */
 const CHUNK = 200;
 const ROWS_PER_EVENT = 1000;
@@ -35,7 +39,7 @@ const ROWS_PER_EVENT = 1000;
 const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** What the cluster is like now, as the engine judges it: kept up by watches, and told to whoever looks. */
-export class Picture implements DashboardSource {
+export class Picture implements Watched {
   readonly #options: PictureOptions;
   readonly #watches: Watches;
   readonly #kept = new Map<string, Kept>();
@@ -111,6 +115,20 @@ export class Picture implements DashboardSource {
     return workload === undefined || context === undefined
       ? undefined
       : await detailOf(workload, context, this.#options.client);
+  }
+
+  /**
+   * Waits until every collection was read, or it is known that it cannot be.
+   * @throws Error where that takes too long
+   */
+  async kindsSeen(): Promise<readonly Resource[]> {
+    for (let waited = 0; !this.#watches.ready; waited += SETTLE_MS) {
+      if (waited >= LONGEST_READ_MS || this.#stopped) {
+        throw new Error(`still reading ${this.#watches.loading().join(', ')}`);
+      }
+      await sleep(SETTLE_MS);
+    }
+    return this.#watches.kindsSeen();
   }
 
   #soon(): void {

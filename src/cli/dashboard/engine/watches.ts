@@ -4,7 +4,8 @@ import type { RawConfigMap } from '../../../drain/mesh/facts.ts';
 import type { Workload } from '../../../drain/model/workload.ts';
 import { projectWorkload } from '../../../drain/template/index.ts';
 import { Reflector, type KubeClient, type Resource } from '../../../kube/index.ts';
-import { CONFIG_MAPS, FACTS, workloadsOf } from '../../facts/cluster.ts';
+import { isKarpenterNode } from '../../../drain/nodes/read.ts';
+import { CONFIG_MAPS, FACTS, NODE_POOLS, workloadsOf } from '../../facts/cluster.ts';
 import type { JudgedKinds } from '../../input/kinds.ts';
 import { NODES, sameFact, slimFact, type RawFact } from './facts.ts';
 
@@ -88,8 +89,14 @@ export class Watches {
 
   forbidden(): Resource[] {
     return this.#all()
-      .filter(({ state }) => state === 'Forbidden')
+      .filter(({ state, resource }) => state === 'Forbidden' && (resource.kind !== NODE_POOLS || this.#sawKarpenter()))
       .map(({ resource }) => resource);
+  }
+
+  /** Who may not list NodePools is told so where there are none too. */
+  #sawKarpenter(): boolean {
+    const nodes = this.#facts.find(({ resource }) => resource.kind === NODES)?.store;
+    return [...(nodes?.values() ?? [])].some(isKarpenterNode);
   }
 
   /** Why the picture is not up to date, where it is not. */
@@ -130,6 +137,11 @@ export class Watches {
     return this.#workloads
       .find(({ resource }) => resource.kind === key.slice(0, slash))
       ?.store.get(key.slice(slash + 1));
+  }
+
+  /** Kinds of workloads of which there are any. */
+  kindsSeen(): Resource[] {
+    return this.#workloads.filter(({ store }) => store.size > 0).map(({ resource }) => resource);
   }
 
   /** The newest of an object by which workloads are judged. */

@@ -245,7 +245,9 @@ describe('an operator for some namespaces, with Roles in them and no ClusterRole
     expect((await scene.policy(`${other}/own`)).status?.observedGeneration).toBe(-1);
     // What is of the whole cluster is missed, and nothing else.
     const missed = operator.lines.filter(({ message }) => message.includes('forbids')).map(({ resource }) => resource);
-    expect(new Set(missed)).toEqual(new Set(['nodes', 'mutatingwebhookconfigurations.admissionregistration.k8s.io']));
+    expect(new Set(missed)).toEqual(
+      new Set(['nodes', 'nodepools.karpenter.sh', 'mutatingwebhookconfigurations.admissionregistration.k8s.io']),
+    );
 
     await scene.rolledOut(one, 'web');
     await scene.deletePolicy(`${one}/own`);

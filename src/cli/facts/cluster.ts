@@ -55,6 +55,7 @@ export interface Wanted {
 }
 
 export const NODE_POOLS = 'NodePool';
+export const BUDGETS = 'PodDisruptionBudget';
 
 /** What workloads are judged by. */
 export const FACTS: readonly Wanted[] = [
@@ -71,6 +72,7 @@ export const FACTS: readonly Wanted[] = [
     ),
     labelSelector: INJECTOR_LABEL_SELECTOR,
   },
+  fact('policy', 'v1', 'poddisruptionbudgets', BUDGETS, true),
   fact('networking.istio.io', 'v1beta1', 'proxyconfigs', 'ProxyConfig', true),
   fact(GROUP, VERSION, POLICY_PLURAL, POLICY_KIND, false),
   fact(GROUP, VERSION, NAMESPACED_POLICY_PLURAL, NAMESPACED_POLICY_KIND, true),

@@ -73,6 +73,7 @@ const FACT_KINDS = new Set<string>([
   'MutatingWebhookConfiguration',
   'Node',
   'NodePool',
+  'PodDisruptionBudget',
   'KubeletConfiguration',
   'ServiceMeshControlPlane',
   ...[...MESH_SOURCE_KINDS].map((kind) => kind.slice(kind.indexOf('/') + 1)),

@@ -4,6 +4,7 @@ import type { InjectorRecord, IstiodRecord, MeshConfigRecord } from '../../drain
 import type { InjectorWebhook, ProxyConfigResource } from '../../drain/model/mesh.ts';
 import type { Workload } from '../../drain/model/workload.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
+import type { BudgetSpec } from '../../drain/price/budgets.ts';
 import type { ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import type { Repository } from '../repository/read.ts';
 import type { InputDocument } from './documents.ts';
@@ -57,6 +58,7 @@ export interface Collected {
   readonly webhooks: InjectorWebhook[];
   readonly istiods: IstiodRecord[];
   readonly nodes: InputNodes;
+  readonly budgets: BudgetSpec[];
   /** Gateways with the documents that they were read from: istiod makes a Deployment from each. */
   readonly gateways: { readonly record: GatewayRecord; readonly document: InputDocument }[];
   readonly gatewayClasses: GatewayClassRecord[];
@@ -83,6 +85,7 @@ export function emptyCollection(kinds = new JudgedKinds()): Collected {
     webhooks: [],
     istiods: [],
     nodes: emptyNodes(),
+    budgets: [],
     gateways: [],
     gatewayClasses: [],
     overlays: [],

@@ -22,6 +22,7 @@ import { readGateway, readGatewayClass, readOverlay } from '../../drain/gateways
 import { workloadKey, type GatewayOverlay, type Workload } from '../../drain/model/workload.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
+import { readBudgetSpec } from '../../drain/price/budgets.ts';
 import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import { at, listOf, recordOf, type RawObject } from '../../drain/template/raw.ts';
 import { groupOf, projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
@@ -343,6 +344,13 @@ export class ObjectIntake {
       case 'maistra.io/ServiceMeshControlPlane':
         problem('MeshSettings', `${kind} ${nameOf(value)} holds settings of a mesh that are not read`);
         return true;
+      case 'policy/PodDisruptionBudget': {
+        const budget = readBudgetSpec(raw);
+        if (!into.budgets.some(({ namespace, name }) => namespace === budget.namespace && name === budget.name)) {
+          into.budgets.push(budget);
+        }
+        return true;
+      }
       default: {
         if (takeNodeFact(into.nodes, group, kind, value)) {
           return true;

@@ -5,7 +5,9 @@ import { objectKind, workloadKey, type Workload, type WorkloadRef } from '../../
 import { setHash } from '../../drain/hash.ts';
 import { delayCounts, delayOf, lateRequests, type DelayCounts } from '../../drain/plan/late-requests.ts';
 import { policyPlanHash, workloadPlanHash } from '../../drain/plan/hash.ts';
-import { priceOf, type PolicyPrice, type PricedWorkload } from '../../drain/price/price.ts';
+import { podPlaces } from '../../drain/mesh/live-pod.ts';
+import { budgetsOf } from '../../drain/price/budgets.ts';
+import { priceOf, type PolicyPrice, type PricedWorkload, type Surroundings } from '../../drain/price/price.ts';
 import { DEFAULT_APPLICATION } from '../../drain/timeline/application.ts';
 import { survivalOf } from '../../drain/timeline/verdict.ts';
 import { judge } from '../facts/judge.ts';
@@ -155,12 +157,13 @@ export function makePlan(loaded: Loaded): Plan {
       compare(a.file ?? '', b.file ?? ''),
   );
   const better = meshDefault(loaded);
+  const around = surroundingsOf(collected);
   const hashes = new Map([...plans].map(([name, made]) => [name, policyPlanHash(name, made)]));
   return {
     hash: setHash([...hashes.values()]),
     policies: collected.policies.map(({ record, file, line }) => ({
       ...policyOf(record, workloads, hashes.get(record.name) ?? '', file, line),
-      price: priceOf(pricedUnder(record.name, workloads, collected.workloads), collected.nodes.minors.size),
+      price: priceOf(pricedUnder(record.name, workloads, collected.workloads), around),
       refused: refused.get(record.name) ?? [],
     })),
     workloads,
@@ -226,6 +229,16 @@ export function costOf(before: EffectiveSettings, after: EffectiveSettings): Pla
     quietAfter: quiet(after),
     worstBefore: before.gracePeriod.value,
     worstAfter: after.gracePeriod.value,
+  };
+}
+
+/** Where the pods are, as far as some were seen. */
+function surroundingsOf({ nodes, livePods, budgets, workloads }: Loaded['collected']): Surroundings {
+  const places = podPlaces([...workloads, ...livePods]);
+  return {
+    nodes: nodes.minors.size,
+    budgets: budgetsOf(workloads, budgets),
+    places: places.size === 0 ? undefined : places,
   };
 }
 

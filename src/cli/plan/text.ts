@@ -109,17 +109,28 @@ function lateLines(own: readonly PlannedWorkload[], style: Style, all: boolean):
 
 /** What the policy's changes cost afterwards; the first rollout still runs under the old settings. */
 function priceLines(price: PolicyPrice): string[] {
-  const { deployAdds, slowest, nodeDrainBefore, nodeDrainAfter, upgradeAdds = 0, nodes = 0 } = price;
+  const { deployAdds, slowest, nodeDrainBefore, nodeDrainAfter, upgradeAdds = 0, nodes = 0, placed, budget } = price;
+  const rounds = budget === undefined ? '' : `, in ${budget.rounds} rounds by PodDisruptionBudget ${budget.name}`;
+  const where = placed === true ? 'as pods are placed now' : 'where all pods of a workload are on one node';
   return [
     ...(deployAdds > 0 ? [`price: a later deploy takes up to ${seconds(deployAdds)} longer (${slowest ?? ''})`] : []),
     ...(nodeDrainAfter > nodeDrainBefore
       ? [
-          `price: a node drain may wait ${seconds(nodeDrainAfter)} for a pod instead of ${seconds(nodeDrainBefore)}; where a PodDisruptionBudget lets pods go one at a time, for each of them`,
+          `price: a node drain may wait ${seconds(nodeDrainAfter)} for pods instead of ${seconds(nodeDrainBefore)}${rounds} (${where})`,
         ]
       : []),
     ...(upgradeAdds > 0
-      ? [`price: an upgrade of ${count(nodes, 'node')}, one after the other, may take ${seconds(upgradeAdds)} longer`]
+      ? [
+          `price: an upgrade of ${count(nodes, 'node')}, one after the other, may take up to ${seconds(upgradeAdds)} longer`,
+        ]
       : []),
+    ...(budget === undefined || nodeDrainAfter <= nodeDrainBefore
+      ? []
+      : ['price: not known: how long replacements take to be ready, for which each round waits too']),
+    ...(price.blocked ?? []).map(
+      (name) =>
+        `price: not known: PodDisruptionBudget ${name} never lets a pod go, so a drain waits for it without end`,
+    ),
   ];
 }
 

@@ -22,11 +22,7 @@ import { DEFAULT_DRAIN_DURATION_SECONDS, DEFAULT_TERMINATION_DRAIN_SECONDS } fro
 
 /** The pods among records of pods, by the workload that owns them; at most a few of each. */
 export function livePodsByOwner(workloads: readonly Workload[]): ReadonlyMap<string, readonly LivePod[]> {
-  const owners = new Map(
-    workloads
-      .filter(({ kind }) => kind === 'ReplicaSet')
-      .map((each) => [workloadKey(each), each.controllerOwner] as const),
-  );
+  const owners = ownersOfReplicaSets(workloads);
   const pods = new Map<string, LivePod[]>();
   for (const pod of workloads) {
     const key = pod.kind === 'Pod' && !pod.deleting ? ownerKeyOf(pod, owners) : undefined;
@@ -36,6 +32,29 @@ export function livePodsByOwner(workloads: readonly Workload[]): ReadonlyMap<str
     }
   }
   return pods;
+}
+
+/** How many pods of each workload are on each node, by the workload's key and the node's name. */
+export function podPlaces(records: readonly Workload[]): ReadonlyMap<string, ReadonlyMap<string, number>> {
+  const owners = ownersOfReplicaSets(records);
+  const places = new Map<string, Map<string, number>>();
+  for (const pod of records) {
+    const node = pod.template.spec.nodeName;
+    const key = pod.kind === 'Pod' && !pod.deleting && node !== undefined ? ownerKeyOf(pod, owners) : undefined;
+    if (key !== undefined && node !== undefined) {
+      const known = places.get(key) ?? new Map<string, number>();
+      places.set(key, known.set(node, (known.get(node) ?? 0) + 1));
+    }
+  }
+  return places;
+}
+
+function ownersOfReplicaSets(records: readonly Workload[]): ReadonlyMap<string, Workload['controllerOwner']> {
+  return new Map(
+    records
+      .filter(({ kind }) => kind === 'ReplicaSet')
+      .map((each) => [workloadKey(each), each.controllerOwner] as const),
+  );
 }
 
 /** Old and new pods of a rollout, and some more: enough to find one of the present template. */

@@ -36,6 +36,54 @@ async function plan(
 
 const SLOW = policy('slow', 'mode: Fixed, duration: 30s');
 
+describe('the price of node drains', () => {
+  const budget = (spec: string): string => `apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: till, namespace: market}
+spec: {selector: {matchLabels: {app: till}}, ${spec}}
+`;
+  const node = (name: string): string => `apiVersion: v1
+kind: Node
+metadata: {name: ${name}}
+---
+`;
+  const podOn = (name: string, on: string): string => `apiVersion: v1
+kind: Pod
+metadata:
+  name: till-7d9-${name}
+  namespace: market
+  labels: {app: till, pod-template-hash: 7d9}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: till-7d9, uid: r, controller: true}]
+spec: {nodeName: ${on}, containers: [{name: till, image: "registry.example/till:2"}]}
+---
+`;
+  const files = {
+    'w.yaml': deployment({ name: 'till', namespace: 'market' }),
+    'p.yaml': policy('slow', 'mode: Fixed, duration: 60s'),
+    'n.yaml': node('n1') + node('n2'),
+  };
+
+  it('has a round for each pod that a budget lets go at a time, and says what is a bound and what is not known', async () => {
+    const { text } = await plan({ ...files, 'b.yaml': budget('maxUnavailable: 1') });
+    expect(text).toMatch(
+      /a node drain may wait 1\d\d s for pods instead of 60 s, in 2 rounds by PodDisruptionBudget market\/till \(where all pods/,
+    );
+    expect(text).toMatch(/an upgrade of 2 nodes, one after the other, may take up to \d+ s longer/);
+    expect(text).toContain('not known: how long replacements take to be ready');
+  });
+
+  it('goes by where the pods are, where they are among the input', async () => {
+    const placed = { 'b.yaml': budget('maxUnavailable: 1'), 'pods.yaml': podOn('a', 'n1') + podOn('b', 'n2') };
+    const { text } = await plan({ ...files, ...placed });
+    expect(text).toMatch(/a node drain may wait \d+ s for pods instead of 30 s \(as pods are placed now\)/);
+  });
+
+  it('names a budget that never lets a pod go', async () => {
+    const { text } = await plan({ ...files, 'b.yaml': budget('maxUnavailable: 0') });
+    expect(text).toContain('not known: PodDisruptionBudget market/till never lets a pod go');
+  });
+});
+
 describe('plan', () => {
   it('says what would change, where, why, what restarts and what it costs', async () => {
     const {

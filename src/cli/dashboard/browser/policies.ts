@@ -124,6 +124,8 @@ function priceWords({
   nodeDrainAfter,
   nodes,
   upgradeAdds,
+  budget,
+  blocked = [],
 }: NonNullable<PolicyView['price']>): string {
   return [
     ...(deployAdds > 0
@@ -131,11 +133,12 @@ function priceWords({
       : []),
     ...(nodeDrainAfter > nodeDrainBefore
       ? [
-          `a node drain waits up to ${secondsWords(nodeDrainAfter)} for a pod instead of ${secondsWords(nodeDrainBefore)}`,
+          `a node drain waits up to ${secondsWords(nodeDrainAfter)} for pods instead of ${secondsWords(nodeDrainBefore)}${budget === undefined ? '' : `, in ${budget.rounds} rounds by PodDisruptionBudget ${budget.name}, if all of them are on one node, and the time that replacements take to be ready`}`,
         ]
       : []),
     ...(upgradeAdds !== undefined && upgradeAdds > 0
       ? [`an upgrade of ${nodes ?? 0} nodes takes up to ${secondsWords(upgradeAdds)} longer`]
       : []),
+    ...blocked.map((name) => `PodDisruptionBudget ${name} never lets a pod go: a node drain waits for it without end`),
   ].join('; ');
 }

@@ -6,8 +6,9 @@ import { ObjectIntake } from '../../input/intake.ts';
 import type { JudgedKinds } from '../../input/kinds.ts';
 import type { Stated } from '../../facts/flags.ts';
 import type { JudgeContext } from '../../facts/judge.ts';
-import { NODE_POOLS } from '../../facts/cluster.ts';
+import { BUDGETS, NODE_POOLS } from '../../facts/cluster.ts';
 import { factsOf } from '../../facts/mesh.ts';
+import type { BudgetSpec } from '../../../drain/price/budgets.ts';
 import { recordOf } from '../../../drain/template/raw.ts';
 import type { Resource } from '../../../kube/index.ts';
 
@@ -44,6 +45,7 @@ export function sameFact(one: RawFact, other: RawFact): boolean {
 export interface Known {
   readonly context: JudgeContext;
   readonly policies: readonly InputPolicy[];
+  readonly budgets: readonly BudgetSpec[];
   /** Where istiod runs. */
   readonly meshNamespaces: readonly string[];
 }
@@ -68,6 +70,7 @@ export function knownFrom(
   const webhooks = forbidden.find(({ kind }) => kind === WEBHOOKS);
   return {
     policies: collected.policies,
+    budgets: collected.budgets,
     meshNamespaces: intake.controlPlaneNamespaces(),
     context: {
       facts: factsOf(collected, stated, {
@@ -94,6 +97,8 @@ function followsFrom(kind: string, group: string): string {
   switch (kind) {
     case NODES:
       return ': node drains have no price, and the form of sidecars may not be known';
+    case BUDGETS:
+      return ': what they make node drains wait for is not known';
     case NODE_POOLS:
       return ': what the nodes that Karpenter makes give their pods is not known';
     case WEBHOOKS:

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { policyObject, type PolicyRecord } from '../../../drain/plan/policies.ts';
+import { budgetsOf } from '../../../drain/price/budgets.ts';
 import { priceOf, type PricedWorkload } from '../../../drain/price/price.ts';
 import type { Workload } from '../../../drain/model/workload.ts';
 import type { KubeClient, Resource } from '../../../kube/index.ts';
@@ -211,11 +212,17 @@ export class Picture implements Watched {
   }
 
   #viewPolicies(policies: readonly InputPolicy[]): void {
-    const nodes = this.#watches.nodes();
+    const around = {
+      nodes: this.#watches.nodes(),
+      budgets: budgetsOf(
+        [...this.#watches.workloads()].map(([, workload]) => workload),
+        this.#known?.budgets ?? [],
+      ),
+    };
     const paused = this.#watches.paused() === true;
     const views = policies.map(({ raw, record }) => {
       const { priced, turns } = this.#under(record.name);
-      const price = priceOf(priced, nodes);
+      const price = priceOf(priced, around);
       return policyView(this.#newest(raw, record), record, { price, turns, paused, now: Date.now() });
     });
     if (JSON.stringify(views) === JSON.stringify(this.#policies)) {

@@ -201,7 +201,7 @@ describe('a kustomize tree', () => {
     expect(problems.map(({ file, message }) => `${file} ${message}`.replaceAll(`${folder}/`, ''))).toEqual([
       line('no-patch', /unable to parse SM or JSON patch/),
       line('patch-without-target', /.*no matches for Id Deployment.*nobody/),
-      line('same-object', /.*already/),
+      line('same-object', /.*twin.*exists/),
       line('unknown-field', /invalid Kustomization: json: unknown field "resurces"/),
       line('wrong-type', /invalid Kustomization: json: cannot unmarshal/),
     ]);

@@ -33,7 +33,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   const repository = new Repository(sources, options.repository ?? NO_PROGRAMS);
   collected.repository = repository;
   collected.stats.documents += await repository.build(handler, collected.kinds, options.progress);
-  const watching = repository.watching(handler);
+  const watching = repository.watching(handler, collected.kinds);
   for (const [index, source] of sources.entries()) {
     options.progress?.update(`reading ${source.path}`, index, sources.length);
     collected.stats.files++;

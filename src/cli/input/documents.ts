@@ -1,5 +1,6 @@
 import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { TemplateFile } from '../repository/charts.ts';
+import type { Destination } from '../repository/destinations.ts';
 import type { BuiltOrigin } from '../repository/origin.ts';
 import { readFast } from './yaml/fast.ts';
 import { TemplateFound } from './yaml/lexical.ts';
@@ -19,6 +20,8 @@ export interface InputDocument {
   /** Where it stands and its fields, where that is not where it was read: it was built from parts. */
   readonly source?: SourceLocation;
   readonly origin?: BuiltOrigin;
+  /** Where it is applied to, if something else than itself tells. */
+  readonly destination?: Destination;
   readonly chart?: { readonly folder: string; readonly template?: TemplateFile };
 }
 

@@ -26,6 +26,7 @@ import { readBudgetSpec } from '../../drain/price/budgets.ts';
 import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
 import { at, listOf, recordOf, type RawObject } from '../../drain/template/raw.ts';
 import { groupOf, projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
+import { inDestination } from '../repository/destinations.ts';
 import type { Collected } from './collected.ts';
 import { templateParts } from './file-kinds.ts';
 import type { InputDocument } from './documents.ts';
@@ -205,7 +206,10 @@ export class ObjectIntake {
       namespace: this.#options.namespace,
       source: document.source ?? sourceOf(document, adapter.templatePath, adapter.graceFrom?.key),
     };
-    const projected = withMisplacedLines(projectWorkload(value, adapter, options), document);
+    const projected = withMisplacedLines(
+      projectWorkload(inDestination(value, document.destination), adapter, options),
+      document,
+    );
     const workload = part === undefined ? projected : { ...projected, name: `${name}:${part}` };
     this.#into.workloads.push(workload);
     this.#options.onWorkload?.(document, workload);

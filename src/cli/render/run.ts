@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
 import { SPEC_TEMPLATE } from '../../drain/template/index.ts';
@@ -33,6 +34,7 @@ interface ReadWorkload {
   readonly id: string;
   readonly origin?: BuiltOrigin;
   readonly chart?: InputDocument['chart'];
+  readonly destination?: InputDocument['destination'];
 }
 
 /** What the record of a workload does not tell of its manifest. */
@@ -77,8 +79,8 @@ export async function runRender(invocation: Invocation): Promise<number> {
     {
       alsoFiles: flags.strings('policy'),
       positionalFiles: true,
-      onWorkload: ({ value, origin, chart }, workload) =>
-        read.set(workload, { shape: shapeOf(value, workload), id: idOf(value), origin, chart }),
+      onWorkload: ({ value, origin, chart, destination }, workload) =>
+        read.set(workload, { shape: shapeOf(value, workload), id: idOf(value), origin, chart, destination }),
     },
   );
   reportProblems(loaded, invocation);
@@ -162,8 +164,18 @@ async function changesOf(
   const { repository } = collected;
   const refused: string[] = [];
   const files = new Map<string, RenderedWorkload[]>();
+  const edits = new Map(rendered.map((one) => [one.workload, one.edits]));
+  const { again, disputed } = appliedTwice(read, edits);
   for (const one of rendered) {
     const { workload } = one;
+    if (disputed.has(workload)) {
+      refused.push(
+        `${placeOf(workload)}${workloadKey(workload)} is not changed: its manifest is applied to several namespaces, which do not all want the same; give each an overlay of its own`,
+      );
+    }
+    if (again.has(workload) || disputed.has(workload)) {
+      continue;
+    }
     const { origin, chart } = read.get(workload) ?? {};
     const file = workload.source?.file ?? '';
     const unbuilt = origin === undefined && file !== STDIN_NAME ? repository?.unbuilt(file) : undefined;
@@ -182,11 +194,12 @@ async function changesOf(
   if (repository === undefined || kustomize === undefined) {
     return { changed: plain.changed, refused: [...refused, ...plain.refused] };
   }
-  const edits = new Map(rendered.map((one) => [one.workload, one.edits]));
   const { treeChanges } = await import('./tree.ts');
   const tree = await treeChanges(
     [...read].flatMap(([workload, { origin, id }]) =>
-      origin === undefined ? [] : [{ workload, origin, id, edits: edits.get(workload) ?? [] }],
+      origin === undefined || again.has(workload) || disputed.has(workload)
+        ? []
+        : [{ workload, origin, id, edits: edits.get(workload) ?? [] }],
     ),
     repository.tree,
     repository.given,
@@ -199,6 +212,31 @@ async function changesOf(
     ]),
     refused: [...refused, ...plain.refused, ...tree.refused],
   };
+}
+
+/** Workloads of one manifest in several namespaces: those that want what the first one wants, and those that do not agree. */
+function appliedTwice(
+  read: ReadonlyMap<Workload, ReadWorkload>,
+  edits: ReadonlyMap<Workload, readonly FieldEdit[]>,
+): { readonly again: ReadonlySet<Workload>; readonly disputed: ReadonlySet<Workload> } {
+  const byManifest = new Map<string, Workload[]>();
+  for (const [workload, { origin, destination, id }] of read) {
+    if (destination !== undefined) {
+      const place = origin === undefined ? placeOf(workload) : origin.root.file;
+      const key = `${place} ${id} ${workload.name}`;
+      byManifest.set(key, [...(byManifest.get(key) ?? []), workload]);
+    }
+  }
+  const again = new Set<Workload>();
+  const disputed = new Set<Workload>();
+  for (const [first, ...others] of byManifest.values()) {
+    const wanted = first === undefined ? [] : (edits.get(first) ?? []);
+    const agrees = others.every((each) => isDeepStrictEqual(edits.get(each) ?? [], wanted));
+    [...(agrees || first === undefined ? [] : [first]), ...others].forEach((each) =>
+      (agrees ? again : disputed).add(each),
+    );
+  }
+  return { again, disputed };
 }
 
 /** What the team can do where a template makes the manifest: set the value that the template puts there, or patch the rendering. */

@@ -17,6 +17,7 @@ import {
   type Chart,
   type ChartRelease,
 } from './charts.ts';
+import { Destinations, type Destination } from './destinations.ts';
 import { Origins, withoutOrigin } from './origin.ts';
 import type { Kustomization } from './kustomization.ts';
 import { isRelease, readRelease, RELEASE_KINDS, type ReleaseObject } from './releases.ts';
@@ -34,6 +35,7 @@ export class Repository {
   /** The files of the input, absolute. */
   readonly given: ReadonlySet<string>;
   readonly options: RepositoryOptions;
+  readonly #destinations: Destinations;
   readonly #releases: ReleaseObject[] = [];
   readonly #built = new Set<string>();
   readonly #builtRoots = new Set<Kustomization>();
@@ -43,6 +45,7 @@ export class Repository {
     this.charts = chartsOf(sources);
     this.given = new Set(sources.map(({ path }) => resolve(path)));
     this.options = options;
+    this.#destinations = new Destinations(sources);
   }
 
   /** Builds every root, and hands over what came out. Returns how many objects that were. */
@@ -85,14 +88,15 @@ export class Repository {
           document: (document) => {
             const origin = origins.originOf(document, kustomization, result.from);
             const source = origins.sourceOf(origin);
-            this.#hand(handler, {
+            const built = {
               ...document,
               value: withoutOrigin(document.value),
               file: source.file,
               line: source.line,
               source,
               origin,
-            });
+            };
+            this.#hand(handler, built, this.#destinations.ofFolder(kustomization.folder), kinds);
           },
         });
       }
@@ -121,12 +125,12 @@ export class Repository {
   }
 
   /** A handler that also sees the objects that point to charts. */
-  watching(handler: DocumentHandler): DocumentHandler {
+  watching(handler: DocumentHandler, kinds: JudgedKinds): DocumentHandler {
     return {
       ...plainHandler(handler),
       wants: (kind, text) => RELEASE_KINDS.has(kind) || handler.wants(kind, text),
       document: (document) => {
-        this.#hand(handler, document, resolve(document.file));
+        this.#hand(handler, document, this.#destinations.ofFile(document.file), kinds);
       },
     };
   }
@@ -219,14 +223,25 @@ export class Repository {
     return [...releases, ...alone];
   }
 
-  #hand(handler: DocumentHandler, document: InputDocument, path?: string): void {
+  /** A workload is judged in each namespace that it is applied to; what states facts is told once. */
+  #hand(
+    handler: DocumentHandler,
+    document: InputDocument,
+    destinations: readonly (Destination | undefined)[],
+    kinds: JudgedKinds,
+  ): void {
     if (isRelease(document)) {
-      this.#releases.push({ document, path: path ?? document.origin?.path });
+      this.#releases.push({
+        document,
+        path: document.origin === undefined ? resolve(document.file) : document.origin.path,
+      });
     }
-    if (handler.wants(document.kind, '')) {
-      handler.document(document);
-    } else {
+    if (!handler.wants(document.kind, '')) {
       handler.other(document.kind);
+      return;
+    }
+    for (const destination of kinds.has(document.kind) ? destinations : [undefined]) {
+      handler.document({ ...document, destination });
     }
   }
 

@@ -41,7 +41,7 @@ export function readRelease({ document, path }: ReleaseObject): ReadRelease {
 }
 
 /** The nearest folder above that is a repository of Git. */
-function repositoryOf(path: string): string {
+export function repositoryOf(path: string): string {
   let folder = dirname(resolve(path));
   for (;;) {
     if (existsSync(join(folder, '.git'))) {
@@ -157,7 +157,8 @@ function chartFolder(text: string | undefined, repository: readonly string[]): s
   return folder !== undefined && existsSync(join(folder, 'Chart.yaml')) ? folder : undefined;
 }
 
-function inRepository(text: string, repository: readonly string[]): string | undefined {
+/** A folder of the repository; undefined where there is none of that path. */
+export function inRepository(text: string, repository: readonly string[]): string | undefined {
   if (text.includes('{{') || /^[a-z]+:\/\//.test(text)) {
     return undefined;
   }

@@ -171,6 +171,75 @@ describe('what is wrong with a tree', () => {
   });
 });
 
+describe('a folder that something applies', () => {
+  const application = (name: string, path: string, namespace: string): string =>
+    `apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: ${name}, namespace: argocd}\nspec:\n  destination: {namespace: ${namespace}}\n  source: {repoURL: "https://git.example/x.git", path: ${path}}\n`;
+  const judged = async (files: Record<string, string>): Promise<string[]> => {
+    const { out } = await cli([
+      'lint',
+      folderWith({ '.git/HEAD': '', ...files }),
+      '-o',
+      'json',
+      '--native-sidecars',
+      'false',
+    ]);
+    const { findings } = JSON.parse(out) as { findings: { workload: { namespace: string; name: string } }[] };
+    return [...new Set(findings.map(({ workload }) => `${workload.namespace}/${workload.name}`))].sort();
+  };
+
+  it('of Argo CD is in the namespace of the application where it states none', async () => {
+    expect(
+      await judged({
+        'argo/web.yaml': application('web', 'apps/web', 'shop'),
+        'apps/web/a.yaml': deployment({ name: 'a' }),
+        'apps/web/b.yaml': deployment({ name: 'b', namespace: 'own' }),
+        'apps/web/deep/c.yaml': deployment({ name: 'c' }),
+      }),
+    ).toEqual(['default/c', 'own/b', 'shop/a']);
+  });
+
+  it('of Flux is in the target namespace whatever it states', async () => {
+    expect(
+      await judged({
+        'flux/apps.yaml':
+          'apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\nspec: {path: ./apps, targetNamespace: shop}\n',
+        'apps/b.yaml': deployment({ name: 'b', namespace: 'own' }),
+        'apps/deep/c.yaml': deployment({ name: 'c' }),
+      }),
+    ).toEqual(['shop/b', 'shop/c']);
+  });
+
+  it('is judged in every namespace, and not changed where one of them wants something else', async () => {
+    const files = {
+      '.git/HEAD': '',
+      'argo/one.yaml': application('one', 'apps', 'one'),
+      'argo/two.yaml': application('two', 'apps', 'two'),
+      'apps/a.yaml': deployment({ name: 'a' }),
+    };
+    const drain = policy('p', 'mode: Fixed, duration: 40s');
+    const render = async (text: string): Promise<Awaited<ReturnType<typeof cli>>> =>
+      await cli(['render', folderWith({ ...files, 'policy.yaml': text }), '-i', '--native-sidecars', 'false']);
+
+    const [all, one] = [
+      await render(drain),
+      await render(
+        drain.replace(
+          '{namespaceSelector: {}}',
+          '{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: one}}}',
+        ),
+      ),
+    ];
+
+    expect(await judged(files)).toEqual(['one/a', 'two/a']);
+    expect(all).toMatchObject({ code: 0, out: expect.stringMatching(/^\S+apps\/a\.yaml\n$/), err: '' });
+    expect(one).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/one\/a is not changed: .*several namespaces/),
+    });
+  });
+});
+
 describe('a program', () => {
   it('is run without a shell, without the environment of the user, and for a bounded time', async () => {
     const folder = folderWith({ tool: '#!/bin/sh\necho "$1|$SECRET|$PATH|$HTTPS_PROXY"\n' });

@@ -1,7 +1,11 @@
 // Prints {path: content} of docs/reference/metrics.md, made from the metrics as the program registers them.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AdmissionMetrics } from '../../src/admission/metrics.ts';
 import { OperatorMetrics } from '../../src/controllers/reports/operator-metrics.ts';
+import { TerminationMetrics } from '../../src/controllers/reports/termination-metrics.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
+import { root } from './root.ts';
 
 const none = (): [] => [];
 const metrics = new Metrics({ processMetrics: false });
@@ -16,6 +20,14 @@ new OperatorMetrics(metrics.registry, {
   paused: () => false,
 });
 new AdmissionMetrics(metrics.registry, () => true);
+new TerminationMetrics(metrics.registry);
+
+/** Every metric that the source gives a name of ours, so that none can be left out above. */
+async function namesInSource(): Promise<string[]> {
+  const files = (await readdir(join(root, 'src'), { recursive: true })).filter((file) => file.endsWith('.ts'));
+  const texts = await Promise.all(files.map((file) => readFile(join(root, 'src', file), 'utf8')));
+  return texts.flatMap((text) => [...text.matchAll(/\bname: '(sidecar_drain_\w+)'/g)].map(([, name = '']) => name));
+}
 
 interface Described {
   readonly name: string;
@@ -58,5 +70,10 @@ const page = [
   'Beside them those of the process (`process_*`, `nodejs_*`).',
   '',
 ].join('\n');
+
+const missing = (await namesInSource()).filter((name) => !all.some((one) => one.name === name));
+if (missing.length > 0) {
+  throw new Error(`scripts/generate/metrics-document.ts does not register ${missing.join(', ')}`);
+}
 
 process.stdout.write(JSON.stringify({ 'docs/reference/metrics.md': page }));

@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Counter, Histogram, Registry } from 'prom-client';
 import type { KubernetesObject } from '../../api/kubernetes.ts';
 import { ownerOfPod } from '../../drain/admit/index.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
@@ -26,6 +26,7 @@ import {
   type ReflectorMetrics,
 } from '../../kube/index.ts';
 import { pods } from '../watches/resources.ts';
+import { TerminationMetrics } from './termination-metrics.ts';
 import { ObservedTerminations, type ObservedOptions, type ObservedWorkload } from './observed.ts';
 
 export interface TerminationsOptions {
@@ -59,7 +60,6 @@ interface Kept {
 const events = defineResource({ group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true });
 /** The injector puts it on every pod that it gives a proxy. */
 const MESH_LABEL = 'service.istio.io/canonical-name';
-const DURATION_BUCKETS = [1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600];
 /** The Event of a hook that failed may come a moment after the pod has gone. */
 const NEWS_WAIT_MS = 2_000;
 const FORECAST_RESULTS = ['agrees', 'differs'] as const;
@@ -91,25 +91,10 @@ export class Terminations {
     this.options = options;
     const { client, logger, registry } = options;
     this.observed = new ObservedTerminations({ clock: options.clock ?? systemClock, onChange: options.observe });
-    const registers = [registry];
-    this.counter = new Counter({
-      name: 'sidecar_drain_terminations_total',
-      help: 'Pods of governed workloads that have ended, by policy and outcome.',
-      labelNames: ['policy', 'outcome'],
-      registers,
-    });
-    this.durations = new Histogram({
-      name: 'sidecar_drain_termination_duration_seconds',
-      help: 'From the deletion of a pod of a governed workload to the end of its last container.',
-      buckets: DURATION_BUCKETS,
-      registers,
-    });
-    this.forecasts = new Counter({
-      name: 'sidecar_drain_forecasts_total',
-      help: "Terminations of governed workloads that were held against the engine's forecast, by policy and result: agrees, or differs.",
-      labelNames: ['policy', 'result'],
-      registers,
-    });
+    const { counter, durations, forecasts } = new TerminationMetrics(registry);
+    this.counter = counter;
+    this.durations = durations;
+    this.forecasts = forecasts;
     const common = { client, logger, metrics: options.metrics };
     this.reflector = pictureOf<KubernetesObject, Kept>(
       {

@@ -172,6 +172,15 @@ describe('a kustomize tree', () => {
     expect(tools.leaves(join(folder, 'try'))[`Deployment gateway${GRACE}`]).toBe(7);
   });
 
+  it('is written to though a kustomization above it, which does not name it, cannot be built', async () => {
+    const folder = repository({ ...TREE, 'kustomization.yaml': 'helmCharts: [{name: far}]\n' });
+
+    const { out, err } = await tools.run('render', folder, '-i');
+
+    expect(out).toContain('base/worker.yaml');
+    expect(err).not.toContain('is not changed');
+  });
+
   it('that does not build gets one line, and the rest is judged', async () => {
     const workloads = { 'a.yaml': workload('a', { pod: '      terminationGracePeriodSeconds: 3\n' }) };
     const broken = {

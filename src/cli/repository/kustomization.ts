@@ -94,7 +94,7 @@ function fromValue(
 ): Kustomization {
   const folder = dirname(file);
   const references = (key: string): Reference[] =>
-    listOf(value[key]).flatMap((entry, index) => {
+    entriesOf(value[key]).flatMap((entry, index) => {
       const written = textOf(entry);
       return written === undefined ? [] : [reference(folder, written, lineAt(position, [key, index]))];
     });
@@ -110,6 +110,11 @@ function fromValue(
     namePrefix: textOf(value['namePrefix']) ?? '',
     nameSuffix: textOf(value['nameSuffix']) ?? '',
   };
+}
+
+/** kustomize refuses one name in place of a list; what is meant by it belongs to the kustomization all the same. */
+function entriesOf(value: unknown): readonly unknown[] {
+  return typeof value === 'string' ? [value] : listOf(value);
 }
 
 function chartsLine(value: Readonly<Record<string, unknown>>, position: Position): number | undefined {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import type { InputProblem } from '../input/problems.ts';
 import type { SourceFile } from '../input/sources.ts';
 import {
@@ -109,9 +109,7 @@ class TreeReader {
       filesOf: (kustomization) => this.#filesOf(kustomization),
       isKustomization: (file) =>
         isKustomizationFile(file) && (this.#kustomizations.has(dirname(file)) || this.#unreadable.has(dirname(file))),
-      reads: (kustomization, file) =>
-        this.#filesOf(kustomization).has(file) ||
-        [...this.#below(kustomization)].some((folder) => file.startsWith(folder + sep)),
+      reads: (kustomization, file) => this.#reads(kustomization, file),
     };
   }
 
@@ -186,6 +184,19 @@ class TreeReader {
     }
     this.#files.set(top.folder, files);
     return files;
+  }
+
+  /** A folder below that none of them names belongs to others. */
+  #reads(top: Kustomization, file: string): boolean {
+    const below = this.#below(top);
+    return (
+      this.#filesOf(top).has(file) ||
+      below.has(dirname(file)) ||
+      [...below].some((folder) => {
+        const { patches = [], parts = [] } = this.#kustomizations.get(folder) ?? {};
+        return patches.some((patch) => patch.file === file) || parts.some(({ path }) => path === file);
+      })
+    );
   }
 
   /** What is wrong with a tree can be said better here than by the program that would fail at it. */

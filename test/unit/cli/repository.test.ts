@@ -157,6 +157,18 @@ describe('what is wrong with a tree', () => {
     expect((await lint(folder)).summary.workloads).toBe(2);
   });
 
+  it('is not written to, where a name stands in place of a list', async () => {
+    const folder = folderWith({
+      'kustomization.yaml': 'resources: app.yaml\n',
+      'app.yaml': deployment(),
+      'policy.yaml': policy('p', 'mode: Fixed, duration: 40s'),
+    });
+
+    const { code, out } = await cli(['render', folder, '-i', '--native-sidecars', 'false']);
+
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+  });
+
   it('is told of the kustomization below that has charts', async () => {
     const { problems } = await lint(
       folderWith({

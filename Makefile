@@ -110,6 +110,10 @@ test-upgrade: build control-plane ## Let the operator of an earlier commit and t
 e2e: build ## Prove with real requests on a real mesh: E2E_KUBECONFIG=FILE, else with kind; docs/e2e.md
 	@$(RUN) e2e/main.ts
 
+.PHONY: image
+image: build ## Build the image as an OCI archive without a Docker daemon: out/image
+	@$(RUN) scripts/image.ts
+
 .PHONY: e2e-image
 e2e-image: install ## Build an image of the server and load generator of e2e, for clusters without a registry: E2E_IMAGE=NAME
 	@$(RUN) e2e/image.ts

@@ -1,6 +1,6 @@
 // What a real API server cannot be made to do: hang. The rest of leader election is in test/integration.
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { KubeClient, LeaderElector, microTime, Transport } from '../../../src/kube/index.ts';
+import { defaultLeaseTimings, KubeClient, LeaderElector, microTime, Transport } from '../../../src/kube/index.ts';
 import type { LeaderElectorOptions } from '../../../src/kube/index.ts';
 import { answer, eventually, FakeServer } from './fake-server.ts';
 
@@ -98,5 +98,16 @@ describe('microTime', () => {
     ['2026-03-01T12:00:00.789Z', '2026-03-01T12:00:00.789000Z'],
   ])('%s has six digits', (iso, expected) => {
     expect(microTime(Date.parse(iso))).toBe(expected);
+  });
+});
+
+describe('the times of the lease', () => {
+  it('let another replica lead within 15 seconds of a death, with three seconds to spare', () => {
+    const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = defaultLeaseTimings;
+    // It died right after it had renewed, and the other had just looked: one duration, then one look at its slowest.
+    const latest = leaseDurationMs + 1.2 * retryPeriodMs;
+
+    expect(latest).toBeLessThanOrEqual(12_000);
+    expect(renewDeadlineMs).toBeLessThan(leaseDurationMs);
   });
 });

@@ -321,6 +321,45 @@ export const sidecarDrainPolicySchema: Schema = {
                     },
                   ],
                 },
+                postStart: {
+                  type: "object",
+                  properties: {
+                    exec: {
+                      type: "object",
+                      required: ["command"],
+                      properties: {
+                        command: {
+                          type: "array",
+                          minItems: 1,
+                          maxItems: 64,
+                          items: {
+                            type: "string",
+                            maxLength: 16384,
+                          },
+                        },
+                      },
+                    },
+                    sleep: {
+                      type: "object",
+                      required: ["seconds"],
+                      properties: {
+                        seconds: {
+                          type: "integer",
+                          format: "int64",
+                          minimum: 1,
+                          maximum: 86400,
+                        },
+                      },
+                    },
+                  },
+                  rules: [
+                    {
+                      holds: (self) => ((self.exec !== undefined) && !(self.sleep !== undefined)) || (!(self.exec !== undefined) && (self.sleep !== undefined)),
+                      message: () => "a handler is one of exec and sleep: write for example exec: {command: [/bin/sh, -c, \"sleep 20\"]}",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
               },
             },
             application: {
@@ -1246,6 +1285,45 @@ export const namespacedSidecarDrainPolicySchema: Schema = {
               required: ["preStop"],
               properties: {
                 preStop: {
+                  type: "object",
+                  properties: {
+                    exec: {
+                      type: "object",
+                      required: ["command"],
+                      properties: {
+                        command: {
+                          type: "array",
+                          minItems: 1,
+                          maxItems: 64,
+                          items: {
+                            type: "string",
+                            maxLength: 16384,
+                          },
+                        },
+                      },
+                    },
+                    sleep: {
+                      type: "object",
+                      required: ["seconds"],
+                      properties: {
+                        seconds: {
+                          type: "integer",
+                          format: "int64",
+                          minimum: 1,
+                          maximum: 86400,
+                        },
+                      },
+                    },
+                  },
+                  rules: [
+                    {
+                      holds: (self) => ((self.exec !== undefined) && !(self.sleep !== undefined)) || (!(self.exec !== undefined) && (self.sleep !== undefined)),
+                      message: () => "a handler is one of exec and sleep: write for example exec: {command: [/bin/sh, -c, \"sleep 20\"]}",
+                      reason: "FieldValueInvalid",
+                    },
+                  ],
+                },
+                postStart: {
                   type: "object",
                   properties: {
                     exec: {

@@ -103,6 +103,11 @@ export interface DrainLifecycleHandler {
 export interface DrainLifecycle {
   /** What runs when the pod is deleted, before the proxy gets SIGTERM. */
   readonly preStop: DrainLifecycleHandler;
+  /**
+   * What runs right after the container istio-proxy has started. The containers after it in a classic pod start only
+   * when it is over. Without a bound no pod would ever become ready, so such a one is refused.
+   */
+  readonly postStart?: DrainLifecycleHandler;
 }
 
 export type ApplicationChange = 'Leave' | 'Delay';

@@ -28,6 +28,7 @@ it.each<[string, TemplateParts, ManagedValues, ManagedValues]>([
     { nativeSidecar: 'true' },
   ],
   ['a container, then none', {}, { proxyPreStop: preStop }, {}],
+  ['a postStart, then none', {}, { proxyPreStop: preStop, proxyPostStart: preStop }, { proxyPreStop: preStop }],
   ['another hook', {}, { proxyPreStop: preStop }, { proxyPreStop: { exec: { command: ['true'] } } }],
   ['a hook in a container that is there', { containers: [proxy] }, { proxyPreStop: preStop }, {}],
   [

@@ -58,6 +58,11 @@ const shapes: Record<string, [TemplateParts, ManagedValues]> = {
     { containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: { postStart: preStop } }] },
     { proxyPreStop: preStop },
   ],
+  'nothing of ours in it, a postStart wanted': [{}, { ...everything, proxyPostStart: preStop }],
+  'a container istio-proxy, a postStart wanted': [
+    { containers: [{ name: 'istio-proxy', image: 'auto', lifecycle: {} }] },
+    { proxyPreStop: preStop, proxyPostStart: preStop },
+  ],
   'annotations of its own': [{ ownAnnotations: { team: 'shop' } }, everything],
 };
 

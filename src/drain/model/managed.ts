@@ -34,4 +34,6 @@ export interface ManagedValues {
   readonly proxyEnvironment?: Readonly<Record<string, string>>;
   /** The preStop of a container `istio-proxy`. Without it no hook is wanted, and one of ours goes. */
   readonly proxyPreStop?: LifecycleHandler;
+  /** The postStart beside it; only ever with a preStop, and where the owner has none. */
+  readonly proxyPostStart?: LifecycleHandler;
 }

@@ -18,8 +18,24 @@ export function customHookProblem({ hook, lifecycle }: Pick<Intent, 'hook' | 'li
   if (hook !== 'Custom' || lifecycle === undefined) {
     return undefined;
   }
-  const path = 'spec.drain.lifecycle.preStop';
-  const analysis = analyseCustomHook(lifecycle.preStop);
+  return (
+    handlerProblem('spec.drain.lifecycle.preStop', lifecycle.preStop, 'and then nothing of it holds the proxy') ??
+    (lifecycle.postStart === undefined
+      ? undefined
+      : handlerProblem(
+          'spec.drain.lifecycle.postStart',
+          lifecycle.postStart,
+          'and the kubelet restarts a container whose postStart fails, again and again',
+        ))
+  );
+}
+
+/**
+ * A postStart is held to the same: the kubelet starts the next container of a classic pod when it is over, and restarts the
+ * container whose postStart fails.
+ */
+function handlerProblem(path: string, handler: LifecycleHandler, consequence: string): string | undefined {
+  const analysis = analyseCustomHook(handler);
   if (analysis.neverEnds) {
     return `${path} never ends: ${analysis.summary}; ${BOUNDED_FORM}`;
   }
@@ -30,7 +46,7 @@ export function customHookProblem({ hook, lifecycle }: Pick<Intent, 'hook' | 'li
     return `${path} has no upper bound: ${analysis.summary}; ${BOUNDED_FORM}`;
   }
   if (analysis.fails) {
-    return `${path} fails at once on the proxy image with a shell, and then nothing of it holds the proxy: ${analysis.summary}; ${NO_PROGRAM_FORM}`;
+    return `${path} fails at once on the proxy image with a shell, ${consequence}: ${analysis.summary}; ${NO_PROGRAM_FORM}`;
   }
   return undefined;
 }

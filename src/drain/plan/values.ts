@@ -9,9 +9,10 @@ import {
   PROXY_CONTAINER,
   STATS_SUFFIXES_ANNOTATION,
 } from '../../api/names.ts';
+import type { DrainLifecycle } from '../../api/policy.ts';
 import { finding, type Finding } from '../../api/reasons.ts';
 import { formatGoDuration } from '../duration.ts';
-import { productHook } from '../../hooks/index.ts';
+import { productHook, type HookAnalysis } from '../../hooks/index.ts';
 import { proxyContainer } from '../mesh/settings.ts';
 import type { Change, ChangedField } from '../model/decision.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
@@ -119,13 +120,19 @@ function hookObstacle({ template, target, settings, replacesHook }: ValuesInput)
       "the template already has a preStop on istio-proxy, which is its owner's: it is never overwritten",
     );
   }
+  if (proxyContainer(template)?.lifecycle?.postStart !== undefined && target.customHook?.postStart !== undefined) {
+    return finding(
+      'PromiseUnreachable',
+      "the template already has a postStart on istio-proxy, which is its owner's: it is never overwritten; leave lifecycle.postStart out of the policy",
+    );
+  }
   if (settings.proxy.assumed === true) {
     return finding(
       'FactsMissing',
       'a hook needs a container istio-proxy with image: auto, whose pods never start where nothing is injected, and that these are injected is not certain: give the configuration of the injector or the labels of the namespace (--namespace-labels), or where neither is known --assume injected=true',
     );
   }
-  const needsShell = target.customHook === undefined || analyseCustomHook(target.customHook.preStop).needsShell;
+  const needsShell = target.customHook === undefined || hooksOf(target.customHook).some(({ needsShell: any }) => any);
   return settings.proxyImage.value === 'distroless' && needsShell
     ? finding(
         'HookNeedsShell',
@@ -135,17 +142,22 @@ function hookObstacle({ template, target, settings, replacesHook }: ValuesInput)
 }
 
 function toolsOf({ customHook }: Target): string {
-  return customHook === undefined ? 'a shell' : ['a shell', ...analyseCustomHook(customHook.preStop).tools].join(', ');
+  const tools = customHook === undefined ? [] : hooksOf(customHook).flatMap((hook) => hook.tools);
+  return ['a shell', ...new Set(tools)].join(', ');
+}
+
+function hooksOf({ preStop, postStart }: DrainLifecycle): HookAnalysis[] {
+  return [preStop, postStart].flatMap((hook) => (hook === undefined ? [] : [analyseCustomHook(hook)]));
 }
 
 function hookValues(
   { hook, customHook }: Target,
   settings: EffectiveSettings,
   why: Map<ChangedField, string>,
-): Pick<ManagedValues, 'proxyPreStop' | 'statsSuffixes'> {
+): Pick<ManagedValues, 'proxyPreStop' | 'proxyPostStart' | 'statsSuffixes'> {
   if (customHook !== undefined) {
     why.set('proxyContainer', `the policy's own hook: ${analyseCustomHook(customHook.preStop).summary}`);
-    return { proxyPreStop: customHook.preStop };
+    return { proxyPreStop: customHook.preStop, proxyPostStart: customHook.postStart };
   }
   if (hook === undefined) {
     return {};

@@ -1,4 +1,5 @@
 import { ANNOTATION_FIELDS, ANNOTATION_OF } from '../model/managed.ts';
+import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import { PROXY_CONTAINER, STATE_ANNOTATION } from '../../api/names.ts';
 import type { ManagedField } from '../model/workload.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY } from '../template/apply.ts';
@@ -13,6 +14,7 @@ import { nearestGrace } from './nearest-grace.ts';
 import type { NearestGrace } from './nearest-grace.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { ownershipOperations } from './release.ts';
+import { wrotePostStart } from '../template/note/note.ts';
 import { annotationBefore } from '../template/note/state.ts';
 import type { WorkloadState } from '../template/note/state.ts';
 
@@ -233,9 +235,18 @@ class Plan implements ValueOperations {
       return;
     }
     this.restored.push('proxyContainer');
-    if (ours.before === null && this.#isWhollyOurs(container)) {
+    const postStart = recordOf(container['lifecycle'])['postStart'];
+    const isOurPostStart = wrotePostStart(ours, postStart as LifecycleHandler | undefined);
+    if (ours.before === null && this.#isWhollyOurs(container, isOurPostStart)) {
       this.operations.push({ op: 'remove', path: this.#path('spec', 'containers', index) });
       return;
+    }
+    const lifecycle = Object.keys(recordOf(container['lifecycle'])).filter(
+      (key) => key !== 'preStop' && !(key === 'postStart' && isOurPostStart),
+    );
+    const alone = lifecycle.length === 0 && ours.before?.lifecycle !== true;
+    if (isOurPostStart && !(alone && ours.before?.preStop === undefined)) {
+      this.operations.push({ op: 'remove', path: this.#path('spec', 'containers', index, 'lifecycle', 'postStart') });
     }
     if (ours.before?.preStop !== undefined) {
       this.operations.push({
@@ -245,7 +256,6 @@ class Plan implements ValueOperations {
       });
       return;
     }
-    const alone = Object.keys(recordOf(container['lifecycle'])).length === 1 && ours.before?.lifecycle !== true;
     this.operations.push({
       op: 'remove',
       path: this.#path('spec', 'containers', index, 'lifecycle', ...(alone ? [] : ['preStop'])),
@@ -253,14 +263,18 @@ class Plan implements ValueOperations {
   }
 
   /** Nobody has put anything of their own into the container that we added. */
-  #isWhollyOurs(container: Raw): boolean {
+  #isWhollyOurs(container: Raw, isOurPostStart: boolean): boolean {
     const key = [...this.#templatePath.map((step) => `f:${step}`), 'f:spec', 'f:containers', PROXY_CONTAINER_KEY];
     // A copied object's entry names whoever copied it, for a container that is ours as it stands.
     const others = managedFieldsOf(this.#raw).filter(
       (entry) => statesByApply(entry) && at(entry.fieldsV1, key) !== undefined,
     );
     const foreign = Object.entries(container).filter(([name, value]) => !isOwnOrDefault(name, value));
-    return others.length === 0 && foreign.length === 0 && at(container, ['lifecycle', 'postStart']) === undefined;
+    return (
+      others.length === 0 &&
+      foreign.length === 0 &&
+      (isOurPostStart || at(container, ['lifecycle', 'postStart']) === undefined)
+    );
   }
 }
 

@@ -25,8 +25,11 @@ function annotationsOf(values: ManagedValues): readonly (readonly [AnnotationFie
  */
 export type ProxyContainerForm = 'Add' | 'Existing';
 
-function ownContainer(preStop: LifecycleHandler, form: ProxyContainerForm): Container {
-  const lifecycle = { preStop };
+function ownContainer(
+  { proxyPreStop: preStop, proxyPostStart: postStart }: ManagedValues,
+  form: ProxyContainerForm,
+): Container {
+  const lifecycle = postStart === undefined ? { preStop } : { postStart, preStop };
   return form === 'Add'
     ? { name: PROXY_CONTAINER, image: INJECTED_IMAGE, imagePullPolicy: INJECTED_PULL_POLICY, lifecycle }
     : { name: PROXY_CONTAINER, lifecycle };
@@ -42,8 +45,7 @@ export function buildApply(workload: Workload, values: ManagedValues, state: Wor
   const annotations = annotationsOf(held).flatMap(([field, value]) =>
     value === undefined ? [] : [[ANNOTATION_OF[field], value] as const],
   );
-  const container =
-    held.proxyPreStop === undefined ? undefined : ownContainer(held.proxyPreStop, proxyContainerForm(state));
+  const container = held.proxyPreStop === undefined ? undefined : ownContainer(held, proxyContainerForm(state));
   const spec = {
     ...(held.gracePeriodSeconds === undefined ? {} : { terminationGracePeriodSeconds: held.gracePeriodSeconds }),
     ...(container === undefined ? {} : { containers: [container] }),
@@ -151,9 +153,10 @@ function containersAfter(
   const present = containers.find((container) => container.name === PROXY_CONTAINER);
   if (values.proxyPreStop !== undefined) {
     if (present === undefined) {
-      return [...containers, ownContainer(values.proxyPreStop, 'Add')];
+      return [...containers, ownContainer(values, 'Add')];
     }
-    const merged: Container = { ...present, lifecycle: { ...present.lifecycle, preStop: values.proxyPreStop } };
+    const { lifecycle } = ownContainer(values, 'Existing');
+    const merged: Container = { ...present, lifecycle: { ...present.lifecycle, ...lifecycle } };
     return containers.map((container) => (container === present ? merged : container));
   }
   if (present === undefined || fields?.proxyContainer.ownership !== 'Ours') {

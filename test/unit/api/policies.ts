@@ -70,6 +70,17 @@ const accepted: readonly PolicyCase[] = [
     },
   },
   {
+    title: "a user's own hook, with a postStart",
+    spec: {
+      drain: {
+        ...adaptive,
+        strategy: 'PreStopHook',
+        hook: 'Custom',
+        lifecycle: { preStop: { sleep: { seconds: 20 } }, postStart: { exec: { command: ['pilot-agent', 'wait'] } } },
+      },
+    },
+  },
+  {
     title: 'a delay for applications, in pods',
     spec: { drain: { ...fixed, application: 'Delay' }, delivery: 'Admission' },
   },
@@ -214,6 +225,18 @@ const refused: readonly PolicyCase[] = [
       },
     },
     problems: [['spec.drain.lifecycle.preStop', 'a handler is one of exec and sleep']],
+  },
+  {
+    title: 'a postStart without a handler',
+    spec: {
+      drain: {
+        ...adaptive,
+        strategy: 'PreStopHook',
+        hook: 'Custom',
+        lifecycle: { preStop: { sleep: { seconds: 5 } }, postStart: {} },
+      },
+    },
+    problems: [['spec.drain.lifecycle.postStart', 'a handler is one of exec and sleep']],
   },
   {
     title: 'application Delay without delivery Admission',

@@ -87,7 +87,10 @@ function fieldIsSound(field: ManagedField, value: Json): boolean {
     return false;
   }
   if (field === 'proxyContainer') {
-    return before === null || isLifecycleBefore(before);
+    const { postStart } = value;
+    return (
+      (postStart === undefined || isText(postStart, LONGEST_UID)) && (before === null || isLifecycleBefore(before))
+    );
   }
   return (before === null || typeof before === 'string') && (value['keys'] === undefined || areKeys(value['keys']));
 }

@@ -41,6 +41,8 @@ export interface ContainerState {
   readonly before: { readonly lifecycle: boolean; readonly preStop?: LifecycleHandler } | null;
   /** Fingerprint of the preStop that we wrote. */
   readonly wrote: string;
+  /** Fingerprint of the postStart that we wrote beside it, where there was none. */
+  readonly postStart?: string;
 }
 
 export type FieldStates = { readonly gracePeriod?: GraceState; readonly proxyContainer?: ContainerState } & {
@@ -144,4 +146,11 @@ export function wroteValue(state: WorkloadState, field: ManagedField, value: unk
   }
   const text = field === 'proxyContainer' && value !== undefined ? canonical(value) : textOf(value);
   return text !== undefined && fingerprint(text) === wrote;
+}
+
+/** Whether the postStart of `istio-proxy` is the one that the note says we wrote. */
+export function wrotePostStart(state: ContainerState | undefined, postStart: LifecycleHandler | undefined): boolean {
+  return (
+    state?.postStart !== undefined && postStart !== undefined && fingerprint(canonical(postStart)) === state.postStart
+  );
 }

@@ -1,6 +1,6 @@
 import { ANNOTATION_FIELDS, ANNOTATION_OF, type AnnotationField, type ManagedValues } from '../../model/managed.ts';
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../../api/kubernetes.ts';
-import type { Container, LifecycleHandler, PodTemplate } from '../../../api/kubernetes.ts';
+import type { Container, PodTemplate } from '../../../api/kubernetes.ts';
 import { PROXY_CONTAINER } from '../../../api/names.ts';
 import { MANAGED_FIELDS } from '../../model/workload.ts';
 import type { ManagedField, TemplateGap, Workload } from '../../model/workload.ts';
@@ -8,7 +8,7 @@ import { canonical } from '../raw.ts';
 import { partsWritten, withoutParts } from './annotation-parts.ts';
 import { fingerprint } from './fingerprint.ts';
 import { STATE_VERSION } from './note-problem.ts';
-import { wroteValue } from './note.ts';
+import { wrotePostStart, wroteValue } from './note.ts';
 import type { AnnotationState, ContainerState, GraceState, Taken, WorkloadState } from './note.ts';
 
 export { decodeState, encodeState, noteOrigin, stateOf } from './note.ts';
@@ -49,7 +49,7 @@ export function nextState(input: NextStateInput): WorkloadState {
       fields[field] = state;
     }
   }
-  const container = nextContainer(workload.template, values.proxyPreStop, previous?.fields.proxyContainer);
+  const container = nextContainer(workload.template, values, previous?.fields.proxyContainer);
   if (container !== undefined) {
     fields['proxyContainer'] = container;
   }
@@ -126,27 +126,34 @@ function takenFrom(workload: Workload, field: ManagedField): Taken {
 
 function nextContainer(
   template: PodTemplate,
-  wanted: LifecycleHandler | undefined,
+  { proxyPreStop: wanted, proxyPostStart }: ManagedValues,
   previous: ContainerState | undefined,
 ): ContainerState | undefined {
   if (wanted === undefined) {
     return undefined;
   }
-  const wrote = fingerprint(canonical(wanted));
+  const wrote = {
+    wrote: fingerprint(canonical(wanted)),
+    ...(proxyPostStart === undefined ? {} : { postStart: fingerprint(canonical(proxyPostStart)) }),
+  };
   const present = proxyContainerOf(template);
   if (present === undefined) {
-    return { before: null, wrote };
+    return { before: null, ...wrote };
   }
   const preStop = present.lifecycle?.preStop;
   if (previous !== undefined && preStop !== undefined && fingerprint(canonical(preStop)) === previous.wrote) {
-    return { before: previous.before, wrote };
+    return { before: previous.before, ...wrote };
   }
-  return { before: { lifecycle: present.lifecycle !== undefined, preStop }, wrote };
+  return { before: { lifecycle: present.lifecycle !== undefined, preStop }, ...wrote };
 }
 
 /** Whether a field that we wrote goes away with the next state: an apply leaves it out. */
 export function dropsFields(previous: WorkloadState, next: WorkloadState): boolean {
-  return MANAGED_FIELDS.some((field) => previous.fields[field] !== undefined && next.fields[field] === undefined);
+  const postStart = ({ fields }: WorkloadState): string | undefined => fields.proxyContainer?.postStart;
+  return (
+    MANAGED_FIELDS.some((field) => previous.fields[field] !== undefined && next.fields[field] === undefined) ||
+    (postStart(previous) !== undefined && postStart(next) === undefined)
+  );
 }
 
 /** Whether the container `istio-proxy` that the hook stands in is one that we add, or one that the user has. */
@@ -181,6 +188,10 @@ export function valuesInPlace(template: PodTemplate, state: WorkloadState): Mana
     if (stands(field, template, state) === true) {
       Object.assign(values, valueInPlace(field, template));
     }
+  }
+  const postStart = proxyContainerOf(template)?.lifecycle?.postStart;
+  if (values['proxyPreStop'] !== undefined && wrotePostStart(state.fields.proxyContainer, postStart)) {
+    values['proxyPostStart'] = postStart;
   }
   return values;
 }
@@ -273,14 +284,16 @@ function containersBefore(template: PodTemplate, state: ContainerState | undefin
   if (state.before === null) {
     return containers.filter((container) => container !== present);
   }
-  return containers.map((container) => (container === present ? withPreStop(container, state.before) : container));
+  return containers.map((container) => (container === present ? withLifecycle(container, state) : container));
 }
 
-function withPreStop(container: Container, before: ContainerState['before']): Container {
+function withLifecycle(container: Container, state: ContainerState): Container {
+  const { before } = state;
   const { lifecycle, ...rest } = container;
-  const postStart = lifecycle?.postStart === undefined ? {} : { postStart: lifecycle.postStart };
+  const theirs = wrotePostStart(state, lifecycle?.postStart) ? undefined : lifecycle?.postStart;
+  const postStart = theirs === undefined ? {} : { postStart: theirs };
   const preStop = before?.preStop === undefined ? {} : { preStop: before.preStop };
-  const empty = lifecycle?.postStart === undefined && before?.preStop === undefined && before?.lifecycle !== true;
+  const empty = theirs === undefined && before?.preStop === undefined && before?.lifecycle !== true;
   return empty ? rest : { ...rest, lifecycle: { ...postStart, ...preStop } };
 }
 

@@ -4,7 +4,15 @@ import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
 import type { Intent } from '../../../../src/drain/promise/intent.ts';
 import { readPolicy } from '../../../../src/drain/plan/policies.ts';
 import { recogniseProductHook } from '../../../../src/hooks/index.ts';
-import { decodeState, templateBefore } from '../../../../src/drain/template/note/state.ts';
+import { customHookProblem } from '../../../../src/drain/plan/custom-hook.ts';
+import { applyToTemplate } from '../../../../src/drain/template/apply.ts';
+import {
+  decodeState,
+  dropsFields,
+  nextState,
+  templateBefore,
+  valuesInPlace,
+} from '../../../../src/drain/template/note/state.ts';
 import { NEVER_ENDS, sh } from '../../../fixtures/drain/hooks.ts';
 import { decideFor, meshOf, policyOf, workloadOf, written } from '../../../fixtures/drain/objects.ts';
 
@@ -90,6 +98,68 @@ describe("the user's own hook", () => {
   it('is refused where it ends before the promise does', () => {
     const decision = decideFor(workloadOf(), policyOf(own('sleep 10')), meshOf('classic', SHELL));
     expect(decision).toMatchObject({ outcome: 'Failed', reason: 'PromiseUnreachable' });
+  });
+
+  it('is written with its postStart, and comes out with it', () => {
+    const wait = { exec: { command: ['pilot-agent', 'wait'] } };
+    const policy = policyOf({ ...own('sleep 50'), lifecycle: { preStop: sh('sleep 50'), postStart: wait } as never });
+    const workload = workloadOf();
+    const { write, changes } = decideFor(workload, policy, meshOf('classic', SHELL));
+    const after = applyToTemplate(workload.template, write ?? {});
+    const proxy = after.spec.containers.find(({ name }) => name === 'istio-proxy');
+
+    expect(proxy?.lifecycle).toEqual({ preStop: sh('sleep 50'), postStart: wait });
+    expect(changes.find(({ field }) => field === 'proxyContainer')?.after).toContain('pilot-agent');
+    const state = nextState({
+      workload,
+      values: write ?? {},
+      policy: { name: 'own', uid: 'u' },
+      intent: 'k',
+      onDelete: 'Restore',
+    });
+    expect(templateBefore(after, state).spec.containers).toEqual(workload.template.spec.containers);
+    expect(valuesInPlace(after, state)).toMatchObject({ proxyPreStop: sh('sleep 50'), proxyPostStart: wait });
+    // Without the postStart in the policy it has to go, although the hook stays.
+    const less = nextState({
+      workload: { ...workload, template: after },
+      previous: state,
+      values: { ...write, proxyPostStart: undefined },
+      policy: { name: 'own', uid: 'u' },
+      intent: 'l',
+      onDelete: 'Restore',
+    });
+    expect([dropsFields(state, less), dropsFields(state, state)]).toEqual([true, false]);
+  });
+
+  it('is not written where the owner has a postStart and the policy another', () => {
+    const base = workloadOf();
+    const containers = [
+      ...base.template.spec.containers,
+      { name: 'istio-proxy', image: 'auto', lifecycle: { postStart: sh('true') } },
+    ];
+    const workload = { ...base, template: { ...base.template, spec: { ...base.template.spec, containers } } };
+    const policy = policyOf({
+      ...own('sleep 50'),
+      lifecycle: { preStop: sh('sleep 50'), postStart: { sleep: { seconds: 1 } } } as never,
+    });
+    const decision = decideFor(workload, policy, meshOf('classic', SHELL));
+    expect(decision).toMatchObject({
+      outcome: 'Failed',
+      reason: 'PromiseUnreachable',
+      message: expect.stringContaining('already has a postStart on istio-proxy'),
+    });
+  });
+
+  it.each([
+    ['pilot-agent wait', undefined],
+    ['while :; do sleep 1; done', /postStart never ends/],
+    ['wget -q localhost:15021/healthz/ready', /postStart fails at once.*restarts a container.*instead of wget: curl/],
+  ])('is held to its postStart too: %s', (script, message) => {
+    const problem = customHookProblem({
+      hook: 'Custom',
+      lifecycle: { preStop: sh('sleep 50'), postStart: sh(script) } as never,
+    });
+    expect(problem).toEqual(message === undefined ? undefined : expect.stringMatching(message));
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { EXIT_OK, type Command } from '../command.ts';
-import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS } from '../facts/flags.ts';
+import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS, POLICY_FLAG } from '../facts/flags.ts';
 
 export const EXPLAIN_OUTPUTS = ['text', 'json', 'svg', 'html'] as const;
 export type ExplainOutput = (typeof EXPLAIN_OUTPUTS)[number];
@@ -21,14 +21,7 @@ export const explainCommand: Command = {
   flags: [
     ...INPUT_FLAGS,
     ...CLUSTER_FLAGS,
-    {
-      name: 'policy',
-      short: 'p',
-      type: 'string',
-      multiple: true,
-      value: 'FILE|DIR',
-      description: 'Policies to try: read beside the other input.',
-    },
+    { ...POLICY_FLAG, description: 'Policies to try: read beside the other input.' },
     {
       name: 'output',
       short: 'o',

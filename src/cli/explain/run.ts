@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { DEFAULT_APPLICATION, type Application } from '../../drain/timeline/application.ts';
 import { NARROWEST_DRAWING, WIDEST_DRAWING } from '../../drain/timeline/draw/index.ts';
 import { CliError, EXIT_OK, UsageError, type FlagValues, type Invocation } from '../command.ts';
-import { secondsOf } from '../facts/flags.ts';
+import { secondsOf, policyFiles } from '../facts/flags.ts';
 import { judge } from '../facts/judge.ts';
 import { load, reportProblems, requireWorkloads } from '../facts/load.ts';
 import { pickWorkload } from '../facts/target.ts';
@@ -23,7 +23,7 @@ export async function runExplain(invocation: Invocation): Promise<number> {
   const { flags, io, positionals } = invocation;
   const options = optionsOf(flags);
   const width = widthOf(invocation);
-  const loaded = await load(invocation, { alsoFiles: flags.strings('policy') });
+  const loaded = await load(invocation, { alsoFiles: policyFiles(flags) });
   reportProblems(loaded, invocation);
   requireWorkloads(loaded);
   const workload = pickWorkload(loaded.collected.workloads, positionals[0], flags.string('namespace'));

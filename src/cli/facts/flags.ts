@@ -89,6 +89,20 @@ export const INPUT_FLAGS: readonly Flag[] = [
   },
 ];
 
+/** Policies that stand elsewhere; `policyFiles` reads it. */
+export const POLICY_FLAG: Flag = {
+  name: 'policy',
+  short: 'p',
+  type: 'string',
+  multiple: true,
+  value: 'FILE|DIR',
+  description: 'Policies that are not among the other input.',
+};
+
+export function policyFiles(flags: FlagValues): readonly string[] {
+  return flags.strings(POLICY_FLAG.name);
+}
+
 export const TEXT_OR_JSON_FLAG: Flag = {
   name: 'output',
   short: 'o',

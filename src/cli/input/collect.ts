@@ -87,6 +87,10 @@ const ISTIO_CONFIG_MAP = /["']?name["']?\s*:\s*["']?istio/;
 /** Overlays for what istiod makes from Gateways. */
 const OVERLAY_CONFIG_MAP = /["']?(?:deployment|gateway\.istio\.io\/defaults-for-class)["']?[ \t]*:/;
 
+/** Values of istiod's chart, or the value of one of its settings. */
+const VALUES_CONFIG_MAP =
+  /\b(?:values\.ya?ml|meshConfig|defaultConfig|proxyMetadata|pilot|sidecarInjectorWebhook|ENABLE_NATIVE_SIDECARS|EXIT_ON_ZERO_ACTIVE_CONNECTIONS)\b/;
+
 class Collector implements DocumentHandler {
   readonly #into: Collected;
   readonly #intake: ObjectIntake;
@@ -102,7 +106,12 @@ class Collector implements DocumentHandler {
       return true;
     }
     if (kind === 'ConfigMap') {
-      return ISTIO_CONFIG_MAP.test(text) || text.includes(KUBELET_CONFIG_MAP.name) || OVERLAY_CONFIG_MAP.test(text);
+      return (
+        ISTIO_CONFIG_MAP.test(text) ||
+        text.includes(KUBELET_CONFIG_MAP.name) ||
+        OVERLAY_CONFIG_MAP.test(text) ||
+        VALUES_CONFIG_MAP.test(text)
+      );
     }
     const { kinds } = this.#into;
     return (
@@ -125,6 +134,7 @@ class Collector implements DocumentHandler {
   }
 
   end(): void {
+    this.#intake.meshReleases();
     this.#intake.gatewayDeployments();
   }
 

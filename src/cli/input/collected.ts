@@ -57,6 +57,8 @@ export interface Collected {
   readonly configMaps: (MeshConfigRecord | InjectorRecord)[];
   readonly webhooks: InjectorWebhook[];
   readonly istiods: IstiodRecord[];
+  /** The data of ConfigMaps that may hold values of a release of Istio, by `namespace/name`. */
+  readonly valueMaps: Map<string, Readonly<Record<string, unknown>>>;
   readonly nodes: InputNodes;
   readonly budgets: BudgetSpec[];
   /** Gateways with the documents that they were read from: istiod makes a Deployment from each. */
@@ -84,6 +86,7 @@ export function emptyCollection(kinds = new JudgedKinds()): Collected {
     configMaps: [],
     webhooks: [],
     istiods: [],
+    valueMaps: new Map(),
     nodes: emptyNodes(),
     budgets: [],
     gateways: [],

@@ -16,7 +16,7 @@ import {
   readProxyConfig,
   unknownProxyConfigFields,
 } from '../../drain/mesh/facts.ts';
-import { readMeshSource, type MeshSettings } from '../../drain/mesh/git-sources.ts';
+import { readMeshSource, type MeshSettings, type ValueTexts } from '../../drain/mesh/git-sources.ts';
 import { deploymentOf } from '../../drain/gateways/deployment.ts';
 import { readGateway, readGatewayClass, readOverlay } from '../../drain/gateways/records.ts';
 import { workloadKey, type GatewayOverlay, type Workload } from '../../drain/model/workload.ts';
@@ -24,9 +24,10 @@ import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { readBudgetSpec } from '../../drain/price/budgets.ts';
 import { readExemption, type ExemptionRecord } from '../../drain/selection/exemptions.ts';
-import { at, listOf, recordOf, type RawObject } from '../../drain/template/raw.ts';
+import { at, listOf, recordOf, textOf, type RawObject } from '../../drain/template/raw.ts';
 import { groupOf, projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import { inDestination } from '../repository/destinations.ts';
+import { repositoryFile } from '../repository/releases.ts';
 import type { Collected } from './collected.ts';
 import { templateParts } from './file-kinds.ts';
 import type { InputDocument } from './documents.ts';
@@ -47,6 +48,15 @@ function isOurKind(kind: string): kind is OurKind {
 /** Tells of an object that states facts what is wrong with it; `steps` lead to the place. */
 type ReportProblem = (kind: InputProblem['kind'], message: string, steps?: readonly string[]) => void;
 
+/** An object that installs istiod, until all was read that it may take values from. */
+interface MeshRelease {
+  readonly group: string;
+  readonly kind: string;
+  readonly raw: Value;
+  readonly file?: string;
+  readonly problem: ReportProblem;
+}
+
 export interface IntakeOptions {
   /** Namespace of manifests that state none. */
   readonly namespace: string;
@@ -57,6 +67,7 @@ export interface IntakeOptions {
 export class ObjectIntake {
   readonly #into: Collected;
   readonly #options: IntakeOptions;
+  readonly #releases: MeshRelease[] = [];
 
   constructor(into: Collected, options: IntakeOptions) {
     this.#into = into;
@@ -75,9 +86,11 @@ export class ObjectIntake {
     if (this.#gatewayDocument(document)) {
       return true;
     }
-    const isFact = this.#fact(document.apiVersion, document.kind, document.value, (kind, message, steps = []) => {
-      this.#problem({ kind, file: document.file, line: lineOf(nearestPosition(document.position, steps)), message });
-    });
+    const { apiVersion, kind, value, position, file } = document;
+    const problem: ReportProblem = (about, message, steps = []) => {
+      this.#problem({ kind: about, file, line: lineOf(nearestPosition(position, steps)), message });
+    };
+    const isFact = this.#fact(apiVersion, kind, value, problem, file);
     if (!isFact) {
       this.#leaveAside(document);
     }
@@ -284,7 +297,24 @@ export class ObjectIntake {
     }
   }
 
-  #fact(apiVersion: string, kind: string, value: Value, problem: ReportProblem): boolean {
+  /** What releases of Istio say, once all was read that they may take values from. */
+  meshReleases(): void {
+    for (const { group, kind, raw, file, problem } of this.#releases.splice(0)) {
+      const texts: ValueTexts = (reference) => {
+        if (reference.kind === 'File') {
+          return file === undefined ? undefined : repositoryFile(file, reference.path);
+        }
+        return textOf(this.#into.valueMaps.get(`${reference.namespace}/${reference.name}`)?.[reference.key]);
+      };
+      const settings = readMeshSource(group, kind, raw, texts);
+      if (settings !== undefined) {
+        this.#meshSettings(settings, problem);
+      }
+    }
+  }
+
+  /** @param file where the object stands, if it does in one */
+  #fact(apiVersion: string, kind: string, value: Value, problem: ReportProblem, file?: string): boolean {
     const group = groupOf(apiVersion);
     const raw = withNamespace(value, this.#options.namespace);
     const into = this.#into;
@@ -329,6 +359,12 @@ export class ObjectIntake {
       case '/ConfigMap': {
         const record = readIstioConfigMap(raw);
         if (record === undefined) {
+          if (file !== undefined) {
+            into.valueMaps.set(
+              `${textOf(recordOf(raw['metadata'])['namespace']) ?? ''}/${nameOf(value)}`,
+              recordOf(value['data']),
+            );
+          }
           return takeNodeFact(into.nodes, group, kind, value);
         }
         if (!into.configMaps.some((known) => isSameRecord(known, record))) {
@@ -336,7 +372,9 @@ export class ObjectIntake {
           if (record.unreadable !== undefined) {
             problem(
               'MeshSettings',
-              `ConfigMap ${nameOf(value)} cannot be read by istiod, which then runs with its defaults or what it read before: ${record.unreadable}`,
+              isSubstituted(value)
+                ? `ConfigMap ${nameOf(value)} has variables that are put in when it is applied (\${NAME}, as Flux' postBuild.substitute does): what the mesh is set to is not known`
+                : `ConfigMap ${nameOf(value)} cannot be read by istiod, which then runs with its defaults or what it read before: ${record.unreadable}`,
             );
           }
         }
@@ -361,7 +399,7 @@ export class ObjectIntake {
         }
         const settings = readMeshSource(group, kind, raw);
         if (settings !== undefined) {
-          this.#meshSettings(settings, problem);
+          this.#releases.push({ group, kind, raw, file, problem });
         }
         return settings !== undefined;
       }
@@ -509,6 +547,11 @@ function hasPodTemplate(value: unknown, depth: number): boolean {
     return true;
   }
   return Object.values(value).some((child) => hasPodTemplate(child, depth - 1));
+}
+
+/** https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution */
+function isSubstituted(value: Value): boolean {
+  return Object.values(recordOf(value['data'])).some((text) => typeof text === 'string' && /\$\{\w+\b/.test(text));
 }
 
 type IstioRecord = Collected['configMaps'][number];

@@ -5,6 +5,7 @@ import {
   CLUSTER_FLAGS,
   FACT_FLAGS,
   FACT_VARIABLES,
+  POLICY_FLAG,
   INPUT_FLAGS,
   INPUT_POSITIONALS,
 } from '../facts/flags.ts';
@@ -24,11 +25,7 @@ export const lintCommand: Command = {
   flags: [
     ...INPUT_FLAGS,
     {
-      name: 'policy',
-      short: 'p',
-      type: 'string',
-      multiple: true,
-      value: 'FILE|DIR',
+      ...POLICY_FLAG,
       description:
         'Policies that are not among the other input. Workloads that they are for are judged, as they are today, by what the policies promise.',
     },

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Severity } from '../../api/reasons.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
+import { policyFiles } from '../facts/flags.ts';
 import { judge } from '../facts/judge.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import { styleFor } from '../output/style.ts';
@@ -13,7 +14,7 @@ import { makeReport } from './report.ts';
 export async function runLint(invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
   const loaded = await observedIfAsked(
-    await load(invocation, { alsoFiles: flags.strings('policy'), positionalFiles: true }),
+    await load(invocation, { alsoFiles: policyFiles(flags), positionalFiles: true }),
     invocation,
   );
   reportProblems(loaded, invocation);

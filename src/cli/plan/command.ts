@@ -4,6 +4,7 @@ import {
   CLUSTER_FLAGS,
   FACT_FLAGS,
   FACT_VARIABLES,
+  POLICY_FLAG,
   TEXT_OR_JSON_FLAG,
   INPUT_FLAGS,
   INPUT_POSITIONALS,
@@ -19,14 +20,7 @@ export const planCommand: Command = {
   positionals: INPUT_POSITIONALS,
   flags: [
     ...INPUT_FLAGS,
-    {
-      name: 'policy',
-      short: 'p',
-      type: 'string',
-      multiple: true,
-      value: 'FILE|DIR',
-      description: 'Policies that are not among the other input.',
-    },
+    POLICY_FLAG,
     ...CLUSTER_FLAGS,
     TEXT_OR_JSON_FLAG,
     {

@@ -1,5 +1,6 @@
 import type { WorkloadOutcome } from '../../drain/model/decision.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, type Invocation } from '../command.ts';
+import { policyFiles } from '../facts/flags.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import { styleFor } from '../output/style.ts';
 import { PRODUCT_VERSION } from '../version/product.ts';
@@ -12,7 +13,7 @@ const ATTENTION: readonly WorkloadOutcome[] = ['Conflicted', 'Failed', 'Unknown'
 
 export async function runPlan(invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
-  const loaded = await load(invocation, { alsoFiles: flags.strings('policy'), positionalFiles: true });
+  const loaded = await load(invocation, { alsoFiles: policyFiles(flags), positionalFiles: true });
   reportProblems(loaded, invocation);
   requireWorkloads(loaded);
   requirePolicies(loaded);

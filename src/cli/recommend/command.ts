@@ -1,5 +1,12 @@
 import { EXIT_OK, type Command } from '../command.ts';
-import { CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS, INPUT_POSITIONALS } from '../facts/flags.ts';
+import {
+  CLUSTER_FLAGS,
+  FACT_FLAGS,
+  FACT_VARIABLES,
+  INPUT_FLAGS,
+  INPUT_POSITIONALS,
+  POLICY_FLAG,
+} from '../facts/flags.ts';
 import { PROMETHEUS_FLAGS, PROMETHEUS_VARIABLES } from '../prometheus/flags.ts';
 
 export const RECOMMEND_OUTPUTS = ['text', 'json', 'yaml', 'html'] as const;
@@ -37,6 +44,11 @@ export const recommendCommand: Command = {
         ? { ...flag, description: 'Ask for this namespace only; also the namespace of manifests that state none.' }
         : flag,
     ),
+    {
+      ...POLICY_FLAG,
+      description:
+        'Policies that are there or planned: what they cover needs no other. Also those among the other input and of the cluster.',
+    },
     ...CLUSTER_FLAGS,
     ...FACT_FLAGS,
   ],

@@ -71,10 +71,11 @@ export function makeRecommendations(
   const keys = [...new Set([...observations.requests.keys(), ...observations.connections.keys(), ...workloads.keys()])]
     .filter((key) => namespace === undefined || key.startsWith(`${namespace}/`))
     .sort();
-  const found = keys.map((key) => ({
-    workload: workloads.get(key)?.[0],
-    ...recommendationFor(key, observations, limits, workloads.get(key)?.[0]),
-  }));
+  const found = keys.map((key) => {
+    const workload = workloads.get(key)?.[0];
+    const one = recommendationFor(key, observations, limits, workload);
+    return { workload, ...underPolicies(one, workload, loaded) };
+  });
   const needs = found.flatMap(({ namespace: place, name, kind, need }): NamedNeed[] =>
     need === undefined ? [] : [{ namespace: place, name, need, ...(kind === undefined ? {} : { kind }) }],
   );
@@ -144,6 +145,25 @@ function whyNothing(cover: Exclude<LengthToCover, { seconds: Seconds }>, { maxim
 
 function longestShare({ byReporter }: ObservedRequests, seconds: Seconds): number {
   return Math.max(0, ...Object.values(byReporter).map((distribution) => shareLongerThan(distribution, seconds)));
+}
+
+/** What the policies of the input already cover, once they are brought about, needs no other. */
+function underPolicies(
+  one: Recommendation,
+  workload: Workload | undefined,
+  loaded: Loaded | undefined,
+): Recommendation {
+  if (one.need === undefined || one.covers === undefined || workload === undefined || loaded === undefined) {
+    return one;
+  }
+  const { policy, decision } = judge(workload, loaded.context);
+  const after = decision?.after ?? (decision?.outcome === 'Compliant' ? decision.before : undefined);
+  if (policy === undefined || after === undefined) {
+    return one;
+  }
+  return survivalOf(after, DEFAULT_APPLICATION).longestInFlight >= one.covers
+    ? { ...one, state: 'Covered', need: undefined, message: `the policy ${policy} covers this already` }
+    : one;
 }
 
 /** Holds the workload against the policy that is proposed for it, and against what it has today. */

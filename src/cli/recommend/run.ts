@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { EXIT_CANNOT, EXIT_OK, UsageError, type Invocation } from '../command.ts';
-import { inputPaths, secondsOf, statedBy } from '../facts/flags.ts';
+import { inputPaths, policyFiles, secondsOf, statedBy } from '../facts/flags.ts';
 import { load, reportProblems } from '../facts/load.ts';
 import { styleFor } from '../output/style.ts';
 import { windowOf } from '../prometheus/access.ts';
@@ -24,7 +24,9 @@ export async function runRecommend(invocation: Invocation): Promise<number> {
   const namespace = flags.string('namespace');
   const observations = await observe(invocation, namespace);
   const judgesWorkloads = flags.boolean('cluster') || inputPaths(invocation).length > 0;
-  const loaded = judgesWorkloads ? await load(invocation, { positionalFiles: true }) : undefined;
+  const loaded = judgesWorkloads
+    ? await load(invocation, { positionalFiles: true, alsoFiles: policyFiles(flags) })
+    : undefined;
   if (loaded !== undefined) {
     reportProblems(loaded, invocation);
   }

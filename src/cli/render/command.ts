@@ -5,6 +5,7 @@ import {
   CLUSTER_FLAGS,
   FACT_FLAGS,
   FACT_VARIABLES,
+  POLICY_FLAG,
   INPUT_FLAGS,
   INPUT_POSITIONALS,
 } from '../facts/flags.ts';
@@ -23,14 +24,7 @@ export const renderCommand: Command = {
   positionals: INPUT_POSITIONALS,
   flags: [
     ...INPUT_FLAGS,
-    {
-      name: 'policy',
-      short: 'p',
-      type: 'string',
-      multiple: true,
-      value: 'FILE|DIR',
-      description: 'Policies that are not among the other input.',
-    },
+    POLICY_FLAG,
     ...CLUSTER_FLAGS,
     {
       name: 'output',

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
 import { SPEC_TEMPLATE } from '../../drain/template/index.ts';
-import { inputPaths } from '../facts/flags.ts';
+import { inputPaths, policyFiles } from '../facts/flags.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import type { InputDocument } from '../input/documents.ts';
 import { valueInLine, type TemplateFile } from '../repository/charts.ts';
@@ -77,7 +77,7 @@ export async function runRender(invocation: Invocation): Promise<number> {
   const loaded = await load(
     stdin?.ok === true ? { ...invocation, io: { ...io, stdin: streamOf(stdin.text) } } : invocation,
     {
-      alsoFiles: flags.strings('policy'),
+      alsoFiles: policyFiles(flags),
       positionalFiles: true,
       onWorkload: ({ value, origin, chart, destination }, workload) =>
         read.set(workload, { shape: shapeOf(value, workload), id: idOf(value), origin, chart, destination }),
@@ -355,15 +355,11 @@ function streamOf(text: string): Invocation['io']['stdin'] {
 
 async function printRules(output: 'argocd' | 'flux' | 'vap' | 'map', invocation: Invocation): Promise<number> {
   const { flags, io } = invocation;
-  const paths = [...inputPaths(invocation), ...flags.strings('policy')];
+  const paths = [...inputPaths(invocation), ...policyFiles(flags)];
   if (paths.length === 0 && !flags.boolean('cluster')) {
     throw new UsageError(`no policy: give one with -p (--output ${output} needs no manifests)`);
   }
-  const loaded = await load(invocation, {
-    alsoFiles: flags.strings('policy'),
-    filesOptional: true,
-    positionalFiles: true,
-  });
+  const loaded = await load(invocation, { alsoFiles: policyFiles(flags), filesOptional: true, positionalFiles: true });
   reportProblems(loaded, invocation);
   requirePolicies(loaded);
   const rules = await import('./rules.ts');

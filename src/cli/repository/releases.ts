@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import type { InputDocument } from '../input/documents.ts';
+import { readSource } from '../input/sources.ts';
 import { filledIn, parametersOf } from './application-set.ts';
 import type { ChartRelease } from './charts.ts';
 
@@ -38,6 +39,13 @@ export function readRelease({ document, path }: ReleaseObject): ReadRelease {
     default:
       return applicationSet(document, repository);
   }
+}
+
+/** The text of a file of the repository that an object stands in; undefined where there is none, or it stands outside. */
+export function repositoryFile(objectFile: string, path: string): string | undefined {
+  const [found] = existing(path, [repositoryOf(objectFile)]);
+  const read = found === undefined || !statSync(found).isFile() ? undefined : readSource(found);
+  return read?.ok === true ? read.text : undefined;
 }
 
 /** The nearest folder above that is a repository of Git. */
@@ -107,7 +115,7 @@ function application(
     const files = listOf(helm['valueFiles']).flatMap((file) => {
       const text = textOf(file) ?? '';
       const ref = /^\$[\w-]+\/(.*)$/.exec(text)?.[1];
-      return ref === undefined ? existing(text, [folder, ...repository]) : existing(ref, repository);
+      return ref === undefined ? existing(text, repository, folder) : existing(ref, repository);
     });
     releases.push({
       chart: folder,
@@ -167,7 +175,23 @@ export function inRepository(text: string, repository: readonly string[]): strin
     .find((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
 }
 
-function existing(text: string | undefined, repository: readonly string[]): string[] {
-  const found = text === undefined ? undefined : repository.map((root) => resolve(root, text)).find(existsSync);
+/** @param folder where the path counts from first, before the root of the repository */
+function existing(text: string | undefined, repository: readonly string[], folder?: string): string[] {
+  if (text === undefined) {
+    return [];
+  }
+  const found = repository
+    .flatMap((root) => [...(folder === undefined ? [] : [inside(root, resolve(folder, text))]), inside(root, text)])
+    .find(isThere);
   return found === undefined ? [] : [found];
+}
+
+/** Nothing of a repository is outside of it, whatever its manifests say. */
+function inside(root: string, path: string): string | undefined {
+  const full = resolve(root, path);
+  return full === root || full.startsWith(`${root}/`) ? full : undefined;
+}
+
+function isThere(path: string | undefined): path is string {
+  return path !== undefined && existsSync(path);
 }

@@ -1,5 +1,5 @@
 import { EXIT_FINDINGS, EXIT_OK, type Command } from '../command.ts';
-import { CANNOT_EXIT, INPUT_POSITIONALS } from '../facts/flags.ts';
+import { CANNOT_EXIT, INPUT_POSITIONALS, POLICY_FLAG } from '../facts/flags.ts';
 
 export const testCommand: Command = {
   name: 'test',
@@ -18,6 +18,7 @@ export const testCommand: Command = {
       value: 'FILE|DIR',
       description: 'Test files; a folder is walked, and files of other kinds are passed over.',
     },
+    { ...POLICY_FLAG, description: 'Policies beside those that the tests name.' },
     {
       name: 'output',
       short: 'o',

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Workload } from '../../drain/model/workload.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, FlagValues, UsageError, type Invocation } from '../command.ts';
-import { FACT_FLAGS, INPUT_FLAGS, inputPaths, statedBy } from '../facts/flags.ts';
+import { FACT_FLAGS, INPUT_FLAGS, inputPaths, policyFiles, statedBy } from '../facts/flags.ts';
 import { judge, type JudgeContext } from '../facts/judge.ts';
 import { factsOf } from '../facts/mesh.ts';
 import { collect } from '../input/collect.ts';
@@ -31,7 +31,7 @@ export async function runTest({ flags, io, positionals }: Invocation): Promise<n
   const wanted = flags.string('run');
   const results: CaseResult[] = [];
   for (const file of files) {
-    results.push(...(await runFile(file, wanted, io)));
+    results.push(...(await runFile(file, wanted, policyFiles(flags), io)));
   }
   if (results.length === 0) {
     throw new CliError(
@@ -75,7 +75,12 @@ function findTests(paths: readonly string[]): TestFile[] {
   });
 }
 
-async function runFile(file: TestFile, wanted: string | undefined, io: Invocation['io']): Promise<CaseResult[]> {
+async function runFile(
+  file: TestFile,
+  wanted: string | undefined,
+  policies: readonly string[],
+  io: Invocation['io'],
+): Promise<CaseResult[]> {
   const flags = [...INPUT_FLAGS, ...FACT_FLAGS];
   const values = new Map(
     Object.entries(file.facts).map(([flag, value]) => [flag, typeof value === 'string' ? [value] : value]),
@@ -83,7 +88,7 @@ async function runFile(file: TestFile, wanted: string | undefined, io: Invocatio
   const stated = statedBy(new FlagValues(flags, values));
   const folder = dirname(file.file);
   const collected = await collect({
-    paths: [...file.policies, ...file.manifests].map((path) => join(folder, path)),
+    paths: [...policies, ...[...file.policies, ...file.manifests].map((path) => join(folder, path))],
     stdin: Readable.from([]),
     namespace: values.get('namespace')?.[0] ?? 'default',
   });

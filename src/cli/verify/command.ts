@@ -1,5 +1,5 @@
 import { EXIT_FINDINGS, EXIT_OK, type Command } from '../command.ts';
-import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS } from '../facts/flags.ts';
+import { CANNOT_EXIT, CLUSTER_FLAGS, FACT_FLAGS, FACT_VARIABLES, INPUT_FLAGS, POLICY_FLAG } from '../facts/flags.ts';
 
 export const VERIFY_OUTPUTS = ['text', 'json'] as const;
 
@@ -47,6 +47,10 @@ export const verifyCommand: Command = {
         ? { ...flag, description: 'Terminations are only ever read from a cluster, so this changes nothing.' }
         : flag,
     ),
+    {
+      ...POLICY_FLAG,
+      description: 'Policies beside those of the cluster: the forecast is held against what they promise.',
+    },
     ...FACT_FLAGS,
   ],
   environment: FACT_VARIABLES,

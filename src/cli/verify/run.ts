@@ -14,11 +14,13 @@ import {
 } from '../../kube/index.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
 import { lookAtCluster } from '../facts/cluster.ts';
-import { kindsFrom, secondsOf, statedBy } from '../facts/flags.ts';
+import { kindsFrom, policyFiles, secondsOf, statedBy } from '../facts/flags.ts';
 import { judge, type Judgement } from '../facts/judge.ts';
 import { factsOf } from '../facts/mesh.ts';
 import { pickWorkload } from '../facts/target.ts';
+import { collect } from '../input/collect.ts';
 import { emptyCollection } from '../input/collected.ts';
+import { problemText } from '../input/problems.ts';
 import { progressOn } from '../output/progress.ts';
 import { styleFor } from '../output/style.ts';
 import { lookBack, watchPods, type Look } from './look.ts';
@@ -53,7 +55,15 @@ export async function runVerify(invocation: Invocation): Promise<number> {
     watchSeconds: number | undefined,
   ): Promise<{ judgement: Judgement; cluster: string; gaps: readonly string[]; look: Look }> {
     const stated = statedBy(given.flags);
-    const collected = emptyCollection(kindsFrom(given));
+    const kinds = kindsFrom(given);
+    const files = policyFiles(given.flags);
+    const collected =
+      files.length === 0
+        ? emptyCollection(kinds)
+        : await collect({ kinds, paths: files, stdin: io.stdin, namespace: flags.string('namespace') ?? 'default' });
+    for (const problem of collected.problems) {
+      io.stderr.write(`${problemText(problem)}\n`);
+    }
     const kubeconfig = flags.string('kubeconfig');
     const context = flags.string('context');
     const namespace = flags.string('namespace');

@@ -27,13 +27,39 @@ export const MESH_SOURCE_KINDS: ReadonlySet<string> = new Set([
   'sailoperator.io/IstioRevision',
 ]);
 
-/** Undefined where the object is of another kind, or installs something else than istiod. */
-export function readMeshSource(group: string, kind: string, raw: Raw): MeshSettings | undefined {
+/** Values of a release that stand outside of its object. */
+export type ValueReference =
+  | {
+      readonly kind: 'ConfigMap';
+      readonly namespace: string;
+      readonly name: string;
+      readonly key: string;
+      /** The key holds the one value of this path (`meshConfig.defaultConfig.drainDuration`), and not a map of them. */
+      readonly targetPath?: string;
+    }
+  /** Counted from the root of the repository. */
+  | { readonly kind: 'File'; readonly path: string };
+
+/** The text behind a reference; undefined where it is not among what can be read. */
+export type ValueTexts = (reference: ValueReference) => string | undefined;
+
+const NO_TEXTS: ValueTexts = () => undefined;
+
+/**
+ * Undefined where the object is of another kind, or installs something else than istiod.
+ * @param texts what was read of the places that a release takes values from
+ */
+export function readMeshSource(
+  group: string,
+  kind: string,
+  raw: Raw,
+  texts: ValueTexts = NO_TEXTS,
+): MeshSettings | undefined {
   switch (`${group}/${kind}`) {
     case 'helm.toolkit.fluxcd.io/HelmRelease':
-      return helmRelease(raw);
+      return helmRelease(raw, texts);
     case 'argoproj.io/Application':
-      return application(raw);
+      return application(raw, texts);
     case 'install.istio.io/IstioOperator':
       return istioOperator(raw);
     case 'sailoperator.io/Istio':
@@ -87,51 +113,135 @@ function settingsOf({ object, namespace, values, revision, version, notes = [] }
   };
 }
 
-function helmRelease(raw: Raw): MeshSettings | undefined {
+/**
+ * Later values win: files of the chart, valuesFrom in their order, values
+ * (https://fluxcd.io/flux/components/helm/helmreleases/#values).
+ */
+function helmRelease(raw: Raw, texts: ValueTexts): MeshSettings | undefined {
   const spec = record(raw['spec']);
   const chart = record(record(spec['chart'])['spec']);
-  const values = record(spec['values']);
   const chartName = text(chart['chart']) ?? text(record(spec['chartRef'])['name']) ?? '';
   if (!isIstiodChart(chartName)) {
     return undefined;
   }
   const { name, namespace, object } = place('HelmRelease', raw);
-  const from = list(spec['valuesFrom']).map(
-    (each) => `${text(record(each)['kind']) ?? ''} ${text(record(each)['name']) ?? ''}`,
-  );
+  const reader = new ValueReader(`HelmRelease ${name}`, texts);
+  for (const file of list(chart['valuesFiles']).flatMap((each) => text(each) ?? [])) {
+    if (text(record(chart['sourceRef'])['kind']) === 'GitRepository') {
+      reader.file(file, file);
+    } else {
+      reader.notRead(`${file} of the chart`);
+    }
+  }
+  for (const each of list(spec['valuesFrom']).map(record)) {
+    reader.valuesFrom(each, namespace);
+  }
+  reader.merge(record(spec['values']));
   return settingsOf({
     object,
     namespace: text(spec['targetNamespace']) ?? namespace,
-    values,
+    values: reader.values,
     version: text(chart['version']),
-    notes: from.map((what) => `the values that HelmRelease ${name} takes from ${what} are not read`),
+    notes: reader.notes,
   });
 }
 
-function application(raw: Raw): MeshSettings | undefined {
+/**
+ * Later values win: valueFiles in their order, values, valuesObject, parameters
+ * (https://argo-cd.readthedocs.io/en/stable/user-guide/helm/#helm-value-precedence).
+ */
+function application(raw: Raw, texts: ValueTexts): MeshSettings | undefined {
   const spec = record(raw['spec']);
   const sources = [record(spec['source']), ...list(spec['sources']).map(record)];
-  const source = sources.find((each) => isIstiodChart(text(each['chart']) ?? ''));
+  const source = sources.find((each) => isIstiodChart(text(each['chart']) ?? text(each['path']) ?? ''));
   if (source === undefined) {
     return undefined;
   }
   const { name, object } = place('Application', raw);
   const helm = record(source['helm']);
-  const inline = readIstioYaml(text(helm['values']) ?? '');
-  const values = mergeValues(inline.ok ? record(inline.value) : {}, record(helm['valuesObject']));
-  const parameters = list(helm['parameters']).map(record);
+  const reader = new ValueReader(`Application ${name}`, texts);
+  for (const file of list(helm['valueFiles']).flatMap((each) => text(each) ?? [])) {
+    const ofSource = /^\$[\w-]+\/(.+)$/.exec(file)?.[1];
+    const folder = text(source['path']);
+    if (ofSource !== undefined) {
+      reader.file(ofSource, file);
+    } else if (folder !== undefined && !file.includes('://')) {
+      reader.file(file.startsWith('/') ? file.slice(1) : `${folder}/${file}`, file);
+    } else {
+      reader.notRead(file);
+    }
+  }
+  reader.text(text(helm['values']) ?? '', 'its values');
+  reader.merge(record(helm['valuesObject']));
+  for (const each of list(helm['parameters']).map(record)) {
+    reader.parameter(each);
+  }
   return settingsOf({
     object,
     namespace: text(record(spec['destination'])['namespace']) ?? 'istio-system',
-    values: parameters.reduce<Raw>((all, each) => withParameter(all, each), values),
+    values: reader.values,
     version: text(source['targetRevision']),
-    notes: [
-      ...list(helm['valueFiles']).map(
-        (file) => `the values that Application ${name} takes from ${String(file)} are not read`,
-      ),
-      ...(inline.ok ? [] : [`the values of Application ${name} cannot be read: ${inline.malformed.message}`]),
-    ],
+    notes: reader.notes,
   });
+}
+
+/** Puts the values of a release together, and notes what it could not read. */
+class ValueReader {
+  values: Raw = {};
+  readonly notes: string[] = [];
+  readonly #release: string;
+  readonly #texts: ValueTexts;
+
+  constructor(release: string, texts: ValueTexts) {
+    this.#release = release;
+    this.#texts = texts;
+  }
+
+  merge(values: Raw): void {
+    this.values = mergeValues(this.values, values);
+  }
+
+  parameter(parameter: Raw): void {
+    this.values = withParameter(this.values, parameter);
+  }
+
+  notRead(what: string): void {
+    this.notes.push(`the values that ${this.#release} takes from ${what} are not read`);
+  }
+
+  text(yaml: string, what: string): void {
+    const read = readIstioYaml(yaml);
+    if (read.ok) {
+      this.merge(record(read.value));
+    } else {
+      this.notes.push(`the values that ${this.#release} takes from ${what} cannot be read: ${read.malformed.message}`);
+    }
+  }
+
+  file(path: string, written: string): void {
+    const found = this.#texts({ kind: 'File', path });
+    if (found === undefined) {
+      this.notRead(written);
+    } else {
+      this.text(found, written);
+    }
+  }
+
+  /** An entry of a HelmRelease's valuesFrom. */
+  valuesFrom(entry: Raw, namespace: string): void {
+    const kind = text(entry['kind']) ?? '';
+    const name = text(entry['name']) ?? '';
+    const key = text(entry['valuesKey']) ?? 'values.yaml';
+    const targetPath = text(entry['targetPath']);
+    const found = kind === 'ConfigMap' ? this.#texts({ kind, namespace, name, key, targetPath }) : undefined;
+    if (found === undefined) {
+      this.notRead(`${kind} ${name}`);
+    } else if (targetPath === undefined) {
+      this.text(found, `${kind} ${name}`);
+    } else {
+      this.parameter({ name: targetPath, value: found.trimEnd() });
+    }
+  }
 }
 
 function istioOperator(raw: Raw): MeshSettings {
@@ -149,10 +259,11 @@ function istioOperator(raw: Raw): MeshSettings {
   });
 }
 
-/** In place the control plane's revision bears the name of the Istio; RevisionBased adds the version to it. */
+/** Both kinds are of the cluster. In place the control plane's revision bears the name of the Istio; RevisionBased adds the version to it. */
 function sail(kind: string, raw: Raw): MeshSettings {
   const spec = record(raw['spec']);
-  const { name, object } = place(kind, raw);
+  const { name } = place(kind, raw);
+  const object = `${kind} ${name}`;
   const version = text(spec['version']);
   const perVersion = kind === 'Istio' && record(spec['updateStrategy'])['type'] === 'RevisionBased';
   const revision = perVersion ? `${name}-${(version ?? '').replaceAll('.', '-')}` : name;

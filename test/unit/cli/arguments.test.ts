@@ -4,6 +4,7 @@ import { flagsOf, parseArguments } from '../../../src/cli/arguments.ts';
 import { UsageError, type Command } from '../../../src/cli/command.ts';
 import { cliCommands } from '../../../src/cli/commands.ts';
 import { completionScript, SHELLS } from '../../../src/cli/completion/scripts.ts';
+import { POLICY_FLAG } from '../../../src/cli/facts/flags.ts';
 import { nearest } from '../../../src/cli/suggest.ts';
 import { cli } from './support.ts';
 
@@ -164,4 +165,16 @@ describe('completion', () => {
 
     expect([status, stdout.trim().split('\n').sort()]).toEqual([0, expected]);
   });
+});
+
+it('means the same by -p in every command that judges', () => {
+  const judging = ['lint', 'plan', 'recommend', 'explain', 'render', 'test', 'verify'];
+  const flags = cliCommands()
+    .filter(({ name }) => judging.includes(name))
+    .map(({ flags: own }) => own.find(({ short }) => short === 'p'));
+
+  expect(flags).toHaveLength(judging.length);
+  for (const flag of flags) {
+    expect(flag).toEqual({ ...POLICY_FLAG, description: flag?.description });
+  }
 });

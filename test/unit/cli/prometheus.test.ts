@@ -2,7 +2,8 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { cli } from './support.ts';
+import { join } from 'node:path';
+import { CLASSIC, cli, deployment, folderWith, policy, removeFolders } from './support.ts';
 
 let server: Server | undefined;
 
@@ -124,6 +125,45 @@ it('halves a window that is too much, and adds the halves up', async () => {
   expect(seen.filter((query) => query.includes('[302400s]'))).toHaveLength(2);
   expect(out).toContain('requests   120:');
   expect(out).toContain('Fixed, duration 30s');
+});
+
+it('proposes nothing for what a policy of -p covers', async () => {
+  const url = await serving((path, response) => {
+    const query = new URL(path, 'http://x').searchParams.get('query') ?? '';
+    const metric = { destination_workload_namespace: 'depot', destination_workload: 'api', reporter: 'destination' };
+    const buckets = ['20000', '+Inf'].map((le) => ({ metric: { ...metric, le }, value: [0, '500'] }));
+    const result = query.includes('_bucket') ? buckets : [];
+    response.end(
+      data(path.includes('/query') ? { resultType: 'vector', result } : path.includes('_bucket') ? ['depot'] : []),
+    );
+  });
+  const folder = folderWith({
+    'w.yaml': deployment({ name: 'api', namespace: 'depot' }),
+    'long.yaml': policy('long', 'mode: Fixed, duration: 40s'),
+    'short.yaml': policy('short', 'mode: Fixed, duration: 2s'),
+  });
+  const args = [
+    'recommend',
+    '--prometheus',
+    url,
+    '-f',
+    join(folder, 'w.yaml'),
+    ...CLASSIC,
+    '--assume',
+    'injected=true',
+  ];
+  const states = async (file: string): Promise<unknown> => {
+    const { out } = await cli([...args, '-p', join(folder, file), '-o', 'json']);
+    const { workloads, policies } = JSON.parse(out) as {
+      workloads: { state: string; message: string }[];
+      policies: unknown[];
+    };
+    return [workloads.map(({ state, message }) => `${state}: ${message}`), policies.length];
+  };
+
+  expect(await states('long.yaml')).toEqual([['Covered: the policy long covers this already'], 0]);
+  expect(await states('short.yaml')).toEqual([['Proposed: covers every request that was seen'], 1]);
+  removeFolders();
 });
 
 describe('recommend, of TCP connections', () => {

@@ -127,6 +127,17 @@ describe('test', () => {
     expect(await cli(['test', '-f', folderWith(files)])).toMatchObject({ code: 0 });
   });
 
+  it('takes policies of -p beside those that a test names', async () => {
+    const { code } = await run(
+      '- workload: Deployment/shop/a\n  expect: {policy: first}\n',
+      '',
+      '-p',
+      join(folderWith({ 'p.yaml': policy('first', 'mode: Fixed, duration: 9s', '  priority: 7\n') }), 'p.yaml'),
+    );
+
+    expect(code).toBe(0);
+  });
+
   it('runs only the cases that are asked for', async () => {
     const cases =
       '- {name: one, workload: Deployment/a, expect: {outcome: Exempt}}\n- {name: two, workload: Deployment/a, expect: {}}\n';

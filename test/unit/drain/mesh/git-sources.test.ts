@@ -78,7 +78,7 @@ describe('the settings of a mesh in Git', () => {
       read('sailoperator.io', 'Istio', { version: 'v1.27-latest', values: VALUES }),
       'plain',
       '1.27-latest',
-      'Istio mesh/plain',
+      'Istio plain',
     ],
     [
       'one that is updated by revisions',
@@ -89,14 +89,14 @@ describe('the settings of a mesh in Git', () => {
       }),
       'plain-v1-27-1',
       '1.27.1',
-      'Istio mesh/plain',
+      'Istio plain',
     ],
     [
       'an IstioRevision',
       read('sailoperator.io', 'IstioRevision', { version: 'v1.27.1', values: VALUES }),
       'plain',
       '1.27.1',
-      'IstioRevision mesh/plain',
+      'IstioRevision plain',
     ],
   ])('%s', (_, settings, revision, version, from) => {
     if (settings === undefined) {

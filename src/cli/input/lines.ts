@@ -119,13 +119,19 @@ export function placeOfPath(
   if (source === undefined) {
     return undefined;
   }
-  let best = '';
-  for (const known of Object.keys(source.fieldLines ?? {})) {
-    if (path !== undefined && path.startsWith(known) && known.length > best.length && isWholePath(path, known)) {
-      best = known;
+  const best = nearestKnown(path ?? '', source.fieldLines ?? {});
+  return { file: source.fieldFiles?.[best] ?? source.file, line: source.fieldLines?.[best] ?? source.line };
+}
+
+/** The longest beginning of the path that is known, so that the cost does not grow with all fields of the object. */
+function nearestKnown(path: string, lines: Readonly<Record<string, number>>): string {
+  for (let end = path.length; end > 0; end -= 1) {
+    const parent = path.slice(0, end);
+    if (isWholePath(path, parent) && Object.hasOwn(lines, parent)) {
+      return parent;
     }
   }
-  return { file: source.fieldFiles?.[best] ?? source.file, line: source.fieldLines?.[best] ?? source.line };
+  return '';
 }
 
 function isWholePath(path: string, parent: string): boolean {

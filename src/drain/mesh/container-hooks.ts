@@ -3,9 +3,14 @@ import { analyseHook, type HookAnalysis } from '../../hooks/index.ts';
 import type { ProxyImage } from '../model/mesh.ts';
 import type { ContainerSettings, EffectiveSettings } from '../model/settings.ts';
 
+/** Each of a pod's containers asks for it, and a pod may have thousands. */
+const hookCounts = new WeakMap<EffectiveSettings['apps'], number>();
+
 /** Hooks of the application's containers; they share what an analysis may cost. */
-export function hooksOf(settings: EffectiveSettings): number {
-  return settings.apps.filter((app) => app.preStop !== undefined).length;
+export function hooksOf({ apps }: EffectiveSettings): number {
+  const count = hookCounts.get(apps) ?? apps.filter((app) => app.preStop !== undefined).length;
+  hookCounts.set(apps, count);
+  return count;
 }
 
 /** What a preStop of an application container does in this pod. */

@@ -40,6 +40,29 @@ interface Withdrawal {
   readonly held: number;
 }
 
+/** What is remembered of one policy, by its uid. All of it may be lost: a restart looks at its workloads anew. */
+interface PermitMemory {
+  /** By workload: the hash of what is wanted. */
+  readonly plans: Map<string, string>;
+  /** By workload: what it waits for before it is written. */
+  readonly waiting: Map<string, Refusal>;
+  /** Workloads that would be restored, with what was written to them. */
+  readonly leaving: Map<string, string>;
+  leavingSince: number;
+  /** When workloads of it were restored in the last hour. */
+  lately: readonly number[];
+  withdrawal?: { readonly at: number; readonly found: Withdrawal };
+  /** The hash of the withdrawal that is approved. */
+  inForce?: string;
+  /** What the last Event said. */
+  told?: string;
+  /** Why what is approved cannot be stored. */
+  trouble?: string;
+  /** Workloads of it were refused because too many would leave. */
+  heldBack: boolean;
+  window?: { readonly of: PolicyRecord; readonly until: number; readonly answer: WindowAnswer };
+}
+
 export interface PermitsOptions {
   readonly client: KubeClient;
   readonly caches: Caches;
@@ -65,22 +88,9 @@ const FORBIDDEN_RETRY_MS = 60_000;
 export class Permits {
   private readonly options: PermitsOptions;
   private readonly approvals: Approvals;
-  /** By policy and workload: the hash of what is wanted. */
-  private readonly plans = new Map<string, Map<string, string>>();
+  private readonly memories = new Map<string, PermitMemory>();
+  /** By workload: the uids of the policies that have a plan for it. */
   private readonly policiesOf = new Map<string, readonly string[]>();
-  /** By policy and workload: what the workload waits for before it is written. */
-  private readonly waiting = new Map<string, Map<string, Refusal>>();
-  /** By uid of the policy: workloads that would be restored, with what was written to them. */
-  private readonly leaving = new Map<string, Map<string, string>>();
-  private readonly leavingSince = new Map<string, number>();
-  private readonly lately = new Map<string, number[]>();
-  private readonly answers = new WeakMap<PolicyRecord, { readonly until: number; readonly answer: WindowAnswer }>();
-  private readonly withdrawals = new Map<string, { readonly at: number; readonly withdrawal: Withdrawal }>();
-  private readonly inForce = new Map<string, string>();
-  private readonly told = new Map<string, string>();
-  private readonly troubles = new Map<string, string>();
-  /** By uid: policies of which workloads were refused because too many would leave. */
-  private readonly heldBack = new Set<string>();
 
   constructor(options: PermitsOptions) {
     this.options = options;
@@ -91,40 +101,33 @@ export class Permits {
   note(workload: Workload, state: WorkloadState | undefined, assessment: Assessment, dueToBeRestored: boolean): void {
     const key = workloadKey(workload);
     const shown = [...(assessment.governing === undefined ? [] : [assessment.governing]), ...assessment.audits];
-    const names = shown.map(({ policy }) => policy.name);
-    for (const policy of this.policiesOf.get(key) ?? []) {
-      this.setWaiting(policy, key, undefined);
-      if (!names.includes(policy)) {
-        this.setPlan(policy, key, undefined);
-      }
-    }
+    const uids = shown.map(({ policy }) => policy.uid);
+    this.dropPlans(key, uids);
     for (const { policy, decision } of shown) {
-      this.setPlan(policy.name, key, workloadPlanHash(workload, decision));
+      this.setPlan(policy, key, workloadPlanHash(workload, decision));
     }
-    if (names.length === 0) {
-      this.policiesOf.delete(key);
-    } else {
-      this.policiesOf.set(key, names);
+    if (uids.length > 0) {
+      this.policiesOf.set(key, uids);
     }
     this.stopLeaving(key, dueToBeRestored ? state?.policy.uid : undefined);
   }
 
   forget(workload: string): void {
-    for (const policy of this.policiesOf.get(workload) ?? []) {
-      this.setWaiting(policy, workload, undefined);
-      this.setPlan(policy, workload, undefined);
-    }
-    this.policiesOf.delete(workload);
+    this.dropPlans(workload, []);
     this.stopLeaving(workload, undefined);
   }
 
-  planHashOf(policy: string): string {
-    return policyPlanHash(policy, this.plans.get(policy) ?? []);
+  planHashOf({ name, uid }: PolicyRecord): string {
+    return policyPlanHash(name, this.memories.get(uid)?.plans ?? []);
   }
 
   /** Takes down what a workload of the policy waits for, so that the policy's condition can say it. */
   waits(policy: PolicyRecord, workload: string, refusal: Refusal | undefined): void {
-    this.setWaiting(policy.name, workload, refusal);
+    if (refusal === undefined) {
+      this.memories.get(policy.uid)?.waiting.delete(workload);
+    } else {
+      this.of(policy.uid).waiting.set(workload, refusal);
+    }
   }
 
   /** Whether the policy's plan for the workload is approved, where that is asked for. */
@@ -132,7 +135,7 @@ export class Permits {
     if (policy.spec.rollout.approval !== 'Required') {
       return undefined;
     }
-    const hash = this.plans.get(policy.name)?.get(workload) ?? '';
+    const hash = this.memories.get(policy.uid)?.plans.get(workload) ?? '';
     const why = notApproved(
       this.annotation(policy, APPROVED_PLAN_ANNOTATION),
       this.approvals.of(policy.uid, 'plan'),
@@ -169,7 +172,7 @@ export class Permits {
   gaveBack(workload: string, state: WorkloadState): void {
     const { uid } = state.policy;
     if (this.livingHolder(state) !== undefined && !this.isApprovedWithdrawal(uid, workload)) {
-      this.lately.set(uid, [...this.latelyOf(uid), this.options.now()]);
+      this.of(uid).lately = [...this.latelyOf(uid), this.options.now()];
     }
     this.stopLeaving(workload, undefined);
   }
@@ -179,7 +182,8 @@ export class Permits {
    * Returns when to look again, where it could not be done.
    */
   async settle({ record, raw }: CachedPolicy, signal: AbortSignal): Promise<number | undefined> {
-    this.troubles.delete(record.uid);
+    const memory = this.of(record.uid);
+    memory.trouble = undefined;
     try {
       await this.approvals.load((uid) => this.isAlive(uid), signal);
       await this.settlePlan(record, raw, signal);
@@ -188,33 +192,18 @@ export class Permits {
       if (!isApiError(error) || !error.isForbidden) {
         throw error;
       }
-      this.troubles.set(record.uid, `cannot store the approval: ${error.message}`);
+      memory.trouble = `cannot store the approval: ${error.message}`;
       this.options.logger.warn('cannot store the approval', { policy: record.name, error });
       return this.options.now() + FORBIDDEN_RETRY_MS;
     }
     return undefined;
   }
 
-  /** The policy is gone: nothing of it is approved any more. */
-  async gone(name: string, signal: AbortSignal): Promise<void> {
-    this.plans.delete(name);
-    this.waiting.delete(name);
-    for (const uid of new Set([
-      ...this.leaving.keys(),
-      ...this.inForce.keys(),
-      ...this.told.keys(),
-      ...this.troubles.keys(),
-      ...this.approvals.uids(),
-    ])) {
+  /** A policy is gone: nothing of it is approved any more. */
+  async gone(signal: AbortSignal): Promise<void> {
+    for (const uid of new Set([...this.memories.keys(), ...this.approvals.uids()])) {
       if (!this.isAlive(uid)) {
-        this.leaving.delete(uid);
-        this.leavingSince.delete(uid);
-        this.lately.delete(uid);
-        this.withdrawals.delete(uid);
-        this.inForce.delete(uid);
-        this.told.delete(uid);
-        this.troubles.delete(uid);
-        this.heldBack.delete(uid);
+        this.memories.delete(uid);
         await this.approvals.drop(uid, 'plan', signal);
         await this.approvals.drop(uid, 'withdrawal', signal);
       }
@@ -228,7 +217,7 @@ export class Permits {
     if (withdrawal !== undefined) {
       found.push({ reason: 'WithdrawalHeld', message: this.withdrawalMessage(policy, withdrawal) });
     }
-    const waiting = [...(this.waiting.get(policy.name)?.values() ?? [])];
+    const waiting = [...(this.memories.get(policy.uid)?.waiting.values() ?? [])];
     const unapproved = waiting.filter(({ reason }) => reason === 'ApprovalRequired').length;
     if (unapproved > 0) {
       found.push(this.approvalWanted(policy, unapproved));
@@ -237,7 +226,7 @@ export class Permits {
     if (later[0] !== undefined) {
       found.push({ reason: 'WaitsForWindow', message: `${later.length} workload(s): ${later[0].message}` });
     }
-    const trouble = this.troubles.get(policy.uid);
+    const trouble = this.memories.get(policy.uid)?.trouble;
     const messages = [...found.map(({ message }) => message), ...(trouble === undefined ? [] : [trouble])];
     return found[0] === undefined
       ? undefined
@@ -245,7 +234,7 @@ export class Permits {
   }
 
   private approvalWanted(policy: PolicyRecord, workloads: number): { reason: Waits['reason']; message: string } {
-    const hash = this.planHashOf(policy.name);
+    const hash = this.planHashOf(policy);
     const annotation = this.annotation(policy, APPROVED_PLAN_ANNOTATION);
     const stale = annotation !== undefined && this.approvals.of(policy.uid, 'plan')?.hash !== annotation;
     const wanted = `${workloads} workload(s) wait for approval of plan ${hash}: ${approveCommand(policy.name, APPROVED_PLAN_ANNOTATION, hash)}`;
@@ -272,13 +261,12 @@ export class Permits {
       return undefined;
     }
     const now = this.options.now();
-    let known = this.answers.get(policy);
-    if (known === undefined || now >= known.until) {
+    const memory = this.of(policy.uid);
+    if (memory.window?.of !== policy || now >= memory.window.until) {
       const answer = windowAt(policy.windows, now);
-      known = { answer, until: answer.open ? now + OPEN_FOR_MS : (answer.opensAt ?? Infinity) };
-      this.answers.set(policy, known);
+      memory.window = { of: policy, answer, until: answer.open ? now + OPEN_FOR_MS : (answer.opensAt ?? Infinity) };
     }
-    const { answer } = known;
+    const { answer } = memory.window;
     if (answer.open) {
       return undefined;
     }
@@ -289,7 +277,8 @@ export class Permits {
     if (this.isApprovedWithdrawal(holder.uid, key)) {
       return undefined;
     }
-    const still = (this.leavingSince.get(holder.uid) ?? 0) + SETTLE_MS;
+    const memory = this.of(holder.uid);
+    const still = memory.leavingSince + SETTLE_MS;
     if (this.options.now() < still) {
       return {
         message: 'waiting for the selection to settle before anything is restored',
@@ -300,7 +289,7 @@ export class Permits {
     if (this.massWithdrawal(holder) === undefined) {
       return undefined;
     }
-    this.heldBack.add(holder.uid);
+    memory.heldBack = true;
     // What was restored lately counts for an hour, and nothing in the cluster tells when that is over.
     const [oldest] = this.latelyOf(holder.uid);
     return {
@@ -311,7 +300,7 @@ export class Permits {
   }
 
   private massWithdrawal(policy: PolicyRecord): Withdrawal | undefined {
-    if ((this.leaving.get(policy.uid)?.size ?? 0) === 0) {
+    if ((this.memories.get(policy.uid)?.leaving.size ?? 0) === 0) {
       return undefined;
     }
     const withdrawal = this.withdrawalOf(policy);
@@ -326,13 +315,12 @@ export class Permits {
    */
   private withdrawalOf(policy: PolicyRecord): Withdrawal {
     const { caches, now, operatorNamespace } = this.options;
-    const known = this.withdrawals.get(policy.uid);
-    if (known !== undefined && now() - known.at < OPEN_FOR_MS) {
-      return known.withdrawal;
+    const memory = this.of(policy.uid);
+    if (memory.withdrawal !== undefined && now() - memory.withdrawal.at < OPEN_FOR_MS) {
+      return memory.withdrawal.found;
     }
     const scope = { rootNamespace: caches.meshFacts().rootNamespace, operatorNamespace };
     const governing = caches.policyRecords().filter((each) => !each.deleting && each.spec.enforcement === 'Enforce');
-    const due = this.leaving.get(policy.uid);
     const approved = this.approvals.of(policy.uid, 'withdrawal')?.items;
     const leaving = new Map<string, string>();
     let held = 0;
@@ -356,47 +344,38 @@ export class Permits {
           ({ compiled }) => compiled !== undefined && matches(compiled, workload, labels, scope) === 'Match',
         );
       const mark = stateMark(workload);
-      if ((gone || due?.has(key) === true) && approved?.get(key) !== mark) {
+      if ((gone || memory.leaving.has(key)) && approved?.get(key) !== mark) {
         leaving.set(key, mark);
       }
     }
-    const withdrawal = { leaving, held, hash: withdrawalHash(policy.name, leaving) };
-    this.withdrawals.set(policy.uid, { at: now(), withdrawal });
-    return withdrawal;
+    const found = { leaving, held, hash: withdrawalHash(policy.name, leaving) };
+    memory.withdrawal = { at: now(), found };
+    return found;
   }
 
   private isApprovedWithdrawal(uid: string, key: string): boolean {
     const kept = this.approvals.of(uid, 'withdrawal');
-    const mark = this.leaving.get(uid)?.get(key);
-    return (
-      kept !== undefined && mark !== undefined && this.inForce.get(uid) === kept.hash && kept.items.get(key) === mark
-    );
+    const memory = this.memories.get(uid);
+    const mark = memory?.leaving.get(key);
+    return kept !== undefined && mark !== undefined && memory?.inForce === kept.hash && kept.items.get(key) === mark;
   }
 
   private async settlePlan(policy: PolicyRecord, raw: CachedPolicy['raw'], signal: AbortSignal): Promise<void> {
     const wanted =
       policy.spec.rollout.approval === 'Required' ? raw.metadata.annotations?.[APPROVED_PLAN_ANNOTATION] : undefined;
     const kept = this.approvals.of(policy.uid, 'plan');
+    const { plans, waiting } = this.of(policy.uid);
     if (wanted === undefined || wanted === '') {
       await this.approvals.drop(policy.uid, 'plan', signal);
-    } else if (kept?.hash !== wanted && wanted === this.planHashOf(policy.name)) {
+    } else if (kept?.hash !== wanted && wanted === this.planHashOf(policy)) {
       this.refuse(
         policy,
-        await this.approvals.keep(
-          approvalOf(policy),
-          'plan',
-          { hash: wanted, items: new Map(this.plans.get(policy.name)) },
-          signal,
-        ),
+        await this.approvals.keep(approvalOf(policy), 'plan', { hash: wanted, items: new Map(plans) }, signal),
       );
-      this.options.logger.info('plan approved', {
-        policy: policy.name,
-        plan: wanted,
-        workloads: this.plans.get(policy.name)?.size ?? 0,
-      });
+      this.options.logger.info('plan approved', { policy: policy.name, plan: wanted, workloads: plans.size });
     }
     // Whether it is newly kept, put back, or no longer asked for: those that waited are looked at again.
-    for (const [workload, { reason }] of this.waiting.get(policy.name) ?? []) {
+    for (const [workload, { reason }] of waiting) {
       if (reason === 'ApprovalRequired' && this.approval(policy, workload) === undefined) {
         this.options.enqueue(workload);
       }
@@ -406,11 +385,12 @@ export class Permits {
   private async settleWithdrawal(policy: PolicyRecord, raw: CachedPolicy['raw'], signal: AbortSignal): Promise<void> {
     const wanted = raw.metadata.annotations?.[APPROVED_WITHDRAWAL_ANNOTATION] ?? '';
     const { uid } = policy;
+    const memory = this.of(uid);
     let kept = this.approvals.of(uid, 'withdrawal');
     if (wanted === '') {
       await this.approvals.drop(uid, 'withdrawal', signal);
     } else if (kept?.hash !== wanted) {
-      this.withdrawals.delete(uid);
+      memory.withdrawal = undefined;
       const withdrawal = this.massWithdrawal(policy);
       if (withdrawal?.hash === wanted) {
         // What an earlier approval has not carried out yet stays approved.
@@ -428,18 +408,17 @@ export class Permits {
         await this.approvals.drop(uid, 'withdrawal', signal);
       }
     }
-    this.withdrawals.delete(uid);
+    memory.withdrawal = undefined;
     kept = this.approvals.of(uid, 'withdrawal');
-    const before = this.inForce.get(uid);
-    if (kept === undefined) {
-      this.inForce.delete(uid);
-    } else {
-      this.inForce.set(uid, kept.hash);
-    }
+    const before = memory.inForce;
+    memory.inForce = kept?.hash;
     // Approved; or no longer too many, because others of them have come back.
-    const eased = this.massWithdrawal(policy) === undefined && this.heldBack.delete(uid);
+    const eased = memory.heldBack && this.massWithdrawal(policy) === undefined;
+    if (eased) {
+      memory.heldBack = false;
+    }
     if (eased || (kept !== undefined && before !== kept.hash)) {
-      for (const workload of this.leaving.get(uid)?.keys() ?? []) {
+      for (const workload of memory.leaving.keys()) {
         this.options.enqueue(workload);
       }
     }
@@ -448,7 +427,7 @@ export class Permits {
 
   private refuse(policy: PolicyRecord, why: string | undefined): void {
     if (why !== undefined) {
-      this.troubles.set(policy.uid, `cannot store the approval: ${why}`);
+      this.of(policy.uid).trouble = `cannot store the approval: ${why}`;
     }
   }
 
@@ -456,15 +435,11 @@ export class Permits {
   private tell(policy: PolicyRecord, raw: CachedPolicy['raw']): void {
     const waits = this.waitsOf(policy);
     const news =
-      waits === undefined || waits.reason === 'WaitsForWindow'
-        ? ''
-        : toldText(waits.reason, this.planHashOf(policy.name));
-    const before = this.told.get(policy.uid) ?? waitToldBefore(raw.status);
-    this.told.set(policy.uid, news);
-    if (news === before) {
-      return;
-    }
-    if (waits === undefined || news === '') {
+      waits === undefined || waits.reason === 'WaitsForWindow' ? '' : toldText(waits.reason, this.planHashOf(policy));
+    const memory = this.of(policy.uid);
+    const before = memory.told ?? waitToldBefore(raw.status);
+    memory.told = news;
+    if (news === before || waits === undefined || news === '') {
       return;
     }
     this.options.recorder.event(
@@ -490,37 +465,32 @@ export class Permits {
 
   private latelyOf(uid: string): number[] {
     const since = this.options.now() - LATELY_MS;
-    return (this.lately.get(uid) ?? []).filter((at) => at > since);
+    return (this.memories.get(uid)?.lately ?? []).filter((at) => at > since);
   }
 
   private startLeaving(holder: PolicyRecord, key: string, mark: string): void {
-    const leaving = this.leaving.get(holder.uid) ?? new Map<string, string>();
-    if (leaving.get(key) === mark) {
+    const memory = this.of(holder.uid);
+    if (memory.leaving.get(key) === mark) {
       return;
     }
-    leaving.set(key, mark);
-    this.leaving.set(holder.uid, leaving);
-    this.leavingSince.set(holder.uid, this.options.now());
-    this.withdrawals.delete(holder.uid);
+    memory.leaving.set(key, mark);
+    memory.leavingSince = this.options.now();
+    memory.withdrawal = undefined;
     this.options.onChange(holder.name);
   }
 
   /** The workload leaves no policy but the one given. */
   private stopLeaving(key: string, except: string | undefined): void {
-    for (const [uid, leaving] of this.leaving) {
-      if (uid === except || !leaving.delete(key)) {
-        continue;
-      }
-      this.withdrawals.delete(uid);
-      const policy = this.options.caches.policyRecords().find((each) => each.uid === uid);
-      if (policy !== undefined) {
-        this.options.onChange(policy.name);
+    for (const [uid, memory] of this.memories) {
+      if (uid !== except && memory.leaving.delete(key)) {
+        memory.withdrawal = undefined;
+        this.changed(uid);
       }
     }
   }
 
-  private setPlan(policy: string, workload: string, hash: string | undefined): void {
-    const plans = this.plans.get(policy) ?? new Map<string, string>();
+  private setPlan({ uid, name }: PolicyRecord, workload: string, hash: string | undefined): void {
+    const { plans } = this.of(uid);
     if (plans.get(workload) === hash) {
       return;
     }
@@ -529,22 +499,42 @@ export class Permits {
     } else {
       plans.set(workload, hash);
     }
-    this.plans.set(policy, plans);
-    this.options.onChange(policy);
+    this.options.onChange(name);
   }
 
-  private setWaiting(policy: string, workload: string, refusal: Refusal | undefined): void {
-    const waiting = this.waiting.get(policy) ?? new Map<string, Refusal>();
-    if (refusal === undefined) {
-      waiting.delete(workload);
-    } else {
-      waiting.set(workload, refusal);
+  /** It waits for no policy, and only these have a plan for it. */
+  private dropPlans(key: string, except: readonly string[]): void {
+    for (const uid of this.policiesOf.get(key) ?? []) {
+      const memory = this.memories.get(uid);
+      memory?.waiting.delete(key);
+      if (!except.includes(uid) && memory?.plans.delete(key) === true) {
+        this.changed(uid);
+      }
     }
-    if (waiting.size === 0) {
-      this.waiting.delete(policy);
-    } else {
-      this.waiting.set(policy, waiting);
+    this.policiesOf.delete(key);
+  }
+
+  private changed(uid: string): void {
+    const policy = this.options.caches.policyRecords().find((each) => each.uid === uid);
+    if (policy !== undefined) {
+      this.options.onChange(policy.name);
     }
+  }
+
+  private of(uid: string): PermitMemory {
+    let memory = this.memories.get(uid);
+    if (memory === undefined) {
+      memory = {
+        plans: new Map(),
+        waiting: new Map(),
+        leaving: new Map(),
+        leavingSince: 0,
+        lately: [],
+        heldBack: false,
+      };
+      this.memories.set(uid, memory);
+    }
+    return memory;
   }
 }
 

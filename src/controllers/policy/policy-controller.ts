@@ -57,7 +57,7 @@ export class PolicyController {
     const cached = this.options.caches.policies.store.get(name);
     if (cached === undefined) {
       this.waitingSince.delete(name);
-      await this.options.permits.gone(name, signal);
+      await this.options.permits.gone(signal);
       return done;
     }
 
@@ -303,7 +303,7 @@ export class PolicyController {
     );
     const status: SidecarDrainPolicyStatus = {
       observedGeneration: cached.record.generation,
-      planHash: this.options.permits.planHashOf(cached.record.name),
+      planHash: this.options.permits.planHashOf(cached.record),
       conditions,
       workloads: counts,
       rollout,

@@ -127,6 +127,7 @@ describe('the slim record', () => {
         healthy: true,
         rolling: false,
         stuck: false,
+        terminating: 'NotInStatus',
       },
     });
   });

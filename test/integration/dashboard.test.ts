@@ -194,6 +194,38 @@ describe('the dashboard', () => {
     expect(await page.locator('#off-switch').textContent()).toContain('off switch: on');
   });
 
+  it('can be used by the keyboard alone, and a link shows what its sender saw', async () => {
+    await page.getByRole('searchbox', { name: 'Search' }).fill('sick');
+    await eventually(async () => (await page.evaluate(rowsOnScreen)).length === 1, 'the search leaves one workload');
+    const list = page.getByRole('listbox', { name: 'Workloads' });
+    // From the search by way of the three filters and the button that takes them back.
+    for (const name of ['State', 'Policy', 'Namespace']) {
+      await page.keyboard.press('Tab');
+      expect(await page.getByRole('search').getByRole('combobox', { name }).evaluate((one) => one.matches(':focus-visible'))).toBe(true); // prettier-ignore
+    }
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    expect(await list.evaluate((one) => one.matches(':focus-visible'))).toBe(true);
+    await page.keyboard.press('ArrowDown');
+    expect(await list.getAttribute('aria-activedescendant')).toBe('row-0');
+    expect(await list.getByRole('option').first().getAttribute('aria-setsize')).toBe('1');
+    await page.keyboard.press('Enter');
+    const heading = page.locator('#detail h3', { hasText: 'sick' });
+    await heading.waitFor();
+    await eventually(() => heading.evaluate((one) => one.matches(':focus')), 'what was opened has the focus');
+
+    const other = await browser.newPage();
+    await other.goto(page.url());
+    await other.getByRole('article', { name: 'The workload that is open' }).getByRole('heading', { name: /sick/ }).waitFor(); // prettier-ignore
+    expect(await other.getByRole('searchbox', { name: 'Search' }).inputValue()).toBe('sick');
+    expect(await other.evaluate(rowsOnScreen)).toEqual(await page.evaluate(rowsOnScreen));
+    await other.close();
+
+    await page.keyboard.press('Escape');
+    await eventually(() => list.evaluate((one) => one.matches(':focus')), 'Escape goes back to the list');
+    expect(await page.locator('#detail').isHidden()).toBe(true);
+  });
+
   it('is served by the operator to whoever may list what it shows, and to nobody else', async () => {
     const { cluster, operator } = scene;
     const files = ['role', 'role_binding'].map((name) => join(projectRoot(), `config/dashboard/${name}.yaml`));

@@ -82,6 +82,13 @@ describe('recommend, where there is', () => {
     expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('nothing listens there') });
   });
 
+  it('says the same of it where lint asks', async () => {
+    const folder = folderWith({ 'w.yaml': deployment({ name: 'till', namespace: 'market' }) });
+    const { code, err } = await cli(['lint', folder, '--prometheus', 'http://127.0.0.1:9']);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('nothing listens there') });
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+  });
+
   it.each([
     [[], /--prometheus URL is missing/],
     [['--prometheus', 'prometheus:9090'], /has to begin with http/],

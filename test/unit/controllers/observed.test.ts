@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { SidecarDrainPolicy } from '../../../src/api/policy.ts';
+import { policyView } from '../../../src/cli/dashboard/engine/policies.ts';
 import { Ledger } from '../../../src/controllers/reports/ledger.ts';
 import {
   FORGET_AFTER_MS,
@@ -7,6 +9,7 @@ import {
   type ObservedWorkload,
 } from '../../../src/controllers/reports/observed.ts';
 import type { TerminationRecord } from '../../../src/drain/observe/index.ts';
+import { readPolicy } from '../../../src/drain/plan/policies.ts';
 import { resultsOf } from '../../../src/drain/report/index.ts';
 import { VirtualClock } from '../../../src/runtime/index.ts';
 
@@ -82,6 +85,21 @@ describe('terminations that went wrong', () => {
     expect(ledger.attentionOf('slow')).toEqual([]);
     expect([...ledger.entriesOf(KEY)].map(([, { outcome }]) => outcome)).toEqual(['Compliant']);
     expect([changes, clock.pendingTimers]).toEqual([1, 0]);
+  });
+
+  it('stand on the page as long as the status of their policy has them', async () => {
+    const onPage = (): readonly { reason: string }[] => {
+      const raw = {
+        metadata: { name: 'slow' },
+        spec: { match: { namespaceSelector: {} }, drain: { mode: 'Fixed', duration: '30s' } },
+        status: { attention: ledger.attentionOf('slow') },
+      } as unknown as SidecarDrainPolicy;
+      return policyView(raw, readPolicy(raw), { turns: [], paused: false, now: clock.now() }).attention;
+    };
+    observed.note(KEY, 'slow', record(), ABOUT);
+    expect(onPage()).toMatchObject([{ name: 'checkout', reason: 'PodsKilled' }]);
+    await clock.advance(FORGET_AFTER_MS);
+    expect(onPage()).toEqual([]);
   });
 
   it.each([

@@ -81,7 +81,11 @@ function parts(detail: WorkloadDetail): Node[] {
     state,
     ...(obstacle === undefined ? [] : [element('p', '', `It waits: ${obstacle}.`)]),
     ...(looksAgainAt === undefined ? [] : [element('p', '', `It is looked at again at ${timeWords(looksAgainAt)}.`)]),
-    element('p', 'dim', [`${pods} pods`, `grace period ${row.gracePeriod} s`, ...proxy].join('; ')),
+    element(
+      'p',
+      'dim',
+      [`${pods} ${pods === 1 ? 'pod' : 'pods'}`, `grace period ${row.gracePeriod} s`, ...proxy].join('; '),
+    ),
     drawing(detail.svg),
     ...section(
       'Findings',

@@ -123,7 +123,7 @@ export class Picture implements Watched {
    * @throws Error where that takes too long
    */
   async kindsSeen(): Promise<readonly Resource[]> {
-    for (let waited = 0; !this.#watches.ready; waited += SETTLE_MS) {
+    for (let waited = 0; this.#known === undefined || !this.#watches.ready; waited += SETTLE_MS) {
       if (waited >= LONGEST_READ_MS || this.#stopped) {
         throw new Error(`still reading ${this.#watches.loading().join(', ')}`);
       }

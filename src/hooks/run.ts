@@ -178,9 +178,10 @@ function settle(
   };
 }
 
-/** What loops without a sleep were taken to need is no time that has certainly passed. */
+/** What loops without a sleep were taken to need is no time that has certainly passed. In whole milliseconds. */
 function leastOf(run: Run, earliest: Seconds): Seconds {
-  return Math.max(0, earliest - run.busyTime);
+  // Thousands of additions leave an error of less than a microsecond.
+  return Math.max(0, Math.floor((earliest - run.busyTime) * 1000 + 0.001) / 1000);
 }
 
 /** Nobody reads more of them. */

@@ -16,6 +16,8 @@ describe('the API server that KUBERNETES asks for', () => {
   });
 
   it.each(['1.3', '2', '../1.37', 'v1.37'])('%s is refused, with what there is', (minor) => {
-    expect(() => apiServerSource(minor)).toThrow(`KUBERNETES=${minor} is not pinned here: take one of 1.36, 1.37`);
+    expect(() => apiServerSource(minor)).toThrow(
+      `KUBERNETES=${minor} is not pinned here: take one of 1.34, 1.35, 1.36, 1.37`,
+    );
   });
 });

@@ -1,6 +1,7 @@
 // Stands in for scheduler and kubelets. No container runs: pods are bound to nodes that exist as objects only, their
 // status is written as a kubelet would once everything has started, and their deletion is finished at once. What a
 // real kubelet does over time (hooks, grace periods, probes, image pulls) is not shown here.
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, ApiError, type KubeObject } from './client.ts';
 import { kubernetesVersion } from './paths.ts';
@@ -132,7 +133,10 @@ export class PodMover {
   constructor(
     private readonly client: Client,
     private readonly nodes: string[],
-  ) {}
+  ) {
+    // Many pods are moved at once, and each request listens.
+    setMaxListeners(0, this.stopping.signal);
+  }
 
   async start(): Promise<void> {
     for (const name of this.nodes) {

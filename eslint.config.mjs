@@ -1,5 +1,10 @@
 import tseslint from 'typescript-eslint';
 
+const ONE_WAY_TO_BE_PRIVATE = {
+  selector: ':matches(PropertyDefinition, MethodDefinition) > PrivateIdentifier.key',
+  message: 'Write `private`: the code base has one way to say it.',
+};
+
 // The rooms of src/ and what each may import. A domain that cannot reach a client, a clock or the environment is
 // one that can be tested with plain values; this list is what keeps it so.
 /** @type {Record<string, string[]>} */
@@ -88,6 +93,7 @@ const drainRules = drainRooms
     rules: {
       'no-restricted-syntax': [
         'error',
+        ONE_WAY_TO_BE_PRIVATE,
         ...['ImportDeclaration', 'ExportNamedDeclaration', 'ExportAllDeclaration'].map((node) => ({
           selector: `${node}[source.value=/^(\\.\\.\\/)+(${drainRooms.slice(index + 1).join('|')})\\//]`,
           message: `src/drain/${room} may import only from the rooms before it: ${drainRooms.slice(0, index).join(', ') || 'none'}.`,
@@ -109,6 +115,7 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       eqeqeq: ['error', 'always'],
       curly: ['error', 'all'],
+      'no-restricted-syntax': ['error', ONE_WAY_TO_BE_PRIVATE],
       'prefer-const': 'error',
       'max-lines': ['error', { max: 550, skipBlankLines: true, skipComments: true }],
     },

@@ -76,7 +76,7 @@ export function pathWith(programs: Readonly<Record<string, string>>): string {
 
 /** The command line with nothing on PATH but these programs. */
 export class Tools {
-  readonly #bin: string;
+  private readonly bin: string;
 
   constructor(
     /** kustomize or kubectl, under that name. */
@@ -85,11 +85,11 @@ export class Tools {
     readonly facts: readonly string[],
   ) {
     const name = basename(kustomize);
-    this.#bin = pathWith({ [name]: kustomize, helm });
+    this.bin = pathWith({ [name]: kustomize, helm });
   }
 
   async run(...args: string[]): Promise<Ran> {
-    return await cli([...args, ...this.facts], { env: { PATH: this.#bin } });
+    return await cli([...args, ...this.facts], { env: { PATH: this.bin } });
   }
 
   async lint(folder: string, ...more: string[]): Promise<Output> {

@@ -92,12 +92,12 @@ const VALUES_CONFIG_MAP =
   /\b(?:values\.ya?ml|meshConfig|defaultConfig|proxyMetadata|pilot|sidecarInjectorWebhook|ENABLE_NATIVE_SIDECARS|EXIT_ON_ZERO_ACTIVE_CONNECTIONS)\b/;
 
 class Collector implements DocumentHandler {
-  readonly #into: Collected;
-  readonly #intake: ObjectIntake;
+  private readonly into: Collected;
+  private readonly intake: ObjectIntake;
 
   constructor(into: Collected, options: CollectOptions) {
-    this.#into = into;
-    this.#intake = new ObjectIntake(into, options);
+    this.into = into;
+    this.intake = new ObjectIntake(into, options);
   }
 
   wants(kind: string, text: string): boolean {
@@ -113,7 +113,7 @@ class Collector implements DocumentHandler {
         VALUES_CONFIG_MAP.test(text)
       );
     }
-    const { kinds } = this.#into;
+    const { kinds } = this.into;
     return (
       (kinds.has(kind) && !kinds.isCommonNamesake(kind)) ||
       FACT_KINDS.has(kind) ||
@@ -122,24 +122,24 @@ class Collector implements DocumentHandler {
   }
 
   other(): void {
-    this.#into.stats.otherDocuments++;
+    this.into.stats.otherDocuments++;
   }
 
   note(text: string): void {
-    this.#into.notes.push(text);
+    this.into.notes.push(text);
   }
 
   problem(problem: InputProblem): void {
-    this.#into.problems.push(problem);
+    this.into.problems.push(problem);
   }
 
   end(): void {
-    this.#intake.meshReleases();
-    this.#intake.gatewayDeployments();
+    this.intake.meshReleases();
+    this.intake.gatewayDeployments();
   }
 
   document(document: InputDocument): void {
-    if (!this.#intake.document(document)) {
+    if (!this.intake.document(document)) {
       this.other();
     }
   }

@@ -65,64 +65,64 @@ export interface IntakeOptions {
 
 /** Sorts Kubernetes objects into what is kept of them. What is there already (from files) wins over what comes later (from a cluster). */
 export class ObjectIntake {
-  readonly #into: Collected;
-  readonly #options: IntakeOptions;
-  readonly #releases: MeshRelease[] = [];
+  private readonly into: Collected;
+  private readonly options: IntakeOptions;
+  private readonly releases: MeshRelease[] = [];
 
   constructor(into: Collected, options: IntakeOptions) {
-    this.#into = into;
-    this.#options = options;
+    this.into = into;
+    this.options = options;
   }
 
   /** An object of a file. False where it is of no interest. */
   document(document: InputDocument): boolean {
-    if (this.#into.kinds.has(document.kind) && this.#workloadDocument(document)) {
+    if (this.into.kinds.has(document.kind) && this.workloadDocument(document)) {
       return true;
     }
     if (isOurKind(document.kind) && document.apiVersion.startsWith('sidecardrain.io/')) {
-      this.#ourDocument(document, document.kind);
+      this.ourDocument(document, document.kind);
       return true;
     }
-    if (this.#gatewayDocument(document)) {
+    if (this.gatewayDocument(document)) {
       return true;
     }
     const { apiVersion, kind, value, position, file } = document;
     const problem: ReportProblem = (about, message, steps = []) => {
-      this.#problem({ kind: about, file, line: lineOf(nearestPosition(position, steps)), message });
+      this.problem({ kind: about, file, line: lineOf(nearestPosition(position, steps)), message });
     };
-    const isFact = this.#fact(apiVersion, kind, value, problem, file);
+    const isFact = this.fact(apiVersion, kind, value, problem, file);
     if (!isFact) {
-      this.#leaveAside(document);
+      this.leaveAside(document);
     }
     return isFact;
   }
 
   /** An object of a cluster, which has vouched for its form. With `judged` a workload is judged and not only asked for facts. */
   object(apiVersion: string, kind: string, value: Value, judged: boolean): void {
-    const adapter = this.#into.kinds.get(kind, apiVersion);
+    const adapter = this.into.kinds.get(kind, apiVersion);
     if (adapter?.apiVersion === apiVersion) {
       if (judged) {
-        this.#into.workloads.push(projectWorkload(value, adapter));
+        this.into.workloads.push(projectWorkload(value, adapter));
       } else if (kind === 'Pod') {
-        this.#into.livePods.push(projectWorkload(value, adapter));
+        this.into.livePods.push(projectWorkload(value, adapter));
       }
-      this.#istiod(kind, value);
-      takeNodeFact(this.#into.nodes, groupOf(apiVersion), kind, value);
+      this.istiod(kind, value);
+      takeNodeFact(this.into.nodes, groupOf(apiVersion), kind, value);
     } else if (kind === EXEMPTION_KIND) {
-      this.#addExemption(readExemption(value as unknown as DrainExemption));
+      this.addExemption(readExemption(value as unknown as DrainExemption));
     } else if (kind === POLICY_KIND || kind === NAMESPACED_POLICY_KIND) {
-      const { raw, record } = this.#policy(value, kind);
-      if (!this.#into.policies.some((policy) => policy.record.name === record.name)) {
-        this.#into.policies.push({ record, raw });
+      const { raw, record } = this.policy(value, kind);
+      if (!this.into.policies.some((policy) => policy.record.name === record.name)) {
+        this.into.policies.push({ record, raw });
       }
     } else {
-      this.#fact(apiVersion, kind, value, () => undefined);
+      this.fact(apiVersion, kind, value, () => undefined);
     }
   }
 
   /** What istiod would make from the Gateways of the input, once all of it was read. What it has made is nearer to the truth. */
   gatewayDeployments(): void {
-    const into = this.#into;
+    const into = this.into;
     const adapter = into.kinds.get('Deployment');
     const found = this.controlPlaneNamespaces();
     const systemNamespaces = found.length > 0 ? found : [DEFAULT_ROOT_NAMESPACE];
@@ -134,7 +134,7 @@ export class ObjectIntake {
       }
       if (made.kind === 'Refused') {
         const message = `Gateway ${record.name}: istiod makes nothing from it, so it is not judged: ${made.why}`;
-        this.#problem({ kind: 'Refused', file, line, message });
+        this.problem({ kind: 'Refused', file, line, message });
         continue;
       }
       const workload = projectWorkload(made.deployment, adapter, { source: document.source ?? sourceOf(document, []) });
@@ -142,7 +142,7 @@ export class ObjectIntake {
         continue;
       }
       if (made.note !== undefined) {
-        this.#problem({ kind: 'Incomplete', file, line, message: made.note });
+        this.problem({ kind: 'Incomplete', file, line, message: made.note });
       }
       const own = into.overlays.find((overlay) => overlay === made.own);
       const overlay: GatewayOverlay = {
@@ -153,23 +153,23 @@ export class ObjectIntake {
       };
       const judged = { ...workload, overlay };
       into.workloads.push(judged);
-      this.#options.onWorkload?.(document, judged);
+      this.options.onWorkload?.(document, judged);
     }
   }
 
   get sawKarpenter(): boolean {
-    return this.#into.nodes.karpenter;
+    return this.into.nodes.karpenter;
   }
 
   /** Where istiod runs, as far as it was seen; its ConfigMaps stand beside it. */
   controlPlaneNamespaces(): readonly string[] {
-    return [...new Set(this.#into.istiods.map((istiod) => istiod.namespace))].sort();
+    return [...new Set(this.into.istiods.map((istiod) => istiod.namespace))].sort();
   }
 
   /** False for an object of another group that has no pod template and only the name of its kind in common. */
-  #workloadDocument(document: InputDocument): boolean {
+  private workloadDocument(document: InputDocument): boolean {
     const { kind, apiVersion, value, file, line } = document;
-    const adapter = this.#into.kinds.get(kind, apiVersion);
+    const adapter = this.into.kinds.get(kind, apiVersion);
     if (adapter === undefined) {
       return false;
     }
@@ -179,7 +179,7 @@ export class ObjectIntake {
       return false;
     }
     if (!isKnown) {
-      this.#problem({
+      this.problem({
         kind: 'UnknownVersion',
         file,
         line,
@@ -188,22 +188,22 @@ export class ObjectIntake {
       return true;
     }
     if (adapter.templates === undefined) {
-      this.#oneTemplate(document, adapter);
+      this.oneTemplate(document, adapter);
       return true;
     }
     for (const { steps, part } of templateParts(value, adapter.templates)) {
-      this.#oneTemplate(document, { ...adapter, templatePath: steps.map(String) }, part);
+      this.oneTemplate(document, { ...adapter, templatePath: steps.map(String) }, part);
     }
     return true;
   }
 
   /** @param part what tells this template from the others of its object; no name of an object has a colon */
-  #oneTemplate(document: InputDocument, adapter: WorkloadKindAdapter, part?: string): void {
+  private oneTemplate(document: InputDocument, adapter: WorkloadKindAdapter, part?: string): void {
     const { kind, value, file, line } = document;
     const name = nameOf(value);
     const patch = document.source === undefined ? patchSign(value, adapter) : undefined;
     if (patch !== undefined && !hasItsTemplateElsewhere(value, adapter)) {
-      this.#problem({
+      this.problem({
         kind: 'Incomplete',
         file,
         line,
@@ -212,11 +212,11 @@ export class ObjectIntake {
       return;
     }
     // What a chart or a tree has built without containers has none because nothing runs in it.
-    if (name === '' || !hasContainers(value, adapter.templatePath) || this.#refused(document, adapter)) {
+    if (name === '' || !hasContainers(value, adapter.templatePath) || this.refused(document, adapter)) {
       return;
     }
     const options = {
-      namespace: this.#options.namespace,
+      namespace: this.options.namespace,
       source: document.source ?? sourceOf(document, adapter.templatePath, adapter.graceFrom?.key),
     };
     const projected = withMisplacedLines(
@@ -224,40 +224,40 @@ export class ObjectIntake {
       document,
     );
     const workload = part === undefined ? projected : { ...projected, name: `${name}:${part}` };
-    this.#into.workloads.push(workload);
-    this.#options.onWorkload?.(document, workload);
-    this.#istiod(kind, value);
-    takeNodeFact(this.#into.nodes, groupOf(adapter.apiVersion), kind, value);
+    this.into.workloads.push(workload);
+    this.options.onWorkload?.(document, workload);
+    this.istiod(kind, value);
+    takeNodeFact(this.into.nodes, groupOf(adapter.apiVersion), kind, value);
   }
 
   /** A Gateway, or a ConfigMap with overlays for what is made from Gateways. */
-  #gatewayDocument(document: InputDocument): boolean {
+  private gatewayDocument(document: InputDocument): boolean {
     const { apiVersion, kind, value, file, line } = document;
-    const raw = withNamespace(value, this.#options.namespace) as RawObject;
+    const raw = withNamespace(value, this.options.namespace) as RawObject;
     if (kind === 'Gateway' && groupOf(apiVersion) === GATEWAY_API_GROUP) {
-      this.#into.gateways.push({ record: readGateway(raw), document });
+      this.into.gateways.push({ record: readGateway(raw), document });
       return true;
     }
     const overlay = kind === 'ConfigMap' && apiVersion === 'v1' ? readOverlay(raw) : undefined;
     if (overlay !== undefined) {
-      this.#into.overlays.push({ ...overlay, at: { file, line }, built: document.source !== undefined });
+      this.into.overlays.push({ ...overlay, at: { file, line }, built: document.source !== undefined });
     }
     return overlay !== undefined;
   }
 
-  #leaveAside({ kind, apiVersion, value }: InputDocument): void {
+  private leaveAside({ kind, apiVersion, value }: InputDocument): void {
     if (hasPodTemplate(value, TEMPLATE_DEPTH)) {
-      const { aside } = this.#into.stats;
+      const { aside } = this.into.stats;
       const key = `${kind} (${apiVersion})`;
       aside.set(key, (aside.get(key) ?? 0) + 1);
     }
   }
 
   /** What the API server would not take has no termination to speak of, and no edit of ours makes it right. */
-  #refused(document: InputDocument, adapter: WorkloadKindAdapter): boolean {
+  private refused(document: InputDocument, adapter: WorkloadKindAdapter): boolean {
     const problems = shapeProblems(document.value, adapter);
     for (const { steps, path, message } of problems) {
-      this.#problem({
+      this.problem({
         kind: 'Refused',
         file: document.file,
         line: document.source === undefined ? lineOf(nearestPosition(document.position, steps)) : document.line,
@@ -268,8 +268,8 @@ export class ObjectIntake {
   }
 
   /** What an installation is made from; of each revision the first is kept. */
-  #meshSettings({ mesh, injector, istiod, notes }: MeshSettings, problem: ReportProblem): void {
-    const into = this.#into;
+  private meshSettings({ mesh, injector, istiod, notes }: MeshSettings, problem: ReportProblem): void {
+    const into = this.into;
     if (into.istiods.some((known) => known.planned === true && known.revision === istiod.revision)) {
       return;
     }
@@ -286,38 +286,38 @@ export class ObjectIntake {
     }
   }
 
-  #istiod(kind: string, value: Value): void {
+  private istiod(kind: string, value: Value): void {
     const raw = value as Parameters<typeof readIstiod>[0];
     if (kind !== 'Deployment' || !isIstiod(raw)) {
       return;
     }
     const record = readIstiod(raw);
-    if (!this.#into.istiods.some((known) => known.namespace === record.namespace && known.name === record.name)) {
-      this.#into.istiods.push(record);
+    if (!this.into.istiods.some((known) => known.namespace === record.namespace && known.name === record.name)) {
+      this.into.istiods.push(record);
     }
   }
 
   /** What releases of Istio say, once all was read that they may take values from. */
   meshReleases(): void {
-    for (const { group, kind, raw, file, problem } of this.#releases.splice(0)) {
+    for (const { group, kind, raw, file, problem } of this.releases.splice(0)) {
       const texts: ValueTexts = (reference) => {
         if (reference.kind === 'File') {
           return file === undefined ? undefined : repositoryFile(file, reference.path);
         }
-        return textOf(this.#into.valueMaps.get(`${reference.namespace}/${reference.name}`)?.[reference.key]);
+        return textOf(this.into.valueMaps.get(`${reference.namespace}/${reference.name}`)?.[reference.key]);
       };
       const settings = readMeshSource(group, kind, raw, texts);
       if (settings !== undefined) {
-        this.#meshSettings(settings, problem);
+        this.meshSettings(settings, problem);
       }
     }
   }
 
   /** @param file where the object stands, if it does in one */
-  #fact(apiVersion: string, kind: string, value: Value, problem: ReportProblem, file?: string): boolean {
+  private fact(apiVersion: string, kind: string, value: Value, problem: ReportProblem, file?: string): boolean {
     const group = groupOf(apiVersion);
-    const raw = withNamespace(value, this.#options.namespace);
-    const into = this.#into;
+    const raw = withNamespace(value, this.options.namespace);
+    const into = this.into;
     switch (`${group}/${kind}`) {
       case '/Namespace':
         if (!into.namespaces.has(nameOf(value))) {
@@ -399,19 +399,19 @@ export class ObjectIntake {
         }
         const settings = readMeshSource(group, kind, raw);
         if (settings !== undefined) {
-          this.#releases.push({ group, kind, raw, file, problem });
+          this.releases.push({ group, kind, raw, file, problem });
         }
         return settings !== undefined;
       }
     }
   }
 
-  #ourDocument(document: InputDocument, kind: OurKind): void {
+  private ourDocument(document: InputDocument, kind: OurKind): void {
     const { file, position, value } = document;
     const line = lineOf(position);
     const problems = validateObject(value, kind);
     for (const problem of problems) {
-      this.#problem({
+      this.problem({
         kind: 'Policy',
         file,
         line: lineOf(nearestPosition(document.position, stepsOf(problem.path))),
@@ -423,11 +423,11 @@ export class ObjectIntake {
     }
     const read =
       kind === EXEMPTION_KIND
-        ? readExemption(value as unknown as DrainExemption, this.#options.namespace)
-        : this.#policy(value, kind);
+        ? readExemption(value as unknown as DrainExemption, this.options.namespace)
+        : this.policy(value, kind);
     const record = 'record' in read ? read.record : read;
     if (record.stalled !== undefined) {
-      this.#problem({
+      this.problem({
         kind: 'Policy',
         file,
         line,
@@ -435,36 +435,36 @@ export class ObjectIntake {
       });
     }
     if ('record' in read) {
-      this.#into.policies.push({ ...read, file, line });
+      this.into.policies.push({ ...read, file, line });
     } else {
-      this.#addExemption(read);
+      this.addExemption(read);
     }
   }
 
-  #policy(
+  private policy(
     value: Value,
     kind: Exclude<OurKind, typeof EXEMPTION_KIND>,
   ): { readonly raw: SidecarDrainPolicy | NamespacedSidecarDrainPolicy; readonly record: PolicyRecord } {
     if (kind === NAMESPACED_POLICY_KIND) {
       const raw = value as unknown as NamespacedSidecarDrainPolicy;
-      return { raw, record: this.#known(readNamespacedPolicy(raw, this.#options.namespace)) };
+      return { raw, record: this.known(readNamespacedPolicy(raw, this.options.namespace)) };
     }
     const raw = value as unknown as SidecarDrainPolicy;
-    return { raw, record: this.#known(readPolicy(raw)) };
+    return { raw, record: this.known(readPolicy(raw)) };
   }
 
-  #addExemption(record: ExemptionRecord): void {
-    if (!this.#into.exemptions.some(({ name }) => name === record.name)) {
-      this.#into.exemptions.push(record);
+  private addExemption(record: ExemptionRecord): void {
+    if (!this.into.exemptions.some(({ name }) => name === record.name)) {
+      this.into.exemptions.push(record);
     }
   }
 
-  #known(record: PolicyRecord): PolicyRecord {
-    return withKnownKinds(record, this.#into.kinds.governed);
+  private known(record: PolicyRecord): PolicyRecord {
+    return withKnownKinds(record, this.into.kinds.governed);
   }
 
-  #problem(problem: InputProblem): void {
-    this.#into.problems.push(problem);
+  private problem(problem: InputProblem): void {
+    this.into.problems.push(problem);
   }
 }
 

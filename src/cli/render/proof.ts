@@ -37,49 +37,49 @@ type Values = ReadonlyMap<string, unknown>;
 
 /** Builds every root that a change reaches, before and after, in a copy, and compares the two. */
 export class Proof {
-  readonly #tree: Tree;
-  readonly #options: BuildOptions & { readonly kustomize: string };
-  readonly #workshop = new Workshop();
-  readonly #before = new Map<Kustomization, Values | undefined>();
-  readonly #common: string;
-  readonly #copy: string;
+  private readonly tree: Tree;
+  private readonly options: BuildOptions & { readonly kustomize: string };
+  private readonly workshop = new Workshop();
+  private readonly before = new Map<Kustomization, Values | undefined>();
+  private readonly common: string;
+  private readonly copy: string;
   /** Files of the copy that differ from the original. */
-  readonly #dirty = new Set<string>();
+  private readonly dirty = new Set<string>();
 
   constructor(tree: Tree, options: BuildOptions & { readonly kustomize: string }) {
-    this.#tree = tree;
-    this.#options = options;
+    this.tree = tree;
+    this.options = options;
     const folders = topmost([...tree.kustomizations.keys()]);
-    this.#common = commonFolder(folders);
-    this.#copy = this.#workshop.make();
+    this.common = commonFolder(folders);
+    this.copy = this.workshop.make();
     const budget = { files: 0, bytes: 0 };
     for (const folder of folders) {
-      copyFolder(folder, join(this.#copy, relative(this.#common, folder)), budget);
+      copyFolder(folder, join(this.copy, relative(this.common, folder)), budget);
     }
   }
 
   end(): void {
-    this.#workshop.remove();
+    this.workshop.remove();
   }
 
   /** What is wrong with these texts of files; empty where every build becomes what is wanted and nothing else changes. */
   async faults(changed: ReadonlyMap<string, string>, wanted: readonly Wanted[]): Promise<Fault[]> {
-    const roots = this.#tree.roots
+    const roots = this.tree.roots
       .map(({ kustomization }) => kustomization)
-      .filter((root) => [...changed.keys()].some((file) => this.#tree.reads(root, file)));
+      .filter((root) => [...changed.keys()].some((file) => this.tree.reads(root, file)));
     for await (const [root, values] of inOrder(
-      roots.filter((root) => !this.#before.has(root)),
-      async (root) => await this.#build(root.folder),
+      roots.filter((root) => !this.before.has(root)),
+      async (root) => await this.build(root.folder),
     )) {
-      this.#before.set(root, values.ok ? values.values : undefined);
+      this.before.set(root, values.ok ? values.values : undefined);
     }
-    this.#write(changed);
+    this.write(changed);
     const faults: Fault[] = [];
     for await (const [root, after] of inOrder(
       roots,
-      async (root) => await this.#build(join(this.#copy, relative(this.#common, root.folder))),
+      async (root) => await this.build(join(this.copy, relative(this.common, root.folder))),
     )) {
-      const before = this.#before.get(root);
+      const before = this.before.get(root);
       if (before === undefined) {
         faults.push({ root, why: 'nothing can be proved, because it cannot be built' });
         continue;
@@ -90,26 +90,26 @@ export class Proof {
     return faults;
   }
 
-  async #build(
+  private async build(
     folder: string,
   ): Promise<{ readonly ok: true; readonly values: Values } | { readonly ok: false; readonly why: string }> {
-    const result = await buildKustomization(folder, this.#workshop, this.#options);
+    const result = await buildKustomization(folder, this.workshop, this.options);
     return result.ok
       ? { ok: true, values: valuesOf(result.output) }
       : { ok: false, why: `it cannot be built any more: ${result.why}` };
   }
 
   /** Makes the copy what the original would be with these texts, and nothing of an earlier try. */
-  #write(changed: ReadonlyMap<string, string>): void {
-    const inCopy = (file: string): string => join(this.#copy, relative(this.#common, file));
-    for (const file of this.#dirty) {
+  private write(changed: ReadonlyMap<string, string>): void {
+    const inCopy = (file: string): string => join(this.copy, relative(this.common, file));
+    for (const file of this.dirty) {
       writeFileSync(inCopy(file), existsSync(file) ? readFileSync(file) : '');
     }
-    this.#dirty.clear();
+    this.dirty.clear();
     for (const [file, text] of changed) {
       mkdirSync(dirname(inCopy(file)), { recursive: true });
       writeFileSync(inCopy(file), text);
-      this.#dirty.add(file);
+      this.dirty.add(file);
     }
   }
 }

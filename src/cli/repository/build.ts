@@ -16,7 +16,7 @@ export interface BuildOptions {
 /** A folder for what the programs need, and for nothing of the user's. */
 export class Workshop {
   readonly folder: string;
-  #next = 0;
+  private next = 0;
 
   constructor() {
     // kustomize follows symbolic links before it compares paths, so the folder's own name must have none.
@@ -25,7 +25,7 @@ export class Workshop {
 
   /** A new folder in it. */
   make(): string {
-    const made = join(this.folder, String(this.#next++));
+    const made = join(this.folder, String(this.next++));
     mkdirSync(made);
     return made;
   }

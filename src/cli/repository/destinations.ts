@@ -23,25 +23,25 @@ interface Found extends Destination {
 
 /** Where Argo CD's Application(Set)s and Flux' Kustomizations of the input apply folders of the same repository to. */
 export class Destinations {
-  readonly #byFolder = new Map<string, Found[]>();
+  private readonly byFolder = new Map<string, Found[]>();
 
   constructor(sources: readonly SourceFile[]) {
     for (const { path } of sources.filter((source) => source.path !== STDIN_NAME)) {
       const read = readSource(path);
       if (read.ok && MAY_POINT.test(read.text)) {
-        this.#read(read.text, path);
+        this.read(read.text, path);
       }
     }
   }
 
-  #read(text: string, path: string): void {
+  private read(text: string, path: string): void {
     readDocuments(text, path, {
       wants: (kind) => POINTING_KINDS.has(kind),
       document: (document) => {
         for (const found of foundIn(document, repositoryOf(path))) {
-          const known = this.#byFolder.get(found.folder) ?? [];
+          const known = this.byFolder.get(found.folder) ?? [];
           if (!known.some((each) => each.namespace === found.namespace)) {
-            this.#byFolder.set(found.folder, [...known, found]);
+            this.byFolder.set(found.folder, [...known, found]);
           }
         }
       },
@@ -52,17 +52,17 @@ export class Destinations {
 
   /** Of a kustomization, by its folder. Never empty: nobody may have pointed to it. */
   ofFolder(folder: string): readonly (Destination | undefined)[] {
-    return this.#byFolder.get(folder) ?? [undefined];
+    return this.byFolder.get(folder) ?? [undefined];
   }
 
   /** Of a manifest that stands in no kustomization. */
   ofFile(file: string): readonly (Destination | undefined)[] {
-    if (this.#byFolder.size === 0) {
+    if (this.byFolder.size === 0) {
       return [undefined];
     }
     const own = dirname(resolve(file));
     for (let folder = own; ; folder = dirname(folder)) {
-      const found = this.#byFolder.get(folder)?.filter(({ recursive }) => recursive || folder === own) ?? [];
+      const found = this.byFolder.get(folder)?.filter(({ recursive }) => recursive || folder === own) ?? [];
       if (found.length > 0) {
         return found;
       }

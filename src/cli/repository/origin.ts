@@ -29,14 +29,14 @@ const IS_VALUE = /terminationGracePeriodSeconds$|annotations\[|\.(preStop|postSt
 
 /** Leads the objects of builds back to files and lines. Every file is read once. */
 export class Origins {
-  readonly #tree: Tree;
-  readonly #kinds: JudgedKinds;
-  readonly #manifests = new Map<string, readonly Piece[]>();
-  readonly #patches = new Map<Kustomization, readonly Piece[]>();
+  private readonly tree: Tree;
+  private readonly kinds: JudgedKinds;
+  private readonly manifests = new Map<string, readonly Piece[]>();
+  private readonly patches = new Map<Kustomization, readonly Piece[]>();
 
   constructor(tree: Tree, kinds: JudgedKinds) {
-    this.#tree = tree;
-    this.#kinds = kinds;
+    this.tree = tree;
+    this.kinds = kinds;
   }
 
   /** @param from the folder that was built, from which the annotation counts */
@@ -45,16 +45,16 @@ export class Origins {
     const path = textOf(origin['path']);
     const file = path === undefined ? undefined : resolve(from, path);
     const name = textOf(at(document.value, ['metadata', 'name'])) ?? '';
-    const manifest = file === undefined ? undefined : pick(this.#manifestPieces(file), document.kind, name);
+    const manifest = file === undefined ? undefined : pick(this.manifestPieces(file), document.kind, name);
     const names = [manifest?.name, name].filter((each) => each !== undefined);
-    const patches = this.#patchesOf(root, new Set()).filter((piece) => reaches(piece, document.kind, names));
+    const patches = this.patchesOf(root, new Set()).filter((piece) => reaches(piece, document.kind, names));
     return { root, manifest, path: file, patches };
   }
 
   /** The place of the object, with the place of each of its fields: in the patch that sets it, else in the manifest. */
   sourceOf(origin: BuiltOrigin): SourceLocation {
     const { manifest, path, patches, root } = origin;
-    const file = manifest?.file ?? this.#tree.shown(path ?? root.file);
+    const file = manifest?.file ?? this.tree.shown(path ?? root.file);
     const fieldLines: Record<string, number> = { ...manifest?.fieldLines };
     const fieldFiles: Record<string, string> = {};
     for (const patch of [...patches].reverse()) {
@@ -66,40 +66,40 @@ export class Origins {
         }
       }
     }
-    return { file, line: manifest?.line ?? 1, fieldLines, fieldFiles, builtFrom: this.#tree.shown(root.folder) };
+    return { file, line: manifest?.line ?? 1, fieldLines, fieldFiles, builtFrom: this.tree.shown(root.folder) };
   }
 
-  #manifestPieces(file: string): readonly Piece[] {
-    const known = this.#manifests.get(file);
+  private manifestPieces(file: string): readonly Piece[] {
+    const known = this.manifests.get(file);
     if (known !== undefined) {
       return known;
     }
     let pieces: readonly Piece[] = [];
     try {
-      pieces = piecesOf(readFileSync(file, 'utf8'), this.#tree.shown(file), this.#kinds);
+      pieces = piecesOf(readFileSync(file, 'utf8'), this.tree.shown(file), this.kinds);
     } catch {
       // What a build has read and we cannot has no lines.
     }
-    this.#manifests.set(file, pieces);
+    this.manifests.set(file, pieces);
     return pieces;
   }
 
   /** Of a kustomization and all below it, the last one to be applied first. */
-  #patchesOf(kustomization: Kustomization, seen: Set<string>): readonly Piece[] {
+  private patchesOf(kustomization: Kustomization, seen: Set<string>): readonly Piece[] {
     if (seen.has(kustomization.folder)) {
       return [];
     }
     seen.add(kustomization.folder);
-    let own = this.#patches.get(kustomization);
+    let own = this.patches.get(kustomization);
     if (own === undefined) {
       own = kustomization.patches
-        .flatMap((patch) => patchPieces(patch, this.#tree.shown(patch.file), this.#kinds))
+        .flatMap((patch) => patchPieces(patch, this.tree.shown(patch.file), this.kinds))
         .reverse();
-      this.#patches.set(kustomization, own);
+      this.patches.set(kustomization, own);
     }
     const below = [...kustomization.components, ...kustomization.resources].flatMap(({ path }) => {
-      const child = path === undefined ? undefined : this.#tree.kustomizations.get(path);
-      return child === undefined ? [] : this.#patchesOf(child, seen);
+      const child = path === undefined ? undefined : this.tree.kustomizations.get(path);
+      return child === undefined ? [] : this.patchesOf(child, seen);
     });
     return [...own, ...below];
   }

@@ -35,17 +35,17 @@ export class Repository {
   /** The files of the input, absolute. */
   readonly given: ReadonlySet<string>;
   readonly options: RepositoryOptions;
-  readonly #destinations: Destinations;
-  readonly #releases: ReleaseObject[] = [];
-  readonly #built = new Set<string>();
-  readonly #builtRoots = new Set<Kustomization>();
+  private readonly destinations: Destinations;
+  private readonly releases: ReleaseObject[] = [];
+  private readonly built = new Set<string>();
+  private readonly builtRoots = new Set<Kustomization>();
 
   constructor(sources: readonly SourceFile[], options: RepositoryOptions) {
     this.tree = readTree(sources);
     this.charts = chartsOf(sources);
     this.given = new Set(sources.map(({ path }) => resolve(path)));
     this.options = options;
-    this.#destinations = new Destinations(sources);
+    this.destinations = new Destinations(sources);
   }
 
   /** Builds every root, and hands over what came out. Returns how many objects that were. */
@@ -53,10 +53,10 @@ export class Repository {
     this.tree.problems.forEach((problem) => {
       handler.problem(problem);
     });
-    const roots = this.tree.roots.filter((root) => this.#canBuild(root, handler));
+    const roots = this.tree.roots.filter((root) => this.canBuild(root, handler));
     const { kustomize } = this.options;
     if (roots.length > 0 && kustomize === undefined) {
-      handler.problem(this.#notBuilt(roots));
+      handler.problem(this.notBuilt(roots));
     }
     if (roots.length === 0 || kustomize === undefined) {
       return 0;
@@ -80,8 +80,8 @@ export class Repository {
           });
           continue;
         }
-        this.#builtRoots.add(kustomization);
-        this.tree.filesOf(kustomization).forEach((file) => this.#built.add(file));
+        this.builtRoots.add(kustomization);
+        this.tree.filesOf(kustomization).forEach((file) => this.built.add(file));
         objects += readDocuments(result.output, this.tree.shown(kustomization.file), {
           ...plainHandler(handler),
           wants: (kind, text) => RELEASE_KINDS.has(kind) || handler.wants(kind, text),
@@ -96,7 +96,7 @@ export class Repository {
               source,
               origin,
             };
-            this.#hand(handler, built, this.#destinations.ofFolder(kustomization.folder), kinds);
+            this.hand(handler, built, this.destinations.ofFolder(kustomization.folder), kinds);
           },
         });
       }
@@ -109,7 +109,7 @@ export class Repository {
   /** Of what a file is a part, so that what stands in it says nothing by itself: of a build, or of what tells how to build. */
   partOf(path: string): 'Build' | 'Recipe' | undefined {
     const absolute = resolve(path);
-    if (this.#built.has(absolute) || this.tree.patches.has(absolute)) {
+    if (this.built.has(absolute) || this.tree.patches.has(absolute)) {
       return 'Build';
     }
     return this.tree.isKustomization(absolute) || belongsToChart(absolute, this.charts) ? 'Recipe' : undefined;
@@ -119,7 +119,7 @@ export class Repository {
   unbuilt(path: string): string | undefined {
     const absolute = resolve(path);
     const root = this.tree.roots.find(
-      ({ kustomization }) => !this.#builtRoots.has(kustomization) && this.tree.filesOf(kustomization).has(absolute),
+      ({ kustomization }) => !this.builtRoots.has(kustomization) && this.tree.filesOf(kustomization).has(absolute),
     );
     return root === undefined ? undefined : this.tree.shown(root.kustomization.file);
   }
@@ -130,14 +130,14 @@ export class Repository {
       ...plainHandler(handler),
       wants: (kind, text) => RELEASE_KINDS.has(kind) || handler.wants(kind, text),
       document: (document) => {
-        this.#hand(handler, document, this.#destinations.ofFile(document.file), kinds);
+        this.hand(handler, document, this.destinations.ofFile(document.file), kinds);
       },
     };
   }
 
   /** Renders every chart, once for each release of it, and hands over what came out. Returns how many objects that were. */
   async render(handler: DocumentHandler, progress?: Progress): Promise<number> {
-    const found = this.#chartReleases(handler);
+    const found = this.chartReleases(handler);
     const { helm } = this.options;
     if (found.length === 0) {
       return 0;
@@ -161,7 +161,7 @@ export class Repository {
       );
       for await (const [release, result] of results) {
         progress?.update(`rendering ${nameOf(release.chart)}`, 0, found.length);
-        objects += this.#rendered(release, result, handler);
+        objects += this.rendered(release, result, handler);
       }
     } finally {
       workshop.remove();
@@ -169,7 +169,11 @@ export class Repository {
     return objects;
   }
 
-  #rendered(release: ChartRelease, result: Awaited<ReturnType<typeof renderChart>>, handler: DocumentHandler): number {
+  private rendered(
+    release: ChartRelease,
+    result: Awaited<ReturnType<typeof renderChart>>,
+    handler: DocumentHandler,
+  ): number {
     if (!result.ok) {
       handler.problem({
         kind: 'NotBuilt',
@@ -200,10 +204,10 @@ export class Repository {
   }
 
   /** Charts of the input are rendered for each release that points to them, or once as they are. */
-  #chartReleases(handler: DocumentHandler): ChartRelease[] {
+  private chartReleases(handler: DocumentHandler): ChartRelease[] {
     const releases: ChartRelease[] = [];
     const elsewhere: ReleaseObject[] = [];
-    for (const object of this.#releases) {
+    for (const object of this.releases) {
       const read = readRelease(object);
       releases.push(...read.releases);
       if (read.elsewhere > 0 && !isMeshSource(object)) {
@@ -224,14 +228,14 @@ export class Repository {
   }
 
   /** A workload is judged in each namespace that it is applied to; what states facts is told once. */
-  #hand(
+  private hand(
     handler: DocumentHandler,
     document: InputDocument,
     destinations: readonly (Destination | undefined)[],
     kinds: JudgedKinds,
   ): void {
     if (isRelease(document)) {
-      this.#releases.push({
+      this.releases.push({
         document,
         path: document.origin === undefined ? resolve(document.file) : document.origin.path,
       });
@@ -246,7 +250,7 @@ export class Repository {
   }
 
   /** What is known to be broken or not on this disk is said in one line, and not put to the program. */
-  #canBuild(root: Root, handler: DocumentHandler): boolean {
+  private canBuild(root: Root, handler: DocumentHandler): boolean {
     if (root.broken !== undefined) {
       handler.problem({
         ...root.broken,
@@ -277,7 +281,7 @@ export class Repository {
     return true;
   }
 
-  #notBuilt(roots: readonly Root[]): InputProblem {
+  private notBuilt(roots: readonly Root[]): InputProblem {
     const [first] = roots;
     const file = this.tree.shown(first?.kustomization.file ?? '');
     return {

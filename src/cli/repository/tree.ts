@@ -46,167 +46,167 @@ function isKustomizationFile(path: string): boolean {
 }
 
 class TreeReader {
-  readonly #kustomizations = new Map<string, Kustomization>();
-  readonly #problems: InputProblem[] = [];
-  readonly #given: readonly string[];
-  readonly #shown: ReadonlyMap<string, string>;
-  readonly #folders = new Map<string, ReadonlySet<string>>();
-  readonly #files = new Map<string, ReadonlySet<string>>();
-  readonly #unreadable = new Set<string>();
+  private readonly kustomizations = new Map<string, Kustomization>();
+  private readonly problems: InputProblem[] = [];
+  private readonly given: readonly string[];
+  private readonly shown: ReadonlyMap<string, string>;
+  private readonly folders = new Map<string, ReadonlySet<string>>();
+  private readonly files = new Map<string, ReadonlySet<string>>();
+  private readonly unreadable = new Set<string>();
   /** Folders of which nothing below is broken. */
-  readonly #sound = new Set<string>();
+  private readonly sound = new Set<string>();
 
   constructor(sources: readonly SourceFile[]) {
-    this.#shown = new Map(sources.map(({ path }) => [resolve(path), path]));
-    this.#given = [...this.#shown.keys()].filter(isKustomizationFile);
+    this.shown = new Map(sources.map(({ path }) => [resolve(path), path]));
+    this.given = [...this.shown.keys()].filter(isKustomizationFile);
   }
 
   read(): Tree {
-    for (const file of this.#given) {
+    for (const file of this.given) {
       if (kustomizationFileOf(dirname(file)) === file) {
-        this.#folder(dirname(file), file);
+        this.folder(dirname(file), file);
       }
     }
     const named = new Set<string>();
-    for (const kustomization of this.#kustomizations.values()) {
+    for (const kustomization of this.kustomizations.values()) {
       for (const { path } of [...kustomization.resources, ...kustomization.components]) {
         if (path !== undefined) {
           named.add(path);
         }
       }
     }
-    const given = new Set(this.#given.map((file) => dirname(file)));
-    const all = [...this.#kustomizations.values()].filter(({ folder }) => given.has(folder));
+    const given = new Set(this.given.map((file) => dirname(file)));
+    const all = [...this.kustomizations.values()].filter(({ folder }) => given.has(folder));
     const tops = all.filter(({ folder }) => !named.has(folder));
     // A circle has no top: one of it stands for all, so that it is not passed over in silence.
-    const reached = new Set(tops.flatMap((top) => [...this.#below(top)]));
+    const reached = new Set(tops.flatMap((top) => [...this.below(top)]));
     for (const kustomization of all) {
       if (!reached.has(kustomization.folder)) {
         tops.push(kustomization);
-        this.#below(kustomization).forEach((folder) => reached.add(folder));
+        this.below(kustomization).forEach((folder) => reached.add(folder));
       }
     }
     for (const { file } of tops.filter(({ isComponent }) => isComponent)) {
-      this.#problems.push({
+      this.problems.push({
         kind: 'NotBuilt',
-        file: this.#name(file),
+        file: this.name(file),
         message: 'is a component that no kustomization of the input uses; what it patches is not judged',
       });
     }
     return {
-      kustomizations: this.#kustomizations,
+      kustomizations: this.kustomizations,
       roots: tops
         .filter(({ isComponent }) => !isComponent)
-        .map((kustomization) => ({ kustomization, broken: this.#broken(kustomization, []) })),
+        .map((kustomization) => ({ kustomization, broken: this.broken(kustomization, []) })),
       patches: new Set(
-        [...this.#kustomizations.values()].flatMap(({ patches, parts }) => [
+        [...this.kustomizations.values()].flatMap(({ patches, parts }) => [
           ...patches.filter(({ text }) => text === undefined).map(({ file }) => file),
           ...parts.flatMap(({ path }) => (path === undefined ? [] : [path])),
         ]),
       ),
-      problems: this.#problems,
-      shown: (path) => this.#name(path),
-      filesOf: (kustomization) => this.#filesOf(kustomization),
+      problems: this.problems,
+      shown: (path) => this.name(path),
+      filesOf: (kustomization) => this.filesOf(kustomization),
       isKustomization: (file) =>
-        isKustomizationFile(file) && (this.#kustomizations.has(dirname(file)) || this.#unreadable.has(dirname(file))),
-      reads: (kustomization, file) => this.#reads(kustomization, file),
+        isKustomizationFile(file) && (this.kustomizations.has(dirname(file)) || this.unreadable.has(dirname(file))),
+      reads: (kustomization, file) => this.reads(kustomization, file),
     };
   }
 
-  #name(path: string): string {
-    return this.#shown.get(path) ?? nameOf(path);
+  private name(path: string): string {
+    return this.shown.get(path) ?? nameOf(path);
   }
 
   /** Reads the kustomization of a folder and those that it names, also outside of the input. */
-  #folder(folder: string, file = kustomizationFileOf(folder)): void {
-    if (file === undefined || this.#kustomizations.has(folder) || this.#kustomizations.size >= KUSTOMIZATION_LIMIT) {
+  private folder(folder: string, file = kustomizationFileOf(folder)): void {
+    if (file === undefined || this.kustomizations.has(folder) || this.kustomizations.size >= KUSTOMIZATION_LIMIT) {
       return;
     }
     const read = readKustomization(file);
     if (!read.ok) {
-      if (read.foreign !== true && !this.#unreadable.has(folder)) {
-        this.#unreadable.add(folder);
-        this.#problems.push({
+      if (read.foreign !== true && !this.unreadable.has(folder)) {
+        this.unreadable.add(folder);
+        this.problems.push({
           kind: 'NotBuilt',
-          file: this.#name(file),
+          file: this.name(file),
           line: read.line,
           message: `is a kustomization that cannot be read: ${read.why}; it is not built`,
         });
       }
       return;
     }
-    this.#kustomizations.set(folder, read.kustomization);
+    this.kustomizations.set(folder, read.kustomization);
     for (const { path } of [...read.kustomization.resources, ...read.kustomization.components]) {
       if (path !== undefined && isFolder(path)) {
-        this.#folder(path);
+        this.folder(path);
       }
     }
   }
 
-  #children(kustomization: Kustomization): { readonly reference: Reference; readonly child: Kustomization }[] {
+  private children(kustomization: Kustomization): { readonly reference: Reference; readonly child: Kustomization }[] {
     return [...kustomization.resources, ...kustomization.components].flatMap((reference) => {
-      const child = reference.path === undefined ? undefined : this.#kustomizations.get(reference.path);
+      const child = reference.path === undefined ? undefined : this.kustomizations.get(reference.path);
       return child === undefined ? [] : [{ reference, child }];
     });
   }
 
-  #below(top: Kustomization): ReadonlySet<string> {
-    const known = this.#folders.get(top.folder);
+  private below(top: Kustomization): ReadonlySet<string> {
+    const known = this.folders.get(top.folder);
     if (known !== undefined) {
       return known;
     }
     const seen = new Set([top.folder]);
     const queue = [top];
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-      for (const { child } of this.#children(next)) {
+      for (const { child } of this.children(next)) {
         if (!seen.has(child.folder)) {
           seen.add(child.folder);
           queue.push(child);
         }
       }
     }
-    this.#folders.set(top.folder, seen);
+    this.folders.set(top.folder, seen);
     return seen;
   }
 
-  #filesOf(top: Kustomization): ReadonlySet<string> {
-    const known = this.#files.get(top.folder);
+  private filesOf(top: Kustomization): ReadonlySet<string> {
+    const known = this.files.get(top.folder);
     if (known !== undefined) {
       return known;
     }
     const files = new Set<string>();
-    for (const folder of this.#below(top)) {
-      for (const { path } of this.#kustomizations.get(folder)?.resources ?? []) {
-        if (path !== undefined && !this.#kustomizations.has(path)) {
+    for (const folder of this.below(top)) {
+      for (const { path } of this.kustomizations.get(folder)?.resources ?? []) {
+        if (path !== undefined && !this.kustomizations.has(path)) {
           files.add(path);
         }
       }
     }
-    this.#files.set(top.folder, files);
+    this.files.set(top.folder, files);
     return files;
   }
 
   /** A folder below that none of them names belongs to others. */
-  #reads(top: Kustomization, file: string): boolean {
-    const below = this.#below(top);
+  private reads(top: Kustomization, file: string): boolean {
+    const below = this.below(top);
     return (
-      this.#filesOf(top).has(file) ||
+      this.filesOf(top).has(file) ||
       below.has(dirname(file)) ||
       [...below].some((folder) => {
-        const { patches = [], parts = [] } = this.#kustomizations.get(folder) ?? {};
+        const { patches = [], parts = [] } = this.kustomizations.get(folder) ?? {};
         return patches.some((patch) => patch.file === file) || parts.some(({ path }) => path === file);
       })
     );
   }
 
   /** What is wrong with a tree can be said better here than by the program that would fail at it. */
-  #broken(kustomization: Kustomization, above: readonly Kustomization[]): InputProblem | undefined {
-    if (this.#sound.has(kustomization.folder)) {
+  private broken(kustomization: Kustomization, above: readonly Kustomization[]): InputProblem | undefined {
+    if (this.sound.has(kustomization.folder)) {
       return undefined;
     }
     const problem = (line: number, message: string): InputProblem => ({
       kind: 'NotBuilt',
-      file: this.#name(kustomization.file),
+      file: this.name(kustomization.file),
       line,
       message,
     });
@@ -218,14 +218,14 @@ class TreeReader {
       if (!exists(path)) {
         return problem(line, `names ${text}, which does not exist`);
       }
-      const child = this.#kustomizations.get(path);
+      const child = this.kustomizations.get(path);
       if (child === undefined && isFolder(path)) {
         return problem(line, `names the folder ${text}, which has no kustomization that can be read`);
       }
       if (child !== undefined && [...above, kustomization].includes(child)) {
         return problem(line, `names ${text}, which in the end names this kustomization: a circle`);
       }
-      const below = child === undefined ? undefined : this.#broken(child, [...above, kustomization]);
+      const below = child === undefined ? undefined : this.broken(child, [...above, kustomization]);
       if (below !== undefined) {
         return below;
       }
@@ -239,7 +239,7 @@ class TreeReader {
       const patch = relative(kustomization.folder, missing.file);
       return problem(missing.line, `names the patch ${patch}, which does not exist`);
     }
-    this.#sound.add(kustomization.folder);
+    this.sound.add(kustomization.folder);
     return undefined;
   }
 }

@@ -86,75 +86,75 @@ export function readTestFile(document: InputDocument): TestFile {
 type Fields = Readonly<Record<string, unknown>>;
 
 class Reader {
-  readonly #document: InputDocument;
+  private readonly document: InputDocument;
 
   constructor(document: InputDocument) {
-    this.#document = document;
+    this.document = document;
   }
 
   file(): TestFile {
-    const root = this.#map(this.#document.value, []);
-    this.#only(root, ['apiVersion', 'kind', 'metadata', 'policies', 'manifests', 'facts', 'cases'], []);
-    const metadata = this.#map(root['metadata'] ?? {}, ['metadata']);
+    const root = this.map(this.document.value, []);
+    this.only(root, ['apiVersion', 'kind', 'metadata', 'policies', 'manifests', 'facts', 'cases'], []);
+    const metadata = this.map(root['metadata'] ?? {}, ['metadata']);
     const cases = root['cases'];
     if (!Array.isArray(cases) || cases.length === 0) {
-      throw this.#wrong(['cases'], 'must be a list of at least one case');
+      throw this.wrong(['cases'], 'must be a list of at least one case');
     }
     return {
-      file: this.#document.file,
-      name: typeof metadata['name'] === 'string' ? metadata['name'] : this.#document.file,
-      policies: this.#strings(root['policies'] ?? [], ['policies']),
-      manifests: this.#strings(root['manifests'], ['manifests']),
-      facts: this.#facts(root['facts'] ?? {}),
-      cases: cases.map((one, index) => this.#case(one, ['cases', index])),
+      file: this.document.file,
+      name: typeof metadata['name'] === 'string' ? metadata['name'] : this.document.file,
+      policies: this.strings(root['policies'] ?? [], ['policies']),
+      manifests: this.strings(root['manifests'], ['manifests']),
+      facts: this.facts(root['facts'] ?? {}),
+      cases: cases.map((one, index) => this.case(one, ['cases', index])),
     };
   }
 
-  #facts(value: unknown): TestFile['facts'] {
+  private facts(value: unknown): TestFile['facts'] {
     const facts: Record<string, string | readonly string[]> = {};
-    for (const [member, given] of Object.entries(this.#map(value, ['facts']))) {
+    for (const [member, given] of Object.entries(this.map(value, ['facts']))) {
       const flag = Object.hasOwn(FACT_MEMBERS, member) ? FACT_MEMBERS[member] : undefined;
       if (flag === undefined) {
-        throw this.#wrong(['facts', member], unknown(member, Object.keys(FACT_MEMBERS)));
+        throw this.wrong(['facts', member], unknown(member, Object.keys(FACT_MEMBERS)));
       }
       facts[flag] =
         member === 'injected'
           ? [`injected=${text(given)}`]
           : member === 'namespaceLabels'
-            ? this.#labels(given)
+            ? this.labels(given)
             : text(given);
     }
     return facts;
   }
 
-  #labels(value: unknown): string[] {
-    return Object.entries(this.#map(value, ['facts', 'namespaceLabels'])).map(([namespace, labels]) => {
-      const pairs = Object.entries(this.#map(labels, ['facts', 'namespaceLabels', namespace])).map(
+  private labels(value: unknown): string[] {
+    return Object.entries(this.map(value, ['facts', 'namespaceLabels'])).map(([namespace, labels]) => {
+      const pairs = Object.entries(this.map(labels, ['facts', 'namespaceLabels', namespace])).map(
         ([key, label]) => `${key}=${text(label)}`,
       );
       return `${namespace}:${pairs.join(',')}`;
     });
   }
 
-  #case(value: unknown, path: readonly (string | number)[]): TestCase {
-    const one = this.#map(value, path);
-    this.#only(one, ['name', 'workload', 'expect'], path);
+  private case(value: unknown, path: readonly (string | number)[]): TestCase {
+    const one = this.map(value, path);
+    this.only(one, ['name', 'workload', 'expect'], path);
     const workload = typeof one['workload'] === 'string' ? one['workload'].split('/') : [];
     const [kind, second, third] = workload;
     if (kind === undefined || second === undefined || workload.length > 3) {
-      throw this.#wrong([...path, 'workload'], 'must be KIND/NAME or KIND/NAMESPACE/NAME');
+      throw this.wrong([...path, 'workload'], 'must be KIND/NAME or KIND/NAMESPACE/NAME');
     }
     return {
       name: typeof one['name'] === 'string' ? one['name'] : workload.join('/'),
-      line: lineOf(positionAt(this.#document.position, path) ?? this.#document.position),
+      line: lineOf(positionAt(this.document.position, path) ?? this.document.position),
       workload: third === undefined ? { kind, name: second } : { kind, namespace: second, name: third },
-      expect: this.#expect(one['expect'], [...path, 'expect']),
+      expect: this.expect(one['expect'], [...path, 'expect']),
     };
   }
 
-  #expect(value: unknown, path: readonly (string | number)[]): Expectation {
-    const given = this.#map(value, path);
-    this.#only(
+  private expect(value: unknown, path: readonly (string | number)[]): Expectation {
+    const given = this.map(value, path);
+    this.only(
       given,
       ['policy', 'outcome', 'reason', 'proxy', 'findings', 'includes', 'excludes', 'changes', 'survives'],
       path,
@@ -164,77 +164,77 @@ class Reader {
       expect.policy = given['policy'] === null ? null : text(given['policy']);
     }
     if (given['outcome'] !== undefined) {
-      expect.outcome = this.#oneOf(given['outcome'], OUTCOMES, [...path, 'outcome']);
+      expect.outcome = this.oneOf(given['outcome'], OUTCOMES, [...path, 'outcome']);
     }
     if (given['reason'] !== undefined) {
-      expect.reason = given['reason'] === null ? null : this.#oneOf(given['reason'], REASON_CODES, [...path, 'reason']);
+      expect.reason = given['reason'] === null ? null : this.oneOf(given['reason'], REASON_CODES, [...path, 'reason']);
     }
     if (given['proxy'] !== undefined) {
-      expect.proxy = this.#oneOf(given['proxy'], PROXIES, [...path, 'proxy']);
+      expect.proxy = this.oneOf(given['proxy'], PROXIES, [...path, 'proxy']);
     }
     for (const member of ['findings', 'includes', 'excludes'] as const) {
       if (given[member] !== undefined) {
-        expect[member] = this.#strings(given[member], [...path, member]).map((code) =>
-          this.#oneOf(code, REASON_CODES, [...path, member]),
+        expect[member] = this.strings(given[member], [...path, member]).map((code) =>
+          this.oneOf(code, REASON_CODES, [...path, member]),
         );
       }
     }
     if (given['changes'] !== undefined) {
-      expect.changes = this.#changes(given['changes'], [...path, 'changes']);
+      expect.changes = this.changes(given['changes'], [...path, 'changes']);
     }
     if (given['survives'] !== undefined) {
       const parsed = parseGoDuration(text(given['survives']));
       if (!parsed.ok) {
-        throw this.#wrong([...path, 'survives'], 'must be a duration such as 60s');
+        throw this.wrong([...path, 'survives'], 'must be a duration such as 60s');
       }
       expect.survives = parsed.seconds;
     }
     return expect;
   }
 
-  #changes(value: unknown, path: readonly (string | number)[]): Record<string, string | null> {
+  private changes(value: unknown, path: readonly (string | number)[]): Record<string, string | null> {
     return Object.fromEntries(
-      Object.entries(this.#map(value, path)).map(([field, wanted]) => [
-        this.#oneOf(field, MANAGED_FIELDS, [...path, field]),
+      Object.entries(this.map(value, path)).map(([field, wanted]) => [
+        this.oneOf(field, MANAGED_FIELDS, [...path, field]),
         wanted === null ? null : text(wanted),
       ]),
     );
   }
 
-  #oneOf<T extends string>(value: unknown, allowed: readonly T[], path: readonly (string | number)[]): T {
+  private oneOf<T extends string>(value: unknown, allowed: readonly T[], path: readonly (string | number)[]): T {
     const found = allowed.find((one) => one === value);
     if (found === undefined) {
-      throw this.#wrong(path, unknown(text(value), allowed));
+      throw this.wrong(path, unknown(text(value), allowed));
     }
     return found;
   }
 
-  #only(map: Fields, allowed: readonly string[], path: readonly (string | number)[]): void {
+  private only(map: Fields, allowed: readonly string[], path: readonly (string | number)[]): void {
     for (const key of Object.keys(map)) {
       if (!allowed.includes(key)) {
-        throw this.#wrong([...path, key], unknown(key, allowed));
+        throw this.wrong([...path, key], unknown(key, allowed));
       }
     }
   }
 
-  #map(value: unknown, path: readonly (string | number)[]): Fields {
+  private map(value: unknown, path: readonly (string | number)[]): Fields {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw this.#wrong(path, 'must be a map');
+      throw this.wrong(path, 'must be a map');
     }
     return value as Fields;
   }
 
-  #strings(value: unknown, path: readonly (string | number)[]): readonly string[] {
+  private strings(value: unknown, path: readonly (string | number)[]): readonly string[] {
     if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) {
-      throw this.#wrong(path, 'must be a list of texts');
+      throw this.wrong(path, 'must be a list of texts');
     }
     return value;
   }
 
-  #wrong(path: readonly (string | number)[], why: string): CliError {
-    let place = this.#document.position;
+  private wrong(path: readonly (string | number)[], why: string): CliError {
+    let place = this.document.position;
     for (let length = path.length; length > 0; length--) {
-      const found = positionAt(this.#document.position, path.slice(0, length));
+      const found = positionAt(this.document.position, path.slice(0, length));
       if (found !== undefined) {
         place = found;
         break;
@@ -244,7 +244,7 @@ class Reader {
       .map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`))
       .join('')
       .replace(/^\./, '');
-    return new CliError(`${this.#document.file}:${lineOf(place)}: ${where === '' ? TEST_KIND : where}: ${why}`);
+    return new CliError(`${this.document.file}:${lineOf(place)}: ${where === '' ? TEST_KIND : where}: ${why}`);
   }
 }
 

@@ -31,14 +31,14 @@ export class Remarks {
   readonly list: ImportRemark[] = [];
 
   notCarried(steps: Steps, message: string): void {
-    this.#add('NotCarried', steps, message);
+    this.add('NotCarried', steps, message);
   }
 
   differs(steps: Steps, message: string): void {
-    this.#add('Differs', steps, message);
+    this.add('Differs', steps, message);
   }
 
-  #add(kind: ImportRemark['kind'], steps: Steps, message: string): void {
+  private add(kind: ImportRemark['kind'], steps: Steps, message: string): void {
     if (!this.list.some((known) => known.message === message && known.steps.join() === steps.join())) {
       this.list.push({ kind, steps, message });
     }

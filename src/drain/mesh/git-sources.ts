@@ -189,12 +189,12 @@ function application(raw: Raw, texts: ValueTexts): MeshSettings | undefined {
 class ValueReader {
   values: Raw = {};
   readonly notes: string[] = [];
-  readonly #release: string;
-  readonly #texts: ValueTexts;
+  private readonly release: string;
+  private readonly texts: ValueTexts;
 
   constructor(release: string, texts: ValueTexts) {
-    this.#release = release;
-    this.#texts = texts;
+    this.release = release;
+    this.texts = texts;
   }
 
   merge(values: Raw): void {
@@ -206,7 +206,7 @@ class ValueReader {
   }
 
   notRead(what: string): void {
-    this.notes.push(`the values that ${this.#release} takes from ${what} are not read`);
+    this.notes.push(`the values that ${this.release} takes from ${what} are not read`);
   }
 
   text(yaml: string, what: string): void {
@@ -214,12 +214,12 @@ class ValueReader {
     if (read.ok) {
       this.merge(record(read.value));
     } else {
-      this.notes.push(`the values that ${this.#release} takes from ${what} cannot be read: ${read.malformed.message}`);
+      this.notes.push(`the values that ${this.release} takes from ${what} cannot be read: ${read.malformed.message}`);
     }
   }
 
   file(path: string, written: string): void {
-    const found = this.#texts({ kind: 'File', path });
+    const found = this.texts({ kind: 'File', path });
     if (found === undefined) {
       this.notRead(written);
     } else {
@@ -233,7 +233,7 @@ class ValueReader {
     const name = text(entry['name']) ?? '';
     const key = text(entry['valuesKey']) ?? 'values.yaml';
     const targetPath = text(entry['targetPath']);
-    const found = kind === 'ConfigMap' ? this.#texts({ kind, namespace, name, key, targetPath }) : undefined;
+    const found = kind === 'ConfigMap' ? this.texts({ kind, namespace, name, key, targetPath }) : undefined;
     if (found === undefined) {
       this.notRead(`${kind} ${name}`);
     } else if (targetPath === undefined) {

@@ -118,18 +118,18 @@ class Plan implements ValueOperations {
   readonly restored: ManagedField[] = [];
   readonly kept: ManagedField[] = [];
   nearest: NearestGrace | undefined;
-  readonly #raw: RawObject;
-  readonly #templatePath: readonly string[];
-  readonly #template: Raw;
+  private readonly raw: RawObject;
+  private readonly templatePath: readonly string[];
+  private readonly template: Raw;
 
   constructor(raw: RawObject, { templatePath }: TemplatePlace) {
-    this.#raw = raw;
-    this.#templatePath = templatePath;
-    this.#template = recordOf(at(raw, templatePath));
+    this.raw = raw;
+    this.templatePath = templatePath;
+    this.template = recordOf(at(raw, templatePath));
   }
 
-  #path(...keys: readonly (string | number)[]): string {
-    return pointer(...this.#templatePath, ...keys);
+  private path(...keys: readonly (string | number)[]): string {
+    return pointer(...this.templatePath, ...keys);
   }
 
   /** A grace period is only ever lowered from the value that is still our own. */
@@ -138,7 +138,7 @@ class Plan implements ValueOperations {
     if (grace === undefined) {
       return;
     }
-    const present = at(this.#template, ['spec', 'terminationGracePeriodSeconds']);
+    const present = at(this.template, ['spec', 'terminationGracePeriodSeconds']);
     if (present === grace.before || (present === undefined && grace.absent === true)) {
       return;
     }
@@ -149,12 +149,12 @@ class Plan implements ValueOperations {
     const back = this.restored.includes('proxyContainer')
       ? { value: state.fields.proxyContainer?.before?.preStop }
       : undefined;
-    const nearest = nearestGrace(this.#template, grace.before, back);
+    const nearest = nearestGrace(this.template, grace.before, back);
     if (nearest !== undefined && nearest.seconds >= grace.wrote) {
       this.kept.push('gracePeriod');
       return;
     }
-    const path = this.#path('spec', 'terminationGracePeriodSeconds');
+    const path = this.path('spec', 'terminationGracePeriodSeconds');
     const value = nearest?.seconds ?? grace.before;
     const goes = grace.absent === true && nearest === undefined;
     this.operations.push(goes ? { op: 'remove', path } : { op: 'replace', path, value });
@@ -163,7 +163,7 @@ class Plan implements ValueOperations {
   }
 
   annotations(state: WorkloadState, isForeign: (field: ManagedField) => boolean): void {
-    const present = recordOf(at(this.#template, ['metadata', 'annotations']));
+    const present = recordOf(at(this.template, ['metadata', 'annotations']));
     const left = new Set(Object.keys(present));
     const operations: JsonPatchOperation[] = [];
     for (const field of ANNOTATION_FIELDS) {
@@ -175,7 +175,7 @@ class Plan implements ValueOperations {
       }
       const untouched = fingerprint(text) === fieldState.wrote;
       // Whoever declares the text in a manifest gets nothing cut out of it; who has only edited ours gets ours cut out.
-      const theirs = untouched ? isForeign(field) : this.#declaredInManifest(key);
+      const theirs = untouched ? isForeign(field) : this.declaredInManifest(key);
       const before = theirs ? text : annotationBefore(text, fieldState);
       if (before === text) {
         this.kept.push(field);
@@ -184,43 +184,41 @@ class Plan implements ValueOperations {
       this.restored.push(field);
       if (before === undefined) {
         left.delete(key);
-        operations.push({ op: 'remove', path: this.#path('metadata', 'annotations', key) });
+        operations.push({ op: 'remove', path: this.path('metadata', 'annotations', key) });
       } else {
-        operations.push({ op: 'replace', path: this.#path('metadata', 'annotations', key), value: before });
+        operations.push({ op: 'replace', path: this.path('metadata', 'annotations', key), value: before });
       }
     }
     const emptied = operations.length > 0 && left.size === 0 && state.gap !== 'EmptyAnnotations';
     this.operations.push(
-      ...(emptied ? [{ op: 'remove' as const, path: this.#path('metadata', ...this.#emptied(state)) }] : operations),
+      ...(emptied ? [{ op: 'remove' as const, path: this.path('metadata', ...this.emptied(state)) }] : operations),
     );
   }
 
   /** The metadata that came with our annotations go with them. */
-  #emptied({ gap }: WorkloadState): string[] {
-    return gap === 'NoMetadata' && Object.keys(recordOf(this.#template['metadata'])).length === 1
-      ? []
-      : ['annotations'];
+  private emptied({ gap }: WorkloadState): string[] {
+    return gap === 'NoMetadata' && Object.keys(recordOf(this.template['metadata'])).length === 1 ? [] : ['annotations'];
   }
 
   /** By server-side apply, or by the manifest that client-side `kubectl apply` remembers. */
-  #declaredInManifest(key: string): boolean {
-    const path = [...this.#templatePath.map((step) => `f:${step}`), 'f:metadata', 'f:annotations', `f:${key}`];
-    const manager = managedFieldsOf(this.#raw).find(
+  private declaredInManifest(key: string): boolean {
+    const path = [...this.templatePath.map((step) => `f:${step}`), 'f:metadata', 'f:annotations', `f:${key}`];
+    const manager = managedFieldsOf(this.raw).find(
       (entry) => statesByApply(entry) && at(entry.fieldsV1, path) !== undefined,
     );
     if (manager !== undefined) {
       return true;
     }
-    const remembered = metadataOf(this.#raw).annotations?.[LAST_APPLIED_ANNOTATION];
+    const remembered = metadataOf(this.raw).annotations?.[LAST_APPLIED_ANNOTATION];
     return (
       remembered?.includes(JSON.stringify(key)) === true &&
-      stated(remembered, [...this.#templatePath, 'metadata', 'annotations', key])
+      stated(remembered, [...this.templatePath, 'metadata', 'annotations', key])
     );
   }
 
   container(state: WorkloadState, foreign: boolean): void {
     const ours = state.fields.proxyContainer;
-    const containers = listOf(at(this.#template, ['spec', 'containers'])).map(recordOf);
+    const containers = listOf(at(this.template, ['spec', 'containers'])).map(recordOf);
     const index = containers.findIndex((container) => container['name'] === PROXY_CONTAINER);
     const container = containers[index];
     if (ours === undefined || container === undefined) {
@@ -237,8 +235,8 @@ class Plan implements ValueOperations {
     this.restored.push('proxyContainer');
     const postStart = recordOf(container['lifecycle'])['postStart'];
     const isOurPostStart = wrotePostStart(ours, postStart as LifecycleHandler | undefined);
-    if (ours.before === null && this.#isWhollyOurs(container, isOurPostStart)) {
-      this.operations.push({ op: 'remove', path: this.#path('spec', 'containers', index) });
+    if (ours.before === null && this.isWhollyOurs(container, isOurPostStart)) {
+      this.operations.push({ op: 'remove', path: this.path('spec', 'containers', index) });
       return;
     }
     const lifecycle = Object.keys(recordOf(container['lifecycle'])).filter(
@@ -246,27 +244,27 @@ class Plan implements ValueOperations {
     );
     const alone = lifecycle.length === 0 && ours.before?.lifecycle !== true;
     if (isOurPostStart && !(alone && ours.before?.preStop === undefined)) {
-      this.operations.push({ op: 'remove', path: this.#path('spec', 'containers', index, 'lifecycle', 'postStart') });
+      this.operations.push({ op: 'remove', path: this.path('spec', 'containers', index, 'lifecycle', 'postStart') });
     }
     if (ours.before?.preStop !== undefined) {
       this.operations.push({
         op: 'replace',
-        path: this.#path('spec', 'containers', index, 'lifecycle', 'preStop'),
+        path: this.path('spec', 'containers', index, 'lifecycle', 'preStop'),
         value: ours.before.preStop,
       });
       return;
     }
     this.operations.push({
       op: 'remove',
-      path: this.#path('spec', 'containers', index, 'lifecycle', ...(alone ? [] : ['preStop'])),
+      path: this.path('spec', 'containers', index, 'lifecycle', ...(alone ? [] : ['preStop'])),
     });
   }
 
   /** Nobody has put anything of their own into the container that we added. */
-  #isWhollyOurs(container: Raw, isOurPostStart: boolean): boolean {
-    const key = [...this.#templatePath.map((step) => `f:${step}`), 'f:spec', 'f:containers', PROXY_CONTAINER_KEY];
+  private isWhollyOurs(container: Raw, isOurPostStart: boolean): boolean {
+    const key = [...this.templatePath.map((step) => `f:${step}`), 'f:spec', 'f:containers', PROXY_CONTAINER_KEY];
     // A copied object's entry names whoever copied it, for a container that is ours as it stands.
-    const others = managedFieldsOf(this.#raw).filter(
+    const others = managedFieldsOf(this.raw).filter(
       (entry) => statesByApply(entry) && at(entry.fieldsV1, key) !== undefined,
     );
     const foreign = Object.entries(container).filter(([name, value]) => !isOwnOrDefault(name, value));

@@ -5,11 +5,11 @@ const DAY: Milliseconds = 24 * 60 * 60 * 1000;
 
 /** The wall clock of a zone of the IANA database, by the zone data of this Node.js (`process.versions.tz`). */
 export class WallClock {
-  readonly #format: Intl.DateTimeFormat;
+  private readonly format: Intl.DateTimeFormat;
 
   /** @throws RangeError where there is no such zone */
   constructor(timeZone: string) {
-    this.#format = new Intl.DateTimeFormat('en-US', {
+    this.format = new Intl.DateTimeFormat('en-US', {
       timeZone,
       calendar: 'iso8601',
       numberingSystem: 'latn',
@@ -26,7 +26,7 @@ export class WallClock {
   /** What the clock shows at an instant, to the second. */
   reading(at: Milliseconds): Milliseconds {
     const parts: Record<string, number> = {};
-    for (const { type, value } of this.#format.formatToParts(at)) {
+    for (const { type, value } of this.format.formatToParts(at)) {
       parts[type] = Number(value);
     }
     const { year = 1970, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
@@ -38,24 +38,22 @@ export class WallClock {
    * the change. No zone changes its clock twice within two days.
    */
   instant(reading: Milliseconds): Milliseconds {
-    const before = reading - this.#offset(reading - DAY);
-    const after = reading - this.#offset(reading + DAY);
+    const before = reading - this.offset(reading - DAY);
+    const after = reading - this.offset(reading + DAY);
     const shown = [before, after].filter((at) => this.reading(at) === reading);
-    return shown.length > 0
-      ? Math.min(...shown)
-      : this.#changeBetween(Math.min(before, after), Math.max(before, after));
+    return shown.length > 0 ? Math.min(...shown) : this.changeBetween(Math.min(before, after), Math.max(before, after));
   }
 
-  #offset(at: Milliseconds): Milliseconds {
+  private offset(at: Milliseconds): Milliseconds {
     return this.reading(at) - at;
   }
 
-  #changeBetween(from: Milliseconds, to: Milliseconds): Milliseconds {
-    const old = this.#offset(from);
+  private changeBetween(from: Milliseconds, to: Milliseconds): Milliseconds {
+    const old = this.offset(from);
     let [low, high] = [from, to];
     while (high - low > 1000) {
       const middle = Math.floor((low + high) / 2000) * 1000;
-      [low, high] = this.#offset(middle) === old ? [middle, high] : [low, middle];
+      [low, high] = this.offset(middle) === old ? [middle, high] : [low, middle];
     }
     return high;
   }

@@ -66,24 +66,24 @@ export function valueOf(document: IstioYamlDocument): IstioYamlValue {
 }
 
 class ValueReader {
-  readonly #anchors = new Map<string, Node>();
-  readonly #open = new Set<Node>();
-  #budget = NODE_BUDGET;
+  private readonly anchors = new Map<string, Node>();
+  private readonly open = new Set<Node>();
+  private budget = NODE_BUDGET;
 
   read(node: Node | null | undefined): IstioYamlValue {
-    this.#budget -= 1;
-    if (this.#budget < 0) {
+    this.budget -= 1;
+    if (this.budget < 0) {
       throw new YamlValueError('document contains excessive aliasing', node ?? undefined);
     }
     if (node === null || node === undefined) {
       return null;
     }
     if (isAlias(node)) {
-      return this.#readAlias(node.source, node);
+      return this.readAlias(node.source, node);
     }
     const anchor = (node as { anchor?: string }).anchor;
     if (anchor !== undefined) {
-      this.#anchors.set(anchor, node);
+      this.anchors.set(anchor, node);
     }
     if (isScalar(node)) {
       return scalarValue(node);
@@ -93,40 +93,40 @@ class ValueReader {
     }
     if (isMap(node)) {
       const target: Record<string, IstioYamlValue> = emptyMap();
-      this.#fill(target, node as YAMLMap<Node, Node | null>);
+      this.fill(target, node as YAMLMap<Node, Node | null>);
       return target;
     }
     throw new YamlValueError('not a value', node);
   }
 
-  #readAlias(name: string, alias: Node): IstioYamlValue {
-    const target = this.#anchors.get(name);
+  private readAlias(name: string, alias: Node): IstioYamlValue {
+    const target = this.anchors.get(name);
     if (target === undefined) {
       throw new YamlValueError(`unknown anchor '${name}' referenced`, alias);
     }
-    if (this.#open.has(target)) {
+    if (this.open.has(target)) {
       throw new YamlValueError(`anchor '${name}' value contains itself`, alias);
     }
-    this.#open.add(target);
+    this.open.add(target);
     const value = this.read(target);
-    this.#open.delete(target);
+    this.open.delete(target);
     return value;
   }
 
-  #fill(target: Record<string, IstioYamlValue>, map: YAMLMap<Node, Node | null>): void {
-    this.#open.add(map);
+  private fill(target: Record<string, IstioYamlValue>, map: YAMLMap<Node, Node | null>): void {
+    this.open.add(map);
     for (const pair of map.items) {
       if (isMergeKey(pair.key)) {
-        this.#merge(target, pair.value);
+        this.merge(target, pair.value);
         continue;
       }
       const key = isScalar(pair.key) ? scalarKey(pair.key) : keyText(this.read(pair.key), pair.key);
       target[key] = this.read(pair.value);
     }
-    this.#open.delete(map);
+    this.open.delete(map);
   }
 
-  #merge(target: Record<string, IstioYamlValue>, source: Node | null): void {
+  private merge(target: Record<string, IstioYamlValue>, source: Node | null): void {
     const sources = isSeq(source) ? [...(source.items as Node[])].reverse() : [source];
     for (const one of sources) {
       const value = this.read(one);

@@ -32,32 +32,32 @@ const MOST_FOUND = 20;
 
 class Search {
   readonly found: Misplaced[] = [];
-  readonly #raw: Raw;
-  readonly #place: MisplacedPlace;
-  readonly #template: Raw;
+  private readonly raw: Raw;
+  private readonly place: MisplacedPlace;
+  private readonly podTemplate: Raw;
 
   constructor(raw: RawObject, place: MisplacedPlace) {
-    this.#raw = recordOf(raw);
-    this.#place = place;
-    this.#template = place.templatePath.reduce<Raw>((value, key) => recordOf(value[key]), this.#raw);
+    this.raw = recordOf(raw);
+    this.place = place;
+    this.podTemplate = place.templatePath.reduce<Raw>((value, key) => recordOf(value[key]), this.raw);
   }
 
   /** From the object down to what holds the template. */
   parents(): void {
-    let object = this.#raw;
+    let object = this.raw;
     const steps: string[] = [];
-    for (const key of this.#place.templatePath) {
+    for (const key of this.place.templatePath) {
       if (isSet(object['metadata'])) {
         const metadata = recordOf(object['metadata']);
         const inside = [...steps, 'metadata'];
-        this.#strayKeys(metadata, inside);
-        this.#annotations(metadata, inside);
-        this.#inject(metadata, inside);
+        this.strayKeys(metadata, inside);
+        this.annotations(metadata, inside);
+        this.inject(metadata, inside);
       }
-      if (this.#place.custom !== true) {
-        this.#strayKeys(object, steps);
-        this.#annotations(object, steps);
-        this.#grace(object, steps);
+      if (this.place.custom !== true) {
+        this.strayKeys(object, steps);
+        this.annotations(object, steps);
+        this.grace(object, steps);
       }
       object = recordOf(object[key]);
       steps.push(key);
@@ -65,25 +65,25 @@ class Search {
   }
 
   template(): void {
-    const { templatePath } = this.#place;
-    const metadata = recordOf(this.#template['metadata']);
-    const spec = recordOf(this.#template['spec']);
+    const { templatePath } = this.place;
+    const metadata = recordOf(this.podTemplate['metadata']);
+    const spec = recordOf(this.podTemplate['spec']);
     const inMetadata = [...templatePath, 'metadata'];
     const inSpec = [...templatePath, 'spec'];
-    this.#strayKeys(metadata, inMetadata);
-    this.#strayKeys(this.#template, templatePath);
-    this.#strayKeys(spec, inSpec);
-    this.#annotations(this.#template, templatePath);
-    this.#annotations(spec, inSpec);
-    this.#grace(metadata, inMetadata);
-    this.#grace(this.#template, templatePath);
+    this.strayKeys(metadata, inMetadata);
+    this.strayKeys(this.podTemplate, templatePath);
+    this.strayKeys(spec, inSpec);
+    this.annotations(this.podTemplate, templatePath);
+    this.annotations(spec, inSpec);
+    this.grace(metadata, inMetadata);
+    this.grace(this.podTemplate, templatePath);
     for (const hook of ['lifecycle', 'preStop']) {
-      this.#other(spec, hook, inSpec, 'hooks stand in a container, below its lifecycle');
+      this.other(spec, hook, inSpec, 'hooks stand in a container, below its lifecycle');
     }
   }
 
   containers(): void {
-    const spec = recordOf(this.#template['spec']);
+    const spec = recordOf(this.podTemplate['spec']);
     for (const list of ['containers', 'initContainers']) {
       for (const [index, value] of listOf(spec[list]).entries()) {
         const container = recordOf(value);
@@ -91,27 +91,27 @@ class Search {
         if (!variables && !isSet(container[GRACE]) && !isSet(container['preStop'])) {
           continue;
         }
-        const steps = [...this.#place.templatePath, 'spec', list, index];
-        this.#grace(container, steps);
-        this.#other(container, 'preStop', steps, 'a hook stands below the lifecycle of its container');
+        const steps = [...this.place.templatePath, 'spec', list, index];
+        this.grace(container, steps);
+        this.other(container, 'preStop', steps, 'a hook stands below the lifecycle of its container');
         if (variables && container['name'] !== PROXY_CONTAINER && !isProxyImage(container['image'])) {
-          this.#variables(container, steps);
+          this.variables(container, steps);
         }
       }
     }
   }
 
-  #add(code: Misplaced['code'], steps: Steps, message: string): void {
+  private add(code: Misplaced['code'], steps: Steps, message: string): void {
     if (this.found.length < MOST_FOUND) {
       this.found.push({ code, steps, path: pathText(steps), message });
     }
   }
 
   /** `proxy.istio.io/config` as a field of metadata, of the template: a level is missing. */
-  #strayKeys(object: Raw, steps: Steps): void {
+  private strayKeys(object: Raw, steps: Steps): void {
     for (const key of Object.keys(object)) {
       if (key.includes('istio.io/')) {
-        this.#add(
+        this.add(
           'AnnotationMisplaced',
           [...steps, key],
           `${key} stands in ${pathText(steps)}, which has no such field; it is an annotation of the pod template`,
@@ -121,19 +121,19 @@ class Search {
   }
 
   /** Those that stand directly in an object. */
-  #annotations(object: Raw, place: Steps): void {
+  private annotations(object: Raw, place: Steps): void {
     const value = object['annotations'];
     if (!isSet(value)) {
       return;
     }
     const steps = [...place, 'annotations'];
-    const own = recordOf(recordOf(this.#template['metadata'])['annotations']);
+    const own = recordOf(recordOf(this.podTemplate['metadata'])['annotations']);
     for (const key of Object.keys(recordOf(value))) {
       // Tools that set an annotation everywhere set it on the template too.
       if (isForPods(key) && (own[key] === undefined || key === 'proxy.istio.io/config')) {
         const where =
-          steps.length === 2 && steps[0] === 'metadata' ? `on the ${this.#place.kind} itself` : `in ${pathText(steps)}`;
-        this.#add(
+          steps.length === 2 && steps[0] === 'metadata' ? `on the ${this.place.kind} itself` : `in ${pathText(steps)}`;
+        this.add(
           'AnnotationMisplaced',
           [...steps, key],
           `${key} stands ${where}; Istio reads it on the pod template only`,
@@ -142,11 +142,11 @@ class Search {
     }
   }
 
-  #inject(metadata: Raw, place: Steps): void {
-    const own = recordOf(recordOf(this.#template['metadata'])['labels']);
+  private inject(metadata: Raw, place: Steps): void {
+    const own = recordOf(recordOf(this.podTemplate['metadata'])['labels']);
     if (recordOf(metadata['labels'])[INJECT_KEY] !== undefined && own[INJECT_KEY] === undefined) {
       const steps = [...place, 'labels'];
-      this.#add(
+      this.add(
         'AnnotationMisplaced',
         [...steps, INJECT_KEY],
         `the label ${INJECT_KEY} stands in ${pathText(steps)}; Istio reads it on the pod template only`,
@@ -154,25 +154,25 @@ class Search {
     }
   }
 
-  #grace(object: Raw, steps: Steps): void {
+  private grace(object: Raw, steps: Steps): void {
     if (isSet(object[GRACE])) {
-      const place = pathText([...this.#place.templatePath, 'spec']);
-      this.#other(object, GRACE, steps, `the grace period of the pods stands in ${place}`);
+      const place = pathText([...this.place.templatePath, 'spec']);
+      this.other(object, GRACE, steps, `the grace period of the pods stands in ${place}`);
     }
   }
 
-  #other(object: Raw, field: string, steps: Steps, right: string): void {
+  private other(object: Raw, field: string, steps: Steps, right: string): void {
     if (isSet(object[field])) {
-      const where = steps.length === 0 ? `the ${this.#place.kind} itself` : pathText(steps);
-      this.#add('SettingMisplaced', [...steps, field], `${field} stands in ${where}, where nothing reads it; ${right}`);
+      const where = steps.length === 0 ? `the ${this.place.kind} itself` : pathText(steps);
+      this.add('SettingMisplaced', [...steps, field], `${field} stands in ${where}, where nothing reads it; ${right}`);
     }
   }
 
-  #variables(container: Raw, steps: Steps): void {
+  private variables(container: Raw, steps: Steps): void {
     for (const [index, variable] of listOf(container['env']).entries()) {
       if (isForProxy(variable)) {
         const name = textOf(recordOf(variable)['name']) ?? '';
-        this.#add(
+        this.add(
           'SettingMisplaced',
           [...steps, 'env', index],
           `${name} stands on container ${textOf(container['name']) ?? ''}; the proxy reads it from its own environment (proxyMetadata of proxy.istio.io/config)`,

@@ -76,7 +76,7 @@ class MessageReader {
 
   message(fields: MessageFields, value: unknown, path: string): Fields {
     if (!isPlainMap(value)) {
-      this.#refuse(path, `${describe(value)} stands where a map of fields is expected`);
+      this.refuse(path, `${describe(value)} stands where a map of fields is expected`);
       return {};
     }
     const result: Record<string, unknown> = {};
@@ -99,7 +99,7 @@ class MessageReader {
       // A null leaves the field as it was, also when the other spelling has a value.
       const raw = value[key];
       if (raw !== null && raw !== undefined) {
-        result[name] = this.#value(type, raw, join(path, key));
+        result[name] = this.value(type, raw, join(path, key));
       }
     }
     for (const key of Object.keys(value)) {
@@ -113,18 +113,18 @@ class MessageReader {
   validate(fields: Fields): void {
     for (const name of MUST_NOT_BE_EMPTY) {
       if (fields[name] === '') {
-        this.#refuse(name, 'must not be empty');
+        this.refuse(name, 'must not be empty');
       }
     }
     for (const name of MUST_BE_A_PORT) {
       const port = fields[name];
       if (typeof port === 'number' && (port < 1 || port > 65535)) {
-        this.#refuse(name, `${port} is no port (1 to 65535)`);
+        this.refuse(name, `${port} is no port (1 to 65535)`);
       }
     }
     const drain = fields['drainDuration'];
     if (typeof drain === 'number' && (drain < 1 || !Number.isInteger(drain))) {
-      this.#refuse('drainDuration', 'Istio accepts whole seconds of at least 1s only');
+      this.refuse('drainDuration', 'Istio accepts whole seconds of at least 1s only');
     }
     const termination = fields['terminationDrainDuration'];
     if (typeof termination === 'number' && termination <= 0) {
@@ -136,94 +136,94 @@ class MessageReader {
     }
   }
 
-  #refuse(path: string, message: string): void {
+  private refuse(path: string, message: string): void {
     this.refused ??= path === '' ? { message } : { message: `${path}: ${message}`, path };
   }
 
-  #value(type: FieldType, raw: unknown, path: string): unknown {
+  private value(type: FieldType, raw: unknown, path: string): unknown {
     if (typeof type === 'object') {
-      return this.#composite(type, raw, path);
+      return this.composite(type, raw, path);
     }
     switch (type) {
       case 'string':
-        return this.#string(raw, path);
+        return this.string(raw, path);
       case 'duration':
-        return this.#duration(raw, path);
+        return this.duration(raw, path);
       case 'bool':
         if (typeof raw !== 'boolean') {
-          this.#refuse(path, `${describe(raw)} is no boolean: write true or false without quotes`);
+          this.refuse(path, `${describe(raw)} is no boolean: write true or false without quotes`);
         }
         return raw;
       case 'double':
-        return this.#number(raw, path, undefined);
+        return this.number(raw, path, undefined);
       case 'int32':
-        return this.#number(raw, path, [-(2 ** 31), 2 ** 31 - 1]);
+        return this.number(raw, path, [-(2 ** 31), 2 ** 31 - 1]);
       case 'uint32':
-        return this.#number(raw, path, [0, 2 ** 32 - 1]);
+        return this.number(raw, path, [0, 2 ** 32 - 1]);
       case 'int64':
-        return this.#number(raw, path, [-(2 ** 63), 2 ** 63]);
+        return this.number(raw, path, [-(2 ** 63), 2 ** 63]);
     }
   }
 
-  #composite(type: Exclude<FieldType, string>, raw: unknown, path: string): unknown {
+  private composite(type: Exclude<FieldType, string>, raw: unknown, path: string): unknown {
     if ('message' in type) {
       return this.message(type.message, raw, path);
     }
     if ('oneOf' in type) {
       // jsonpb takes any number for an enum, and compares a name exactly.
       if (typeof raw === 'string' ? !type.oneOf.includes(raw) : !Number.isInteger(raw)) {
-        this.#refuse(path, `${describe(raw)} is none of ${type.oneOf.join(', ')}`);
+        this.refuse(path, `${describe(raw)} is none of ${type.oneOf.join(', ')}`);
       }
       return raw;
     }
     if ('listOf' in type) {
       if (!Array.isArray(raw)) {
-        this.#refuse(path, `${describe(raw)} stands where a list is expected`);
+        this.refuse(path, `${describe(raw)} stands where a list is expected`);
         return [];
       }
-      return raw.map((item: unknown, index) => this.#element(type.listOf, item, `${path}[${index}]`));
+      return raw.map((item: unknown, index) => this.element(type.listOf, item, `${path}[${index}]`));
     }
     if (!isPlainMap(raw)) {
-      this.#refuse(path, `${describe(raw)} stands where a map is expected`);
+      this.refuse(path, `${describe(raw)} stands where a map is expected`);
       return {};
     }
     return Object.fromEntries(
-      Object.entries(raw).map(([key, item]) => [key, this.#element(type.mapOf, item, join(path, key))]),
+      Object.entries(raw).map(([key, item]) => [key, this.element(type.mapOf, item, join(path, key))]),
     );
   }
 
   /** Inside lists and maps null is the empty value of the type. */
-  #element(type: FieldType, raw: unknown, path: string): unknown {
+  private element(type: FieldType, raw: unknown, path: string): unknown {
     if (raw === null || raw === undefined) {
       return type === 'string' ? '' : undefined;
     }
-    return this.#value(type, raw, path);
+    return this.value(type, raw, path);
   }
 
-  #string(raw: unknown, path: string): string {
+  private string(raw: unknown, path: string): string {
     if (typeof raw === 'string') {
       return raw;
     }
     const hint = typeof raw === 'boolean' || typeof raw === 'number' ? `: put it in quotes` : '';
-    this.#refuse(path, `${describe(raw)} is no string${hint}`);
+    this.refuse(path, `${describe(raw)} is no string${hint}`);
     return '';
   }
 
-  #duration(raw: unknown, path: string): number | undefined {
+  private duration(raw: unknown, path: string): number | undefined {
     if (typeof raw !== 'string') {
       const example = typeof raw === 'number' ? `, for example "${raw}s"` : ', for example "60s"';
-      this.#refuse(path, `${describe(raw)} is no duration: write a string with a unit${example}`);
+      this.refuse(path, `${describe(raw)} is no duration: write a string with a unit${example}`);
       return undefined;
     }
     const duration = parseGoDuration(raw);
     if (!duration.ok) {
-      this.#refuse(path, `${duration.why} (a duration has a unit of h, m, s or ms, for example 60s or 1m30s)`);
+      this.refuse(path, `${duration.why} (a duration has a unit of h, m, s or ms, for example 60s or 1m30s)`);
       return undefined;
     }
     return duration.seconds;
   }
 
-  #number(raw: unknown, path: string, range: readonly [number, number] | undefined): number | undefined {
+  private number(raw: unknown, path: string, range: readonly [number, number] | undefined): number | undefined {
     // Quoted numbers count: jsonpb takes the quotes off. A line break stays an escape there, which is no blank.
     const text = typeof raw === 'string' ? raw.replace(/^ +| +$/g, '') : undefined;
     const pattern = range === undefined ? /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/ : /^-?(0|[1-9]\d*)$/;
@@ -236,7 +236,7 @@ class MessageReader {
       !Number.isFinite(number) ||
       (range !== undefined && (!Number.isInteger(number) || number < range[0] || number > range[1]))
     ) {
-      this.#refuse(
+      this.refuse(
         path,
         `${describe(raw)} is no ${range === undefined ? 'number' : 'whole number of the range that the field takes'}`,
       );

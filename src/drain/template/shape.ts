@@ -41,22 +41,22 @@ type Shape = (value: unknown, found: Problems) => void;
 /** What was found, and the steps to the value that is being looked at: a list for each value would cost more than all else. */
 class Problems {
   readonly list: ShapeProblem[] = [];
-  readonly #steps: (string | number)[];
+  private readonly steps: (string | number)[];
 
   constructor(steps: Steps = []) {
-    this.#steps = [...steps];
+    this.steps = [...steps];
   }
 
   /** Looks at a member of the present value. */
   within(step: string | number, shape: Shape, value: unknown): void {
-    this.#steps.push(step);
+    this.steps.push(step);
     shape(value, this);
-    this.#steps.pop();
+    this.steps.pop();
   }
 
   add(message: string): void {
     if (this.list.length < MOST_PROBLEMS) {
-      const steps = [...this.#steps];
+      const steps = [...this.steps];
       this.list.push({ steps, path: pathText(steps), message });
     }
   }

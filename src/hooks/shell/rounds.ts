@@ -39,32 +39,32 @@ const SLEEPLESS = 'how long a loop without a sleep takes';
  * nothing but look, at a clock or at the pod, is left at a time that can be known.
  */
 export class TimelessRounds {
-  #inARow = 0;
-  #counted = false;
+  private inARow = 0;
+  private counted = false;
 
   /** After each round. Rounds that passed no time in a row, this one among them. */
   add(run: Run, { start, version, clockLooks }: { start: Seconds; version: number; clockLooks: number }): number {
     if (run.now > start) {
-      this.#inARow = 0;
+      this.inARow = 0;
       return 0;
     }
-    this.#inARow += 1;
-    if (this.#inARow > FREE_ROUNDS && run.version - version !== run.clockLooks - clockLooks) {
-      this.#counted = true;
+    this.inARow += 1;
+    if (this.inARow > FREE_ROUNDS && run.version - version !== run.clockLooks - clockLooks) {
+      this.counted = true;
     }
-    return this.#inARow;
+    return this.inARow;
   }
 
   /** When the loop is over. */
   settle(run: Run): void {
-    if (this.#counted) {
+    if (this.counted) {
       mayTake(run, Infinity, SLEEPLESS);
     }
   }
 
   /** Before so much passes: where the time would be up by what the rounds are taken to need, nobody knows whether it is. */
   demandTime(run: Run, seconds: Seconds): void {
-    if (this.#counted && run.now + seconds > run.deadline) {
+    if (this.counted && run.now + seconds > run.deadline) {
       throw new NotUnderstood(SLEEPLESS);
     }
   }

@@ -8,52 +8,52 @@ const AGAIN_MS = 500;
 
 /** One workload: what the server says of it, asked for anew when its row changes. */
 export class Detail {
-  readonly #box = byId('detail');
-  #key = '';
-  #again: ReturnType<typeof setTimeout> | undefined;
+  private readonly box = byId('detail');
+  private shownKey = '';
+  private again: ReturnType<typeof setTimeout> | undefined;
 
   get key(): string {
-    return this.#key;
+    return this.shownKey;
   }
 
   async open(key: string): Promise<void> {
-    this.#key = key;
-    this.#box.hidden = key === '';
+    this.shownKey = key;
+    this.box.hidden = key === '';
     if (key === '') {
-      this.#box.replaceChildren();
+      this.box.replaceChildren();
       return;
     }
-    await this.#ask(key);
+    await this.ask(key);
   }
 
   changed(keys: Iterable<string>): void {
-    if (this.#key === '' || ![...keys].includes(this.#key) || this.#again !== undefined) {
+    if (this.shownKey === '' || ![...keys].includes(this.shownKey) || this.again !== undefined) {
       return;
     }
-    this.#again = setTimeout(() => {
-      this.#again = undefined;
-      void this.#ask(this.#key);
+    this.again = setTimeout(() => {
+      this.again = undefined;
+      void this.ask(this.shownKey);
     }, AGAIN_MS);
   }
 
   focus(): void {
-    this.#box.scrollIntoView({ block: 'start' });
-    this.#box.querySelector<HTMLElement>('h3')?.focus({ preventScroll: true });
+    this.box.scrollIntoView({ block: 'start' });
+    this.box.querySelector<HTMLElement>('h3')?.focus({ preventScroll: true });
   }
 
-  async #ask(key: string): Promise<void> {
+  private async ask(key: string): Promise<void> {
     const answer = await ask(`/workload?key=${encodeURIComponent(key)}`).catch(() => undefined);
-    if (this.#key !== key) {
+    if (this.shownKey !== key) {
       return;
     }
     if (answer === undefined || !answer.ok) {
       const why = answer === undefined ? 'the dashboard cannot be reached' : await answer.text();
-      this.#box.replaceChildren(heading(key), element('p', 'dim', why));
+      this.box.replaceChildren(heading(key), element('p', 'dim', why));
       return;
     }
     const detail = (await answer.json()) as WorkloadDetail;
-    if (this.#key === key) {
-      this.#box.replaceChildren(...parts(detail));
+    if (this.shownKey === key) {
+      this.box.replaceChildren(...parts(detail));
     }
   }
 }

@@ -10,55 +10,55 @@ const PAGE = 10;
 
 /** A list of which only the rows on the screen exist. The keyboard moves a mark in it, as in any list box; Enter opens. */
 export class VirtualList {
-  readonly #box = byId('list');
-  readonly #space = byId('space');
-  readonly #onOpen: (key: string) => void;
-  #rows: readonly Row[] = [];
-  #marked = '';
-  #opened = '';
+  private readonly box = byId('list');
+  private readonly space = byId('space');
+  private readonly onOpen: (key: string) => void;
+  private rows: readonly Row[] = [];
+  private marked = '';
+  private opened = '';
 
   constructor(onOpen: (key: string) => void) {
-    this.#onOpen = onOpen;
-    this.#box.addEventListener('scroll', () => {
-      this.#draw();
+    this.onOpen = onOpen;
+    this.box.addEventListener('scroll', () => {
+      this.draw();
     });
     addEventListener('resize', () => {
-      this.#draw();
+      this.draw();
     });
-    this.#space.addEventListener('click', (event) => {
+    this.space.addEventListener('click', (event) => {
       const row = (event.target as HTMLElement).closest<HTMLElement>('[data-key]');
       if (row !== null) {
-        this.#mark(row.dataset['key'] ?? '');
-        this.#onOpen(this.#marked);
+        this.mark(row.dataset['key'] ?? '');
+        this.onOpen(this.marked);
       }
     });
-    this.#box.addEventListener('keydown', (event) => {
-      this.#key(event);
+    this.box.addEventListener('keydown', (event) => {
+      this.key(event);
     });
   }
 
   show(rows: readonly Row[]): void {
-    this.#rows = rows;
-    this.#space.style.height = `${rows.length * HEIGHT}px`;
-    this.#draw();
+    this.rows = rows;
+    this.space.style.height = `${rows.length * HEIGHT}px`;
+    this.draw();
   }
 
   toTop(): void {
-    this.#box.scrollTop = 0;
+    this.box.scrollTop = 0;
   }
 
   open(key: string): void {
-    this.#opened = key;
-    this.#draw();
+    this.opened = key;
+    this.draw();
   }
 
   focus(): void {
-    this.#box.focus();
+    this.box.focus();
   }
 
-  #key(event: KeyboardEvent): void {
-    const at = this.#rows.findIndex(({ key }) => key === this.#marked);
-    const last = this.#rows.length - 1;
+  private key(event: KeyboardEvent): void {
+    const at = this.rows.findIndex(({ key }) => key === this.marked);
+    const last = this.rows.length - 1;
     const moves: Readonly<Record<string, number>> = {
       ArrowDown: Math.min(last, at + 1),
       ArrowUp: Math.max(0, at - 1),
@@ -70,44 +70,44 @@ export class VirtualList {
     const to = moves[event.key];
     if (to !== undefined && last >= 0) {
       event.preventDefault();
-      this.#bring(to);
-      this.#mark(this.#rows[to]?.key ?? '');
+      this.bring(to);
+      this.mark(this.rows[to]?.key ?? '');
     } else if (event.key === 'Enter' && at >= 0) {
       event.preventDefault();
-      this.#onOpen(this.#marked);
+      this.onOpen(this.marked);
     }
   }
 
-  #mark(key: string): void {
-    this.#marked = key;
-    this.#draw();
+  private mark(key: string): void {
+    this.marked = key;
+    this.draw();
   }
 
   /** Scrolls no farther than it takes to see a row. */
-  #bring(index: number): void {
+  private bring(index: number): void {
     const top = index * HEIGHT;
-    const { scrollTop, clientHeight } = this.#box;
+    const { scrollTop, clientHeight } = this.box;
     if (top < scrollTop) {
-      this.#box.scrollTop = top;
+      this.box.scrollTop = top;
     } else if (top + HEIGHT > scrollTop + clientHeight) {
-      this.#box.scrollTop = top + HEIGHT - clientHeight;
+      this.box.scrollTop = top + HEIGHT - clientHeight;
     }
   }
 
-  #draw(): void {
-    const first = Math.max(0, Math.floor(this.#box.scrollTop / HEIGHT) - SPARE);
-    const last = first + Math.ceil(this.#box.clientHeight / HEIGHT) + 2 * SPARE;
-    const shown = this.#rows.slice(first, last);
-    this.#space.replaceChildren(...shown.map((row, index) => this.#row(row, first + index)));
-    const marked = shown.findIndex(({ key }) => key === this.#marked);
+  private draw(): void {
+    const first = Math.max(0, Math.floor(this.box.scrollTop / HEIGHT) - SPARE);
+    const last = first + Math.ceil(this.box.clientHeight / HEIGHT) + 2 * SPARE;
+    const shown = this.rows.slice(first, last);
+    this.space.replaceChildren(...shown.map((row, index) => this.row(row, first + index)));
+    const marked = shown.findIndex(({ key }) => key === this.marked);
     if (marked < 0) {
-      this.#box.removeAttribute('aria-activedescendant');
+      this.box.removeAttribute('aria-activedescendant');
     } else {
-      this.#box.setAttribute('aria-activedescendant', `row-${first + marked}`);
+      this.box.setAttribute('aria-activedescendant', `row-${first + marked}`);
     }
   }
 
-  #row(row: Row, index: number): HTMLElement {
+  private row(row: Row, index: number): HTMLElement {
     const { key, state, policy = '', message = '', errors, warnings, gracePeriod } = row;
     const [kind = '', namespace = '', name = ''] = key.split('/');
     const made = element(
@@ -123,10 +123,10 @@ export class VirtualList {
     made.dataset['key'] = key;
     made.style.top = `${index * HEIGHT}px`;
     made.setAttribute('role', 'option');
-    made.setAttribute('aria-selected', String(key === this.#opened));
+    made.setAttribute('aria-selected', String(key === this.opened));
     made.setAttribute('aria-posinset', String(index + 1));
-    made.setAttribute('aria-setsize', String(this.#rows.length));
-    made.classList.toggle('marked', key === this.#marked);
+    made.setAttribute('aria-setsize', String(this.rows.length));
+    made.classList.toggle('marked', key === this.marked);
     return made;
   }
 }

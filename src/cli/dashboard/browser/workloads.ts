@@ -9,93 +9,93 @@ type Choice = (typeof CHOICES)[number];
 
 /** The workloads, and which of them are shown: those that the search and the filters leave, what to look at first on top. */
 export class Workloads {
-  readonly #form = byId<HTMLFormElement>('filters');
-  readonly #list: VirtualList;
-  readonly #rows = new Map<string, Row>();
-  #planned = false;
+  private readonly form = byId<HTMLFormElement>('filters');
+  private readonly list: VirtualList;
+  private readonly rows = new Map<string, Row>();
+  private planned = false;
 
   constructor(list: VirtualList) {
-    this.#list = list;
-    this.#form.addEventListener('submit', (event) => {
+    this.list = list;
+    this.form.addEventListener('submit', (event) => {
       event.preventDefault();
     });
-    this.#form.addEventListener('input', () => {
-      this.#chosen();
+    this.form.addEventListener('input', () => {
+      this.chosen();
     });
-    this.#form.addEventListener('reset', () => {
+    this.form.addEventListener('reset', () => {
       // The fields are empty only after the event.
       setTimeout(() => {
-        this.#chosen();
+        this.chosen();
       });
     });
   }
 
   take({ reset, put, gone }: RowsEvent): void {
     if (reset === true) {
-      this.#rows.clear();
+      this.rows.clear();
     }
     for (const row of put) {
-      this.#rows.set(row.key, row);
+      this.rows.set(row.key, row);
     }
     for (const key of gone) {
-      this.#rows.delete(key);
+      this.rows.delete(key);
     }
-    this.#soon();
+    this.soon();
   }
 
   /** Shows what the address says. */
   recall(): void {
     const linked = readLink();
-    this.#field('q').value = linked.q;
+    this.field('q').value = linked.q;
     for (const choice of CHOICES) {
-      this.#offer(choice, [linked[choice]]);
-      this.#field(choice).value = linked[choice];
+      this.offer(choice, [linked[choice]]);
+      this.field(choice).value = linked[choice];
     }
-    this.#show();
+    this.show();
   }
 
   /** Many events make one drawing. */
-  #soon(): void {
-    if (this.#planned) {
+  private soon(): void {
+    if (this.planned) {
       return;
     }
-    this.#planned = true;
+    this.planned = true;
     requestAnimationFrame(() => {
-      this.#planned = false;
-      this.#show();
+      this.planned = false;
+      this.show();
     });
   }
 
-  #chosen(): void {
-    this.#list.toTop();
+  private chosen(): void {
+    this.list.toTop();
     writeLink({
-      q: this.#field('q').value,
-      state: this.#field('state').value,
-      policy: this.#field('policy').value,
-      namespace: this.#field('namespace').value,
+      q: this.field('q').value,
+      state: this.field('state').value,
+      policy: this.field('policy').value,
+      namespace: this.field('namespace').value,
     });
-    this.#show();
+    this.show();
   }
 
-  #show(): void {
-    const all = [...this.#rows.values()];
-    this.#offer(
+  private show(): void {
+    const all = [...this.rows.values()];
+    this.offer(
       'state',
       [...STATE_ORDER.keys()].filter((state) => all.some((row) => row.state === state)),
     );
-    this.#offer('policy', [...new Set(all.flatMap(({ policy }) => policy ?? []))].sort());
-    this.#offer('namespace', [...new Set(all.map(namespaceOf))].sort());
-    const shown = all.filter(this.#filter()).sort(byUrgency);
+    this.offer('policy', [...new Set(all.flatMap(({ policy }) => policy ?? []))].sort());
+    this.offer('namespace', [...new Set(all.map(namespaceOf))].sort());
+    const shown = all.filter(this.filter()).sort(byUrgency);
     byId('shown').textContent =
       shown.length === all.length ? `${all.length} workloads` : `${shown.length} of ${all.length} workloads`;
-    this.#list.show(shown);
+    this.list.show(shown);
   }
 
-  #filter(): (row: Row) => boolean {
-    const words = this.#field('q').value.toLowerCase().split(/\s+/).filter(Boolean);
-    const state = this.#field('state').value;
-    const policy = this.#field('policy').value;
-    const namespace = this.#field('namespace').value;
+  private filter(): (row: Row) => boolean {
+    const words = this.field('q').value.toLowerCase().split(/\s+/).filter(Boolean);
+    const state = this.field('state').value;
+    const policy = this.field('policy').value;
+    const namespace = this.field('namespace').value;
     return (row) =>
       (state === '' || row.state === state) &&
       (policy === '' || row.policy === policy) &&
@@ -104,8 +104,8 @@ export class Workloads {
   }
 
   /** What can be chosen; what is chosen stays, also while it is not among the rows. */
-  #offer(choice: Choice, values: readonly string[]): void {
-    const select = this.#field(choice) as HTMLSelectElement;
+  private offer(choice: Choice, values: readonly string[]): void {
+    const select = this.field(choice) as HTMLSelectElement;
     const chosen = select.value;
     const wanted = [...new Set([...values, chosen])].filter((value) => value !== '');
     const text = wanted.join('\n');
@@ -123,8 +123,8 @@ export class Workloads {
     select.value = chosen;
   }
 
-  #field(name: 'q' | Choice): HTMLInputElement | HTMLSelectElement {
-    return this.#form.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement;
+  private field(name: 'q' | Choice): HTMLInputElement | HTMLSelectElement {
+    return this.form.elements.namedItem(name) as HTMLInputElement | HTMLSelectElement;
   }
 }
 

@@ -5,11 +5,11 @@ export const MOST_MOMENTS = 2000;
 
 /** How each policy's rollout stood, one moment for each change, the oldest forgotten first. */
 export class Moments {
-  readonly #all: Moment[] = [];
-  readonly #latest = new Map<string, string>();
+  private readonly kept: Moment[] = [];
+  private readonly latest = new Map<string, string>();
 
   get all(): readonly Moment[] {
-    return this.#all;
+    return this.kept;
   }
 
   /** @returns what is new */
@@ -17,14 +17,14 @@ export class Moments {
     const added = policies.flatMap((policy) => {
       const stood = standing(policy);
       const text = JSON.stringify(stood);
-      if (this.#latest.get(policy.name) === text) {
+      if (this.latest.get(policy.name) === text) {
         return [];
       }
-      this.#latest.set(policy.name, text);
+      this.latest.set(policy.name, text);
       return [{ at: at.toISOString(), ...stood }];
     });
-    this.#all.push(...added);
-    this.#all.splice(0, this.#all.length - MOST_MOMENTS);
+    this.kept.push(...added);
+    this.kept.splice(0, this.kept.length - MOST_MOMENTS);
     return added;
   }
 }

@@ -41,81 +41,81 @@ const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** What the cluster is like now, as the engine judges it: kept up by watches, and told to whoever looks. */
 export class Picture implements Watched {
-  readonly #options: PictureOptions;
-  readonly #watches: Watches;
-  readonly #kept = new Map<string, Kept>();
-  readonly #listeners = new Set<Send>();
-  readonly #moments = new Moments();
+  private readonly options: PictureOptions;
+  private readonly watches: Watches;
+  private readonly kept = new Map<string, Kept>();
+  private readonly listeners = new Set<Send>();
+  private readonly moments = new Moments();
   /** Workloads that are to be judged; undefined for one that is gone. */
-  readonly #waiting = new Map<string, Workload | undefined>();
-  #known: Known | undefined;
-  #policies: readonly PolicyView[] = [];
+  private readonly waiting = new Map<string, Workload | undefined>();
+  private known: Known | undefined;
+  private policies: readonly PolicyView[] = [];
   /** What the operator says of workloads that halt their policies, by key. */
-  #halts: ReadonlyMap<string, string> = new Map();
-  #lastState = '';
-  #factsChanged = true;
-  #timer: NodeJS.Timeout | undefined;
-  #dueTimer: NodeJS.Timeout | undefined;
-  #working: Promise<void> | undefined;
-  #stopped = false;
+  private halts: ReadonlyMap<string, string> = new Map();
+  private lastState = '';
+  private factsChanged = true;
+  private timer: NodeJS.Timeout | undefined;
+  private dueTimer: NodeJS.Timeout | undefined;
+  private working: Promise<void> | undefined;
+  private stopped = false;
 
   constructor(options: PictureOptions) {
-    this.#options = options;
-    this.#watches = new Watches({
+    this.options = options;
+    this.watches = new Watches({
       ...options,
       operatorNamespace: options.stated.operatorNamespace,
       onFacts: () => {
-        this.#factsChanged = true;
-        this.#soon();
+        this.factsChanged = true;
+        this.soon();
       },
       onStatus: () => {
-        this.#soon();
+        this.soon();
       },
       onWorkload: (key, workload) => {
-        this.#waiting.set(key, workload);
-        this.#soon();
+        this.waiting.set(key, workload);
+        this.soon();
       },
       onState: () => {
-        this.#tellState();
-        this.#soon();
+        this.tellState();
+        this.soon();
       },
     });
   }
 
   start(): void {
-    this.#watches.start();
+    this.watches.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#dueTimer);
-    await this.#working;
-    await this.#watches.stop();
+    this.stopped = true;
+    clearTimeout(this.timer);
+    clearTimeout(this.dueTimer);
+    await this.working;
+    await this.watches.stop();
   }
 
   subscribe(send: Send): () => void {
-    const { cluster, namespace } = this.#options;
+    const { cluster, namespace } = this.options;
     send('hello', { cluster, namespace });
-    send('state', this.#state());
-    send('policies', this.#policies);
-    send('moments', this.#moments.all);
-    const rows = [...this.#kept.values()].map(({ row }) => row);
+    send('state', this.state());
+    send('policies', this.policies);
+    send('moments', this.moments.all);
+    const rows = [...this.kept.values()].map(({ row }) => row);
     for (let from = 0; from === 0 || from < rows.length; from += ROWS_PER_EVENT) {
       send('rows', { reset: from === 0, put: rows.slice(from, from + ROWS_PER_EVENT), gone: [] });
     }
-    this.#listeners.add(send);
+    this.listeners.add(send);
     return () => {
-      this.#listeners.delete(send);
+      this.listeners.delete(send);
     };
   }
 
   async workload(key: string): Promise<WorkloadDetail | undefined> {
-    const workload = this.#watches.workload(key);
-    const context = this.#known?.context;
+    const workload = this.watches.workload(key);
+    const context = this.known?.context;
     return workload === undefined || context === undefined
       ? undefined
-      : await detailOf(workload, context, this.#options.client);
+      : await detailOf(workload, context, this.options.client);
   }
 
   /**
@@ -123,87 +123,87 @@ export class Picture implements Watched {
    * @throws Error where that takes too long
    */
   async kindsSeen(): Promise<readonly Resource[]> {
-    for (let waited = 0; this.#known === undefined || !this.#watches.ready; waited += SETTLE_MS) {
-      if (waited >= LONGEST_READ_MS || this.#stopped) {
-        throw new Error(`still reading ${this.#watches.loading().join(', ')}`);
+    for (let waited = 0; this.known === undefined || !this.watches.ready; waited += SETTLE_MS) {
+      if (waited >= LONGEST_READ_MS || this.stopped) {
+        throw new Error(`still reading ${this.watches.loading().join(', ')}`);
       }
       await sleep(SETTLE_MS);
     }
-    return this.#watches.kindsSeen();
+    return this.watches.kindsSeen();
   }
 
-  #soon(): void {
-    if (this.#timer !== undefined || this.#stopped) {
+  private soon(): void {
+    if (this.timer !== undefined || this.stopped) {
       return;
     }
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#working !== undefined) {
-        this.#soon();
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (this.working !== undefined) {
+        this.soon();
         return;
       }
-      this.#working = this.#work().finally(() => {
-        this.#working = undefined;
+      this.working = this.work().finally(() => {
+        this.working = undefined;
       });
     }, SETTLE_MS);
   }
 
-  async #work(): Promise<void> {
+  private async work(): Promise<void> {
     // Half of the facts would make wrong rows; each collection tells when it has come.
-    if (!this.#watches.ready) {
+    if (!this.watches.ready) {
       return;
     }
-    if (this.#factsChanged || this.#known === undefined) {
-      this.#factsChanged = false;
-      const known = this.#readFacts();
-      this.#known = known;
+    if (this.factsChanged || this.known === undefined) {
+      this.factsChanged = false;
+      const known = this.readFacts();
+      this.known = known;
       for (const namespace of known.meshNamespaces) {
-        this.#watches.watchMeshNamespace(namespace);
+        this.watches.watchMeshNamespace(namespace);
       }
-      if (!this.#watches.ready) {
-        this.#factsChanged = true;
+      if (!this.watches.ready) {
+        this.factsChanged = true;
         return;
       }
-      for (const [key, workload] of this.#watches.workloads()) {
-        this.#waiting.set(key, workload);
+      for (const [key, workload] of this.watches.workloads()) {
+        this.waiting.set(key, workload);
       }
     }
-    await this.#judgeWaiting(this.#known.context);
-    this.#viewPolicies(this.#known.policies);
-    this.#tellState();
-    this.#awaitTime();
+    await this.judgeWaiting(this.known.context);
+    this.viewPolicies(this.known.policies);
+    this.tellState();
+    this.awaitTime();
   }
 
-  #readFacts(): Known {
-    const { kinds, stated } = this.#options;
-    return knownFrom(this.#watches.facts(), {
+  private readFacts(): Known {
+    const { kinds, stated } = this.options;
+    return knownFrom(this.watches.facts(), {
       kinds,
       stated,
-      forbidden: this.#watches.forbidden(),
+      forbidden: this.watches.forbidden(),
       now: Date.now() / 1000,
     });
   }
 
-  async #judgeWaiting(context: JudgeContext): Promise<void> {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (let from = 0; from < waiting.length && !this.#stopped; from += CHUNK) {
+  private async judgeWaiting(context: JudgeContext): Promise<void> {
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    for (let from = 0; from < waiting.length && !this.stopped; from += CHUNK) {
       const put: Row[] = [];
       const gone: string[] = [];
       for (const [key, workload] of waiting.slice(from, from + CHUNK)) {
         if (workload === undefined) {
-          this.#kept.delete(key);
+          this.kept.delete(key);
           gone.push(key);
           continue;
         }
-        const kept = withHalt(keptOf(judge(workload, context)), this.#halts.get(key));
-        if (JSON.stringify(this.#kept.get(key)?.row) !== JSON.stringify(kept.row)) {
+        const kept = withHalt(keptOf(judge(workload, context)), this.halts.get(key));
+        if (JSON.stringify(this.kept.get(key)?.row) !== JSON.stringify(kept.row)) {
           put.push(kept.row);
         }
-        this.#kept.set(key, kept);
+        this.kept.set(key, kept);
       }
       if (put.length + gone.length > 0) {
-        this.#tell('rows', { put, gone });
+        this.tell('rows', { put, gone });
       }
       await new Promise((resolve) => {
         setImmediate(resolve);
@@ -211,58 +211,58 @@ export class Picture implements Watched {
     }
   }
 
-  #viewPolicies(policies: readonly InputPolicy[]): void {
+  private viewPolicies(policies: readonly InputPolicy[]): void {
     const around = {
-      nodes: this.#watches.nodes(),
+      nodes: this.watches.nodes(),
       budgets: budgetsOf(
-        [...this.#watches.workloads()].map(([, workload]) => workload),
-        this.#known?.budgets ?? [],
+        [...this.watches.workloads()].map(([, workload]) => workload),
+        this.known?.budgets ?? [],
       ),
     };
-    const paused = this.#watches.paused() === true;
+    const paused = this.watches.paused() === true;
     const views = policies.map(({ raw, record }) => {
-      const { priced, turns } = this.#under(record.name);
+      const { priced, turns } = this.under(record.name);
       const price = priceOf(priced, around);
-      return policyView(this.#newest(raw, record), record, { price, turns, paused, now: Date.now() });
+      return policyView(this.newest(raw, record), record, { price, turns, paused, now: Date.now() });
     });
-    if (JSON.stringify(views) === JSON.stringify(this.#policies)) {
+    if (JSON.stringify(views) === JSON.stringify(this.policies)) {
       return;
     }
-    this.#policies = views;
-    this.#noteHalts(views);
-    this.#tell('policies', views);
-    const added = this.#moments.note(views, new Date());
+    this.policies = views;
+    this.noteHalts(views);
+    this.tell('policies', views);
+    const added = this.moments.note(views, new Date());
     if (added.length > 0) {
-      this.#tell('moments', added);
+      this.tell('moments', added);
     }
   }
 
-  #noteHalts(views: readonly PolicyView[]): void {
-    const before = this.#halts;
-    this.#halts = new Map(
+  private noteHalts(views: readonly PolicyView[]): void {
+    const before = this.halts;
+    this.halts = new Map(
       views.flatMap(({ stage }) =>
         stage?.haltedBy === undefined ? [] : [[stage.haltedBy.workload, stage.haltedBy.message] as const],
       ),
     );
-    for (const key of new Set([...before.keys(), ...this.#halts.keys()])) {
-      if (before.get(key) !== this.#halts.get(key)) {
-        this.#waiting.set(key, this.#watches.workload(key));
-        this.#soon();
+    for (const key of new Set([...before.keys(), ...this.halts.keys()])) {
+      if (before.get(key) !== this.halts.get(key)) {
+        this.waiting.set(key, this.watches.workload(key));
+        this.soon();
       }
     }
   }
 
   /** With the status of now: facts are read anew only where something else of it has changed. */
-  #newest(raw: InputPolicy['raw'], record: PolicyRecord): InputPolicy['raw'] {
+  private newest(raw: InputPolicy['raw'], record: PolicyRecord): InputPolicy['raw'] {
     const { kind, namespace, name } = policyObject(record);
-    const found = this.#watches.fact(kind, namespace === undefined ? name : `${namespace}/${name}`);
+    const found = this.watches.fact(kind, namespace === undefined ? name : `${namespace}/${name}`);
     return (found as InputPolicy['raw'] | undefined) ?? raw;
   }
 
-  #under(policy: string): { priced: Map<string, PricedWorkload>; turns: Turn[] } {
+  private under(policy: string): { priced: Map<string, PricedWorkload>; turns: Turn[] } {
     const priced = new Map<string, PricedWorkload>();
     const turns: Turn[] = [];
-    for (const [key, kept] of this.#kept) {
+    for (const [key, kept] of this.kept) {
       if (kept.row.policy !== policy) {
         continue;
       }
@@ -277,48 +277,48 @@ export class Picture implements Watched {
   }
 
   /** Exemptions end, and writes are put off, without anything in the cluster changing. */
-  #awaitTime(): void {
-    clearTimeout(this.#dueTimer);
+  private awaitTime(): void {
+    clearTimeout(this.dueTimer);
     const now = Date.now() / 1000;
-    const exemptions = this.#known?.context.exemptions.map(({ expiresAt }) => expiresAt) ?? [];
-    const writes = [...this.#kept.values()].flatMap(({ dueAt }) => dueAt ?? []);
-    const windows = this.#policies.flatMap(({ held }) =>
+    const exemptions = this.known?.context.exemptions.map(({ expiresAt }) => expiresAt) ?? [];
+    const writes = [...this.kept.values()].flatMap(({ dueAt }) => dueAt ?? []);
+    const windows = this.policies.flatMap(({ held }) =>
       held.flatMap(({ until }) => (until === undefined ? [] : Date.parse(until) / 1000)),
     );
     const next = [...exemptions, ...writes, ...windows]
       .filter((at) => at > now)
       .reduce((first, at) => Math.min(first, at), Infinity);
-    if (next !== Infinity && !this.#stopped) {
-      this.#dueTimer = setTimeout(
+    if (next !== Infinity && !this.stopped) {
+      this.dueTimer = setTimeout(
         () => {
-          this.#factsChanged = true;
-          this.#soon();
+          this.factsChanged = true;
+          this.soon();
         },
         Math.min(LONGEST_WAIT_MS, (next - now) * 1000 + 1),
       );
     }
   }
 
-  #state(): StateEvent {
+  private state(): StateEvent {
     return {
-      away: this.#watches.awayBecause(),
-      loading: this.#watches.loading(),
-      gaps: this.#watches.forbidden().map(gapText),
-      paused: this.#watches.paused(),
+      away: this.watches.awayBecause(),
+      loading: this.watches.loading(),
+      gaps: this.watches.forbidden().map(gapText),
+      paused: this.watches.paused(),
     };
   }
 
-  #tellState(): void {
-    const state = this.#state();
+  private tellState(): void {
+    const state = this.state();
     const text = JSON.stringify(state);
-    if (text !== this.#lastState) {
-      this.#lastState = text;
-      this.#tell('state', state);
+    if (text !== this.lastState) {
+      this.lastState = text;
+      this.tell('state', state);
     }
   }
 
-  readonly #tell: Send = (event, data) => {
-    for (const send of this.#listeners) {
+  private readonly tell: Send = (event, data) => {
+    for (const send of this.listeners) {
       send(event, data);
     }
   };

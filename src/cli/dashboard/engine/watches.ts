@@ -29,22 +29,22 @@ type FactReflector = Reflector<RawFact, RawFact>;
 
 /** One watch of each collection that is shown. */
 export class Watches {
-  readonly #options: WatchesOptions;
-  readonly #facts: FactReflector[] = [];
-  readonly #workloads: Reflector<KubernetesObject, Workload>[] = [];
-  readonly #offSwitch: FactReflector;
-  readonly #meshNamespaces = new Set<string>();
+  private readonly options: WatchesOptions;
+  private readonly factReflectors: FactReflector[] = [];
+  private readonly workloadReflectors: Reflector<KubernetesObject, Workload>[] = [];
+  private readonly offSwitch: FactReflector;
+  private readonly meshNamespaces = new Set<string>();
 
   constructor(options: WatchesOptions) {
-    this.#options = options;
+    this.options = options;
     const { kinds, namespace, operatorNamespace, onState } = options;
     for (const { resource, labelSelector } of FACTS) {
-      this.#facts.push(this.#fact(resource, { labelSelector }));
+      this.factReflectors.push(this.reflectFact(resource, { labelSelector }));
     }
     for (const { resource } of workloadsOf(kinds)) {
-      this.#workloads.push(this.#workload(resource, kinds, namespace));
+      this.workloadReflectors.push(this.reflectWorkload(resource, kinds, namespace));
     }
-    this.#offSwitch = new Reflector<RawFact, RawFact>({
+    this.offSwitch = new Reflector<RawFact, RawFact>({
       client: options.client,
       resource: CONFIG_MAPS,
       namespace: operatorNamespace,
@@ -56,23 +56,23 @@ export class Watches {
   }
 
   start(): void {
-    for (const reflector of this.#all()) {
+    for (const reflector of this.all()) {
       reflector.start();
     }
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#all().map((reflector) => reflector.stop()));
+    await Promise.all(this.all().map((reflector) => reflector.stop()));
   }
 
   /** Istio's own configuration, once it is known where it runs. */
   watchMeshNamespace(namespace: string): void {
-    if (this.#meshNamespaces.has(namespace)) {
+    if (this.meshNamespaces.has(namespace)) {
       return;
     }
-    this.#meshNamespaces.add(namespace);
-    const reflector = this.#fact(CONFIG_MAPS, { namespace });
-    this.#facts.push(reflector);
+    this.meshNamespaces.add(namespace);
+    const reflector = this.reflectFact(CONFIG_MAPS, { namespace });
+    this.factReflectors.push(reflector);
     reflector.start();
   }
 
@@ -82,33 +82,33 @@ export class Watches {
   }
 
   loading(): string[] {
-    return [...this.#facts, ...this.#workloads]
+    return [...this.factReflectors, ...this.workloadReflectors]
       .filter(({ hasSynced, state }) => !hasSynced && state !== 'Forbidden')
       .map(({ resource }) => resource.fullName);
   }
 
   forbidden(): Resource[] {
-    return this.#all()
-      .filter(({ state, resource }) => state === 'Forbidden' && (resource.kind !== NODE_POOLS || this.#sawKarpenter()))
+    return this.all()
+      .filter(({ state, resource }) => state === 'Forbidden' && (resource.kind !== NODE_POOLS || this.sawKarpenter()))
       .map(({ resource }) => resource);
   }
 
   /** Who may not list NodePools is told so where there are none too. */
-  #sawKarpenter(): boolean {
-    const nodes = this.#facts.find(({ resource }) => resource.kind === NODES)?.store;
+  private sawKarpenter(): boolean {
+    const nodes = this.factReflectors.find(({ resource }) => resource.kind === NODES)?.store;
     return [...(nodes?.values() ?? [])].some(isKarpenterNode);
   }
 
   /** Why the picture is not up to date, where it is not. */
   awayBecause(): string | undefined {
-    return this.#all().find(
+    return this.all().find(
       ({ state, stateDetail }) => state === 'Disconnected' || (state === 'Starting' && stateDetail !== undefined),
     )?.stateDetail;
   }
 
   /** Undefined where it is not known. */
   paused(): boolean | undefined {
-    const { store, state, hasSynced } = this.#offSwitch;
+    const { store, state, hasSynced } = this.offSwitch;
     if (!hasSynced || state === 'Forbidden') {
       return undefined;
     }
@@ -117,7 +117,7 @@ export class Watches {
   }
 
   *facts(): IterableIterator<{ readonly resource: Resource; readonly raw: RawFact }> {
-    for (const { resource, store } of this.#facts) {
+    for (const { resource, store } of this.factReflectors) {
       for (const raw of store.values()) {
         yield { resource, raw };
       }
@@ -125,7 +125,7 @@ export class Watches {
   }
 
   *workloads(): IterableIterator<[key: string, workload: Workload]> {
-    for (const { resource, store } of this.#workloads) {
+    for (const { resource, store } of this.workloadReflectors) {
       for (const [key, workload] of store.entries()) {
         yield [`${resource.kind}/${key}`, workload];
       }
@@ -134,32 +134,35 @@ export class Watches {
 
   workload(key: string): Workload | undefined {
     const slash = key.indexOf('/');
-    return this.#workloads
+    return this.workloadReflectors
       .find(({ resource }) => resource.kind === key.slice(0, slash))
       ?.store.get(key.slice(slash + 1));
   }
 
   /** Kinds of workloads of which there are any. */
   kindsSeen(): Resource[] {
-    return this.#workloads.filter(({ store }) => store.size > 0).map(({ resource }) => resource);
+    return this.workloadReflectors.filter(({ store }) => store.size > 0).map(({ resource }) => resource);
   }
 
   /** The newest of an object by which workloads are judged. */
   fact(kind: string, key: string): RawFact | undefined {
-    return this.#facts.find(({ resource }) => resource.kind === kind)?.store.get(key);
+    return this.factReflectors.find(({ resource }) => resource.kind === kind)?.store.get(key);
   }
 
   /** 0 where it is not known. */
   nodes(): number {
-    return this.#facts.find(({ resource }) => resource.kind === NODES)?.store.size ?? 0;
+    return this.factReflectors.find(({ resource }) => resource.kind === NODES)?.store.size ?? 0;
   }
 
-  #all(): (FactReflector | Reflector<KubernetesObject, Workload>)[] {
-    return [...this.#facts, ...this.#workloads, this.#offSwitch];
+  private all(): (FactReflector | Reflector<KubernetesObject, Workload>)[] {
+    return [...this.factReflectors, ...this.workloadReflectors, this.offSwitch];
   }
 
-  #fact(resource: Resource, where: { namespace?: string; labelSelector?: string | undefined }): FactReflector {
-    const { client, onFacts, onStatus, onState } = this.#options;
+  private reflectFact(
+    resource: Resource,
+    where: { namespace?: string; labelSelector?: string | undefined },
+  ): FactReflector {
+    const { client, onFacts, onStatus, onState } = this.options;
     return new Reflector<RawFact, RawFact>({
       client,
       resource,
@@ -179,12 +182,12 @@ export class Watches {
     });
   }
 
-  #workload(
+  private reflectWorkload(
     resource: Resource,
     kinds: JudgedKinds,
     namespace: string | undefined,
   ): Reflector<KubernetesObject, Workload> {
-    const { client, onWorkload, onState } = this.#options;
+    const { client, onWorkload, onState } = this.options;
     const adapter = kinds.get(resource.kind, resource.apiVersion);
     return new Reflector<KubernetesObject, Workload>({
       client,

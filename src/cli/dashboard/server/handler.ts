@@ -43,30 +43,30 @@ type Packed = Asset & { readonly gzip: Buffer };
 
 /** Answers for the page, to GET alone, whoever listens. */
 export class DashboardHandler {
-  readonly #packed: ReadonlyMap<string, Packed>;
-  readonly #source: DashboardSource;
-  readonly #door: Door;
-  readonly #streams = new Set<() => void>();
+  private readonly packed: ReadonlyMap<string, Packed>;
+  private readonly source: DashboardSource;
+  private readonly door: Door;
+  private readonly streams = new Set<() => void>();
 
   constructor(assets: readonly Asset[], source: DashboardSource, door: Door) {
-    this.#packed = new Map(assets.map((asset) => [asset.path, { ...asset, gzip: gzipSync(asset.text) }]));
-    this.#source = source;
-    this.#door = door;
+    this.packed = new Map(assets.map((asset) => [asset.path, { ...asset, gzip: gzipSync(asset.text) }]));
+    this.source = source;
+    this.door = door;
   }
 
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#answer(request, response).catch((error: unknown) => {
+    this.answer(request, response).catch((error: unknown) => {
       say(response, 500, error instanceof Error ? error.message : String(error));
     });
   };
 
   endStreams(): void {
-    for (const end of this.#streams) {
+    for (const end of this.streams) {
       end();
     }
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(HEADERS)) {
       response.setHeader(name, value);
     }
@@ -75,8 +75,8 @@ export class DashboardHandler {
       return;
     }
     const url = new URL(request.url ?? '/', 'http://page');
-    const asset = this.#packed.get(url.pathname);
-    const refusal = await this.#door.admit(request);
+    const asset = this.packed.get(url.pathname);
+    const refusal = await this.door.admit(request);
     if (refusal !== undefined && !(asset !== undefined && refusal.withPage === true)) {
       refuse(response, refusal);
       return;
@@ -90,27 +90,27 @@ export class DashboardHandler {
     }
     switch (url.pathname) {
       case '/events':
-        this.#openStream(request, response);
+        this.openStream(request, response);
         return;
       case '/workload':
-        await this.#sendWorkload(url.searchParams.get('key') ?? '', response);
+        await this.sendWorkload(url.searchParams.get('key') ?? '', response);
         return;
       default:
         say(response, 404, 'there is only one page: /');
     }
   }
 
-  #openStream(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#streams.size >= MOST_STREAMS) {
+  private openStream(request: IncomingMessage, response: ServerResponse): void {
+    if (this.streams.size >= MOST_STREAMS) {
       say(response, 503, `this page is open ${MOST_STREAMS} times already`);
       return;
     }
-    const end = streamEvents(request, response, this.#source, () => {
+    const end = streamEvents(request, response, this.source, () => {
       clearInterval(asking);
-      this.#streams.delete(end);
+      this.streams.delete(end);
     });
     const asking = setInterval(() => {
-      this.#door.admit(request).then(
+      this.door.admit(request).then(
         (refusal) => {
           if (refusal !== undefined) {
             end();
@@ -121,11 +121,11 @@ export class DashboardHandler {
         },
       );
     }, ASK_AGAIN_MS);
-    this.#streams.add(end);
+    this.streams.add(end);
   }
 
-  async #sendWorkload(key: string, response: ServerResponse): Promise<void> {
-    const found = await this.#source.workload(key);
+  private async sendWorkload(key: string, response: ServerResponse): Promise<void> {
+    const found = await this.source.workload(key);
     if (found === undefined) {
       say(response, 404, 'there is no such workload');
       return;

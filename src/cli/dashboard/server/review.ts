@@ -58,12 +58,12 @@ interface Remembered {
 
 /** Lets in whose token the API server knows, and who may list all that is shown. Tokens are not kept, only their hashes. */
 export class ReviewDoor implements Door {
-  readonly #options: ReviewDoorOptions;
-  readonly #remembered = new Map<string, Remembered>();
-  #underWay = 0;
+  private readonly options: ReviewDoorOptions;
+  private readonly remembered = new Map<string, Remembered>();
+  private underWay = 0;
 
   constructor(options: ReviewDoorOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   async admit({ headers }: IncomingMessage): Promise<Refusal | undefined> {
@@ -72,34 +72,34 @@ export class ReviewDoor implements Door {
       return UNKNOWN_TOKEN;
     }
     const key = createHash('sha256').update(token).digest('base64');
-    const known = this.#remembered.get(key);
-    if (known !== undefined && known.until > this.#options.now()) {
+    const known = this.remembered.get(key);
+    if (known !== undefined && known.until > this.options.now()) {
       return await known.refusal;
     }
-    if (this.#underWay >= MOST_AT_ONCE) {
+    if (this.underWay >= MOST_AT_ONCE) {
       return { status: 429, message: 'too many tokens at a time: try again', headers: { 'retry-after': '2' } };
     }
-    const refusal = await this.#remember(key, this.#reviewed(token));
+    const refusal = await this.remember(key, this.reviewed(token));
     if (refusal?.status === 503) {
-      this.#remembered.delete(key);
+      this.remembered.delete(key);
     }
     return refusal;
   }
 
-  #remember(key: string, refusal: Promise<Refusal | undefined>): Promise<Refusal | undefined> {
-    this.#remembered.delete(key);
-    this.#remembered.set(key, { until: this.#options.now() + REMEMBERED_MS, refusal });
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > MOST_REMEMBERED && oldest !== undefined) {
-      this.#remembered.delete(oldest);
+  private remember(key: string, refusal: Promise<Refusal | undefined>): Promise<Refusal | undefined> {
+    this.remembered.delete(key);
+    this.remembered.set(key, { until: this.options.now() + REMEMBERED_MS, refusal });
+    const [oldest] = this.remembered.keys();
+    if (this.remembered.size > MOST_REMEMBERED && oldest !== undefined) {
+      this.remembered.delete(oldest);
     }
     return refusal;
   }
 
-  async #reviewed(token: string): Promise<Refusal | undefined> {
-    this.#underWay++;
+  private async reviewed(token: string): Promise<Refusal | undefined> {
+    this.underWay++;
     try {
-      const { status } = await this.#options.client.create<TokenReview>(tokenReviews, {
+      const { status } = await this.options.client.create<TokenReview>(tokenReviews, {
         apiVersion: tokenReviews.apiVersion,
         kind: tokenReviews.kind,
         spec: { token },
@@ -107,12 +107,12 @@ export class ReviewDoor implements Door {
       if (status?.authenticated !== true || status.user === undefined) {
         return UNKNOWN_TOKEN;
       }
-      const { always, seen } = this.#options;
-      const missing = await this.#missing(status.user, always);
+      const { always, seen } = this.options;
+      const missing = await this.missing(status.user, always);
       if (missing.length === 0) {
         const known = new Set(always.map(({ fullName }) => fullName));
         const others = (await seen()).filter(({ fullName }) => !known.has(fullName));
-        missing.push(...(await this.#missing(status.user, others)));
+        missing.push(...(await this.missing(status.user, others)));
       }
       return missing.length === 0
         ? undefined
@@ -124,15 +124,15 @@ export class ReviewDoor implements Door {
     } catch (error) {
       return { status: 503, message: `it is not known yet who may look: ${oneLine(errorText(error))}` };
     } finally {
-      this.#underWay--;
+      this.underWay--;
     }
   }
 
-  async #missing({ username, uid, groups, extra }: User, resources: readonly Resource[]): Promise<string[]> {
+  private async missing({ username, uid, groups, extra }: User, resources: readonly Resource[]): Promise<string[]> {
     const missing: string[] = [];
     for (const { group, plural, fullName } of resources) {
       const resourceAttributes = { verb: 'list', group, resource: plural };
-      const { status } = await this.#options.client.create<AccessReview>(accessReviews, {
+      const { status } = await this.options.client.create<AccessReview>(accessReviews, {
         apiVersion: accessReviews.apiVersion,
         kind: accessReviews.kind,
         spec: { user: username, uid, groups, extra, resourceAttributes },

@@ -15,56 +15,56 @@ const IDLE_MS = 5 * 60_000;
 
 /** Watches while somebody looks, and for a while after: a page that nobody looks at costs nothing. */
 export class SharedSource implements DashboardSource {
-  readonly #make: () => Watched;
-  #watched: Watched | undefined;
-  #viewers = 0;
-  #idle: NodeJS.Timeout | undefined;
+  private readonly make: () => Watched;
+  private watched: Watched | undefined;
+  private viewers = 0;
+  private idle: NodeJS.Timeout | undefined;
 
   constructor(make: () => Watched) {
-    this.#make = make;
+    this.make = make;
   }
 
   subscribe(send: Send): () => void {
-    const leave = this.#current().subscribe(send);
-    this.#viewers++;
+    const leave = this.current().subscribe(send);
+    this.viewers++;
     return () => {
       leave();
-      this.#viewers--;
-      this.#rest();
+      this.viewers--;
+      this.rest();
     };
   }
 
   async workload(key: string): Promise<WorkloadDetail | undefined> {
-    return await this.#current().workload(key);
+    return await this.current().workload(key);
   }
 
   async kindsSeen(): Promise<readonly Resource[]> {
-    return await this.#current().kindsSeen();
+    return await this.current().kindsSeen();
   }
 
   async stop(): Promise<void> {
-    clearTimeout(this.#idle);
-    const watched = this.#watched;
-    this.#watched = undefined;
+    clearTimeout(this.idle);
+    const watched = this.watched;
+    this.watched = undefined;
     await watched?.stop();
   }
 
-  #current(): Watched {
-    if (this.#watched === undefined) {
-      this.#watched = this.#make();
-      this.#watched.start();
+  private current(): Watched {
+    if (this.watched === undefined) {
+      this.watched = this.make();
+      this.watched.start();
     }
-    this.#rest();
-    return this.#watched;
+    this.rest();
+    return this.watched;
   }
 
-  #rest(): void {
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => {
-      if (this.#viewers === 0) {
+  private rest(): void {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => {
+      if (this.viewers === 0) {
         void this.stop();
       }
     }, IDLE_MS);
-    this.#idle.unref();
+    this.idle.unref();
   }
 }

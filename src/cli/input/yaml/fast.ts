@@ -47,13 +47,13 @@ const ROOT_KEYS = new Set(['apiVersion', 'kind']);
 const BLOCK_HEADER = /^[|>](?:([1-9])([+-]?)|([+-])([1-9])?)?[ \t]*(?:[ \t]#.*)?\r?$/;
 
 class BlockReader extends LineCursor {
-  readonly #build: boolean;
-  readonly #duplicates: DuplicateKey[] = [];
-  #depth = 0;
+  private readonly build: boolean;
+  private readonly duplicates: DuplicateKey[] = [];
+  private depth = 0;
 
   constructor(text: string, from: number, to: number, line: number, build: boolean) {
     super(text, from, to, line);
-    this.#build = build;
+    this.build = build;
   }
 
   document(): ReadDocument | undefined {
@@ -63,15 +63,15 @@ class BlockReader extends LineCursor {
     if (this.column === -1) {
       return { value: null, position: line, duplicates: [], remarks: [] };
     }
-    const [value, position] = this.#block();
+    const [value, position] = this.block();
     if (this.column !== -1) {
       throw BAIL;
     }
-    return { value, position, duplicates: this.#duplicates, remarks: [] };
+    return { value, position, duplicates: this.duplicates, remarks: [] };
   }
 
   /** A scalar is over: the next content must not be its continuation. */
-  #afterScalar(indent: number): void {
+  private afterScalar(indent: number): void {
     this.endLine();
     this.toContent();
     if (this.column > indent) {
@@ -80,48 +80,48 @@ class BlockReader extends LineCursor {
   }
 
   /** The node at the content; a map or a list, or a flow collection as the whole document. */
-  #block(): [unknown, Position] {
+  private block(): [unknown, Position] {
     const code = this.text.charCodeAt(this.pos);
     if (code === DASH && this.endsWord(this.pos + 1)) {
-      return this.#sequence(this.column);
+      return this.sequence(this.column);
     }
     if (code === BRACE || code === BRACKET) {
       const column = this.column;
-      const flow = this.#flow(column);
-      this.#afterScalar(column - 1);
+      const flow = this.flow(column);
+      this.afterScalar(column - 1);
       return flow;
     }
-    return this.#mapping(this.column);
+    return this.mapping(this.column);
   }
 
-  #mapping(indent: number): [unknown, Position] {
-    this.#deeper();
-    const root = this.#depth === 1;
+  private mapping(indent: number): [unknown, Position] {
+    this.deeper();
+    const root = this.depth === 1;
     const value: Record<string, unknown> = {};
     const lines = new Map<string, Position>();
     const node: PositionNode = { line: this.line, keys: lines };
     do {
       const line = this.line;
-      const key = this.#key();
+      const key = this.key();
       const known = lines.get(key);
       if (known !== undefined) {
-        this.#duplicates.push({ key, line, firstLine: typeof known === 'number' ? known : known.line });
+        this.duplicates.push({ key, line, firstLine: typeof known === 'number' ? known : known.line });
       }
-      const [child, position] = this.#value(indent, line, true, this.#build || (root && ROOT_KEYS.has(key)));
-      lines.set(key, this.#build ? position : line);
-      if (this.#build || root) {
+      const [child, position] = this.value(indent, line, true, this.build || (root && ROOT_KEYS.has(key)));
+      lines.set(key, this.build ? position : line);
+      if (this.build || root) {
         value[key] = child;
       }
       if (this.column > indent) {
         throw BAIL;
       }
     } while (this.column === indent);
-    this.#depth--;
+    this.depth--;
     return [value, node];
   }
 
-  #sequence(indent: number): [unknown, Position] {
-    this.#deeper();
+  private sequence(indent: number): [unknown, Position] {
+    this.deeper();
     const value: unknown[] = [];
     const lines: Position[] = [];
     const node: PositionNode = { line: this.line, items: lines };
@@ -131,8 +131,8 @@ class BlockReader extends LineCursor {
         break;
       }
       const line = this.line;
-      const [child, position] = this.#item(indent, line);
-      if (this.#build) {
+      const [child, position] = this.item(indent, line);
+      if (this.build) {
         value.push(child);
         lines.push(position);
       }
@@ -140,12 +140,12 @@ class BlockReader extends LineCursor {
         throw BAIL;
       }
     }
-    this.#depth--;
+    this.depth--;
     return [value, node];
   }
 
   /** What follows a dash: a map or list that starts on the same line, or a value. */
-  #item(indent: number, line: number): [unknown, Position] {
+  private item(indent: number, line: number): [unknown, Position] {
     let pos = this.pos + 1;
     while (this.text.charCodeAt(pos) === SPACE) {
       pos++;
@@ -155,17 +155,17 @@ class BlockReader extends LineCursor {
       throw BAIL;
     }
     const column = this.column + (pos - this.pos);
-    if ((code === DASH && this.endsWord(pos + 1)) || (pos < this.to && this.#startsKey(pos, code))) {
+    if ((code === DASH && this.endsWord(pos + 1)) || (pos < this.to && this.startsKey(pos, code))) {
       this.pos = pos;
       this.column = column;
-      return code === DASH && this.endsWord(pos + 1) ? this.#sequence(column) : this.#mapping(column);
+      return code === DASH && this.endsWord(pos + 1) ? this.sequence(column) : this.mapping(column);
     }
     this.pos++;
-    return this.#value(indent, line, false, this.#build);
+    return this.value(indent, line, false, this.build);
   }
 
   /** Whether a key with its colon stands here; only asked where a scalar could stand as well. */
-  #startsKey(pos: number, code: number): boolean {
+  private startsKey(pos: number, code: number): boolean {
     if (
       code === BRACE ||
       code === BRACKET ||
@@ -201,7 +201,7 @@ class BlockReader extends LineCursor {
   }
 
   /** Reads a key and its colon. */
-  #key(): string {
+  private key(): string {
     const text = this.text;
     const start = this.pos;
     const first = text.charCodeAt(start);
@@ -209,7 +209,7 @@ class BlockReader extends LineCursor {
     let pos: number;
     if (first === DOUBLE_QUOTE || first === SINGLE_QUOTE) {
       pos = this.quoteEnd(start, first);
-      key = this.#unquote(start, pos, first);
+      key = this.unquote(start, pos, first);
       while (isBlankCode(text.charCodeAt(pos))) {
         pos++;
       }
@@ -217,7 +217,7 @@ class BlockReader extends LineCursor {
         throw BAIL;
       }
     } else {
-      this.#checkPlainStart(start, first);
+      this.checkPlainStart(start, first);
       pos = start;
       for (; ; pos++) {
         if (pos >= this.to) {
@@ -248,7 +248,7 @@ class BlockReader extends LineCursor {
   }
 
   /** The value behind a colon or a dash; leaves the reader at the next content. */
-  #value(indent: number, line: number, listMayStandHere: boolean, build: boolean): [unknown, Position] {
+  private value(indent: number, line: number, listMayStandHere: boolean, build: boolean): [unknown, Position] {
     const text = this.text;
     const start = this.pos;
     let pos = start;
@@ -262,38 +262,38 @@ class BlockReader extends LineCursor {
       const isList =
         this.column === indent && listMayStandHere && text.charCodeAt(this.pos) === DASH && this.endsWord(this.pos + 1);
       if (this.column > indent || isList) {
-        const node = isList ? this.#sequence(indent) : this.#block();
+        const node = isList ? this.sequence(indent) : this.block();
         return listMayStandHere ? withLine(node, line) : node;
       }
       return [null, line];
     }
     this.pos = pos;
     if (code === PIPE || code === GREATER) {
-      return [this.#blockScalar(indent, code, build), line];
+      return [this.blockScalar(indent, code, build), line];
     }
     if (code === BRACE || code === BRACKET) {
       // The full reader has a word about tabs there.
       if (text.slice(start, pos).includes('\t')) {
         throw BAIL;
       }
-      const flow = this.#flow(indent + 1);
-      this.#afterScalar(indent);
+      const flow = this.flow(indent + 1);
+      this.afterScalar(indent);
       return withLine(flow, line);
     }
     if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
       const end = this.quoteEnd(pos, code);
-      const value = this.#unquote(pos, end, code);
+      const value = this.unquote(pos, end, code);
       this.pos = end;
-      this.#afterScalar(indent);
+      this.afterScalar(indent);
       return [value, line];
     }
-    this.#checkPlainStart(pos, code);
-    const value = this.#plain(pos, build);
-    this.#afterScalar(indent);
+    this.checkPlainStart(pos, code);
+    const value = this.plain(pos, build);
+    this.afterScalar(indent);
     return [value, line];
   }
 
-  #plain(start: number, build: boolean): unknown {
+  private plain(start: number, build: boolean): unknown {
     const text = this.text;
     let pos = start;
     for (; pos < this.to; pos++) {
@@ -328,7 +328,7 @@ class BlockReader extends LineCursor {
     return value;
   }
 
-  #blockScalar(indent: number, style: number, build: boolean): unknown {
+  private blockScalar(indent: number, style: number, build: boolean): unknown {
     if (build && style === GREATER) {
       throw BAIL;
     }
@@ -389,19 +389,19 @@ class BlockReader extends LineCursor {
     return build ? detached(chomped(lines, chomp)) : null;
   }
 
-  #flow(leastColumn: number): [unknown, Position] {
-    const reader = new FlowReader(this.text, this.pos, this.to, this.line, leastColumn, this.#duplicates);
+  private flow(leastColumn: number): [unknown, Position] {
+    const reader = new FlowReader(this.text, this.pos, this.to, this.line, leastColumn, this.duplicates);
     const result = reader.collection();
     this.pos = reader.pos;
     this.line = reader.line;
     return result;
   }
 
-  #unquote(start: number, end: number, quote: number): string {
+  private unquote(start: number, end: number, quote: number): string {
     return unquoted(this.text.slice(start, end), quote === DOUBLE_QUOTE);
   }
 
-  #checkPlainStart(pos: number, code: number): void {
+  private checkPlainStart(pos: number, code: number): void {
     if (isIndicator(code)) {
       if (code === BRACE && this.text.charCodeAt(pos + 1) === BRACE) {
         throw new TemplateFound(this.line);
@@ -413,9 +413,9 @@ class BlockReader extends LineCursor {
     }
   }
 
-  #deeper(): void {
-    this.#depth++;
-    if (this.#depth > 200) {
+  private deeper(): void {
+    this.depth++;
+    if (this.depth > 200) {
       throw BAIL;
     }
   }

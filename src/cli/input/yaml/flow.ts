@@ -18,112 +18,112 @@ const SINGLE_QUOTE = 0x27;
 export class FlowReader {
   pos: number;
   line: number;
-  readonly #text: string;
-  readonly #to: number;
-  readonly #duplicates: DuplicateKey[];
-  readonly #leastColumn: number;
-  #depth = 0;
+  private readonly text: string;
+  private readonly to: number;
+  private readonly duplicates: DuplicateKey[];
+  private readonly leastColumn: number;
+  private depth = 0;
 
   /** `leastColumn`: where the collection is the value of a block map, its other lines must stand at least there. */
   constructor(text: string, pos: number, to: number, line: number, leastColumn: number, duplicates: DuplicateKey[]) {
-    this.#text = text;
-    this.#to = to;
+    this.text = text;
+    this.to = to;
     this.pos = pos;
     this.line = line;
-    this.#leastColumn = leastColumn;
-    this.#duplicates = duplicates;
+    this.leastColumn = leastColumn;
+    this.duplicates = duplicates;
   }
 
   /** At `{` or `[`; ends behind its counterpart. */
   collection(): [unknown, Position] {
-    if (++this.#depth > 200) {
+    if (++this.depth > 200) {
       throw BAIL;
     }
-    const result = this.#code() === OPEN_BRACE ? this.#map() : this.#list();
-    this.#depth--;
+    const result = this.code() === OPEN_BRACE ? this.map() : this.list();
+    this.depth--;
     return result;
   }
 
-  #map(): [unknown, Position] {
-    if (this.#text.charCodeAt(this.pos + 1) === OPEN_BRACE) {
+  private map(): [unknown, Position] {
+    if (this.text.charCodeAt(this.pos + 1) === OPEN_BRACE) {
       throw new TemplateFound(this.line);
     }
     const value: Record<string, unknown> = {};
     const keys = new Map<string, Position>();
     const node = { line: this.line, keys };
     this.pos++;
-    this.#blanks();
-    while (this.#code() !== CLOSE_BRACE) {
+    this.blanks();
+    while (this.code() !== CLOSE_BRACE) {
       const line = this.line;
-      const key = this.#key();
+      const key = this.key();
       const known = keys.get(key);
       if (known !== undefined) {
-        this.#duplicates.push({ key, line, firstLine: typeof known === 'number' ? known : known.line });
+        this.duplicates.push({ key, line, firstLine: typeof known === 'number' ? known : known.line });
       }
-      this.#blanks();
-      const [child, position] = this.#value();
+      this.blanks();
+      const [child, position] = this.value();
       value[key] = child;
       keys.set(key, typeof position === 'number' ? line : { ...position, line });
-      this.#separator(CLOSE_BRACE);
+      this.separator(CLOSE_BRACE);
     }
     this.pos++;
     return [value, node];
   }
 
-  #list(): [unknown, Position] {
+  private list(): [unknown, Position] {
     const value: unknown[] = [];
     const items: Position[] = [];
     const node = { line: this.line, items };
     this.pos++;
-    this.#blanks();
-    while (this.#code() !== CLOSE_BRACKET) {
-      const [child, position] = this.#value();
+    this.blanks();
+    while (this.code() !== CLOSE_BRACKET) {
+      const [child, position] = this.value();
       value.push(child);
       items.push(position);
-      this.#separator(CLOSE_BRACKET);
+      this.separator(CLOSE_BRACKET);
     }
     this.pos++;
     return [value, node];
   }
 
-  #separator(close: number): void {
-    this.#blanks();
-    if (this.#code() === COMMA) {
+  private separator(close: number): void {
+    this.blanks();
+    if (this.code() === COMMA) {
       this.pos++;
-      this.#blanks();
+      this.blanks();
       return;
     }
-    if (this.#code() !== close) {
+    if (this.code() !== close) {
       throw BAIL;
     }
   }
 
-  #key(): string {
-    const first = this.#code();
+  private key(): string {
+    const first = this.code();
     const quoted = first === DOUBLE_QUOTE || first === SINGLE_QUOTE;
-    const key = quoted ? this.#quoted(first) : this.#plainText();
-    this.#blanks();
-    if (this.#code() !== COLON || key === '<<' || key === '__proto__' || key === '') {
+    const key = quoted ? this.quoted(first) : this.plainText();
+    this.blanks();
+    if (this.code() !== COLON || key === '<<' || key === '__proto__' || key === '') {
       throw BAIL;
     }
     this.pos++;
-    const next = this.#code();
+    const next = this.code();
     if (!quoted && !isBlankCode(next) && next !== NEWLINE && next !== RETURN) {
       throw BAIL;
     }
     return key;
   }
 
-  #value(): [unknown, Position] {
+  private value(): [unknown, Position] {
     const line = this.line;
-    const code = this.#code();
+    const code = this.code();
     if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       return this.collection();
     }
     if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
-      return [this.#quoted(code), line];
+      return [this.quoted(code), line];
     }
-    const value = resolvePlain(this.#plainText());
+    const value = resolvePlain(this.plainText());
     if (typeof value === 'string') {
       return [detached(value), line];
     }
@@ -133,10 +133,10 @@ export class FlowReader {
     return [value, line];
   }
 
-  #quoted(quote: number): string {
+  private quoted(quote: number): string {
     const start = this.pos;
-    for (let pos = start + 1; pos < this.#to; pos++) {
-      const code = this.#text.charCodeAt(pos);
+    for (let pos = start + 1; pos < this.to; pos++) {
+      const code = this.text.charCodeAt(pos);
       if (code === NEWLINE) {
         break;
       }
@@ -145,22 +145,22 @@ export class FlowReader {
         continue;
       }
       if (code === quote) {
-        if (quote === SINGLE_QUOTE && this.#text.charCodeAt(pos + 1) === SINGLE_QUOTE) {
+        if (quote === SINGLE_QUOTE && this.text.charCodeAt(pos + 1) === SINGLE_QUOTE) {
           pos++;
           continue;
         }
         this.pos = pos + 1;
-        return unquoted(this.#text.slice(start, this.pos), quote === DOUBLE_QUOTE);
+        return unquoted(this.text.slice(start, this.pos), quote === DOUBLE_QUOTE);
       }
     }
     throw BAIL;
   }
 
   /** A plain scalar of one line; not empty. */
-  #plainText(): string {
-    const text = this.#text;
+  private plainText(): string {
+    const text = this.text;
     const start = this.pos;
-    const first = this.#code();
+    const first = this.code();
     if (
       isIndicator(first) ||
       first === 0x3f ||
@@ -170,7 +170,7 @@ export class FlowReader {
       throw BAIL;
     }
     let pos = start;
-    for (; pos < this.#to; pos++) {
+    for (; pos < this.to; pos++) {
       const code = text.charCodeAt(pos);
       if (code === COMMA || code === CLOSE_BRACE || code === CLOSE_BRACKET || code === NEWLINE || code === RETURN) {
         break;
@@ -199,16 +199,16 @@ export class FlowReader {
       end--;
     }
     this.pos = end;
-    this.#notContinued(pos);
+    this.notContinued(pos);
     return text.slice(start, end);
   }
 
   /** A plain scalar may go on in the next line; then what follows is neither a separator nor an end. */
-  #notContinued(pos: number): void {
+  private notContinued(pos: number): void {
     const { pos: at, line } = this;
     this.pos = pos;
-    this.#blanks();
-    const code = this.#code();
+    this.blanks();
+    const code = this.code();
     if (code !== COMMA && code !== CLOSE_BRACE && code !== CLOSE_BRACKET && code !== COLON) {
       throw BAIL;
     }
@@ -216,10 +216,10 @@ export class FlowReader {
     this.line = line;
   }
 
-  #blanks(): void {
-    const text = this.#text;
+  private blanks(): void {
+    const text = this.text;
     let lineStart = -1;
-    while (this.pos < this.#to) {
+    while (this.pos < this.to) {
       const code = text.charCodeAt(this.pos);
       if (code === NEWLINE) {
         this.line++;
@@ -230,10 +230,10 @@ export class FlowReader {
           throw BAIL;
         }
         const end = text.indexOf('\n', this.pos);
-        this.pos = end === -1 || end > this.#to ? this.#to : end;
+        this.pos = end === -1 || end > this.to ? this.to : end;
         continue;
       } else if (!isBlankCode(code) && code !== RETURN) {
-        if (lineStart !== -1 && this.pos - lineStart < this.#leastColumn) {
+        if (lineStart !== -1 && this.pos - lineStart < this.leastColumn) {
           throw BAIL;
         }
         return;
@@ -243,10 +243,10 @@ export class FlowReader {
     throw BAIL;
   }
 
-  #code(): number {
-    if (this.pos >= this.#to) {
+  private code(): number {
+    if (this.pos >= this.to) {
       throw BAIL;
     }
-    return this.#text.charCodeAt(this.pos);
+    return this.text.charCodeAt(this.pos);
   }
 }

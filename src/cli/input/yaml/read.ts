@@ -105,83 +105,83 @@ const NOTHING = -1;
 const STRING_TAGS = new Set(['!', '!!str', '!<tag:yaml.org,2002:str>']);
 
 class Builder {
-  readonly #text: string;
-  readonly #events: readonly Event[];
-  readonly #anchors = new Map<string, Built | 'open'>();
-  readonly #duplicates: DuplicateKey[] = [];
-  readonly #remarks: Remark[] = [];
-  #at = 0;
-  #offset = 0;
-  #line: number;
-  #lines: readonly string[] | undefined;
-  readonly #firstLine: number;
-  #flow = 0;
+  private readonly text: string;
+  private readonly events: readonly Event[];
+  private readonly anchors = new Map<string, Built | 'open'>();
+  private readonly duplicates: DuplicateKey[] = [];
+  private readonly remarks: Remark[] = [];
+  private at = 0;
+  private offset = 0;
+  private line: number;
+  private lines: readonly string[] | undefined;
+  private readonly firstLine: number;
+  private flow = 0;
 
   constructor(text: string, firstLine: number, events: readonly Event[]) {
-    this.#text = text;
-    this.#line = firstLine;
-    this.#firstLine = firstLine;
-    this.#events = events;
+    this.text = text;
+    this.line = firstLine;
+    this.firstLine = firstLine;
+    this.events = events;
   }
 
   document(): ReadDocument {
-    const first = this.#events[0];
+    const first = this.events[0];
     if (first?.type !== EVENT_ID.DOCUMENT) {
-      return { value: null, position: this.#line, duplicates: [], remarks: [] };
+      return { value: null, position: this.line, duplicates: [], remarks: [] };
     }
-    this.#at = 1;
-    const line = this.#lineOf(this.#events[1]) ?? this.#line;
-    const { value, position } = this.#node(line);
-    return { value, position, duplicates: this.#duplicates, remarks: this.#remarks };
+    this.at = 1;
+    const line = this.lineOf(this.events[1]) ?? this.line;
+    const { value, position } = this.node(line);
+    return { value, position, duplicates: this.duplicates, remarks: this.remarks };
   }
 
   /** The line at an offset; offsets only grow. */
-  #lineAt(offset: number): number {
-    let next = this.#text.indexOf('\n', this.#offset);
+  private lineAt(offset: number): number {
+    let next = this.text.indexOf('\n', this.offset);
     while (next !== -1 && next < offset) {
-      this.#line++;
-      this.#offset = next + 1;
-      next = this.#text.indexOf('\n', this.#offset);
+      this.line++;
+      this.offset = next + 1;
+      next = this.text.indexOf('\n', this.offset);
     }
-    return this.#line;
+    return this.line;
   }
 
   /** The line of the first of these offsets; an empty scalar has none. */
-  #lineFrom(anchor: number, tag: number, start: number): number | undefined {
+  private lineFrom(anchor: number, tag: number, start: number): number | undefined {
     const first = anchor === NOTHING ? tag : tag === NOTHING ? anchor : Math.min(anchor, tag);
     const offset = first === NOTHING ? start : first;
-    return offset === NOTHING ? undefined : this.#lineAt(offset);
+    return offset === NOTHING ? undefined : this.lineAt(offset);
   }
 
-  #lineOf(event: Event | undefined): number | undefined {
+  private lineOf(event: Event | undefined): number | undefined {
     switch (event?.type) {
       case EVENT_ID.SCALAR:
-        return this.#lineFrom(event.anchorStart, event.tagStart, startOf(event));
+        return this.lineFrom(event.anchorStart, event.tagStart, startOf(event));
       case EVENT_ID.MAPPING:
       case EVENT_ID.SEQUENCE:
-        return this.#lineFrom(event.anchorStart, event.tagStart, event.start);
+        return this.lineFrom(event.anchorStart, event.tagStart, event.start);
       case EVENT_ID.ALIAS:
-        return this.#lineAt(event.anchorStart);
+        return this.lineAt(event.anchorStart);
       default:
         return undefined;
     }
   }
 
   /** `line` is that of the key or the dash that the node stands behind. */
-  #node(line: number): Built {
-    const event = this.#events[this.#at++];
+  private node(line: number): Built {
+    const event = this.events[this.at++];
     switch (event?.type) {
       case EVENT_ID.SCALAR:
-        return this.#kept(event, { value: this.#scalar(event, line), position: line, size: 1 }, line);
+        return this.kept(event, { value: this.scalar(event, line), position: line, size: 1 }, line);
       case EVENT_ID.MAPPING:
-        this.#open(event);
-        return this.#kept(event, this.#map(line, event.style), line);
+        this.open(event);
+        return this.kept(event, this.map(line, event.style), line);
       case EVENT_ID.SEQUENCE:
-        this.#open(event);
-        return this.#kept(event, this.#list(line, event.style), line);
+        this.open(event);
+        return this.kept(event, this.list(line, event.style), line);
       case EVENT_ID.ALIAS: {
-        const name = this.#text.slice(event.anchorStart, event.anchorEnd);
-        const known = this.#anchors.get(name);
+        const name = this.text.slice(event.anchorStart, event.anchorEnd);
+        const known = this.anchors.get(name);
         if (known === undefined || known === 'open') {
           throw new CannotBuild(
             known === undefined ? `unknown anchor ${name}` : `anchor ${name} contains itself`,
@@ -191,18 +191,18 @@ class Builder {
         return known;
       }
       default:
-        this.#at--;
+        this.at--;
         return { value: null, position: line, size: 1 };
     }
   }
 
-  #open({ anchorStart, anchorEnd }: { readonly anchorStart: number; readonly anchorEnd: number }): void {
+  private open({ anchorStart, anchorEnd }: { readonly anchorStart: number; readonly anchorEnd: number }): void {
     if (anchorStart !== NOTHING) {
-      this.#anchors.set(this.#text.slice(anchorStart, anchorEnd), 'open');
+      this.anchors.set(this.text.slice(anchorStart, anchorEnd), 'open');
     }
   }
 
-  #kept(
+  private kept(
     { anchorStart, anchorEnd }: { readonly anchorStart: number; readonly anchorEnd: number },
     built: Built,
     line: number,
@@ -211,50 +211,50 @@ class Builder {
       throw new CannotBuild(`aliases stand for more than ${EXPANSION_LIMIT} values: an alias bomb, or a mistake`, line);
     }
     if (anchorStart !== NOTHING) {
-      this.#anchors.set(this.#text.slice(anchorStart, anchorEnd), built);
+      this.anchors.set(this.text.slice(anchorStart, anchorEnd), built);
     }
     return built;
   }
 
-  #isEnd(): boolean {
-    return this.#events[this.#at]?.type === EVENT_ID.POP;
+  private isEnd(): boolean {
+    return this.events[this.at]?.type === EVENT_ID.POP;
   }
 
-  #map(line: number, style: unknown): Built {
+  private map(line: number, style: unknown): Built {
     const value: Record<string, unknown> = {};
     const keys = new Map<string, Position>();
     const merged = new Set<string>();
     let size = 1;
-    this.#flow += style === COLLECTION_STYLE.FLOW ? 1 : 0;
-    while (!this.#isEnd()) {
-      const event = this.#events[this.#at];
-      const keyLine = this.#lineOf(event) ?? line;
-      if (this.#isMergeKey(event)) {
-        this.#at++;
-        size += this.#merge(value, keys, merged, keyLine);
+    this.flow += style === COLLECTION_STYLE.FLOW ? 1 : 0;
+    while (!this.isEnd()) {
+      const event = this.events[this.at];
+      const keyLine = this.lineOf(event) ?? line;
+      if (this.isMergeKey(event)) {
+        this.at++;
+        size += this.merge(value, keys, merged, keyLine);
         continue;
       }
-      const key = this.#key(event, keyLine);
+      const key = this.key(event, keyLine);
       const known = keys.get(key);
       if (known !== undefined && !merged.delete(key)) {
-        this.#duplicates.push({ key, line: keyLine, firstLine: typeof known === 'number' ? known : known.line });
+        this.duplicates.push({ key, line: keyLine, firstLine: typeof known === 'number' ? known : known.line });
       }
-      const child = this.#node(keyLine);
+      const child = this.node(keyLine);
       size += child.size;
       setOwn(value, key, child.value);
       keys.set(key, typeof child.position === 'number' ? keyLine : { ...child.position, line: keyLine });
     }
-    this.#flow -= style === COLLECTION_STYLE.FLOW ? 1 : 0;
-    this.#at++;
+    this.flow -= style === COLLECTION_STYLE.FLOW ? 1 : 0;
+    this.at++;
     return { value, position: { line, keys }, size };
   }
 
-  #isMergeKey(event: Event | undefined): boolean {
+  private isMergeKey(event: Event | undefined): boolean {
     return (
       event?.type === EVENT_ID.SCALAR &&
       event.style === SCALAR_STYLE.PLAIN &&
       event.valueEnd - event.valueStart === 2 &&
-      this.#text.startsWith('<<', event.valueStart)
+      this.text.startsWith('<<', event.valueStart)
     );
   }
 
@@ -262,8 +262,13 @@ class Builder {
    * kubectl and helm read with sigs.k8s.io/yaml, where what is merged wins over what stands before it; for kustomize and
    * most other readers the explicit key wins in any order (kubectl 1.32 and 1.36, kustomize 5.8).
    */
-  #merge(target: Record<string, unknown>, keys: Map<string, Position>, merged: Set<string>, line: number): number {
-    const { value: source, size } = this.#node(line);
+  private merge(
+    target: Record<string, unknown>,
+    keys: Map<string, Position>,
+    merged: Set<string>,
+    line: number,
+  ): number {
+    const { value: source, size } = this.node(line);
     const sources: readonly unknown[] = Array.isArray(source)
       ? [...(source as readonly unknown[])].reverse()
       : [source];
@@ -273,7 +278,7 @@ class Builder {
       }
       for (const [key, child] of Object.entries(one)) {
         if (keys.has(key) && !merged.has(key) && JSON.stringify(target[key]) !== JSON.stringify(child)) {
-          this.#remarks.push({
+          this.remarks.push({
             line,
             message: `the merge key (<<) stands behind ${key}: kubectl and helm take the merged value, kustomize and others the one of ${key}; write << first`,
           });
@@ -286,21 +291,21 @@ class Builder {
     return size;
   }
 
-  #list(line: number, style: unknown): Built {
+  private list(line: number, style: unknown): Built {
     const value: unknown[] = [];
     const items: Position[] = [];
     let size = 1;
-    this.#flow += style === COLLECTION_STYLE.FLOW ? 1 : 0;
-    while (!this.#isEnd()) {
-      const event = this.#events[this.#at];
-      const itemLine = this.#lineOf(event) ?? this.#lineOfEmptyItem(items.at(-1), line) ?? line;
-      const child = this.#node(itemLine);
+    this.flow += style === COLLECTION_STYLE.FLOW ? 1 : 0;
+    while (!this.isEnd()) {
+      const event = this.events[this.at];
+      const itemLine = this.lineOf(event) ?? this.lineOfEmptyItem(items.at(-1), line) ?? line;
+      const child = this.node(itemLine);
       size += child.size;
       value.push(child.value);
       items.push(event?.type === EVENT_ID.ALIAS ? itemLine : child.position);
     }
-    this.#flow -= style === COLLECTION_STYLE.FLOW ? 1 : 0;
-    this.#at++;
+    this.flow -= style === COLLECTION_STYLE.FLOW ? 1 : 0;
+    this.at++;
     return { value, position: { line, items }, size };
   }
 
@@ -308,36 +313,36 @@ class Builder {
    * An empty item has no place in the events: its dash is the next one that stands alone. That of a first item can stand in
    * the line of the list itself (`- -`), which then holds nothing but dashes.
    */
-  #lineOfEmptyItem(previous: Position | undefined, listLine: number): number | undefined {
-    this.#lines ??= this.#text.split('\n');
+  private lineOfEmptyItem(previous: Position | undefined, listLine: number): number | undefined {
+    this.lines ??= this.text.split('\n');
     const after = previous === undefined ? listLine - 1 : lineOf(previous);
-    const from = Math.max(previous === undefined ? this.#line - 1 : this.#line, after) - this.#firstLine + 1;
+    const from = Math.max(previous === undefined ? this.line - 1 : this.line, after) - this.firstLine + 1;
     const alone = previous === undefined ? /^[\s-]*-\s*(#.*)?$/ : /(^|\s)-\s*(#.*)?$/;
-    const index = this.#lines.findIndex((text, at) => at >= from && alone.test(text));
-    return index === -1 ? undefined : index + this.#firstLine;
+    const index = this.lines.findIndex((text, at) => at >= from && alone.test(text));
+    return index === -1 ? undefined : index + this.firstLine;
   }
 
-  #key(event: Event | undefined, line: number): string {
+  private key(event: Event | undefined, line: number): string {
     if (event?.type === EVENT_ID.SCALAR) {
-      this.#at++;
-      this.#kept(event, { value: getScalarValue(this.#text, event), position: line, size: 1 }, line);
-      return detached(getScalarValue(this.#text, event));
+      this.at++;
+      this.kept(event, { value: getScalarValue(this.text, event), position: line, size: 1 }, line);
+      return detached(getScalarValue(this.text, event));
     }
-    const { value } = this.#node(line);
+    const { value } = this.node(line);
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
       return `${value}`;
     }
     throw new CannotBuild('a key must be a scalar', line);
   }
 
-  #scalar(event: ScalarEvent, line: number): unknown {
-    const text = getScalarValue(this.#text, event);
-    const tag = event.tagStart === NOTHING ? '' : this.#text.slice(event.tagStart, event.tagEnd);
+  private scalar(event: ScalarEvent, line: number): unknown {
+    const text = getScalarValue(this.text, event);
+    const tag = event.tagStart === NOTHING ? '' : this.text.slice(event.tagStart, event.tagEnd);
     if (STRING_TAGS.has(tag) || (tag === '' && event.style !== SCALAR_STYLE.PLAIN)) {
       return detached(text);
     }
-    if (this.#flow > 0 && event.style === SCALAR_STYLE.PLAIN && text.includes('?')) {
-      this.#remarks.push({
+    if (this.flow > 0 && event.style === SCALAR_STYLE.PLAIN && text.includes('?')) {
+      this.remarks.push({
         line,
         message: `kubectl refuses the ? in ${text}: inside of [] and {} it must be in quotes`,
       });

@@ -71,60 +71,60 @@ function unquoted(quoted: string, raw: boolean): string {
 const CLOSING: Readonly<Record<string, string>> = { '{': '}', '[': ']', '(': ')' };
 
 class Reader {
-  readonly #tokens: readonly Token[];
-  readonly #conditions: string[] = [];
-  #at = 0;
+  private readonly tokens: readonly Token[];
+  private readonly conditions: string[] = [];
+  private at = 0;
 
   constructor(tokens: readonly Token[]) {
-    this.#tokens = tokens;
+    this.tokens = tokens;
   }
 
   whole(): CelReading {
-    const value = this.#expression(0);
-    return { value: this.#at < this.#tokens.length ? UNKNOWN_VALUE : value, conditions: this.#conditions };
+    const value = this.expression(0);
+    return { value: this.at < this.tokens.length ? UNKNOWN_VALUE : value, conditions: this.conditions };
   }
 
   /** Up to the next comma or closing bracket. */
-  #expression(depth: number): unknown {
-    const end = this.#end();
-    const mark = this.#conditional(end);
+  private expression(depth: number): unknown {
+    const end = this.end();
+    const mark = this.conditional(end);
     if (mark !== undefined && depth < DEEPEST) {
-      return this.#choice(mark, end, depth);
+      return this.choice(mark, end, depth);
     }
-    const value = this.#sum(end, depth);
-    if (this.#at !== end) {
-      this.#at = end;
+    const value = this.sum(end, depth);
+    if (this.at !== end) {
+      this.at = end;
       return UNKNOWN_VALUE;
     }
     return value;
   }
 
   /** `condition ? a : b`, where one of both is nothing: the other one, under the condition. */
-  #choice(mark: number, end: number, depth: number): unknown {
-    const condition = this.#written(this.#at, mark);
-    this.#at = mark + 1;
-    const yes = this.#expression(depth + 1);
-    if (!this.#take(':')) {
-      this.#at = end;
+  private choice(mark: number, end: number, depth: number): unknown {
+    const condition = this.written(this.at, mark);
+    this.at = mark + 1;
+    const yes = this.expression(depth + 1);
+    if (!this.take(':')) {
+      this.at = end;
       return UNKNOWN_VALUE;
     }
-    const no = this.#expression(depth + 1);
+    const no = this.expression(depth + 1);
     if (isNothing(no)) {
-      this.#conditions.push(condition);
+      this.conditions.push(condition);
       return yes;
     }
     if (isNothing(yes)) {
-      this.#conditions.push(`!(${condition})`);
+      this.conditions.push(`!(${condition})`);
       return no;
     }
     return UNKNOWN_VALUE;
   }
 
   /** Texts that are joined, or one value. */
-  #sum(end: number, depth: number): unknown {
-    let value = this.#value(depth);
-    while (this.#at < end && this.#take('+')) {
-      const next = this.#value(depth);
+  private sum(end: number, depth: number): unknown {
+    let value = this.value(depth);
+    while (this.at < end && this.take('+')) {
+      const next = this.value(depth);
       value =
         typeof value === 'string' && typeof next === 'string'
           ? value + next
@@ -135,36 +135,36 @@ class Reader {
     return value;
   }
 
-  #value(depth: number): unknown {
-    const token = this.#tokens[this.#at];
+  private value(depth: number): unknown {
+    const token = this.tokens[this.at];
     if (token === undefined || depth > DEEPEST) {
       return UNKNOWN_VALUE;
     }
-    this.#at++;
+    this.at++;
     if (token.kind === 'text') {
       return token.value;
     }
     if (token.kind === 'number') {
       return Number(token.written.replace(/u$/, ''));
     }
-    if (token.written === '-' && this.#tokens[this.#at]?.kind === 'number') {
-      return -Number(this.#tokens[this.#at++]?.written);
+    if (token.written === '-' && this.tokens[this.at]?.kind === 'number') {
+      return -Number(this.tokens[this.at++]?.written);
     }
     if (token.written === '[') {
-      return this.#list(depth);
+      return this.list(depth);
     }
     if (token.written === '{') {
-      return this.#fields(depth);
+      return this.fields(depth);
     }
     if (token.written === '(') {
-      const inside = this.#expression(depth + 1);
-      return this.#take(')') ? inside : UNKNOWN_VALUE;
+      const inside = this.expression(depth + 1);
+      return this.take(')') ? inside : UNKNOWN_VALUE;
     }
-    return token.kind === 'word' ? this.#named(token, depth) : UNKNOWN_VALUE;
+    return token.kind === 'word' ? this.named(token, depth) : UNKNOWN_VALUE;
   }
 
   /** A constant, the name of a type with its fields, or a function of which two are followed. */
-  #named(token: Token, depth: number): unknown {
+  private named(token: Token, depth: number): unknown {
     if (token.written === 'true' || token.written === 'false') {
       return token.written === 'true';
     }
@@ -172,18 +172,18 @@ class Reader {
       return null;
     }
     let name = token.written;
-    while (this.#tokens[this.#at]?.written === '.' && this.#tokens[this.#at + 1]?.kind === 'word') {
-      name += `.${this.#tokens[this.#at + 1]?.written ?? ''}`;
-      this.#at += 2;
+    while (this.tokens[this.at]?.written === '.' && this.tokens[this.at + 1]?.kind === 'word') {
+      name += `.${this.tokens[this.at + 1]?.written ?? ''}`;
+      this.at += 2;
     }
-    if (this.#take('{')) {
-      return /^(Object|JSONPatch)\b/.test(name) ? this.#fields(depth) : UNKNOWN_VALUE;
+    if (this.take('{')) {
+      return /^(Object|JSONPatch)\b/.test(name) ? this.fields(depth) : UNKNOWN_VALUE;
     }
-    if (!this.#take('(')) {
+    if (!this.take('(')) {
       return UNKNOWN_VALUE;
     }
-    const argument = this.#expression(depth + 1);
-    if (!this.#take(')')) {
+    const argument = this.expression(depth + 1);
+    if (!this.take(')')) {
       return UNKNOWN_VALUE;
     }
     if (name === 'jsonpatch.escapeKey' && typeof argument === 'string') {
@@ -196,53 +196,53 @@ class Reader {
       : UNKNOWN_VALUE;
   }
 
-  #list(depth: number): unknown {
+  private list(depth: number): unknown {
     const items: unknown[] = [];
-    while (!this.#take(']')) {
-      items.push(this.#expression(depth + 1));
-      if (!this.#take(',') && this.#tokens[this.#at]?.written !== ']') {
+    while (!this.take(']')) {
+      items.push(this.expression(depth + 1));
+      if (!this.take(',') && this.tokens[this.at]?.written !== ']') {
         return UNKNOWN_VALUE;
       }
     }
     return items;
   }
 
-  #fields(depth: number): unknown {
+  private fields(depth: number): unknown {
     const entries: [string, unknown][] = [];
-    while (!this.#take('}')) {
-      this.#take('?');
-      const key = this.#tokens[this.#at++];
-      if (key === undefined || key.kind === 'sign' || !this.#take(':')) {
+    while (!this.take('}')) {
+      this.take('?');
+      const key = this.tokens[this.at++];
+      if (key === undefined || key.kind === 'sign' || !this.take(':')) {
         return UNKNOWN_VALUE;
       }
-      entries.push([key.value ?? key.written, this.#expression(depth + 1)]);
-      if (!this.#take(',') && this.#tokens[this.#at]?.written !== '}') {
+      entries.push([key.value ?? key.written, this.expression(depth + 1)]);
+      if (!this.take(',') && this.tokens[this.at]?.written !== '}') {
         return UNKNOWN_VALUE;
       }
     }
     return Object.fromEntries(entries);
   }
 
-  #take(written: string): boolean {
-    const token = this.#tokens[this.#at];
+  private take(written: string): boolean {
+    const token = this.tokens[this.at];
     if (token?.kind !== 'sign' || token.written !== written) {
       return false;
     }
-    this.#at++;
+    this.at++;
     return true;
   }
 
   /** Where the expression that begins here ends: a comma, colon or closing bracket of its own level. */
-  #end(): number {
+  private end(): number {
     let choices = 0;
-    for (let index = this.#at; index < this.#tokens.length; index++) {
-      const { kind, written } = this.#tokens[index] as Token;
+    for (let index = this.at; index < this.tokens.length; index++) {
+      const { kind, written } = this.tokens[index] as Token;
       if (kind !== 'sign') {
         continue;
       }
       if (Object.hasOwn(CLOSING, written)) {
-        index = this.#closing(index);
-      } else if (written === '?' && this.#isChoice(index)) {
+        index = this.closing(index);
+      } else if (written === '?' && this.isChoice(index)) {
         choices++;
       } else if (written === ':' && choices > 0) {
         choices--;
@@ -250,15 +250,15 @@ class Reader {
         return index;
       }
     }
-    return this.#tokens.length;
+    return this.tokens.length;
   }
 
-  #conditional(end: number): number | undefined {
-    for (let index = this.#at; index < end; index++) {
-      const { kind, written } = this.#tokens[index] as Token;
+  private conditional(end: number): number | undefined {
+    for (let index = this.at; index < end; index++) {
+      const { kind, written } = this.tokens[index] as Token;
       if (kind === 'sign' && Object.hasOwn(CLOSING, written)) {
-        index = this.#closing(index);
-      } else if (kind === 'sign' && written === '?' && this.#isChoice(index)) {
+        index = this.closing(index);
+      } else if (kind === 'sign' && written === '?' && this.isChoice(index)) {
         return index;
       }
     }
@@ -266,14 +266,14 @@ class Reader {
   }
 
   /** `a.?b` and `[?k]` are optional accesses. */
-  #isChoice(index: number): boolean {
-    return !['.', '[', '{', ','].includes(this.#tokens[index - 1]?.written ?? '');
+  private isChoice(index: number): boolean {
+    return !['.', '[', '{', ','].includes(this.tokens[index - 1]?.written ?? '');
   }
 
-  #closing(from: number): number {
+  private closing(from: number): number {
     let open = 0;
-    for (let index = from; index < this.#tokens.length; index++) {
-      const { kind, written } = this.#tokens[index] as Token;
+    for (let index = from; index < this.tokens.length; index++) {
+      const { kind, written } = this.tokens[index] as Token;
       if (kind !== 'sign') {
         continue;
       }
@@ -282,11 +282,11 @@ class Reader {
         return index;
       }
     }
-    return this.#tokens.length;
+    return this.tokens.length;
   }
 
-  #written(from: number, to: number): string {
-    return this.#tokens
+  private written(from: number, to: number): string {
+    return this.tokens
       .slice(from, to)
       .map(({ written }) => written)
       .join(' ')

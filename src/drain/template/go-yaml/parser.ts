@@ -43,52 +43,52 @@ interface Properties {
 }
 
 class Parser {
-  readonly #scanner: Scanner;
-  #tags: ReadonlyMap<string, string> = DEFAULT_TAGS;
-  #depth = 0;
+  private readonly scanner: Scanner;
+  private tags: ReadonlyMap<string, string> = DEFAULT_TAGS;
+  private depth = 0;
 
   constructor(text: string) {
-    this.#scanner = new Scanner(text);
+    this.scanner = new Scanner(text);
   }
 
   document(): FirstDocument {
-    const first = this.#next();
+    const first = this.next();
     if (first === 'end') {
       return { root: null, more: false };
     }
-    const hasDirectives = this.#directives();
-    if (this.#next() === '---') {
-      this.#scanner.take();
+    const hasDirectives = this.directives();
+    if (this.next() === '---') {
+      this.scanner.take();
     } else if (hasDirectives) {
-      throw this.#unexpected('did not find expected --- behind the directives');
+      throw this.unexpected('did not find expected --- behind the directives');
     } else {
-      return { root: this.#node(true, false), more: this.#more() };
+      return { root: this.node(true, false), more: this.more() };
     }
-    const isEmpty = this.#isNext('version', 'tag-directive', '---', '...', 'end');
-    return { root: isEmpty ? null : this.#node(true, false), more: this.#more() };
+    const isEmpty = this.isNext('version', 'tag-directive', '---', '...', 'end');
+    return { root: isEmpty ? null : this.node(true, false), more: this.more() };
   }
 
-  #more(): boolean {
-    return this.#next() === '...' ? false : this.#next() !== 'end';
+  private more(): boolean {
+    return this.next() === '...' ? false : this.next() !== 'end';
   }
 
-  #next(): TokenKind {
-    return this.#scanner.peek().kind;
+  private next(): TokenKind {
+    return this.scanner.peek().kind;
   }
 
-  #isNext(...kinds: readonly TokenKind[]): boolean {
-    return kinds.includes(this.#next());
+  private isNext(...kinds: readonly TokenKind[]): boolean {
+    return kinds.includes(this.next());
   }
 
-  #unexpected(message: string): YamlSyntaxError {
-    return new YamlSyntaxError(message, this.#scanner.peek().start);
+  private unexpected(message: string): YamlSyntaxError {
+    return new YamlSyntaxError(message, this.scanner.peek().start);
   }
 
-  #directives(): boolean {
+  private directives(): boolean {
     const tags = new Map<string, string>();
     let version: string | undefined;
-    while (this.#isNext('version', 'tag-directive')) {
-      const token = this.#scanner.take();
+    while (this.isNext('version', 'tag-directive')) {
+      const token = this.scanner.take();
       if (token.tag !== undefined) {
         if (tags.has(token.tag.handle)) {
           throw new YamlSyntaxError('found duplicate %TAG directive', token.start);
@@ -104,31 +104,31 @@ class Parser {
         throw new YamlSyntaxError('found incompatible YAML document: Istio reads YAML 1.1', token.start);
       }
     }
-    this.#tags = new Map([...DEFAULT_TAGS, ...tags]);
+    this.tags = new Map([...DEFAULT_TAGS, ...tags]);
     return version !== undefined || tags.size > 0;
   }
 
-  #node(block: boolean, listWithoutIndent: boolean): Node {
-    this.#depth += 1;
-    if (this.#depth > DEEPEST) {
-      throw this.#unexpected(`nested deeper than ${DEEPEST} levels`);
+  private node(block: boolean, listWithoutIndent: boolean): Node {
+    this.depth += 1;
+    if (this.depth > DEEPEST) {
+      throw this.unexpected(`nested deeper than ${DEEPEST} levels`);
     }
-    const node = this.#nodeInside(block, listWithoutIndent);
-    this.#depth -= 1;
+    const node = this.nodeInside(block, listWithoutIndent);
+    this.depth -= 1;
     return node;
   }
 
-  #nodeInside(block: boolean, listWithoutIndent: boolean): Node {
-    if (this.#next() === 'alias') {
-      const token = this.#scanner.take();
+  private nodeInside(block: boolean, listWithoutIndent: boolean): Node {
+    if (this.next() === 'alias') {
+      const token = this.scanner.take();
       const alias = new Alias(token.value ?? '');
       alias.range = rangeOf(token.start, token.end);
       return alias;
     }
-    const properties = this.#properties();
-    const node = this.#content(block, listWithoutIndent);
+    const properties = this.properties();
+    const node = this.content(block, listWithoutIndent);
     if (node === undefined && properties === undefined) {
-      throw this.#unexpected('did not find expected node content');
+      throw this.unexpected('did not find expected node content');
     }
     const result = node ?? emptyScalar(properties?.end ?? 0);
     if (properties?.anchor !== undefined) {
@@ -140,161 +140,161 @@ class Parser {
     return result;
   }
 
-  #properties(): Properties | undefined {
-    const first = this.#takeIf('anchor', 'tag');
+  private properties(): Properties | undefined {
+    const first = this.takeIf('anchor', 'tag');
     if (first === undefined) {
       return undefined;
     }
-    const second = this.#takeIf(first.kind === 'anchor' ? 'tag' : 'anchor');
+    const second = this.takeIf(first.kind === 'anchor' ? 'tag' : 'anchor');
     const anchor = first.kind === 'anchor' ? first : second;
     const tag = first.kind === 'tag' ? first : second;
     return {
       end: (second ?? first).end,
       ...(anchor?.value === undefined ? {} : { anchor: anchor.value }),
-      ...(tag?.tag === undefined ? {} : { tag: this.#tagName(tag.tag, tag.start) }),
+      ...(tag?.tag === undefined ? {} : { tag: this.tagName(tag.tag, tag.start) }),
     };
   }
 
-  #tagName({ handle, suffix }: TagParts, at: number): string {
+  private tagName({ handle, suffix }: TagParts, at: number): string {
     if (handle === '') {
       return suffix;
     }
-    const prefix = this.#tags.get(handle);
+    const prefix = this.tags.get(handle);
     if (prefix === undefined) {
       throw new YamlSyntaxError(`found undefined tag handle ${handle}`, at);
     }
     return prefix + suffix;
   }
 
-  #takeIf(...kinds: readonly TokenKind[]): Token | undefined {
-    return this.#isNext(...kinds) ? this.#scanner.take() : undefined;
+  private takeIf(...kinds: readonly TokenKind[]): Token | undefined {
+    return this.isNext(...kinds) ? this.scanner.take() : undefined;
   }
 
-  #content(block: boolean, listWithoutIndent: boolean): Scalar | YAMLMap | YAMLSeq | undefined {
-    const token = this.#scanner.peek();
+  private content(block: boolean, listWithoutIndent: boolean): Scalar | YAMLMap | YAMLSeq | undefined {
+    const token = this.scanner.peek();
     switch (token.kind) {
       case 'scalar':
-        return scalarOf(this.#scanner.take());
+        return scalarOf(this.scanner.take());
       case '[':
-        return this.#flowList();
+        return this.flowList();
       case '{':
-        return this.#flowMap();
+        return this.flowMap();
       case '-':
-        return listWithoutIndent ? this.#blockList('?', ':', 'block-end') : undefined;
+        return listWithoutIndent ? this.blockList('?', ':', 'block-end') : undefined;
       case 'block-list':
-        return block ? this.#indentedList() : undefined;
+        return block ? this.indentedList() : undefined;
       case 'block-map':
-        return block ? this.#blockMap() : undefined;
+        return block ? this.blockMap() : undefined;
       default:
         return undefined;
     }
   }
 
   /** What stands behind an indicator; nothing where one of these tokens follows. */
-  #nodeUnless(after: Token, block: boolean, listWithoutIndent: boolean, ...none: readonly TokenKind[]): Node {
-    return this.#isNext(...none) ? emptyScalar(after.end) : this.#node(block, listWithoutIndent);
+  private nodeUnless(after: Token, block: boolean, listWithoutIndent: boolean, ...none: readonly TokenKind[]): Node {
+    return this.isNext(...none) ? emptyScalar(after.end) : this.node(block, listWithoutIndent);
   }
 
-  #indentedList(): YAMLSeq {
-    this.#scanner.take();
-    const list = this.#blockList('block-end');
-    if (this.#next() !== 'block-end') {
-      throw this.#unexpected("did not find expected '-' indicator");
+  private indentedList(): YAMLSeq {
+    this.scanner.take();
+    const list = this.blockList('block-end');
+    if (this.next() !== 'block-end') {
+      throw this.unexpected("did not find expected '-' indicator");
     }
-    this.#scanner.take();
+    this.scanner.take();
     return list;
   }
 
-  #blockList(...ends: readonly TokenKind[]): YAMLSeq {
+  private blockList(...ends: readonly TokenKind[]): YAMLSeq {
     const list = new YAMLSeq<Node>();
-    const start = this.#scanner.peek().start;
-    while (this.#next() === '-') {
-      const dash = this.#scanner.take();
-      list.items.push(this.#nodeUnless(dash, true, false, '-', ...ends));
+    const start = this.scanner.peek().start;
+    while (this.next() === '-') {
+      const dash = this.scanner.take();
+      list.items.push(this.nodeUnless(dash, true, false, '-', ...ends));
     }
-    return placed(list, start, this.#scanner.peek().start);
+    return placed(list, start, this.scanner.peek().start);
   }
 
-  #blockMap(): YAMLMap {
-    const start = this.#scanner.take().start;
+  private blockMap(): YAMLMap {
+    const start = this.scanner.take().start;
     const map = new YAMLMap<Node, Node>();
-    while (this.#next() === '?') {
-      const mark = this.#scanner.take();
-      const key = this.#nodeUnless(mark, true, true, '?', ':', 'block-end');
-      map.items.push(this.#pair(key, true, '?', ':', 'block-end'));
+    while (this.next() === '?') {
+      const mark = this.scanner.take();
+      const key = this.nodeUnless(mark, true, true, '?', ':', 'block-end');
+      map.items.push(this.pair(key, true, '?', ':', 'block-end'));
     }
-    if (this.#next() !== 'block-end') {
-      throw this.#unexpected('did not find expected key');
+    if (this.next() !== 'block-end') {
+      throw this.unexpected('did not find expected key');
     }
-    this.#scanner.take();
-    return placed(map, start, this.#scanner.peek().start);
+    this.scanner.take();
+    return placed(map, start, this.scanner.peek().start);
   }
 
-  #pair(key: Node, block: boolean, ...none: readonly TokenKind[]): PlacedPair {
-    const colon = this.#takeIf(':');
+  private pair(key: Node, block: boolean, ...none: readonly TokenKind[]): PlacedPair {
+    const colon = this.takeIf(':');
     if (colon === undefined) {
       return new PlacedPair(key, emptyScalar(endOf(key)), undefined);
     }
-    return new PlacedPair(key, this.#nodeUnless(colon, block, block, ...none), colon.end);
+    return new PlacedPair(key, this.nodeUnless(colon, block, block, ...none), colon.end);
   }
 
-  #flowList(): YAMLSeq {
-    const start = this.#scanner.take().start;
+  private flowList(): YAMLSeq {
+    const start = this.scanner.take().start;
     const list = new YAMLSeq<Node>();
     list.flow = true;
-    for (let first = true; this.#next() !== ']'; first = false) {
-      this.#comma(first, ']');
-      if (this.#next() === ']') {
+    for (let first = true; this.next() !== ']'; first = false) {
+      this.comma(first, ']');
+      if (this.next() === ']') {
         break;
       }
-      list.items.push(this.#next() === '?' ? this.#pairInList() : this.#node(false, false));
+      list.items.push(this.next() === '?' ? this.pairInList() : this.node(false, false));
     }
-    return placed(list, start, this.#scanner.take().end);
+    return placed(list, start, this.scanner.take().end);
   }
 
-  #comma(first: boolean, close: ']' | '}'): void {
-    if (!first && this.#takeIf(',') === undefined) {
-      throw this.#unexpected(
+  private comma(first: boolean, close: ']' | '}'): void {
+    if (!first && this.takeIf(',') === undefined) {
+      throw this.unexpected(
         `did not find expected ',' or '${close}' in ${close === '}' ? 'a map in braces' : 'a list in brackets'}`,
       );
     }
   }
 
-  #pairInList(): YAMLMap {
-    const mark = this.#scanner.take();
+  private pairInList(): YAMLMap {
+    const mark = this.scanner.take();
     const map = new YAMLMap<Node, Node>();
     map.flow = true;
-    if (this.#isNext(':', ',', ']')) {
+    if (this.isNext(':', ',', ']')) {
       // go-yaml drops the token that stands in the key's place, so that `[? : a]` has no colon.
-      const dropped = this.#scanner.take();
-      map.items.push(this.#pair(emptyScalar(dropped.end), false, ',', ']'));
+      const dropped = this.scanner.take();
+      map.items.push(this.pair(emptyScalar(dropped.end), false, ',', ']'));
     } else {
-      map.items.push(this.#pair(this.#node(false, false), false, ',', ']'));
+      map.items.push(this.pair(this.node(false, false), false, ',', ']'));
     }
-    return placed(map, mark.start, this.#scanner.peek().start);
+    return placed(map, mark.start, this.scanner.peek().start);
   }
 
-  #flowMap(): YAMLMap {
-    const start = this.#scanner.take().start;
+  private flowMap(): YAMLMap {
+    const start = this.scanner.take().start;
     const map = new YAMLMap<Node, Node>();
     map.flow = true;
-    for (let first = true; this.#next() !== '}'; first = false) {
-      this.#comma(first, '}');
-      if (this.#next() === '}') {
+    for (let first = true; this.next() !== '}'; first = false) {
+      this.comma(first, '}');
+      if (this.next() === '}') {
         break;
       }
-      map.items.push(this.#flowPair());
+      map.items.push(this.flowPair());
     }
-    return placed(map, start, this.#scanner.take().end);
+    return placed(map, start, this.scanner.take().end);
   }
 
-  #flowPair(): PlacedPair {
-    const mark = this.#takeIf('?');
+  private flowPair(): PlacedPair {
+    const mark = this.takeIf('?');
     if (mark !== undefined) {
-      return this.#pair(this.#nodeUnless(mark, false, false, ':', ',', '}'), false, ',', '}');
+      return this.pair(this.nodeUnless(mark, false, false, ':', ',', '}'), false, ',', '}');
     }
     // Without a `?` token (of its own, or put before a possible key) it has no value: a colon is then unexpected.
-    const key = this.#node(false, false);
+    const key = this.node(false, false);
     return new PlacedPair(key, emptyScalar(endOf(key)), undefined);
   }
 }

@@ -250,29 +250,29 @@ function takeHeader(cursor: Cursor, start: number): { readonly chomp: string; re
 
 /** Knows how far a block scalar is indented; without an indicator its first line says it. */
 class BlockLines {
-  readonly #cursor: Cursor;
-  readonly #parent: number;
+  private readonly cursor: Cursor;
+  private readonly parent: number;
   indent: number;
   end: number;
 
   constructor(cursor: Cursor, parent: number, increment: number) {
-    this.#cursor = cursor;
-    this.#parent = parent;
+    this.cursor = cursor;
+    this.parent = parent;
     this.indent = increment === 0 ? 0 : Math.max(parent, 0) + increment;
     this.end = cursor.offset;
   }
 
   takeEmpty(): string {
-    const cursor = this.#cursor;
+    const cursor = this.cursor;
     let breaks = '';
     let widest = 0;
     this.end = cursor.offset;
     for (;;) {
-      while (this.#isOpen() && cursor.at() === ' ') {
+      while (this.isOpen() && cursor.at() === ' ') {
         cursor.take();
       }
       widest = Math.max(widest, cursor.column);
-      if (this.#isOpen() && cursor.at() === '\t') {
+      if (this.isOpen() && cursor.at() === '\t') {
         throw new YamlSyntaxError('found a tab where the indentation of a block scalar is expected', cursor.offset);
       }
       if (!isBreak(cursor.at())) {
@@ -282,12 +282,12 @@ class BlockLines {
       this.end = cursor.offset;
     }
     if (this.indent === 0) {
-      this.indent = Math.max(widest, this.#parent + 1, 1);
+      this.indent = Math.max(widest, this.parent + 1, 1);
     }
     return breaks;
   }
 
-  #isOpen(): boolean {
-    return this.indent === 0 || this.#cursor.column < this.indent;
+  private isOpen(): boolean {
+    return this.indent === 0 || this.cursor.column < this.indent;
   }
 }

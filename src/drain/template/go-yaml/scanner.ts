@@ -60,82 +60,82 @@ const NO_PLAIN_START = '-?:,[]{}#&*!|>\'"%@`';
 
 /** Splits a text into the tokens that go-yaml v2 finds in it, no further than it is asked. */
 export class Scanner {
-  readonly #cursor: Cursor;
-  readonly #queue: Token[] = [];
-  readonly #indents: number[] = [];
-  readonly #keys: PossibleKey[] = [NO_KEY];
-  #indent = -1;
-  #taken = 0;
-  #ready = false;
-  #keyAllowed = true;
+  private readonly cursor: Cursor;
+  private readonly queue: Token[] = [];
+  private readonly indents: number[] = [];
+  private readonly keys: PossibleKey[] = [NO_KEY];
+  private indent = -1;
+  private taken = 0;
+  private ready = false;
+  private keyAllowed = true;
 
   constructor(text: string) {
-    this.#cursor = new Cursor(text);
+    this.cursor = new Cursor(text);
   }
 
   peek(): Token {
-    if (!this.#ready) {
-      while (this.#queue.length === 0 || this.#nextMayBeKey()) {
-        this.#fetch();
+    if (!this.ready) {
+      while (this.queue.length === 0 || this.nextMayBeKey()) {
+        this.fetch();
       }
-      this.#ready = true;
+      this.ready = true;
     }
-    return this.#queue[0] as Token;
+    return this.queue[0] as Token;
   }
 
   take(): Token {
     const token = this.peek();
     if (token.kind !== 'end') {
-      this.#queue.shift();
-      this.#taken += 1;
-      this.#ready = false;
+      this.queue.shift();
+      this.taken += 1;
+      this.ready = false;
     }
     return token;
   }
 
-  #inFlow(): boolean {
-    return this.#keys.length > 1;
+  private inFlow(): boolean {
+    return this.keys.length > 1;
   }
 
-  #nextMayBeKey(): boolean {
-    const key = this.#keys.find((one) => one.possible && one.looksAhead && one.token === this.#taken);
-    return key !== undefined && this.#isValid(key);
+  private nextMayBeKey(): boolean {
+    const key = this.keys.find((one) => one.possible && one.looksAhead && one.token === this.taken);
+    return key !== undefined && this.isValid(key);
   }
 
-  #isValid(key: PossibleKey): boolean {
-    const cursor = this.#cursor;
+  private isValid(key: PossibleKey): boolean {
+    const cursor = this.cursor;
     if (!key.possible) {
       return false;
     }
     if (key.line < cursor.line || key.characters + KEY_LENGTH < cursor.characters) {
-      this.#dropKey(key);
+      this.dropKey(key);
       return false;
     }
     return true;
   }
 
-  #dropKey(key: PossibleKey): void {
+  private dropKey(key: PossibleKey): void {
     if (key.possible && key.required) {
       throw new YamlSyntaxError("could not find expected ':' behind a key", key.offset);
     }
     key.possible = false;
   }
 
-  #lastKey(): PossibleKey {
-    return this.#keys.at(-1) ?? NO_KEY;
+  private lastKey(): PossibleKey {
+    return this.keys.at(-1) ?? NO_KEY;
   }
 
-  #saveKey(): void {
-    if (!this.#keyAllowed) {
+  private saveKey(): void {
+    if (!this.keyAllowed) {
       return;
     }
-    const { offset, line, column, characters } = this.#cursor;
-    this.#dropKey(this.#lastKey());
-    this.#keys[this.#keys.length - 1] = {
+    const { offset, line, column, characters } = this.cursor;
+    this.dropKey(this.lastKey());
+    this.keys[this.keys.length - 1] = {
       possible: true,
       looksAhead: true,
-      required: !this.#inFlow() && this.#indent === column,
-      token: this.#taken + this.#queue.length,
+      required: !this.inFlow() && this.indent === column,
+      token: this.taken + this.queue.length,
       offset,
       line,
       column,
@@ -143,91 +143,91 @@ export class Scanner {
     };
   }
 
-  #push(kind: TokenKind, start: number, more: Partial<Token> = {}): void {
-    this.#queue.push({ kind, start, end: this.#cursor.offset, ...more });
+  private push(kind: TokenKind, start: number, more: Partial<Token> = {}): void {
+    this.queue.push({ kind, start, end: this.cursor.offset, ...more });
   }
 
   /** Opens a block collection where the indentation has grown. `at` is a place in the queue. */
-  #openBlock(kind: 'block-map' | 'block-list', column: number, offset: number, at = this.#queue.length): void {
-    if (this.#inFlow() || this.#indent >= column) {
+  private openBlock(kind: 'block-map' | 'block-list', column: number, offset: number, at = this.queue.length): void {
+    if (this.inFlow() || this.indent >= column) {
       return;
     }
-    this.#indents.push(this.#indent);
-    this.#checkDepth(this.#indents.length);
-    this.#indent = column;
-    this.#queue.splice(at, 0, { kind, start: offset, end: offset });
+    this.indents.push(this.indent);
+    this.checkDepth(this.indents.length);
+    this.indent = column;
+    this.queue.splice(at, 0, { kind, start: offset, end: offset });
   }
 
-  #checkDepth(depth: number): void {
+  private checkDepth(depth: number): void {
     if (depth > DEEPEST) {
-      throw new YamlSyntaxError(`nested deeper than ${DEEPEST} levels`, this.#cursor.offset);
+      throw new YamlSyntaxError(`nested deeper than ${DEEPEST} levels`, this.cursor.offset);
     }
   }
 
-  #closeBlocks(column: number): void {
-    while (!this.#inFlow() && this.#indent > column) {
-      this.#push('block-end', this.#cursor.offset);
-      this.#indent = this.#indents.pop() ?? -1;
+  private closeBlocks(column: number): void {
+    while (!this.inFlow() && this.indent > column) {
+      this.push('block-end', this.cursor.offset);
+      this.indent = this.indents.pop() ?? -1;
     }
   }
 
-  #skipToToken(): void {
-    const cursor = this.#cursor;
+  private skipToToken(): void {
+    const cursor = this.cursor;
     for (;;) {
-      const tabs = this.#inFlow() || !this.#keyAllowed;
+      const tabs = this.inFlow() || !this.keyAllowed;
       cursor.takeAll((character) => character === ' ' || (tabs && character === '\t'));
       cursor.skipComment();
       if (!isBreak(cursor.at())) {
         return;
       }
       cursor.takeBreak();
-      this.#keyAllowed ||= !this.#inFlow();
+      this.keyAllowed ||= !this.inFlow();
     }
   }
 
-  #fetch(): void {
-    this.#skipToToken();
-    const cursor = this.#cursor;
-    this.#closeBlocks(cursor.column);
+  private fetch(): void {
+    this.skipToToken();
+    const cursor = this.cursor;
+    this.closeBlocks(cursor.column);
     const character = cursor.at();
     if (character === END) {
-      this.#fetchEnd();
+      this.fetchEnd();
     } else if (cursor.column === 0 && character === '%') {
-      this.#fetchDirective();
+      this.fetchDirective();
     } else if (cursor.atDocumentMark()) {
-      this.#fetchDocumentMark();
+      this.fetchDocumentMark();
     } else if (character === '[' || character === '{') {
-      this.#openFlow(character);
+      this.openFlow(character);
     } else if (character === ']' || character === '}') {
-      this.#closeFlow(character);
+      this.closeFlow(character);
     } else if (character === ',') {
-      this.#dropKey(this.#lastKey());
-      this.#keyAllowed = true;
-      this.#takeIndicator(',');
+      this.dropKey(this.lastKey());
+      this.keyAllowed = true;
+      this.takeIndicator(',');
     } else {
-      this.#fetchInBlock(character);
+      this.fetchInBlock(character);
     }
   }
 
-  #fetchInBlock(character: string): void {
-    const cursor = this.#cursor;
+  private fetchInBlock(character: string): void {
+    const cursor = this.cursor;
     const blankFollows = isBlankOrEnd(cursor.at(1));
     if (character === '-' && blankFollows) {
-      this.#fetchEntry();
-    } else if (character === '?' && (this.#inFlow() || blankFollows)) {
-      this.#fetchKey();
-    } else if (character === ':' && (this.#inFlow() || blankFollows)) {
-      this.#fetchValue();
+      this.fetchEntry();
+    } else if (character === '?' && (this.inFlow() || blankFollows)) {
+      this.fetchKey();
+    } else if (character === ':' && (this.inFlow() || blankFollows)) {
+      this.fetchValue();
     } else if (character === '*' || character === '&') {
-      this.#fetchAnchor(character);
+      this.fetchAnchor(character);
     } else if (character === '!') {
-      this.#fetchTag();
-    } else if (!this.#inFlow() && (character === '|' || character === '>')) {
-      this.#fetchBlockScalar(character);
+      this.fetchTag();
+    } else if (!this.inFlow() && (character === '|' || character === '>')) {
+      this.fetchBlockScalar(character);
     } else if (character === '"' || character === "'") {
-      this.#fetchQuoted(character);
-    } else if (this.#startsPlain(character)) {
-      this.#fetchPlain();
+      this.fetchQuoted(character);
+    } else if (this.startsPlain(character)) {
+      this.fetchPlain();
     } else {
       throw new YamlSyntaxError(
         character === '\t'
@@ -238,162 +238,162 @@ export class Scanner {
     }
   }
 
-  #startsPlain(character: string): boolean {
-    const next = this.#cursor.at(1);
+  private startsPlain(character: string): boolean {
+    const next = this.cursor.at(1);
     if (character === '-') {
       return !isBlank(next);
     }
     if (character === '?' || character === ':') {
-      return !this.#inFlow() && !isBlankOrEnd(next);
+      return !this.inFlow() && !isBlankOrEnd(next);
     }
     return !isBlankOrEnd(character) && !NO_PLAIN_START.includes(character);
   }
 
-  #fetchEnd(): void {
-    const cursor = this.#cursor;
+  private fetchEnd(): void {
+    const cursor = this.cursor;
     if (cursor.column !== 0) {
       cursor.column = 0;
       cursor.line += 1;
     }
-    this.#leaveContent();
-    this.#push('end', cursor.offset);
+    this.leaveContent();
+    this.push('end', cursor.offset);
   }
 
-  #leaveContent(): void {
-    this.#closeBlocks(-1);
-    this.#dropKey(this.#lastKey());
-    this.#keyAllowed = false;
+  private leaveContent(): void {
+    this.closeBlocks(-1);
+    this.dropKey(this.lastKey());
+    this.keyAllowed = false;
   }
 
-  #fetchDirective(): void {
-    this.#leaveContent();
-    const start = this.#cursor.offset;
-    const directive = scanDirective(this.#cursor);
+  private fetchDirective(): void {
+    this.leaveContent();
+    const start = this.cursor.offset;
+    const directive = scanDirective(this.cursor);
     if (directive.kind === 'version') {
-      this.#push('version', start, { value: directive.version });
+      this.push('version', start, { value: directive.version });
     } else {
-      this.#push('tag-directive', start, { tag: directive.tag });
+      this.push('tag-directive', start, { tag: directive.tag });
     }
   }
 
-  #fetchDocumentMark(): void {
-    this.#leaveContent();
-    const cursor = this.#cursor;
+  private fetchDocumentMark(): void {
+    this.leaveContent();
+    const cursor = this.cursor;
     const start = cursor.offset;
     const kind = cursor.atDocumentMark('---') ? '---' : '...';
     cursor.take();
     cursor.take();
     cursor.take();
-    this.#push(kind, start);
+    this.push(kind, start);
   }
 
-  #takeIndicator(kind: TokenKind): void {
-    const start = this.#cursor.offset;
-    this.#cursor.take();
-    this.#push(kind, start);
+  private takeIndicator(kind: TokenKind): void {
+    const start = this.cursor.offset;
+    this.cursor.take();
+    this.push(kind, start);
   }
 
-  #openFlow(kind: '[' | '{'): void {
-    this.#saveKey();
-    this.#keys.push({ ...NO_KEY, token: this.#taken + this.#queue.length });
-    this.#checkDepth(this.#keys.length);
-    this.#keyAllowed = true;
-    this.#takeIndicator(kind);
+  private openFlow(kind: '[' | '{'): void {
+    this.saveKey();
+    this.keys.push({ ...NO_KEY, token: this.taken + this.queue.length });
+    this.checkDepth(this.keys.length);
+    this.keyAllowed = true;
+    this.takeIndicator(kind);
   }
 
-  #closeFlow(kind: ']' | '}'): void {
-    this.#dropKey(this.#lastKey());
-    if (this.#inFlow()) {
-      const inner = this.#keys.pop();
-      this.#lastKey().looksAhead &&= inner?.token !== this.#lastKey().token;
+  private closeFlow(kind: ']' | '}'): void {
+    this.dropKey(this.lastKey());
+    if (this.inFlow()) {
+      const inner = this.keys.pop();
+      this.lastKey().looksAhead &&= inner?.token !== this.lastKey().token;
     }
-    this.#keyAllowed = false;
-    this.#takeIndicator(kind);
+    this.keyAllowed = false;
+    this.takeIndicator(kind);
   }
 
-  #fetchEntry(): void {
-    const cursor = this.#cursor;
-    this.#demandKeyAllowed('an entry of a list');
-    this.#openBlock('block-list', cursor.column, cursor.offset);
-    this.#dropKey(this.#lastKey());
-    this.#keyAllowed = true;
-    this.#takeIndicator('-');
+  private fetchEntry(): void {
+    const cursor = this.cursor;
+    this.demandKeyAllowed('an entry of a list');
+    this.openBlock('block-list', cursor.column, cursor.offset);
+    this.dropKey(this.lastKey());
+    this.keyAllowed = true;
+    this.takeIndicator('-');
   }
 
-  #demandKeyAllowed(what: string): void {
-    if (!this.#inFlow() && !this.#keyAllowed) {
-      throw new YamlSyntaxError(`${what} is not allowed here`, this.#cursor.offset);
+  private demandKeyAllowed(what: string): void {
+    if (!this.inFlow() && !this.keyAllowed) {
+      throw new YamlSyntaxError(`${what} is not allowed here`, this.cursor.offset);
     }
   }
 
-  #fetchKey(): void {
-    const cursor = this.#cursor;
-    this.#demandKeyAllowed('a key of a map');
-    this.#openBlock('block-map', cursor.column, cursor.offset);
-    this.#dropKey(this.#lastKey());
-    this.#keyAllowed = !this.#inFlow();
-    this.#takeIndicator('?');
+  private fetchKey(): void {
+    const cursor = this.cursor;
+    this.demandKeyAllowed('a key of a map');
+    this.openBlock('block-map', cursor.column, cursor.offset);
+    this.dropKey(this.lastKey());
+    this.keyAllowed = !this.inFlow();
+    this.takeIndicator('?');
   }
 
-  #fetchValue(): void {
-    const cursor = this.#cursor;
-    const key = this.#lastKey();
-    if (this.#isValid(key)) {
-      const at = key.token < this.#taken ? this.#queue.length : key.token - this.#taken;
-      this.#queue.splice(at, 0, { kind: '?', start: key.offset, end: key.offset });
-      this.#openBlock('block-map', key.column, key.offset, at);
+  private fetchValue(): void {
+    const cursor = this.cursor;
+    const key = this.lastKey();
+    if (this.isValid(key)) {
+      const at = key.token < this.taken ? this.queue.length : key.token - this.taken;
+      this.queue.splice(at, 0, { kind: '?', start: key.offset, end: key.offset });
+      this.openBlock('block-map', key.column, key.offset, at);
       key.possible = false;
-      this.#keyAllowed = false;
+      this.keyAllowed = false;
     } else {
-      this.#demandKeyAllowed('the value of a map');
-      this.#openBlock('block-map', cursor.column, cursor.offset);
-      this.#keyAllowed = !this.#inFlow();
+      this.demandKeyAllowed('the value of a map');
+      this.openBlock('block-map', cursor.column, cursor.offset);
+      this.keyAllowed = !this.inFlow();
     }
-    this.#takeIndicator(':');
+    this.takeIndicator(':');
   }
 
-  #fetchAnchor(mark: '*' | '&'): void {
-    this.#saveKey();
-    this.#keyAllowed = false;
-    const cursor = this.#cursor;
+  private fetchAnchor(mark: '*' | '&'): void {
+    this.saveKey();
+    this.keyAllowed = false;
+    const cursor = this.cursor;
     const start = cursor.offset;
     cursor.take();
     const value = cursor.takeAll(isWord);
     if (value === '' || !(isBlankOrEnd(cursor.at()) || '?:,]}%@`'.includes(cursor.at()))) {
       throw new YamlSyntaxError(`the name behind ${mark} is made of letters, digits, - and _`, start);
     }
-    this.#push(mark === '*' ? 'alias' : 'anchor', start, { value });
+    this.push(mark === '*' ? 'alias' : 'anchor', start, { value });
   }
 
-  #fetchTag(): void {
-    this.#saveKey();
-    this.#keyAllowed = false;
-    const start = this.#cursor.offset;
-    this.#push('tag', start, { tag: scanTag(this.#cursor) });
+  private fetchTag(): void {
+    this.saveKey();
+    this.keyAllowed = false;
+    const start = this.cursor.offset;
+    this.push('tag', start, { tag: scanTag(this.cursor) });
   }
 
-  #fetchBlockScalar(mark: '|' | '>'): void {
-    this.#dropKey(this.#lastKey());
-    this.#keyAllowed = true;
-    const start = this.#cursor.offset;
-    const scalar = scanBlockScalar(this.#cursor, this.#indent);
-    this.#push('scalar', start, { ...scalar, type: mark === '|' ? 'BLOCK_LITERAL' : 'BLOCK_FOLDED' });
+  private fetchBlockScalar(mark: '|' | '>'): void {
+    this.dropKey(this.lastKey());
+    this.keyAllowed = true;
+    const start = this.cursor.offset;
+    const scalar = scanBlockScalar(this.cursor, this.indent);
+    this.push('scalar', start, { ...scalar, type: mark === '|' ? 'BLOCK_LITERAL' : 'BLOCK_FOLDED' });
   }
 
-  #fetchQuoted(quote: '"' | "'"): void {
-    this.#saveKey();
-    this.#keyAllowed = false;
-    const start = this.#cursor.offset;
-    const value = scanQuoted(this.#cursor);
-    this.#push('scalar', start, { value, type: quote === '"' ? 'QUOTE_DOUBLE' : 'QUOTE_SINGLE' });
+  private fetchQuoted(quote: '"' | "'"): void {
+    this.saveKey();
+    this.keyAllowed = false;
+    const start = this.cursor.offset;
+    const value = scanQuoted(this.cursor);
+    this.push('scalar', start, { value, type: quote === '"' ? 'QUOTE_DOUBLE' : 'QUOTE_SINGLE' });
   }
 
-  #fetchPlain(): void {
-    this.#saveKey();
-    const start = this.#cursor.offset;
-    const { value, end, broken } = scanPlain(this.#cursor, this.#indent, this.#inFlow());
-    this.#keyAllowed = broken;
-    this.#push('scalar', start, { value, end, type: 'PLAIN' });
+  private fetchPlain(): void {
+    this.saveKey();
+    const start = this.cursor.offset;
+    const { value, end, broken } = scanPlain(this.cursor, this.indent, this.inFlow());
+    this.keyAllowed = broken;
+    this.push('scalar', start, { value, end, type: 'PLAIN' });
   }
 }
 

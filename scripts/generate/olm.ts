@@ -81,6 +81,10 @@ async function serviceVersion(version: string): Promise<Record<string, unknown>>
     kind: 'ClusterServiceVersion',
     metadata: {
       name: `${NAME}.v${version}`,
+      // What the image is built for, as catalogues filter by it.
+      labels: Object.fromEntries(
+        ['arch.amd64', 'arch.arm64', 'os.linux'].map((platform) => [`operatorframework.io/${platform}`, 'supported']),
+      ),
       annotations: {
         'alm-examples': JSON.stringify(await examples(), null, 2),
         capabilities: 'Seamless Upgrades',

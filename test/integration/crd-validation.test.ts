@@ -35,8 +35,13 @@ async function askServer(body: unknown): Promise<Verdict> {
   // The server's remark that it stopped there has no field.
   const causes = (answer.details?.causes ?? [])
     .filter(({ field }) => field !== '<nil>')
-    .map(({ field = '', message = '' }) => ({ path: field, message }));
+    .map(({ field = '', message = '' }) => ({ path: field, message: asOfToday(message) }));
   return { accepted: false, problems: [...unknown, ...causes] };
+}
+
+/** Before 1.36 the API server words one refusal differently. */
+function asOfToday(message: string): string {
+  return message.replace('must be of type integer: "number"', 'must be of type int32: "float64"');
 }
 
 function sorted(paths: readonly { readonly path: string }[]): string[] {

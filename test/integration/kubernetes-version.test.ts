@@ -17,6 +17,8 @@ interface Expected {
 }
 
 const EXPECTED: Readonly<Record<string, Expected>> = {
+  '1.34': { terminatingReplicas: false, stopSignal: false, mutatingAdmissionPolicy: false },
+  '1.35': { terminatingReplicas: true, stopSignal: false, mutatingAdmissionPolicy: false },
   '1.36': { terminatingReplicas: true, stopSignal: false, mutatingAdmissionPolicy: true },
   '1.37': { terminatingReplicas: true, stopSignal: false, mutatingAdmissionPolicy: true },
 };

@@ -10,6 +10,8 @@ interface GoProgram {
   module: string;
   package: string;
   ldflags?: string;
+  /** A Go that its module needs and that is fetched as the module that it is, where the installed one is older. */
+  toolchain?: string;
 }
 
 const stamp = 'k8s.io/component-base/version';
@@ -53,9 +55,24 @@ const programs = {
     ldflags: '-X sigs.k8s.io/kustomize/api/provenance.version=v5.8.2',
   },
   kstatus: { module: 'test/tools/gitops/kstatus', package: 'sidecardrain.io/test/tools/gitops/kstatus' },
+  flux: {
+    module: 'test/tools/gitops/engines',
+    package: 'sidecardrain.io/test/tools/gitops/engines/flux',
+    toolchain: 'go1.27.3',
+  },
+  argocd: {
+    module: 'test/tools/gitops/engines',
+    package: 'sidecardrain.io/test/tools/gitops/engines/argocd',
+    toolchain: 'go1.27.3',
+  },
+  olm: { module: 'test/tools/olm', package: 'sidecardrain.io/test/tools/olm' },
 } as const satisfies Record<string, GoProgram>;
 
 export type BinaryName = keyof typeof programs;
+
+function programOf(name: BinaryName): GoProgram {
+  return programs[name];
+}
 
 /** Where a program is kept once built; only kube-apiserver may be of another version than the rest. */
 export function builtFolder(name?: BinaryName): string {
@@ -67,11 +84,13 @@ function run(
   command: string,
   args: string[],
   cwd: string,
+  toolchain: string | undefined,
   onLine?: (line: string) => void,
 ): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const env = {
       ...process.env,
+      ...(toolchain === undefined ? {} : { GOTOOLCHAIN: toolchain }),
       CGO_ENABLED: '0',
       GOWORK: 'off',
       GOFLAGS: `${process.env.GOFLAGS ?? ''} -mod=readonly`.trim(),
@@ -99,7 +118,8 @@ async function checkGo(names: BinaryName[]): Promise<void> {
   let result: { code: number; output: string };
   try {
     // Asked inside the module: Go compares itself with the go.mod, and fetches a newer toolchain where it may.
-    result = await run('go', ['version'], join(projectRoot(), programs[names[0]!].module));
+    const { module, toolchain } = programOf(names[0]!);
+    result = await run('go', ['version'], join(projectRoot(), module), toolchain);
   } catch {
     throw new Error(`Go was not found, and ${names.join(', ')} must be built with it. ${way}`);
   }
@@ -145,7 +165,7 @@ async function buildModule(names: readonly BinaryName[], temporary: string): Pro
   let downloads = 0;
   // The linker drops debugging data (-s -w), so the compiler need not make any: a fifth less work. A program that lacks a
   // variable that -X names is linked without it.
-  const flags = [...new Set(names.map((name) => (programs[name] as GoProgram).ldflags ?? ''))];
+  const flags = [...new Set(names.map((name) => programOf(name).ldflags ?? ''))];
   const args = [
     'build',
     '-v',
@@ -157,14 +177,20 @@ async function buildModule(names: readonly BinaryName[], temporary: string): Pro
     `${temporary}/`,
     ...names.map((name) => programs[name].package),
   ];
-  const { code, output } = await run('go', args, join(projectRoot(), module), (line) => {
-    if (line.startsWith('go: downloading')) {
-      downloads += 1;
-    } else {
-      packages += 1;
-    }
-    progress.detail(packages === 0 ? `${downloads} modules downloaded` : `${packages} packages compiled`);
-  });
+  const { code, output } = await run(
+    'go',
+    args,
+    join(projectRoot(), module),
+    programOf(names[0]!).toolchain,
+    (line) => {
+      if (line.startsWith('go: downloading')) {
+        downloads += 1;
+      } else {
+        packages += 1;
+      }
+      progress.detail(packages === 0 ? `${downloads} modules downloaded` : `${packages} packages compiled`);
+    },
+  );
   if (code !== 0) {
     progress.done('failed');
     throw new Error(

@@ -1,28 +1,20 @@
 // The real tools beside the operator: `make test-tools`. Each deploys a manifest, the operator does its part, the tool deploys
-// again with a new image, the policy is deleted; what was seen becomes the table in docs/how-to/gitops.md.
+// again with a new image, the policy is deleted; what was seen becomes the table in docs/how-to/gitops.md. TOOLS=PATTERN plays
+// those whose name has it, and writes nothing.
 import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findBinaries } from '../../support/control-plane/index.ts';
+import { findBinaries, type BinaryName } from '../../support/control-plane/index.ts';
 import { deployment, fixed, startScene, type Scene } from '../../support/scene.ts';
 import { writeInto } from '../document.ts';
+import { olmVerdict } from '../olm/verdict.ts';
+import { installAnsible } from './ansible.ts';
+import { containersIgnored } from './flux-ignore.ts';
 import { kstatusStages } from './kstatus.ts';
+import { ansible, argo, flux, helm, kubectl, kustomize, type Manifest, type Tool } from './tools.ts';
 
 const DOCUMENT = 'docs/how-to/gitops.md';
-
-interface Outcome {
-  readonly failed: string | undefined;
-}
-
-interface Tool {
-  readonly name: string;
-  readonly deploy: (scene: Scene, manifest: Manifest, ...flags: string[]) => Promise<Outcome>;
-}
-
-interface Manifest {
-  readonly metadata: { readonly namespace: string; readonly name: string };
-}
+const ARGO = 'Argo CD (3.6.1)';
+const FLUX = 'Flux Kustomization (ssa 0.83.0)';
 
 interface Case {
   readonly states: string;
@@ -40,40 +32,105 @@ const CASES: readonly Case[] = [
   { states: 'grace period 5', conflicts: 'Force', grace: 5 },
 ];
 
+interface Found {
+  readonly tools: readonly Tool[];
+  /** Path of the program that applies as Flux does, where it could be built. */
+  readonly flux?: string;
+  /** What could not be built or installed, and why. */
+  readonly missing: readonly string[];
+}
+
 async function main(): Promise<void> {
-  const programs = await findBinaries(['helm', 'helm4', 'kstatus', 'kubectl']);
-  const version = async (program: string, ...args: string[]): Promise<string> =>
-    /v\d+(\.\d+)+/.exec((await promisify(execFile)(program, args)).stdout)?.[0] ?? '';
-  const kubectlVersion = await version(programs.kubectl, 'version', '--client');
-  const tools: readonly Tool[] = [
-    { name: `kubectl apply (${kubectlVersion})`, deploy: kubectl('apply') },
-    { name: 'kubectl apply --server-side', deploy: kubectl('apply', '--server-side') },
-    { name: `Helm 3 (${await version(programs.helm, 'version', '--short')})`, deploy: helm(programs.helm) },
-    { name: `Helm 4 (${await version(programs.helm4, 'version', '--short')})`, deploy: helm(programs.helm4) },
-  ];
+  const wanted = process.env['TOOLS'] ?? '';
+  const found = await findTools();
+  const { kstatus, olm } = await findBinaries(['kstatus', 'olm']);
+  const verdict = await olmVerdict(olm);
+  console.log(verdict.join('\n'));
   const scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: false });
   try {
-    const stages = await kstatusStages(scene, programs.kstatus);
+    const stages = await kstatusStages(scene, kstatus);
     const rows: string[] = [];
-    for (const tool of tools) {
-      for (const one of CASES) {
+    for (const tool of found.tools.filter(({ name }) => name.includes(wanted))) {
+      const cases = tool.adds === undefined ? CASES : [{ ...CASES[0]!, states: tool.adds }];
+      for (const one of cases) {
         rows.push(await play(scene, tool, one));
         console.log(rows.at(-1));
       }
     }
-    await writeInto(DOCUMENT, 'test-tools', [
-      '| tool | its manifest states | `conflicts` | with the policy | its next deploy, of a new image | after it | policy deleted |',
-      '|---|---|---|---|---|---|---|',
-      ...rows,
-      '',
-      'Numbers are grace periods in seconds; the policy asks for 40, and the API server has 30 by default.',
-      '',
-      '| a policy, to kstatus (sigs.k8s.io/cli-utils 0.37.2 and github.com/fluxcd/cli-utils 1.2.2) | |',
-      '|---|---|',
-      ...stages,
-    ]);
+    const ignored = found.flux === undefined ? [] : await containersIgnored(scene, found.flux);
+    console.log(ignored.join('\n'));
+    if (wanted === '') {
+      await writeInto(DOCUMENT, 'test-tools', document(rows, stages, ignored, found.missing));
+      await writeInto('docs/reference/compatibility.md', 'test-tools', verdict);
+    }
   } finally {
     await scene.stop();
+  }
+}
+
+function document(
+  rows: readonly string[],
+  stages: readonly string[],
+  ignored: readonly string[],
+  missing: readonly string[],
+): string[] {
+  return [
+    '| tool | its manifest states | `conflicts` | with the policy | the tool sees a difference | its next deploy, of a new image | after it | policy deleted |',
+    '|---|---|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    'Numbers are grace periods in seconds; the policy asks for 40, and the API server has 30 by default.',
+    ...missing.map((line) => `\n${line}`),
+    '',
+    ...ignored,
+    '',
+    '| a policy, to kstatus (sigs.k8s.io/cli-utils 0.37.2 and github.com/fluxcd/cli-utils 1.2.2) | |',
+    '|---|---|',
+    ...stages,
+  ];
+}
+
+async function findTools(): Promise<Found> {
+  const programs = await findBinaries(['helm', 'helm4', 'kubectl', 'kustomize']);
+  const version = async (program: string, ...args: string[]): Promise<string> =>
+    /v\d+(\.\d+)+/.exec((await promisify(execFile)(program, args)).stdout)?.[0] ?? '';
+  const missing: string[] = [];
+  const built = async <N extends BinaryName>(name: N): Promise<string | undefined> =>
+    await orMissing(missing, name, async () => (await findBinaries([name]))[name]);
+  const tools: Tool[] = [
+    kubectl(`kubectl apply (${await version(programs.kubectl, 'version', '--client')})`, 'apply'),
+    kubectl('kubectl apply --server-side', 'apply', '--server-side'),
+    kustomize(`kustomize (${await version(programs.kustomize, 'version')}), kubectl apply`, programs.kustomize),
+    helm(`Helm 3 (${await version(programs.helm, 'version', '--short')})`, programs.helm),
+    helm(`Helm 4 (${await version(programs.helm4, 'version', '--short')})`, programs.helm4),
+  ];
+  const [fluxProgram, argoProgram] = [await built('flux'), await built('argocd')];
+  if (fluxProgram !== undefined) {
+    tools.push(flux(FLUX, fluxProgram));
+  }
+  if (argoProgram !== undefined) {
+    const rule = ['-trusted', 'sidecar-drain-operator'];
+    tools.push(
+      argo(ARGO, argoProgram),
+      argo(`${ARGO}, our rule`, argoProgram, ...rule),
+      argo(`${ARGO}, ServerSideApply`, argoProgram, '-server-side'),
+      argo(`${ARGO}, ServerSideApply, our rule`, argoProgram, '-server-side', ...rule),
+    );
+  }
+  const ansibleProgram = await orMissing(missing, 'Ansible', installAnsible);
+  if (ansibleProgram !== undefined) {
+    tools.push(ansible('Ansible (12.3.0, kubernetes.core.k8s)', ansibleProgram));
+  }
+  return { tools, missing, ...(fluxProgram === undefined ? {} : { flux: fluxProgram }) };
+}
+
+async function orMissing(missing: string[], name: string, find: () => Promise<string>): Promise<string | undefined> {
+  try {
+    return await find();
+  } catch (error) {
+    missing.push(`Not played: ${name}. ${(error as Error).message.split('\n').slice(-1)[0]}`);
+    console.error(missing.at(-1));
+    return undefined;
   }
 }
 
@@ -102,45 +159,20 @@ async function play(scene: Scene, tool: Tool, { states, conflicts, grace }: Case
   );
   const conflict = status?.workloads?.['conflicted'] === 1 ? ', `FieldConflict`' : '';
   const held = `${await seen()}${conflict}`;
+  const differs = await difference(scene, tool, manifest('registry.example/app:1'));
   const next = await tool.deploy(scene, manifest('registry.example/app:2'));
   const outcome = next.failed === undefined ? 'goes through' : await insisted();
   const after = await seen();
   await scene.deletePolicy(namespace);
   await scene.gone(namespace);
-  return `| ${tool.name} | ${states} | ${conflicts} | ${held} | ${outcome} | ${after} | ${await seen()} |`;
+  return `| ${tool.name} | ${states} | ${conflicts} | ${held} | ${differs} | ${outcome} | ${after} | ${await seen()} |`;
 }
 
-function kubectl(...args: string[]): Tool['deploy'] {
-  return async ({ cluster }, manifest, ...flags) =>
-    await attempt(cluster.kubectlOk([...args, ...flags, '-f', '-'], { input: JSON.stringify(manifest) }));
-}
-
-function helm(program: string): Tool['deploy'] {
-  return async ({ cluster }, manifest, ...flags) => {
-    const { namespace, name } = manifest.metadata;
-    const chart = join(cluster.folder, `chart-${namespace}`);
-    await mkdir(join(chart, 'templates'), { recursive: true });
-    await writeFile(join(chart, 'Chart.yaml'), `apiVersion: v2\nname: ${name}\nversion: 1.0.0\n`);
-    await writeFile(join(chart, 'templates', 'deployment.yaml'), JSON.stringify(manifest));
-    return await attempt(
-      promisify(execFile)(program, ['upgrade', '--install', name, chart, '--namespace', namespace, ...flags], {
-        env: { ...process.env, KUBECONFIG: cluster.kubeconfigPath, HOME: cluster.folder },
-      }),
-    );
-  };
-}
-
-const WORDS: readonly (readonly [RegExp, string])[] = [[/conflict/i, 'a conflict with `sidecar-drain-operator`']];
-
-async function attempt(run: Promise<unknown>): Promise<Outcome> {
-  try {
-    await run;
-    return { failed: undefined };
-  } catch (error) {
-    const text = (error as Error).message;
-    const known = WORDS.find(([pattern]) => pattern.test(text) && text.includes('sidecar-drain-operator'));
-    return { failed: known?.[1] ?? text.replaceAll(/\s+/g, ' ').replaceAll('|', '/').slice(0, 160) };
+async function difference(scene: Scene, tool: Tool, manifest: Manifest): Promise<string> {
+  if (tool.differs === undefined) {
+    return 'does not look';
   }
+  return (await tool.differs(scene, manifest)) ? 'yes' : 'no';
 }
 
 await main();

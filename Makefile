@@ -83,7 +83,7 @@ fuzz: install ## Look for inputs that break what has to hold, led by coverage: F
 	@$(RUN) test/fuzz/main.ts
 
 .PHONY: test-integration
-test-integration: control-plane ## Run the tests on a real API server; KUBERNETES=1.37: a subset on that one
+test-integration: control-plane ## Run the tests on a real API server; KUBERNETES=1.34, 1.35 or 1.37: a subset on that one
 	$(JEST) $(if $(KUBERNETES),$(VERSION_TESTS)) --selectProjects integration
 
 .PHONY: chaos
@@ -99,7 +99,7 @@ control-plane-run: install ## Start a control plane to play with; Ctrl-C ends it
 	@$(RUN) scripts/control-plane.ts run
 
 .PHONY: test-tools
-test-tools: build ## Play the real Helm 3 and 4, kubectl and kstatus against the operator; writes the table in docs/how-to/gitops.md
+test-tools: build ## Play kubectl, kustomize, Helm, Flux, Argo CD, Ansible, kstatus and OLM's validators; writes tables in docs (TOOLS=NAME: only prints)
 	@$(RUN) test/tools/gitops/main.ts
 
 .PHONY: test-upgrade

@@ -10,8 +10,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(root, '.cache');
 mkdirSync(cache, { recursive: true });
 
-/** Integration tests wait more than they work, but each has an API server of its own, which takes memory. */
-const workers = { unit: availableParallelism(), integration: Math.min(3, Math.max(2, availableParallelism())) };
+/** Integration tests wait more than they work (two of them use one core), but each has an API server of its own, which takes memory. */
+const workers = { unit: availableParallelism(), integration: 3 };
 
 /** @typedef {{name: string, command: string, args: string[], needed?: boolean, report?: string}} Step */
 /** @typedef {{status: number | null, seconds: number, output: string}} Outcome */

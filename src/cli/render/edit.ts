@@ -1,6 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { isMergeKey } from '../../drain/template/istio-yaml.ts';
+import { blanksBefore, flowPair, flowStyleOf, flowStyleOfItems, flowText } from './flow.ts';
 import { blockText, plainOrQuoted } from './scalars.ts';
 
 /** A value to put at a path of an object; containers are chosen by name: `['containers', {name: 'istio-proxy'}]`. */
@@ -187,7 +188,7 @@ function insertPair(text: string, map: Block, key: string, value: EditValue): Sp
 
 function insertIntoFlow(text: string, map: Block, key: string, value: EditValue): Splice {
   const open = map.range?.[0] ?? 0;
-  const entry = `${JSON.stringify(key)}: ${flowText(value)}`;
+  const entry = flowPair(key, value, flowStyleOf(text, map));
   const first = map.items[0];
   if (first === undefined) {
     return { from: open + 1, to: open + 1, text: entry };
@@ -211,7 +212,7 @@ function replaceValue(text: string, map: Block, pair: Pair<Node, Node | null>, v
   const end = isNothing ? colon + 1 : (node.range?.[1] ?? from);
   const to = typeof value === 'object' && !isNothing ? from + text.slice(from, end).trimEnd().length : end;
   if (map.flow === true) {
-    return { from, to, text: `${isNothing ? ' ' : ''}${flowText(value)}` };
+    return { from, to, text: `${isNothing ? ' ' : ''}${flowText(value, flowStyleOf(text, map))}` };
   }
   const indent = indentOf(text, map);
   if (typeof value === 'object') {
@@ -230,8 +231,7 @@ function replaceValue(text: string, map: Block, pair: Pair<Node, Node | null>, v
 
 function appendItem(text: string, list: YAMLSeq<Node>, value: EditValue): Splice {
   if (list.flow === true) {
-    const end = (list.range?.[1] ?? 1) - 1;
-    return { from: end, to: end, text: `${list.items.length === 0 ? '' : ', '}${flowText(value)}` };
+    return appendToFlow(text, list, value);
   }
   const eol = text.includes('\r\n') ? '\r\n' : '\n';
   const first = list.items[0];
@@ -246,6 +246,21 @@ function appendItem(text: string, list: YAMLSeq<Node>, value: EditValue): Splice
   const end = endOfLine(text, endOfNode(list.items.at(-1)));
   const closed = end === 0 || text[end - 1] === '\n';
   return { from: end, to: end, text: closed ? `${lines.join(eol)}${eol}` : `${eol}${lines.join(eol)}` };
+}
+
+function appendToFlow(text: string, list: YAMLSeq<Node>, value: EditValue): Splice {
+  const close = (list.range?.[1] ?? 1) - 1;
+  const last = list.items.at(-1);
+  const style = flowStyleOfItems(text, list.items, startOf(list));
+  if (last === undefined) {
+    return { from: close, to: close, text: flowText(value, style) };
+  }
+  const end = endOfNode(last);
+  const comma = /^\s*,/.exec(text.slice(end, close))?.[0] ?? '';
+  const blanks = blanksBefore(text, startOf(last));
+  const item = `${blanks === undefined ? ' ' : `${style.eol}${blanks}`}${flowText(value, style)}`;
+  const at = end + comma.length;
+  return { from: at, to: at, text: comma === '' ? `,${item}` : `${item},` };
 }
 
 function pairLines(key: string, value: EditValue, indent: string): string[] {
@@ -301,18 +316,6 @@ function endOf(pair: Pair<Node, Node | null> | undefined): number {
 
 function endOfNode(node: Node | null | undefined): number {
   return node?.range?.[1] ?? 0;
-}
-
-/** JSON on one line, with a blank behind each colon and comma: YAML needs the first, and people read both. */
-function flowText(value: EditValue): string {
-  if (Array.isArray(value)) {
-    return `[${(value as readonly EditValue[]).map(flowText).join(', ')}]`;
-  }
-  return typeof value === 'object'
-    ? `{${Object.entries(value as Record<string, EditValue>)
-        .map(([key, child]) => `${JSON.stringify(key)}: ${flowText(child)}`)
-        .join(', ')}}`
-    : JSON.stringify(value);
 }
 
 /** Before the line break of the line that `at` stands in. */

@@ -56,13 +56,40 @@ describe('editDocument', () => {
       'writes into flow maps',
       'spec: {template: {spec: {x: 1}, metadata: {annotations: {}}}}\n',
       [GRACE, CONFIG],
-      'spec: {template: {spec: {"terminationGracePeriodSeconds": 60, x: 1}, metadata: {annotations: {"proxy.istio.io/config": "terminationDrainDuration: 30s\\n"}}}}\n',
+      'spec: {template: {spec: {terminationGracePeriodSeconds: 60, x: 1}, metadata: {annotations: {proxy.istio.io/config: "terminationDrainDuration: 30s\\n"}}}}\n',
     ],
     [
       'writes JSON',
       '{\n  "spec": {\n    "template": {\n      "spec": {\n        "x": 1\n      }\n    }\n  }\n}\n',
       [GRACE],
       '{\n  "spec": {\n    "template": {\n      "spec": {\n        "terminationGracePeriodSeconds": 60,\n        "x": 1\n      }\n    }\n  }\n}\n',
+    ],
+    [
+      'writes KYAML as KYAML',
+      '---\n{\n  spec: {\n    template: {\n      spec: {\n        containers: [{\n          name: "a",\n        }],\n      },\n    },\n  },\n}\n',
+      [GRACE, CONFIG, HOOK],
+      '---\n{\n  spec: {\n    template: {\n      metadata: {\n        annotations: {\n          proxy.istio.io/config: "terminationDrainDuration: 30s\\n",\n        },\n      },\n' +
+        '      spec: {\n        terminationGracePeriodSeconds: 60,\n        containers: [{\n          name: "a",\n        }, {\n          name: "istio-proxy",\n          image: "auto",\n          lifecycle: {\n' +
+        '            preStop: {\n              exec: {\n                command: ["sh", "-c", "a\\nb"],\n              },\n            },\n          },\n        }],\n      },\n    },\n  },\n}\n',
+    ],
+    [
+      'fills an empty map of KYAML, and a list whose items have lines of their own',
+      '{\n  spec: {\n    template: {\n      metadata: {},\n      spec: {\n        containers: [\n          {\n            name: "a",\n          },\n        ],\n      },\n    },\n  },\n}\n',
+      [CONFIG, { ...HOOK, value: { image: 'auto' } }],
+      '{\n  spec: {\n    template: {\n      metadata: {\n        annotations: {\n          proxy.istio.io/config: "terminationDrainDuration: 30s\\n",\n        },\n      },\n      spec: {\n' +
+        '        containers: [\n          {\n            name: "a",\n          },\n          {\n            name: "istio-proxy",\n            image: "auto",\n          },\n        ],\n      },\n    },\n  },\n}\n',
+    ],
+    [
+      'adds to a list on one line',
+      'spec: {template: {spec: {containers: [{name: a}]}}}\n',
+      [{ ...HOOK, value: { image: 'auto' } }],
+      'spec: {template: {spec: {containers: [{name: a}, {name: "istio-proxy", image: "auto"}]}}}\n',
+    ],
+    [
+      'writes maps into JSON over several lines',
+      '{\n  "spec": {\n    "template": {\n      "spec": {\n        "x": 1\n      }\n    }\n  }\n}\n',
+      [CONFIG],
+      '{\n  "spec": {\n    "template": {\n      "metadata": {\n        "annotations": {\n          "proxy.istio.io/config": "terminationDrainDuration: 30s\\n"\n        }\n      },\n      "spec": {\n        "x": 1\n      }\n    }\n  }\n}\n',
     ],
     [
       'replaces a block scalar and leaves the blank line behind it',

@@ -59,7 +59,7 @@ const page = [
   '',
   '<!-- Generated from the definitions of the commands by npm run generate. Do not edit. -->',
   '',
-  `One program: \`npx sidecar-drain-operator\`, the container image, or \`kubectl sidecar-drain\` (as \`kubectl-sidecar_drain\` on the PATH). \`${PROGRAM} COMMAND --help\` prints the same as this page.`,
+  `One program: \`node dist/main.js\` of a built clone (no package is published yet), the container image, or \`kubectl sidecar-drain\` (as \`kubectl-sidecar_drain\` on the PATH). \`${PROGRAM} COMMAND --help\` prints the same as this page.`,
   'How to use it in CI: [Check pull requests](../how-to/ci.md). What the findings mean: [Findings](findings.md). The JSON of lint: [schema](lint-output.schema.json).',
   '',
   ...commands.map((command) => `- [${command.name}](#${command.name}): ${command.summary}`),

@@ -241,7 +241,7 @@ describe('what it shows', () => {
       ['DrainRestored', 'Normal', 1, 'Deployment', 'web'],
     ]);
     expect(told[0]?.message).toBe(
-      'Policy events: terminationDrainDuration 35s; grace period 30 s -> 40 s: 5 s until the application gets SIGTERM + 30 s for requests in flight + 5 s margin',
+      'Policy events: terminationDrainDuration 35s; grace period 30 s -> 40 s: 5 s endpoint delay + 30 s for requests in flight + 5 s margin',
     );
     const ofPolicy = (await scene.events('default')).filter(({ involvedObject }) => involvedObject.name === 'events');
     expect(ofPolicy.map(({ reason }) => reason)).toContain('Evaluated');

@@ -590,6 +590,7 @@ function sameForUs(a: Workload, b: Workload): boolean {
     a.rollout === b.rollout &&
     a.deleting === b.deleting &&
     a.fields === b.fields &&
+    a.hold === b.hold &&
     sameLabels(a.annotations, b.annotations) &&
     a.uid === b.uid &&
     a.controllerOwner?.name === b.controllerOwner?.name

@@ -137,7 +137,7 @@ export class WorkloadController {
     }
     this.rollouts.observe(key, workload, state);
     if (this.rollouts.isBehind(key, workload)) {
-      return done;
+      return requeueAfter(BEHIND_LOOK_MS);
     }
 
     // 2. Assess: who governs, and what follows from it.
@@ -492,6 +492,9 @@ export class WorkloadController {
 }
 
 type Governing = NonNullable<Assessment['governing']>;
+
+/** The watch brings our own write within moments; should it bring nothing that is news, it is looked at again. */
+const BEHIND_LOOK_MS = 5_000;
 
 /** What a refused edit of managedFields is remembered by; no intent is called so. */
 const YIELDING = 'yielding';

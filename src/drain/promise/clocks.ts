@@ -27,6 +27,8 @@ export interface AppDelay {
    * without a bound only what is certain is in it: where `unbounded` has one that serves, it can be longer than this.
    */
   readonly seconds: Seconds;
+  /** Which of the two it is. */
+  readonly is: 'EndpointDelay' | 'PreStop';
   readonly unbounded: readonly UnboundedHook[];
   /** The longest preStop of the containers that serve nothing: it holds up the end of the pod, and no request. */
   readonly helper?: { readonly container: string; readonly seconds: Seconds };
@@ -35,6 +37,7 @@ export interface AppDelay {
 /** `a` of the compile table: counted from deletion to the application's SIGTERM. */
 export function appDelayOf(settings: EffectiveSettings, endpointDelay: Seconds): AppDelay {
   let seconds = endpointDelay;
+  let is: AppDelay['is'] = 'EndpointDelay';
   let helper: AppDelay['helper'];
   const unbounded: UnboundedHook[] = [];
   for (const { name: container, preStop, serves, hookEnvironment } of settings.apps) {
@@ -52,12 +55,13 @@ export function appDelayOf(settings: EffectiveSettings, endpointDelay: Seconds):
     // What never ends has no length: it is a fault of its own, not a number to cover.
     const known = bound ?? (neverEnds ? 0 : atLeast);
     if (serves) {
+      is = known > 0 && known >= seconds ? 'PreStop' : is;
       seconds = Math.max(seconds, known);
     } else if (known > (helper?.seconds ?? 0)) {
       helper = { container, seconds: known };
     }
   }
-  return { seconds, unbounded, helper };
+  return { seconds, is, unbounded, helper };
 }
 
 /** The life of a proxy after deletion, from its own settings alone: never cut by the grace period here. */

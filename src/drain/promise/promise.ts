@@ -58,7 +58,7 @@ export function brokenDrainClauses(settings: EffectiveSettings, intent: Intent, 
   if (proxy.floor < floor) {
     broken.push({
       code: settings.exitOnZeroActiveConnections.value && !proxy.callsDrain ? 'MinimumDrainTooShort' : 'DrainTooShort',
-      message: `the proxy may be gone after ${proxy.floor} s; the promise needs it for ${floor} s (${delay.seconds} s until the application gets SIGTERM${intent.mode === 'Adaptive' ? '' : ` + ${intent.duration} s`})`,
+      message: `the proxy may be gone after ${proxy.floor} s; the promise needs it for ${floor} s (${delay.seconds} s ${DELAY_IS[delay.is]}${intent.mode === 'Adaptive' ? '' : ` + ${intent.duration} s`})`,
       needed: floor,
       present: proxy.floor,
     });
@@ -187,7 +187,10 @@ function longestOf(ways: readonly (readonly Part[])[]): readonly Part[] {
   return ways.reduce((longest, way) => (sumOf(way) > sumOf(longest) ? way : longest), []);
 }
 
-const UNTIL_SIGTERM = 'until the application gets SIGTERM';
+const DELAY_IS: Readonly<Record<AppDelay['is'], string>> = {
+  EndpointDelay: 'endpoint delay',
+  PreStop: 'until the application gets SIGTERM',
+};
 const FOR_REQUESTS = 'for requests in flight';
 const PROXY_PRE_STOP = 'preStop of istio-proxy';
 
@@ -223,7 +226,7 @@ function classicParts(intent: Intent, { delay, proxy }: Clocks): (readonly Part[
 
 function promised(intent: Intent, delay: AppDelay): readonly Part[] {
   return [
-    { what: UNTIL_SIGTERM, seconds: delay.seconds },
+    { what: DELAY_IS[delay.is], seconds: delay.seconds },
     { what: FOR_REQUESTS, seconds: longestPromised(intent) },
   ];
 }

@@ -561,14 +561,14 @@ describe('a finding', () => {
       severity: 'error',
       path: 'spec.template.spec.terminationGracePeriodSeconds',
       message:
-        'terminationGracePeriodSeconds is 30, but 70 s are needed: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
+        'terminationGracePeriodSeconds is 30, but 70 s are needed: 5 s endpoint delay + 60 s for requests in flight + 5 s margin',
       action: 'Set terminationGracePeriodSeconds: 70.',
     });
   });
 
   it('names both parts on native', () => {
     expect(found({ form: 'native' })[0]?.message).toBe(
-      'terminationGracePeriodSeconds is 30, but 70 s are needed: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
+      'terminationGracePeriodSeconds is 30, but 70 s are needed: 5 s endpoint delay + 60 s for requests in flight + 5 s margin',
     );
   });
 

@@ -554,11 +554,11 @@ describe('what is written', () => {
         field: 'gracePeriod',
         path: 'spec.template.spec.terminationGracePeriodSeconds',
         after: '70',
-        why: 'grace period 30 s -> 70 s: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
+        why: 'grace period 30 s -> 70 s: 5 s endpoint delay + 60 s for requests in flight + 5 s margin',
       },
     ]);
     expect(message).toBe(
-      'terminationDrainDuration 1m5s; grace period 30 s -> 70 s: 5 s until the application gets SIGTERM + 60 s for requests in flight + 5 s margin',
+      'terminationDrainDuration 1m5s; grace period 30 s -> 70 s: 5 s endpoint delay + 60 s for requests in flight + 5 s margin',
     );
     expect([neededGrace, after?.gracePeriod.value]).toEqual([70, 70]);
   });

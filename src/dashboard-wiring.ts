@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:https';
+import { createServer } from 'node:https';
 import { hostname } from 'node:os';
 import { CertificateFiles, SelfManagedCertificates } from './admission/index.ts';
 import { NAMESPACED_POLICY_KIND, NAMESPACED_POLICY_PLURAL, POLICY_KIND, POLICY_PLURAL } from './api/policy.ts';
@@ -13,7 +13,7 @@ import type { StatedFacts } from './drain/model/mesh.ts';
 import { DEFAULT_ENDPOINT_DELAY_SECONDS, DEFAULT_LONGEST_REQUEST_SECONDS } from './drain/timeline/application.ts';
 import type { WorkloadKindAdapter } from './drain/template/index.ts';
 import { defineResource, type KubeClient, type Logger, type Resource } from './kube/index.ts';
-import { bindError, parseAddress } from './runtime/index.ts';
+import { listenOn, parseAddress } from './runtime/index.ts';
 
 export interface DashboardSettings {
   /** As in `--dashboard-bind-address`. */
@@ -69,7 +69,10 @@ export async function serveReviewedDashboard(
   const ended = new AbortController();
   const certificates = certificatesOf(settings, logger);
   const server = createServer({ ...(await certificates.first()), minVersion: 'TLSv1.2' }, handler.handle);
-  await listen(server, target, address);
+  await listenOn(server, target, { address, flag: FLAG });
+  server.on('error', (error) => {
+    logger.error('the server of the dashboard failed', { error });
+  });
   server.on('tlsClientError', (error) => {
     logger.debug('a TLS handshake with the dashboard failed', { error });
   });
@@ -132,18 +135,4 @@ function certificatesOf(
         logger,
       })
     : new CertificateFiles(certificateFolder, { logger });
-}
-
-async function listen(
-  server: Server,
-  { host, port }: { readonly host?: string; readonly port: number },
-  address: string,
-): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(bindError(error, { address, flag: FLAG }));
-    });
-    server.listen({ port, host }, resolve);
-  });
-  server.removeAllListeners('error');
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { silentLogger, systemClock, type Clock, type Logger } from '../kube/index.ts';
-import { bindError, BindError, parseAddress } from '../runtime/index.ts';
+import { BindError, listenOn, parseAddress } from '../runtime/index.ts';
 import type { AdmissionOutcome } from './metrics.ts';
 import { patchProblem } from './patch.ts';
 import {
@@ -84,13 +84,7 @@ export class AdmissionServer {
         });
       },
     );
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(bindError(error, { address, flag }));
-      });
-      server.listen({ port: target.port, host: target.host }, resolve);
-    });
-    server.removeAllListeners('error');
+    await listenOn(server, target, { address, flag });
     server.on('error', (error) => {
       this.logger.error('the admission server failed', { error });
     });

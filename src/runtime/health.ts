@@ -3,6 +3,7 @@
 
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server as NetServer } from 'node:net';
 import { errorText, silentLogger } from '../kube/index.ts';
 import type { Logger } from '../kube/index.ts';
 
@@ -71,13 +72,7 @@ export class HealthServer {
     // Slow clients must not hold sockets of a process that has better things to do.
     server.headersTimeout = 10_000;
     server.requestTimeout = 20_000;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        reject(bindError(error, this.options));
-      });
-      server.listen({ port: target.port, host: target.host }, resolve);
-    });
-    server.removeAllListeners('error');
+    await listenOn(server, target, this.options);
     server.on('error', (error) => {
       this.logger.error('the health server failed', { error });
     });
@@ -208,8 +203,29 @@ export function parseAddress(address: string, flag: string): HostPort | undefine
   return { host: match[1] ?? (match[2] === '' ? undefined : match[2]), port };
 }
 
+/**
+ * Listens on an address that a flag has given. From then on errors are the caller's to hear.
+ * @throws BindError where it cannot be had
+ */
+export async function listenOn(
+  server: NetServer,
+  { host, port }: { readonly host?: string; readonly port: number },
+  given: { readonly address: string; readonly flag: string },
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const refuse = (error: NodeJS.ErrnoException): void => {
+      reject(bindError(error, given));
+    };
+    server.once('error', refuse);
+    server.listen({ port, host }, () => {
+      server.removeListener('error', refuse);
+      resolve();
+    });
+  });
+}
+
 /** What is wrong with an address that could not be listened on, with what to do. */
-export function bindError(
+function bindError(
   error: NodeJS.ErrnoException,
   options: { readonly address: string; readonly flag: string },
 ): BindError {

@@ -9,7 +9,7 @@ export { cpuMillis, systemClock, VirtualClock } from './clock.ts';
 export type { Clock, TimerHandle } from './clock.ts';
 export { Controller, done, requeueAfter, retry, terminal, TerminalError } from './controller.ts';
 export type { ControllerObserver, ControllerOptions, Outcome, ReconcileResult } from './controller.ts';
-export { BindError, bindError, HealthServer, parseAddress } from './health.ts';
+export { BindError, listenOn, HealthServer, parseAddress } from './health.ts';
 export type { HealthCheck, HealthServerOptions } from './health.ts';
 export { Lifecycle } from './lifecycle.ts';
 export type { LifecycleOptions, LifecycleState, ProcessPort } from './lifecycle.ts';

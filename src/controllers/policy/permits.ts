@@ -91,6 +91,8 @@ export class Permits {
   private readonly memories = new Map<string, PermitMemory>();
   /** By workload: the uids of the policies that have a plan for it. */
   private readonly policiesOf = new Map<string, readonly string[]>();
+  /** The uids of policies that workloads are leaving: every look at a workload goes through these, and not through all. */
+  private readonly left = new Set<string>();
 
   constructor(options: PermitsOptions) {
     this.options = options;
@@ -204,6 +206,7 @@ export class Permits {
     for (const uid of new Set([...this.memories.keys(), ...this.approvals.uids()])) {
       if (!this.isAlive(uid)) {
         this.memories.delete(uid);
+        this.left.delete(uid);
         await this.approvals.drop(uid, 'plan', signal);
         await this.approvals.drop(uid, 'withdrawal', signal);
       }
@@ -474,6 +477,7 @@ export class Permits {
       return;
     }
     memory.leaving.set(key, mark);
+    this.left.add(holder.uid);
     memory.leavingSince = this.options.now();
     memory.withdrawal = undefined;
     this.options.onChange(holder.name);
@@ -481,11 +485,16 @@ export class Permits {
 
   /** The workload leaves no policy but the one given. */
   private stopLeaving(key: string, except: string | undefined): void {
-    for (const [uid, memory] of this.memories) {
-      if (uid !== except && memory.leaving.delete(key)) {
-        memory.withdrawal = undefined;
-        this.changed(uid);
+    for (const uid of this.left) {
+      const memory = this.of(uid);
+      if (uid === except || !memory.leaving.delete(key)) {
+        continue;
       }
+      memory.withdrawal = undefined;
+      if (memory.leaving.size === 0) {
+        this.left.delete(uid);
+      }
+      this.changed(uid);
     }
   }
 

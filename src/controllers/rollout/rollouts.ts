@@ -50,7 +50,6 @@ interface RolloutMemory {
   foundUntil?: number;
   /** Rolled out, and old pods may still drain: until when they can, in milliseconds. */
   drainsUntil?: number;
-  waitsForBudget?: boolean;
   /** Written by this process, and not seen rolled out since: it keeps its slot whatever becomes of its policy. */
   started?: boolean;
 }
@@ -61,6 +60,8 @@ export class Rollouts {
   private readonly options: RolloutsOptions;
   private readonly slots: RolloutSlots;
   private readonly memories = new Map<string, RolloutMemory>();
+  /** Apart from the memories: a change of a budget asks these alone. */
+  private readonly waitingForBudget = new Set<string>();
 
   constructor(options: RolloutsOptions) {
     this.options = options;
@@ -152,6 +153,7 @@ export class Rollouts {
   /** The workload is gone. */
   forget(key: string): void {
     this.memories.delete(key);
+    this.waitingForBudget.delete(key);
     this.stages.set(undefined, key, undefined);
     this.slots.stopWaiting(key);
     this.updateSlot(key, undefined);
@@ -172,7 +174,7 @@ export class Rollouts {
 
   /** What in the workload, or in a budget of its pods, is in the way of a restart. */
   obstacle(key: string, candidate: Candidate, workload: Workload): Refusal | undefined {
-    this.waitsForBudget(key, false);
+    this.waitingForBudget.delete(key);
     if (!needsSlot(candidate, workload)) {
       return undefined;
     }
@@ -253,7 +255,7 @@ export class Rollouts {
   }
 
   stopWaiting(key: string): void {
-    this.waitsForBudget(key, false);
+    this.waitingForBudget.delete(key);
     this.slots.stopWaiting(key);
   }
 
@@ -270,8 +272,8 @@ export class Rollouts {
 
   /** A PodDisruptionBudget has changed: those that wait for one in that namespace (or in any) look again. */
   budgetChanged(namespace: string | undefined): void {
-    for (const [key, { waitsForBudget }] of this.memories) {
-      if (waitsForBudget === true && (namespace === undefined || key.split('/')[1] === namespace)) {
+    for (const key of this.waitingForBudget) {
+      if (namespace === undefined || key.split('/')[1] === namespace) {
         this.options.enqueue(key);
       }
     }
@@ -298,7 +300,7 @@ export class Rollouts {
         ? budgetObstacle(workload, caches.budgets.in(workload.namespace))
         : { passing: false, because: `PodDisruptionBudgets cannot be read: ${lost}` };
     if (obstacle !== undefined) {
-      this.waitsForBudget(key, true);
+      this.waitingForBudget.add(key);
     }
     return obstacle;
   }
@@ -446,10 +448,10 @@ export class Rollouts {
     if (memory === undefined) {
       return undefined;
     }
-    const isOurs = memory.started === true || memory.restoring !== undefined || memory.drainsUntil !== undefined;
+    const byUs = memory.started === true || memory.restoring !== undefined || memory.drainsUntil !== undefined;
     const counts =
       memory.restoring?.inWaves ?? (state !== undefined && this.stages.countsTerminating(state.policy.uid));
-    if (isOurs && counts && restartsPods(workload.rollout)) {
+    if (byUs && counts && restartsPods(workload.rollout)) {
       const now = this.options.now();
       memory.drainsUntil ??= this.drainEnd(workload, state);
       const terminating = now < memory.drainsUntil ? this.terminatingOf(me.workload, workload) : 0;
@@ -491,17 +493,6 @@ export class Rollouts {
       this.memories.set(key, memory);
     }
     return memory;
-  }
-
-  private waitsForBudget(key: string, waits: boolean): void {
-    if (waits) {
-      this.memoryOf(key).waitsForBudget = true;
-      return;
-    }
-    const memory = this.memories.get(key);
-    if (memory !== undefined) {
-      memory.waitsForBudget = false;
-    }
   }
 }
 

@@ -295,7 +295,7 @@ export interface PolicyWaves {
   /**
    * Whether a workload keeps its place until its old pods are gone, which may drain for as long as their grace period
    * after the new ones are ready. Default true. Deployments only: other kinds start a new pod when the old one is
-   * gone. Their number comes from status.terminatingReplicas (Kubernetes 1.35 and newer) and from the pods, where the
+   * gone. Their number comes from status.terminatingReplicas, or before Kubernetes 1.35 from the pods, where the
    * operator may list them.
    */
   readonly countTerminating?: boolean;
@@ -866,7 +866,7 @@ export interface DefaultedPolicyWaves {
   /**
    * Whether a workload keeps its place until its old pods are gone, which may drain for as long as their grace period
    * after the new ones are ready. Default true. Deployments only: other kinds start a new pod when the old one is
-   * gone. Their number comes from status.terminatingReplicas (Kubernetes 1.35 and newer) and from the pods, where the
+   * gone. Their number comes from status.terminatingReplicas, or before Kubernetes 1.35 from the pods, where the
    * operator may list them.
    */
   readonly countTerminating: boolean;

@@ -472,18 +472,10 @@ export class Rollouts {
     return this.options.now() + graceOf(workload, state) * 1000 + DRAIN_MARGIN_MS;
   }
 
-  /**
-   * All of them, as long as nobody has looked. A status that says none is no proof: on Kubernetes 1.36.3 the first one of a
-   * finished rollout was seen to say 0, and 1 a moment later.
-   */
+  /** Where only the pods tell, all of them, as long as nobody has looked. */
   private terminatingOf(key: string, workload: Workload): number {
-    const { terminating, replicas } = workload.rollout;
-    if (terminating === undefined) {
-      return 0;
-    }
-    return typeof terminating === 'number' && terminating > 0
-      ? terminating
-      : (this.options.terminatingPods(key, workload) ?? replicas);
+    const { terminating = 0, replicas } = workload.rollout;
+    return terminating === 'NotInStatus' ? (this.options.terminatingPods(key, workload) ?? replicas) : terminating;
   }
 
   private memoryOf(key: string): RolloutMemory {

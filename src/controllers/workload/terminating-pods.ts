@@ -25,9 +25,8 @@ const PODS_READ = 200;
 const LOOK_AGAIN_MS = 5_000;
 
 /**
- * How many pods of a workload still terminate. Its status tells since Kubernetes 1.35, if late; the pods always do. Only
- * workloads that keep a slot ask, so there are never more looks than slots. Where pods may not be read, what the status
- * says has to do.
+ * How many pods of a workload still terminate, where its status does not tell (Kubernetes below 1.35). Only workloads that
+ * keep a slot ask, so there are never more looks than slots. Where pods may not be read there are none, and nothing waits.
  */
 export class TerminatingPods {
   private readonly looks = new Map<string, Look>();

@@ -14,6 +14,7 @@ import { MANAGED_FIELDS } from '../model/workload.ts';
 import type { FieldOwner, FieldOwners, ManagedField } from '../model/workload.ts';
 import { noteIn, wroteValue } from './note/note.ts';
 import type { WorkloadState } from './note/note.ts';
+import { Shared } from './shared.ts';
 import type { TemplatePlace } from './kinds.ts';
 import { at, canonical, managedFieldsOf, metadataOf, recordOf } from './raw.ts';
 import type { RawObject } from './raw.ts';
@@ -233,23 +234,13 @@ function lastApplied(field: ManagedField, raw: RawObject, place: TemplatePlace):
   }
 }
 
-const SHARED_LIMIT = 4096;
-const sharedOwners = new Map<string, FieldOwners>();
+const sharedOwners = new Shared<FieldOwners>(4096);
 
-/** Ten thousand workloads have a few dozen different answers between them: keep one object of each. */
 function shared(owners: FieldOwners): FieldOwners {
   let key = '';
   for (const field of MANAGED_FIELDS) {
     const { ownership, owners: names } = owners[field];
     key += `${ownership}:${names.join('\u0001')}\u0000`;
   }
-  const known = sharedOwners.get(key);
-  if (known !== undefined) {
-    return known;
-  }
-  if (sharedOwners.size >= SHARED_LIMIT) {
-    sharedOwners.clear();
-  }
-  sharedOwners.set(key, owners);
-  return owners;
+  return sharedOwners.of(key, owners);
 }

@@ -12,6 +12,7 @@ import { fieldOwners, holdOf } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
 import type { Raw, RawObject } from './raw.ts';
 import { schedulingOf } from './scheduling.ts';
+import { Shared } from './shared.ts';
 import { lifecycleOf, shapeProblems } from './shape.ts';
 
 export interface ProjectOptions {
@@ -276,39 +277,16 @@ function sameStrings(left: Readonly<Record<string, string>>, right: Readonly<Rec
   return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
 }
 
-const STRING_LIMIT = 16_384;
 const LONGEST_SHARED = 1024;
-const strings = new Map<string, string>();
+const strings = new Shared<string>(16_384);
 
 /** One copy of strings that repeat over a fleet: namespaces, label values, images, hooks, the annotation. */
 function same(text: string): string {
-  if (text.length > LONGEST_SHARED) {
-    return text;
-  }
-  const known = strings.get(text);
-  if (known !== undefined) {
-    return known;
-  }
-  if (strings.size >= STRING_LIMIT) {
-    strings.clear();
-  }
-  strings.set(text, text);
-  return text;
+  return text.length > LONGEST_SHARED ? text : strings.of(text, text);
 }
 
-const ROLLOUT_LIMIT = 4096;
-const rollouts = new Map<string, RolloutFacts>();
+const rollouts = new Shared<RolloutFacts>(4096);
 
 function sharedRollout(facts: RolloutFacts): RolloutFacts {
-  const flags = `${facts.paused}${facts.complete}${facts.healthy}${facts.rolling}${facts.stuck}`;
-  const key = `${facts.replicas} ${facts.strategy} ${facts.partition} ${flags}`;
-  const known = rollouts.get(key);
-  if (known !== undefined) {
-    return known;
-  }
-  if (rollouts.size >= ROLLOUT_LIMIT) {
-    rollouts.clear();
-  }
-  rollouts.set(key, facts);
-  return facts;
+  return rollouts.of(JSON.stringify(facts), facts);
 }

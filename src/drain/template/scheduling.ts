@@ -1,8 +1,8 @@
 import type { NodeRequirement, PodScheduling, Toleration } from '../../api/kubernetes.ts';
 import { at, listOf, recordOf, textOf, type Raw } from './raw.ts';
+import { Shared } from './shared.ts';
 
-const SHARED_LIMIT = 4096;
-const shared = new Map<string, PodScheduling>();
+const shared = new Shared<PodScheduling>(4096);
 
 /** What of a pod's spec tells nodes apart; equal ones of a fleet are one object. Undefined where it says nothing of it. */
 export function schedulingOf(spec: Raw): PodScheduling | undefined {
@@ -23,16 +23,7 @@ export function schedulingOf(spec: Raw): PodScheduling | undefined {
     nodeAffinity: Array.isArray(terms) ? terms.map(termOf) : undefined,
     tolerations: tolerated,
   };
-  const key = JSON.stringify(scheduling);
-  const known = shared.get(key);
-  if (known !== undefined) {
-    return known;
-  }
-  if (shared.size >= SHARED_LIMIT) {
-    shared.clear();
-  }
-  shared.set(key, scheduling);
-  return scheduling;
+  return shared.of(JSON.stringify(scheduling), scheduling);
 }
 
 const OPERATORS: readonly unknown[] = ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt'];

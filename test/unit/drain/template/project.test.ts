@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { projectTemplate, projectWorkload } from '../../../../src/drain/template/project.ts';
+import type { Workload } from '../../../../src/drain/model/workload.ts';
+import type { RawObject } from '../../../../src/drain/template/raw.ts';
 import { WORKLOAD_KINDS, workloadKind } from '../../../../src/drain/template/kinds.ts';
 
 const deployment = workloadKind('Deployment')!;
@@ -138,6 +140,26 @@ describe('the slim record', () => {
     expect(one.fields).toBe(other.fields);
     expect(one.rollout).toBe(other.rollout);
     expect(one.template.metadata?.labels).toBe(one.labels);
+  });
+
+  it('shares no record of a rollout with one that differs in any part', () => {
+    const live = (terminatingReplicas: number): RawObject => ({
+      metadata: { name: 'web', uid: 'u', generation: 1 },
+      spec: { replicas: 3 },
+      status: {
+        observedGeneration: 1,
+        replicas: 3,
+        updatedReplicas: 3,
+        readyReplicas: 3,
+        availableReplicas: 3,
+        terminatingReplicas,
+      },
+    });
+    const ofKind = (kind: string): Workload['rollout'] => projectWorkload(live(0), workloadKind(kind)!).rollout;
+
+    expect(projectWorkload(live(0), deployment).rollout.terminating).toBe(0);
+    expect(projectWorkload(live(2), deployment).rollout.terminating).toBe(2);
+    expect([ofKind('Deployment').drainRounds, ofKind('StatefulSet').drainRounds]).toEqual([undefined, 3]);
   });
 
   it('takes namespace and place of a manifest from whoever read it', () => {

@@ -1,4 +1,5 @@
 import type { Flag } from './cli/command.ts';
+import { NODE_FLAGS } from './cli/facts/flags.ts';
 import { DEFAULT_CAPS } from './drain/rollout/gate.ts';
 import { logFormats, logLevels } from './runtime/index.ts';
 
@@ -73,20 +74,7 @@ export const CONTROLLER_FLAGS = [
     description:
       'States settings of a managed mesh where no ConfigMap of it can be read, for example terminationDrainDuration=30s,EXIT_ON_ZERO_ACTIVE_CONNECTIONS=true.',
   },
-  {
-    name: 'node-drain',
-    type: 'string',
-    value: 'DURATION',
-    description:
-      "How long whatever drains nodes waits for a pod, where that is not 10 minutes nor what the cluster autoscaler's own flag says (--max-graceful-termination-sec).",
-  },
-  {
-    name: 'node-shutdown',
-    type: 'string',
-    value: 'DURATION',
-    description:
-      "What the kubelets' graceful shutdown gives pods that are not critical: shutdownGracePeriod less shutdownGracePeriodCriticalPods.",
-  },
+  ...NODE_FLAGS,
   {
     name: 'leader-elect',
     type: 'boolean',

@@ -1,21 +1,10 @@
 // Prints, as JSON, what the bounds of the operator's writes take from the source: names, keys, and the hook as a pattern of RE2.
-import { ANNOTATION_OF } from '../../src/drain/model/managed.ts';
+import { ANNOTATION_OF, DRAIN_VARIABLES, PROXY_CONFIG_KEYS } from '../../src/drain/model/managed.ts';
 import { SYSTEM_NAMESPACES } from '../../src/api/names.ts';
 import { productHook, type WaitFor } from '../../src/hooks/product-hook.ts';
 import { CURE_COMMANDS } from '../../src/drain/plan/hook-cure.ts';
 
-const OWN_SETTINGS = [
-  'terminationDrainDuration',
-  'termination_drain_duration',
-  'drainDuration',
-  'drain_duration',
-  'holdApplicationUntilProxyStarts',
-  'hold_application_until_proxy_starts',
-  'proxyMetadata',
-  'proxy_metadata',
-  'EXIT_ON_ZERO_ACTIVE_CONNECTIONS',
-  'MINIMUM_DRAIN_DURATION',
-];
+const OWN_SETTINGS = [...PROXY_CONFIG_KEYS, ...DRAIN_VARIABLES];
 const NAME = `^["']?(${OWN_SETTINGS.join('|')})["']?\\s*:`;
 /** Durations and booleans, with a comment behind; no other line break of YAML hides in it. */
 const SETTING = `${NAME}[ \\t]*["']?[0-9A-Za-z.]*["']?[ \\t]*(#[^\\r\\x{85}\\x{2028}\\x{2029}]*)?$`;

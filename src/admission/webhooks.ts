@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LabelSelector, LabelSelectorRequirement } from '../api/kubernetes.ts';
-import { FIELD_MANAGER, INJECT_KEY } from '../api/names.ts';
+import { FIELD_MANAGER, INJECT_KEY, NAMESPACE_NAME_LABEL } from '../api/names.ts';
 
 /** What one policy needs of the webhook. */
 export interface WebhookNeed {
@@ -59,7 +59,6 @@ export const TIMEOUT_SECONDS = 2;
 export const MAX_SELECTORS = 16;
 
 const NAME_SUFFIX = 'sidecardrain.io';
-const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
 const MATCH_CONDITIONS = {
   workloads: [

@@ -63,6 +63,9 @@ export const GATEWAY_CLASS_DEFAULTS_LABEL = 'gateway.istio.io/defaults-for-class
 /** Environment of the proxy: it speaks the tunnel protocol of the ambient mesh. */
 export const HBONE_VARIABLE = 'ISTIO_META_ENABLE_HBONE';
 
+/** The API server puts it on every namespace since Kubernetes 1.22, whatever its manifest says. */
+export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
+
 /** Namespaces that no policy ever touches, whatever it selects; Istio's root namespace joins them at run time. */
 export const SYSTEM_NAMESPACES: readonly string[] = [
   'kube-system',

@@ -103,6 +103,24 @@ export function policyFiles(flags: FlagValues): readonly string[] {
   return flags.strings(POLICY_FLAG.name);
 }
 
+/** What is stated of nodes; the operator takes them too. */
+export const NODE_FLAGS = [
+  {
+    name: 'node-drain',
+    type: 'string',
+    value: 'DURATION',
+    description:
+      "How long whatever drains nodes waits for a pod, where that is not 10 minutes nor what the cluster autoscaler's own flag says (--max-graceful-termination-sec).",
+  },
+  {
+    name: 'node-shutdown',
+    type: 'string',
+    value: 'DURATION',
+    description:
+      "What the kubelets' graceful shutdown gives pods that are not critical: shutdownGracePeriod less shutdownGracePeriodCriticalPods.",
+  },
+] as const satisfies readonly Flag[];
+
 export const TEXT_OR_JSON_FLAG: Flag = {
   name: 'output',
   short: 'o',
@@ -180,20 +198,7 @@ export const FACT_FLAGS: readonly Flag[] = [
     description:
       'Labels of namespaces, for example db:istio-injection=enabled: joined to those that its manifest states; without NAMESPACE: of all that are not among the input.',
   },
-  {
-    name: 'node-drain',
-    type: 'string',
-    value: 'DURATION',
-    description:
-      "How long whatever drains nodes waits for a pod, where that is not 10 minutes nor what the cluster autoscaler's own flag says (--max-graceful-termination-sec).",
-  },
-  {
-    name: 'node-shutdown',
-    type: 'string',
-    value: 'DURATION',
-    description:
-      "What the kubelets' graceful shutdown gives pods that are not critical: shutdownGracePeriod less shutdownGracePeriodCriticalPods.",
-  },
+  ...NODE_FLAGS,
   {
     name: 'longest-request',
     type: 'string',

@@ -1,4 +1,4 @@
-import { DEFAULT_ROOT_NAMESPACE, INJECT_KEY } from '../../api/names.ts';
+import { DEFAULT_ROOT_NAMESPACE, INJECT_KEY, NAMESPACE_NAME_LABEL } from '../../api/names.ts';
 import { assembleMesh, DEFAULT_REVISION } from '../../drain/mesh/facts.ts';
 import type { InjectorWebhook, MeshFacts, NamespaceFacts } from '../../drain/model/mesh.ts';
 import type { Collected } from '../input/collected.ts';
@@ -71,7 +71,7 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
         const assumed = collected.namespaces.has(name) ? {} : { assumed: true as const };
         facts =
           labels === undefined && injectionAssumed
-            ? { name, labels: { [NAME_LABEL]: name }, ...assumed, ...linkerd }
+            ? { name, labels: { [NAMESPACE_NAME_LABEL]: name }, ...assumed, ...linkerd }
             : { name, labels, ...(labels === undefined ? {} : assumed), ...linkerd };
         known.set(name, facts);
       }
@@ -79,9 +79,6 @@ export function factsOf(collected: Collected, stated: Stated, options: FactOptio
     },
   };
 }
-
-/** Every namespace has this label since Kubernetes 1.22, whatever its manifest says. */
-const NAME_LABEL = 'kubernetes.io/metadata.name';
 
 function labelsOf(name: string, collected: Collected, stated: Stated): Readonly<Record<string, string>> | undefined {
   const seen = collected.namespaces.get(name);
@@ -91,7 +88,7 @@ function labelsOf(name: string, collected: Collected, stated: Stated): Readonly<
     seen === undefined && own === undefined
       ? stated.namespaceLabels.find((each) => each.namespace === undefined)?.labels
       : { ...seen, ...own };
-  return found === undefined ? undefined : { [NAME_LABEL]: name, ...found };
+  return found === undefined ? undefined : { [NAMESPACE_NAME_LABEL]: name, ...found };
 }
 
 function assumptionsOf(mesh: MeshFacts): string[] {

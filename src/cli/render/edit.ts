@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { isMergeKey } from '../../drain/template/istio-yaml.ts';
-import { blanksBefore, flowPair, flowStyleOf, flowStyleOfItems, flowText } from './flow.ts';
+import { blanksBefore, eolOf, flowPair, flowStyleOf, flowStyleOfItems, flowText } from './flow.ts';
 import { blockText, plainOrQuoted } from './scalars.ts';
 
 /** A value to put at a path of an object; containers are chosen by name: `['containers', {name: 'istio-proxy'}]`. */
@@ -41,7 +41,7 @@ export function editDocument(
 export function appendEntry(text: string, key: string, value: EditValue): string {
   const root = objectAt(documentOf(text), []);
   const list = usable(pairOf(root, key)?.value ?? null, key);
-  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const eol = eolOf(text);
   if (isSeq(list) && list.items.length > 0) {
     const { from, to, text: inserted } = appendItem(text, list as YAMLSeq<Node>, value);
     return text.slice(0, from) + inserted + text.slice(to);
@@ -169,7 +169,7 @@ function insertPair(text: string, map: Block, key: string, value: EditValue): Sp
   if (map.flow === true) {
     return insertIntoFlow(text, map, key, value);
   }
-  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const eol = eolOf(text);
   const indent = indentOf(text, map);
   const lines = pairLines(key, value, indent).join(eol);
   const [first, second] = map.items;
@@ -203,7 +203,7 @@ function insertIntoFlow(text: string, map: Block, key: string, value: EditValue)
 }
 
 function replaceValue(text: string, map: Block, pair: Pair<Node, Node | null>, value: EditValue): Splice {
-  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const eol = eolOf(text);
   const node = pair.value;
   const keyEnd = pair.key.range?.[1] ?? 0;
   const colon = text.indexOf(':', keyEnd);
@@ -233,7 +233,7 @@ function appendItem(text: string, list: YAMLSeq<Node>, value: EditValue): Splice
   if (list.flow === true) {
     return appendToFlow(text, list, value);
   }
-  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const eol = eolOf(text);
   const first = list.items[0];
   const start = startOf(first);
   const dash = text.lastIndexOf('-', start);
@@ -248,13 +248,11 @@ function appendItem(text: string, list: YAMLSeq<Node>, value: EditValue): Splice
   return { from: end, to: end, text: closed ? `${lines.join(eol)}${eol}` : `${eol}${lines.join(eol)}` };
 }
 
+/** To a list that has items. */
 function appendToFlow(text: string, list: YAMLSeq<Node>, value: EditValue): Splice {
   const close = (list.range?.[1] ?? 1) - 1;
   const last = list.items.at(-1);
   const style = flowStyleOfItems(text, list.items, startOf(list));
-  if (last === undefined) {
-    return { from: close, to: close, text: flowText(value, style) };
-  }
   const end = endOfNode(last);
   const comma = /^\s*,/.exec(text.slice(end, close))?.[0] ?? '';
   const blanks = blanksBefore(text, startOf(last));

@@ -19,7 +19,7 @@ export function flowStyleOf(text: string, map: YAMLMap<Node, Node | null>): Flow
   return {
     quotedKeys: isScalar(first) && first.type === 'QUOTE_DOUBLE',
     indent: first === undefined ? undefined : blanksBefore(text, first.range?.[0] ?? 0),
-    eol: text.includes('\r\n') ? '\r\n' : '\n',
+    eol: eolOf(text),
   };
 }
 
@@ -28,17 +28,22 @@ export function flowStyleOfItems(text: string, items: readonly Node[], start: nu
   const last = items.at(-1);
   const style = isMap(last)
     ? flowStyleOf(text, last as YAMLMap<Node, Node | null>)
-    : { quotedKeys: false, eol: text.includes('\r\n') ? '\r\n' : '\n' };
+    : { quotedKeys: false, eol: eolOf(text) };
   const line = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);
   const own = blanksBefore(text, last?.range?.[0] ?? 0);
   return { ...style, indent: style.indent === undefined ? undefined : (own ?? /^[ \t]*/.exec(line)?.[0]) };
 }
 
-/** What stands before `at` in its line, where that is blanks only. */
+/** How the lines of a text end. */
+export function eolOf(text: string): string {
+  return text.includes('\r\n') ? '\r\n' : '\n';
+}
+
+/** What stands before `at` in its line, where that is blanks only. The first line of a text that begins with a brace has none. */
 export function blanksBefore(text: string, at: number): string | undefined {
-  const blanks = text.slice(text.lastIndexOf('\n', at - 1) + 1, at);
-  // The first line of a text that begins with a brace has none.
-  return blanks.trim() === '' && text.lastIndexOf('\n', at - 1) !== -1 ? blanks : undefined;
+  const lineEnd = text.lastIndexOf('\n', at - 1);
+  const blanks = text.slice(lineEnd + 1, at);
+  return lineEnd !== -1 && blanks.trim() === '' ? blanks : undefined;
 }
 
 export function flowPair(key: string, value: EditValue, style: FlowStyle): string {

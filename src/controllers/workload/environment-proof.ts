@@ -1,9 +1,5 @@
-import {
-  EXIT_ON_ZERO_VARIABLE,
-  MINIMUM_DRAIN_VARIABLE,
-  PROXY_CONFIG_MARK_ANNOTATION,
-  PROXY_CONTAINER,
-} from '../../api/names.ts';
+import { PROXY_CONFIG_MARK_ANNOTATION, PROXY_CONTAINER } from '../../api/names.ts';
+import { DRAIN_VARIABLES } from '../../drain/model/managed.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { isApiError, type KubeClient, type Logger } from '../../kube/index.ts';
 import { podsOf } from './pods-of.ts';
@@ -113,10 +109,8 @@ export class EnvironmentProof {
       .filter(({ metadata }) => metadata?.annotations?.[PROXY_CONFIG_MARK_ANNOTATION] === mark)
       .flatMap(({ spec }) => [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])])
       .filter(({ name }) => name === PROXY_CONTAINER);
-    return proxies.some(({ env = [] }) => !VARIABLES.every((wanted) => env.some(({ name }) => name === wanted)))
+    return proxies.some(({ env = [] }) => !DRAIN_VARIABLES.every((wanted) => env.some(({ name }) => name === wanted)))
       ? 'Missing'
       : 'Yes';
   }
 }
-
-const VARIABLES = [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE];

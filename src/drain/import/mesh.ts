@@ -1,13 +1,13 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import type { PolicySelectorRequirement } from '../../api/policy.ts';
-import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../api/names.ts';
+import { NAMESPACE_NAME_LABEL } from '../../api/names.ts';
 import { UNSEEN_SETTINGS } from '../mesh/facts.ts';
 import type { MeshFacts, ProxyConfigResource, ProxyConfigValues, Revision } from '../model/mesh.ts';
-import { objectKind } from '../model/workload.ts';
+import { DRAIN_VARIABLES } from '../model/managed.ts';
 import { WORKLOAD_KINDS } from '../template/index.ts';
 import { assemble } from './assemble.ts';
 import { Remarks, type Imported, type ImportedPolicy } from './remarks.ts';
-import { EVERYTHING, matchOf, NAMESPACE_NAME, type Selection } from './selection.ts';
+import { EVERYTHING, matchOf, type Selection } from './selection.ts';
 import { isAboutTermination, mergeWanted, type WantedValues } from './wanted.ts';
 
 /**
@@ -19,19 +19,19 @@ export function importMesh(mesh: MeshFacts): Imported {
   const remarks = new Remarks();
   const policies: ImportedPolicy[] = [];
   let passedOver = 0;
-  const isOnly = mesh.revisions.length === 1;
+  const isOnly = mesh.revisions.length <= 1;
   const proxyConfigs = [...(mesh.proxyConfigs ?? [])].sort((a, b) => order(a) - order(b));
   const global = proxyConfigs.filter((each) => each.namespace === mesh.rootNamespace && each.selector === undefined);
   const revisions: readonly Revision[] = mesh.revisions.length === 0 ? [{ name: 'default' }] : mesh.revisions;
   for (const revision of revisions) {
+    const filter = isOnly ? undefined : [revision.name];
     const ofMesh = withVariables(revisionValues(revision, remarks), global[0]);
     if (!isAboutTermination(ofMesh)) {
       passedOver++;
     } else {
-      const name = isOnly || mesh.revisions.length === 0 ? 'mesh' : `mesh-${revision.name}`;
+      const name = isOnly ? 'mesh' : `mesh-${revision.name}`;
       const from = fromOf(revision, global[0]);
-      const revisionFilter = isOnly || mesh.revisions.length === 0 ? undefined : [revision.name];
-      policies.push(...policyFor(name, from, ofMesh, EVERYTHING, 0, revisionFilter, remarks));
+      policies.push(...policyFor(name, from, ofMesh, EVERYTHING, 0, filter, remarks));
     }
     for (const each of proxyConfigs.filter((other) => !global.includes(other))) {
       if (!setsTermination(each)) {
@@ -39,15 +39,14 @@ export function importMesh(mesh: MeshFacts): Imported {
         continue;
       }
       const { selection, priority } = selectionOf(each, mesh.rootNamespace);
-      const suffix = isOnly || mesh.revisions.length === 0 ? '' : `-${revision.name}`;
       policies.push(
         ...policyFor(
-          `${each.namespace}-${each.name}${suffix}`,
+          `${each.namespace}-${each.name}${isOnly ? '' : `-${revision.name}`}`,
           `ProxyConfig ${each.namespace}/${each.name}`,
           withVariables(ofMesh, each),
           selection,
           priority,
-          suffix === '' ? undefined : [revision.name],
+          filter,
           remarks,
         ),
       );
@@ -125,7 +124,7 @@ function withVariables(wanted: WantedValues, resource: ProxyConfigResource | und
 }
 
 function setsTermination({ environmentVariables }: ProxyConfigResource): boolean {
-  return [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE].some((name) => environmentVariables[name] !== undefined);
+  return DRAIN_VARIABLES.some((name) => environmentVariables[name] !== undefined);
 }
 
 /** A namespace's own counts above the mesh's, one with a selector above both. */
@@ -134,7 +133,7 @@ function selectionOf(
   rootNamespace: string,
 ): { selection: Selection; priority: number } {
   const ofNamespace: PolicySelectorRequirement[] =
-    namespace === rootNamespace ? [] : [{ key: NAMESPACE_NAME, operator: 'In', values: [namespace] }];
+    namespace === rootNamespace ? [] : [{ key: NAMESPACE_NAME_LABEL, operator: 'In', values: [namespace] }];
   const workload = Object.entries(selector?.matchLabels ?? {}).map(([key, value]): PolicySelectorRequirement => ({
     key,
     operator: 'In',
@@ -155,9 +154,7 @@ function fromOf(revision: Revision, global: ProxyConfigResource | undefined): st
 }
 
 /** Every kind that policies write. */
-const WRITTEN_KINDS = WORKLOAD_KINDS.map(({ kind }) => kind).filter(
-  (kind) => !['Job', 'ReplicaSet'].includes(objectKind(kind)),
-);
+const WRITTEN_KINDS = WORKLOAD_KINDS.filter(({ reportedOnly }) => reportedOnly !== true).map(({ kind }) => kind);
 
 function policyFor(
   name: string,

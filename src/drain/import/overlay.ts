@@ -1,10 +1,5 @@
-import {
-  EXIT_ON_ZERO_VARIABLE,
-  MINIMUM_DRAIN_VARIABLE,
-  NATIVE_SIDECAR_ANNOTATION,
-  PROXY_CONFIG_ANNOTATION,
-  PROXY_CONTAINER,
-} from '../../api/names.ts';
+import { NATIVE_SIDECAR_ANNOTATION, PROXY_CONFIG_ANNOTATION, PROXY_CONTAINER } from '../../api/names.ts';
+import { DRAIN_VARIABLES, PROXY_CONFIG_KEYS } from '../model/managed.ts';
 import { parseProxyConfigAnnotation, readIstioYaml } from '../template/annotation.ts';
 import { lifecycleOf } from '../template/shape.ts';
 import { recordOf } from '../template/raw.ts';
@@ -214,27 +209,15 @@ function readConfig(value: unknown, problem: (message: string) => void): WantedV
   return { config: read.values };
 }
 
-const CARRIED_KEYS: ReadonlySet<string> = new Set([
-  'terminationDrainDuration',
-  'termination_drain_duration',
-  'drainDuration',
-  'drain_duration',
-  'holdApplicationUntilProxyStarts',
-  'hold_application_until_proxy_starts',
-  'proxyMetadata',
-  'proxy_metadata',
-]);
-const CARRIED_VARIABLES: ReadonlySet<string> = new Set([EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE]);
-
 /** Keys of the annotation that a policy does not write, and variables of its proxyMetadata. */
 function otherKeys(text: string): string[] {
   const read = readIstioYaml(text);
   const root = recordOf(read.ok ? read.value : undefined);
   const metadata = recordOf(root['proxyMetadata'] ?? root['proxy_metadata']);
   return [
-    ...Object.keys(root).filter((key) => !CARRIED_KEYS.has(key)),
+    ...Object.keys(root).filter((key) => !PROXY_CONFIG_KEYS.includes(key)),
     ...Object.keys(metadata)
-      .filter((name) => !CARRIED_VARIABLES.has(name))
+      .filter((name) => !DRAIN_VARIABLES.includes(name))
       .map((name) => `proxyMetadata.${name}`),
   ];
 }

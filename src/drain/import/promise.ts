@@ -1,5 +1,4 @@
-import type { LifecycleHandler } from '../../api/kubernetes.ts';
-import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
+import { DEFAULT_GRACE_PERIOD_SECONDS, type LifecycleHandler } from '../../api/kubernetes.ts';
 import { EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE } from '../../api/names.ts';
 import type {
   DrainLifecycle,
@@ -8,7 +7,7 @@ import type {
   PolicyProxy,
   SidecarDrainPolicy,
 } from '../../api/policy.ts';
-import { POLICY_API_VERSION, POLICY_KIND } from '../../api/policy.ts';
+import { parsePolicyDuration, POLICY_API_VERSION, POLICY_KIND, withDefaults } from '../../api/policy.ts';
 import { formatGoDuration } from '../duration.ts';
 import {
   DEFAULT_DRAIN_DURATION_SECONDS,
@@ -19,8 +18,7 @@ import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
 import { analyseCustomHook } from '../plan/custom-hook.ts';
 import { probe } from './probe.ts';
-import type { Remarks } from './remarks.ts';
-import { type Steps } from './remarks.ts';
+import type { Remarks, Steps } from './remarks.ts';
 import { drainOf, type WantedDrain, type WantedValues } from './wanted.ts';
 
 /** The part of a policy's spec that says what is promised. */
@@ -41,9 +39,14 @@ interface Numbers {
   readonly lifecycle?: DrainLifecycle;
 }
 
-const DEFAULT_ENDPOINT_DELAY: Seconds = 5;
-const DEFAULT_MARGIN: Seconds = 5;
-const DEFAULT_MAXIMUM: Seconds = 600;
+/** What holds where a policy says nothing. */
+const {
+  drain: { endpointDelay: ENDPOINT_DELAY },
+  gracePeriod: { margin: MARGIN, maximum: MAXIMUM },
+} = withDefaults({ match: { namespaceSelector: {} }, drain: { mode: 'Fixed', duration: '1s' } });
+const DEFAULT_ENDPOINT_DELAY = parsePolicyDuration(ENDPOINT_DELAY);
+const DEFAULT_MARGIN = parsePolicyDuration(MARGIN);
+const DEFAULT_MAXIMUM = parsePolicyDuration(MAXIMUM);
 /** A policy keeps at least this between the end of the drain and SIGKILL. */
 const LEAST_MARGIN: Seconds = 1;
 

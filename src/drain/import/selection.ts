@@ -1,4 +1,9 @@
-import type { PolicyMatch, PolicySelector, PolicySelectorRequirement } from '../../api/policy.ts';
+import {
+  withDefaults,
+  type PolicyMatch,
+  type PolicySelector,
+  type PolicySelectorRequirement,
+} from '../../api/policy.ts';
 
 /** Which objects a rule is for, as far as a policy can say it. All of it must hold. */
 export interface Selection {
@@ -10,10 +15,12 @@ export interface Selection {
 }
 
 export const EVERYTHING: Selection = { namespace: [], workload: [] };
-export const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
 
 /** What policies select where they say nothing. */
-const DEFAULT_KINDS: readonly string[] = ['Deployment', 'StatefulSet'];
+const DEFAULT_KINDS: readonly string[] = withDefaults({
+  match: { namespaceSelector: {} },
+  drain: { mode: 'Fixed', duration: '1s' },
+}).match.kinds;
 
 export function matchOf({ kinds, names, namespace, workload }: Selection): PolicyMatch {
   const sorted = kinds === undefined ? undefined : [...new Set(kinds)];

@@ -1,11 +1,28 @@
 import type { LifecycleHandler } from '../../api/kubernetes.ts';
 import {
+  EXIT_ON_ZERO_VARIABLE,
+  MINIMUM_DRAIN_VARIABLE,
   NATIVE_SIDECAR_ANNOTATION,
   PROXY_CONFIG_ANNOTATION,
   PROXY_CONFIG_MARK_ANNOTATION,
   STATS_SUFFIXES_ANNOTATION,
 } from '../../api/names.ts';
 import type { ManagedField } from './workload.ts';
+
+/** The variables of proxyMetadata, or of a ProxyConfig, that policies write. */
+export const DRAIN_VARIABLES: readonly string[] = [EXIT_ON_ZERO_VARIABLE, MINIMUM_DRAIN_VARIABLE];
+
+/** The keys of proxy.istio.io/config that policies write, in both spellings that Istio reads. */
+export const PROXY_CONFIG_KEYS: readonly string[] = [
+  'terminationDrainDuration',
+  'termination_drain_duration',
+  'drainDuration',
+  'drain_duration',
+  'holdApplicationUntilProxyStarts',
+  'hold_application_until_proxy_starts',
+  'proxyMetadata',
+  'proxy_metadata',
+];
 
 /** The fields that are annotations of the pod template. */
 export const ANNOTATION_OF: Readonly<Record<Exclude<ManagedField, 'gracePeriod' | 'proxyContainer'>, string>> = {

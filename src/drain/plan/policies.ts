@@ -1,3 +1,4 @@
+import { NAMESPACE_NAME_LABEL } from '../../api/names.ts';
 import {
   NAMESPACED_POLICY_KIND,
   POLICY_KIND,
@@ -47,7 +48,7 @@ export function readNamespacedPolicy(
   defaultNamespace = 'default',
 ): PolicyRecord {
   const namespace = raw.metadata?.namespace ?? defaultNamespace;
-  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': namespace } };
+  const namespaceSelector = { matchLabels: { [NAMESPACE_NAME_LABEL]: namespace } };
   return read(
     { ...raw, spec: { ...spec, match: { ...spec.match, namespaceSelector } } },
     `${namespace}/${raw.metadata?.name ?? ''}`,

@@ -1,3 +1,4 @@
+import { NAMESPACE_NAME_LABEL } from '../../api/names.ts';
 import { POLICY_API_VERSION, POLICY_KIND, type PolicyDrain, type SidecarDrainPolicy } from '../../api/policy.ts';
 import { formatGoDuration } from '../duration.ts';
 import type { Seconds } from '../model/workload.ts';
@@ -112,7 +113,7 @@ function policyOf(
       enforcement: 'Audit',
       match: {
         namespaceSelector: {
-          matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values: [...namespaces] }],
+          matchExpressions: [{ key: NAMESPACE_NAME_LABEL, operator: 'In', values: [...namespaces] }],
         },
         ...(kinds === undefined ? {} : { kinds }),
         names: [...names],

@@ -1,4 +1,4 @@
-import { SYSTEM_NAMESPACES } from '../../api/names.ts';
+import { NAMESPACE_NAME_LABEL, SYSTEM_NAMESPACES } from '../../api/names.ts';
 import type { DefaultedSidecarDrainPolicySpec, PolicySelector } from '../../api/policy.ts';
 import type { ProxyVerdict } from '../model/settings.ts';
 import type { Workload } from '../model/workload.ts';
@@ -90,9 +90,6 @@ export function selectorAt(selector: PolicySelector, path: string, problems: Pol
   }
   return () => false;
 }
-
-/** The API server puts it on every namespace. */
-const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 
 function asksForNameOnly(selector: PolicySelector): boolean {
   return [

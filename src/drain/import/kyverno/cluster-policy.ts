@@ -3,7 +3,7 @@ import { readSettings } from '../overlay.ts';
 import { Remarks, type Imported, type Steps } from '../remarks.ts';
 import { both, EVERYTHING } from '../selection.ts';
 import { readPatchConditions, readPreconditions } from './conditions.ts';
-import { readMatch, withoutExcluded, type MatchEntry } from './match.ts';
+import { isPod, readMatch, withoutExcluded, type MatchEntry } from './match.ts';
 import { readForeach, readJsonPatch, readStrategicMerge, type ReadPatch } from './patch.ts';
 import { POD_CONTROLLERS, policiesFrom, type ReadRule } from './rules.ts';
 
@@ -151,10 +151,9 @@ function targetEntries(targets: readonly unknown[], steps: Steps, remarks: Remar
  * policy has a JSON patch, names, labels or annotations, or names other kinds beside Pod.
  */
 function controllersOf(rules: readonly OwnRule[], annotation: string | undefined): readonly string[] {
-  const hasPods = (kinds: readonly string[]): boolean => kinds.some((kind) => kind.split('/').at(-1) === 'Pod');
   const isBarred = rules.some(
     ({ entries, jsonPatch }) =>
-      jsonPatch || entries.some(({ narrow, kinds }) => narrow || (kinds.length > 1 && hasPods(kinds))),
+      jsonPatch || entries.some(({ narrow, kinds }) => narrow || (kinds.length > 1 && kinds.some(isPod))),
   );
   if (isBarred || annotation?.toLowerCase() === 'none') {
     return [];

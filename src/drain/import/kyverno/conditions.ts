@@ -1,7 +1,8 @@
+import { NAMESPACE_NAME_LABEL } from '../../../api/names.ts';
 import type { PolicySelectorRequirement } from '../../../api/policy.ts';
 import { listOf, recordOf, textOf, type Raw } from '../../template/raw.ts';
 import type { Remarks, Steps } from '../remarks.ts';
-import { EVERYTHING, NAMESPACE_NAME, type Selection } from '../selection.ts';
+import { EVERYTHING, type Selection } from '../selection.ts';
 import type { PatchCondition } from './patch.ts';
 
 /** Conditions of a rule that are about labels or the namespace become selectors; of all others a policy knows nothing. */
@@ -74,7 +75,7 @@ function subjectOf(text: string): Subject | undefined {
     return undefined;
   }
   if (NAMESPACE.test(path)) {
-    return { list: 'namespace', key: NAMESPACE_NAME, optional: true };
+    return { list: 'namespace', key: NAMESPACE_NAME_LABEL, optional: true };
   }
   const label = LABEL.exec(path);
   return label === null

@@ -1,8 +1,9 @@
+import { NAMESPACE_NAME_LABEL } from '../../../api/names.ts';
 import type { PolicySelectorRequirement } from '../../../api/policy.ts';
 import { kindName, workloadKind } from '../../template/index.ts';
 import { listOf, recordOf, textOf, type Raw } from '../../template/raw.ts';
 import { Remarks, type Steps } from '../remarks.ts';
-import { both, EVERYTHING, NAMESPACE_NAME, negated, type Selection } from '../selection.ts';
+import { both, EVERYTHING, negated, type Selection } from '../selection.ts';
 
 /**
  * `match` and `exclude` of a Kyverno rule (api/kyverno/v1: MatchResources, ResourceFilter, ResourceDescription). What is
@@ -114,7 +115,7 @@ function namespaceNames(list: readonly unknown[], steps: Steps, remarks: Remarks
     );
     return [];
   }
-  return [{ key: NAMESPACE_NAME, operator: 'In', values: names }];
+  return [{ key: NAMESPACE_NAME_LABEL, operator: 'In', values: names }];
 }
 
 const OPERATORS: ReadonlySet<unknown> = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist']);
@@ -206,6 +207,11 @@ function excluding(entry: MatchEntry, filter: Raw, steps: Steps, remarks: Remark
       [requirement.list]: [...entry.selection[requirement.list], negated(requirement.each)],
     },
   };
+}
+
+/** A kind as Kyverno writes it, with or without its group and version. */
+export function isPod(kind: string): boolean {
+  return kind.split('/').at(-1) === 'Pod';
 }
 
 /**

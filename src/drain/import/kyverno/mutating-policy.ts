@@ -1,11 +1,11 @@
+import { NAMESPACE_NAME_LABEL } from '../../../api/names.ts';
 import type { PolicySelectorRequirement } from '../../../api/policy.ts';
-import { WORKLOAD_KINDS } from '../../template/index.ts';
-import { groupOf, kindName } from '../../template/index.ts';
+import { groupOf, kindName, WORKLOAD_KINDS } from '../../template/index.ts';
 import { listOf, recordOf, textOf, type Raw } from '../../template/raw.ts';
 import { objectKind } from '../../model/workload.ts';
 import { readSettings, settingsIn, UNKNOWN_VALUE, type Setting } from '../overlay.ts';
 import { Remarks, type Imported, type Steps } from '../remarks.ts';
-import { EVERYTHING, NAMESPACE_NAME, type Selection } from '../selection.ts';
+import { EVERYTHING, type Selection } from '../selection.ts';
 import { readCel } from './cel.ts';
 import { requirementsOf, type MatchEntry } from './match.ts';
 import { readOperations } from './patch.ts';
@@ -156,7 +156,7 @@ function readConditions(conditions: unknown, steps: Steps, remarks: Remarks): Se
     const expression = textOf(condition['expression']) ?? '';
     const match = NAMESPACE_EQUALS.exec(expression);
     if (match?.[3] !== undefined) {
-      namespace.push({ key: NAMESPACE_NAME, operator: match[1] === '==' ? 'In' : 'NotIn', values: [match[3]] });
+      namespace.push({ key: NAMESPACE_NAME_LABEL, operator: match[1] === '==' ? 'In' : 'NotIn', values: [match[3]] });
     } else if (!OF_OPERATION.test(expression)) {
       remarks.notCarried(
         [...steps, index, 'expression'],

@@ -1,12 +1,11 @@
-import { objectKind } from '../../model/workload.ts';
+import { NAMESPACE_NAME_LABEL } from '../../../api/names.ts';
 import { workloadKind } from '../../template/index.ts';
 import { assemble, type PolicyDraft } from '../assemble.ts';
 import type { ReadSettings } from '../overlay.ts';
-import type { Remarks } from '../remarks.ts';
-import { type Imported, type ImportedPolicy, type Steps } from '../remarks.ts';
-import { both, matchOf, NAMESPACE_NAME, selectionKey, type Selection } from '../selection.ts';
+import type { Imported, ImportedPolicy, Remarks, Steps } from '../remarks.ts';
+import { both, matchOf, selectionKey, type Selection } from '../selection.ts';
 import { isAboutTermination, mergeWanted } from '../wanted.ts';
-import { policyKind, type MatchEntry } from './match.ts';
+import { isPod, policyKind, type MatchEntry } from './match.ts';
 
 /** One rule, whichever of Kyverno's languages it is written in, as far as it was understood. */
 export interface ReadRule {
@@ -32,8 +31,6 @@ export const POD_CONTROLLERS: readonly string[] = [
   'ReplicaSet',
   'ReplicationController',
 ];
-/** Kinds that policies only report: an owner, or nobody, makes new pods of theirs. */
-const REPORTED_ONLY: ReadonlySet<string> = new Set(['Job', 'ReplicaSet']);
 
 export interface RuleSource {
   /** `ClusterPolicy drain-defaults`. */
@@ -92,7 +89,7 @@ function draftsOf(source: RuleSource, rule: ReadRule, index: number, remarks: Re
         ? joined
         : {
             ...joined,
-            namespace: [...joined.namespace, { key: NAMESPACE_NAME, operator: 'In', values: [source.namespace] }],
+            namespace: [...joined.namespace, { key: NAMESPACE_NAME_LABEL, operator: 'In', values: [source.namespace] }],
           };
     if (entry.selection.workload.length > 0 && !chosen.podsOnly && !chosen.fromPods) {
       remarks.differs(
@@ -142,7 +139,7 @@ function kindsOf(rule: ReadRule, { kinds, steps, narrow }: MatchEntry, remarks: 
       narrow || kinds.length > 1
         ? []
         : rule.controllers.map((kind) => policyKind(kind)).filter((kind) => kind !== undefined);
-    const written = controllers.filter((kind) => !REPORTED_ONLY.has(kind));
+    const written = controllers.filter((kind) => workloadKind(kind)?.reportedOnly !== true);
     if (written.length === 0) {
       remarks.differs(
         at,
@@ -172,7 +169,7 @@ function kindsOf(rule: ReadRule, { kinds, steps, narrow }: MatchEntry, remarks: 
         at,
         `${kind} has no pod template at ${template.join('.')}: the rule does nothing there, and the policy leaves it out`,
       );
-    } else if (REPORTED_ONLY.has(objectKind(name))) {
+    } else if (adapter.reportedOnly === true) {
       remarks.notCarried(at, `a policy only reports a ${kind}: it never writes one`);
     } else {
       known.push(name);
@@ -190,10 +187,6 @@ const DEFAULT_WRITTEN: readonly string[] = ['Deployment', 'StatefulSet', 'Daemon
 function left(controllers: readonly string[], written: readonly string[]): string {
   const others = controllers.filter((kind) => !written.includes(kind));
   return others.length === 0 ? '' : ` and for ${others.join(', ')}`;
-}
-
-function isPod(kind: string): boolean {
-  return (kind.split('/').at(-1) ?? '') === 'Pod';
 }
 
 /** Rules that select the same workloads become one policy; ways to match that differ in their kinds alone, too. */

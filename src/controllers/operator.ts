@@ -468,7 +468,7 @@ export class Operator {
         for (const controller of this.controllers) {
           controller.abortNow('the lease is lost');
         }
-        if (end !== 'RestoreResult') {
+        if (end !== 'Released') {
           this.options.onLost(
             end === 'Lost'
               ? 'the lease is lost: another instance may write now'

@@ -36,8 +36,8 @@ export const defaultLeaseTimings: LeaseTimings = {
   retryPeriodMs: 1_500,
 };
 
-/** How a leadership ended: given back at a stop, lost to time or to another, or its work could not begin. */
-export type LeadershipEnd = 'RestoreResult' | 'Lost' | 'Failed';
+/** How a leadership ended: released at a stop, lost to time or to another, or its work could not begin. */
+export type LeadershipEnd = 'Released' | 'Lost' | 'Failed';
 
 export interface LeaderElectorOptions {
   client: KubeClient;
@@ -160,7 +160,7 @@ export class LeaderElector {
   private async lead(): Promise<LeadershipEnd> {
     await this.renew();
     if (this.stopped) {
-      return 'RestoreResult';
+      return 'Released';
     }
     this.logger.error('lost the leadership');
     return 'Lost';
@@ -334,7 +334,7 @@ export class LeaderElector {
 }
 
 const WHY_ENDED: Readonly<Record<LeadershipEnd, string>> = {
-  RestoreResult: 'the lease was released',
+  Released: 'the lease was released',
   Lost: 'the leadership was lost',
   Failed: 'the leader could not start its work',
 };

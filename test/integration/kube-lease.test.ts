@@ -119,7 +119,7 @@ describe('leader election', () => {
     await a.elector.stop();
     const tookMs = await eventually(() => b.elector.isLeader, 'b leads');
 
-    expect(log).toEqual(['a leads', 'a lost', 'a stopped: RestoreResult', 'b leads']);
+    expect(log).toEqual(['a leads', 'a lost', 'a stopped: Released', 'b leads']);
     // The wait of a candidate, not the duration of the lease.
     expect(tookMs).toBeLessThan(timings.leaseDurationMs - 1_000);
     expect(b.history).toEqual(['a', 'b']);

@@ -5,7 +5,7 @@ export const RESTORE_OUTPUTS = ['text', 'json'] as const;
 
 export const restoreCommand: Command = {
   name: 'restore',
-  formerly: 'restore',
+  formerly: 'give-back',
   summary: 'Restore workloads to what they had before the operator, without the operator.',
   description:
     'For an uninstall in which the operator went first, or its policies or their CRD. What a workload had before stands in an annotation of the ' +

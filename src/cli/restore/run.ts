@@ -190,7 +190,7 @@ async function carryOut(
     say(`${key}: cannot be restored: ${why}`);
   }
   // A finalizer is there so that nothing is forgotten: it stays as long as something of its policy is left.
-  const back = new Set(given.filter(({ result }) => result === 'RestoreResult').map(({ key }) => key));
+  const back = new Set(given.filter(({ result }) => result === 'Restored').map(({ key }) => key));
   const left = new Map(look.held.filter(({ key }) => !back.has(key)).map(({ policy, key }) => [policy, key]));
   const removals: Removal[] = [];
   for (const one of task.proxyConfigs) {
@@ -206,7 +206,7 @@ async function carryOut(
   }
   const clean =
     task.damaged.length === 0 &&
-    given.every(({ result, message }) => result === 'RestoreResult' && message === undefined) &&
+    given.every(({ result, message }) => result === 'Restored' && message === undefined) &&
     removals.every(({ removed }) => removed);
   if (json) {
     io.stdout.write(
@@ -222,7 +222,7 @@ function wordsOf({ key, result, message, given }: Given, held: readonly Held[]):
     how === 'Orphan'
       ? 'let go, with its values'
       : `restored${given === undefined ? '' : `: ${restoreResultText(given)}`}`;
-  return result === 'RestoreResult' ? (message === undefined ? done : `${done}; ${message}`) : (message ?? result);
+  return result === 'Restored' ? (message === undefined ? done : `${done}; ${message}`) : (message ?? result);
 }
 
 async function remove(what: string, leftBehind: string | undefined, action: () => Promise<void>): Promise<Removal> {

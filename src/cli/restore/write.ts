@@ -18,7 +18,7 @@ export interface RestoreLimits {
 
 export interface Given {
   readonly key: string;
-  readonly result: 'RestoreResult' | 'Failed' | 'NotTried';
+  readonly result: 'Restored' | 'Failed' | 'NotTried';
   readonly message?: string;
   /** What really went back, and what stays. */
   readonly given?: RestoreResult;
@@ -54,7 +54,7 @@ export async function restoreAll(
             ? await notRolledOut(client, one, limits.progressDeadlineMs)
             : undefined;
         stopped = slow ?? stopped;
-        note({ key: one.key, result: 'RestoreResult', message: slow, given });
+        note({ key: one.key, result: 'Restored', message: slow, given });
       } catch (error) {
         note({ key: one.key, result: 'Failed', message: errorText(error) });
       }

@@ -36,8 +36,17 @@ it.each<[string, string[], RegExp]>([
 });
 
 it('answers to its former name, and says the present one', async () => {
+  expect(await run('give-back', '--yes')).toEqual([
+    2,
+    expect.stringMatching(
+      /^sidecar-drain give-back: is called restore now\nsidecar-drain restore: say what to restore/,
+    ),
+  ]);
+});
+
+it('says nothing of a name to whom uses the present one', async () => {
   expect(await run('restore', '--yes')).toEqual([
     2,
-    expect.stringMatching(/^sidecar-drain restore: is called restore now\nsidecar-drain restore: say what to restore/),
+    expect.stringMatching(/^sidecar-drain restore: say what to restore/),
   ]);
 });

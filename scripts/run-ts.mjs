@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { scriptOptions } from './script-options.mjs';
 
 const [entry, ...rest] = process.argv.slice(2);
 if (entry === undefined) {
@@ -17,16 +18,11 @@ const folder = join(root, '.cache', 'run-ts');
 await mkdir(folder, { recursive: true });
 const outfile = join(folder, `${basename(entry, '.ts')}-${process.pid}.mjs`);
 await build({
+  ...scriptOptions,
   entryPoints: [entry],
   outfile,
-  bundle: true,
-  packages: 'external',
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
   sourcemap: 'inline',
   define: { __VERSION__: JSON.stringify(version) },
-  logLevel: 'warning',
 });
 const child = spawn(
   process.execPath,

@@ -300,7 +300,7 @@ interface Settings {
   texts(name: FlagName, otherwise: readonly string[]): readonly string[];
   flag(name: FlagName): boolean;
   /** Seconds of a Go duration. */
-  seconds(name: FlagName, otherwise: number): number;
+  seconds<T extends number | undefined>(name: FlagName, otherwise: T): number | T;
   /** A whole number from 1 to 1000. */
   count(name: FlagName, otherwise: number): number;
 }
@@ -317,9 +317,12 @@ function settingsOf({ flags: given, io }: Invocation): Settings {
     flag: (name) => given.boolean(name) || io.env[variableOf(name)] === 'true',
     seconds(name, otherwise) {
       const value = text(name);
-      const parsed = value === undefined ? { ok: true as const, seconds: otherwise } : parseGoDuration(value);
+      if (value === undefined) {
+        return otherwise;
+      }
+      const parsed = parseGoDuration(value);
       if (!parsed.ok || parsed.seconds < 0) {
-        throw new UsageError(`--${name} must be a duration such as 30m, not "${value ?? ''}"`);
+        throw new UsageError(`--${name} must be a duration such as 30m, not "${value}"`);
       }
       return parsed.seconds;
     },
@@ -373,7 +376,7 @@ function statedFacts(setting: Settings): StatedFacts {
     ...(image === undefined ? {} : { proxyImage: image as ProxyImage }),
     ...(injected === undefined ? {} : { injected: injected === 'true' }),
     meshDefaults: meshDefaultsOf(setting.text('mesh-defaults')),
-    nodeDrain: setting.text('node-drain') === undefined ? undefined : setting.seconds('node-drain', 0),
-    nodeShutdown: setting.text('node-shutdown') === undefined ? undefined : setting.seconds('node-shutdown', 0),
+    nodeDrain: setting.seconds('node-drain', undefined),
+    nodeShutdown: setting.seconds('node-shutdown', undefined),
   };
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, transform, type Plugin } from 'esbuild';
 import { createInstrumenter } from 'istanbul-lib-instrument';
+import { scriptOptions } from '../../scripts/script-options.mjs';
 import { COVERAGE_VARIABLE } from './coverage.ts';
 
 /** Lets the program count how often each of its statements and branches runs. */
@@ -30,15 +31,10 @@ export async function bundleInstrumented(root: string, entry: string, outfile: s
     },
   };
   await build({
+    ...scriptOptions,
     entryPoints: [join(root, entry)],
     outfile,
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
     define: { __VERSION__: '"fuzz"' },
     plugins: [counting],
-    logLevel: 'warning',
   });
 }

@@ -3,6 +3,7 @@ import { build } from 'esbuild';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { scriptOptions } from '../../scripts/script-options.mjs';
 
 /** What is kept from setup to teardown. */
 const shared = /** @type {{sharedControlPlane?: import('./control-plane/index.ts').ControlPlane}} */ (
@@ -14,16 +15,7 @@ export default async function globalSetup() {
   const folder = join(root, '.cache', 'run-ts');
   await mkdir(folder, { recursive: true });
   const outfile = join(folder, `global-setup-${process.pid}.mjs`);
-  await build({
-    entryPoints: [join(root, 'test/support/control-plane/index.ts')],
-    outfile,
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    logLevel: 'warning',
-  });
+  await build({ ...scriptOptions, entryPoints: [join(root, 'test/support/control-plane/index.ts')], outfile });
   try {
     const { startControlPlane } = await import(pathToFileURL(outfile).href);
     shared.sharedControlPlane = await startControlPlane();

@@ -547,10 +547,7 @@ export interface PolicyWorkloadCounts {
    * is paused.
    */
   readonly nonCompliant?: number;
-  /**
-   * Left alone, because somebody else declares a field that would have to change, keeps changing it back, or a limit
-   * of the policy is in the way.
-   */
+  /** Left alone, because somebody else declares a field that would have to change, or keeps changing it back. */
   readonly conflicted?: number;
   /** Left alone on purpose. The annotation sidecardrain.io/exempt, or a workload that another controller owns. */
   readonly exempt?: number;
@@ -558,7 +555,10 @@ export interface PolicyWorkloadCounts {
   readonly overridden?: number;
   /** Something that would have to be known is not, so nothing is written. */
   readonly unknown?: number;
-  /** A write was refused, or the rollout behind it is stuck. */
+  /**
+   * A limit of the policy or a hook without an end is in the way, a write was refused, or the rollout behind it is
+   * stuck.
+   */
   readonly failed?: number;
 }
 

@@ -11,6 +11,7 @@ import {
   type RawDeployment,
   type RawWebhookConfiguration,
 } from '../src/drain/mesh/facts.ts';
+import { YIELD_MANAGER } from '../src/controllers/workload/workload-writer.ts';
 import { effectiveSettings } from '../src/drain/mesh/settings.ts';
 import type { MeshFacts, NamespaceFacts } from '../src/drain/model/mesh.ts';
 import type { EffectiveSettings } from '../src/drain/model/settings.ts';
@@ -97,6 +98,8 @@ async function play(cluster: ControlPlane): Promise<OperatorHandle> {
       user: { namespace: OPERATOR_NAMESPACE, name: 'sidecar-drain-operator' },
       subresource: '',
       succeeded: true,
+      // Giving fields up changes no template and restarts nothing (docs/design/2026-11-28-owners-apply.md).
+      notFieldManager: YIELD_MANAGER,
     }),
   ].filter(([object]) => object.startsWith('deployments ') || object.startsWith('statefulsets '));
   say(`${writes.length} workloads written, ${Math.max(0, ...writes.map(([, count]) => count))} write each at most`);

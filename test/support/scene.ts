@@ -220,8 +220,8 @@ export class Scene {
   /** The operator's writes of values to workloads that the API server took: refused ones, and edits of managedFields alone, left out. */
   writes(query: WriteQuery = {}): AuditedWrite[] {
     return this.cluster.audit
-      .writes({ ...query, user: OPERATOR_ACCOUNT, succeeded: true })
-      .filter(({ resource, uri }) => WORKLOAD_RESOURCES.includes(resource) && !uri.includes(YIELD_MANAGER));
+      .writes({ ...query, user: OPERATOR_ACCOUNT, succeeded: true, notFieldManager: YIELD_MANAGER })
+      .filter(({ resource }) => WORKLOAD_RESOURCES.includes(resource));
   }
 
   /** Every request of the operator that changes something, refused ones too, Events left out. */

@@ -25,6 +25,8 @@ export interface AuditedWrite {
   /** HTTP status of the answer */
   code: number;
   uri: string;
+  /** '' where the request names none. */
+  fieldManager: string;
   dryRun: boolean;
   time: string;
 }
@@ -39,6 +41,8 @@ export interface WriteFilter {
   subresource?: string;
   namespace?: string;
   name?: string;
+  /** Leaves out what this field manager wrote. */
+  notFieldManager?: string;
   /** Only answers below 400, and no dry runs: what really changed something (or was found to change nothing). */
   succeeded?: boolean;
   /** Only what was written after `mark()` gave this value. */
@@ -68,6 +72,7 @@ function toWrite(event: AuditEvent): AuditedWrite {
     name: objectRef.name ?? '',
     code: event.responseStatus?.code ?? 0,
     uri: event.requestURI,
+    fieldManager: new URL(event.requestURI, 'http://server').searchParams.get('fieldManager') ?? '',
     dryRun: event.requestURI.includes('dryRun='),
     time: event.stageTimestamp,
   };
@@ -85,6 +90,7 @@ function matches(write: AuditedWrite, filter: WriteFilter): boolean {
     (['group', 'resource', 'subresource', 'namespace', 'name'] as const).every(
       (key) => filter[key] === undefined || write[key] === filter[key],
     ) &&
+    (filter.notFieldManager === undefined || write.fieldManager !== filter.notFieldManager) &&
     (filter.succeeded === undefined || filter.succeeded === (write.code < 400 && !write.dryRun))
   );
 }

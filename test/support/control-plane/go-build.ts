@@ -92,6 +92,9 @@ function run(
       ...process.env,
       ...(toolchain === undefined ? {} : { GOTOOLCHAIN: toolchain }),
       CGO_ENABLED: '0',
+      // Compilers live for seconds: collecting their garbage only when a process nears 1 GiB is a fifth less work.
+      GOGC: process.env.GOGC ?? 'off',
+      GOMEMLIMIT: process.env.GOMEMLIMIT ?? '1GiB',
       GOWORK: 'off',
       GOFLAGS: `${process.env.GOFLAGS ?? ''} -mod=readonly`.trim(),
     };

@@ -9,6 +9,7 @@ import { apiSchema } from './generate/api-schema.ts';
 import { apiTypes } from './generate/api-types.ts';
 import { chart } from './generate/chart.ts';
 import { cli } from './generate/cli.ts';
+import { conditionsPage } from './generate/conditions.ts';
 import { dashboardScript } from './generate/dashboard-script.ts';
 import { licences } from './generate/licences.ts';
 import { messages } from './generate/messages.ts';
@@ -29,6 +30,7 @@ export const generators: readonly Generator[] = [
   apiReference,
   chart,
   cli,
+  conditionsPage,
   dashboardScript,
   licences,
   messages,

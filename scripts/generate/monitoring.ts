@@ -13,7 +13,7 @@ interface AlertGroups {
   groups: { rules: { alert: string; annotations: Record<string, string> }[] }[];
 }
 
-/** Every alert says where its runbook is. */
+/** Every alert says where its runbook is, by its path in this repository. */
 function withRunbooks({ groups }: AlertGroups): AlertGroups['groups'] {
   return groups.map((group) => ({
     ...group,
@@ -22,6 +22,15 @@ function withRunbooks({ groups }: AlertGroups): AlertGroups['groups'] {
       annotations: { ...rule.annotations, runbook: `${RUNBOOKS}#${rule.alert.toLowerCase()}` },
     })),
   }));
+}
+
+/** In the chart a link that works, where the value says where the runbooks are served. */
+function withRunbookUrls(rules: string): string {
+  return rules.replace(
+    /^( +)runbook: .*#(\w+)\n/gm,
+    (line, indent: string, anchor: string) =>
+      `${line}${indent}{{- with $.Values.metrics.prometheusRule.runbookUrl }}\n${indent}runbook_url: {{ printf "%s#${anchor}" . | quote }}\n${indent}{{- end }}\n`,
+  );
 }
 
 export const monitoring: Generator = {
@@ -64,7 +73,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-${indented.replace(/\{\{.*?\}\}/g, (expression: string) => `{{ ${JSON.stringify(expression).replaceAll('\\"', '"').replace(/^"|"$/g, '`')} }}`)}{{- end }}
+${withRunbookUrls(indented.replace(/\{\{.*?\}\}/g, (expression: string) => `{{ ${JSON.stringify(expression).replaceAll('\\"', '"').replace(/^"|"$/g, '`')} }}`))}{{- end }}
 `,
       ],
       ['monitoring/dashboard.json', text],

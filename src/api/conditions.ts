@@ -143,18 +143,15 @@ export const CONDITION_REASONS = {
       status: 'True',
       sentence: 'At least one workload is left alone, because somebody else keeps changing it back.',
     },
-    LimitExceeded: {
-      status: 'True',
-      sentence: 'At least one workload is left alone, because it would need more than the policy allows.',
-    },
     NoConflict: { status: 'False', sentence: 'No workload is left alone because of a conflict.' },
   },
 } as const satisfies Record<ConditionType, Record<string, ReasonOfCondition>>;
 
 export type ConditionReason<T extends ConditionType> = Extract<keyof (typeof CONDITION_REASONS)[T], string>;
+export type AnyConditionReason = { [T in ConditionType]: ConditionReason<T> }[ConditionType];
 
 /** A condition before it has a time. */
-export type NewCondition = Omit<Condition, 'lastTransitionTime'>;
+export type NewCondition = Omit<Condition, 'lastTransitionTime' | 'reason'> & { readonly reason: AnyConditionReason };
 
 /** A condition whose status follows from its reason; the reason's own sentence stands in where no message is given. */
 export function condition<T extends ConditionType>(
@@ -168,7 +165,13 @@ export function condition<T extends ConditionType>(
   if (known === undefined) {
     throw new TypeError(`condition ${type} has no reason ${reason}`);
   }
-  return { type, status: known.status, observedGeneration, reason, message: message ?? known.sentence };
+  return {
+    type,
+    status: known.status,
+    observedGeneration,
+    reason: reason as AnyConditionReason,
+    message: message ?? known.sentence,
+  };
 }
 
 /**
@@ -184,7 +187,7 @@ export function setCondition(conditions: readonly Condition[], next: NewConditio
 export function setConditionIn(
   types: readonly string[],
   conditions: readonly Condition[],
-  next: NewCondition,
+  next: Omit<Condition, 'lastTransitionTime'>,
   now: string,
 ): readonly Condition[] {
   const present = conditions.find((one) => one.type === next.type);

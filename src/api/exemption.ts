@@ -34,11 +34,16 @@ export const EXEMPTION_REASONS = {
 export type ExemptionConditionType = keyof typeof EXEMPTION_REASONS;
 export const EXEMPTION_CONDITION_TYPES = Object.keys(EXEMPTION_REASONS) as readonly ExemptionConditionType[];
 
-export type NewExemptionCondition = Omit<ExemptionCondition, 'lastTransitionTime'>;
+export type ExemptionReason<T extends ExemptionConditionType> = Extract<keyof (typeof EXEMPTION_REASONS)[T], string>;
+export type AnyExemptionReason = { [T in ExemptionConditionType]: ExemptionReason<T> }[ExemptionConditionType];
+
+export type NewExemptionCondition = Omit<ExemptionCondition, 'lastTransitionTime' | 'reason'> & {
+  readonly reason: AnyExemptionReason;
+};
 
 export function exemptionCondition<T extends ExemptionConditionType>(
   type: T,
-  reason: Extract<keyof (typeof EXEMPTION_REASONS)[T], string>,
+  reason: ExemptionReason<T>,
   observedGeneration: number,
   message?: string,
 ): NewExemptionCondition {
@@ -46,7 +51,7 @@ export function exemptionCondition<T extends ExemptionConditionType>(
     readonly status: ConditionStatus;
     readonly sentence: string;
   };
-  return { type, status, observedGeneration, reason, message: message ?? sentence };
+  return { type, status, observedGeneration, reason: reason as AnyExemptionReason, message: message ?? sentence };
 }
 
 /** As `setCondition` does for policies. */

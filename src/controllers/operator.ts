@@ -1,3 +1,4 @@
+import type { EventReason } from '../api/events.ts';
 import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { randomBytes } from 'node:crypto';
@@ -74,7 +75,7 @@ export class Operator {
   private readonly exemptions: WorkQueue;
   private readonly reportQueue: WorkQueue;
   private readonly controllers: Controller[] = [];
-  private readonly recorder: EventRecorder;
+  private readonly recorder: EventRecorder<EventReason>;
   private readonly ledger: Ledger;
   private readonly reports: ReportController;
   private readonly exemptionController: ExemptionController;

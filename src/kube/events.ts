@@ -64,7 +64,8 @@ interface Pending {
 const maxMessage = 1024;
 const maxReason = 128;
 
-export class EventRecorder {
+/** `Reason`: the reasons that the program's Events may have. */
+export class EventRecorder<Reason extends string = string> {
   private readonly remembered: LruMap<Remembered>;
   private readonly buckets: LruMap<{ tokens: number; at: number }>;
   private readonly pending: Pending[] = [];
@@ -84,7 +85,7 @@ export class EventRecorder {
   }
 
   /** Returns at once. `reason` is one word in CamelCase, `message` a sentence for people. */
-  event(subject: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  event(subject: EventSubject, type: 'Normal' | 'Warning', reason: Reason, message: string): void {
     if (this.stopping.signal.aborted) {
       return;
     }

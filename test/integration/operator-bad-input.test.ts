@@ -291,7 +291,8 @@ describe('a workload that cannot be made compliant', () => {
     });
     expect(status?.conditions).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ type: 'Conflicted', status: 'True', reason: 'LimitExceeded' }),
+        expect.objectContaining({ type: 'Compliant', status: 'False', reason: 'AttentionNeeded' }),
+        expect.objectContaining({ type: 'Conflicted', status: 'False', reason: 'NoConflict' }),
       ]),
     );
     expect(scene.writes({ since: mark, namespace })).toEqual([]);

@@ -1,3 +1,4 @@
+import type { EventReason } from '../../api/events.ts';
 import { exemptionCondition, setExemptionCondition, type NewExemptionCondition } from '../../api/exemption.ts';
 import type { KubernetesObject } from '../../api/kubernetes.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
@@ -111,7 +112,7 @@ export interface ExemptionControllerOptions {
   readonly workloadsIn: (namespace: string) => Iterable<Workload>;
   /** Asks for another look at a workload. */
   readonly look: (workload: string) => void;
-  readonly recorder: EventRecorder;
+  readonly recorder: EventRecorder<EventReason>;
   readonly now: () => number;
 }
 

@@ -1,3 +1,4 @@
+import type { EventReason } from '../../api/events.ts';
 import {
   APPROVED_PLAN_ANNOTATION,
   APPROVED_WITHDRAWAL_ANNOTATION,
@@ -68,7 +69,7 @@ export interface PermitsOptions {
   readonly caches: Caches;
   readonly operatorNamespace: string;
   readonly logger: Logger;
-  readonly recorder: EventRecorder;
+  readonly recorder: EventRecorder<EventReason>;
   readonly now: () => number;
   /** Looks at a workload again. */
   readonly enqueue: (workload: string) => void;

@@ -1,3 +1,4 @@
+import type { EventReason } from '../../api/events.ts';
 import { FIELD_MANAGER, FINALIZER } from '../../api/names.ts';
 import { condition, setCondition, type NewCondition } from '../../api/conditions.ts';
 import type { Condition, PolicyWorkloadCounts, SidecarDrainPolicyStatus } from '../../api/policy.ts';
@@ -33,7 +34,7 @@ export interface PolicyControllerOptions {
   readonly caches: Caches;
   readonly ledger: Ledger;
   readonly workloadQueue: WorkQueue;
-  readonly recorder: EventRecorder;
+  readonly recorder: EventRecorder<EventReason>;
   readonly logger: Logger;
   readonly permits: Permits;
   readonly rollouts: Rollouts;
@@ -457,7 +458,5 @@ function conflict(counts: Counts, ledger: Ledger, policy: PolicyRecord, at: numb
       `${counts.conflicted} workload(s): somebody else declares a field that would have to change`,
     );
   }
-  return reasons.has('GraceAboveMaximum')
-    ? condition('Conflicted', 'LimitExceeded', at)
-    : condition('Conflicted', 'NoConflict', at);
+  return condition('Conflicted', 'NoConflict', at);
 }

@@ -1,3 +1,4 @@
+import type { EventReason } from '../../api/events.ts';
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { KubernetesObject } from '../../api/kubernetes.ts';
 import { ownerOfPod } from '../../drain/admit/index.ts';
@@ -33,7 +34,7 @@ export interface TerminationsOptions {
   readonly client: KubeClient;
   readonly logger: Logger;
   readonly registry: Registry;
-  readonly recorder: EventRecorder;
+  readonly recorder: EventRecorder<EventReason>;
   readonly metrics?: ReflectorMetrics;
   readonly workload: (key: string) => Workload | undefined;
   /** Of a pod that ends, as the mesh is now. */

@@ -1,3 +1,4 @@
+import type { EventReason } from '../../api/events.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
@@ -32,7 +33,7 @@ const RESTORE_TRIES = 6;
 export interface RestorerOptions {
   readonly client: KubeClient;
   readonly caches: Caches;
-  readonly recorder: EventRecorder;
+  readonly recorder: EventRecorder<EventReason>;
   readonly logger: Logger;
   readonly metrics: OperatorMetrics;
   readonly rollouts: Rollouts;

@@ -1,3 +1,4 @@
+import type { EventReason } from '../../api/events.ts';
 import type { ManagedValues } from '../../drain/model/managed.ts';
 import type { CountDelivered } from '../../drain/admit/index.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
@@ -36,7 +37,7 @@ export interface WorkloadControllerOptions {
   readonly caches: Caches;
   readonly ledger: Ledger;
   readonly queue: WorkQueue;
-  readonly recorder: EventRecorder;
+  readonly recorder: EventRecorder<EventReason>;
   readonly logger: Logger;
   readonly metrics: OperatorMetrics;
   readonly caps: OperatorCaps;

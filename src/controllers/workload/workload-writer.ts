@@ -1,3 +1,4 @@
+import type { EventReason } from '../../api/events.ts';
 import type { ManagedValues } from '../../drain/model/managed.ts';
 import { FIELD_MANAGER } from '../../api/names.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
@@ -30,7 +31,7 @@ const YIELD_TRIES = 6;
 export interface WorkloadWriterOptions {
   readonly client: KubeClient;
   readonly caches: Caches;
-  readonly recorder: EventRecorder;
+  readonly recorder: EventRecorder<EventReason>;
   readonly logger: Logger;
   readonly metrics: OperatorMetrics;
   readonly refusals: WriteRefusals;

@@ -157,7 +157,6 @@ const cases: readonly [string, PolicyObject, Kstatus, string][] = [
   ['halted', policyWith({ compliant: 'RolloutHalted', stalled: 'RolloutHalted' }), 'Failed', 'Degraded'],
   ['a conflict', policyWith({ compliant: 'AttentionNeeded', conflicted: 'FieldConflict' }), 'Current', 'Healthy'],
   ['a fight', policyWith({ compliant: 'AttentionNeeded', conflicted: 'ChangedBack' }), 'Current', 'Healthy'],
-  ['a limit', policyWith({ compliant: 'AttentionNeeded', conflicted: 'LimitExceeded' }), 'Current', 'Healthy'],
   ['suspended', policyWith({ ready: 'Suspended', compliant: 'WorkloadsNonCompliant' }), 'Current', 'Suspended'],
   ['the off switch is on', policyWith({ ready: 'Paused', compliant: 'WorkloadsNonCompliant' }), 'Current', 'Suspended'],
   ...(

@@ -72,7 +72,7 @@ test-unit: install ## Run the unit and property tests
 .PHONY: test-one
 test-one: install ## Run one test file: FILE=test/unit/api/conditions.test.ts, and one test of it by NAME="..."
 	@test -n "$(FILE)" || { echo "usage: make test-one FILE=test/unit/... [NAME='part of its name']" >&2; exit 2; }
-	$(JEST) $(FILE) $(if $(NAME),-t "$(NAME)") --selectProjects $(if $(findstring test/integration/,$(FILE)),integration,unit)
+	@node scripts/test-one.mjs "$(FILE)" "$(NAME)"
 
 .PHONY: test-properties
 test-properties: install ## Run the property tests at length: a million samples, or PROPERTY_RUNS=N

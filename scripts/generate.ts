@@ -55,9 +55,9 @@ export async function differing(folder = root, outputs?: Outputs): Promise<strin
 }
 
 /** path -> content of everything that is generated. */
-export async function allOutputs(): Promise<Outputs> {
+export async function allOutputs(from: readonly Generator[] = generators): Promise<Outputs> {
   const all: Outputs = new Map();
-  for (const generator of generators) {
+  for (const generator of from) {
     for (const [path, content] of await generator.outputs()) {
       if (all.has(path)) {
         throw new Error(`generator ${generator.name} writes ${path}, and so does another one`);

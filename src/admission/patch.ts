@@ -49,7 +49,7 @@ function applyToRecord(
   }
   switch (operation.op) {
     case 'test':
-      return isDeepStrictEqual(record[key], operation.value) ? undefined : 'another value stands there';
+      return isDeepStrictEqual(record[key], operation.value) ? undefined : 'another value is there';
     case 'remove':
       Reflect.deleteProperty(record, key);
       return undefined;
@@ -68,7 +68,7 @@ function applyToArray(parent: unknown[], key: string, operation: JsonPatchOperat
   }
   switch (operation.op) {
     case 'test':
-      return isDeepStrictEqual(parent[index], operation.value) ? undefined : 'another value stands there';
+      return isDeepStrictEqual(parent[index], operation.value) ? undefined : 'another value is there';
     case 'remove':
       parent.splice(index, 1);
       return undefined;

@@ -41,7 +41,7 @@ const NO_CLUSTER_POLICY =
   'No cluster policy that allows tenants selects the workloads, and without one a namespaced policy may not govern.';
 
 const ADMISSION_REQUIRED =
-  'The policy works through the admission webhook, which does not serve: nothing is written until it does. Run the operator with --admission on, or choose rollout.strategy: Waves with delivery: PodTemplate.';
+  'The policy needs the admission webhook, which is not serving; nothing is written until it is. Run the operator with --admission on, or choose rollout.strategy: Waves with delivery: PodTemplate.';
 
 /** Each condition's closed list of reasons. A reason fixes the status, so that the two can never disagree. */
 export const CONDITION_REASONS = {
@@ -51,7 +51,7 @@ export const CONDITION_REASONS = {
     IstioAbsent: {
       status: 'True',
       sentence:
-        'The policy is accepted; no sidecar injector is installed, so there is no proxy to drain. Looked at again when one appears.',
+        'The policy is accepted; no sidecar injector is installed, so there is no proxy to drain. Checked again when one appears.',
     },
     Suspended: {
       status: 'True',
@@ -88,7 +88,8 @@ export const CONDITION_REASONS = {
     RolloutHalted: { status: 'False', sentence: ROLLOUT_HALTED },
     AttentionNeeded: {
       status: 'False',
-      sentence: 'The promise does not hold for workloads that somebody has to look at; status.attention names them.',
+      sentence:
+        'The promise does not hold for some workloads, and somebody has to look at them; status.attention lists them.',
     },
     Evaluating: EVALUATING,
     FactsMissing: FACTS_MISSING,

@@ -57,7 +57,7 @@ export const REASONS = {
   MinimumDrainInert: {
     severity: 'warning',
     sentence: 'MINIMUM_DRAIN_DURATION has no effect without EXIT_ON_ZERO_ACTIVE_CONNECTIONS.',
-    action: 'Set EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true" beside it, or use terminationDrainDuration.',
+    action: 'Set EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true" as well, or use terminationDrainDuration.',
     source: MEASURED,
   },
   MinimumDrainTooShort: {
@@ -129,7 +129,7 @@ export const REASONS = {
   PostStartWithoutHold: {
     severity: 'warning',
     sentence:
-      'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts does nothing useful: the application stands first and starts before the proxy is ready.',
+      'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts does nothing useful: the application container comes first and starts before the proxy is ready.',
     action: 'Set holdApplicationUntilProxyStarts: true and remove the postStart.',
     source: MEASURED,
   },
@@ -162,14 +162,15 @@ export const REASONS = {
   },
   AnnotationMisplaced: {
     severity: 'warning',
-    sentence: 'An annotation or label for pods stands outside of the pod template, where Istio does not read it.',
+    sentence: 'An annotation or label for pods is outside the pod template, where Istio does not read it.',
     action:
       "Move it to the metadata of the pod template (spec.template.metadata.annotations; of a CronJob, below its jobTemplate's).",
     source: "istio/istio pkg/kube/inject: the pod's annotations count",
   },
   SettingMisplaced: {
     severity: 'warning',
-    sentence: 'A setting stands where nothing reads it: the API server drops it, or it reaches the wrong container.',
+    sentence:
+      'A setting is in a place where nothing reads it: the API server drops it, or it reaches the wrong container.',
     action: 'Move it to the place that the message names.',
     source: 'Kubernetes API: fields of pod templates; istio/istio pkg/kube/inject',
   },
@@ -195,7 +196,7 @@ export const REASONS = {
   },
   ProxyConfigShadowed: {
     severity: 'warning',
-    sentence: 'A ProxyConfig resource is ignored, because an older one stands at the same level.',
+    sentence: 'A ProxyConfig resource is ignored, because there is an older one at the same level.',
     action: 'Merge the two into the older one.',
     source: 'istio/istio pilot/pkg/model/proxy_config.go; ' + MEASURED,
   },
@@ -221,13 +222,13 @@ export const REASONS = {
   ImageAutoPullAlways: {
     severity: 'info',
     sentence: 'image: auto without imagePullPolicy makes the API server write Always, which then holds for the proxy.',
-    action: 'Write imagePullPolicy: IfNotPresent beside image: auto.',
+    action: 'Write imagePullPolicy: IfNotPresent next to image: auto.',
     source: MEASURED,
   },
   ListenerClosesBeforeDrainEnds: {
     severity: 'info',
     sentence: 'The drain can last longer than drainDuration: new inbound connections are refused for the rest of it.',
-    action: 'Raise drainDuration beside the drain (drain.drainDuration: Follow), or keep the drain below it.',
+    action: 'Raise drainDuration together with the drain (drain.drainDuration: Follow), or keep the drain below it.',
     source: MEASURED,
   },
   NewRequestsRefused: {
@@ -347,7 +348,7 @@ export const REASONS = {
   },
   TemplateElsewhere: {
     severity: 'info',
-    sentence: 'The pod template stands in another object, to which this one refers.',
+    sentence: 'The pod template is in another object, which this one refers to.',
     action: 'Have a policy select that object: what is set there holds here.',
     source: 'Argo Rollouts: spec.workloadRef',
   },
@@ -431,7 +432,7 @@ export const REASONS = {
     severity: 'warning',
     sentence:
       'Somebody else keeps changing our values back; the workload is left alone and retried with exponential back-off.',
-    action: 'Change the values where that somebody keeps them (the manifest in Git), or exempt the workload.',
+    action: 'Change the values at their source (the manifest in Git), or exempt the workload.',
     source: 'Kubernetes managedFields',
   },
   WaitsForWindow: {
@@ -476,7 +477,7 @@ export const REASONS = {
     severity: 'error',
     sentence:
       'Pods of the workload were seen to run until the grace period was over and to get SIGKILL, within the last day: what was in flight was lost.',
-    action: 'See the message; sidecar-drain verify shows each termination beside its forecast.',
+    action: 'See the message; sidecar-drain verify shows each termination with its forecast.',
     source: 'exit code 137 in the status of the pod, at the end of its grace period',
   },
   PreStopFailed: {
@@ -491,7 +492,7 @@ export const REASONS = {
     sentence: 'Pods of the workload were seen to end in another way than the engine says, within the last day.',
     action:
       'Compare sidecar-drain verify with sidecar-drain explain. A setting that the operator cannot see may decide; where there is none, please report it.',
-    source: 'status of the pod, beside the forecast of the engine for that very pod',
+    source: 'status of the pod, and the forecast of the engine for that very pod',
   },
   StateDamaged: {
     severity: 'error',

@@ -33,7 +33,7 @@ export interface WatchSink {
   onBytes(): void;
 }
 
-/** A line that is no JSON, or half of one. */
+/** A line that is not JSON, or half of one. */
 export class TornStreamError extends Error {
   override readonly name = 'TornStreamError';
   readonly code = 'KUBE_TORN_STREAM';

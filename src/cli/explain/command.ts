@@ -21,7 +21,7 @@ export const explainCommand: Command = {
   flags: [
     ...INPUT_FLAGS,
     ...CLUSTER_FLAGS,
-    { ...POLICY_FLAG, description: 'Policies to try: read beside the other input.' },
+    { ...POLICY_FLAG, description: 'Policies to try, in addition to the other input.' },
     {
       name: 'output',
       short: 'o',
@@ -86,7 +86,7 @@ export const explainCommand: Command = {
     { arguments: 'explain deployment/checkout -f deploy/ --policy policy.yaml', text: 'Before and after a policy.' },
     {
       arguments: 'explain deployment/checkout -n shop --cluster',
-      text: 'With everything as it stands in the cluster; only reads.',
+      text: 'With everything as it is in the cluster; only reads.',
     },
     {
       arguments: 'explain deployment/checkout -f deploy/ --longest-request 45s --native-sidecars false',

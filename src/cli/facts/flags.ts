@@ -110,7 +110,7 @@ export const NODE_FLAGS = [
     type: 'string',
     value: 'DURATION',
     description:
-      "How long whatever drains nodes waits for a pod, where that is not 10 minutes nor what the cluster autoscaler's own flag says (--max-graceful-termination-sec).",
+      "How long a node drain waits for a pod, if neither 10 minutes nor the value of the cluster autoscaler's own flag (--max-graceful-termination-sec).",
   },
   {
     name: 'node-shutdown',
@@ -167,7 +167,7 @@ export const FACT_FLAGS: readonly Flag[] = [
     value: 'injected=true|false',
     choices: ['injected=true', 'injected=false'],
     description:
-      "Whether pods get a sidecar, where the injector's configuration is not among the input. A pod or a namespace that says no is believed all the same.",
+      "Whether pods get a sidecar, where the injector's configuration is not among the input. An explicit no on a pod or a namespace still wins.",
   },
   { name: 'istio-version', type: 'string', value: 'VERSION', description: 'The version of Istio, for example 1.30.3.' },
   {
@@ -204,14 +204,14 @@ export const FACT_FLAGS: readonly Flag[] = [
     type: 'string',
     value: 'DURATION',
     default: `${DEFAULT_LONGEST_REQUEST_SECONDS}s`,
-    description: 'How long requests may take that shall survive, for workloads that no policy is for.',
+    description: 'The longest request that has to survive, for workloads that no policy selects.',
   },
   {
     name: 'endpoint-delay',
     type: 'string',
     value: 'DURATION',
     default: `${DEFAULT_ENDPOINT_DELAY_SECONDS}s`,
-    description: "How long new requests go on arriving after a pod's deletion, for workloads that no policy is for.",
+    description: "How long new requests go on arriving after a pod's deletion, for workloads that no policy selects.",
   },
   {
     name: 'proxy-image',

@@ -127,9 +127,7 @@ export function requireWorkloads({ collected, cluster }: Loaded): void {
   const { files, documents, aside } = collected.stats;
   const left = asideText(aside);
   const unreadable =
-    collected.problems.length > 0
-      ? `, and ${collected.problems.length} could not be read as they stand (see above)`
-      : '';
+    collected.problems.length > 0 ? `, and ${collected.problems.length} could not be read as they are (see above)` : '';
   throw new CliError(
     `nothing to judge: ${files} ${files === 1 ? 'file' : 'files'} with ${documents} Kubernetes objects, none of them ${left === '' ? 'with a pod template' : 'of a kind that is judged'}${unreadable}${left === '' ? '' : `; ${left}`}`,
   );

@@ -85,7 +85,7 @@ function readChunk(state: FileState, chunk: Chunk): void {
       kind: 'DuplicateKey',
       file,
       line,
-      message: `the key ${key} stands here again (first in line ${firstLine}); the last one counts`,
+      message: `the key ${key} is repeated here (first in line ${firstLine}); the last one counts`,
     });
   }
   for (const { line, message } of read.remarks) {

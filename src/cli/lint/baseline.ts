@@ -28,7 +28,7 @@ export function readBaseline(file: string): ReadonlySet<string> {
   }
   const { version, findings } = (parsed ?? {}) as { version?: unknown; findings?: unknown };
   if (version !== VERSION || !Array.isArray(findings)) {
-    throw new CliError(`--baseline ${file}: is no baseline of this version; write it again with --write-baseline`);
+    throw new CliError(`--baseline ${file}: is not a baseline of this version; write it again with --write-baseline`);
   }
   return new Set(findings.filter((each) => typeof each === 'string'));
 }

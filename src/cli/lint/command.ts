@@ -57,7 +57,7 @@ export const lintCommand: Command = {
       name: 'baseline',
       type: 'string',
       value: 'FILE',
-      description: 'Findings that stand in this file are known: they are shown as such and do not count.',
+      description: 'Findings in this file are known: they are shown as such and do not count.',
     },
     {
       name: 'write-baseline',
@@ -65,11 +65,7 @@ export const lintCommand: Command = {
       value: 'FILE',
       description: 'Write all present findings to this file, to start from here.',
     },
-    {
-      name: 'strict',
-      type: 'boolean',
-      description: 'Input that cannot be read as it stands makes the exit code 1 too.',
-    },
+    { name: 'strict', type: 'boolean', description: 'Input that cannot be read as it is makes the exit code 1 too.' },
     {
       name: 'findings-url',
       type: 'string',

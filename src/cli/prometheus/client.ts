@@ -116,8 +116,8 @@ function dataOf(text: string, { statusCode, headers }: Dispatcher.ResponseData, 
     }
     throw new CliError(
       statusCode >= 500
-        ? `${where}: answers ${statusCode}: Prometheus, or what stands before it, is out of order`
-        : `${where}: answers ${text.trimStart().startsWith('<') ? 'an HTML page' : 'something that is no JSON'} instead of the API's JSON: give the address of Prometheus itself, not of a page such as Grafana or a login`,
+        ? `${where}: answers ${statusCode}: Prometheus, or a proxy in front of it, is failing`
+        : `${where}: answers ${text.trimStart().startsWith('<') ? 'an HTML page' : 'something that is not JSON'} instead of the API's JSON: give the address of Prometheus itself, not of a page such as Grafana or a login`,
     );
   }
   if (answer.status !== 'success') {

@@ -43,7 +43,7 @@ export function argoCd(policies: readonly PolicyRecord[]): string {
     syncPolicy: { syncOptions: ['RespectIgnoreDifferences=true', 'ServerSideApply=true'] },
   };
   return `# Merge into the spec of the Application (or of the template of an ApplicationSet). It leaves alone the fields that
-# ${FIELD_MANAGER} holds, and nothing else. A field that stands in Git is Git's: change it there (sidecar-drain render).
+# ${FIELD_MANAGER} holds, and nothing else. A field that is in Git is Git's: change it there (sidecar-drain render).
 ${yamlText({ spec })}`;
 }
 
@@ -55,7 +55,7 @@ export function flux(policies: readonly PolicyRecord[]): string {
   }));
   return `# Merge into the spec of each HelmRelease with drift detection. A Flux Kustomization applies on the server side and
 # leaves alone what is not in Git, so it needs no rule; its spec.ignore (kustomize-controller 1.10) must not get
-# .../spec/containers, which would keep new images from being applied. A field that stands in Git is Git's: change it
+# .../spec/containers, which would keep new images from being applied. A field that is in Git is Git's: change it
 # there (sidecar-drain render).
 ${yamlText({ spec: { driftDetection: { mode: 'enabled', ignore: rules } } })}`;
 }

@@ -8,7 +8,7 @@ export const restoreCommand: Command = {
   formerly: 'give-back',
   summary: 'Restore workloads to what they had before the operator, without the operator.',
   description:
-    'For an uninstall in which the operator went first, or its policies or their CRD. What a workload had before stands in an annotation of the ' +
+    'For an uninstall in which the operator went first, or its policies or their CRD. What a workload had before is kept in an annotation of the ' +
     "workload itself, and this command goes by that: Restore puts the values back, Orphan leaves them; both take the operator's ownership and note away. " +
     'Then the finalizers of the policies and the ProxyConfig resources of the operator go.\n' +
     'Without --yes nothing is written. Restoring restarts pods: one workload after the other, each until it has rolled out; the first that does not ends it. ' +
@@ -35,7 +35,7 @@ export const restoreCommand: Command = {
       name: 'orphan',
       type: 'boolean',
       description:
-        'Leave the values everywhere, whatever the policies say, and take ownership and notes away: no pod restarts.',
+        'Leave the values everywhere, whatever the policies say, and remove only ownership and notes: no pod restarts.',
     },
     {
       name: 'max-concurrent',

@@ -156,7 +156,7 @@ function whatFor({ how, because, policy, fields, kept, nearest, restarts }: Held
     (nearest === undefined ? '' : `; ${nearestText(nearest)}`);
   return how === 'Orphan'
     ? `keeps its values${why}; policy ${policy} lets go of it`
-    : `${fields.length === 0 ? 'nothing of the operator stands any more; only its note goes' : `gets back ${fields.join(', ')}`} (policy ${policy})${stays}${restarts === 0 ? '' : `; ${restarts} pod(s) restart`}`;
+    : `${fields.length === 0 ? "none of the operator's values are left; only its note is removed" : `gets back ${fields.join(', ')}`} (policy ${policy})${stays}${restarts === 0 ? '' : `; ${restarts} pod(s) restart`}`;
 }
 
 function operatorRuns(holder: string): string {

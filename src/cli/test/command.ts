@@ -7,7 +7,7 @@ export const testCommand: Command = {
   description:
     'Runs files of kind SidecarDrainTest: each names policies and manifests (paths relative to itself), states the facts of the mesh, ' +
     'and says for workloads what is expected: the governing policy, the outcome, the kind of proxy, findings, changed values, how long a request survives. ' +
-    'What a case does not mention is not checked. Differences are shown as expected beside got, with the line of the expectation.',
+    'What a case does not mention is not checked. Differences are shown as expected and actual, with the line of the expectation.',
   positionals: INPUT_POSITIONALS,
   flags: [
     {
@@ -18,7 +18,7 @@ export const testCommand: Command = {
       value: 'FILE|DIR',
       description: 'Test files; a folder is walked, and files of other kinds are passed over.',
     },
-    { ...POLICY_FLAG, description: 'Policies beside those that the tests name.' },
+    { ...POLICY_FLAG, description: 'Policies in addition to those that the tests name.' },
     {
       name: 'output',
       short: 'o',

@@ -7,7 +7,7 @@ const SHARED = new Set(['namespace', 'workload-kind']);
 
 export const verifyCommand: Command = {
   name: 'verify',
-  summary: 'Say how the pods of a workload really ended, beside what the engine forecasts.',
+  summary: 'Say how the pods of a workload really ended, and whether the engine would have said so.',
   description:
     'Reads pods, their statuses and their Events in a cluster, and says of each termination how long it took against its grace period, how each container ' +
     'ended, whether a preStop hook failed, and whether the engine would have said the same; then what follows. Only reads. ' +
@@ -49,7 +49,7 @@ export const verifyCommand: Command = {
     ),
     {
       ...POLICY_FLAG,
-      description: 'Policies beside those of the cluster: the forecast is held against what they promise.',
+      description: 'Policies in addition to those of the cluster: the forecast is held against what they promise.',
     },
     ...FACT_FLAGS,
   ],
@@ -65,10 +65,7 @@ export const verifyCommand: Command = {
   ],
   examples: [
     { arguments: 'verify deployment/checkout -n shop', text: 'What can still be known of the last day.' },
-    {
-      arguments: 'verify deployment/checkout -n shop --watch 10m --require 1',
-      text: 'Beside a rollout that somebody starts meanwhile, as a gate.',
-    },
+    { arguments: 'verify deployment/checkout -n shop --watch 10m --require 1', text: 'As a gate, during a rollout.' },
     { arguments: 'verify deployment/checkout -n shop --last 1h -o json', text: 'For a program.' },
   ],
   async run(invocation) {

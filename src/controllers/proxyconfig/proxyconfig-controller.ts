@@ -159,7 +159,7 @@ export class ProxyConfigController {
     }
     const live = await client.find<OwnedObject>(proxyConfigs, { namespace, name }, { metadataOnly: true, signal });
     if (live !== undefined && !isOurs(live)) {
-      logger.warn('a ProxyConfig of somebody else has the name that ours would have: nothing is written', {
+      logger.warn('another ProxyConfig already has the name that ours would get: nothing is written', {
         namespace,
         name,
         policy: policyName,
@@ -256,7 +256,7 @@ function rivalOf(
   );
   return rival === undefined
     ? undefined
-    : `ProxyConfig ${rival.namespace}/${rival.name} stands at the same level, and only the oldest of a level counts; use environment: Annotation`;
+    : `ProxyConfig ${rival.namespace}/${rival.name} is at the same level, and only the oldest of a level counts; use environment: Annotation`;
 }
 
 interface DesiredProxyConfig {

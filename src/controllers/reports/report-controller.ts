@@ -262,7 +262,7 @@ export class ReportController {
         });
       } catch (error) {
         if (isApiError(error) && error.isConflict && known === undefined) {
-          logger.warn('a report of somebody else has the name that ours would have: nothing is written', {
+          logger.warn('another report already has the name that ours would get: nothing is written', {
             resource: resource.fullName,
             namespace,
             name,

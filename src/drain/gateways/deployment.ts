@@ -151,7 +151,7 @@ function withOverlay(
   }
   const patch = recordOf(reading.value);
   if (patch !== reading.value) {
-    return { why: 'is no map' };
+    return { why: 'is not a map' };
   }
   try {
     const merged = strategicMerge(deployment as Raw, patch) as RawObject;

@@ -55,7 +55,7 @@ export function readSettings(settings: readonly Setting[], steps: Steps, remarks
     own.push(setting);
     first ??= setting.steps;
     if (templatePath !== undefined && templatePath.join() !== place.template.join()) {
-      remarks.notCarried(setting.steps, `it stands at another pod template than the rest of the patch`);
+      remarks.notCarried(setting.steps, `it is in another pod template than the rest of the patch`);
       continue;
     }
     if (isComputed(setting.value)) {
@@ -193,7 +193,7 @@ const READERS: readonly SettingReader[] = [
 function readConfig(value: unknown, problem: (message: string) => void): WantedValues | undefined {
   if (typeof value !== 'string') {
     problem(
-      `${PROXY_CONFIG_ANNOTATION} is text; a ${Array.isArray(value) ? 'list' : typeof value} stands there, which the API server refuses`,
+      `${PROXY_CONFIG_ANNOTATION} is text; a ${Array.isArray(value) ? 'list' : typeof value} is there, which the API server refuses`,
     );
     return undefined;
   }

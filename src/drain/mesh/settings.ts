@@ -317,7 +317,7 @@ function durationVariable(environment: Environment, problems: SettingProblem[]):
   if (parsed.ok) {
     return { value: parsed.seconds, origin: raw.origin };
   }
-  const note = `${MINIMUM_DRAIN_VARIABLE} "${raw.value}" is no Go duration (${parsed.why}), so Istio uses ${DEFAULT_MINIMUM_DRAIN_SECONDS}s`;
+  const note = `${MINIMUM_DRAIN_VARIABLE} "${raw.value}" is not a Go duration (${parsed.why}), so Istio uses ${DEFAULT_MINIMUM_DRAIN_SECONDS}s`;
   problems.push({ kind: 'EnvironmentValueIgnored', message: note, path: whereOf(raw.origin) });
   return { value: DEFAULT_MINIMUM_DRAIN_SECONDS, origin: raw.origin, note };
 }
@@ -331,7 +331,7 @@ function booleanVariable(environment: Environment, problems: SettingProblem[]): 
   if (parsed !== undefined) {
     return { value: parsed, origin: raw.origin };
   }
-  const note = `${EXIT_ON_ZERO_VARIABLE} "${raw.value}" is no Go boolean, so Istio takes it as false`;
+  const note = `${EXIT_ON_ZERO_VARIABLE} "${raw.value}" is not a Go boolean, so Istio takes it as false`;
   problems.push({ kind: 'EnvironmentValueIgnored', message: note, path: whereOf(raw.origin) });
   return { value: false, origin: raw.origin, note };
 }
@@ -453,7 +453,7 @@ function proxyLifecycle(
       ...merged,
       refused: {
         code: 'HookHandlerIllegal',
-        message: `the API server refuses every pod: ${PROXY_CONTAINER} stands under initContainers, and the injector adds another under containers`,
+        message: `the API server refuses every pod: ${PROXY_CONTAINER} is under initContainers, and the injector adds another under containers`,
       },
     };
   }
@@ -516,7 +516,7 @@ function statedPreStop(input: SettingsInput, problems: SettingProblem[]): { stat
     problems.push({
       kind: 'EnvironmentValueIgnored',
       path,
-      message: `${PRE_STOP_ANNOTATION} "${text}" is no duration such as 20s and is ignored`,
+      message: `${PRE_STOP_ANNOTATION} "${text}" is not a duration such as 20s and is ignored`,
     });
     return {};
   }

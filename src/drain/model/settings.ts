@@ -52,7 +52,7 @@ export interface Sourced<T> {
   readonly origin: Origin;
   /** Nobody has seen where the value would stand: it is Istio's default unless the mesh says otherwise. */
   readonly assumed?: true;
-  /** What Istio makes of a bad value: for example that `"20"` is no duration, so that the default holds. */
+  /** What Istio makes of a bad value: for example that `"20"` is not a duration, so that the default holds. */
   readonly note?: string;
 }
 

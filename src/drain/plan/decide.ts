@@ -395,7 +395,7 @@ function obstacleTo({ settings, clocks }: Pick<Judged, 'settings' | 'clocks'>): 
   if (hook?.neverEnds === true) {
     return finding(
       'HookNeverEnds',
-      `the preStop of ${PROXY_CONTAINER} never ends: ${hook.summary}; no setting beside it would help`,
+      `the preStop of ${PROXY_CONTAINER} never ends: ${hook.summary}; no other setting would help`,
     );
   }
   return undefined;

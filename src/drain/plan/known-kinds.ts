@@ -13,7 +13,7 @@ export function withKnownKinds(record: PolicyRecord, known: ReadonlySet<string>)
     return record;
   }
   const message =
-    `spec.match.kinds: ${unknown.join(', ')} ${unknown.length === 1 ? 'is no kind' : 'are no kinds'} that is known here; ` +
+    `spec.match.kinds: ${unknown.join(', ')} ${unknown.length === 1 ? 'is not a kind' : 'are not kinds'} that is known here; ` +
     `known are ${[...known].sort().join(', ')}. Correct the name, or configure the kind with --workload-kind group/version/plural:${unknown[0] ?? ''}=spec.template`;
   return { ...record, stalled: { reason: 'KindUnknown', message } };
 }

@@ -89,7 +89,7 @@ function zoneProblem(timeZone: string): string | undefined {
 /** The openings of the schedule, or what is wrong with it. */
 function readSchedule({ schedule, timeZone = 'UTC' }: WindowSpec): CompiledWindow['openingAfter'] | string {
   if (!FIVE_FIELDS.test(schedule.trim())) {
-    return `${JSON.stringify(schedule)} is no schedule: write five fields (minute, hour, day of month, month, day of week), for example "0 2 * * 1-5"`;
+    return `${JSON.stringify(schedule)} is not a schedule: write five fields (minute, hour, day of month, month, day of week), for example "0 2 * * 1-5"`;
   }
   try {
     const hour = schedule.trim().split(/ +/u)[1] ?? '';
@@ -101,7 +101,7 @@ function readSchedule({ schedule, timeZone = 'UTC' }: WindowSpec): CompiledWindo
     return everyHour ? (at) => cron.nextRun(new Date(at))?.getTime() : openingsByWallClock(cron, timeZone);
   } catch (error) {
     const why = error instanceof Error ? error.message.replace(/^Cron\w+: /, '') : String(error);
-    return `${JSON.stringify(schedule)} is no schedule: ${why}`;
+    return `${JSON.stringify(schedule)} is not a schedule: ${why}`;
   }
 }
 

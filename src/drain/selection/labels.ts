@@ -117,20 +117,20 @@ function keyProblem(key: unknown): string | undefined {
   const prefix = slash === -1 ? undefined : key.slice(0, slash);
   const name = key.slice(slash + 1);
   if (prefix !== undefined && (prefix.length > 253 || !DNS_SUBDOMAIN.test(prefix))) {
-    return `${JSON.stringify(key)} is no label key: what stands before the slash must be a DNS subdomain such as example.com`;
+    return `${JSON.stringify(key)} is not a label key: the part before the slash must be a DNS subdomain such as example.com`;
   }
   if (name.length > 63 || !LABEL_NAME.test(name)) {
-    return `${JSON.stringify(key)} is no label key: its name has 1 to 63 letters, digits, '-', '_' or '.', and begins and ends with a letter or digit`;
+    return `${JSON.stringify(key)} is not a label key: its name has 1 to 63 letters, digits, '-', '_' or '.', and begins and ends with a letter or digit`;
   }
   return undefined;
 }
 
 function valueProblem(value: unknown): string | undefined {
   if (typeof value !== 'string') {
-    return `${JSON.stringify(value)} is no label value: put it in quotes`;
+    return `${JSON.stringify(value)} is not a label value: put it in quotes`;
   }
   if (value !== '' && (value.length > 63 || !LABEL_NAME.test(value))) {
-    return `${JSON.stringify(value)} is no label value: it has at most 63 letters, digits, '-', '_' or '.', and begins and ends with a letter or digit`;
+    return `${JSON.stringify(value)} is not a label value: it has at most 63 letters, digits, '-', '_' or '.', and begins and ends with a letter or digit`;
   }
   return undefined;
 }

@@ -35,9 +35,9 @@ function patternProblem(pattern: string): string | undefined {
     return `${shown} begins or ends with '-' or '.', which no name does`;
   }
   if (/\.[-.]|-\./.test(pattern)) {
-    return `${shown} has a '.' beside '-' or another '.', which no name has`;
+    return `${shown} has a '.' next to '-' or another '.', which no name has`;
   }
-  return /[*?]/.test(pattern) || DNS_SUBDOMAIN.test(pattern) ? undefined : `${shown} is no name of a workload`;
+  return /[*?]/.test(pattern) || DNS_SUBDOMAIN.test(pattern) ? undefined : `${shown} is not a name of a workload`;
 }
 
 /** In one pass with one place to go back to, so that no pattern can make it slow as a regular expression could be. */

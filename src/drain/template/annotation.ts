@@ -75,7 +75,7 @@ function repeatedKeys(root: Node | null, path = ''): DangerousValue[] {
     const key = String(pair.key.value);
     const keyPath = path === '' ? key : `${path}.${key}`;
     if (seen.has(key) && key !== '<<') {
-      found.push({ path: keyPath, message: 'stands there more than once; only the last one counts' });
+      found.push({ path: keyPath, message: 'is there more than once; only the last one counts' });
     }
     seen.add(key);
     found.push(...repeatedKeys(pair.value, keyPath));

@@ -78,7 +78,7 @@ class Search {
     this.grace(metadata, inMetadata);
     this.grace(this.podTemplate, templatePath);
     for (const hook of ['lifecycle', 'preStop']) {
-      this.other(spec, hook, inSpec, 'hooks stand in a container, below its lifecycle');
+      this.other(spec, hook, inSpec, 'hooks belong in a container, below its lifecycle');
     }
   }
 
@@ -93,7 +93,7 @@ class Search {
         }
         const steps = [...this.place.templatePath, 'spec', list, index];
         this.grace(container, steps);
-        this.other(container, 'preStop', steps, 'a hook stands below the lifecycle of its container');
+        this.other(container, 'preStop', steps, 'a hook belongs below the lifecycle of its container');
         if (variables && container['name'] !== PROXY_CONTAINER && !isProxyImage(container['image'])) {
           this.variables(container, steps);
         }
@@ -114,7 +114,7 @@ class Search {
         this.add(
           'AnnotationMisplaced',
           [...steps, key],
-          `${key} stands in ${pathText(steps)}, which has no such field; it is an annotation of the pod template`,
+          `${key} is in ${pathText(steps)}, which has no such field; it is an annotation of the pod template`,
         );
       }
     }
@@ -133,11 +133,7 @@ class Search {
       if (isForPods(key) && (own[key] === undefined || key === 'proxy.istio.io/config')) {
         const where =
           steps.length === 2 && steps[0] === 'metadata' ? `on the ${this.place.kind} itself` : `in ${pathText(steps)}`;
-        this.add(
-          'AnnotationMisplaced',
-          [...steps, key],
-          `${key} stands ${where}; Istio reads it on the pod template only`,
-        );
+        this.add('AnnotationMisplaced', [...steps, key], `${key} is ${where}; Istio reads it only on the pod template`);
       }
     }
   }
@@ -149,7 +145,7 @@ class Search {
       this.add(
         'AnnotationMisplaced',
         [...steps, INJECT_KEY],
-        `the label ${INJECT_KEY} stands in ${pathText(steps)}; Istio reads it on the pod template only`,
+        `the label ${INJECT_KEY} is in ${pathText(steps)}; Istio reads it only on the pod template`,
       );
     }
   }
@@ -157,14 +153,14 @@ class Search {
   private grace(object: Raw, steps: Steps): void {
     if (isSet(object[GRACE])) {
       const place = pathText([...this.place.templatePath, 'spec']);
-      this.other(object, GRACE, steps, `the grace period of the pods stands in ${place}`);
+      this.other(object, GRACE, steps, `the grace period of the pods belongs in ${place}`);
     }
   }
 
   private other(object: Raw, field: string, steps: Steps, right: string): void {
     if (isSet(object[field])) {
       const where = steps.length === 0 ? `the ${this.place.kind} itself` : pathText(steps);
-      this.add('SettingMisplaced', [...steps, field], `${field} stands in ${where}, where nothing reads it; ${right}`);
+      this.add('SettingMisplaced', [...steps, field], `${field} is in ${where}, where nothing reads it; ${right}`);
     }
   }
 
@@ -175,7 +171,7 @@ class Search {
         this.add(
           'SettingMisplaced',
           [...steps, 'env', index],
-          `${name} stands on container ${textOf(container['name']) ?? ''}; the proxy reads it from its own environment (proxyMetadata of proxy.istio.io/config)`,
+          `${name} is set on container ${textOf(container['name']) ?? ''}; the proxy reads it from its own environment (proxyMetadata of proxy.istio.io/config)`,
         );
       }
     }

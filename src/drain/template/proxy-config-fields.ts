@@ -219,7 +219,7 @@ export const MUST_BE_A_PORT: readonly string[] = ['proxyAdminPort', 'statusPort'
 /** Keys that were fields once, or that are fields of something else: what to say instead of a guess at a spelling. */
 export const KNOWN_STRANGERS: Readonly<Record<string, string>> = {
   parentShutdownDuration: 'was removed in Istio 1.17 and is ignored',
-  connectTimeout: 'is no field of ProxyConfig (it is one of meshConfig) and is ignored',
+  connectTimeout: 'is not a field of ProxyConfig (it is one of meshConfig) and is ignored',
   terminationGracePeriodSeconds: 'belongs to the pod template (spec.terminationGracePeriodSeconds) and is ignored here',
   lifecycle: 'cannot be set here: write a container istio-proxy with image: auto into the pod template',
   EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'is an environment variable: write it under proxyMetadata',

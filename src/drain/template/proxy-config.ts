@@ -14,7 +14,7 @@ import type { FieldType, MessageFields } from './proxy-config-fields.ts';
 /** A key that Istio accepts and ignores. */
 export interface UnknownKey {
   readonly path: string;
-  /** A sentence without the path, for example `is no field of ProxyConfig and is ignored; did you mean ...?`. */
+  /** A sentence without the path, for example `is not a field of ProxyConfig and is ignored; did you mean ...?`. */
   readonly message: string;
   readonly suggestion?: string;
 }
@@ -76,7 +76,7 @@ class MessageReader {
 
   message(fields: MessageFields, value: unknown, path: string): Fields {
     if (!isPlainMap(value)) {
-      this.refuse(path, `${describe(value)} stands where a map of fields is expected`);
+      this.refuse(path, `${describe(value)} where a map of fields is expected`);
       return {};
     }
     const result: Record<string, unknown> = {};
@@ -93,7 +93,7 @@ class MessageReader {
       if (camelStands && snakeStands) {
         this.dangerous.push({
           path: join(path, snake),
-          message: `has no effect, because ${name} stands beside it and counts`,
+          message: `has no effect, because ${name} is set as well and wins`,
         });
       }
       // A null leaves the field as it was, also when the other spelling has a value.
@@ -119,7 +119,7 @@ class MessageReader {
     for (const name of MUST_BE_A_PORT) {
       const port = fields[name];
       if (typeof port === 'number' && (port < 1 || port > 65535)) {
-        this.refuse(name, `${port} is no port (1 to 65535)`);
+        this.refuse(name, `${port} is not a port (1 to 65535)`);
       }
     }
     const drain = fields['drainDuration'];
@@ -151,7 +151,7 @@ class MessageReader {
         return this.duration(raw, path);
       case 'bool':
         if (typeof raw !== 'boolean') {
-          this.refuse(path, `${describe(raw)} is no boolean: write true or false without quotes`);
+          this.refuse(path, `${describe(raw)} is not a boolean: write true or false without quotes`);
         }
         return raw;
       case 'double':
@@ -178,13 +178,13 @@ class MessageReader {
     }
     if ('listOf' in type) {
       if (!Array.isArray(raw)) {
-        this.refuse(path, `${describe(raw)} stands where a list is expected`);
+        this.refuse(path, `${describe(raw)} where a list is expected`);
         return [];
       }
       return raw.map((item: unknown, index) => this.element(type.listOf, item, `${path}[${index}]`));
     }
     if (!isPlainMap(raw)) {
-      this.refuse(path, `${describe(raw)} stands where a map is expected`);
+      this.refuse(path, `${describe(raw)} where a map is expected`);
       return {};
     }
     return Object.fromEntries(
@@ -212,7 +212,7 @@ class MessageReader {
   private duration(raw: unknown, path: string): number | undefined {
     if (typeof raw !== 'string') {
       const example = typeof raw === 'number' ? `, for example "${raw}s"` : ', for example "60s"';
-      this.refuse(path, `${describe(raw)} is no duration: write a string with a unit${example}`);
+      this.refuse(path, `${describe(raw)} is not a duration: write a string with a unit${example}`);
       return undefined;
     }
     const duration = parseGoDuration(raw);
@@ -297,7 +297,7 @@ function unknownKey(key: string, parent: string, fields: MessageFields): Unknown
     return { path, message: stranger };
   }
   const suggestion = nearest(camel, Object.keys(fields));
-  const message = `is no field of ${parent === '' ? 'ProxyConfig' : parent} and is ignored`;
+  const message = `is not a field of ${parent === '' ? 'ProxyConfig' : parent} and is ignored`;
   return suggestion === undefined
     ? { path, message }
     : { path, message: `${message}; did you mean ${suggestion}?`, suggestion };

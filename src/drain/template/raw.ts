@@ -52,7 +52,7 @@ export function ownersOf(raw: RawObject): readonly OwnerReference[] {
   return recordsOf(metadataOf(raw).ownerReferences) as readonly unknown[] as readonly OwnerReference[];
 }
 
-/** What is no map in the list counts as an empty one. */
+/** What is not a map in the list counts as an empty one. */
 function recordsOf(value: unknown): readonly Raw[] {
   const list = listOf(value);
   return list.every((item) => recordOf(item) === item) ? (list as readonly Raw[]) : list.map(recordOf);

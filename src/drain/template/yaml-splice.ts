@@ -159,7 +159,7 @@ function replaceValue(text: string, map: YamlBlock, pair: YamlPair, value: Splic
     return fillEmptyValue(text, map, pair, value);
   }
   if (!isScalar(node) && !isAlias(node)) {
-    throw new SpliceError('a map or list stands where a single value is expected');
+    throw new SpliceError('there is a map or list where a single value is expected');
   }
   const start = startOf(node);
   const end = endOf(node);

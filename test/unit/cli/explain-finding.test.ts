@@ -51,7 +51,7 @@ it('refuses what is no code, and says what may be meant', async () => {
   expect(await cli(['explain-finding', 'GraceToShort'])).toMatchObject({
     code: 2,
     err: expect.stringContaining(
-      'GraceToShort is no code of a finding, a condition or an Event; did you mean GraceTooShort?',
+      'GraceToShort is not a code of a finding, a condition or an Event; did you mean GraceTooShort?',
     ),
   });
 });

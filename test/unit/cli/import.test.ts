@@ -224,7 +224,7 @@ spec:
     [
       'kinds nobody knows',
       `match: {any: [{resources: {kinds: [Deployment, Widget]}}]}`,
-      'Widget is no kind that policies know',
+      'Widget is not a kind that policies know',
     ],
     [
       'annotations',
@@ -289,7 +289,7 @@ spec:
     [
       'an annotation of the Deployment itself',
       config('terminationDrainDuration: 9s'),
-      'stands on the Deployment itself',
+      'this is on the Deployment itself',
     ],
     ['text that Istio refuses', IN_TEMPLATE(config('terminationDrainDuration: 9')), 'Istio cannot read this value'],
     [

@@ -47,7 +47,7 @@ describe('recommend, where there is', () => {
     [
       'a gateway without it',
       (_, r) => r.writeHead(502).end('<h1>Bad Gateway</h1>'),
-      /answers 502: Prometheus, or what stands before it, is out of order/,
+      /answers 502: Prometheus, or a proxy in front of it, is failing/,
     ],
     ['no answer', () => undefined, /no answer within 1 s: set --prometheus-timeout higher/],
     ['no mesh', (_, r) => r.end(data([])), /no metrics of Istio in the window: .*--metric/],

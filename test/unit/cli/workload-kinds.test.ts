@@ -22,7 +22,7 @@ describe('the kinds that a command reads', () => {
   it('are refused as the operator refuses them', () => {
     expect(judgedKinds(['apps/v1/deployments:Deployment=spec.template'])).toEqual({
       ok: false,
-      why: expect.stringContaining('no group'),
+      why: expect.stringContaining('not a group'),
     });
   });
 });

@@ -132,7 +132,7 @@ function initial(response: ServerResponse, resourceVersion: string, ...items: Wi
 describe('a stream that breaks', () => {
   it.each([
     ['in the middle of a line', '{"type":"MODIF'],
-    ['after a line that is no JSON', '{"type":"MODIFIED","object":}\n'],
+    ['after a line that is not JSON', '{"type":"MODIFIED","object":}\n'],
     ['after an event of an unknown type', '{"type":"SURPRISE","object":{}}\n'],
   ])('%s is counted, and the watch goes on where it was', async (_name, garbage) => {
     const { server, reflector, log } = await setup((request, response, count) => {

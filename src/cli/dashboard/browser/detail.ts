@@ -80,7 +80,7 @@ function parts(detail: WorkloadDetail): Node[] {
     heading(row.key),
     state,
     ...(obstacle === undefined ? [] : [element('p', '', `It waits: ${obstacle}.`)]),
-    ...(looksAgainAt === undefined ? [] : [element('p', '', `It is looked at again at ${timeWords(looksAgainAt)}.`)]),
+    ...(looksAgainAt === undefined ? [] : [element('p', '', `It is checked again at ${timeWords(looksAgainAt)}.`)]),
     element(
       'p',
       'dim',
@@ -114,7 +114,7 @@ function parts(detail: WorkloadDetail): Node[] {
     ),
     ...(cost === undefined ? [] : [element('p', '', `Price: ${cost}.`)]),
     ...section(
-      'Last terminations, beside the forecast',
+      'Last terminations, and the forecast',
       detail.terminations.map((line) => element('li', '', line)),
       'none in the last day that the cluster still knows of',
     ),

@@ -280,7 +280,7 @@ class Builder {
         if (keys.has(key) && !merged.has(key) && JSON.stringify(target[key]) !== JSON.stringify(child)) {
           this.remarks.push({
             line,
-            message: `the merge key (<<) stands behind ${key}: kubectl and helm take the merged value, kustomize and others the one of ${key}; write << first`,
+            message: `the merge key (<<) comes after ${key}: kubectl and helm take the merged value, kustomize and others the one of ${key}; write << first`,
           });
         }
         setOwn(target, key, child);

@@ -234,7 +234,7 @@ function codesSection({ findings, findingsUrl }: LintReport): string {
 function problemsSection({ problems }: LintReport): string {
   return problems.length === 0
     ? ''
-    : `<section aria-labelledby="problems-title"><h2 id="problems-title">Input that was not judged as it stands</h2><ul>${problems.map((problem) => `<li>${escapeHtml(problemText(problem))}</li>`).join('')}</ul></section>`;
+    : `<section aria-labelledby="problems-title"><h2 id="problems-title">Input that was not judged as it is</h2><ul>${problems.map((problem) => `<li>${escapeHtml(problemText(problem))}</li>`).join('')}</ul></section>`;
 }
 
 /** An id that stays the same from one report to the next, so that links to it live on. */

@@ -118,7 +118,7 @@ export function holdHook({ settings }: CheckInput): Finding[] {
     return [
       finding(
         'PostStartWithoutHold',
-        'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts holds nothing: the application stands before the proxy',
+        'postStart `pilot-agent wait` without holdApplicationUntilProxyStarts holds nothing: the application container comes before the proxy',
         { path: whereOf(postStart.origin) },
       ),
     ];

@@ -98,7 +98,10 @@ export function readJsonPatch(text: string, steps: Steps, remarks: Remarks): Rea
   const read = readIstioYaml(text);
   const operations = read.ok ? (read.value as unknown) : undefined;
   if (!Array.isArray(operations)) {
-    remarks.notCarried(steps, `it is no list of JSON patch operations${read.ok ? '' : ` (${read.malformed.message})`}`);
+    remarks.notCarried(
+      steps,
+      `it is not a list of JSON patch operations${read.ok ? '' : ` (${read.malformed.message})`}`,
+    );
     return { settings: [], conditions: [] };
   }
   return readOperations(operations, () => steps, remarks);

@@ -131,7 +131,7 @@ function kindsOf(rule: ReadRule, { kinds, steps, narrow }: MatchEntry, remarks: 
     if (!isForPods && !everything) {
       remarks.notCarried(
         rule.settings.steps,
-        `this stands on the ${kinds.join(' and ')} itself, where it has no effect: pods are made from spec.template`,
+        `this is on the ${kinds.join(' and ')} itself, where it has no effect: pods are made from spec.template`,
       );
       return undefined;
     }
@@ -161,7 +161,7 @@ function kindsOf(rule: ReadRule, { kinds, steps, narrow }: MatchEntry, remarks: 
       if (!isPod(kind) && !everything) {
         remarks.notCarried(
           at,
-          `${kind} is no kind that policies know; where its pod template is at ${template.join('.')}, the flag --workload-kind makes it known and match.kinds takes it`,
+          `${kind} is not a kind that policies know; where its pod template is at ${template.join('.')}, the flag --workload-kind makes it known and match.kinds takes it`,
         );
       }
     } else if (adapter.templatePath.join() !== template.join()) {

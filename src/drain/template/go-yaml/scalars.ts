@@ -189,7 +189,7 @@ function takeEscape(cursor: Cursor, start: number): string {
   }
   const code = Number.parseInt(digits, 16);
   if ((code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff) {
-    throw new YamlSyntaxError(`\\${letter}${digits} is no Unicode character`, start);
+    throw new YamlSyntaxError(`\\${letter}${digits} is not a Unicode character`, start);
   }
   for (let taken = 0; taken < length; taken += 1) {
     cursor.take();

@@ -22,20 +22,20 @@ export function parseConfiguredKind(text: string): ConfiguredKind {
   }
   const [, group = '', version = '', plural = '', kind = '', path = ''] = match;
   if (!GROUP.test(group)) {
-    return refused(text, `"${group}" is no group of a custom resource, such as apps.example.com`);
+    return refused(text, `"${group}" is not a group of a custom resource, such as apps.example.com`);
   }
   if (!VERSION.test(version)) {
-    return refused(text, `"${version}" is no version, such as v1 or v1beta1`);
+    return refused(text, `"${version}" is not a version, such as v1 or v1beta1`);
   }
   if (!PLURAL.test(plural)) {
-    return refused(text, `"${plural}" is no plural name, such as gameservers`);
+    return refused(text, `"${plural}" is not a plural name, such as gameservers`);
   }
   if (!KIND_NAME.test(kind)) {
-    return refused(text, `"${kind}" is no kind, such as GameServer`);
+    return refused(text, `"${kind}" is not a kind, such as GameServer`);
   }
   const templatePath = path.split('.');
   if (!templatePath.every((key) => KEY.test(key))) {
-    return refused(text, `"${path}" is no path to a pod template, such as spec.template`);
+    return refused(text, `"${path}" is not a path to a pod template, such as spec.template`);
   }
   if (templatePath[0] === 'metadata' || templatePath[0] === 'status') {
     return refused(text, `a pod template does not stand below ${templatePath[0]}`);

@@ -86,10 +86,10 @@ export function decodeState(text: string): DecodedState {
   try {
     raw = JSON.parse(text);
   } catch (error) {
-    return { ok: false, why: `it is no JSON (${error instanceof Error ? error.message : 'damaged'})` };
+    return { ok: false, why: `it is not JSON (${error instanceof Error ? error.message : 'damaged'})` };
   }
   if (!isRecord(raw)) {
-    return { ok: false, why: 'it is no JSON object' };
+    return { ok: false, why: 'it is not JSON object' };
   }
   if (typeof raw['v'] === 'number' && raw['v'] > STATE_VERSION) {
     return {

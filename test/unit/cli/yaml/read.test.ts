@@ -36,12 +36,12 @@ describe('the full reader', () => {
     expect(read).toMatchObject({ ok: true, document: { duplicates: [], remarks: [], value: { c: { x: 9, y: 2 } } } });
   });
 
-  it('says where a merge key stands behind an explicit key, because not everybody reads that alike', () => {
+  it('says where a merge key comes after an explicit key, because not everybody reads that alike', () => {
     const read = readYaml('c:\n  x: 9\n  <<: {x: 1, y: 2}\n', 1);
 
     // What kubectl 1.32 and 1.36 make of it; kustomize 5.8 gives 9.
     expect(read).toMatchObject({ ok: true, document: { value: { c: { x: 1, y: 2 } } } });
-    expect(read.ok && read.document.remarks).toEqual([{ line: 3, message: expect.stringMatching(/stands behind x/) }]);
+    expect(read.ok && read.document.remarks).toEqual([{ line: 3, message: expect.stringMatching(/comes after x/) }]);
     expect(readYaml('c:\n  x: 1\n  <<: {x: 1}\n', 1)).toMatchObject({ document: { remarks: [], duplicates: [] } });
   });
 

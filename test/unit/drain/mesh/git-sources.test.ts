@@ -168,13 +168,13 @@ describe('mesh config that istiod refuses', () => {
       /accessLogEncoding: "Json" is none of TEXT, JSON/,
     ],
     ['an unknown mode', { outboundTrafficPolicy: { mode: 'ALLOW_ALL' } }, /mode: "ALLOW_ALL" is none of/],
-    ['a boolean in quotes', { enableTracing: 'true' }, /enableTracing: "true" is no boolean/],
+    ['a boolean in quotes', { enableTracing: 'true' }, /enableTracing: "true" is not a boolean/],
     [
       'a bad default',
       { defaultConfig: { terminationDrainDuration: 30 } },
-      /defaultConfig: terminationDrainDuration: 30 is no duration/,
+      /defaultConfig: terminationDrainDuration: 30 is not a duration/,
     ],
-    ['a list', ['x'], /a list stands/],
+    ['a list', ['x'], /a list where a map/],
   ])('%s', (_, value, why) => {
     const reading = readMeshConfigValues(value);
     expect(reading.ok ? '' : reading.why).toMatch(why);

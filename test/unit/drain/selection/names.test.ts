@@ -42,8 +42,8 @@ describe('a name pattern', () => {
     ['^checkout$', '"^"'],
     ['-checkout', "begins or ends with '-' or '.'"],
     ['checkout-', "begins or ends with '-' or '.'"],
-    ['a..b*', "has a '.' beside"],
-    ['a.-b', "has a '.' beside"],
+    ['a..b*', "has a '.' next to"],
+    ['a.-b', "has a '.' next to"],
     ['a'.repeat(254), 'longer than any name'],
     ['caf\u00e9', '"é"'],
   ])('%s is refused', (pattern, why) => {

@@ -235,7 +235,7 @@ describe('taking keys out', () => {
 
 describe('what cannot be edited is refused and stays', () => {
   it.each([
-    ['a malformed text', 'drainDuration: 5', 'is no duration'],
+    ['a malformed text', 'drainDuration: 5', 'is not a duration'],
     ['a syntax error', '{', 'did not find expected'],
     ['several documents', 'a: 1\n---\nb: 2\n', 'several YAML documents'],
     [

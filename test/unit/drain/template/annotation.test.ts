@@ -132,7 +132,7 @@ describe('what Istio denies the pod for', () => {
     [
       'a number as duration',
       'terminationDrainDuration: 25',
-      '25 is no duration: write a string with a unit, for example "25s"',
+      '25 is not a duration: write a string with a unit, for example "25s"',
       1,
       27,
     ],
@@ -153,20 +153,14 @@ describe('what Istio denies the pod for', () => {
       2,
       6,
     ],
-    ['a list for a map', 'proxyMetadata: []', 'proxyMetadata: a list stands where a map is expected', 1, 16],
+    ['a list for a map', 'proxyMetadata: []', 'proxyMetadata: a list where a map is expected', 1, 16],
     ['a boolean in quotes', 'holdApplicationUntilProxyStarts: "true"', 'write true or false without quotes', 1, 34],
     ['half a second of drainDuration', 'drainDuration: 500ms', 'whole seconds of at least 1s', 1, 16],
     ['no drainDuration', 'drainDuration: 0s', 'whole seconds of at least 1s', 1, 16],
     ['a negative drainDuration', 'drainDuration: -1s', 'whole seconds of at least 1s', 1, 16],
     ['an unknown enum', 'interceptionMode: FOO', '"FOO" is none of REDIRECT, TPROXY, NONE', 1, 19],
     ['a fraction of a thread', 'concurrency: 2.5', 'concurrency: 2.5 is no whole number', 1, 14],
-    [
-      'a string for a message',
-      'image: distroless',
-      'image: "distroless" stands where a map of fields is expected',
-      1,
-      8,
-    ],
+    ['a string for a message', 'image: distroless', 'image: "distroless" where a map of fields is expected', 1, 8],
     [
       'a number in a list of strings',
       'proxyStatsMatcher: {inclusionSuffixes: [a, 1]}',
@@ -182,7 +176,7 @@ describe('what Istio denies the pod for', () => {
     ['a tab behind a colon', 'a:\n  b:\t\tc: d', 'is not allowed here', 2, 8],
     ['two commas', 'extraStatTags: [a,,b]', 'did not find expected node content', 1, 19],
     ['a control character', 'proxyMetadata: {A: "\u0007"}', 'control characters are not allowed', 1, 21],
-    ['half a surrogate pair', 'proxyMetadata: {A: "\\ud83d"}', 'is no Unicode character', 1, 20],
+    ['half a surrogate pair', 'proxyMetadata: {A: "\\ud83d"}', 'is not a Unicode character', 1, 20],
     ['binary data that are none', 'proxyMetadata: {A: !!binary "a"}', 'invalid base64', 1, 29],
     ['an alias with a name that is none', 'a: *é', 'made of letters, digits', 1, 4],
     ['a directive of another version', '%YAML 1.2\n---\na: b', 'reads YAML 1.1', 1, 1],
@@ -190,11 +184,11 @@ describe('what Istio denies the pod for', () => {
     ['a list of 2000 levels', '['.repeat(2000), 'nested deeper', 1, 1000],
     ['a sampling beyond all floats', 'tracing: {sampling: 1e999}', 'is no number', 1, 21],
     ['a brace too few', '{terminationDrainDuration: 5s', "expected ',' or '}'", 1, 30],
-    ['a missing blank', 'terminationDrainDuration:5s', 'stands where a map of fields is expected', 1, 1],
+    ['a missing blank', 'terminationDrainDuration:5s', 'where a map of fields is expected', 1, 1],
     ['an unknown anchor', 'foo: *nope', "unknown anchor 'nope' referenced", 1, 6],
-    ['a list', '- a', 'a list stands where a map of fields is expected', 1, 1],
+    ['a list', '- a', 'a list where a map of fields is expected', 1, 1],
     ['YAML 1.2', '%YAML 1.2\n---\nfoo: bar', 'found incompatible YAML document', 1, 1],
-    ['a port that is none', 'statusPort: 0', 'statusPort: 0 is no port', 1, 13],
+    ['a port that is none', 'statusPort: 0', 'statusPort: 0 is not a port', 1, 13],
     ['an empty address', "discoveryAddress: ''", 'discoveryAddress: must not be empty', 1, 19],
   ])('%s', (_, text, message, line, column) => {
     const result = parseProxyConfigAnnotation(text);
@@ -250,7 +244,7 @@ describe('what Istio accepts and people should hear of', () => {
     const result = parseProxyConfigAnnotation('xyzzy: 1');
     expect(result).toMatchObject({
       ok: true,
-      unknownKeys: [{ path: 'xyzzy', message: 'is no field of ProxyConfig and is ignored' }],
+      unknownKeys: [{ path: 'xyzzy', message: 'is not a field of ProxyConfig and is ignored' }],
     });
   });
 

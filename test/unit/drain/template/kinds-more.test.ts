@@ -267,12 +267,12 @@ describe('a kind of the configuration', () => {
 
   it.each([
     ['GameServer', 'write group/version/plural'],
-    ['apps/v1/gameservers:GameServer=spec.template', 'no group of a custom resource'],
-    ['apps.example.com/1/gameservers:GameServer=spec.template', 'no version'],
-    ['apps.example.com/v1/GameServers:GameServer=spec.template', 'no plural name'],
-    ['apps.example.com/v1/gameservers:gameServer=spec.template', 'no kind'],
-    ['apps.example.com/v1/gameservers:GameServer=spec..template', 'no path'],
-    ['apps.example.com/v1/gameservers:GameServer=', 'no path'],
+    ['apps/v1/gameservers:GameServer=spec.template', 'not a group of a custom resource'],
+    ['apps.example.com/1/gameservers:GameServer=spec.template', 'not a version'],
+    ['apps.example.com/v1/GameServers:GameServer=spec.template', 'not a plural name'],
+    ['apps.example.com/v1/gameservers:gameServer=spec.template', 'not a kind'],
+    ['apps.example.com/v1/gameservers:GameServer=spec..template', 'not a path'],
+    ['apps.example.com/v1/gameservers:GameServer=', 'not a path'],
     ['apps.example.com/v1/gameservers:GameServer=metadata.annotations', 'below metadata'],
   ])('is refused as %s', (text, why) => {
     expect(parseConfiguredKind(text)).toEqual({ ok: false, why: expect.stringContaining(why) });

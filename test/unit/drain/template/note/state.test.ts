@@ -51,8 +51,8 @@ describe('the state annotation', () => {
   });
 
   it.each([
-    ['no JSON', '{', 'it is no JSON'],
-    ['another JSON', '[]', 'it is no JSON object'],
+    ['no JSON', '{', 'it is not JSON'],
+    ['another JSON', '[]', 'it is not JSON object'],
     ['nothing', '{}', 'it has no version'],
     ['a later version', '{"v":2}', 'written by a newer release'],
     ['no policy', '{"v":1,"intent":"x","onDelete":"Restore","fields":{}}', 'it names no policy'],

@@ -26,6 +26,7 @@ import {
   BindError,
   cpuMillis,
   createLogger,
+  EventLoopWatch,
   favourMemory,
   HealthServer,
   Lifecycle,
@@ -183,10 +184,12 @@ async function runController(invocation: Invocation): Promise<number> {
     flag: '--health-probe-bind-address',
     logger,
   });
+  const eventLoop = new EventLoopWatch({ logger });
   let unanswered: string | undefined;
   health.addReadiness('api-server', () => unanswered);
   health.addReadiness('caches', () => operator.notReadyBecause());
   health.addReadiness('admission', () => admission?.notReadyBecause());
+  health.addReadiness('event-loop', () => eventLoop.blockedBecause());
   const metricsServer = new HealthServer({
     address: setting.text('metrics-bind-address') ?? ':8080',
     flag: '--metrics-bind-address',
@@ -195,7 +198,11 @@ async function runController(invocation: Invocation): Promise<number> {
     logger,
   });
 
+  eventLoop.start();
   life.install();
+  life.onStop('event loop', () => {
+    eventLoop.stop();
+  });
   life.onStop('connections', () => transport.close());
   try {
     await health.start();

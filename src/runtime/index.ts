@@ -2,6 +2,7 @@
 //
 //   queue, controller  keys, workers, outcomes
 //   turns              one thread for work, probes and the lease
+//   event-loop         whether that thread keeps up
 //   clock              real and virtual time, CPU time
 //   metrics, logging, health, lifecycle, memory
 
@@ -9,6 +10,8 @@ export { cpuMillis, systemClock, VirtualClock } from './clock.ts';
 export type { Clock, TimerHandle } from './clock.ts';
 export { Controller, done, requeueAfter, retry, terminal, TerminalError } from './controller.ts';
 export type { ControllerObserver, ControllerOptions, Outcome, ReconcileResult } from './controller.ts';
+export { EventLoopWatch } from './event-loop.ts';
+export type { EventLoopWatchOptions } from './event-loop.ts';
 export { BindError, listenOn, HealthServer, parseAddress } from './health.ts';
 export type { HealthCheck, HealthServerOptions } from './health.ts';
 export { Lifecycle } from './lifecycle.ts';

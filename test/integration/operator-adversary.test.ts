@@ -12,6 +12,8 @@ jest.setTimeout(120_000);
 
 const ARGS = ['--leader-elect'];
 const OURS = 8;
+/** What is written for it depends on whether sidecars are native. */
+const COMBINED = { mode: 'Combined', duration: '20s', maxWait: '60s' };
 const SLOWEST_ANSWER_MS = 250;
 /** A leader that has not renewed for 7 s stops leading. */
 const LONGEST_UNRENEWED_MS = 7_000;
@@ -69,6 +71,7 @@ describe('forged notes, hostile hooks, a false istiod and tenants who write with
   let pulse: Pulse;
   let ours: string;
   let outside: string;
+  let aside: string;
   let forged: string;
 
   beforeAll(async () => {
@@ -78,7 +81,7 @@ describe('forged notes, hostile hooks, a false istiod and tenants who write with
     const hooks = await scene.meshed('hooks');
     const { metadata } = await scene.createPolicy(
       'ours',
-      fixed(ours, waves(2, { soak: '0s', progressDeadline: '5s' })),
+      fixed(ours, { ...waves(2, { soak: '0s' }), drain: COMBINED }),
     );
     const notes = forgedNotes({ name: 'ours', uid: metadata.uid ?? '' });
     expect(notes.length).toBeGreaterThan(100);
@@ -96,7 +99,10 @@ describe('forged notes, hostile hooks, a false istiod and tenants who write with
       ),
     );
     await createAll(Array.from({ length: OURS }, (_, index) => deployment(ours, `web-${index}`)));
-    const pretender = deployment(outside, 'istiod', {
+    // Of two that claim a revision the first one by name was once believed.
+    aside = await scene.cluster.namespace('aside');
+    expect(aside < 'istio-system').toBe(true);
+    const pretender = deployment(aside, 'istiod', {
       replicas: 0,
       containers: [
         {
@@ -155,9 +161,12 @@ describe('forged notes, hostile hooks, a false istiod and tenants who write with
     expect(scene.writes({ namespace: forged }).length).toBe(0);
   });
 
-  it('a Deployment that calls itself istiod is ignored, and an Event on it says so', async () => {
+  it('a Deployment that calls itself istiod changes nothing that is written, and an Event on it says so', async () => {
+    const { metadata } = (await scene.workload(ours, 'web-0')).spec.template;
+    // Native sidecars, as it claims, need none of it.
+    expect(metadata?.annotations?.['proxy.istio.io/config']).toContain('MINIMUM_DRAIN_DURATION: 25s');
     await eventually(
-      async () => (await scene.events(outside)).some(({ reason }) => reason === 'IstiodIgnored'),
+      async () => (await scene.events(aside)).some(({ reason }) => reason === 'IstiodIgnored'),
       'the Event is there',
     );
   });

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { holdTerminationLabel } from '../support/control-plane/pods.ts';
 import { OPERATOR_NAMESPACE, startOperator, type OperatorHandle } from '../support/operator.ts';
+import { waitedForProcessor } from '../support/pulse.ts';
 import {
   deployment,
   eventually,
@@ -253,8 +254,14 @@ describe('waves', () => {
     await scene.settled('heir', ({ workloads }) => workloads?.updating === 1);
     await scene.patchPolicy('heir', { match: { names: null } });
     await scene.settled('heir', ({ workloads }) => workloads?.updating === 1 && workloads.pending === 2);
+    await eventually(
+      async () => /^sidecar_drain_waiting_workloads 2$/m.test(await scene.operator.metrics()),
+      'both wait for the place',
+    );
     await scene.patchPolicy('holder', { match: { names: ['Web_*'] } });
     await scene.settled('holder', ({ conditions }) => conditions?.[0]?.status === 'False');
+    // Whoever waits is looked at once more when the policies have settled: after that nothing but the place wakes web-2.
+    await staysSo(async () => (await scene.policy('heir')).status?.workloads?.pending, 3_000);
 
     await scene.cluster.client.call('DELETE', quotaPath);
 
@@ -334,7 +341,12 @@ describe('two operators', () => {
     await scene.createPolicy('leader', fixed(namespace));
     await eventually(() => scene.writes({ since: mark, namespace }).length >= 5, 'the first one writes');
     process.kill(first.pid, 'SIGSTOP');
-    await eventually(async () => await leads(second), 'the second one leads', FAILOVER_MS);
+    const { renewTime } = await lease();
+    const waited = waitedForProcessor(second.pid);
+    await eventually(async () => await leads(second), 'the second one leads', 60_000);
+    expect(
+      Date.parse((await lease()).acquireTime) - Date.parse(renewTime) - waitedForProcessor(second.pid) + waited,
+    ).toBeLessThan(FAILOVER_MS);
 
     await scene.cluster.waitFor<PolicyObject>(
       policyPath('leader'),
@@ -364,13 +376,22 @@ describe('two operators', () => {
   });
 });
 
-/** What the documentation promises. */
+/** What the documentation promises, from the last renewal; a busy machine's part in it left out. */
 const FAILOVER_MS = 15_000;
 
-async function leaseHolder(): Promise<string> {
+interface LeaseSpec {
+  readonly holderIdentity: string;
+  readonly acquireTime: string;
+  readonly renewTime: string;
+}
+
+async function lease(): Promise<LeaseSpec> {
   const path = `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_NAMESPACE}/leases/sidecar-drain-operator`;
-  const { spec } = await scene.cluster.client.call<{ spec: { holderIdentity: string } }>('GET', path);
-  return spec.holderIdentity;
+  return (await scene.cluster.client.call<{ spec: LeaseSpec }>('GET', path)).spec;
+}
+
+async function leaseHolder(): Promise<string> {
+  return (await lease()).holderIdentity;
 }
 
 async function leads(operator: OperatorHandle): Promise<boolean> {

@@ -5,7 +5,10 @@ import type { Cluster } from './cluster.ts';
 import { OPERATOR_NAMESPACE, type OperatorHandle } from './operator.ts';
 
 export interface Pulse {
-  /** Milliseconds of each answer of /healthz; less what either process had to wait for a processor, on a busy machine. */
+  /**
+   * Milliseconds of work of the operator's one thread between each question to /healthz and its answer. How long the answer
+   * took by the clock says more of how busy the machine was.
+   */
   readonly answers: readonly number[];
   /** Of /healthz, that were none or not "ok". */
   readonly failures: readonly string[];
@@ -32,25 +35,19 @@ export function takePulse(cluster: Cluster, operator: OperatorHandle): () => Pro
   let longestUnrenewed = 0;
   const health = async (): Promise<void> => {
     while (!ended.signal.aborted) {
-      const waited = withoutProcessor(operator.pid) + withoutProcessor(process.pid);
-      const began = performance.now();
+      const before = usedProcessor(operator.pid);
       try {
         const answer = await fetch(`http://127.0.0.1:${operator.healthPort}/healthz`, {
-          signal: AbortSignal.timeout(10_000),
+          signal: AbortSignal.timeout(30_000),
         });
         if (!answer.ok) {
           failures.push(await answer.text());
         }
         await answer.body?.cancel();
+        answers.push(usedProcessor(operator.pid) - before);
       } catch (error) {
         failures.push(String(error));
       }
-      answers.push(
-        Math.max(
-          0,
-          performance.now() - began + waited - withoutProcessor(operator.pid) - withoutProcessor(process.pid),
-        ),
-      );
       await sleep(ASK_EVERY_MS);
     }
   };
@@ -77,15 +74,22 @@ export function takePulse(cluster: Cluster, operator: OperatorHandle): () => Pro
   };
 }
 
-/**
- * Milliseconds for which the thread that answers was ready to run and another process had the processor; 0 where the system
- * does not tell (Linux does, in /proc/PID/schedstat).
- */
-function withoutProcessor(pid: number): number {
+/** Milliseconds for which the main thread of a process was ready to run and another process had the processor. */
+export function waitedForProcessor(pid: number): number {
+  return schedulerTimes(pid)[1];
+}
+
+/** Milliseconds for which the main thread of a process had a processor. */
+function usedProcessor(pid: number): number {
+  return schedulerTimes(pid)[0];
+}
+
+/** 0 where the system does not tell; Linux does. */
+function schedulerTimes(pid: number): readonly [used: number, waited: number] {
   try {
-    const [, waitedNs = '0'] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
-    return Number(waitedNs) / 1e6;
+    const [used = 0, waited = 0] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number);
+    return [used / 1e6, waited / 1e6];
   } catch {
-    return 0;
+    return [0, 0];
   }
 }

@@ -172,6 +172,37 @@ describe('a kustomize tree', () => {
     expect(tools.leaves(join(folder, 'try'))[`Deployment gateway${GRACE}`]).toBe(7);
   });
 
+  it('is built as Flux applies it, for each cluster that patches it', async () => {
+    const cluster = (name: string, more: string): Record<string, string> => ({
+      [`clusters/${name}.yaml`]: `apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: ${name}}\nspec:\n  path: base\n  targetNamespace: ${name}\n${more}`,
+    });
+    const folder = repository({
+      ...TREE,
+      ...cluster('red', '  namePrefix: red-\n'),
+      ...cluster(
+        'blue',
+        '  patches:\n    - target: {kind: Deployment, name: worker}\n      patch: |\n        - op: replace\n          path: /spec/template/spec/terminationGracePeriodSeconds\n          value: 700\n',
+      ),
+    });
+    const before = { live: tools.leaves(join(folder, 'live')), base: tools.leaves(join(folder, 'base')) };
+
+    const { findings, summary } = await tools.lint(folder);
+    const { err } = await tools.run('render', folder, '--in-place');
+
+    const grace = findings.filter(({ code }) => code === 'GraceTooShort').map(({ workload }) => workload);
+    expect(summary.workloads).toBe(12);
+    expect(grace.map(({ namespace, name }) => `${namespace}/${name}`)).toEqual(
+      expect.arrayContaining(['red/red-worker', 'try/worker', 'money/live-worker']),
+    );
+    expect(grace).not.toContainEqual({ kind: 'Deployment', namespace: 'blue', name: 'worker' });
+    expect(err).toBe('');
+    const worker = `Deployment worker${GRACE}`;
+    expect([before.base[worker], tools.leaves(join(folder, 'base'))[worker]]).toEqual([12, 50]);
+    expect(tools.leaves(join(folder, 'live'))[`Deployment live-ledger${GRACE}`]).toBe(
+      before.live[`Deployment live-ledger${GRACE}`],
+    );
+  });
+
   it('is written to though a kustomization above it, which does not name it, cannot be built', async () => {
     const folder = repository({ ...TREE, 'kustomization.yaml': 'helmCharts: [{name: far}]\n' });
 

@@ -2,6 +2,7 @@ import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { TemplateFile } from '../repository/charts.ts';
 import type { Destination } from '../repository/destinations.ts';
 import type { BuiltOrigin } from '../repository/origin.ts';
+import type { FilledValue } from '../repository/substitution.ts';
 import { readFast } from './yaml/fast.ts';
 import { TemplateFound } from './yaml/lexical.ts';
 import { lineOf, positionAt, type Position, type ReadDocument } from './yaml/positions.ts';
@@ -22,6 +23,11 @@ export interface InputDocument {
   readonly origin?: BuiltOrigin;
   /** Where it is applied to, if something else than itself tells. */
   readonly destination?: Destination;
+  /** Who applies it, where several do, each in a way of its own. */
+  readonly appliedBy?: string;
+  /** The object as it stands in its file or its build, where whoever applies it puts variables in, and what they put in. */
+  readonly written?: Readonly<Record<string, unknown>>;
+  readonly filled?: readonly FilledValue[];
   readonly chart?: { readonly folder: string; readonly template?: TemplateFile };
 }
 

@@ -19,7 +19,7 @@ import {
 import { readMeshSource, type MeshSettings, type ValueTexts } from '../../drain/mesh/git-sources.ts';
 import { deploymentOf } from '../../drain/gateways/deployment.ts';
 import { readGateway, readGatewayClass, readOverlay } from '../../drain/gateways/records.ts';
-import { workloadKey, type GatewayOverlay, type Workload } from '../../drain/model/workload.ts';
+import { workloadKey, type GatewayOverlay, type SourceLocation, type Workload } from '../../drain/model/workload.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { readBudgetSpec } from '../../drain/price/budgets.ts';
@@ -28,6 +28,7 @@ import { at, listOf, recordOf, textOf, type RawObject } from '../../drain/templa
 import { groupOf, projectWorkload, shapeProblems, type WorkloadKindAdapter } from '../../drain/template/index.ts';
 import { inDestination } from '../repository/destinations.ts';
 import { repositoryFile } from '../repository/releases.ts';
+import { variableIn } from '../repository/substitution.ts';
 import type { Collected } from './collected.ts';
 import { templateParts } from './file-kinds.ts';
 import type { InputDocument } from './documents.ts';
@@ -211,13 +212,21 @@ export class ObjectIntake {
       });
       return;
     }
+    const variable = openVariable(value, adapter);
+    if (variable !== undefined) {
+      this.problem({ kind: 'Incomplete', file, line, message: `${kind} ${name} is not judged: ${variable}` });
+      return;
+    }
     // What a chart or a tree has built without containers has none because nothing runs in it.
     if (name === '' || !hasContainers(value, adapter.templatePath) || this.refused(document, adapter)) {
       return;
     }
     const options = {
       namespace: this.options.namespace,
-      source: document.source ?? sourceOf(document, adapter.templatePath, adapter.graceFrom?.key),
+      source: appliedBy(
+        document.source ?? sourceOf(document, adapter.templatePath, adapter.graceFrom?.key),
+        document.appliedBy,
+      ),
     };
     const projected = withMisplacedLines(
       projectWorkload(inDestination(value, document.destination), adapter, options),
@@ -475,6 +484,13 @@ function stepsOf(path: string): (string | number)[] {
     .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
 }
 
+/** Where several apply the same manifest, each in its way, every finding tells whose it is. */
+function appliedBy(source: SourceLocation, by: string | undefined): SourceLocation {
+  return by === undefined
+    ? source
+    : { ...source, builtFrom: [source.builtFrom, by].filter(Boolean).join(', applied by ') };
+}
+
 /** The lines of what stands in the wrong place, which are not among those that every source has. */
 function withMisplacedLines(workload: Workload, document: InputDocument): Workload {
   const { source, misplaced } = workload;
@@ -489,6 +505,19 @@ function withMisplacedLines(workload: Workload, document: InputDocument): Worklo
 /** A Rollout with workloadRef: the Deployment that it names is judged. */
 function hasItsTemplateElsewhere(value: Value, adapter: WorkloadKindAdapter): boolean {
   return adapter.limit?.(value)?.reason === 'TemplateElsewhere';
+}
+
+/** A variable that something puts in when it applies the object (Flux, envsubst), in a value that decides and that nothing else is. */
+function openVariable(value: unknown, { templatePath, graceFrom }: WorkloadKindAdapter): string | undefined {
+  const grace = graceFrom?.key ?? 'terminationGracePeriodSeconds';
+  const annotations = recordOf(at(value, [...templatePath, 'metadata', 'annotations']));
+  const found = [
+    [grace, at(value, [...templatePath, 'spec', grace])],
+    [PROXY_CONFIG_ANNOTATION, annotations[PROXY_CONFIG_ANNOTATION]],
+  ].find(([, each]) => variableIn(each) !== undefined);
+  return found === undefined
+    ? undefined
+    : `${String(found[0])} has the variable \${${variableIn(found[1]) ?? ''}}, and nothing in the input tells what is put in when it is applied`;
 }
 
 /**

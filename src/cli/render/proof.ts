@@ -69,7 +69,7 @@ export class Proof {
       .filter((root) => [...changed.keys()].some((file) => this.tree.reads(root, file)));
     for await (const [root, values] of inOrder(
       roots.filter((root) => !this.before.has(root)),
-      async (root) => await this.build(root.folder),
+      async (root) => await this.build(root),
     )) {
       this.before.set(root, values.ok ? values.values : undefined);
     }
@@ -77,7 +77,7 @@ export class Proof {
     const faults: Fault[] = [];
     for await (const [root, after] of inOrder(
       roots,
-      async (root) => await this.build(join(this.copy, relative(this.common, root.folder))),
+      async (root) => await this.build({ ...root, folder: join(this.copy, relative(this.common, root.folder)) }),
     )) {
       const before = this.before.get(root);
       if (before === undefined) {
@@ -91,9 +91,9 @@ export class Proof {
   }
 
   private async build(
-    folder: string,
+    root: Kustomization,
   ): Promise<{ readonly ok: true; readonly values: Values } | { readonly ok: false; readonly why: string }> {
-    const result = await buildKustomization(folder, this.workshop, this.options);
+    const result = await buildKustomization(root, this.workshop, this.options);
     return result.ok
       ? { ok: true, values: valuesOf(result.output) }
       : { ok: false, why: `it cannot be built any more: ${result.why}` };

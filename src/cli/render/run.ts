@@ -16,6 +16,7 @@ import { decisionForManifest, editsOf } from './changes.ts';
 import type { RenderOutput } from './command.ts';
 import { unifiedDiff } from './diff.ts';
 import { editText, type ObjectEdits } from './documents.ts';
+import { filledFields, keptForApplier, type FilledField } from './filled.ts';
 import type { FieldEdit } from './edit.ts';
 import type { OverlayChanges } from './gateways.ts';
 import { idOf } from './proof.ts';
@@ -32,6 +33,8 @@ export interface RenderedWorkload {
 interface ReadWorkload {
   readonly shape: ManifestShape;
   readonly id: string;
+  /** Fields whose values are put in when it is applied. */
+  readonly filled: readonly FilledField[];
   readonly origin?: BuiltOrigin;
   readonly chart?: InputDocument['chart'];
   readonly destination?: InputDocument['destination'];
@@ -79,8 +82,15 @@ export async function runRender(invocation: Invocation): Promise<number> {
     {
       alsoFiles: policyFiles(flags),
       positionalFiles: true,
-      onWorkload: ({ value, origin, chart, destination }, workload) =>
-        read.set(workload, { shape: shapeOf(value, workload), id: idOf(value), origin, chart, destination }),
+      onWorkload: ({ value, written = value, filled, origin, chart, destination }, workload) =>
+        read.set(workload, {
+          shape: shapeOf(written, workload),
+          id: idOf(written),
+          filled: filled === undefined ? [] : filledFields(filled, written),
+          origin,
+          chart,
+          destination,
+        }),
     },
   );
   reportProblems(loaded, invocation);
@@ -170,16 +180,19 @@ async function changesOf(
     const { workload } = one;
     if (disputed.has(workload)) {
       refused.push(
-        `${placeOf(workload)}${workloadKey(workload)} is not changed: its manifest is applied to several namespaces, which do not all want the same; give each an overlay of its own`,
+        `${placeOf(workload)}${workloadKey(workload)} is not changed: its manifest is applied more than once, with other namespaces, patches or variables, and not all want the same; give each an overlay of its own`,
       );
     }
     if (again.has(workload) || disputed.has(workload)) {
       continue;
     }
-    const { origin, chart } = read.get(workload) ?? {};
+    const { origin, chart, filled, destination } = read.get(workload) ?? {};
     const file = workload.source?.file ?? '';
+    const kept = keptForApplier(one.edits, filled ?? [], { destination, origin });
     const unbuilt = origin === undefined && file !== STDIN_NAME ? repository?.unbuilt(file) : undefined;
-    if (chart !== undefined) {
+    if (kept !== undefined) {
+      refused.push(`${placeOf(workload)}${workloadKey(workload)} is not changed: ${kept}`);
+    } else if (chart !== undefined) {
       refused.push(`${placeOf(workload)}${chartHint(one, chart.template)}`);
     } else if (unbuilt !== undefined) {
       refused.push(
@@ -214,7 +227,7 @@ async function changesOf(
   };
 }
 
-/** Workloads of one manifest in several namespaces: those that want what the first one wants, and those that do not agree. */
+/** Workloads of one manifest that is applied more than once: those that want what the first one wants, and those that do not agree. */
 function appliedTwice(
   read: ReadonlyMap<Workload, ReadWorkload>,
   edits: ReadonlyMap<Workload, readonly FieldEdit[]>,

@@ -274,6 +274,10 @@ function overlayPatch(
   const value = edits.reduce<unknown>((current, edit) => withValue(current, edit.path, edit.value), head);
   const known = files.get(root.file) ?? readFileSync(root.file, 'utf8');
   const path = relative(root.folder, file);
+  if (files.get(file) === yamlText(value)) {
+    // Another build of the same root wants the same.
+    return;
+  }
   if (files.has(file) || existsSync(file)) {
     throw new CannotEdit(`${tree.shown(file)} is there already`);
   }

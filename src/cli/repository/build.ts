@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join, relative, sep } from 'node:path';
 import { stringify } from 'yaml';
+import type { Kustomization } from './kustomization.ts';
 import { runProgram, type ProgramResult } from './programs.ts';
 
 /** How the programs are run that know how to read a tree. */
@@ -41,15 +42,18 @@ export class Workshop {
  * (api/internal/target/kusttarget.go, accumulateDirectory).
  */
 export async function buildKustomization(
-  folder: string,
+  { folder, overlay }: Pick<Kustomization, 'folder' | 'overlay'>,
   workshop: Workshop,
   options: BuildOptions & { readonly kustomize: string },
 ): Promise<ProgramResult & { readonly from: string }> {
   const from = workshop.make();
+  const real = realpathSync(folder);
   const wrapper = {
+    ...overlay?.fields,
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
     kind: 'Kustomization',
-    resources: [relative(from, realpathSync(folder))],
+    resources: [relative(from, real)],
+    ...(overlay === undefined ? {} : { components: overlay.components.map((each) => relative(from, each)) }),
     buildMetadata: ['originAnnotations'],
   };
   writeFileSync(join(from, 'kustomization.yaml'), stringify(wrapper));

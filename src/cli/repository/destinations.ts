@@ -3,13 +3,29 @@ import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import { readDocuments, type InputDocument } from '../input/documents.ts';
 import { readSource, STDIN_NAME, type SourceFile } from '../input/sources.ts';
 import { filledIn, parametersOf } from './application-set.ts';
-import { inRepository, repositoryOf } from './releases.ts';
+import { kustomizationFileOf } from './kustomization.ts';
+import {
+  isFluxKustomization,
+  overlayOf,
+  variableMapsOf,
+  variablesOf,
+  type KnownMap,
+  type Overlay,
+  type Variables,
+} from './flux.ts';
+import type { Appliers } from './tree.ts';
+import { commonFolder, inRepository, repositoriesOf } from './releases.ts';
 
-/** The namespace that whoever applies a folder gives to what is in it. */
+/** What whoever applies a folder does to what is in it. */
 export interface Destination {
-  readonly namespace: string;
+  /** Absent: what each object states. */
+  readonly namespace?: string;
   /** Also to what states one: Flux' targetNamespace, and kustomize.namespace of Argo CD. Argo CD's own fills in what is missing. */
   readonly replaces: boolean;
+  readonly overlay?: Overlay;
+  readonly variables?: Variables;
+  /** The object that says so, and where it stands. */
+  readonly by: string;
 }
 
 const MAY_POINT = /argoproj\.io\/|kustomize\.toolkit\.fluxcd\.io\//;
@@ -19,93 +35,180 @@ interface Found extends Destination {
   readonly folder: string;
   /** Whether folders below are applied as well, where it is no kustomization. */
   readonly recursive: boolean;
+  /** Whether that is true of kustomizations below, too. */
+  readonly takesKustomizations: boolean;
 }
 
 /** Where Argo CD's Application(Set)s and Flux' Kustomizations of the input apply folders of the same repository to. */
-export class Destinations {
+export class Destinations implements Appliers {
   private readonly byFolder = new Map<string, Found[]>();
 
   constructor(sources: readonly SourceFile[]) {
-    for (const { path } of sources.filter((source) => source.path !== STDIN_NAME)) {
-      const read = readSource(path);
+    const files = sources.filter((source) => source.path !== STDIN_NAME).map(({ path }) => path);
+    const top = commonFolder(files);
+    const pointing: InputDocument[] = [];
+    for (const file of files) {
+      const read = readSource(file);
       if (read.ok && MAY_POINT.test(read.text)) {
-        this.read(read.text, path);
+        pointing.push(...documentsOf(read.text, file, POINTING_KINDS));
+      }
+    }
+    const names = new Set(pointing.filter(isFluxKustomization).flatMap(variableMapsOf));
+    const maps = names.size === 0 ? [] : mapsNamed(names, files);
+    for (const document of pointing) {
+      for (const found of foundIn(document, repositoriesOf(document.file, top), maps)) {
+        const known = this.byFolder.get(found.folder) ?? [];
+        if (!known.some((each) => keyOf(each) === keyOf(found))) {
+          this.byFolder.set(found.folder, [...known, found]);
+        }
       }
     }
   }
 
-  private read(text: string, path: string): void {
-    readDocuments(text, path, {
-      wants: (kind) => POINTING_KINDS.has(kind),
-      document: (document) => {
-        for (const found of foundIn(document, repositoryOf(path))) {
-          const known = this.byFolder.get(found.folder) ?? [];
-          if (!known.some((each) => each.namespace === found.namespace)) {
-            this.byFolder.set(found.folder, [...known, found]);
-          }
-        }
-      },
-      other: () => undefined,
-      problem: () => undefined,
-    });
+  /** What is assumed of variables, one line for each that puts them in. */
+  get assumptions(): readonly string[] {
+    const all = [...this.byFolder.values()].flat();
+    const notes = all.flatMap(({ by, variables }) =>
+      variables?.mayBeOverruled === true
+        ? `assumed: ${by} gets from ${variables.open.join(' and ')}, which is not read, no variable that a ConfigMap of the input sets`
+        : [],
+    );
+    return [...new Set(notes)];
+  }
+
+  names(folder: string): boolean {
+    return this.byFolder.has(folder);
+  }
+
+  overlaysOf(folder: string): readonly (Overlay | undefined)[] {
+    return [
+      ...new Map(this.ofFolder(folder).map((each) => [JSON.stringify(each?.overlay), each?.overlay] as const)).values(),
+    ];
   }
 
   /** Of a kustomization, by its folder. Never empty: nobody may have pointed to it. */
   ofFolder(folder: string): readonly (Destination | undefined)[] {
-    return this.byFolder.get(folder) ?? [undefined];
+    const own = this.byFolder.get(folder);
+    return (
+      own ??
+      this.above(
+        dirname(folder),
+        (found) => found.takesKustomizations && kustomizationFileOf(found.folder) === undefined,
+      )
+    );
   }
 
   /** Of a manifest that stands in no kustomization. */
   ofFile(file: string): readonly (Destination | undefined)[] {
-    if (this.byFolder.size === 0) {
-      return [undefined];
-    }
     const own = dirname(resolve(file));
-    for (let folder = own; ; folder = dirname(folder)) {
-      const found = this.byFolder.get(folder)?.filter(({ recursive }) => recursive || folder === own) ?? [];
+    return this.above(own, ({ folder, recursive }) => recursive || folder === own);
+  }
+
+  private above(from: string, applies: (found: Found) => boolean): readonly (Destination | undefined)[] {
+    for (let folder = from; this.byFolder.size > 0; folder = dirname(folder)) {
+      const found = this.byFolder.get(folder)?.filter(applies) ?? [];
       if (found.length > 0) {
         return found;
       }
       if (folder === dirname(folder)) {
-        return [undefined];
+        break;
       }
     }
+    return [undefined];
   }
 }
 
-function foundIn({ apiVersion, kind, value }: InputDocument, repository: string): Found[] {
+function keyOf({ namespace, replaces, overlay, variables }: Destination): string {
+  return JSON.stringify([namespace, replaces, overlay, variables?.key]);
+}
+
+function documentsOf(text: string, file: string, kinds: ReadonlySet<string>): InputDocument[] {
+  const found: InputDocument[] = [];
+  readDocuments(text, file, {
+    wants: (kind) => kinds.has(kind),
+    document: (document) => {
+      found.push(document);
+    },
+    other: () => undefined,
+    problem: () => undefined,
+  });
+  return found;
+}
+
+const CONFIG_MAPS: ReadonlySet<string> = new Set(['ConfigMap']);
+
+function mapsNamed(names: ReadonlySet<string>, files: readonly string[]): KnownMap[] {
+  return files.flatMap((file) => {
+    const read = readSource(file);
+    if (!read.ok || !read.text.includes('ConfigMap') || ![...names].some((name) => read.text.includes(name))) {
+      return [];
+    }
+    return documentsOf(read.text, file, CONFIG_MAPS).flatMap(({ value }) => {
+      const { name, namespace } = recordOf(value['metadata']);
+      const isEncrypted = value['sops'] !== undefined;
+      return typeof name === 'string' && names.has(name) && !isEncrypted
+        ? [{ file, name, namespace: textOf(namespace), data: recordOf(value['data']) }]
+        : [];
+    });
+  });
+}
+
+function foundIn(document: InputDocument, repositories: readonly string[], maps: readonly KnownMap[]): Found[] {
+  const { apiVersion, kind, value, file, line } = document;
   const spec = recordOf(value['spec']);
-  if (kind === 'Kustomization' && apiVersion.startsWith('kustomize.toolkit.fluxcd.io/')) {
-    const namespace = textOf(spec['targetNamespace']);
-    const folder = inRepository(textOf(spec['path']) ?? '.', [repository]);
-    return namespace === undefined || folder === undefined
+  const name = textOf(recordOf(value['metadata'])['name']) ?? '';
+  const by = `${kind} ${name} (${file}:${line})`;
+  if (isFluxKustomization(document)) {
+    const folder = inRepository(textOf(spec['path']) ?? '.', repositories);
+    return folder === undefined
       ? []
-      : [{ folder, namespace, replaces: true, recursive: true }];
+      : [
+          {
+            folder,
+            namespace: textOf(spec['targetNamespace']),
+            replaces: true,
+            recursive: true,
+            takesKustomizations: true,
+            overlay: overlayOf(spec, folder),
+            variables: variablesOf(document, maps),
+            by,
+          },
+        ];
   }
   if (!apiVersion.startsWith('argoproj.io/')) {
     return [];
   }
   if (kind === 'Application') {
-    return ofApplication(spec, repository);
+    return ofApplication(spec, repositories, by);
   }
   const template = at(spec, ['template', 'spec']);
   return kind === 'ApplicationSet'
-    ? parametersOf(listOf(spec['generators']), [repository]).flatMap((parameters) =>
-        ofApplication(recordOf(filledIn(template, parameters)), repository),
+    ? parametersOf(listOf(spec['generators']), repositories).flatMap((parameters) =>
+        ofApplication(recordOf(filledIn(template, parameters)), repositories, by),
       )
     : [];
 }
 
-function ofApplication(spec: Readonly<Record<string, unknown>>, repository: string): Found[] {
+function ofApplication(spec: Readonly<Record<string, unknown>>, repositories: readonly string[], by: string): Found[] {
   const given = textOf(at(spec, ['destination', 'namespace']));
   return [...listOf(spec['sources']), spec['source']].map(recordOf).flatMap((source) => {
     const own = textOf(at(source, ['kustomize', 'namespace']));
     const namespace = own ?? given;
     const path = textOf(source['path']);
-    const folder = path === undefined ? undefined : inRepository(path, [repository]);
-    return namespace === undefined || namespace.includes('{{') || folder === undefined
+    const folder = path === undefined ? undefined : inRepository(path, repositories);
+    return folder === undefined
       ? []
-      : [{ folder, namespace, replaces: own !== undefined, recursive: at(source, ['directory', 'recurse']) === true }];
+      : [
+          {
+            folder,
+            namespace: namespace?.includes('{{') === true ? undefined : namespace,
+            replaces: own !== undefined,
+            recursive: at(source, ['directory', 'recurse']) === true,
+            takesKustomizations: false,
+            overlay: overlayOf(recordOf(source['kustomize']), folder),
+            by,
+          },
+        ];
   });
 }
 
@@ -115,7 +218,7 @@ export function inDestination(
   destination: Destination | undefined,
 ): InputDocument['value'] {
   const metadata = recordOf(value['metadata']);
-  return destination === undefined || (metadata['namespace'] !== undefined && !destination.replaces)
+  return destination?.namespace === undefined || (metadata['namespace'] !== undefined && !destination.replaces)
     ? value
     : { ...value, metadata: { ...metadata, namespace: destination.namespace } };
 }

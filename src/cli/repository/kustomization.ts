@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import { readYaml } from '../input/yaml/read.ts';
 import { lineOf, positionAt, type Position } from '../input/yaml/positions.ts';
+import type { Overlay } from './flux.ts';
 
 /** The names under which kustomize looks for one, in its order (api/konfig/general.go). */
 export const KUSTOMIZATION_FILES = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'] as const;
@@ -47,6 +48,8 @@ export interface Kustomization {
   readonly parts: readonly Reference[];
   /** The line of its charts, if it has some: kustomize runs helm for them, and only with --enable-helm. */
   readonly chartsLine?: number;
+  /** What whoever applies it does to it before. */
+  readonly overlay?: Overlay;
   readonly namePrefix: string;
   readonly nameSuffix: string;
 }

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { readMeshSource } from '../../drain/mesh/git-sources.ts';
 import type { Progress } from '../output/progress.ts';
 import { readDocuments, type DocumentHandler, type InputDocument } from '../input/documents.ts';
@@ -17,10 +17,11 @@ import {
   type Chart,
   type ChartRelease,
 } from './charts.ts';
+import { appliedObjects } from './applied.ts';
 import { Destinations, type Destination } from './destinations.ts';
 import { Origins, withoutOrigin } from './origin.ts';
 import type { Kustomization } from './kustomization.ts';
-import { isRelease, readRelease, RELEASE_KINDS, type ReleaseObject } from './releases.ts';
+import { commonFolder, isRelease, readRelease, RELEASE_KINDS, type ReleaseObject } from './releases.ts';
 import { nameOf, readTree, remoteReference, withCharts, type Root, type Tree } from './tree.ts';
 
 export interface RepositoryOptions extends BuildOptions {
@@ -36,16 +37,19 @@ export class Repository {
   readonly given: ReadonlySet<string>;
   readonly options: RepositoryOptions;
   private readonly destinations: Destinations;
+  private readonly top: string;
   private readonly releases: ReleaseObject[] = [];
   private readonly built = new Set<string>();
+  private readonly said = new Set<string>();
   private readonly builtRoots = new Set<Kustomization>();
 
   constructor(sources: readonly SourceFile[], options: RepositoryOptions) {
-    this.tree = readTree(sources);
+    this.destinations = new Destinations(sources);
+    this.tree = readTree(sources, this.destinations);
     this.charts = chartsOf(sources);
     this.given = new Set(sources.map(({ path }) => resolve(path)));
+    this.top = commonFolder(sources.map(({ path }) => path));
     this.options = options;
-    this.destinations = new Destinations(sources);
   }
 
   /** Builds every root, and hands over what came out. Returns how many objects that were. */
@@ -53,6 +57,7 @@ export class Repository {
     this.tree.problems.forEach((problem) => {
       handler.problem(problem);
     });
+    this.destinations.assumptions.forEach((text) => handler.note?.(text));
     const roots = this.tree.roots.filter((root) => this.canBuild(root, handler));
     const { kustomize } = this.options;
     if (roots.length > 0 && kustomize === undefined) {
@@ -67,16 +72,18 @@ export class Repository {
     let objects = 0;
     let done = 0;
     try {
-      const results = inOrder(roots, ({ kustomization }) =>
-        buildKustomization(kustomization.folder, workshop, options),
-      );
+      const results = inOrder(roots, ({ kustomization }) => buildKustomization(kustomization, workshop, options));
       for await (const [{ kustomization }, result] of results) {
+        const destinations = this.destinationsOf(kustomization);
         progress?.update(`building ${this.tree.shown(kustomization.folder)}`, done++, roots.length);
         if (!result.ok) {
           handler.problem({
             kind: 'NotBuilt',
             file: this.tree.shown(kustomization.file),
-            message: `cannot be built: ${result.why}; its manifests are judged as they stand`,
+            message:
+              kustomization.overlay === undefined
+                ? `cannot be built: ${result.why}; its manifests are judged as they stand`
+                : `cannot be built as ${destinations[0]?.by ?? ''} applies it: ${result.why}; its manifests are judged as they stand, or as others apply them`,
           });
           continue;
         }
@@ -96,7 +103,7 @@ export class Repository {
               source,
               origin,
             };
-            this.hand(handler, built, this.destinations.ofFolder(kustomization.folder), kinds);
+            this.hand(handler, built, destinations, kinds);
           },
         });
       }
@@ -104,6 +111,12 @@ export class Repository {
       workshop.remove();
     }
     return objects;
+  }
+
+  private destinationsOf({ folder, overlay }: Kustomization): readonly (Destination | undefined)[] {
+    return this.destinations
+      .ofFolder(folder)
+      .filter((each) => JSON.stringify(each?.overlay) === JSON.stringify(overlay));
   }
 
   /** Of what a file is a part, so that what stands in it says nothing by itself: of a build, or of what tells how to build. */
@@ -130,7 +143,14 @@ export class Repository {
       ...plainHandler(handler),
       wants: (kind, text) => RELEASE_KINDS.has(kind) || handler.wants(kind, text),
       document: (document) => {
-        this.hand(handler, document, this.destinations.ofFile(document.file), kinds);
+        const destinations = this.destinations.ofFile(document.file);
+        const overlaid = kinds.has(document.kind)
+          ? destinations.find((each) => each?.overlay !== undefined)
+          : undefined;
+        if (overlaid !== undefined) {
+          this.once(handler, notOverlaid(overlaid, document.file));
+        }
+        this.hand(handler, document, destinations, kinds);
       },
     };
   }
@@ -208,7 +228,7 @@ export class Repository {
     const releases: ChartRelease[] = [];
     const elsewhere: ReleaseObject[] = [];
     for (const object of this.releases) {
-      const read = readRelease(object);
+      const read = readRelease(object, this.top);
       releases.push(...read.releases);
       if (read.elsewhere > 0 && !isMeshSource(object)) {
         elsewhere.push(object);
@@ -227,32 +247,50 @@ export class Repository {
     return [...releases, ...alone];
   }
 
-  /** A workload is judged in each namespace that it is applied to; what states facts is told once. */
+  /** A workload is judged in each namespace that it is applied to, with what is put in there; what states facts is told once. */
   private hand(
     handler: DocumentHandler,
     document: InputDocument,
     destinations: readonly (Destination | undefined)[],
     kinds: JudgedKinds,
   ): void {
+    const isWorkload = kinds.has(document.kind);
+    const applied = appliedObjects(document, destinations, isWorkload);
+    applied.problems.forEach((problem) => {
+      this.once(handler, problem);
+    });
     if (isRelease(document)) {
-      this.releases.push({
-        document,
-        path: document.origin === undefined ? resolve(document.file) : document.origin.path,
-      });
+      const path = document.origin === undefined ? resolve(document.file) : document.origin.path;
+      this.releases.push(...applied.documents.map((each) => ({ document: each, path })));
     }
     if (!handler.wants(document.kind, '')) {
       handler.other(document.kind);
       return;
     }
-    for (const destination of kinds.has(document.kind) ? destinations : [undefined]) {
-      handler.document({ ...document, destination });
+    if (!isWorkload) {
+      // Facts that differ from cluster to cluster are those of none: as they are written, they say that they are not known.
+      const [only, ...others] = applied.documents;
+      const fact = others.length === 0 && only !== undefined ? only : document;
+      handler.document({ ...fact, destination: undefined });
+      return;
+    }
+    applied.documents.forEach((each) => {
+      handler.document(each);
+    });
+  }
+
+  private once(handler: DocumentHandler, problem: InputProblem): void {
+    const key = JSON.stringify(problem);
+    if (!this.said.has(key)) {
+      this.said.add(key);
+      handler.problem(problem);
     }
   }
 
   /** What is known to be broken or not on this disk is said in one line, and not put to the program. */
   private canBuild(root: Root, handler: DocumentHandler): boolean {
     if (root.broken !== undefined) {
-      handler.problem({
+      this.once(handler, {
         ...root.broken,
         message: `${root.broken.message}; ${this.tree.shown(root.kustomization.folder)} is not built, its manifests are judged as they stand`,
       });
@@ -260,7 +298,7 @@ export class Repository {
     }
     const remote = this.options.network ? undefined : remoteReference(this.tree, root.kustomization);
     if (remote !== undefined) {
-      handler.problem({
+      this.once(handler, {
         kind: 'NotBuilt',
         file: this.tree.shown(remote.file),
         line: remote.line,
@@ -270,7 +308,7 @@ export class Repository {
     }
     const charts = withCharts(this.tree, root.kustomization);
     if (charts !== undefined) {
-      handler.problem({
+      this.once(handler, {
         kind: 'NotBuilt',
         file: this.tree.shown(charts.file),
         line: charts.chartsLine,
@@ -292,6 +330,14 @@ export class Repository {
         'there is no kustomize or kubectl to do it with (on PATH, or by --kustomize); manifests are judged as they stand, patches are left out',
     };
   }
+}
+
+function notOverlaid({ by }: Destination, file: string): InputProblem {
+  return {
+    kind: 'NotBuilt',
+    file: nameOf(dirname(resolve(file))),
+    message: `has no kustomization of its own, and ${by} patches what is in it: that is not built, its manifests are judged as they stand`,
+  };
 }
 
 /** Its values are read as settings of a mesh, which is all that is asked of it. */

@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { existsSync, statSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
@@ -29,8 +29,9 @@ export interface ReadRelease {
   readonly elsewhere: number;
 }
 
-export function readRelease({ document, path }: ReleaseObject): ReadRelease {
-  const repository = path === undefined ? [] : [repositoryOf(path)];
+/** @param top the folder that everything given stands in */
+export function readRelease({ document, path }: ReleaseObject, top: string): ReadRelease {
+  const repository = path === undefined ? [] : repositoriesOf(path, top);
   switch (document.kind) {
     case 'HelmRelease':
       return helmRelease(document, repository);
@@ -61,6 +62,27 @@ export function repositoryOf(path: string): string {
     }
     folder = parent;
   }
+}
+
+/**
+ * The folders that a path in an object may count from. Without Git, as in a copy, that is the folder which everything that was given
+ * stands in.
+ */
+export function repositoriesOf(path: string, top: string): readonly string[] {
+  const found = repositoryOf(path);
+  return existsSync(join(found, '.git')) ? [found] : [...new Set([top, found])];
+}
+
+/** The nearest folder that all files stand in. */
+export function commonFolder(files: readonly string[]): string {
+  const [first = '.', ...others] = files.map((file) => dirname(resolve(file)));
+  return others.reduce((common, folder) => {
+    let shared = common;
+    while (folder !== shared && !folder.startsWith(shared === sep ? sep : shared + sep)) {
+      shared = dirname(shared);
+    }
+    return shared;
+  }, first);
 }
 
 function nameOf({ value }: InputDocument): string {

@@ -9,6 +9,7 @@ import {
   type Kustomization,
   type Reference,
 } from './kustomization.ts';
+import type { Overlay } from './flux.ts';
 
 /** More kustomizations than this, counted with those outside of the input, are a mistake. */
 const KUSTOMIZATION_LIMIT = 20_000;
@@ -23,7 +24,7 @@ export interface Root {
 /** The kustomizations of the input and what belongs to them. Paths are absolute; `shown` gives them as the user would. */
 export interface Tree {
   readonly kustomizations: ReadonlyMap<string, Kustomization>;
-  /** Kustomizations that no other one names. */
+  /** Kustomizations that no other one names, and those that something applies. */
   readonly roots: readonly Root[];
   /** Files that are patches, or parts of generators and transformers: never judged as they stand. */
   readonly patches: ReadonlySet<string>;
@@ -37,8 +38,16 @@ export interface Tree {
   reads(kustomization: Kustomization, file: string): boolean;
 }
 
-export function readTree(sources: readonly SourceFile[]): Tree {
-  return new TreeReader(sources).read();
+/** What applies kustomizations, and is none itself. */
+export interface Appliers {
+  /** Whether something names this folder: then it is built for itself, too, whoever else names it. */
+  names(folder: string): boolean;
+  /** Each way in which a kustomization is changed before it is built; never empty. */
+  overlaysOf(folder: string): readonly (Overlay | undefined)[];
+}
+
+export function readTree(sources: readonly SourceFile[], applied: Appliers): Tree {
+  return new TreeReader(sources, applied).read();
 }
 
 function isKustomizationFile(path: string): boolean {
@@ -48,6 +57,7 @@ function isKustomizationFile(path: string): boolean {
 class TreeReader {
   private readonly kustomizations = new Map<string, Kustomization>();
   private readonly problems: InputProblem[] = [];
+  private readonly applied: Appliers;
   private readonly given: readonly string[];
   private readonly shown: ReadonlyMap<string, string>;
   private readonly folders = new Map<string, ReadonlySet<string>>();
@@ -56,7 +66,8 @@ class TreeReader {
   /** Folders of which nothing below is broken. */
   private readonly sound = new Set<string>();
 
-  constructor(sources: readonly SourceFile[]) {
+  constructor(sources: readonly SourceFile[], applied: Appliers) {
+    this.applied = applied;
     this.shown = new Map(sources.map(({ path }) => [resolve(path), path]));
     this.given = [...this.shown.keys()].filter(isKustomizationFile);
   }
@@ -77,7 +88,7 @@ class TreeReader {
     }
     const given = new Set(this.given.map((file) => dirname(file)));
     const all = [...this.kustomizations.values()].filter(({ folder }) => given.has(folder));
-    const tops = all.filter(({ folder }) => !named.has(folder));
+    const tops = all.filter(({ folder }) => !named.has(folder) || this.applied.names(folder));
     // A circle has no top: one of it stands for all, so that it is not passed over in silence.
     const reached = new Set(tops.flatMap((top) => [...this.below(top)]));
     for (const kustomization of all) {
@@ -97,7 +108,15 @@ class TreeReader {
       kustomizations: this.kustomizations,
       roots: tops
         .filter(({ isComponent }) => !isComponent)
-        .map((kustomization) => ({ kustomization, broken: this.broken(kustomization, []) })),
+        .flatMap((kustomization) => {
+          const broken = this.broken(kustomization, []);
+          return this.applied
+            .overlaysOf(kustomization.folder)
+            .map((overlay) => ({
+              kustomization: overlay === undefined ? kustomization : { ...kustomization, overlay },
+              broken,
+            }));
+        }),
       patches: new Set(
         [...this.kustomizations.values()].flatMap(({ patches, parts }) => [
           ...patches.filter(({ text }) => text === undefined).map(({ file }) => file),

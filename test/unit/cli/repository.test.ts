@@ -247,7 +247,7 @@ describe('a folder that something applies', () => {
     expect(one).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringMatching(/one\/a is not changed: .*several namespaces/),
+      err: expect.stringMatching(/one\/a is not changed: .*more than once/),
     });
   });
 });

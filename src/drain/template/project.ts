@@ -95,8 +95,8 @@ function withGraceFrom(
   if (graceFrom === undefined) {
     return template;
   }
-  const terminationGracePeriodSeconds =
-    numberOf(at(raw, [...templatePath, 'spec', graceFrom.key])) ?? graceFrom.defaultSeconds;
+  const stated = numberOf(at(raw, [...templatePath, 'spec', graceFrom.key])) ?? 0;
+  const terminationGracePeriodSeconds = stated === 0 ? graceFrom.defaultSeconds : stated;
   return { ...template, spec: { ...template.spec, terminationGracePeriodSeconds } };
 }
 

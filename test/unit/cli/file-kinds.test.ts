@@ -38,10 +38,10 @@ ${seconds}      containers: [{image: "registry.example/${name}:1"}]
 ---
 `;
   const core = 'apiVersion: v1\nkind: Service\nmetadata: {name: plain}\nspec: {ports: [{port: 80}]}\n';
-  const text = `${service('short', '      timeoutSeconds: 9\n')}${service('unset', '')}${core}`;
+  const text = `${service('short', '      timeoutSeconds: 9\n')}${service('unset', '')}${service('zero', '      timeoutSeconds: 0\n')}${core}`;
   expect(await graces(text)).toMatchObject({
     short: ['Service short spec.template.spec.timeoutSeconds:7'],
-    summary: { workloads: 2, clean: 1 },
+    summary: { workloads: 3, clean: 2 },
   });
   expect((await lint(text)).out).toContain('Set timeoutSeconds: 21.');
 });

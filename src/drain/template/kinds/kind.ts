@@ -7,16 +7,17 @@ export interface TemplatePlace {
   readonly templatePath: readonly string[];
 }
 
-/** A field of the template's spec, in seconds, and what holds without it. */
+/** A field of the template's spec, in seconds, and what holds without it or with 0. */
 export interface GraceField {
   readonly key: string;
   readonly defaultSeconds: number;
 }
 
 /**
- * The pods of a Knative Service get the time limit of a request as grace period (knative.dev/serving
- * pkg/reconciler/revision/resources/deploy.go), 300 s without one (config-defaults `revision-timeout-seconds`); the
- * template may not name a grace period itself.
+ * The pods of a Knative Service get the time limit of a request as grace period (knative.dev/serving 1.23,
+ * pkg/reconciler/revision/resources/deploy.go); without one, and with 0, 300 s (pkg/apis/serving/v1/revision_defaults.go; config-defaults
+ * `revision-timeout-seconds`), and more than `max-revision-timeout-seconds` (600) is refused. The template may name neither a grace
+ * period nor hooks (pkg/apis/serving/fieldmask.go): Knative gives each container one of its own, which waits for the queue-proxy.
  */
 export const KNATIVE_GRACE: GraceField = Object.freeze({ key: 'timeoutSeconds', defaultSeconds: 300 });
 

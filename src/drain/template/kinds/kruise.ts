@@ -52,7 +52,10 @@ function advancedDaemonSetRollout(raw: RawObject): RolloutFacts {
   return { ...daemonSetRollout(raw, partition), paused: isPaused(raw) };
 }
 
-/** Of v1alpha1; v1beta1 has the same one level deeper, and its manifests are read too. */
+/**
+ * Of v1alpha1; v1beta1, in which OpenKruise 1.9 stores them, has the same one level deeper, and its manifests are read too
+ * (openkruise/kruise 1.9, apis/apps).
+ */
 function updateStrategy(raw: RawObject): Raw {
   const strategy = recordOf(at(raw.spec, ['updateStrategy']));
   return typeof strategy['rollingUpdate'] === 'object' ? recordOf(strategy['rollingUpdate']) : strategy;
@@ -102,7 +105,8 @@ function partitionOf(value: unknown, desired: number): number {
 
 /**
  * A change in place leaves the pods, and their proxies, as they are: Kruise writes new annotations onto running pods,
- * where Istio does not read them any more. A longer grace period makes new pods (IfPossible), or an error (Only).
+ * where Istio does not read them any more. A longer grace period makes new pods (IfPossible), or an error (Only): of the pod's spec only
+ * images are changed in place (apis/apps/v1beta1, the comments of the strategies).
  */
 function inPlace(raw: RawObject): KindLimit | undefined {
   const strategy = updateStrategy(raw);

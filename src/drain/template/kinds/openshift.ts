@@ -17,7 +17,7 @@ export const OPENSHIFT_KINDS: readonly WorkloadKindAdapter[] = [
   },
 ];
 
-/** Its counts are those of a Deployment; they count pods of all its ReplicationControllers. */
+/** Its counts are those of a Deployment; they count pods of all its ReplicationControllers (openshift/api apps/v1/types.go, August 2026). */
 function deploymentConfigRollout(raw: RawObject): RolloutFacts {
   const spec = recordOf(raw.spec);
   const status = recordOf(raw.status);
@@ -48,7 +48,7 @@ const NOT_ROLLED: KindLimit = Object.freeze({ reason: 'TemplateNotRolled' });
 
 /**
  * A change of the template makes new pods only with a trigger ConfigChange, which is there unless `triggers` is given
- * (openshift/api apps/v1: "If null, defaults to having a config change trigger").
+ * (openshift/api apps/v1/types.go: "If null, defaults to having a config change trigger"; an empty list has none).
  */
 function withoutTrigger(raw: RawObject): KindLimit | undefined {
   const triggers = at(raw.spec, ['triggers']);

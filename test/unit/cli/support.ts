@@ -15,19 +15,22 @@ export interface Surroundings {
   readonly stdin?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
   readonly terminal?: boolean;
+  /** Told of each piece of standard error as it comes. */
+  readonly onErr?: (text: string) => void;
 }
 
 /** Runs the program as a process would, without one. */
 export async function cli(
   args: readonly string[],
-  { stdin = '', env = {}, terminal = false }: Surroundings = {},
+  { stdin = '', env = {}, terminal = false, onErr = () => undefined }: Surroundings = {},
 ): Promise<Ran> {
   const out: Buffer[] = [];
   const err: Buffer[] = [];
-  const into = (parts: Buffer[]): Writable =>
+  const into = (parts: Buffer[], told: (text: string) => void = () => undefined): Writable =>
     new Writable({
       write(chunk: Buffer, _, done) {
         parts.push(chunk);
+        told(chunk.toString());
         done();
       },
     });
@@ -35,7 +38,7 @@ export async function cli(
   const code = await runCli(args, {
     program: 'sidecar-drain',
     commands: cliCommands(),
-    io: { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr: into(err), env },
+    io: { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr: into(err, onErr), env },
   });
   return { code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() };
 }

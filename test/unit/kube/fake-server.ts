@@ -106,7 +106,7 @@ export function status(code: number, reason: string, message: string, extra: Rec
   return { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message, ...extra };
 }
 
-export async function eventually(check: () => boolean, what: string, timeoutMs = 8_000): Promise<void> {
+export async function eventually(check: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
   const until = performance.now() + timeoutMs;
   while (!check()) {
     if (performance.now() > until) {

@@ -165,6 +165,10 @@ describe('writes', () => {
     let writing = 0;
     let most = 0;
     let readDuringWrites = false;
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     const { client, transport } = await setup(
       async (request, response) => {
         if (request.method === 'GET') {
@@ -174,6 +178,7 @@ describe('writes', () => {
         }
         writing += 1;
         most = Math.max(most, writing);
+        await held;
         await new Promise((resolve) => {
           setTimeout(resolve, 20);
         });
@@ -184,8 +189,9 @@ describe('writes', () => {
     );
 
     const writes = Array.from({ length: 20 }, () => client.mergePatch(deployments, cart, {}));
-    await eventually(() => writing > 0, 'a write is under way');
+    await eventually(() => writing === 3, 'as many writes as may be are under way');
     await client.get(deployments, cart);
+    release();
     await Promise.all(writes);
 
     expect(most).toBe(3);
@@ -267,12 +273,13 @@ describe('deadlines', () => {
   });
 
   it('include the wait for a free connection, and the request that gave up is never sent', async () => {
+    let free = (): void => undefined;
     const { server, client } = await setup(
       (_request, response, count) => {
         if (count === 1) {
-          setTimeout(() => {
+          free = () => {
             answer(response, 200, {});
-          }, 200);
+          };
         } else {
           answer(response, 200, {});
         }
@@ -285,6 +292,7 @@ describe('deadlines', () => {
     await expect(
       client.get(deployments, { name: 'late', namespace: 'shop' }, { timeoutMs: 50, once: true }),
     ).rejects.toMatchObject({ code: 'KUBE_TIMEOUT', sent: false });
+    free();
     await first;
     await client.get(deployments, { name: 'next', namespace: 'shop' });
 
@@ -420,7 +428,7 @@ describe('reaching the server', () => {
     const transport = new Transport({
       config: fakeConfig(`http://127.0.0.1:${port}`),
       userAgent: 'x',
-      retryPolicy: { attempts: 20, baseMs: 30, maxMs: 30 },
+      retryPolicy: { attempts: 1_000, baseMs: 30, maxMs: 30 },
     });
     cleanups.push(() => transport.close());
     const patched = new KubeClient(transport).mergePatch(deployments, cart, {});

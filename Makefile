@@ -1,7 +1,7 @@
 # Everything a newcomer types. `make help` lists the targets.
 .DEFAULT_GOAL := help
 RUN := node scripts/run-ts.mjs
-JEST := node --experimental-vm-modules --no-warnings=ExperimentalWarning node_modules/jest/bin/jest.js --testTimeout=30000
+JEST := node --experimental-vm-modules --no-warnings=ExperimentalWarning node_modules/jest/bin/jest.js --testTimeout=180000
 
 # What depends on the API server, and is quick: run on other versions of Kubernetes (docs/reference/compatibility.md).
 VERSION_TESTS := $(addprefix test/integration/,kubernetes-version.test.ts crd-skew.test.ts crd-validation.test.ts crd-tenants.test.ts \

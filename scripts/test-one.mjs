@@ -17,7 +17,7 @@ try {
       '--experimental-vm-modules',
       '--no-warnings=ExperimentalWarning',
       join(root, 'node_modules/jest/bin/jest.js'),
-      '--testTimeout=30000',
+      '--testTimeout=180000',
       file,
       ...(name === '' ? [] : ['-t', name]),
       '--selectProjects',

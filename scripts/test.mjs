@@ -33,7 +33,7 @@ const jest = (project) => {
       '--selectProjects',
       project,
       `--maxWorkers=${workers[project]}`,
-      '--testTimeout=30000',
+      '--testTimeout=180000',
       '--json',
       `--outputFile=${report}`,
     ],

@@ -3,7 +3,7 @@ import { expect, it, jest } from '@jest/globals';
 import { chaosRun } from '../chaos/run.ts';
 import { SMALL_SIZE } from '../chaos/sizes.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 it('keeps every promise through edits of users, faults of the network and restarts', async () => {
   const seed = Number(process.env.CHAOS_SEED ?? 20_261);

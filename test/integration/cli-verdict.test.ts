@@ -148,7 +148,7 @@ describe.each([
       ({ workloads: counts }) =>
         (counts?.['matched'] ?? 0) === SHAPES.length &&
         (counts?.['nonCompliant'] ?? 0) + (counts?.['compliant'] ?? 0) > 0,
-      60_000,
+      120_000,
     );
     return {
       counts: Object.fromEntries(

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { installCrds } from '../support/crds.ts';
 import { deployment, fixed, startScene, staysSo, type Scene, type WorkloadObject } from '../support/scene.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(180_000);
 
 const OLD = 'test/fixtures/crds-3c77cc4';
 

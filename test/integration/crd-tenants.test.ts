@@ -4,7 +4,7 @@ import { validateObject } from '../../src/api/policy.ts';
 import { useCluster } from '../support/cluster.ts';
 import { installCrds } from '../support/crds.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const cluster = useCluster();
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { useCluster } from '../support/cluster.ts';
 import { installCrds } from '../support/crds.ts';
 import { policyCases, policyOf } from '../unit/api/policies.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const cluster = useCluster();
 const path = '/apis/sidecardrain.io/v1alpha1/sidecardrainpolicies?dryRun=All&fieldValidation=Strict';

@@ -7,7 +7,7 @@ import { type ControlPlane, type KubeObject, projectRoot, startControlPlane } fr
 import { installMesh } from '../support/mesh.ts';
 import { E2eNode } from './e2e-node.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const RUN_LABEL = 'e2e.sidecardrain.io/run';
 /** Short, but so that a classic proxy with its defaults is gone (5 s) before the requests are over. */

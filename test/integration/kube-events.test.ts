@@ -3,7 +3,7 @@ import { EventRecorder, KubeClient, loadClusterConfig, Transport, defineResource
 import type { EventRecorderOptions } from '../../src/kube/index.ts';
 import { useCluster } from '../support/cluster.ts';
 
-jest.setTimeout(30_000);
+jest.setTimeout(180_000);
 const cluster = useCluster();
 const configMaps = defineResource({
   group: '',

@@ -4,7 +4,7 @@ import { apiServerSource } from '../support/control-plane/paths.ts';
 import { useCluster, type KubeObject } from '../support/cluster.ts';
 import { deployment } from '../support/scene.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 const cluster = useCluster();
 

@@ -18,7 +18,7 @@ import {
   type WorkloadObject,
 } from '../support/scene.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 const PLAN = 'sidecardrain.io/approved-plan';
 const WITHDRAWAL = 'sidecardrain.io/approved-withdrawal';

@@ -77,7 +77,7 @@ describe('in the middle of 200 workloads', () => {
     expect(written).toBeLessThan(WORKLOADS);
     await scene.start({ args: ['--max-concurrent-reconciles', '4'] });
 
-    await scene.compliant('killed', WORKLOADS, 60_000);
+    await scene.compliant('killed', WORKLOADS, 90_000);
     await expectOneWriteEach();
   });
 
@@ -107,7 +107,7 @@ describe('in the middle of 200 workloads', () => {
     await scene.operator.kill();
     await scene.start();
 
-    await scene.gone('back', 75_000);
+    await scene.gone('back', 100_000);
     await eventually(async () => (await graces()).every((grace) => grace === 30), 'all are restored');
     expect(
       (await deployments()).filter(({ metadata }) => metadata.annotations?.['sidecardrain.io/state'] !== undefined),

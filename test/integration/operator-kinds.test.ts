@@ -7,7 +7,7 @@ import { objectKind } from '../../src/drain/model/workload.ts';
 import { projectRoot } from '../support/control-plane/index.ts';
 import { fixed, startScene, type KubeObject, type Scene } from '../support/scene.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 type Json = any; // eslint-disable-line @typescript-eslint/no-explicit-any
 
@@ -165,7 +165,7 @@ async function installKinds(): Promise<void> {
   await scene.cluster.kubectlOk([
     'wait',
     '--for=condition=Established',
-    '--timeout=30s',
+    '--timeout=60s',
     'crd/rollouts.argoproj.io',
     'crd/clonesets.apps.kruise.io',
     'crd/statefulsets.apps.kruise.io',
@@ -240,7 +240,7 @@ const NAMES = ['plain', 'edited', 'bare', 'empty'];
 const STATE = 'sidecardrain.io/state';
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (!(await holds())) {
     if (Date.now() > deadline) {
       throw new Error(

@@ -15,7 +15,7 @@ import {
   type WorkloadObject,
 } from '../support/scene.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(180_000);
 
 let scene: Scene;
 beforeAll(async () => {

@@ -14,7 +14,7 @@ import {
   type WorkloadObject,
 } from '../support/scene.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 const STATE = 'sidecardrain.io/state';
 const CRDS = ['sidecardrainpolicies', 'namespacedsidecardrainpolicies', 'drainexemptions'].map(
@@ -97,7 +97,7 @@ describe('while the operator runs', () => {
     await scene.cluster.kubectlOk(['delete', 'crd', ...CRDS, '--wait=false']);
 
     for (const name of CRDS) {
-      await scene.cluster.waitForGone(crdPath(name), 30_000);
+      await scene.cluster.waitForGone(crdPath(name), 120_000);
     }
     await expectAsBefore(namespace, 'web', before);
     const orphan = await scene.workload(namespace, 'kept');
@@ -129,9 +129,9 @@ describe('while the operator runs', () => {
 
     await scene.cluster.client.call('DELETE', `/api/v1/namespaces/${namespace}`);
     // The tenant's policy does not wait for a workload that is going anyway.
-    await scene.cluster.waitForGone(policyPath(`${namespace}/own`), 20_000);
+    await scene.cluster.waitForGone(policyPath(`${namespace}/own`), 45_000);
     await scene.patchWorkload(namespace, 'slow', { metadata: { finalizers: null } });
-    await scene.cluster.waitForGone(`/api/v1/namespaces/${namespace}`, 40_000);
+    await scene.cluster.waitForGone(`/api/v1/namespaces/${namespace}`, 120_000);
 
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
     expect(mistakes()).toEqual([]);
@@ -210,7 +210,7 @@ describe('after the operator has gone', () => {
     await scene.cluster.kubectlOk(['delete', 'crd', ...CRDS, '--wait=false']);
     await scene.cluster.client.call('DELETE', `/api/v1/namespaces/${stuck}`);
     await scene.patchWorkload(namespace, 'lost', { metadata: { annotations: { [STATE]: '{"v":1,"policy"' } } });
-    await scene.cluster.waitForGone(`/api/v1/namespaces/${OPERATOR_NAMESPACE}`, 60_000);
+    await scene.cluster.waitForGone(`/api/v1/namespaces/${OPERATOR_NAMESPACE}`, 120_000);
     const mark = scene.mark();
 
     const shown = await restorer('--all', '-o', 'json');
@@ -270,7 +270,7 @@ describe('after the operator has gone', () => {
     );
     expect(items).toEqual([]);
     for (const path of [...CRDS.map(crdPath), `/api/v1/namespaces/${stuck}`]) {
-      await scene.cluster.waitForGone(path, 60_000);
+      await scene.cluster.waitForGone(path, 120_000);
     }
 
     // The kinds are gone: what is left is seen by the workloads alone.

@@ -6,7 +6,7 @@ import type { ManagedField } from '../../src/drain/model/workload.ts';
 import type { ManagedValues } from '../../src/drain/model/managed.ts';
 import { TemplateBench, type Json, type TemplateParts } from './template-support.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 const cluster = useCluster();
 let bench: TemplateBench;
 

@@ -9,7 +9,7 @@ import { projectRoot } from '../support/control-plane/index.ts';
 import { findPrometheus, type RunningPrometheus, startPrometheus } from '../support/prometheus.ts';
 import { type Exporter, type Series, startExporter } from '../support/request-lengths.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 const found = await findPrometheus();
 const GOLDEN_RATIO = 0.6180339887498949;

@@ -5,7 +5,7 @@ import { applyToTemplate } from '../../src/drain/template/apply.ts';
 import { TemplateBench } from './template-support.ts';
 import type { TemplateParts } from './template-support.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 const cluster = useCluster();
 let bench: TemplateBench;
 

@@ -5,7 +5,7 @@ import type { FieldOwner } from '../../src/drain/model/workload.ts';
 import { TemplateBench } from './template-support.ts';
 import type { TemplateParts } from './template-support.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 const cluster = useCluster();
 let bench: TemplateBench;
 

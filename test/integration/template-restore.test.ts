@@ -4,7 +4,7 @@ import { useCluster } from '../support/cluster.ts';
 import { fieldsOf, MANAGER, managersOf, TemplateBench } from './template-support.ts';
 import type { TemplateParts } from './template-support.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 const cluster = useCluster();
 let bench: TemplateBench;
 

@@ -136,15 +136,10 @@ export async function converge(
     const after = await plane.waitFor<WorkloadObject>(
       workloadPath(shop, 'web'),
       (object) => graceOf(object) !== graceOf(before),
-      30_000,
     );
-    await plane.waitFor<PolicyObject>(
-      policyPath('floor'),
-      (object) => object.status?.workloads?.compliant === 1,
-      30_000,
-    );
+    await plane.waitFor<PolicyObject>(policyPath('floor'), (object) => object.status?.workloads?.compliant === 1);
     await plane.client.call('DELETE', policyPath('floor'));
-    await plane.waitForGone(policyPath('floor'), 70_000);
+    await plane.waitForGone(policyPath('floor'), 100_000);
     const afterwards = await plane.client.call<WorkloadObject>('GET', workloadPath(shop, 'web'));
     const lease = await plane.client.raw(
       'GET',

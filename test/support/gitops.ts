@@ -74,6 +74,10 @@ export class GitOpsTool {
       return;
     }
     const predicted = await this.send(live, true);
+    // Somebody's write between the two would be taken for a difference to Git: the next look tells.
+    if ((await this.live())?.metadata.resourceVersion !== live.metadata.resourceVersion) {
+      return;
+    }
     this.looks += 1;
     const ignored = this.ignoredIn(live);
     const compared = (object: WorkloadObject): string =>

@@ -37,7 +37,7 @@ export async function installProxyConfigCrd(cluster: Cluster): Promise<void> {
   await cluster.kubectlOk([
     'wait',
     '--for=condition=Established',
-    '--timeout=30s',
+    '--timeout=60s',
     'crd/proxyconfigs.networking.istio.io',
   ]);
 }

@@ -141,7 +141,7 @@ function watch(child: ChildProcess, healthPort: number, metricsPort: number): Op
 }
 
 async function ready(handle: OperatorHandle): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   let gone = false;
   void handle.exited.then(() => {
     gone = true;

@@ -120,7 +120,7 @@ export async function startPrometheus(
     if (ready) {
       break;
     }
-    if (tries > 150 || child.exitCode !== null) {
+    if (tries > 300 || child.exitCode !== null) {
       child.kill('SIGKILL');
       throw new Error(`Prometheus does not start: ${errors}`);
     }

@@ -144,7 +144,7 @@ export class Scene {
   async settled(
     name: string,
     accept: (status: NonNullable<PolicyObject['status']>) => boolean,
-    timeoutMs = 30_000,
+    timeoutMs = 60_000,
   ): Promise<PolicyObject> {
     try {
       return await this.cluster.waitFor<PolicyObject>(
@@ -167,11 +167,12 @@ export class Scene {
     }
   }
 
-  async compliant(name: string, count: number, timeoutMs = 30_000): Promise<PolicyObject> {
+  async compliant(name: string, count: number, timeoutMs = 60_000): Promise<PolicyObject> {
     return await this.settled(name, ({ workloads }) => workloads?.compliant === count, timeoutMs);
   }
 
-  async gone(name: string, timeoutMs = 30_000): Promise<void> {
+  /** Less than the minute after which a policy goes whatever is left: by default this says that everything was given back. */
+  async gone(name: string, timeoutMs = 45_000): Promise<void> {
     await this.cluster.waitForGone(policyPath(name), timeoutMs);
   }
 
@@ -183,7 +184,7 @@ export class Scene {
     namespace: string,
     name: string,
     accept: (object: WorkloadObject) => boolean,
-    timeoutMs = 30_000,
+    timeoutMs = 60_000,
   ): Promise<WorkloadObject> {
     return await this.cluster.waitFor<WorkloadObject>(workloadPath(namespace, name), accept, timeoutMs);
   }
@@ -387,7 +388,7 @@ export async function staysSo<T>(look: () => T | Promise<T>, milliseconds: numbe
 export async function eventually(
   check: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const until = Date.now() + timeoutMs;
   while (!(await check())) {

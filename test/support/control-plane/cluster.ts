@@ -217,7 +217,7 @@ export class Cluster {
   }
 
   /** Reads `path` until `accept` says yes of what is there, and returns that. Says what it saw last when it gives up. */
-  async waitFor<T = KubeObject>(path: string, accept: (object: T) => boolean, timeoutMs = 20_000): Promise<T> {
+  async waitFor<T = KubeObject>(path: string, accept: (object: T) => boolean, timeoutMs = 60_000): Promise<T> {
     const deadline = Date.now() + timeoutMs;
     let last = 'nothing';
     for (;;) {
@@ -241,7 +241,7 @@ export class Cluster {
   }
 
   /** Waits until nothing is at `path`. */
-  async waitForGone(path: string, timeoutMs = 20_000): Promise<void> {
+  async waitForGone(path: string, timeoutMs = 60_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const { status } = await this.client.raw('GET', path).catch(() => ({ status: 0 }));
@@ -250,6 +250,69 @@ export class Cluster {
       }
       if (Date.now() > deadline) {
         throw new Error(`${path} was still there after ${timeoutMs / 1000} s`);
+      }
+      await sleep(50);
+    }
+  }
+
+  /**
+   * Every state of the objects of a collection that is stored from now on, however late it is read. The objects that are there
+   * already are given first.
+   */
+  async follow(collection: string, look: (object: KubeObject) => void): Promise<{ stop(): Promise<void> }> {
+    const [path, query = ''] = collection.split('?');
+    const more = query === '' ? '' : `&${query}`;
+    const list = await this.client.call<{ metadata: { resourceVersion: string }; items: KubeObject[] }>(
+      'GET',
+      collection,
+    );
+    list.items.forEach(look);
+    const abort = new AbortController();
+    const running = (async () => {
+      try {
+        const from = `resourceVersion=${list.metadata.resourceVersion}`;
+        for await (const { type, object } of this.client.watch(`${path}?watch=1&${from}${more}`, abort.signal)) {
+          if (type === 'ADDED' || type === 'MODIFIED') {
+            look(object);
+          }
+        }
+      } catch {
+        // Ended by us.
+      }
+    })();
+    return {
+      stop: async () => {
+        abort.abort();
+        await running;
+      },
+    };
+  }
+
+  /** Waits until the authorizer knows that the user may do this: it learns of roles and bindings a moment after they are made. */
+  async waitUntilAllowed(
+    user: string | { namespace: string; name: string },
+    attributes: { verb: string; group?: string; resource: string; namespace?: string; name?: string },
+  ): Promise<void> {
+    const name = typeof user === 'string' ? user : `system:serviceaccount:${user.namespace}:${user.name}`;
+    const groups =
+      typeof user === 'string' ? [] : ['system:serviceaccounts', `system:serviceaccounts:${user.namespace}`];
+    const body = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: { user: name, groups: [...groups, 'system:authenticated'], resourceAttributes: attributes },
+    };
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      const answer = await this.client.call<{ status: { allowed: boolean } }>(
+        'POST',
+        '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+        { body },
+      );
+      if (answer.status.allowed) {
+        return;
+      }
+      if (Date.now() > deadline) {
+        throw new Error(`${name} was not allowed within 60 s: ${JSON.stringify(attributes)}`);
       }
       await sleep(50);
     }

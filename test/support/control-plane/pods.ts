@@ -127,7 +127,8 @@ function statusOf(pod: Pod, podIP: string, now: string): object {
 export class PodMover {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
-  private nextNode = 0;
+  /** Whose turn it is, by the owner of pods: those of one are spread, whatever pods of others come between. */
+  private readonly nextNode = new Map<string, number>();
   private nextAddress = 1;
 
   constructor(
@@ -188,7 +189,20 @@ export class PodMover {
       // Someone else was faster, or the server went away: the next event or list brings the pod back.
       if (error instanceof ApiError && ![404, 409, 422].includes(error.status)) {
         console.error(`pod ${pod.metadata.namespace}/${pod.metadata.name}: ${error.message}`);
+        await this.again(pod);
       }
+    }
+  }
+
+  /** A server that could not do it just then, as one whose storage was slow: no event would bring the pod back. */
+  private async again({ metadata: { namespace, name } }: Pod): Promise<void> {
+    const { signal } = this.stopping;
+    try {
+      await sleep(500, undefined, { signal });
+      const pod = await this.client.call<Pod>('GET', `/api/v1/namespaces/${namespace}/pods/${name}`, { signal });
+      await this.move(pod);
+    } catch {
+      // It is gone, or so is the server: then all pods are listed again.
     }
   }
 
@@ -203,7 +217,7 @@ export class PodMover {
       return;
     }
     if (pod.spec.nodeName === undefined) {
-      const target = daemonNode(pod.spec) ?? this.nodes[this.nextNode++ % this.nodes.length];
+      const target = daemonNode(pod.spec) ?? this.nodeFor(pod);
       const binding = {
         apiVersion: 'v1',
         kind: 'Binding',
@@ -228,6 +242,14 @@ export class PodMover {
       body: { metadata: { uid }, status },
       signal,
     });
+  }
+
+  private nodeFor({ metadata }: Pod): string | undefined {
+    const [owner] = (metadata['ownerReferences'] ?? []) as { uid: string }[];
+    const key = owner?.uid ?? '';
+    const turn = this.nextNode.get(key) ?? 0;
+    this.nextNode.set(key, turn + 1);
+    return this.nodes[turn % this.nodes.length];
   }
 
   private address(): string {

@@ -5,13 +5,37 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from './paths.ts';
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+// Below the ports that systems give to connections and to whoever asks for any port; each worker of jest has its own part.
+const FIRST_PORT = 10_000;
+const PORTS_PER_WORKER = 2000;
+const WORKERS = 10;
+let nextPort = Math.floor(Math.random() * PORTS_PER_WORKER);
+
+/**
+ * A port that nothing listens on, for a program that is started later. The next call, also in a test that runs beside this
+ * one, gives another one although nobody has bound this one yet.
+ */
+export async function freePort(): Promise<number> {
+  const first = FIRST_PORT + (Number(process.env.JEST_WORKER_ID ?? 0) % WORKERS) * PORTS_PER_WORKER;
+  for (let tries = 0; tries < PORTS_PER_WORKER; tries += 1) {
+    const port = first + (nextPort++ % PORTS_PER_WORKER);
+    if (await canListen(port)) {
+      return port;
+    }
+  }
+  throw new Error(`no port is free from ${first} on`);
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    server.once('error', () => {
+      resolve(false);
+    });
+    server.listen(port, '127.0.0.1', () => {
+      server.close(() => {
+        resolve(true);
+      });
     });
   });
 }

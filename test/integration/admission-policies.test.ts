@@ -11,7 +11,7 @@ import { meshOf } from '../fixtures/drain/objects.ts';
 import { useCluster, type KubeObject } from '../support/cluster.ts';
 import { eventually } from '../support/scene.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 const cluster = useCluster();
 let namespace: string;
 
@@ -37,7 +37,10 @@ beforeAll(async () => {
   await apply(validatingAdmissionPolicies([policy('warned', { drain: { ...drain, duration: '50s' } })]));
   // The API server takes a moment to enforce a policy.
   await eventually(async () => (await sleeps([{ name: 'a', image: 'a:1' }])).length === 1, 'a pod gets its sleep');
-  await eventually(async () => (await deployment({})).warnings !== '', 'a Deployment is warned of');
+  await eventually(async () => {
+    const { template, warnings } = await deployment({});
+    return warnings !== '' && template.metadata.annotations?.['proxy.istio.io/config'] !== undefined;
+  }, 'a Deployment is completed and warned of');
 });
 
 interface PodSpec {

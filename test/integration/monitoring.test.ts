@@ -128,7 +128,6 @@ beforeAll(async () => {
   await scene.cluster.waitFor<PolicyObject>(
     policyPath('seen'),
     ({ status }) => status?.workloads?.compliant === 1 && status.workloads.conflicted === 1,
-    30_000,
   );
   // A rollout that is held: the canary is through, and its soak lasts.
   const soaking = await scene.meshed('soaking');
@@ -219,8 +218,10 @@ describe('alerts and dashboard', () => {
     );
     await eventually(
       async () =>
-        (await running.get<{ result: { value: [number, string] }[] }>('query?query=count_over_time(up[1m])')).result[0]
-          ?.value[1] === '5',
+        Number(
+          (await running.get<{ result: { value: [number, string] }[] }>('query?query=count_over_time(up[1m])'))
+            .result[0]?.value[1] ?? 0,
+        ) >= 5,
       'five scrapes',
       60_000,
     );
@@ -257,10 +258,19 @@ describe('alerts and dashboard', () => {
   });
 
   it('every alert can be evaluated, and none fires on a healthy operator that it should not', async () => {
-    const { groups } = await running.get<{
-      groups: { rules: { name: string; health: string; state: string; lastError?: string }[] }[];
-    }>('rules');
-    const all = groups.flatMap((group) => group.rules);
+    const evaluated = async (): Promise<{ name: string; health: string; state: string; lastError?: string }[]> =>
+      (
+        await running.get<{
+          groups: { rules: { name: string; health: string; state: string; lastError?: string }[] }[];
+        }>('rules')
+      ).groups.flatMap((group) => group.rules);
+    await eventually(async () => {
+      const rules = await evaluated();
+      return (
+        rules.every(({ health }) => health !== 'unknown') && rules.filter(({ state }) => state === 'pending').length > 1
+      );
+    }, 'every alert has been evaluated');
+    const all = await evaluated();
 
     expect(all.filter(({ health }) => health !== 'ok')).toEqual([]);
     expect(all.filter(({ state }) => state === 'firing').map(({ name }) => name)).toEqual([]);

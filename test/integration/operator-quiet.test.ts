@@ -2,7 +2,7 @@
 // it shows of itself meanwhile: status, Events, metrics, health.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { installMesh } from '../support/mesh.ts';
-import { OPERATOR_NAMESPACE } from '../support/operator.ts';
+import { OPERATOR_ACCOUNT, OPERATOR_NAMESPACE } from '../support/operator.ts';
 import {
   deployment,
   eventually,
@@ -15,7 +15,7 @@ import {
   type WorkloadObject,
 } from '../support/scene.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 let scene: Scene;
 beforeAll(async () => {
@@ -42,6 +42,12 @@ async function metric(name: string, labels = ''): Promise<number | undefined> {
   const text = await scene.operator.metrics();
   const line = text.split('\n').find((each) => each.startsWith(`${name}${labels}`));
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
+}
+
+/** Waits until the operator has written nothing for so long, Events included. */
+async function restful(milliseconds: number): Promise<void> {
+  const writes = (): number => scene.cluster.audit.writes({ user: OPERATOR_ACCOUNT }).length;
+  await eventually(async () => (await staysSo(writes, milliseconds)).length === 1, 'the operator comes to rest');
 }
 
 describe('without a write', () => {
@@ -127,7 +133,7 @@ describe('without a write', () => {
     const mark = scene.mark();
 
     await scene.deletePolicy('offdelete');
-    await scene.gone('offdelete', 61_000);
+    await scene.gone('offdelete', 100_000);
     expect(scene.writes({ since: mark, namespace })).toEqual([]);
     expect(graceOf(await scene.workload(namespace, 'web'))).toBe(40);
 
@@ -156,6 +162,7 @@ describe('without a write', () => {
       }),
     );
     await scene.compliant('rest', 3);
+    await restful(4_000);
     const eventsBefore = (await scene.events(namespace)).length;
     const told = (await scene.events(namespace)).reduce((sum, { count }) => sum + count, 0);
     const mark = scene.mark();

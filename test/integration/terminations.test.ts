@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { holdTerminationLabel } from '../support/control-plane/pods.ts';
 import { eventually, fixed, type KubeObject, startScene, type Scene } from '../support/scene.ts';
 import { cli } from '../unit/cli/support.ts';
+
+jest.setTimeout(180_000);
 
 let scene: Scene;
 let namespace: string;
@@ -25,7 +27,7 @@ beforeAll(async () => {
     },
   });
   await scene.compliant('endings', 1);
-}, 120_000);
+});
 
 afterAll(async () => {
   await scene.stop();
@@ -150,20 +152,36 @@ async function counted(outcome: string): Promise<number | undefined> {
   return value === undefined ? undefined : Number(value);
 }
 
-async function verify(...args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  return await cli([
-    'verify',
-    'deployment/checkout',
-    '-n',
-    namespace,
-    '--kubeconfig',
-    scene.cluster.kubeconfigPath,
-    '--istio-version',
-    '1.30.3',
-    '--native-sidecars',
-    'false',
-    ...args,
-  ]);
+async function verify(
+  args: readonly string[],
+  onErr: (text: string) => void = () => undefined,
+): Promise<{ code: number; out: string; err: string }> {
+  return await cli(
+    [
+      'verify',
+      'deployment/checkout',
+      '-n',
+      namespace,
+      '--kubeconfig',
+      scene.cluster.kubeconfigPath,
+      '--istio-version',
+      '1.30.3',
+      '--native-sidecars',
+      'false',
+      ...args,
+    ],
+    { onErr },
+  );
+}
+
+/** Watches of the pods of one namespace, as the API server counts them. */
+async function podWatches(): Promise<number> {
+  const { body } = await scene.cluster.client.raw<string>('GET', '/metrics', { accept: 'text/plain' });
+  return [...body.matchAll(/^apiserver_longrunning_requests\{([^}]*)\} (\d+)/gm)]
+    .filter(([, labels = '']) =>
+      ['resource="pods"', 'scope="namespace"', 'verb="WATCH"'].every((one) => labels.includes(one)),
+    ) // prettier-ignore
+    .reduce((sum, [, , count]) => sum + Number(count), 0);
 }
 
 describe('terminations', () => {
@@ -176,7 +194,7 @@ describe('terminations', () => {
     await ends('checkout-5d9f7c-ccccc', { server: 0, proxy: 0, after: 9 }, 30, true);
     const mark = scene.cluster.audit.mark();
 
-    const { code, out } = await verify('-o', 'json');
+    const { code, out } = await verify(['-o', 'json']);
 
     const told = JSON.parse(out) as {
       terminations: { pod: string; outcome: string; took: number; forecast: { differences: string[] } }[];
@@ -224,13 +242,17 @@ describe('terminations', () => {
     expect(status?.workloads).toMatchObject({ matched: 1, compliant: 1 });
     expect(metrics).toMatch(/^sidecar_drain_forecasts_total\{policy="endings",result="agrees"\} 3$/m);
     expect(metrics).toMatch(/^sidecar_drain_forecasts_total\{policy="endings",result="differs"\} 0$/m);
-  }, 60_000);
+  });
 
   it('are seen whole by --watch', async () => {
-    const watching = verify('--watch', '8s', '--require', '1', '-o', 'json');
-    await new Promise((resolve) => {
-      setTimeout(resolve, 2_500);
+    const before = await podWatches();
+    const watching = verify(['--watch', '3m', '--require', '1', '-o', 'json'], (text) => {
+      if (text.includes('checkout-5d9f7c-ddddd')) {
+        // As by Ctrl-C.
+        process.emit('SIGINT');
+      }
     });
+    await eventually(async () => (await podWatches()) > before, 'it watches');
     await ends('checkout-5d9f7c-ddddd', { server: 0, proxy: 0, after: 3 });
     await remove('checkout-5d9f7c-ddddd');
 
@@ -243,14 +265,14 @@ describe('terminations', () => {
     });
     expect(err).toContain('checkout-5d9f7c-ddddd');
     expect(code).toBe(0);
-  }, 60_000);
+  });
 
   it('say plainly where nothing is left to see', async () => {
-    const { code, out } = await verify('--last', '1s', '--require', '2');
+    const { code, out } = await verify(['--last', '1s', '--require', '2']);
 
     expect(code).toBe(1);
     expect(out).toContain('none was seen');
     expect(out).toContain('too few: 0 seen to the end, --require 2');
     expect(out).toContain('leaves nothing but its Events');
-  }, 30_000);
+  });
 });

@@ -1,12 +1,14 @@
 // The API server bounds what the operator's account writes, whatever its roles allow: here it is bound to cluster-admin.
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startControlPlane, type ControlPlane } from '../support/cluster.ts';
 import { projectRoot } from '../support/control-plane/index.ts';
 import { installCrds } from '../support/crds.ts';
 import { installMesh } from '../support/mesh.ts';
 import { installPermissions, OPERATOR_ACCOUNT, OPERATOR_NAMESPACE } from '../support/operator.ts';
 import { productHook } from '../../src/hooks/product-hook.ts';
+
+jest.setTimeout(180_000);
 
 const CONFIG = 'proxy.istio.io/config';
 const STATE = 'sidecardrain.io/state';
@@ -155,12 +157,16 @@ beforeAll(async () => {
   });
   shop = await plane.namespace('shop');
   token = await plane.tokenFor(OPERATOR_ACCOUNT);
-  const until = Date.now() + 20_000;
+  const until = Date.now() + 60_000;
   const probe = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'probe' } };
   while ((await send('POST', `/api/v1/namespaces/${shop}/configmaps?dryRun=All`, probe)).status !== 422) {
     if (Date.now() > until) {
-      throw new Error('the bounds are not in force after 20 s');
+      throw new Error('the bounds are not in force after 60 s');
     }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  // Each policy comes into force by itself.
+  while ((await change('Deployment', {}, { note: note({}), spec: { replicas: 1 } })).status !== 422) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 });
@@ -468,6 +474,10 @@ describe('approving as a permission of its own (config/separate-approval)', () =
         `--serviceaccount=default:${name}`,
       ]);
       tokens.set(name, await plane.tokenFor({ namespace: 'default', name }));
+      await plane.waitUntilAllowed(
+        { namespace: 'default', name },
+        { verb: 'patch', group: 'sidecardrain.io', resource: 'sidecardrainpolicies' },
+      );
     }
     await plane.create({
       apiVersion: 'sidecardrain.io/v1alpha1',
@@ -475,8 +485,12 @@ describe('approving as a permission of its own (config/separate-approval)', () =
       metadata: { name: 'guarded' },
       spec: { match: { namespaceSelector: {} }, drain: { mode: 'Fixed', duration: '30s' } },
     });
-    // The API server reads a new policy of admission a moment after it was written.
-    while ((await as('editor', approval)).status !== 403) {
+    // The API server reads a new policy of admission a moment after it was written, and so it does a new binding of a role.
+    const refused = async (): Promise<boolean> => {
+      const { status, message } = await as('editor', approval);
+      return status === 403 && message.includes('/approval');
+    };
+    while (!(await refused())) {
       await plane.client.call('PATCH', path, {
         contentType: 'application/merge-patch+json',
         body: { metadata: { annotations: null } },

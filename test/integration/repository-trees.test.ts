@@ -304,6 +304,37 @@ describe('a chart', () => {
     expect(notes.join('\n')).toMatch(/1 of HelmRelease and Application take a chart or manifests from elsewhere/);
   });
 
+  it('is judged with the values that a HelmRelease takes from ConfigMaps, and behind its post-renderers', async () => {
+    const release = (name: string, spec: string): string =>
+      `apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: ${name}, namespace: ${name}}\nspec:\n  chart: {spec: {chart: ./charts/shop, sourceRef: {kind: GitRepository, name: here}}}\n${spec}`;
+    const folder = repository({
+      ...CHART,
+      '.git/HEAD': 'ref: refs/heads/main\n',
+      'apps/values.yaml': `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: values, namespace: one}\ndata:\n  values.yaml: |\n    basket: {stop: 500}\n`,
+      'apps/one.yaml': release('one', '  valuesFrom: [{kind: ConfigMap, name: values}]\n'),
+      'apps/two.yaml': release(
+        'two',
+        `  postRenderers:
+    - kustomize:
+        patches:
+          - target: {kind: Deployment, name: basket}
+            patch: |
+              - {op: replace, path: /spec/template/spec/terminationGracePeriodSeconds, value: 600}
+`,
+      ),
+      'apps/three.yaml': release('three', '  valuesFrom: [{kind: Secret, name: hidden}]\n'),
+    });
+
+    const { findings, notes, problems } = await tools.lint(folder);
+
+    const baskets = findings.filter(({ code, workload }) => code === 'GraceTooShort' && workload.name === 'basket');
+    expect(problems).toEqual([]);
+    expect(baskets.map(({ workload }) => workload.namespace)).toEqual(['three']);
+    expect(notes.join('\n')).toMatch(/three\.yaml:1 takes values from Secret hidden, .*not read/);
+    const drain = findings.find(({ code, workload }) => code === 'DrainTooShort' && workload.namespace === 'two');
+    expect(drain?.file).toMatch(/charts\/shop\/.*templates/);
+  });
+
   it('that does not render gets one line, and the rest is judged', async () => {
     const chart = (name: string, template: string, more = ''): Record<string, string> => ({
       [`charts/${name}/Chart.yaml`]: `apiVersion: v2\nname: ${name}\nversion: 1.0.0\n${more}`,

@@ -2,6 +2,8 @@ import { readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { RE2JS } from 're2js';
 import { listOf, recordOf, textOf } from '../../drain/template/raw.ts';
+import { readSource } from '../input/sources.ts';
+import { readYaml } from '../input/yaml/read.ts';
 
 /** What a generator gives to one application: values by the names that templates call them by, without a leading dot. */
 export type Parameters = ReadonlyMap<string, string>;
@@ -10,45 +12,114 @@ export type Parameters = ReadonlyMap<string, string>;
 const LIMIT = 2000;
 
 /**
- * The parameters of each application that a set makes: those of `list`, and of `git` with directories, since these are on
- * this disk (https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Generators/). Another generator asks a
+ * The parameters of each application that a set makes: those of `list`, of `git` with directories or files, since these are on this disk, and
+ * `matrix` and `merge` of these (https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Generators/). Another generator asks a
  * cluster or a service: it makes one application whose parameters nobody knows.
  *
  * @param repository folders from which the paths count
  */
 export function parametersOf(generators: readonly unknown[], repository: readonly string[]): readonly Parameters[] {
-  return generators
-    .flatMap((generator) => {
-      const { list, git } = recordOf(generator);
-      if (list !== undefined) {
-        return listOf(recordOf(list)['elements']).map(elementParameters);
-      }
-      const directories = listOf(recordOf(git)['directories']);
-      return directories.length === 0 ? [new Map()] : repository.flatMap((root) => ofDirectories(directories, root));
-    })
-    .slice(0, LIMIT);
+  return generators.flatMap((generator) => ofGenerator(recordOf(generator), repository)).slice(0, LIMIT);
 }
 
-function elementParameters(element: unknown): Parameters {
-  return new Map(
-    Object.entries(recordOf(element)).flatMap(([key, value]) => {
-      const text = textOf(value);
-      return text === undefined ? [] : [[key, text] as const];
-    }),
+function ofGenerator(
+  generator: Readonly<Record<string, unknown>>,
+  repository: readonly string[],
+): readonly Parameters[] {
+  const { list, git, matrix, merge } = generator;
+  if (list !== undefined) {
+    return listOf(recordOf(list)['elements']).map((each) => valuesBelow(each));
+  }
+  if (git !== undefined) {
+    return ofGit(recordOf(git), repository);
+  }
+  if (matrix !== undefined) {
+    // A later generator may take parameters of those before it.
+    return listOf(recordOf(matrix)['generators']).reduce<readonly Parameters[]>(
+      (made, inner) =>
+        made
+          .flatMap((known) =>
+            ofGenerator(recordOf(filledIn(inner, known)), repository).map((more) => new Map([...known, ...more])),
+          )
+          .slice(0, LIMIT),
+      [new Map()],
+    );
+  }
+  return merge === undefined ? [new Map()] : merged(recordOf(merge), repository);
+}
+
+/** The first generator makes the applications; later ones may say more of those with the same keys. */
+function merged(merge: Readonly<Record<string, unknown>>, repository: readonly string[]): Parameters[] {
+  const keys = listOf(merge['mergeKeys']).flatMap((key) => textOf(key) ?? []);
+  const [first = [], ...others] = listOf(merge['generators']).map((each) => ofGenerator(recordOf(each), repository));
+  return first.map((base) =>
+    others
+      .flatMap((more) => more.filter((each) => keys.every((key) => each.get(key) === base.get(key))))
+      .reduce<Parameters>((known, each) => new Map([...known, ...each]), base),
   );
 }
 
+function ofGit(git: Readonly<Record<string, unknown>>, repository: readonly string[]): Parameters[] {
+  const own = valuesBelow(git['values'], 'values.');
+  const [directories, files] = [listOf(git['directories']), listOf(git['files'])];
+  const made = repository.flatMap((root) =>
+    files.length > 0 ? ofFiles(files, root) : directories.length > 0 ? ofDirectories(directories, root) : [],
+  );
+  return files.length + directories.length === 0
+    ? [new Map()]
+    : made.map(
+        (each) => new Map([...each, ...[...own].map(([key, text]) => [key, String(filledIn(text, each))] as const)]),
+      );
+}
+
+/** Texts, numbers and switches of a value by their dotted path. */
+function valuesBelow(value: unknown, prefix = ''): Parameters {
+  return new Map(
+    Object.entries(recordOf(value)).flatMap(([key, each]): (readonly [string, string])[] =>
+      ['string', 'number', 'boolean'].includes(typeof each)
+        ? [[`${prefix}${key}`, String(each)]]
+        : [...valuesBelow(each, `${prefix}${key}.`)],
+    ),
+  );
+}
+
+/** A file holds the parameters of one application, or a list of them; its folder is the path. */
+function ofFiles(files: readonly unknown[], root: string): Parameters[] {
+  const chosen = chosenBy(files);
+  return ['.', ...foldersBelow(root)]
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => (folder === '.' ? entry.name : `${folder}/${entry.name}`)),
+    )
+    .filter(chosen)
+    .sort()
+    .flatMap((file) => {
+      const read = readSource(join(root, file));
+      const content = read.ok ? readYaml(read.text, 1) : undefined;
+      const value = content?.ok === true ? content.document.value : undefined;
+      const folder = file.includes('/') ? file.slice(0, file.lastIndexOf('/')) : '.';
+      const name = file.slice(file.lastIndexOf('/') + 1);
+      return (Array.isArray(value) ? value : [value]).map(
+        (each) => new Map([...valuesBelow(each), ...pathParameters(folder), ['path.filename', name]]),
+      );
+    });
+}
+
 function ofDirectories(directories: readonly unknown[], root: string): Parameters[] {
+  return foldersBelow(root).filter(chosenBy(directories)).map(pathParameters);
+}
+
+/** Whether a path is one of those that are wanted and none that is excluded. */
+function chosenBy(entries: readonly unknown[]): (path: string) => boolean {
   const patterns = (excluded: boolean): RE2JS[] =>
-    directories
+    entries
       .map(recordOf)
       .filter(({ exclude }) => (exclude === true) === excluded)
       .flatMap(({ path }) => (textOf(path) === undefined ? [] : [globPattern(textOf(path) ?? '')]));
   const wanted = patterns(false);
   const unwanted = patterns(true);
-  return foldersBelow(root)
-    .filter((path) => wanted.some((each) => each.matches(path)) && !unwanted.some((each) => each.matches(path)))
-    .map(pathParameters);
+  return (path) => wanted.some((each) => each.matches(path)) && !unwanted.some((each) => each.matches(path));
 }
 
 function pathParameters(path: string): Parameters {

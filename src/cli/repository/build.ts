@@ -57,15 +57,20 @@ export async function buildKustomization(
     buildMetadata: ['originAnnotations'],
   };
   writeFileSync(join(from, 'kustomization.yaml'), stringify(wrapper));
-  const isKustomize = basename(options.kustomize).startsWith('kustomize');
-  const result = await runProgram(options.kustomize, {
-    args: [isKustomize ? 'build' : 'kustomize', from],
-    cwd: from,
-    home: from,
+  const result = await buildAlone(from, options, options.kustomize);
+  return result.ok ? { ...result, from } : { ok: false, why: essence(result.why, from), from };
+}
+
+/** Builds a folder as it is. */
+export async function buildAlone(folder: string, options: BuildOptions, kustomize: string): Promise<ProgramResult> {
+  const isKustomize = basename(kustomize).startsWith('kustomize');
+  return await runProgram(kustomize, {
+    args: [isKustomize ? 'build' : 'kustomize', folder],
+    cwd: folder,
+    home: folder,
     network: options.network,
     env: options.env,
   });
-  return result.ok ? { ...result, from } : { ok: false, why: essence(result.why, from), from };
 }
 
 /** What kustomize puts around a message at each level of the tree, before what went wrong. */

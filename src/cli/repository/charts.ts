@@ -1,13 +1,15 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { stringify } from 'yaml';
 import { listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import type { SourceLocation } from '../../drain/model/workload.ts';
 import type { InputDocument } from '../input/documents.ts';
 import type { SourceFile } from '../input/sources.ts';
 import { splitDocuments } from '../input/split.ts';
 import { readYaml } from '../input/yaml/read.ts';
+import type { Overlay } from './flux.ts';
 import { runProgram, type ProgramResult } from './programs.ts';
-import type { BuildOptions, Workshop } from './build.ts';
+import { buildAlone, type BuildOptions, type Workshop } from './build.ts';
 
 export interface Chart {
   /** Absolute. */
@@ -69,6 +71,10 @@ export interface ChartRelease {
   readonly valueFiles: readonly string[];
   /** Texts of values, which win over the files. */
   readonly values: readonly string[];
+  /** What is done to the manifests behind helm. */
+  readonly postRenderers?: readonly Overlay[];
+  /** Values that it also takes, and that nobody here can see. */
+  readonly unread?: string;
 }
 
 /** Renders a chart as `helm template` does, with nothing but what is on this disk: no plugins, no download of dependencies. */
@@ -95,6 +101,31 @@ export async function renderChart(
   return result.ok ? result : { ok: false, why: essence(result.why) };
 }
 
+/** The manifests of a release as the post-renderers of a HelmRelease leave them. */
+export async function postRendered(
+  output: string,
+  { postRenderers = [] }: ChartRelease,
+  workshop: Workshop,
+  options: BuildOptions,
+): Promise<ProgramResult> {
+  let manifests = output;
+  for (const overlay of postRenderers) {
+    const { kustomize } = options;
+    if (kustomize === undefined) {
+      return { ok: false, why: 'its release has postRenderers, and there is no kustomize or kubectl to run them with' };
+    }
+    const folder = workshop.make();
+    writeFileSync(join(folder, 'all.yaml'), manifests);
+    writeFileSync(join(folder, 'kustomization.yaml'), stringify({ ...overlay.fields, resources: ['all.yaml'] }));
+    const result = await buildAlone(folder, options, kustomize);
+    if (!result.ok) {
+      return { ok: false, why: `the postRenderers of its release fail: ${essence(result.why)}` };
+    }
+    manifests = result.output;
+  }
+  return { ok: true, output: manifests };
+}
+
 function essence(why: string): string {
   const line = why
     .split('\n')
@@ -116,21 +147,47 @@ export interface TemplateFile {
   readonly parts: readonly string[];
 }
 
-/** The documents of a rendering, each with the template that it came from. */
+/**
+ * The documents of a rendering, each with the template that it came from.
+ *
+ * @param before what helm printed, where a post-renderer has taken out its comments since
+ */
 export function* renderedDocuments(
   output: string,
   { folder }: Chart,
+  before = output,
 ): Generator<{ readonly text: string; readonly template?: TemplateFile }> {
   const known = new Map<string, TemplateFile | undefined>();
+  const sources = output === before ? undefined : sourcesOf(before);
   for (const chunk of splitDocuments(output)) {
     const text = output.slice(chunk.from, chunk.to);
-    const source = SOURCE.exec(text)?.[1]?.trim();
+    const source = SOURCE.exec(text)?.[1]?.trim() ?? sources?.get(objectOf(text));
     if (source !== undefined && !known.has(source)) {
       // The first part is the name of the chart, the rest a path in its folder.
       known.set(source, templateAt(folder, source.split('/').slice(1)));
     }
     yield { text, template: source === undefined ? undefined : known.get(source) };
   }
+}
+
+/** The comment of each object by its kind and name. */
+function sourcesOf(output: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const chunk of splitDocuments(output)) {
+    const text = output.slice(chunk.from, chunk.to);
+    const source = SOURCE.exec(text)?.[1]?.trim();
+    if (source !== undefined) {
+      found.set(objectOf(text), source);
+    }
+  }
+  return found;
+}
+
+/** Kind and name, as far as they stand where programs write them. */
+function objectOf(text: string): string {
+  const kind = /^kind: (.*)$/m.exec(text)?.[1] ?? '';
+  const name = /^metadata:\n(?: .*\n)*? {2}name: (.*)$/m.exec(text)?.[1] ?? '';
+  return `${kind.trim()} ${name.trim().replaceAll(/["']/g, '')}`;
 }
 
 /** Helm names a part by its alias, and a folder of charts/ may have any name. */

@@ -3,16 +3,9 @@ import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import { readDocuments, type InputDocument } from '../input/documents.ts';
 import { readSource, STDIN_NAME, type SourceFile } from '../input/sources.ts';
 import { filledIn, parametersOf } from './application-set.ts';
+import type { KnownMap } from './config-maps.ts';
 import { kustomizationFileOf } from './kustomization.ts';
-import {
-  isFluxKustomization,
-  overlayOf,
-  variableMapsOf,
-  variablesOf,
-  type KnownMap,
-  type Overlay,
-  type Variables,
-} from './flux.ts';
+import { isFluxKustomization, overlayOf, variableMapsOf, variablesOf, type Overlay, type Variables } from './flux.ts';
 import type { Appliers } from './tree.ts';
 import { commonFolder, inRepository, repositoriesOf } from './releases.ts';
 

@@ -1,6 +1,7 @@
-import { dirname, resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
 import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import type { InputDocument } from '../input/documents.ts';
+import { nearestMap, type KnownMap } from './config-maps.ts';
 import type { Lookup } from './envsubst.ts';
 
 /** What a Flux Kustomization puts into the objects that it applies. */
@@ -12,14 +13,6 @@ export interface Variables {
   readonly open: readonly string[];
   /** Whether something that is not read comes behind a ConfigMap that is, and so may change what that sets. */
   readonly mayBeOverruled: boolean;
-}
-
-/** A ConfigMap of the input. */
-export interface KnownMap {
-  readonly file: string;
-  readonly namespace?: string;
-  readonly name: string;
-  readonly data: Readonly<Record<string, unknown>>;
 }
 
 export function isFluxKustomization({ kind, apiVersion }: Pick<InputDocument, 'kind' | 'apiVersion'>): boolean {
@@ -54,7 +47,7 @@ export function variablesOf({ value, file }: InputDocument, maps: readonly Known
   const open: string[] = [];
   let mayBeOverruled = false;
   for (const { kind, name, optional } of sourcesOf(value)) {
-    const map = kind === 'ConfigMap' ? nearest(maps, name, namespace, file) : undefined;
+    const map = kind === 'ConfigMap' ? nearestMap(maps, name, namespace, file) : undefined;
     if (map !== undefined) {
       putAll(values, map.data);
     } else {
@@ -84,32 +77,6 @@ function putAll(values: Map<string, string>, data: Readonly<Record<string, unkno
       values.set(name, text.replaceAll('\n', ''));
     }
   }
-}
-
-/**
- * The ConfigMap that is meant. Each cluster of a repository has its own of the same name: the one nearest to the Kustomization.
- * Two that are equally near say different things, and nobody knows which.
- */
-function nearest(
-  maps: readonly KnownMap[],
-  name: string,
-  namespace: string | undefined,
-  file: string,
-): KnownMap | undefined {
-  const own = dirname(resolve(file)).split(sep);
-  const shared = (map: KnownMap): number => {
-    const folders = dirname(resolve(map.file)).split(sep);
-    const apart = folders.findIndex((folder, index) => folder !== own[index]);
-    return apart === -1 ? folders.length : apart;
-  };
-  const named = maps.filter(
-    (map) =>
-      map.name === name && (map.namespace === undefined || namespace === undefined || map.namespace === namespace),
-  );
-  const most = Math.max(...named.map(shared));
-  const [found, ...others] = named.filter((map) => shared(map) === most);
-  const isOne = others.every(({ data }) => JSON.stringify(data) === JSON.stringify(found?.data));
-  return isOne ? found : undefined;
 }
 
 /** What whoever applies a kustomization does to it before it is built: as a kustomization above it would. */

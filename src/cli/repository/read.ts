@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { readMeshSource } from '../../drain/mesh/git-sources.ts';
+import { recordOf, textOf } from '../../drain/template/raw.ts';
 import type { Progress } from '../output/progress.ts';
 import { readDocuments, type DocumentHandler, type InputDocument } from '../input/documents.ts';
 import type { JudgedKinds } from '../input/kinds.ts';
@@ -11,6 +12,7 @@ import {
   belongsToChart,
   chartAt,
   chartsOf,
+  postRendered,
   renderChart,
   renderedDocuments,
   sourceInTemplate,
@@ -18,15 +20,26 @@ import {
   type ChartRelease,
 } from './charts.ts';
 import { appliedObjects } from './applied.ts';
+import type { KnownMap } from './config-maps.ts';
 import { Destinations, type Destination } from './destinations.ts';
 import { Origins, withoutOrigin } from './origin.ts';
 import type { Kustomization } from './kustomization.ts';
+import type { ProgramResult } from './programs.ts';
 import { commonFolder, isRelease, readRelease, RELEASE_KINDS, type ReleaseObject } from './releases.ts';
 import { nameOf, readTree, remoteReference, withCharts, type Root, type Tree } from './tree.ts';
 
 export interface RepositoryOptions extends BuildOptions {
   /** Values files for every chart that is rendered, absolute; they win over those of its releases. */
   readonly helmValues: readonly string[];
+}
+
+/** Keys of a ConfigMap under which values of a chart may stand. */
+const MAY_BE_VALUES = /values|\.ya?ml$/i;
+const HAS_VALUES = /^[ \t]+["']?[\w.-]*(?:values|\.ya?ml)[\w.-]*["']?[ \t]*:/im;
+
+/** Objects that tell how charts are rendered, beside those that the handler wants. */
+function isRecipe(kind: string, text: string): boolean {
+  return RELEASE_KINDS.has(kind) || (kind === 'ConfigMap' && HAS_VALUES.test(text));
 }
 
 /** A repository of kustomize trees and charts, as the tools read it that apply it. */
@@ -39,6 +52,8 @@ export class Repository {
   private readonly destinations: Destinations;
   private readonly top: string;
   private readonly releases: ReleaseObject[] = [];
+  /** ConfigMaps that releases may take values from. */
+  private readonly valueMaps: KnownMap[] = [];
   private readonly built = new Set<string>();
   private readonly said = new Set<string>();
   private readonly builtRoots = new Set<Kustomization>();
@@ -91,7 +106,7 @@ export class Repository {
         this.tree.filesOf(kustomization).forEach((file) => this.built.add(file));
         objects += readDocuments(result.output, this.tree.shown(kustomization.file), {
           ...plainHandler(handler),
-          wants: (kind, text) => RELEASE_KINDS.has(kind) || handler.wants(kind, text),
+          wants: (kind, text) => isRecipe(kind, text) || handler.wants(kind, text),
           document: (document) => {
             const origin = origins.originOf(document, kustomization, result.from);
             const source = origins.sourceOf(origin);
@@ -141,7 +156,7 @@ export class Repository {
   watching(handler: DocumentHandler, kinds: JudgedKinds): DocumentHandler {
     return {
       ...plainHandler(handler),
-      wants: (kind, text) => RELEASE_KINDS.has(kind) || handler.wants(kind, text),
+      wants: (kind, text) => isRecipe(kind, text) || handler.wants(kind, text),
       document: (document) => {
         const destinations = this.destinations.ofFile(document.file);
         const overlaid = kinds.has(document.kind)
@@ -176,12 +191,17 @@ export class Repository {
     const workshop = new Workshop();
     let objects = 0;
     try {
-      const results = inOrder(found, (release) =>
-        renderChart(withValues(release, this.options, workshop), workshop, { ...this.options, helm }),
-      );
-      for await (const [release, result] of results) {
+      const results = inOrder(found, async (release) => {
+        const output = await renderChart(withValues(release, this.options, workshop), workshop, {
+          ...this.options,
+          helm,
+        });
+        const after = output.ok ? await postRendered(output.output, release, workshop, this.options) : output;
+        return { output, after };
+      });
+      for await (const [release, { output, after }] of results) {
         progress?.update(`rendering ${nameOf(release.chart)}`, 0, found.length);
-        objects += this.rendered(release, result, handler);
+        objects += this.rendered(release, output, after, handler);
       }
     } finally {
       workshop.remove();
@@ -191,20 +211,21 @@ export class Repository {
 
   private rendered(
     release: ChartRelease,
-    result: Awaited<ReturnType<typeof renderChart>>,
+    output: ProgramResult,
+    result: ProgramResult,
     handler: DocumentHandler,
   ): number {
-    if (!result.ok) {
+    if (!result.ok || !output.ok) {
       handler.problem({
         kind: 'NotBuilt',
         file: nameOf(join(release.chart, 'Chart.yaml')),
-        message: `is a chart that does not render: ${result.why}; it is not judged`,
+        message: `is a chart that does not render: ${result.ok ? '' : result.why}; it is not judged`,
       });
       return 0;
     }
     const chart = chartAt(release.chart);
     let objects = 0;
-    for (const { text, template } of renderedDocuments(result.output, chart)) {
+    for (const { text, template } of renderedDocuments(result.output, chart, output.output)) {
       objects += readDocuments(text, nameOf(template?.file ?? chart.folder), {
         ...plainHandler(handler),
         document: (document) => {
@@ -227,17 +248,27 @@ export class Repository {
   private chartReleases(handler: DocumentHandler): ChartRelease[] {
     const releases: ChartRelease[] = [];
     const elsewhere: ReleaseObject[] = [];
+    const unread = new Set<string>();
     for (const object of this.releases) {
-      const read = readRelease(object, this.top);
+      const read = readRelease(object, this.top, this.valueMaps);
       releases.push(...read.releases);
+      read.releases
+        .flatMap((each) => each.unread ?? [])
+        .forEach((source) => {
+          const { file, line, kind } = object.document;
+          unread.add(
+            `${kind} ${file}:${line} takes values from ${source}, too, which is not read: its chart is judged without them`,
+          );
+        });
       if (read.elsewhere > 0 && !isMeshSource(object)) {
         elsewhere.push(object);
       }
     }
+    unread.forEach((text) => handler.note?.(text));
     const [first] = elsewhere;
     if (first !== undefined) {
       handler.note?.(
-        `not judged: ${elsewhere.length} of HelmRelease and Application take a chart or manifests from elsewhere (the first: ${first.document.file}:${first.document.line})`,
+        `not judged: ${elsewhere.length} of HelmRelease and Application take a chart or manifests from elsewhere, or from where nothing here tells (the first: ${first.document.file}:${first.document.line})`,
       );
     }
     const released = new Set(releases.map(({ chart }) => chart));
@@ -254,6 +285,7 @@ export class Repository {
     destinations: readonly (Destination | undefined)[],
     kinds: JudgedKinds,
   ): void {
+    this.keepValues(document);
     const isWorkload = kinds.has(document.kind);
     const applied = appliedObjects(document, destinations, isWorkload);
     applied.problems.forEach((problem) => {
@@ -277,6 +309,14 @@ export class Repository {
     applied.documents.forEach((each) => {
       handler.document(each);
     });
+  }
+
+  private keepValues({ kind, value, file }: InputDocument): void {
+    const { name, namespace } = recordOf(value['metadata']);
+    const data = recordOf(value['data']);
+    if (kind === 'ConfigMap' && typeof name === 'string' && Object.keys(data).some((key) => MAY_BE_VALUES.test(key))) {
+      this.valueMaps.push({ file, name, namespace: textOf(namespace), data });
+    }
   }
 
   private once(handler: DocumentHandler, problem: InputProblem): void {

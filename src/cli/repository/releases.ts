@@ -5,7 +5,10 @@ import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import type { InputDocument } from '../input/documents.ts';
 import { readSource } from '../input/sources.ts';
 import { filledIn, parametersOf } from './application-set.ts';
+import { readYaml } from '../input/yaml/read.ts';
 import type { ChartRelease } from './charts.ts';
+import { nearestMap, type KnownMap } from './config-maps.ts';
+import { overlayOf } from './flux.ts';
 
 /** Objects that point to manifests or charts: Flux's and Argo CD's. */
 export const RELEASE_KINDS: ReadonlySet<string> = new Set(['HelmRelease', 'Application', 'ApplicationSet']);
@@ -30,11 +33,11 @@ export interface ReadRelease {
 }
 
 /** @param top the folder that everything given stands in */
-export function readRelease({ document, path }: ReleaseObject, top: string): ReadRelease {
+export function readRelease({ document, path }: ReleaseObject, top: string, maps: readonly KnownMap[]): ReadRelease {
   const repository = path === undefined ? [] : repositoriesOf(path, top);
   switch (document.kind) {
     case 'HelmRelease':
-      return helmRelease(document, repository);
+      return helmRelease(document, repository, maps);
     case 'Application':
       return application(recordOf(document.value['spec']), nameOf(document), repository);
     default:
@@ -90,7 +93,7 @@ function nameOf({ value }: InputDocument): string {
 }
 
 /** https://fluxcd.io/flux/components/helm/helmreleases/ : the path counts from the root of the source. */
-function helmRelease(document: InputDocument, repository: readonly string[]): ReadRelease {
+function helmRelease(document: InputDocument, repository: readonly string[], maps: readonly KnownMap[]): ReadRelease {
   const spec = recordOf(document.value['spec']);
   const chartSpec = recordOf(at(spec, ['chart', 'spec']));
   const chart = chartFolder(textOf(chartSpec['chart']), repository);
@@ -98,6 +101,7 @@ function helmRelease(document: InputDocument, repository: readonly string[]): Re
     return { releases: [], elsewhere: 1 };
   }
   const namespace = textOf(spec['targetNamespace']) ?? textOf(at(document.value, ['metadata', 'namespace']));
+  const from = valuesFrom(document, maps);
   const files = listOf(chartSpec['valuesFiles']).flatMap((file) => existing(textOf(file), repository));
   return {
     releases: [
@@ -106,11 +110,45 @@ function helmRelease(document: InputDocument, repository: readonly string[]): Re
         release: textOf(spec['releaseName']) ?? nameOf(document),
         namespace,
         valueFiles: files,
-        values: spec['values'] === undefined ? [] : [stringify(spec['values'])],
+        values: [...from.values, ...(spec['values'] === undefined ? [] : [stringify(spec['values'])])],
+        postRenderers: listOf(spec['postRenderers']).flatMap((each) => {
+          const overlay = overlayOf(recordOf(recordOf(each)['kustomize']), '.');
+          return overlay === undefined ? [] : [overlay];
+        }),
+        unread: from.unread,
       },
     ],
     elsewhere: 0,
   };
+}
+
+/** Values of ConfigMaps, which stand below those of the object itself; Secrets are not read. */
+function valuesFrom(
+  { value, file }: InputDocument,
+  maps: readonly KnownMap[],
+): { readonly values: readonly string[]; readonly unread?: string } {
+  const namespace = textOf(at(value, ['metadata', 'namespace']));
+  const values: string[] = [];
+  const unread: string[] = [];
+  for (const source of listOf(at(value, ['spec', 'valuesFrom'])).map(recordOf)) {
+    const { kind, name } = source;
+    const map = kind === 'ConfigMap' ? nearestMap(maps, textOf(name) ?? '', namespace, file) : undefined;
+    const text = textOf(map?.data[textOf(source['valuesKey']) ?? 'values.yaml']);
+    const target = textOf(source['targetPath']);
+    const read =
+      text === undefined ? [] : target === undefined ? [text] : parameter({ name: target, value: scalar(text) });
+    values.push(...read);
+    if (read.length === 0) {
+      unread.push(`${textOf(kind) ?? ''} ${textOf(name) ?? ''}`);
+    }
+  }
+  return unread.length === 0 ? { values } : { values, unread: unread.join(' and ') };
+}
+
+/** A value for one path is what YAML makes of its text. */
+function scalar(text: string): unknown {
+  const read = readYaml(text, 1);
+  return read.ok && typeof read.document.value !== 'object' ? read.document.value : text;
 }
 
 /** https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml : value files count from the chart's folder. */

@@ -7,9 +7,18 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { runProgram } from '../support/cli.ts';
 import { GitOpsTool, type ToolOptions } from '../support/gitops.ts';
-import { deployment, eventually, fixed, policy, startScene, type Scene } from '../support/scene.ts';
+import {
+  deployment,
+  eventually,
+  fixed,
+  policy,
+  policyPath,
+  startScene,
+  type PolicyObject,
+  type Scene,
+} from '../support/scene.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 const WAIT_S = 1;
 const DISTANCE_S = 3;
@@ -117,9 +126,21 @@ describe('a manifest that states another value, under conflicts: Force', () => {
     const mark = scene.mark();
 
     await during(tool, async () => {
+      // What was reported first, however late it is looked at: three seconds later it is tried again.
+      let status: PolicyObject['status'];
+      const collection = policyPath(`fo-${id}`).replace(/\/[^/]*$/, '');
+      const following = await scene.cluster.follow(`${collection}?fieldSelector=metadata.name=fo-${id}`, (object) => {
+        const { status: seen } = object as PolicyObject;
+        status ??= seen?.attention?.[0]?.reason === 'ChangedBack' ? seen : undefined;
+      });
       await scene.createPolicy(`fo-${id}`, fixed(namespace, { conflicts: 'Force' }));
-      const { status } = await scene.settled(`fo-${id}`, ({ attention }) => attention?.[0]?.reason === 'ChangedBack');
-      expect(scene.writes({ since: mark, namespace }).length).toBeLessThanOrEqual(2);
+      await eventually(() => status !== undefined, 'it is reported');
+      await following.stop();
+      const reported = status?.conditions?.find(({ type }) => type === 'Conflicted')?.lastTransitionTime ?? '';
+      const before = scene
+        .writes({ since: mark, namespace })
+        .filter(({ time }) => Date.parse(time) < Date.parse(reported));
+      expect(before.length).toBeLessThanOrEqual(2);
       expect(status?.attention?.[0]).toMatchObject({
         name: 'web',
         message: expect.stringContaining(

@@ -7,7 +7,7 @@ import { projectRoot } from '../support/control-plane/index.ts';
 import { converge, CONVERGED } from '../support/deployed.ts';
 import { installMesh } from '../support/mesh.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 // A control plane of its own, because this test installs and removes what others on a shared one use.
 let plane: ControlPlane;
@@ -70,7 +70,7 @@ describe('kubectl apply -k config/default', () => {
     await plane.kubectlOk([
       'wait',
       '--for=condition=Established',
-      '--timeout=30s',
+      '--timeout=60s',
       'crd/sidecardrainpolicies.sidecardrain.io',
     ]);
   });
@@ -218,7 +218,9 @@ describe('kubectl apply -k config/default', () => {
     await plane.waitFor('/apis/rbac.authorization.k8s.io/v1/clusterroles/view', (role) =>
       JSON.stringify(role).includes('sidecardrainpolicies'),
     );
-    const edit = await plane.client.call('GET', '/apis/rbac.authorization.k8s.io/v1/clusterroles/edit');
+    const edit = await plane.waitFor('/apis/rbac.authorization.k8s.io/v1/clusterroles/edit', (role) =>
+      JSON.stringify(role).includes('sidecardrainpolicies'),
+    );
     const verbs = (edit.rules as { resources?: string[]; verbs: string[] }[])
       .filter((rule) => rule.resources?.includes('sidecardrainpolicies'))
       .flatMap((rule) => rule.verbs);
@@ -449,7 +451,7 @@ describe('install.yaml', () => {
     await plane.kubectlOk([
       'wait',
       '--for=condition=Established',
-      '--timeout=30s',
+      '--timeout=60s',
       'crd/sidecardrainpolicies.sidecardrain.io',
     ]);
     await plane.waitFor(
@@ -470,6 +472,15 @@ describe('kubectl apply -k config/with-webhook', () => {
       await mayOperator('patch', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', { name });
     await plane.waitForGone('/apis/apiextensions.k8s.io/v1/customresourcedefinitions/drainexemptions.sidecardrain.io');
     await plane.kubectlOk(['apply', '-k', join(config, 'with-webhook')]);
+    await plane.waitUntilAllowed(
+      { namespace, name: 'sidecar-drain-operator' },
+      {
+        verb: 'patch',
+        group: 'admissionregistration.k8s.io',
+        resource: 'mutatingwebhookconfigurations',
+        name: '00-sidecar-drain-operator',
+      },
+    );
 
     const rights = [
       await mayPatch('00-sidecar-drain-operator'),

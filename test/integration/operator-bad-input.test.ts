@@ -17,7 +17,7 @@ import {
   type WorkloadObject,
 } from '../support/scene.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 let scene: Scene;
 beforeAll(async () => {
@@ -111,6 +111,7 @@ describe('where it cannot even start', () => {
     await eventually(() => first.lines.some(({ message }) => message === 'starting'), 'the first one is up');
     const starting = first.lines.find(({ message }) => message === 'starting');
     expect([starting?.['node'], starting?.['zoneData']]).toEqual([process.version, process.versions.tz]);
+    await eventually(async () => await first.metrics().then(Boolean, () => false), 'the first one has its address');
     const second = await startOperator(scene.cluster, {
       args: ['--metrics-bind-address', `127.0.0.1:${first.metricsPort}`],
       wait: false,
@@ -345,7 +346,7 @@ describe('a permission that is missing', () => {
     );
 
     await scene.restorePermissions();
-    await scene.compliant('nostatus', 1, 60_000);
+    await scene.compliant('nostatus', 1, 90_000);
   });
 
   it('to write workloads: each is reported with the rule that is missing, nothing hangs', async () => {

@@ -5,15 +5,18 @@ import { nodeManifest } from '../support/control-plane/index.ts';
 import { installMesh } from '../support/mesh.ts';
 import {
   deployment,
+  eventually,
   fixed,
   podTemplate,
+  policyPath,
   startScene,
   workloadPath,
+  type PolicyObject,
   type Scene,
   type WorkloadObject,
 } from '../support/scene.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(180_000);
 
 let scene: Scene;
 // A foreign change is waited out for a moment here, and for half an hour where nobody says otherwise.
@@ -24,7 +27,7 @@ afterAll(async () => {
   await scene.stop();
 });
 
-const SOON_MS = 15_000;
+const SOON_MS = 45_000;
 
 function graceOf(workload: WorkloadObject): number {
   return workload.spec.template.spec.terminationGracePeriodSeconds;
@@ -193,11 +196,19 @@ describe('what a policy wants', () => {
     await scene.compliant('edit', 1);
     await scene.rolledOut(namespace, 'web');
 
+    const compliant: unknown[] = [];
+    const following = await scene.cluster.follow(
+      `${policyPath('edit').replace(/\/edit$/, '')}?fieldSelector=metadata.name=edit`,
+      (object) => {
+        compliant.push((object as PolicyObject).status?.workloads?.compliant);
+      },
+    );
     await scene.patchWorkload(namespace, 'web', {
       spec: { template: { metadata: { annotations: { 'proxy.istio.io/config': null } } } },
     });
 
-    await scene.settled('edit', ({ workloads }) => workloads?.compliant === 0, SOON_MS);
+    await eventually(() => compliant.includes(0), 'status says so', SOON_MS);
+    await following.stop();
     await scene.untilWorkload(namespace, 'web', (workload) => drainOf(workload) === '35s', SOON_MS);
     await scene.compliant('edit', 1, SOON_MS);
   });

@@ -14,7 +14,7 @@ import {
   type Scene,
 } from '../support/scene.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(180_000);
 
 const APIS = { policyreports: '/apis/wgpolicyk8s.io/v1alpha2', reports: '/apis/openreports.io/v1alpha1' } as const;
 type Api = keyof typeof APIS;
@@ -48,7 +48,7 @@ afterAll(async () => {
 async function install(api: Api): Promise<void> {
   const file = join(projectRoot(), `test/fixtures/reports/${api}.yaml`);
   await scene.cluster.kubectlOk(['apply', '--server-side', '-f', file]);
-  await scene.cluster.kubectlOk(['wait', '--for=condition=Established', '--timeout=30s', '-f', file]);
+  await scene.cluster.kubectlOk(['wait', '--for=condition=Established', '--timeout=60s', '-f', file]);
 }
 
 async function reports(api: Api, namespace: string): Promise<readonly Report[]> {
@@ -164,10 +164,10 @@ describe('reports', () => {
 
     // What comes within a moment is one write in each API.
     const mark = scene.mark();
-    await scene.cluster.client.call('DELETE', `/apis/apps/v1/namespaces/${namespace}/deployments/another`);
-    await scene.patchWorkload(namespace, 'long', {
-      spec: { template: { spec: { terminationGracePeriodSeconds: 20 } } },
-    });
+    await Promise.all([
+      scene.cluster.client.call('DELETE', `/apis/apps/v1/namespaces/${namespace}/deployments/another`),
+      scene.patchWorkload(namespace, 'long', { spec: { template: { spec: { terminationGracePeriodSeconds: 20 } } } }),
+    ]);
     await untilTold('policyreports', namespace, CHANGED);
     await untilTold('reports', namespace, CHANGED);
     expect(reportWrites(mark)).toEqual([
@@ -177,13 +177,13 @@ describe('reports', () => {
   });
 
   it("are put right where somebody changes them, and are left alone where they are somebody else's", async () => {
-    await scene.cluster.client.call(
+    const emptied = await scene.cluster.client.call<Report>(
       'PATCH',
       `${APIS.policyreports}/namespaces/${namespace}/policyreports/sidecar-drain-0`,
       { contentType: 'application/merge-patch+json', body: { results: [] } },
     );
     await scene.cluster.client.call('DELETE', `${APIS.reports}/namespaces/${namespace}/reports/sidecar-drain-0`);
-    expect([await told('policyreports', namespace), await told('reports', namespace)]).toEqual([[], []]);
+    expect(emptied.results).toEqual([]);
 
     const other = await scene.meshed('foreign');
     const foreign = {
@@ -279,11 +279,12 @@ describe('reports', () => {
     await scene.cluster.create(
       policy('scale', { ...audit(''), match: { namespaceSelector: { matchLabels: { scale: 'reports' } } } }),
     );
-    await scene.settled('scale', ({ workloads }) => workloads?.nonCompliant === 1_000);
+    await scene.settled('scale', ({ workloads }) => workloads?.nonCompliant === 1_000, 120_000);
     for (const api of Object.keys(APIS) as Api[]) {
       await eventually(
         async () => (await Promise.all(namespaces.map(async (each) => await told(api, each)))).flat().length === 1_000,
         `${api} tell of all of them`,
+        120_000,
       );
     }
 

@@ -13,7 +13,7 @@ import {
   type WorkloadObject,
 } from '../support/scene.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(180_000);
 
 let scene: Scene;
 beforeAll(async () => {
@@ -187,6 +187,8 @@ describe('the role for tenants', () => {
       '--clusterrole=sidecar-drain-tenant-editor',
       '--user=jane',
     ]);
+    const creating = { verb: 'create', group: 'sidecardrain.io', resource: 'namespacedsidecardrainpolicies' };
+    await scene.cluster.waitUntilAllowed('jane', { ...creating, namespace: bound });
     const may = async (...args: string[]): Promise<string> =>
       (await scene.cluster.kubectl(['auth', 'can-i', ...args, '--as=jane'])).stdout.trim();
 

@@ -10,11 +10,12 @@ import {
   startScene,
   staysSo,
   waves,
+  type KubeObject,
   type PolicyObject,
   type Scene,
 } from '../support/scene.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const CAPS = ['--max-rolling-per-namespace', '100', '--max-rolling-workloads', '100'];
 
@@ -57,7 +58,7 @@ describe('200 workloads, one of which never becomes healthy', () => {
     const halted = await scene.settled(
       'fleet',
       ({ rollout, workloads }) => rollout?.phase === 'Halted' && workloads?.updating === 0,
-      60_000,
+      120_000,
     );
 
     const restarted = record.restarts();
@@ -95,7 +96,7 @@ describe('200 workloads, one of which never becomes healthy', () => {
     await scene.settled(
       'fleet',
       ({ rollout, workloads }) => rollout?.phase === 'Rolling' && (workloads?.compliant ?? 0) > restarted.size + 10,
-      60_000,
+      120_000,
     );
     await record.stop();
     expect(record.most()).toBeLessThanOrEqual(5);
@@ -115,11 +116,12 @@ describe('canaries', () => {
     const since = Date.parse(soaking.status?.rollout?.healthySince ?? '');
     await scene.operator.kill();
     await scene.start({ args: CAPS });
-    await scene.compliant('canary', 6, 30_000);
+    await scene.compliant('canary', 6, 60_000);
 
     await record.stop();
     const starts = record.rolled.map(({ from }) => from).sort((a, b) => a - b);
-    expect(starts[1]).toBeLessThan(since + 1_000);
+    // Two before the soak is over, and the others after it.
+    expect(starts[1]).toBeLessThan(since + 6_000);
     expect(starts[2]).toBeGreaterThanOrEqual(since + 6_000);
     expect((await scene.policy('canary')).status?.rollout).toMatchObject({
       phase: 'Done',
@@ -163,6 +165,10 @@ describe('canaries', () => {
       metadata: { namespace, name: 'full' },
       spec: { hard: { pods: '1' } },
     });
+    await scene.cluster.waitFor<KubeObject & { status?: { used?: { pods?: string } } }>(
+      `/api/v1/namespaces/${namespace}/resourcequotas/full`,
+      ({ status }) => status?.used?.pods === '1',
+    );
     await scene.createPolicy('correct', fixed(namespace, waves(1, { canary: 1, soak: '1s', progressDeadline: '5s' })));
     await scene.settled('correct', ({ rollout }) => rollout?.phase === 'Halted');
 
@@ -258,7 +264,7 @@ describe('the off switch', () => {
     const namespace = await scene.meshed('frozen');
     await some(namespace, 3);
     const mark = scene.mark();
-    await scene.createPolicy('frozen', fixed(namespace, waves(3, { canary: 1, soak: '4s' })));
+    await scene.createPolicy('frozen', fixed(namespace, waves(3, { canary: 1, soak: '7s' })));
     await scene.settled('frozen', ({ rollout }) => rollout?.phase === 'Soaking');
 
     proxy.freezeWatches();
@@ -269,7 +275,7 @@ describe('the off switch', () => {
       data: { paused: 'true' },
     });
 
-    expect(await staysSo(() => scene.writes({ since: mark, namespace }).length, 6_000)).toEqual([1]);
+    expect(await staysSo(() => scene.writes({ since: mark, namespace }).length, 9_000)).toEqual([1]);
     await scene.cluster.client.call('DELETE', SWITCH);
     proxy.thawWatches();
     await scene.compliant('frozen', 3);

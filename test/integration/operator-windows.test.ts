@@ -41,7 +41,7 @@ it('writes when the window opens, restores in no other time, and lets a deletion
     await scene.cluster.create(deployment(namespace, name, { replicas: 0 }));
   }
   // The next full minute that is not just about to begin: then the window is closed when the policy comes.
-  const opens = new Date(Math.ceil((Date.now() + 5_000) / 60_000) * 60_000);
+  const opens = new Date(Math.ceil((Date.now() + 12_000) / 60_000) * 60_000);
   const mark = scene.mark();
   await scene.createPolicy(
     'window',
@@ -53,12 +53,15 @@ it('writes when the window opens, restores in no other time, and lets a deletion
     }),
   );
 
-  const { status } = await scene.settled('window', (seen) => reconciling(seen)?.reason === 'WaitsForWindow');
+  const { status } = await scene.settled(
+    'window',
+    (seen) => reconciling(seen)?.reason === 'WaitsForWindow' && seen.workloads?.pending === 2,
+  );
   expect(status?.workloads).toMatchObject({ matched: 2, pending: 2 });
   expect(reconciling(status)?.message).toBe(
     `2 workload(s): waits: the next window opens at ${opens.toISOString().replace('.000Z', 'Z')}`,
   );
-  await scene.compliant('window', 2, 75_000);
+  await scene.compliant('window', 2, 120_000);
   const writes = scene.writes({ since: mark });
   expect(writes).toHaveLength(2);
   for (const { time } of writes) {

@@ -259,7 +259,7 @@ export class Cluster {
    * Every state of the objects of a collection that is stored from now on, however late it is read. The objects that are there
    * already are given first.
    */
-  async follow(collection: string, look: (object: KubeObject) => void): Promise<{ stop(): Promise<void> }> {
+  async follow(collection: string, look: (object: KubeObject) => void): Promise<{ stop: () => Promise<void> }> {
     const [path, query = ''] = collection.split('?');
     const more = query === '' ? '' : `&${query}`;
     const list = await this.client.call<{ metadata: { resourceVersion: string }; items: KubeObject[] }>(

@@ -4,6 +4,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { admissionPolicies } from './generate/admission-policies.ts';
 import { apiReference } from './generate/api-reference.ts';
 import { apiSchema } from './generate/api-schema.ts';
 import { apiTypes } from './generate/api-types.ts';
@@ -24,6 +25,7 @@ import { termination } from './generate/termination.ts';
 import { writeBounds } from './generate/write-bounds.ts';
 
 export const generators: readonly Generator[] = [
+  admissionPolicies,
   namespacedPolicy,
   apiTypes,
   apiSchema,

@@ -17,9 +17,9 @@ interface Facts {
 }
 
 const parts = ['workloads', 'others'];
-const chartLabels = '  labels:\n    {{- include "sidecar-drain-operator.labels" . | nindent 4 }}';
+export const chartLabels = '  labels:\n    {{- include "sidecar-drain-operator.labels" . | nindent 4 }}';
 
-function filled(text: string, values: Readonly<Record<string, string>>): string {
+export function filled(text: string, values: Readonly<Record<string, string>>): string {
   const all = Object.entries(values).reduce((left, [name, value]) => left.replaceAll(`__${name}__`, () => value), text);
   const missing = /__[A-Z_]+__/.exec(all);
   if (missing !== null) {

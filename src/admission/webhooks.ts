@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { LabelSelector, LabelSelectorRequirement } from '../api/kubernetes.ts';
-import { FIELD_MANAGER, INJECT_KEY, NAMESPACE_NAME_LABEL } from '../api/names.ts';
+import { INJECT_KEY, NAMESPACE_NAME_LABEL } from '../api/names.ts';
+import { NOT_ON_HOST_NETWORK, NOT_WRITTEN_BY_US } from '../drain/admit/index.ts';
 
 /** What one policy needs of the webhook. */
 export interface WebhookNeed {
@@ -64,16 +65,9 @@ const MATCH_CONDITIONS = {
   workloads: [
     // Annotations and labels of the workload itself, and whatever its controller notes there, decide nothing.
     { name: 'spec-changes', expression: "request.operation != 'UPDATE' || object.spec != oldObject.spec" },
-    // What the operator itself writes or restores is decided already.
-    {
-      name: 'not-written-by-us',
-      expression: `!has(request.options) || !has(request.options.fieldManager) || request.options.fieldManager != '${FIELD_MANAGER}'`,
-    },
+    NOT_WRITTEN_BY_US,
   ],
-  pods: [
-    // Istio's injector leaves these alone, so there is no proxy to drain.
-    { name: 'not-on-host-network', expression: '!has(object.spec.hostNetwork) || !object.spec.hostNetwork' },
-  ],
+  pods: [NOT_ON_HOST_NETWORK],
 };
 
 /**

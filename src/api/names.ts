@@ -18,6 +18,8 @@ export const STATE_ANNOTATION = 'sidecardrain.io/state';
 export const APPROVED_PLAN_ANNOTATION = 'sidecardrain.io/approved-plan';
 /** On a policy: the hash of the withdrawal that may be carried out although it is a large one. */
 export const APPROVED_WITHDRAWAL_ANNOTATION = 'sidecardrain.io/approved-withdrawal';
+/** On a policy of the cluster: the admission policies of the API server (config/admission-policies) carry it out in pods, too. */
+export const ADMISSION_POLICY_LABEL = { key: 'sidecardrain.io/admission-policy', value: 'enabled' } as const;
 /** On the ConfigMaps in the operator's namespace that keep what was approved: the policy's uid. */
 export const APPROVAL_LABEL = 'sidecardrain.io/approval-of';
 
@@ -34,6 +36,8 @@ export const INJECT_KEY = 'sidecar.istio.io/inject';
 export const LINKERD_INJECT = 'linkerd.io/inject';
 /** On pods: which of the injector's templates make the sidecar. */
 export const INJECTION_TEMPLATES_ANNOTATION = 'inject.istio.io/templates';
+/** On pods: the injector has been there. */
+export const INJECTED_ANNOTATION = 'sidecar.istio.io/status';
 export const STATS_SUFFIXES_ANNOTATION = 'sidecar.istio.io/statsInclusionSuffixes';
 /**
  * In a pod template: which ProxyConfig resource its pods were made after. A resource that is younger than a pod does

@@ -17,6 +17,8 @@ jest.setTimeout(600_000);
 const chart = join(projectRoot(), 'charts/sidecar-drain-operator');
 const golden = join(projectRoot(), 'test/golden/chart');
 const namespace = 'sidecar-drain-system';
+/** What the API server must serve for admissionPolicies. */
+const MUTATING = 'admissionregistration.k8s.io/v1/MutatingAdmissionPolicy';
 let helmPath: string;
 let plane: ControlPlane;
 
@@ -94,7 +96,7 @@ afterAll(async () => {
 describe('the chart', () => {
   it.each([
     ['defaults', []],
-    ['everything', ['-f', join(golden, 'everything.values.yaml')]],
+    ['everything', ['-f', join(golden, 'everything.values.yaml'), '--api-versions', MUTATING]],
   ])('renders the golden file of %s', async (name, args) => {
     const text = (await template(args))
       .split(/^(?=---$)/m)
@@ -129,6 +131,12 @@ describe('the chart', () => {
       'watchNamespaces={a},dashboard.enabled=true',
       'cannot be used with watchNamespaces',
     ],
+    [
+      'admission policies where the API server has none that write',
+      'admissionPolicies.enabled=true',
+      'serves admissionregistration.k8s.io/v1/MutatingAdmissionPolicy (Kubernetes 1.36 and newer)',
+    ],
+    ['an unknown action', 'admissionPolicies.validationActions={Refuse}', 'validationActions'],
     ["its own namespace as Istio's", `istioNamespaces={${namespace}}`, 'give it a namespace of its own'],
   ])('refuses %s', async (_, set, message) => {
     await expect(template(['--set', set])).rejects.toThrow(message);
@@ -180,6 +188,17 @@ describe('the chart', () => {
       // prettier-ignore
       expect(files).toContain(part);
     }
+  });
+
+  it('has the objects of config/admission-policies with the admission policies', async () => {
+    const ours = objectsOf(await template(['--set', 'admissionPolicies.enabled=true', '--api-versions', MUTATING]));
+    const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/admission-policies')]));
+
+    expect(theirs).toHaveLength(4);
+    expect(normalised(ours)).toMatchObject(normalised(theirs));
+    await expect(
+      template(['--set', 'admissionPolicies.enabled=true,watchNamespaces={a}', '--api-versions', MUTATING]),
+    ).rejects.toThrow('cannot be used with watchNamespaces');
   });
 
   it('has the version of the package, and a table of every value', async () => {

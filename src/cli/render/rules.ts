@@ -1,8 +1,7 @@
 import { ANNOTATION_OF } from '../../drain/model/managed.ts';
 import {
-  EXEMPT_ANNOTATION,
+  DEFAULT_ROOT_NAMESPACE,
   FIELD_MANAGER,
-  INJECT_KEY,
   PROXY_CONTAINER,
   STATE_ANNOTATION,
   SYSTEM_NAMESPACES,
@@ -12,7 +11,10 @@ import type { PolicySelector } from '../../api/policy.ts';
 import { objectKind } from '../../drain/model/workload.ts';
 import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { longestPromised } from '../../drain/promise/promise.ts';
+import type { MatchCondition } from '../../drain/admit/index.ts';
 import { WORKLOAD_KINDS, workloadKind } from '../../drain/template/index.ts';
+import { POD, WORKLOAD, type Place } from './cel.ts';
+import { injectedVariable, metadataVariables, NOT_EXEMPT, POD_CONDITIONS } from './cel-selection.ts';
 import { yamlText } from './yaml-text.ts';
 
 /** The kinds that policies like these write to. */
@@ -84,13 +86,30 @@ function fieldPointers(policies: readonly PolicyRecord[], template: string): str
  * A ValidatingAdmissionPolicy for each policy. CEL has no YAML parser and cannot know which sidecar a pod will get, so it
  * checks the lower bound that holds for all of them: the grace period covers what was promised.
  */
-export function validatingAdmissionPolicies(policies: readonly PolicyRecord[]): string {
+export function validatingAdmissionPolicies(policies: readonly PolicyRecord[], injected = false): string {
   const documents = policies
-    .filter((policy) => admittedKinds(policy).length > 0)
-    .flatMap((policy) => [admissionPolicy(policy), binding(policy)]);
+    .filter((policy) => whyNotAdmitted(policy) === undefined && admittedKinds(policy).length > 0)
+    .flatMap((policy) => [admissionPolicy(policy, injected), binding(policy)]);
   return `# Checks what CEL can: the least grace period that the promise needs, whatever the sidecar, for kinds of apps/v1. Needs Kubernetes 1.30 or newer.
 # The binding warns; set validationActions to [Deny] where the values are kept in Git and nothing else may come in.
-${documents.map((document) => yamlText(document)).join('---\n')}`;
+${leftOut(policies)}${documents.map((document) => yamlText(document)).join('---\n')}`;
+}
+
+/** What of a policy the API server cannot tell from an object, so that it would reach others, too. */
+export function whyNotAdmitted({ spec: { match } }: PolicyRecord): string | undefined {
+  if (match.revisions !== undefined) {
+    return 'match.revisions: which revision a pod gets is for the injectors to say';
+  }
+  return match.proxies.includes('Sidecar') ? undefined : 'match.proxies: gateways cannot be told from sidecars';
+}
+
+/** Comments that name the policies for which nothing is made. */
+export function leftOut(policies: readonly PolicyRecord[]): string {
+  return policies
+    .map((policy) => ({ name: policy.name, why: whyNotAdmitted(policy) }))
+    .filter(({ why }) => why !== undefined)
+    .map(({ name, why }) => `# Left out: policy ${name} (${why}).\n`)
+    .join('');
 }
 
 export function nameOf(policy: PolicyRecord): string {
@@ -100,10 +119,11 @@ export function nameOf(policy: PolicyRecord): string {
   ).slice(0, 253);
 }
 
-function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
+function admissionPolicy(policy: PolicyRecord, injected: boolean): Record<string, unknown> {
   const { intent, spec } = policy;
   const promised = longestPromised(intent) + intent.margin;
   const least = Math.ceil(intent.endpointDelay + promised);
+  const unless = injected ? '' : '!variables.injected || ';
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingAdmissionPolicy',
@@ -122,8 +142,9 @@ function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
           },
         ],
       },
-      matchConditions: matchConditions(policy),
+      matchConditions: matchConditions(policy, WORKLOAD),
       variables: [
+        ...(injected ? [] : [...metadataVariables(WORKLOAD), injectedVariable()]),
         {
           name: 'grace',
           expression: `object.spec.template.spec.?terminationGracePeriodSeconds.orValue(${DEFAULT_GRACE_PERIOD_SECONDS})`,
@@ -137,12 +158,12 @@ function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
       ],
       validations: [
         {
-          expression: `variables.grace >= ${least}`,
+          expression: `${unless}variables.grace >= ${least}`,
           messageExpression: `"terminationGracePeriodSeconds is " + string(variables.grace) + ", policy ${policy.name} needs at least ${least}"`,
           reason: 'Invalid',
         },
         {
-          expression: `variables.sleeps.all(s, s + ${Math.ceil(promised)} <= variables.grace)`,
+          expression: `${unless}variables.sleeps.all(s, s + ${Math.ceil(promised)} <= variables.grace)`,
           messageExpression: `"a preStop sleep and ${Math.ceil(promised)} seconds for requests in flight do not fit into terminationGracePeriodSeconds " + string(variables.grace) + " (policy ${policy.name})"`,
           reason: 'Invalid',
         },
@@ -151,36 +172,34 @@ function admissionPolicy(policy: PolicyRecord): Record<string, unknown> {
   };
 }
 
-/** @param labels where the labels of the pod stand, as CEL; `workload` false for pods, which do not have their workload's name */
-export function matchConditions(
-  { spec: { match } }: PolicyRecord,
-  labels = 'object.spec.template.?metadata.?labels.orValue({})',
-  workload = true,
-): { name: string; expression: string }[] {
+/** Whose workloads or pods a policy means; of pods, kind and name are told by variables. */
+export function matchConditions({ spec: { match } }: PolicyRecord, place: Place): MatchCondition[] {
+  const ofPods = place === POD;
+  const labels = `${place.metadata}.?labels.orValue({})`;
   return [
-    { name: 'not-exempt', expression: `!("${EXEMPT_ANNOTATION}" in object.metadata.?annotations.orValue({}))` },
-    { name: 'not-system', expression: `!(object.metadata.namespace in ${JSON.stringify(SYSTEM_NAMESPACES)})` },
-    ...(workload
-      ? [
+    NOT_EXEMPT,
+    {
+      name: 'not-system',
+      expression: `!(object.metadata.namespace in ${JSON.stringify([...SYSTEM_NAMESPACES, DEFAULT_ROOT_NAMESPACE])})`,
+    },
+    ...(ofPods
+      ? POD_CONDITIONS
+      : [
           {
             name: 'no-controller',
             expression: '!object.metadata.?ownerReferences.orValue([]).exists(o, has(o.controller) && o.controller)',
           },
-        ]
-      : []),
-    { name: 'not-kept-out', expression: `${labels}[?"${INJECT_KEY}"].orValue("") != "false"` },
-    ...(match.names === undefined || !workload
-      ? []
-      : [
-          {
-            name: 'names',
-            expression: match.names
-              .map((pattern) => `object.metadata.name.matches(${JSON.stringify(patternRegex(pattern))})`)
-              .join(' || '),
-          },
         ]),
+    ...(match.names === undefined || ofPods
+      ? []
+      : [{ name: 'names', expression: namesMatch(match.names, 'object.metadata.name') }]),
     ...labelConditions(match.workloadSelector, labels),
   ];
+}
+
+/** @param name the name of the workload, as CEL */
+export function namesMatch(patterns: readonly string[], name: string): string {
+  return patterns.map((pattern) => `${name}.matches(${JSON.stringify(patternRegex(pattern))})`).join(' || ');
 }
 
 /** `*` and `?` are the only wildcards of match.names. */
@@ -191,7 +210,7 @@ function patternRegex(pattern: string): string {
   return `^${parts.join('')}$`;
 }
 
-function labelConditions(selector: PolicySelector | undefined, labels: string): { name: string; expression: string }[] {
+function labelConditions(selector: PolicySelector | undefined, labels: string): MatchCondition[] {
   const value = (key: string): string => `${labels}[?${JSON.stringify(key)}]`;
   const conditions = [
     ...Object.entries(selector?.matchLabels ?? {}).map(

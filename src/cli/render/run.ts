@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import { CliError, EXIT_FINDINGS, EXIT_OK, UsageError, type Invocation } from '../command.ts';
 import { SPEC_TEMPLATE } from '../../drain/template/index.ts';
-import { inputPaths, policyFiles } from '../facts/flags.ts';
+import { inputPaths, policyFiles, statedBy } from '../facts/flags.ts';
 import { load, reportProblems, requireWorkloads, type Loaded } from '../facts/load.ts';
 import type { InputDocument } from '../input/documents.ts';
 import { valueInLine, type TemplateFile } from '../repository/charts.ts';
@@ -384,6 +384,6 @@ async function printRules(output: 'argocd' | 'flux' | 'vap' | 'map', invocation:
     vap: rules.validatingAdmissionPolicies,
     map: mutatingAdmissionPolicies,
   }[output];
-  io.stdout.write(print(policies));
+  io.stdout.write(print(policies, statedBy(flags).facts.injected === true));
   return EXIT_OK;
 }

@@ -1,4 +1,4 @@
-import { DELIVERED_LABEL, STATE_ANNOTATION } from '../../api/names.ts';
+import { DELIVERED_LABEL, INJECTED_ANNOTATION, STATE_ANNOTATION } from '../../api/names.ts';
 import type { Workload } from '../model/workload.ts';
 import { assess } from '../plan/assess.ts';
 import { applyToTemplate } from '../template/apply.ts';
@@ -16,9 +16,6 @@ export interface AdmitPodInput {
   readonly facts: (workload: Workload) => AdmitFacts | undefined;
 }
 
-/** Istio's injector leaves it: what the proxy will be is settled by then. */
-const INJECTED_ANNOTATION = 'sidecar.istio.io/status';
-
 /**
  * What to put into a pod that is being created, where the policy that governs its workload says `delivery: Admission`.
  * The pod is judged as it is, under its workload's name. Its template stays as it is, so nothing restarts and nothing
@@ -26,6 +23,7 @@ const INJECTED_ANNOTATION = 'sidecar.istio.io/status';
  */
 export function admitPod(input: AdmitPodInput): Admitted {
   const { pod, workload } = input;
+  // What the proxy will be is settled by then.
   if (at(pod, ['metadata', 'annotations', INJECTED_ANNOTATION]) !== undefined) {
     return NOTHING_ADMITTED;
   }

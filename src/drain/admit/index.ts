@@ -8,4 +8,5 @@ export {
   type AdmitWorkloadInput,
 } from './admit-workload.ts';
 export { deliveredKey, restartLimitOf, type CountDelivered, type PodsDelivered } from '../plan/delivery.ts';
-export { ownerOfPod } from './pod-owner.ts';
+export { NOT_ON_HOST_NETWORK, NOT_WRITTEN_BY_US, type MatchCondition } from './match-conditions.ts';
+export { ownerOfPod, TEMPLATE_HASH_LABELS } from './pod-owner.ts';

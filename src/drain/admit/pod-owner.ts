@@ -10,7 +10,7 @@ export interface PodMetadata {
 }
 
 /** Whose ReplicaSets they are, by the label on ReplicaSets and pods whose value ends the ReplicaSet's name. */
-const TEMPLATE_HASH_LABELS = [
+export const TEMPLATE_HASH_LABELS = [
   ['pod-template-hash', 'Deployment'],
   ['rollouts-pod-template-hash', 'Rollout'],
 ] as const;

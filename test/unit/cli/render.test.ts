@@ -345,6 +345,29 @@ describe('render', () => {
     expect(parseAllDocuments(out).every((document) => document.errors.length === 0)).toBe(true);
   });
 
+  it.each(['map', 'vap'])('%s: leaves out what the API server cannot tell, and says so', async (output) => {
+    const policyOf = (name: string, match: string): string =>
+      `apiVersion: sidecardrain.io/v1alpha1\nkind: SidecarDrainPolicy\nmetadata: {name: ${name}}\nspec: {match: {namespaceSelector: {}, ${match}}, drain: {mode: Fixed, duration: 30s}}\n`;
+    const text = [policyOf('stable', 'revisions: [stable]'), policyOf('edges', 'proxies: [Gateway]')].join('---\n');
+    const { code, out } = await cli(['render', '-p', join(folderWith({ 'p.yaml': text }), 'p.yaml'), '-o', output]);
+
+    expect(code).toBe(0);
+    expect(out).toContain('# Left out: policy stable (match.revisions');
+    expect(out).toContain('# Left out: policy edges (match.proxies');
+    expect(out).not.toContain('kind:');
+  });
+
+  it('map: asks for a sidecar by labels, unless injection is stated', async () => {
+    const file = join(folderWith(files), 'p.yaml');
+    const [asked, stated] = await Promise.all(
+      [[], ['--assume', 'injected=true']].map((flags) => cli(['render', '-p', file, '-o', 'map', ...flags])),
+    );
+
+    expect(asked?.out).toContain('variables.injected');
+    expect(stated?.code).toBe(0);
+    expect(stated?.out).not.toContain('variables.injected');
+  });
+
   it.each([
     ['no policy', ['-f', 'MANIFEST'], /no SidecarDrainPolicy/],
     ['no manifests', ['-p', 'POLICY'], /no manifests/],

@@ -203,6 +203,32 @@ describe('a kustomize tree', () => {
     );
   });
 
+  it('is applied by what a kustomization makes of a Kustomization of Flux', async () => {
+    const folder = repository({
+      'clusters/base/kustomization.yaml': 'resources: [apps.yaml]\n',
+      'clusters/base/apps.yaml':
+        'apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux}\nspec: {path: ./nowhere}\n',
+      'clusters/one/kustomization.yaml': `resources: [../base]
+configMapGenerator:
+  - {name: settings, namespace: flux, literals: [STOP=9], options: {disableNameSuffixHash: true}}
+patches:
+  - target: {kind: Kustomization, name: apps}
+    patch: |-
+      - {op: replace, path: /spec/path, value: ./apps}
+      - {op: add, path: /spec/postBuild, value: {substituteFrom: [{kind: ConfigMap, name: settings}]}}
+`,
+      'apps/kustomization.yaml': 'namespace: shop\nresources: [app.yaml]\n',
+      'apps/app.yaml': workload('app', { pod: '      terminationGracePeriodSeconds: ${STOP}\n' }),
+    });
+
+    const { findings, problems } = await tools.lint(folder);
+
+    expect(problems).toEqual([]);
+    expect(findings.map(({ code, workload: { namespace, name } }) => `${namespace}/${name} ${code}`)).toContain(
+      'shop/app GraceTooShort',
+    );
+  });
+
   it('is written to though a kustomization above it, which does not name it, cannot be built', async () => {
     const folder = repository({ ...TREE, 'kustomization.yaml': 'helmCharts: [{name: far}]\n' });
 
@@ -323,6 +349,8 @@ describe('a chart', () => {
 `,
       ),
       'apps/three.yaml': release('three', '  valuesFrom: [{kind: Secret, name: hidden}]\n'),
+      'apps/four.yaml':
+        'apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: four}\nspec:\n  destination: {namespace: four}\n  source: {path: charts/shop, helm: {valueFiles: [gone.yaml], valuesObject: {basket: {stop: 900}}}}\n',
     });
 
     const { findings, notes, problems } = await tools.lint(folder);
@@ -331,6 +359,7 @@ describe('a chart', () => {
     expect(problems).toEqual([]);
     expect(baskets.map(({ workload }) => workload.namespace)).toEqual(['three']);
     expect(notes.join('\n')).toMatch(/three\.yaml:1 takes values from Secret hidden, .*not read/);
+    expect(notes.join('\n')).toMatch(/four\.yaml:1 takes values from the file gone\.yaml, .*not read/);
     const drain = findings.find(({ code, workload }) => code === 'DrainTooShort' && workload.namespace === 'two');
     expect(drain?.file).toMatch(/charts\/shop\/.*templates/);
   });

@@ -14,6 +14,9 @@ export interface BuildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** What came out, with the folder from which its origins count. */
+export type KustomizationBuild = ProgramResult & { readonly from: string };
+
 /** A folder for what the programs need, and for nothing of the user's. */
 export class Workshop {
   readonly folder: string;
@@ -45,7 +48,7 @@ export async function buildKustomization(
   { folder, overlay }: Pick<Kustomization, 'folder' | 'overlay'>,
   workshop: Workshop,
   options: BuildOptions & { readonly kustomize: string },
-): Promise<ProgramResult & { readonly from: string }> {
+): Promise<KustomizationBuild> {
   const from = workshop.make();
   const real = realpathSync(folder);
   const wrapper = {

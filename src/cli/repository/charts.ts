@@ -56,7 +56,7 @@ export function belongsToChart(path: string, charts: readonly Chart[]): boolean 
     const [first = ''] = inside;
     return (
       first !== '..' &&
-      (['templates', 'charts', 'crds', 'ci'].includes(first) ||
+      (['templates', 'charts', 'crds', 'ci', 'files'].includes(first) ||
         (inside.length === 1 && /^(Chart|values.*|requirements)\.(ya?ml|json|schema\.json)$/.test(first)))
     );
   });

@@ -32,22 +32,56 @@ interface Found extends Destination {
   readonly takesKustomizations: boolean;
 }
 
+/** Objects as kustomizations build them, and the files that they stand in instead of these. */
+export interface BuiltPointers {
+  readonly documents: readonly InputDocument[];
+  readonly maps: readonly KnownMap[];
+  /** Absolute. */
+  readonly files: ReadonlySet<string>;
+}
+
+const NOTHING_BUILT: BuiltPointers = { documents: [], maps: [], files: new Set() };
+
+/** The objects of a build that point to folders, and the ConfigMaps that they may take variables from. */
+export function pointersIn(output: string, file: string): Omit<BuiltPointers, 'files'> {
+  return {
+    documents: documentsOf(output, file, POINTING_KINDS).filter(pointsSomewhere),
+    maps: documentsOf(output, file, CONFIG_MAPS).flatMap((document) => knownMap(document, file)),
+  };
+}
+
+/** A kustomization.yaml is of kind Kustomization, too. */
+function pointsSomewhere(document: InputDocument): boolean {
+  return document.apiVersion.startsWith('argoproj.io/') || isFluxKustomization(document);
+}
+
 /** Where Argo CD's Application(Set)s and Flux' Kustomizations of the input apply folders of the same repository to. */
 export class Destinations implements Appliers {
   private readonly byFolder = new Map<string, Found[]>();
 
-  constructor(sources: readonly SourceFile[]) {
+  /** Files with objects that point to folders, absolute. */
+  readonly pointingFiles: ReadonlySet<string>;
+
+  /** @param built what kustomizations make of some of these files */
+  constructor(sources: readonly SourceFile[], built: BuiltPointers = NOTHING_BUILT) {
     const files = sources.filter((source) => source.path !== STDIN_NAME).map(({ path }) => path);
     const top = commonFolder(files);
-    const pointing: InputDocument[] = [];
-    for (const file of files) {
+    const pointing: InputDocument[] = [...built.documents];
+    const pointingFiles = new Set<string>();
+    for (const file of files.filter((each) => !built.files.has(resolve(each)))) {
       const read = readSource(file);
       if (read.ok && MAY_POINT.test(read.text)) {
-        pointing.push(...documentsOf(read.text, file, POINTING_KINDS));
+        const documents = documentsOf(read.text, file, POINTING_KINDS).filter(pointsSomewhere);
+        pointing.push(...documents);
+        if (documents.length > 0) {
+          pointingFiles.add(resolve(file));
+        }
       }
     }
+    this.pointingFiles = pointingFiles;
     const names = new Set(pointing.filter(isFluxKustomization).flatMap(variableMapsOf));
-    const maps = names.size === 0 ? [] : mapsNamed(names, files);
+    const maps =
+      names.size === 0 ? [] : [...mapsNamed(names, files), ...built.maps.filter(({ name }) => names.has(name))];
     for (const document of pointing) {
       for (const found of foundIn(document, repositoriesOf(document.file, top), maps)) {
         const known = this.byFolder.get(found.folder) ?? [];
@@ -136,14 +170,18 @@ function mapsNamed(names: ReadonlySet<string>, files: readonly string[]): KnownM
     if (!read.ok || !read.text.includes('ConfigMap') || ![...names].some((name) => read.text.includes(name))) {
       return [];
     }
-    return documentsOf(read.text, file, CONFIG_MAPS).flatMap(({ value }) => {
-      const { name, namespace } = recordOf(value['metadata']);
-      const isEncrypted = value['sops'] !== undefined;
-      return typeof name === 'string' && names.has(name) && !isEncrypted
-        ? [{ file, name, namespace: textOf(namespace), data: recordOf(value['data']) }]
-        : [];
-    });
+    return documentsOf(read.text, file, CONFIG_MAPS)
+      .flatMap((document) => knownMap(document, file))
+      .filter(({ name }) => names.has(name));
   });
+}
+
+function knownMap({ value }: InputDocument, file: string): KnownMap[] {
+  const { name, namespace } = recordOf(value['metadata']);
+  const isEncrypted = value['sops'] !== undefined;
+  return typeof name === 'string' && !isEncrypted
+    ? [{ file, name, namespace: textOf(namespace), data: recordOf(value['data']) }]
+    : [];
 }
 
 function foundIn(document: InputDocument, repositories: readonly string[], maps: readonly KnownMap[]): Found[] {

@@ -7,7 +7,7 @@ import { readDocuments, type DocumentHandler, type InputDocument } from '../inpu
 import type { JudgedKinds } from '../input/kinds.ts';
 import type { InputProblem } from '../input/problems.ts';
 import type { SourceFile } from '../input/sources.ts';
-import { buildKustomization, inOrder, Workshop, type BuildOptions } from './build.ts';
+import { buildKustomization, inOrder, Workshop, type BuildOptions, type KustomizationBuild } from './build.ts';
 import {
   belongsToChart,
   chartAt,
@@ -21,7 +21,7 @@ import {
 } from './charts.ts';
 import { appliedObjects } from './applied.ts';
 import type { KnownMap } from './config-maps.ts';
-import { Destinations, type Destination } from './destinations.ts';
+import { Destinations, pointersIn, type Destination } from './destinations.ts';
 import { Origins, withoutOrigin } from './origin.ts';
 import type { Kustomization } from './kustomization.ts';
 import type { ProgramResult } from './programs.ts';
@@ -44,12 +44,13 @@ function isRecipe(kind: string, text: string): boolean {
 
 /** A repository of kustomize trees and charts, as the tools read it that apply it. */
 export class Repository {
-  readonly tree: Tree;
+  private known: Tree;
   readonly charts: readonly Chart[];
   /** The files of the input, absolute. */
   readonly given: ReadonlySet<string>;
   readonly options: RepositoryOptions;
-  private readonly destinations: Destinations;
+  private readonly sources: readonly SourceFile[];
+  private destinations: Destinations;
   private readonly top: string;
   private readonly releases: ReleaseObject[] = [];
   /** ConfigMaps that releases may take values from. */
@@ -59,16 +60,72 @@ export class Repository {
   private readonly builtRoots = new Set<Kustomization>();
 
   constructor(sources: readonly SourceFile[], options: RepositoryOptions) {
+    this.sources = sources;
     this.destinations = new Destinations(sources);
-    this.tree = readTree(sources, this.destinations);
+    this.known = readTree(sources, this.destinations);
     this.charts = chartsOf(sources);
     this.given = new Set(sources.map(({ path }) => resolve(path)));
     this.top = commonFolder(sources.map(({ path }) => path));
     this.options = options;
   }
 
+  get tree(): Tree {
+    return this.known;
+  }
+
   /** Builds every root, and hands over what came out. Returns how many objects that were. */
   async build(handler: DocumentHandler, kinds: JudgedKinds, progress?: Progress): Promise<number> {
+    const workshop = new Workshop();
+    try {
+      const known = await this.followBuiltPointers(workshop);
+      return await this.buildIn(workshop, known, handler, kinds, progress);
+    } finally {
+      workshop.remove();
+    }
+  }
+
+  /**
+   * What points to folders may be patched itself: Flux' Kustomizations for each cluster. Those in kustomizations are taken as
+   * they are built, and with them it is known which folders are applied, and how. Returns these builds, which are not made again.
+   */
+  private async followBuiltPointers(workshop: Workshop): Promise<ReadonlyMap<string, KustomizationBuild>> {
+    const { pointingFiles } = this.destinations;
+    const { kustomize } = this.options;
+    const roots = this.tree.roots.filter(
+      (root) =>
+        [...this.tree.filesOf(root.kustomization)].some((file) => pointingFiles.has(file)) &&
+        this.obstacle(root) === undefined,
+    );
+    const builds = new Map<string, KustomizationBuild>();
+    if (kustomize === undefined || roots.length === 0) {
+      return builds;
+    }
+    const files = new Set<string>();
+    const pointers = { documents: [] as InputDocument[], maps: [] as KnownMap[], files };
+    const results = inOrder(roots, ({ kustomization }) =>
+      buildKustomization(kustomization, workshop, { ...this.options, kustomize }),
+    );
+    for await (const [{ kustomization }, result] of results) {
+      builds.set(keyOf(kustomization), result);
+      if (result.ok) {
+        const found = pointersIn(result.output, this.tree.shown(kustomization.file));
+        pointers.documents.push(...found.documents);
+        pointers.maps.push(...found.maps);
+        this.tree.filesOf(kustomization).forEach((file) => files.add(file));
+      }
+    }
+    this.destinations = new Destinations(this.sources, pointers);
+    this.known = readTree(this.sources, this.destinations);
+    return builds;
+  }
+
+  private async buildIn(
+    workshop: Workshop,
+    known: ReadonlyMap<string, KustomizationBuild>,
+    handler: DocumentHandler,
+    kinds: JudgedKinds,
+    progress?: Progress,
+  ): Promise<number> {
     this.tree.problems.forEach((problem) => {
       handler.problem(problem);
     });
@@ -81,51 +138,54 @@ export class Repository {
     if (roots.length === 0 || kustomize === undefined) {
       return 0;
     }
-    const workshop = new Workshop();
     const origins = new Origins(this.tree, kinds);
     const options = { ...this.options, kustomize };
     let objects = 0;
     let done = 0;
-    try {
-      const results = inOrder(roots, ({ kustomization }) => buildKustomization(kustomization, workshop, options));
-      for await (const [{ kustomization }, result] of results) {
-        const destinations = this.destinationsOf(kustomization);
-        progress?.update(`building ${this.tree.shown(kustomization.folder)}`, done++, roots.length);
-        if (!result.ok) {
-          handler.problem({
-            kind: 'NotBuilt',
-            file: this.tree.shown(kustomization.file),
-            message:
-              kustomization.overlay === undefined
-                ? `cannot be built: ${result.why}; its manifests are judged as they stand`
-                : `cannot be built as ${destinations[0]?.by ?? ''} applies it: ${result.why}; its manifests are judged as they stand, or as others apply them`,
-          });
-          continue;
-        }
-        this.builtRoots.add(kustomization);
-        this.tree.filesOf(kustomization).forEach((file) => this.built.add(file));
-        objects += readDocuments(result.output, this.tree.shown(kustomization.file), {
-          ...plainHandler(handler),
-          wants: (kind, text) => isRecipe(kind, text) || handler.wants(kind, text),
-          document: (document) => {
-            const origin = origins.originOf(document, kustomization, result.from);
-            const source = origins.sourceOf(origin);
-            const built = {
-              ...document,
-              value: withoutOrigin(document.value),
-              file: source.file,
-              line: source.line,
-              source,
-              origin,
-            };
-            this.hand(handler, built, destinations, kinds);
-          },
-        });
-      }
-    } finally {
-      workshop.remove();
+    const results = inOrder(
+      roots,
+      async ({ kustomization }) =>
+        known.get(keyOf(kustomization)) ?? (await buildKustomization(kustomization, workshop, options)),
+    );
+    for await (const [{ kustomization }, result] of results) {
+      progress?.update(`building ${this.tree.shown(kustomization.folder)}`, done++, roots.length);
+      objects += this.takeBuild(kustomization, result, origins, handler, kinds);
     }
     return objects;
+  }
+
+  private takeBuild(
+    kustomization: Kustomization,
+    result: KustomizationBuild,
+    origins: Origins,
+    handler: DocumentHandler,
+    kinds: JudgedKinds,
+  ): number {
+    const destinations = this.destinationsOf(kustomization);
+    if (!result.ok) {
+      handler.problem({
+        kind: 'NotBuilt',
+        file: this.tree.shown(kustomization.file),
+        message:
+          kustomization.overlay === undefined
+            ? `cannot be built: ${result.why}; its manifests are judged as they stand`
+            : `cannot be built as ${destinations[0]?.by ?? ''} applies it: ${result.why}; its manifests are judged as they stand, or as others apply them`,
+      });
+      return 0;
+    }
+    this.builtRoots.add(kustomization);
+    this.tree.filesOf(kustomization).forEach((file) => this.built.add(file));
+    return readDocuments(result.output, this.tree.shown(kustomization.file), {
+      ...plainHandler(handler),
+      wants: (kind, text) => isRecipe(kind, text) || handler.wants(kind, text),
+      document: (document) => {
+        const origin = origins.originOf(document, kustomization, result.from);
+        const source = origins.sourceOf(origin);
+        const value = withoutOrigin(document.value);
+        const built = { ...document, value, file: source.file, line: source.line, source, origin };
+        this.hand(handler, built, destinations, kinds);
+      },
+    });
   }
 
   private destinationsOf({ folder, overlay }: Kustomization): readonly (Destination | undefined)[] {
@@ -329,34 +389,39 @@ export class Repository {
 
   /** What is known to be broken or not on this disk is said in one line, and not put to the program. */
   private canBuild(root: Root, handler: DocumentHandler): boolean {
-    if (root.broken !== undefined) {
-      this.once(handler, {
-        ...root.broken,
-        message: `${root.broken.message}; ${this.tree.shown(root.kustomization.folder)} is not built, its manifests are judged as they stand`,
-      });
-      return false;
+    const obstacle = this.obstacle(root);
+    if (obstacle !== undefined) {
+      this.once(handler, obstacle);
     }
-    const remote = this.options.network ? undefined : remoteReference(this.tree, root.kustomization);
+    return obstacle === undefined;
+  }
+
+  private obstacle({ kustomization, broken }: Root): InputProblem | undefined {
+    const folder = this.tree.shown(kustomization.folder);
+    if (broken !== undefined) {
+      return {
+        ...broken,
+        message: `${broken.message}; ${folder} is not built, its manifests are judged as they stand`,
+      };
+    }
+    const remote = this.options.network ? undefined : remoteReference(this.tree, kustomization);
     if (remote !== undefined) {
-      this.once(handler, {
+      return {
         kind: 'NotBuilt',
         file: this.tree.shown(remote.file),
         line: remote.line,
-        message: `names ${remote.text}, which would be downloaded; ${this.tree.shown(root.kustomization.folder)} is not built without --allow-remote, its manifests are judged as they stand`,
-      });
-      return false;
+        message: `names ${remote.text}, which would be downloaded; ${folder} is not built without --allow-remote, its manifests are judged as they stand`,
+      };
     }
-    const charts = withCharts(this.tree, root.kustomization);
-    if (charts !== undefined) {
-      this.once(handler, {
-        kind: 'NotBuilt',
-        file: this.tree.shown(charts.file),
-        line: charts.chartsLine,
-        message: `has charts, for which kustomize would run helm; ${this.tree.shown(root.kustomization.folder)} is not built, its manifests are judged as they stand: give the output of kustomize build --enable-helm instead`,
-      });
-      return false;
-    }
-    return true;
+    const charts = withCharts(this.tree, kustomization);
+    return charts === undefined
+      ? undefined
+      : {
+          kind: 'NotBuilt',
+          file: this.tree.shown(charts.file),
+          line: charts.chartsLine,
+          message: `has charts, for which kustomize would run helm; ${folder} is not built, its manifests are judged as they stand: give the output of kustomize build --enable-helm instead`,
+        };
   }
 
   private notBuilt(roots: readonly Root[]): InputProblem {
@@ -378,6 +443,11 @@ function notOverlaid({ by }: Destination, file: string): InputProblem {
     file: nameOf(dirname(resolve(file))),
     message: `has no kustomization of its own, and ${by} patches what is in it: that is not built, its manifests are judged as they stand`,
   };
+}
+
+/** A kustomization, and what is done to it before it is built. */
+function keyOf({ folder, overlay }: Kustomization): string {
+  return JSON.stringify([folder, overlay]);
 }
 
 /** Its values are read as settings of a mesh, which is all that is asked of it. */

@@ -102,20 +102,21 @@ function helmRelease(document: InputDocument, repository: readonly string[], map
   }
   const namespace = textOf(spec['targetNamespace']) ?? textOf(at(document.value, ['metadata', 'namespace']));
   const from = valuesFrom(document, maps);
-  const files = listOf(chartSpec['valuesFiles']).flatMap((file) => existing(textOf(file), repository));
+  const files = filesNamed(chartSpec['valuesFiles'], (file) => existing(file, repository));
+  const missing = chartSpec['ignoreMissingValuesFiles'] === true ? [] : files.missing;
   return {
     releases: [
       {
         chart,
         release: textOf(spec['releaseName']) ?? nameOf(document),
         namespace,
-        valueFiles: files,
+        valueFiles: files.found,
         values: [...from.values, ...(spec['values'] === undefined ? [] : [stringify(spec['values'])])],
         postRenderers: listOf(spec['postRenderers']).flatMap((each) => {
           const overlay = overlayOf(recordOf(recordOf(each)['kustomize']), '.');
           return overlay === undefined ? [] : [overlay];
         }),
-        unread: from.unread,
+        unread: unreadText([...missing, ...from.unread]),
       },
     ],
     elsewhere: 0,
@@ -126,7 +127,7 @@ function helmRelease(document: InputDocument, repository: readonly string[], map
 function valuesFrom(
   { value, file }: InputDocument,
   maps: readonly KnownMap[],
-): { readonly values: readonly string[]; readonly unread?: string } {
+): { readonly values: readonly string[]; readonly unread: readonly string[] } {
   const namespace = textOf(at(value, ['metadata', 'namespace']));
   const values: string[] = [];
   const unread: string[] = [];
@@ -142,7 +143,27 @@ function valuesFrom(
       unread.push(`${textOf(kind) ?? ''} ${textOf(name) ?? ''}`);
     }
   }
-  return unread.length === 0 ? { values } : { values, unread: unread.join(' and ') };
+  return { values, unread };
+}
+
+function unreadText(unread: readonly string[]): string | undefined {
+  return unread.length === 0 ? undefined : unread.join(' and ');
+}
+
+function filesNamed(
+  names: unknown,
+  find: (name: string) => readonly string[],
+): { readonly found: readonly string[]; readonly missing: readonly string[] } {
+  const found: string[] = [];
+  const missing: string[] = [];
+  for (const name of listOf(names).flatMap((each) => textOf(each) ?? [])) {
+    const files = find(name);
+    found.push(...files);
+    if (files.length === 0) {
+      missing.push(`the file ${name}`);
+    }
+  }
+  return { found, missing };
 }
 
 /** A value for one path is what YAML makes of its text. */
@@ -172,24 +193,41 @@ function application(
       continue;
     }
     const helm = recordOf(source['helm']);
-    const files = listOf(helm['valueFiles']).flatMap((file) => {
-      const text = textOf(file) ?? '';
+    const files = filesNamed(helm['valueFiles'], (text) => {
       const ref = /^\$[\w-]+\/(.*)$/.exec(text)?.[1];
       return ref === undefined ? existing(text, repository, folder) : existing(ref, repository);
     });
+    const parameters = listOf(helm['parameters']).map((each) => ({ each, read: helmParameter(each) }));
+    const unread = [
+      ...(helm['ignoreMissingValueFiles'] === true ? [] : files.missing),
+      ...parameters.flatMap(({ each, read }) =>
+        read.length === 0 ? `the parameter ${textOf(recordOf(each)['name']) ?? ''}` : [],
+      ),
+      ...listOf(helm['fileParameters']).map((each) => `the file parameter ${textOf(recordOf(each)['name']) ?? ''}`),
+    ];
     releases.push({
       chart: folder,
       release: textOf(helm['releaseName']) ?? name,
       namespace: textOf(at(spec, ['destination', 'namespace'])),
-      valueFiles: files,
-      values: [
-        ...(textOf(helm['values']) === undefined ? [] : [textOf(helm['values']) ?? '']),
-        ...(helm['valuesObject'] === undefined ? [] : [stringify(helm['valuesObject'])]),
-        ...listOf(helm['parameters']).flatMap(parameter),
-      ],
+      valueFiles: files.found,
+      values: [...ownValues(helm), ...parameters.flatMap(({ read }) => read)],
+      unread: unreadText(unread),
     });
   }
   return { releases: releases.map((each) => ({ ...each, release: plainName(each.release) })), elsewhere };
+}
+
+/** `values` counts only where there is no `valuesObject`. */
+function ownValues({ values, valuesObject }: Readonly<Record<string, unknown>>): string[] {
+  const text = valuesObject === undefined ? textOf(values) : stringify(valuesObject);
+  return text === undefined ? [] : [text];
+}
+
+/** Given to helm with --set, which makes numbers and switches of what looks like one. */
+function helmParameter(value: unknown): string[] {
+  const { name, value: given, forceString } = recordOf(value);
+  const text = textOf(given);
+  return parameter({ name, value: text === undefined || forceString === true ? given : scalar(text) });
 }
 
 /** An ApplicationSet names its applications by a template. */

@@ -1,5 +1,6 @@
 // What happens when something dies in the middle: everything converges, and nothing is written twice.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startFaultProxy, type FaultProxy, type ProxiedWrite } from '../support/fault-proxy.ts';
 import { OPERATOR_ACCOUNT } from '../support/operator.ts';
 import { deployment, eventually, fixed, startScene, type Scene, type WorkloadObject } from '../support/scene.ts';
 
@@ -7,22 +8,50 @@ jest.setTimeout(180_000);
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await startScene({
-    mesh: { nativeSidecars: 'false' },
-    operator: { args: ['--max-concurrent-reconciles', '4'] },
-  });
+  scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: false });
+  proxy = await startFaultProxy(scene.cluster, OPERATOR_ACCOUNT, onWrite);
+  await start();
 });
 afterAll(async () => {
   await scene.stop();
+  await proxy.stop();
 });
 
 const WORKLOADS = 200;
 
+let proxy: FaultProxy;
 let namespace = '';
 let mark = 0;
+/** What to do as soon as a third of the workloads is written, before the operator has the answer. */
+let cut: (() => Promise<void>) | undefined;
+let cutting: Promise<void> | undefined;
+let written = 0;
 
-/** Two hundred workloads and a policy for all of them; returns when about a third is written. */
-async function inTheMiddle(prefix: string): Promise<void> {
+async function start(): Promise<void> {
+  await scene.start({ kubeconfig: proxy.kubeconfig, args: ['--max-concurrent-reconciles', '4'] });
+}
+
+async function onWrite({ path }: ProxiedWrite): Promise<boolean> {
+  if (cut === undefined || !path.includes(`/namespaces/${namespace}/deployments/`)) {
+    return true;
+  }
+  written += 1;
+  if (written < WORKLOADS / 3) {
+    return true;
+  }
+  cutting ??= cut();
+  await cutting;
+  return false;
+}
+
+function cutWith(what: () => Promise<void>): void {
+  cut = what;
+  cutting = undefined;
+  written = 0;
+}
+
+/** Two hundred workloads and a policy for all of them; returns when a third is written and that was done. */
+async function inTheMiddle(prefix: string, what: () => Promise<void>): Promise<void> {
   namespace = await scene.meshed(prefix);
   for (let start = 0; start < WORKLOADS; start += 20) {
     await Promise.all(
@@ -33,8 +62,12 @@ async function inTheMiddle(prefix: string): Promise<void> {
     );
   }
   mark = scene.mark();
+  cutWith(what);
   await scene.createPolicy(prefix, fixed(namespace));
-  await eventually(() => scene.writes({ since: mark, namespace }).length >= WORKLOADS / 3, 'a third is written');
+  await eventually(() => cutting !== undefined, 'a third is written');
+  await cutting;
+  cut = undefined;
+  expect(scene.writes({ since: mark, namespace }).length).toBeLessThan(WORKLOADS);
 }
 
 async function deployments(): Promise<WorkloadObject[]> {
@@ -70,22 +103,19 @@ afterEach(() => {
 
 describe('in the middle of 200 workloads', () => {
   it('a killed operator goes on after its restart, and writes none twice', async () => {
-    await inTheMiddle('killed');
-
-    await scene.operator.kill();
-    const written = scene.writes({ since: mark, namespace }).length;
-    expect(written).toBeLessThan(WORKLOADS);
-    await scene.start({ args: ['--max-concurrent-reconciles', '4'] });
+    await inTheMiddle('killed', async () => {
+      await scene.operator.kill();
+    });
+    await start();
 
     await scene.compliant('killed', WORKLOADS, 90_000);
     await expectOneWriteEach();
   });
 
   it('an API server that is killed and comes back is waited for, and none is written twice', async () => {
-    await inTheMiddle('apiserver');
-
-    await scene.cluster.stopApiServer();
-    expect(scene.writes({ since: mark, namespace }).length).toBeLessThan(WORKLOADS);
+    await inTheMiddle('apiserver', async () => {
+      await scene.cluster.stopApiServer();
+    });
     await scene.cluster.startApiServer();
 
     await scene.compliant('apiserver', WORKLOADS, 90_000);
@@ -105,7 +135,7 @@ describe('in the middle of 200 workloads', () => {
     await scene.deletePolicy('back');
     await eventually(() => scene.writes({ since: mark, namespace }).length >= 20, 'some are restored');
     await scene.operator.kill();
-    await scene.start();
+    await start();
 
     await scene.gone('back', 100_000);
     await eventually(async () => (await graces()).every((grace) => grace === 30), 'all are restored');

@@ -94,6 +94,12 @@ function pass({ base, agent, watches, onWrite }: Passage, incoming: IncomingMess
   const path = incoming.url ?? '/';
   const headers = { ...incoming.headers, host: new URL(base).host };
   const upstream = request(new URL(path, base), { method, headers, agent }, (answer) => {
+    // An API server that dies in the middle of an answer, as of a watch.
+    answer.on('close', () => {
+      if (!answer.complete) {
+        outgoing.destroy();
+      }
+    });
     if (method === 'GET' || /\/(events|leases|subjectaccessreviews|selfsubjectaccessreviews)\b/.test(path)) {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(outgoing);

@@ -125,8 +125,12 @@ demo: build ## From nothing to a converged mesh and back, on a control plane of 
 	@$(RUN) demo/main.ts
 
 .PHONY: bench
-bench: build ## Measure the operator against a bare writer
+bench: build ## Measure the operator against a bare writer and its build of an earlier commit
 	@$(RUN) bench/main.ts
+
+.PHONY: bench-fleet
+bench-fleet: build ## Measure the operator at rest on 100,000 workloads in 5000 namespaces under 500 policies
+	@BENCH_BASE=none $(RUN) bench/large-fleet.ts
 
 .PHONY: bench-cli
 bench-cli: build ## Measure lint on 10,000 documents beside the bare parse of the same bytes, and on trees beside kustomize build

@@ -1,19 +1,23 @@
-// make bench: how close the operator comes to the API server's own limit, and what it takes at rest. docs/benchmarks.md
-// says what is measured and how to read it.
+// make bench: how close the operator comes to the API server's own limit, and what it takes at rest, beside the operator of
+// an earlier commit in the same run. docs/benchmarks.md says what is measured and how to read it.
 //
 //   BENCH_N       Deployments that become compliant (2000)
-//   BENCH_ROUNDS  rounds of both sides (3 at least)
-//   BENCH_FLEET   compliant Deployments at rest (five times BENCH_N)
-//   BENCH_NODE_FLAGS  more flags of the operator's node, for example --cpu-prof
+//   BENCH_ROUNDS  rounds of every side (3)
+//   BENCH_FLEET   compliant Deployments at rest (five times BENCH_N; 0: none)
+//   BENCH_BASE    the earlier commit (3c77cc4; `none`: the operator of today alone)
+//   BENCH_NODE    the Node.js that runs the operators (the one that runs this)
+//   BENCH_NODE_FLAGS  more flags of it, for example --cpu-prof
 import { say, wholeNumber } from '../test/support/program.ts';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { installCrds } from '../test/support/crds.ts';
 import { installMesh } from '../test/support/mesh.ts';
 import { installPermissions, OPERATOR_ACCOUNT, startOperator } from '../test/support/operator.ts';
 import { projectRoot, startControlPlane, type ControlPlane } from '../test/support/control-plane/index.ts';
 import { createFleet, createNamespaces, deleteFleet } from './fleet.ts';
+import { round } from './measure.ts';
+import { operatorsFromEnvironment, type BenchOperator } from './operators.ts';
 import { createPolicy } from './policy.ts';
 import { printReport, type Results } from './report.ts';
 import { restarts, type Restart } from './rest.ts';
@@ -24,21 +28,15 @@ interface Settings {
   readonly count: number;
   readonly rounds: number;
   readonly fleet: number;
-  readonly nodeFlags: readonly string[];
 }
 
 function settings(): Settings {
   const count = wholeNumber('BENCH_N', 2000, 1);
-  return {
-    count,
-    rounds: wholeNumber('BENCH_ROUNDS', 3, 1),
-    fleet: wholeNumber('BENCH_FLEET', count * 5, 0),
-    nodeFlags: (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== ''),
-  };
+  return { count, rounds: wholeNumber('BENCH_ROUNDS', 3, 1), fleet: wholeNumber('BENCH_FLEET', count * 5, 0) };
 }
 
 /** The audit log names the object of each write: proof that no Deployment is written twice. It costs time, so it is a run of its own. */
-async function auditedWrites(count: number): Promise<{ workloads: number; writesPerWorkload: number[] }> {
+async function auditedWrites(count: number): Promise<Results['audited']> {
   const plane = await startControlPlane({ controllerManager: false });
   try {
     const namespaces = await prepare(plane);
@@ -60,37 +58,51 @@ async function auditedWrites(count: number): Promise<{ workloads: number; writes
   }
 }
 
-async function prepare(plane: ControlPlane): Promise<string[]> {
+export async function prepare(plane: ControlPlane): Promise<string[]> {
   await installCrds(plane);
   await installMesh(plane, { nativeSidecars: 'false' });
   await installPermissions(plane);
   return await createNamespaces(plane);
 }
 
-async function measure({ count, rounds, fleet, nodeFlags }: Settings): Promise<Results> {
+/** Every side once; the order changes, so that whatever drifts with time favours none. */
+async function oneRound(
+  bench: Bench,
+  operators: readonly BenchOperator[],
+  number: number,
+  into: Map<string, Round[]>,
+): Promise<void> {
+  const sides: (BenchOperator | undefined)[] = [...operators, undefined];
+  for (let index = 0; index < sides.length; index++) {
+    const side = sides[(index + number) % sides.length];
+    const name = side?.name ?? 'writer';
+    const result = side === undefined ? await writerRound(bench) : await operatorRound(bench, side);
+    into.set(name, [...(into.get(name) ?? []), result]);
+    const processor = ((result.processorSeconds ?? NaN) * 1000) / bench.count;
+    say(
+      `round ${number}: ${name.padEnd(6)} ${result.seconds.toFixed(2)} s, first after ${result.firstSeconds.toFixed(2)} s, ${Math.round(bench.count / result.seconds)} a second, ${processor.toFixed(2)} ms of processor time each`,
+    );
+  }
+}
+
+async function measure({ count, rounds, fleet }: Settings): Promise<Results> {
+  const operators = await operatorsFromEnvironment();
+  const loadBefore = round(loadavg()[0] ?? NaN, 2);
   say('control plane: etcd and kube-apiserver, without controller-manager');
   const plane = await startControlPlane({ controllerManager: false, audit: false });
-  const operatorRounds: Round[] = [];
-  const writerRounds: Round[] = [];
-  let atRest: Restart[] = [];
+  const bySide = new Map<string, Round[]>();
+  let atRest: ReadonlyMap<string, readonly Restart[]> = new Map();
   try {
     const namespaces = await prepare(plane);
-    const bench: Bench = { plane, namespaces, count, nodeFlags };
+    const bench: Bench = { plane, namespaces, count };
     say(`warming up the API server with ${Math.min(count, 500)} Deployments`);
     await writerRound({ ...bench, count: Math.min(count, 500) });
-    for (let round = 1; round <= rounds; round++) {
-      // The order changes, so that whatever drifts with time favours neither side.
-      for (const side of round % 2 === 1 ? ['operator', 'writer'] : ['writer', 'operator']) {
-        const result = side === 'operator' ? await operatorRound(bench) : await writerRound(bench);
-        (side === 'operator' ? operatorRounds : writerRounds).push(result);
-        say(
-          `round ${round}: ${side === 'operator' ? 'operator   ' : 'bare writer'} ${result.seconds.toFixed(2)} s, first after ${result.firstSeconds.toFixed(2)} s, ${Math.round(count / result.seconds)} a second`,
-        );
-      }
+    for (let number = 1; number <= rounds; number++) {
+      await oneRound(bench, operators, number, bySide);
     }
     if (fleet > 0) {
       await deleteFleet(plane, namespaces);
-      atRest = await restarts({ ...bench, count: fleet }, 3, (text) => {
+      atRest = await restarts({ ...bench, count: fleet }, operators, rounds, (text) => {
         say(`at rest: ${text}`);
       });
     }
@@ -100,15 +112,15 @@ async function measure({ count, rounds, fleet, nodeFlags }: Settings): Promise<R
   const audited = Math.min(count, 200);
   say(`counting writes of ${audited} Deployments one by one, by the audit log`);
   return {
-    node: process.version,
+    operators: operators.map(({ name, commit, nodeVersion }) => ({ name, commit, node: nodeVersion })),
     processors: availableParallelism(),
+    loadBefore,
     connections: CONNECTIONS,
     writesInFlight: WRITES_IN_FLIGHT,
     workloads: count,
     fleet,
-    operatorRounds,
-    writerRounds,
-    atRest,
+    rounds: Object.fromEntries(bySide),
+    atRest: Object.fromEntries(atRest),
     audited: await auditedWrites(audited),
   };
 }

@@ -10,7 +10,7 @@ import { readPolicy, type PolicyRecord } from '../src/drain/plan/policies.ts';
 import { nextState } from '../src/drain/template/note/state.ts';
 import { buildApply, projectWorkload, workloadKind } from '../src/drain/template/index.ts';
 import type { Workload } from '../src/drain/model/workload.ts';
-import type { ControlPlane } from '../test/support/control-plane/index.ts';
+import type { ControlPlane, KubeObject } from '../test/support/control-plane/index.ts';
 import { collectionIn, FLEET_LABEL, readFleet, type FleetDeployment } from './fleet.ts';
 
 export const POLICY_NAME = 'bench';
@@ -28,9 +28,15 @@ const manifest = {
   },
 };
 
-export async function createPolicy(plane: ControlPlane): Promise<SidecarDrainPolicy> {
+/** @param namespaceLabels of the namespaces that it governs */
+export async function createPolicy(
+  plane: ControlPlane,
+  name = POLICY_NAME,
+  namespaceLabels: Readonly<Record<string, string>> = FLEET_LABEL,
+): Promise<SidecarDrainPolicy> {
+  const match = { namespaceSelector: { matchLabels: namespaceLabels } };
   return await plane.client.call<SidecarDrainPolicy & { metadata: { name: string } }>('POST', POLICY_PATH, {
-    body: manifest,
+    body: { ...manifest, metadata: { name }, spec: { ...manifest.spec, match } },
   });
 }
 
@@ -45,10 +51,10 @@ export async function dropPolicy(plane: ControlPlane): Promise<void> {
   await plane.waitForGone(path);
 }
 
-export async function readPolicyStatus(plane: ControlPlane): Promise<SidecarDrainPolicy['status']> {
-  return (
-    await plane.client.call<SidecarDrainPolicy & { metadata: { name: string } }>('GET', `${POLICY_PATH}/${POLICY_NAME}`)
-  ).status;
+/** Workloads that the statuses of all policies count as compliant. */
+export async function countCompliant(plane: ControlPlane): Promise<number> {
+  const { items } = await plane.client.call<KubeObject & { items: SidecarDrainPolicy[] }>('GET', POLICY_PATH);
+  return items.reduce((sum, { status }) => sum + (status?.workloads?.compliant ?? 0), 0);
 }
 
 /** As installMesh() leaves it with native sidecars off: the form in which most has to be written. */

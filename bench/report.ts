@@ -4,15 +4,17 @@ import type { Restart } from './rest.ts';
 import type { Round } from './rounds.ts';
 
 export interface Results {
-  readonly node: string;
+  readonly operators: readonly { readonly name: string; readonly commit?: string | undefined; readonly node: string }[];
   readonly processors: number;
+  /** Of the machine, a minute before the first round. */
+  readonly loadBefore: number;
   readonly connections: number;
   readonly writesInFlight: number;
   readonly workloads: number;
   readonly fleet: number;
-  readonly operatorRounds: readonly Round[];
-  readonly writerRounds: readonly Round[];
-  readonly atRest: readonly Restart[];
+  /** By side: base, today, writer. */
+  readonly rounds: Readonly<Record<string, readonly Round[]>>;
+  readonly atRest: Readonly<Record<string, readonly Restart[]>>;
   readonly audited: { readonly workloads: number; readonly writesPerWorkload: readonly number[] };
 }
 
@@ -23,137 +25,122 @@ interface Aim {
   readonly met: boolean;
 }
 
+/** One row of a table: a figure of every side. */
+interface Row {
+  readonly what: string;
+  readonly sides: Readonly<Record<string, Spread>>;
+  /** Today's figure by the one of the base: round by round, which is what both sides saw of the machine. */
+  readonly todayByBase?: Spread;
+}
+
+const SIDES = ['base', 'today', 'writer'];
+
 export function printReport(results: Results): unknown {
-  const { operatorRounds, writerRounds, atRest, workloads, fleet } = results;
-  const ratios = operatorRounds.map((one, index) => one.seconds / (writerRounds[index]?.seconds ?? NaN));
-  const summary = {
-    operatorSeconds: rounded(spreadOf(operatorRounds.map((one) => one.seconds))),
-    writerSeconds: rounded(spreadOf(writerRounds.map((one) => one.seconds))),
-    ratio: rounded(spreadOf(ratios)),
-    operatorFirstSeconds: rounded(spreadOf(operatorRounds.map((one) => one.firstSeconds))),
-    writerFirstSeconds: rounded(spreadOf(writerRounds.map((one) => one.firstSeconds))),
-    writesPerWorkload: rounded(spreadOf(operatorRounds.map((one) => one.patches / workloads))),
-    operatorProcessorMsPerWorkload: perWorkload(operatorRounds, workloads),
-    writerProcessorMsPerWorkload: perWorkload(writerRounds, workloads),
-    operatorPeakMb: memory(operatorRounds.map((one) => one.peakMb)),
-    atRest:
-      atRest.length === 0
-        ? undefined
-        : {
-            workloads: fleet,
-            syncSeconds: rounded(spreadOf(atRest.map((one) => one.syncSeconds))),
-            checkSeconds: rounded(spreadOf(atRest.map((one) => one.checkSeconds))),
-            writes: rounded(spreadOf(atRest.map((one) => one.patches))),
-            peakMb: memory(atRest.map((one) => one.peakMb)),
-            restMb: memory(atRest.map((one) => one.restMb)),
-          },
-  };
-  const aims: Aim[] = [
-    aim('ratio operator : bare writer (median)', '<= 1.10', summary.ratio.median, (value) => value <= 1.1),
-    aim('writes per workload', '1', summary.writesPerWorkload.max, (value) => value === 1),
-    ...(summary.operatorPeakMb === undefined
-      ? []
-      : [aim(`peak memory at ${workloads}, MB`, '<= 120', summary.operatorPeakMb.max, (value) => value <= 120)]),
-    ...(summary.atRest === undefined
+  const { rounds, atRest, workloads, fleet } = results;
+  const perWorkload = ({ processorSeconds }: Round): number | undefined =>
+    processorSeconds === undefined ? undefined : (processorSeconds * 1000) / workloads;
+  const processor = row('processor time per workload, ms', rounds, perWorkload);
+  const peak = row('peak memory, MB', rounds, ({ peakMb }) => peakMb);
+  const writes = row('writes per workload', rounds, ({ patches }) => patches / workloads);
+  const converge = [
+    row('all written, s', rounds, ({ seconds }) => seconds),
+    row('first written, s', rounds, ({ firstSeconds }) => firstSeconds),
+    writes,
+    processor,
+    peak,
+  ];
+  const check = row('caches synced to all checked, s', atRest, ({ checkSeconds }) => checkSeconds);
+  const restPeak = row('peak memory, MB', atRest, ({ peakMb }) => peakMb);
+  const restWrites = row('writes', atRest, ({ patches }) => patches);
+  const rest = [
+    row('start to caches synced, s', atRest, ({ syncSeconds }) => syncSeconds),
+    check,
+    row('processor time, start to all checked, s', atRest, ({ processorSeconds }) => processorSeconds),
+    restPeak,
+    row('memory at rest, MB', atRest, ({ restMb }) => restMb),
+    restWrites,
+  ];
+  const toWriter = spreadOf(
+    (rounds['today'] ?? []).map(({ seconds }, index) => seconds / (rounds['writer']?.[index]?.seconds ?? NaN)),
+  );
+  const aims = [
+    aim('processor time per workload, today / base', processor.todayByBase, 0.5),
+    aim('all written, today / bare writer', toWriter, 1.2),
+    aim(`peak memory at ${workloads}, today / base`, peak.todayByBase, 0.8),
+    aim(`peak memory at rest with ${fleet}, today / base`, restPeak.todayByBase, 0.8),
+    aim(`caches synced to all checked with ${fleet}, today / base`, check.todayByBase, 0.5),
+    exactly('writes per workload, today', writes.sides['today']?.max, 1),
+    exactly('writes at rest, today', restWrites.sides['today']?.max, 0),
+  ].filter((each) => each !== undefined);
+  const text = [
+    '',
+    ...results.operators.map(
+      ({ name, commit, node }) => `${name}: ${commit ?? 'the working copy'}, Node.js ${node.replace('v', '')}`,
+    ),
+    `${results.processors} processors, load ${results.loadBefore} before the run, ${results.writesInFlight} writes in flight`,
+    '',
+    `${workloads} Deployments become compliant; median (min to max) of ${rounds['today']?.length ?? 0} rounds by turns`,
+    '',
+    ...table(converge),
+    '',
+    ...(fleet === 0
       ? []
       : [
-          aim(`writes at rest, ${fleet} workloads`, '0', summary.atRest.writes.max, (value) => value === 0),
-          aim(
-            'seconds from synced caches to all checked (median)',
-            '<= 1.5',
-            summary.atRest.checkSeconds.median,
-            (value) => value <= 1.5,
-          ),
-          ...(summary.atRest.peakMb === undefined
-            ? []
-            : [aim(`peak memory at ${fleet}, MB`, '<= 150', summary.atRest.peakMb.max, (value) => value <= 150)]),
+          `${fleet} Deployments that are compliant already; ${atRest['today']?.length ?? 0} starts by turns`,
+          '',
+          ...table(rest),
+          '',
         ]),
-  ];
-  print(results, summary, aims);
-  return { ...results, summary, aims };
-}
-
-function aim(what: string, wanted: string, value: number, holds: (value: number) => boolean): Aim {
-  return { what, aim: wanted, value, met: holds(value) };
-}
-
-function memory(values: readonly (number | undefined)[]): Spread | undefined {
-  const known = values.filter((value) => value !== undefined);
-  return known.length === 0 ? undefined : rounded(spreadOf(known), 1);
-}
-
-function perWorkload(rounds: readonly Round[], workloads: number): Spread | undefined {
-  const known = rounds.map((one) => one.processorSeconds).filter((value) => value !== undefined);
-  return known.length === 0 ? undefined : rounded(spreadOf(known.map((seconds) => (seconds * 1000) / workloads)));
-}
-
-interface Summary {
-  readonly operatorSeconds: Spread;
-  readonly writerSeconds: Spread;
-  readonly ratio: Spread;
-  readonly operatorFirstSeconds: Spread;
-  readonly writerFirstSeconds: Spread;
-  readonly writesPerWorkload: Spread;
-  readonly operatorProcessorMsPerWorkload: Spread | undefined;
-  readonly writerProcessorMsPerWorkload: Spread | undefined;
-  readonly operatorPeakMb: Spread | undefined;
-  readonly atRest:
-    | {
-        readonly syncSeconds: Spread;
-        readonly checkSeconds: Spread;
-        readonly writes: Spread;
-        readonly peakMb: Spread | undefined;
-        readonly restMb: Spread | undefined;
-      }
-    | undefined;
-}
-
-function print(results: Results, summary: Summary, aims: readonly Aim[]): void {
-  const lines: string[] = [
-    '',
-    `${results.workloads} Deployments become compliant, ${results.operatorRounds.length} rounds, ${results.writesInFlight} writes in flight, Node.js ${results.node}, ${results.processors} processors`,
-    '',
-  ];
-  const row = (what: string, spread: Spread | undefined): void => {
-    lines.push(
-      spread === undefined
-        ? `  ${what.padEnd(46)} not known here`
-        : `  ${what.padEnd(46)}${[spread.min, spread.median, spread.max].map((value) => String(round(value)).padStart(10)).join('')}`,
-    );
-  };
-  const head = (text: string): void => {
-    lines.push(`  ${text.padEnd(46)}${['min', 'median', 'max'].map((word) => word.padStart(10)).join('')}`);
-  };
-  head('');
-  row('operator, s', summary.operatorSeconds);
-  row('bare writer, s', summary.writerSeconds);
-  row('ratio', summary.ratio);
-  row('operator: first object, s', summary.operatorFirstSeconds);
-  row('bare writer: first object, s', summary.writerFirstSeconds);
-  row('operator: writes per workload', summary.writesPerWorkload);
-  row('operator: processor time per workload, ms', summary.operatorProcessorMsPerWorkload);
-  row('bare writer: processor time per workload, ms', summary.writerProcessorMsPerWorkload);
-  row('operator: peak memory, MB', summary.operatorPeakMb);
-  if (summary.atRest !== undefined) {
-    lines.push(
-      '',
-      `${results.fleet} Deployments that are compliant already, ${results.atRest.length} starts of the operator`,
-      '',
-    );
-    head('');
-    row('start to caches synced, s', summary.atRest.syncSeconds);
-    row('caches synced to all checked, s', summary.atRest.checkSeconds);
-    row('writes to Deployments', summary.atRest.writes);
-    row('peak memory, MB', summary.atRest.peakMb);
-    row('memory at rest, MB', summary.atRest.restMb);
-  }
-  lines.push(
-    '',
     `Audit log: ${results.audited.workloads} Deployments, each written ${results.audited.writesPerWorkload.join(' or ')} time(s)`,
     '',
+    ...aims.map(
+      ({ what, aim: wanted, value, met }) => `  ${met ? 'met   ' : 'MISSED'}  ${what}: ${value}, aim ${wanted}`,
+    ),
+  ];
+  console.log(text.join('\n'));
+  return { ...results, summary: { converge, atRest: rest, todayByWriter: rounded(toWriter) }, aims };
+}
+
+function row<T>(
+  what: string,
+  bySide: Readonly<Record<string, readonly T[]>>,
+  figure: (one: T) => number | undefined,
+): Row {
+  const known = (side: string): number[] =>
+    (bySide[side] ?? []).map(figure).filter((value): value is number => value !== undefined);
+  const sides = Object.fromEntries(
+    SIDES.filter((side) => known(side).length > 0).map((side) => [side, rounded(spreadOf(known(side)))]),
   );
-  for (const { what, aim: wanted, value, met } of aims) {
-    lines.push(`  ${met ? 'met   ' : 'MISSED'}  ${what}: ${round(value)}, aim ${wanted}`);
-  }
-  console.log(lines.join('\n'));
+  const [base, today] = [known('base'), known('today')];
+  return base.length === 0 || base.length !== today.length || base.includes(0)
+    ? { what, sides }
+    : { what, sides, todayByBase: rounded(spreadOf(today.map((value, index) => value / (base[index] ?? NaN)))) };
+}
+
+export function table(rows: readonly Row[]): string[] {
+  const sides = SIDES.filter((side) => rows.some((each) => each.sides[side] !== undefined));
+  const cell = (spread: Spread | undefined): string =>
+    spread === undefined ? '' : `${short(spread.median)} (${short(spread.min)} to ${short(spread.max)})`;
+  return [
+    `| | ${[...sides, 'today / base'].join(' | ')} |`,
+    `|---|${'---|'.repeat(sides.length + 1)}`,
+    ...rows.map(
+      ({ what, sides: found, todayByBase }) =>
+        `| ${what} | ${[...sides.map((side) => cell(found[side])), cell(todayByBase)].join(' | ')} |`,
+    ),
+  ];
+}
+
+function short(value: number): number {
+  return round(value, value >= 100 ? 0 : value >= 10 ? 1 : 2);
+}
+
+function aim(what: string, spread: Spread | undefined, most: number): Aim | undefined {
+  return spread === undefined
+    ? undefined
+    : { what, aim: `<= ${most}`, value: round(spread.median, 2), met: spread.median <= most };
+}
+
+function exactly(what: string, value: number | undefined, wanted: number): Aim | undefined {
+  return value === undefined ? undefined : { what, aim: String(wanted), value, met: value === wanted };
 }

@@ -6,6 +6,7 @@ import { metadataOnlyAccept } from '../src/kube/client.ts';
 import type { ControlPlane } from '../test/support/control-plane/index.ts';
 import { OPERATOR_ACCOUNT, startOperator, type OperatorHandle } from '../test/support/operator.ts';
 import { createFleet, deleteFleet } from './fleet.ts';
+import type { BenchOperator } from './operators.ts';
 import { memoryOf, processorSecondsOf } from './measure.ts';
 import { countNotWritten, createPolicy, dropPolicy, patchesFor } from './policy.ts';
 import { runWriterProcess, type WriterJob } from './writer.ts';
@@ -19,6 +20,7 @@ export interface Round {
   readonly firstSeconds: number;
   /** Patches of Deployments that the API server counted, by its own metric. */
   readonly patches: number;
+  /** Until nothing is left to be looked at. */
   readonly processorSeconds: number | undefined;
   readonly peakMb?: number;
 }
@@ -27,13 +29,12 @@ export interface Bench {
   readonly plane: ControlPlane;
   readonly namespaces: readonly string[];
   readonly count: number;
-  readonly nodeFlags: readonly string[];
 }
 
-export async function operatorRound(bench: Bench): Promise<Round> {
+export async function operatorRound(bench: Bench, { start }: BenchOperator): Promise<Round> {
   const { plane, namespaces, count } = bench;
   await createFleet(plane, namespaces, count);
-  const operator = await startOperator(plane, { nodeFlags: bench.nodeFlags });
+  const operator = await startOperator(plane, start);
   try {
     await untilIdle(operator);
     const before = await countPatches(plane);
@@ -41,9 +42,10 @@ export async function operatorRound(bench: Bench): Promise<Round> {
     const started = Date.now();
     await createPolicy(plane);
     const written = await untilWritten(operator, count, started);
-    const processorSeconds = since(processorBefore, processorSecondsOf(operator.pid));
-    // Statuses and Events follow; whatever it would write twice would be written then.
+    // Statuses and Events follow, and what the watch says of the writes; whatever it would write twice would be written then.
     await sleep(2000);
+    await untilIdle(operator);
+    const processorSeconds = since(processorBefore, processorSecondsOf(operator.pid));
     const patches = (await countPatches(plane)) - before;
     const peakMb = memoryOf(operator.pid)?.peakMb;
     await operator.stop();

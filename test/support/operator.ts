@@ -53,6 +53,8 @@ export interface StartOptions {
   readonly nodeFlags?: readonly string[];
   /** Another bundle than dist/main.js. */
   readonly program?: string;
+  /** Another Node.js than the one of the caller. */
+  readonly node?: string;
 }
 
 export async function startOperator(cluster: Cluster, options: StartOptions = {}): Promise<OperatorHandle> {
@@ -72,7 +74,7 @@ export async function startOperator(cluster: Cluster, options: StartOptions = {}
   ] as const;
   const given = options.args ?? [];
   const child = spawn(
-    process.execPath,
+    options.node ?? process.execPath,
     [
       ...(options.nodeFlags ?? []),
       program,

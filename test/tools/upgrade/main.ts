@@ -3,6 +3,7 @@
 // to a workload because the version changed: it would restart the pods of a fleet.
 import { join } from 'node:path';
 import { projectRoot } from '../../support/control-plane/index.ts';
+import { programOf } from '../../support/earlier-build.ts';
 import {
   deployment,
   fixed,
@@ -13,7 +14,6 @@ import {
   type WorkloadObject,
 } from '../../support/scene.ts';
 import { writeInto } from '../document.ts';
-import { programOf } from './build.ts';
 
 const QUIET_MS = 5_000;
 

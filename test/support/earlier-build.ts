@@ -1,9 +1,10 @@
+// The operator of an earlier commit beside the one of today: `make test-upgrade` and `make bench` run both.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { projectRoot } from '../../support/control-plane/index.ts';
+import { projectRoot } from './control-plane/index.ts';
 
 const run = promisify(execFile);
 
@@ -11,7 +12,7 @@ const run = promisify(execFile);
 export async function programOf(commit: string): Promise<string> {
   const root = projectRoot();
   const { stdout } = await run('git', ['rev-parse', '--short=12', `${commit}^{commit}`], { cwd: root });
-  const folder = join(root, '.cache', 'upgrade', stdout.trim());
+  const folder = join(root, '.cache', 'earlier', stdout.trim());
   const program = join(folder, 'dist', 'main.js');
   if (!existsSync(program)) {
     const temporary = `${folder}.${process.pid}`;

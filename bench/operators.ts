@@ -1,0 +1,43 @@
+// The operators that are measured: the one of today, and one of an earlier commit beside it.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { projectRoot } from '../test/support/control-plane/index.ts';
+import { programOf } from '../test/support/earlier-build.ts';
+import type { StartOptions } from '../test/support/operator.ts';
+import { say } from '../test/support/program.ts';
+
+export interface BenchOperator {
+  readonly name: 'today' | 'base';
+  /** Of the earlier one. */
+  readonly commit?: string;
+  /** Of what runs it. */
+  readonly nodeVersion: string;
+  readonly start: StartOptions;
+}
+
+export const BASE_COMMIT = '3c77cc4';
+
+export async function operatorsFromEnvironment(): Promise<readonly BenchOperator[]> {
+  const node = setting('BENCH_NODE') ?? process.execPath;
+  const nodeFlags = (setting('BENCH_NODE_FLAGS') ?? '').split(' ').filter((flag) => flag !== '');
+  const { stdout } = await promisify(execFile)(node, ['--version']);
+  const common = { nodeVersion: stdout.trim() };
+  const today: BenchOperator = {
+    ...common,
+    name: 'today',
+    start: { node, nodeFlags, program: join(projectRoot(), 'dist/main.js') },
+  };
+  const commit = setting('BENCH_BASE') ?? BASE_COMMIT;
+  if (commit === 'none') {
+    return [today];
+  }
+  say(`building the operator of ${commit}`);
+  const program = await programOf(commit);
+  return [{ ...common, name: 'base', commit, start: { node, nodeFlags, program } }, today];
+}
+
+function setting(variable: string): string | undefined {
+  const text = process.env[variable] ?? '';
+  return text === '' ? undefined : text;
+}

@@ -4,6 +4,7 @@ import { STATE_ANNOTATION } from '../../../api/names.ts';
 import { isRecord } from '../../../api/schema.ts';
 import type { ManagedField, TemplateGap, Workload } from '../../model/workload.ts';
 import type { ProxyConfigEdits } from '../annotation-edit.ts';
+import { memoizeByText } from '../bounded-cache.ts';
 import { at, canonical, textOf } from '../raw.ts';
 import { fingerprint } from './fingerprint.ts';
 import { LONGEST_NOTE, noteProblem, STATE_VERSION } from './note-problem.ts';
@@ -82,6 +83,14 @@ export function decodeState(text: string): DecodedState {
   if (text.length > LONGEST_NOTE) {
     return { ok: false, why: `it has ${text.length} characters, more than an object may carry` };
   }
+  return text.length > LONGEST_REMEMBERED ? decode(text) : remembered(text);
+}
+
+/** One look at a workload asks for its note a dozen times over. Ours are shorter than this. */
+const LONGEST_REMEMBERED = 16_384;
+const remembered = memoizeByText(64, decode);
+
+function decode(text: string): DecodedState {
   let raw: unknown;
   try {
     raw = JSON.parse(text);

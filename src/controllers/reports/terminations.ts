@@ -7,11 +7,9 @@ import type { Workload } from '../../drain/model/workload.ts';
 import {
   endingOf,
   endingOfGone,
-  PodEvents,
   recordOf,
   TERMINATION_OUTCOMES,
   type PodEnding,
-  type RawEvent,
   type RawPod,
 } from '../../drain/observe/index.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
@@ -27,6 +25,7 @@ import {
   type ReflectorMetrics,
 } from '../../kube/index.ts';
 import { pods } from '../watches/resources.ts';
+import { EVENT_WATCH, FailedHooks } from './failed-hooks.ts';
 import { TerminationMetrics } from './termination-metrics.ts';
 import { ObservedTerminations, type ObservedOptions, type ObservedWorkload } from './observed.ts';
 
@@ -66,8 +65,6 @@ const NEWS_WAIT_MS = 2_000;
 const FORECAST_RESULTS = ['agrees', 'differs'] as const;
 /** Workloads that were deleted, and whose pods still end. */
 const GONE_WORKLOADS_KEPT = 1_000;
-/** Pods whose hooks failed; far more than ever end at once. */
-const FAILED_HOOKS_KEPT = 5_000;
 
 /**
  * Counts how the pods of governed workloads end. The watch brings whole pods, because only their status tells how a
@@ -81,7 +78,7 @@ export class Terminations {
   private readonly forecasts: Counter;
   private readonly governors = new Map<string, string>();
   private readonly goneWorkloads = new Map<string, string>();
-  private readonly failedHooks = new Map<string, { container: string; message: string }>();
+  private readonly failedHooks = new FailedHooks();
   private readonly waiting = new Set<{ readonly kept: Kept; readonly timer: NodeJS.Timeout }>();
   private readonly policies = new Set<string>();
   private readonly observed: ObservedTerminations;
@@ -124,10 +121,9 @@ export class Terminations {
         ...common,
         resource: events,
         fieldSelector: 'reason=FailedPreStopHook,involvedObject.kind=Pod',
-        // The API server sends no bookmarks for events: a quiet watch has to end in agreement before it counts as dead.
-        timings: { watchMinSeconds: 60, watchMaxSeconds: 80 },
+        timings: EVENT_WATCH,
         project: (raw) => {
-          this.noteHook(raw);
+          this.failedHooks.note(raw);
           return undefined;
         },
       },
@@ -255,8 +251,7 @@ export class Terminations {
   private settle({ owner, policy: known, ending, settings }: Kept): void {
     // After a start the first terminations are seen before the first decisions are made.
     const policy = known ?? this.governorOf(owner);
-    const failed = this.failedHooks.get(ending.uid);
-    this.failedHooks.delete(ending.uid);
+    const failed = this.failedHooks.take(ending.namespace, ending.uid);
     const news = { hookFailures: failed === undefined ? [] : [failed], exceeded: false };
     const record = recordOf(ending, settings, news);
     if (record === undefined || policy === undefined || !this.policies.has(policy)) {
@@ -291,20 +286,6 @@ export class Terminations {
       'PodKilled',
       `Policy ${policy}: pod ${pod}: ${why}. sidecar-drain verify ${kind.toLowerCase()}/${name} -n ${namespace} says what follows.`,
     );
-  }
-
-  private noteHook(event: RawEvent): void {
-    const uid = event.involvedObject?.uid;
-    if (uid === undefined || this.failedHooks.has(uid)) {
-      return;
-    }
-    const told = new PodEvents();
-    told.add(event);
-    const [failure] = told.newsOf(event.involvedObject?.name ?? '').hookFailures;
-    if (failure !== undefined) {
-      keepAtMost(this.failedHooks, FAILED_HOOKS_KEPT);
-      this.failedHooks.set(uid, failure);
-    }
   }
 }
 

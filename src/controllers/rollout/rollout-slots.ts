@@ -1,4 +1,10 @@
-import { mayRoll, type OperatorCaps, type Rolling, type RolloutLimits } from '../../drain/rollout/gate.ts';
+import {
+  countedForAll,
+  mayRoll,
+  type OperatorCaps,
+  type Rolling,
+  type RolloutLimits,
+} from '../../drain/rollout/gate.ts';
 
 export interface Candidate {
   readonly me: Rolling;
@@ -18,6 +24,8 @@ export interface FreeSlots {
 export interface RolloutSlotsOptions {
   readonly caps: OperatorCaps;
   readonly spotsOf: (candidate: Candidate) => FreeSlots;
+  /** Whether a workload that rolls out halts its policy. */
+  readonly halts: (workload: string) => boolean;
   /** Called with a workload that would get a slot now. */
   readonly enqueue: (workload: string) => void;
 }
@@ -48,7 +56,7 @@ export class RolloutSlots {
 
   /** Undefined where there is a slot; else why not. */
   fullBecause(candidate: Candidate): string | undefined {
-    return this.obstacle(candidate, [...this.rolling.values()], 0);
+    return this.obstacle(candidate, this.rollingNow(), 0);
   }
 
   /** It waits for a slot from now on. */
@@ -92,7 +100,7 @@ export class RolloutSlots {
 
   /** Asks those that would get a slot now, in their order. Limits differ, so the first may have to wait on. */
   offer(): void {
-    const rolling = [...this.rolling.values()];
+    const rolling = this.rollingNow();
     const asked = new Map<string, number>();
     this.order ??= [...this.waiting.keys()].sort();
     for (const workload of this.order) {
@@ -100,7 +108,7 @@ export class RolloutSlots {
       if (candidate === undefined) {
         continue;
       }
-      if (rolling.length >= this.options.caps.workloads) {
+      if (countedForAll(rolling, this.options.caps).length >= this.options.caps.workloads) {
         return;
       }
       const already = asked.get(candidate.uid) ?? 0;
@@ -110,6 +118,10 @@ export class RolloutSlots {
         this.options.enqueue(workload);
       }
     }
+  }
+
+  private rollingNow(): Rolling[] {
+    return [...this.rolling.values()].map((each) => ({ ...each, halts: this.options.halts(each.workload) }));
   }
 
   private obstacle(candidate: Candidate, rolling: readonly Rolling[], asked: number): string | undefined {

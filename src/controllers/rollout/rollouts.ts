@@ -75,6 +75,7 @@ export class Rollouts {
       caps: options.caps,
       enqueue: options.enqueue,
       spotsOf: (candidate) => this.spotsOf(candidate),
+      halts: (workload) => this.haltOf(workload) !== undefined,
     });
   }
 
@@ -325,7 +326,7 @@ export class Rollouts {
       }
     }
     this.options.onTurn(policy, before, after);
-    if (after.spots > 0) {
+    if (after.spots > 0 || after.halt !== undefined) {
       this.slots.offer();
     }
   }
@@ -359,16 +360,17 @@ export class Rollouts {
       this.stages.set(undefined, key, undefined);
       return;
     }
+    // Our own write begins another rollout, in start(). A note that another hand gives another time does not.
     const same =
       before !== undefined &&
       before.health === health &&
       before.restoring !== true &&
-      sameStart(before.startedAt, startedAt);
+      (health === 'Rolling' || sameStart(before.startedAt, startedAt));
     const since = same
       ? before.since
       : // What rolls when it is first seen rolls since our write, as far as anybody can tell.
         before === undefined && health === 'Rolling'
-        ? (startedAt ?? now)
+        ? Math.min(startedAt ?? now, now)
         : now;
     this.stages.set(state.policy.uid, key, {
       workload: key,

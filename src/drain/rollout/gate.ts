@@ -40,6 +40,8 @@ export interface Rolling {
   readonly pods: number;
   /** It is rolled out, and its old pods still drain. */
   readonly draining?: true;
+  /** It halts its policy: it had its time. */
+  readonly halts?: boolean;
 }
 
 export type GateAnswer =
@@ -75,8 +77,9 @@ export function mayRoll(
       `maxPerNamespace is ${limits.maxPerNamespace}`,
     );
   }
-  if (others.length >= caps.workloads) {
-    return full(others, '', '', `the operator's cap is ${caps.workloads}`);
+  const counted = countedForAll(others, caps);
+  if (counted.length >= caps.workloads) {
+    return full(counted, '', '', `the operator's cap is ${caps.workloads}`);
   }
   if (here.length >= caps.perNamespace) {
     return full(here, `of namespace ${namespace}`, '', `the operator's cap per namespace is ${caps.perNamespace}`);
@@ -90,6 +93,20 @@ export function mayRoll(
     };
   }
   return OPEN;
+}
+
+/**
+ * What counts for the cap over all policies. Whoever may write workloads of one namespace can make them roll out for ever, and
+ * say in their notes that we began it: no namespace counts for more than it may have, and none after its time. Such a
+ * workload holds up its own policy, which says so, and its own namespace.
+ */
+export function countedForAll(rolling: readonly Rolling[], caps: OperatorCaps): readonly Rolling[] {
+  const counts = new Map<string, number>();
+  return rolling.filter(({ namespace, halts }) => {
+    const count = (counts.get(namespace) ?? 0) + (halts === true ? 0 : 1);
+    counts.set(namespace, count);
+    return halts !== true && count <= caps.perNamespace;
+  });
 }
 
 function full(rolling: readonly Rolling[], whose: string, where: string, limit: string): GateAnswer {

@@ -22,6 +22,7 @@ function given(spotsOf: (workload: string) => FreeSlots = () => OPEN): { slots: 
       asked.push(workload);
     },
     spotsOf: ({ me }) => spotsOf(me.workload),
+    halts: () => false,
   });
   return { slots, asked };
 }

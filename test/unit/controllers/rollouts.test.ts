@@ -29,8 +29,12 @@ function workload(
     rolling = false,
     annotations = {},
     rollout = {},
+    at = T0,
+    namespace = 'shop',
   }: {
     written?: boolean;
+    at?: number;
+    namespace?: string;
     rolling?: boolean;
     annotations?: Record<string, string>;
     rollout?: Partial<Workload['rollout']>;
@@ -42,13 +46,13 @@ function workload(
     intent: intentKey(policy.intent),
     onDelete: 'Restore',
     maxConcurrent: 3,
-    at: new Date(T0).toISOString(),
+    at: new Date(at).toISOString(),
     fields: {},
   };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    namespace: 'shop',
+    namespace,
     name,
     uid: name,
     resourceVersion: '1',
@@ -371,6 +375,45 @@ describe('what others have written into a note', () => {
     expect(rollouts.haltOf('Deployment/shop/copied')).toBeUndefined();
     expect(rollouts.rollingCount).toBe(0);
     expect(startNext(rollouts)).toBeUndefined();
+  });
+
+  it.each<[string, (world: World['world'], round: number) => number]>([
+    ['in the future', () => T0 + 10 * 365 * 86_400_000],
+    ['ever later', ({ now }) => now],
+    ['to and fro', (_, round) => T0 + (round % 2) * 60_000],
+  ])('wins no time: a workload that is never rolled out, with a start %s, halts its policy', (_, at) => {
+    const { rollouts, world, show } = given();
+    for (let round = 0; round <= 12; round++) {
+      show(workload('late', { written: true, rolling: true, at: at(world, round) }));
+      world.now += 60_000;
+    }
+
+    expect(rollouts.haltOf('Deployment/shop/late')).toBeDefined();
+  });
+
+  it('holds up other policies by the cap of the operator no longer than until it halts its own', () => {
+    const { rollouts, asked, world } = given();
+    const other: Candidate = {
+      me: { workload: 'Deployment/bank/next', policy: 'q', namespace: 'bank', pods: 2 },
+      limits: { strategy: 'Waves', maxConcurrent: 5, maxPerNamespace: 5, maxPods: 50 },
+      uid: 'v',
+    };
+    const next = workload('next', { namespace: 'bank' });
+    const showAll = (): void => {
+      for (let index = 0; index < 20; index++) {
+        const each = workload(`forged-${index}`, { written: true, rolling: true, namespace: `team-${index % 10}` });
+        rollouts.observe(workloadKey(each), each, stateOf(each));
+      }
+    };
+    showAll();
+    expect(rollouts.slot(other, next)?.message).toContain("the operator's cap is 10");
+    rollouts.waitForSlot(other);
+
+    world.now += 601_000;
+    showAll();
+
+    expect(asked).toContain('Deployment/bank/next');
+    expect(rollouts.slot(other, next)).toBeUndefined();
   });
 
   it('keeps nobody from leading: the workload is named, and the others are looked at', () => {

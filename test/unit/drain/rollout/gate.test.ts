@@ -48,6 +48,22 @@ describe('the gate', () => {
       /operator's cap is 2/,
     ],
     [
+      "counts no more of one namespace for the operator's cap than it may have",
+      rolling('a'),
+      [rolling('b', 'q', 'shop'), rolling('c', 'q', 'shop'), rolling('d', 'r', 'shop')],
+      WAVES,
+      { workloads: 2, perNamespace: 1 },
+      undefined,
+    ],
+    [
+      "counts none for the operator's cap that halts its policy",
+      rolling('a'),
+      [{ ...rolling('b', 'q'), halts: true }, rolling('c', 'r')],
+      WAVES,
+      { workloads: 2, perNamespace: 9 },
+      undefined,
+    ],
+    [
       'stays shut where its namespace rolls, whoever does it',
       rolling('a', 'p', 'shop'),
       [rolling('b', 'q', 'shop')],

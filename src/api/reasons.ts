@@ -95,6 +95,13 @@ export const REASONS = {
     action: 'Bound it by the clock, or state its length in the annotation sidecardrain.io/pre-stop.',
     source: MEASURED,
   },
+  HookDefaultCounts: {
+    severity: 'info',
+    sentence:
+      'How long the preStop hook takes rests on a default that it states for a variable. The pod template sets no such variable; its image could.',
+    action: 'State the variable in env of the container: then nothing is assumed.',
+    source: 'Kubernetes: env of a container comes before what its image sets',
+  },
   HookFails: {
     severity: 'warning',
     sentence: 'The preStop hook fails, so that it waits for nothing and SIGTERM comes at once.',

@@ -69,6 +69,8 @@ export interface HookAnalysis {
   /** Ends of the names of stats that it reads and that this proxy does not export. */
   readonly statsNeeded: readonly string[];
   readonly recognised?: Recognised;
+  /** Variables whose default in the hook its length rests on: the pod template sets them not, and the image may. */
+  readonly defaults: readonly string[];
   /** What could not be understood, word for word. */
   readonly notUnderstood: readonly string[];
 }
@@ -168,13 +170,14 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions, budget: Bu
     http: 200,
   };
   const observed: ObservedRun[] = [];
-  const runIn = (change: Partial<WorldShape>, until = HORIZON): HookRun => {
+  const runIn = (change: Partial<WorldShape>, until = HORIZON, doubtsDefaults?: boolean): HookRun => {
     const one = runHookObserved(handler, worldOf({ ...base, ...change }), {
       container: options.container,
       start: 0,
       until,
       steadyFrom: 0,
       environment: options.environment,
+      doubtsDefaults,
       budget,
     });
     observed.push(one);
@@ -207,6 +210,7 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions, budget: Bu
     fails: busy.how === 'Failed' || busy.how === 'CannotStart',
     statsNeeded: statsNeeded(observed, exported, base),
     notUnderstood,
+    defaults: defaultsThatCount(observed, runs, () => runIn({}, HORIZON, true)),
   };
   const recognised = recognise(handler, partial);
   const quits = runs
@@ -220,6 +224,20 @@ function analyse(handler: LifecycleHandler, options: AnalysisOptions, budget: Bu
     ...quitsAt,
     ...(recognised === undefined ? {} : { recognised }),
   };
+}
+
+/** Of those that were taken, the ones without which the length would not be known. */
+function defaultsThatCount(
+  observed: readonly ObservedRun[],
+  [quiet]: readonly HookRun[],
+  doubting: () => HookRun,
+): readonly string[] {
+  const taken = new Set(observed.flatMap((one) => [...one.defaults]));
+  if (taken.size === 0 || quiet === undefined) {
+    return [];
+  }
+  const other = doubting();
+  return shortestOf(other) === shortestOf(quiet) && longestOf(other) === longestOf(quiet) ? [] : [...taken].sort();
 }
 
 function longest(lengths: readonly Length[]): Length {

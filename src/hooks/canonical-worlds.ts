@@ -6,6 +6,7 @@ import type {
   ProxyImage,
   StatsInclusion,
 } from './world.ts';
+import { mayBeUndeclared } from './world.ts';
 import { matchesPerl } from './tools/regex.ts';
 
 /** A pod in which one thing at a time is so or not, and stays so. */
@@ -61,7 +62,7 @@ export function worldOf(shape: WorldShape): PodWorld {
         return shape.appListener ? 'unknown' : 'refused';
       }
       if (!PROXY_LISTENERS.some((listener) => listener.port === port)) {
-        return 'refused';
+        return mayBeUndeclared(port) ? 'unknown' : 'refused';
       }
       return ALWAYS_THERE.test(path) ? 200 : shape.http;
     },

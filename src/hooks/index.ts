@@ -25,6 +25,7 @@ export type {
   ProxyImage,
   StatsInclusion,
 } from './world.ts';
+export { mayBeUndeclared } from './world.ts';
 export { missingWords } from './tools/image.ts';
 export { exportedBy } from './canonical-worlds.ts';
 export { boundHooksByCpuTime } from './work-clock.ts';

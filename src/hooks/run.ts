@@ -27,6 +27,8 @@ export interface HookOptions {
   /** What is known of the container's environment; undefined as value: set to what nobody knows. Others may come from the image, unless this is all of it. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly environmentIsWhole?: boolean;
+  /** A default that the hook states itself (`${WAIT:-30}`) does not count where the image may set the variable. */
+  readonly doubtsDefaults?: boolean;
   /** From then on the world does not change any more, so that a loop without an end can be recognised. */
   readonly steadyFrom?: Seconds;
   /** What may still be done, where several runs share it; else the hook has its share of the pod to itself. */
@@ -60,15 +62,23 @@ export function runHook(handler: LifecycleHandler, world: PodWorld, options: Hoo
 export interface ObservedRun {
   readonly run: HookRun;
   readonly statsRead: ReadonlySet<string>;
+  readonly defaults: ReadonlySet<string>;
   readonly tools: ReadonlySet<string>;
   readonly missing: ReadonlySet<string>;
 }
 
 export function runHookObserved(handler: LifecycleHandler, world: PodWorld, options: HookOptions): ObservedRun {
-  const seen: Observations = { statsRead: new Set(), assumed: new Set(), tools: new Set(), missing: new Set() };
+  const seen: Observations = {
+    statsRead: new Set(),
+    assumed: new Set(),
+    defaults: new Set(),
+    tools: new Set(),
+    missing: new Set(),
+  };
   const ended = (how: HookRun['how'], endsAt?: Seconds, notUnderstood: readonly string[] = []): ObservedRun => ({
     run: { how, effects: [], notUnderstood, endsAt, ...(how === 'Unknown' ? { atLeast: options.start } : {}) },
     statsRead: seen.statsRead,
+    defaults: seen.defaults,
     tools: seen.tools,
     missing: seen.missing,
   });
@@ -104,10 +114,13 @@ function httpGet(action: HttpGetAction, world: PodWorld, start: Seconds, ended: 
   }
   const listener = world.listeners(start).find((one) => one.port === port);
   // Sockets on 127.0.0.1 (Envoy's admin port) are out of the kubelet's reach.
-  if (listener === undefined || listener.address === '127.0.0.1') {
+  if (listener?.address === '127.0.0.1') {
     return ended('Failed', start);
   }
   const answer = world.http(start, 'GET', port, path.startsWith('/') ? path : `/${path}`);
+  if (listener === undefined && answer !== 'unknown') {
+    return ended('Failed', start);
+  }
   if (answer === 'refused') {
     return ended('Failed', start);
   }
@@ -136,6 +149,7 @@ function execute(words: readonly string[], world: PodWorld, options: HookOptions
       ...(seen.assumed.size === 0 ? {} : { assumed: [...seen.assumed] }),
     },
     statsRead: seen.statsRead,
+    defaults: seen.defaults,
     tools: seen.tools,
     missing: seen.missing,
   };
@@ -166,7 +180,9 @@ function settle(
     return { how: 'StillRunning', notUnderstood: [] };
   }
   const earliest = Math.min(...ends.map((end) => end.now));
-  const latest = mayRunOn ? Infinity : Math.max(...ends.map((end) => end.latest));
+  const last = mayRunOn ? Infinity : Math.max(...ends.map((end) => end.latest));
+  // What may go on after the last moment that was played has no end in it.
+  const latest = last > run.until ? Infinity : last;
   if (earliest === latest) {
     return { how: how === 'StillRunning' ? 'Completed' : how, endsAt: earliest, notUnderstood: [] };
   }
@@ -286,6 +302,7 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
     tables: new Map(),
     environment: options.environment,
     environmentIsWhole: options.environmentIsWhole ?? false,
+    doubtsDefaults: options.doubtsDefaults ?? options.container === 'Proxy',
     seen,
     machine: { runProgram, runBody: runCommand, runCommand: runTool, isPresent, runShell: runShellWords },
   };

@@ -21,6 +21,16 @@ export interface ListeningSocket {
   readonly program?: 'envoy' | 'pilot-agent';
 }
 
+/**
+ * Containers need not declare the ports that they listen on, so that of others nobody knows; on the lowest ones, which
+ * a hook asks to be refused, nobody listens.
+ */
+export function mayBeUndeclared(port: number): boolean {
+  return port >= LOWEST_UNDECLARED;
+}
+
+const LOWEST_UNDECLARED = 20;
+
 /** An established TCP connection, seen from the pod. */
 export interface EstablishedConnection {
   readonly localAddress: string;

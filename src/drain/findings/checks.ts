@@ -10,7 +10,14 @@ import {
 } from './checks/drain.ts';
 import { templateRefused } from './checks/form.ts';
 import { graceTooShort, nodeBudget } from './checks/grace.ts';
-import { appHooks, failingAppHooks, holdHook, nativeDrainDropped, proxyHook } from './checks/hooks.ts';
+import {
+  appHooks,
+  defaultsOfAppHooks,
+  failingAppHooks,
+  holdHook,
+  nativeDrainDropped,
+  proxyHook,
+} from './checks/hooks.ts';
 import { jobNeverCompletes } from './checks/jobs.ts';
 import { stopSignals } from './checks/stop-signal.ts';
 import { newRequestsRefused } from './checks/new-requests.ts';
@@ -29,6 +36,7 @@ export const CHECKS: readonly Check[] = [
   proxyHook,
   nativeDrainDropped,
   appHooks,
+  defaultsOfAppHooks,
   failingAppHooks,
   newRequestsRefused,
   stopSignals,

@@ -1,4 +1,4 @@
-import { exportedBy } from '../../hooks/index.ts';
+import { exportedBy, mayBeUndeclared } from '../../hooks/index.ts';
 import type { EnvoyStat, EstablishedConnection, ListeningSocket, PodWorld } from '../../hooks/index.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
@@ -150,6 +150,9 @@ function answer(settings: EffectiveSettings, activity: PodActivity, ask: HttpAsk
       ? 'unknown'
       : 'refused';
   }
+  if (!PROXY_LISTENERS.some((listener) => listener.port === ask.port)) {
+    return mayBeUndeclared(ask.port) ? 'unknown' : 'refused';
+  }
   if (settings.proxy.container === 'None') {
     return 'refused';
   }
@@ -165,7 +168,7 @@ function answer(settings: EffectiveSettings, activity: PodActivity, ask: HttpAsk
     }
     return known.includes(path) ? 200 : 404;
   }
-  return PROXY_LISTENERS.some((listener) => listener.port === ask.port) ? 200 : 'refused';
+  return 200;
 }
 
 function proxyStats(

@@ -327,6 +327,7 @@ function joinJobs(left: readonly Job[], right: readonly Job[]): readonly Job[] {
       ? { ...job, endsAt: 0, status: UNKNOWN_STATUS }
       : {
           id: job.id,
+          by: job.by === other.by ? job.by : undefined,
           endsAt: Math.min(job.endsAt, other.endsAt),
           endsBy: Math.max(job.endsBy, other.endsBy),
           status: joinStatus(job.status, other.status),

@@ -16,12 +16,32 @@ import {
   write,
 } from './run-state.ts';
 import { testStatus } from './test-expression.ts';
+import { isInEveryImage } from '../tools/image.ts';
 import { isPresent, runTool } from '../tools/index.ts';
 import { formatPrintf } from '../tools/printf.ts';
 
 type Builtin = (shell: Shell, words: readonly string[]) => Flow;
 
 const EXIT: Flow = { kind: 'exit' };
+
+/** They are in every image that has a shell, and every user may enter them. */
+const FOLDERS = /^(\/|\/tmp|\/dev|\/etc|\/usr|\.|\.\/)$/;
+
+function changeFolder(shell: Shell, words: readonly string[]): Flow {
+  const target = words.at(-1) ?? '';
+  shell.status = FOLDERS.test(target) ? 0 : UNKNOWN_STATUS;
+  shell.run.unknownStatus = `the result of ${words.join(' ').slice(0, 120)}`;
+  return 'next';
+}
+
+/** It lists the background commands that still run. */
+function jobs(shell: Shell, words: readonly string[]): Flow {
+  shell.status = 0;
+  if (shell.run.jobs.length > 0) {
+    write(shell.output, unknownText(`the output of ${words.join(' ').slice(0, 120)}`));
+  }
+  return 'next';
+}
 
 function always(status: number): Builtin {
   return (shell) => {
@@ -136,12 +156,19 @@ function set(shell: Shell, words: readonly string[]): Flow {
   return 'next';
 }
 
+function switchOption(shell: Shell, name: keyof Shell['options'], on: boolean): void {
+  if (shell.options[name] !== on) {
+    shell.options[name] = on;
+    shell.run.version += 1;
+  }
+}
+
 export function setLetter(shell: Shell, letter: string, on: boolean): void {
   if (letter === 'e') {
-    shell.options.errexit = on;
+    switchOption(shell, 'errexit', on);
   }
   if (letter === 'u') {
-    shell.options.nounset = on;
+    switchOption(shell, 'nounset', on);
   }
   if (letter === 'n') {
     throw new NotUnderstood('set -n');
@@ -149,10 +176,8 @@ export function setLetter(shell: Shell, letter: string, on: boolean): void {
 }
 
 export function setOption(shell: Shell, name: string, on: boolean): boolean {
-  if (name === 'errexit') {
-    shell.options.errexit = on;
-  } else if (name === 'nounset') {
-    shell.options.nounset = on;
+  if (name === 'errexit' || name === 'nounset') {
+    switchOption(shell, name, on);
   } else if (name === 'pipefail') {
     if (shell.dialect === 'dash') {
       write(shell.errors, `${shell.name}: set: Illegal option -o pipefail\n`);
@@ -162,7 +187,7 @@ export function setOption(shell: Shell, name: string, on: boolean): boolean {
     if (shell.dialect === 'unknown') {
       mayEndShell(shell, 'set -o pipefail (dash has none)');
     }
-    shell.options.pipefail = on;
+    switchOption(shell, 'pipefail', on);
   }
   return true;
 }
@@ -179,11 +204,17 @@ function shift(shell: Shell, words: readonly string[]): Flow {
 
 function unset(shell: Shell, words: readonly string[]): Flow {
   for (const name of words.slice(1)) {
-    shell.functions.delete(name);
+    if (shell.functions.has(name)) {
+      shell.functions = new Map([...shell.functions].filter(([other]) => other !== name));
+    }
     if (shell.variables.has(name)) {
       shell.run.version += 1;
     }
     shell.variables.delete(name);
+    // The container's own variable of that name must not come back; whether "" or nothing is there, few scripts tell.
+    if (/^[A-Z_][A-Z0-9_]*$/.test(name) && name !== 'IFS') {
+      setVariable(shell, name, unknownText(`$${name} once it is unset`));
+    }
   }
   shell.status = 0;
   return 'next';
@@ -209,8 +240,13 @@ function execute(shell: Shell, words: readonly string[]): Flow {
 
 function trap(shell: Shell, words: readonly string[]): Flow {
   const signals = words.slice(2);
+  // Those of bash come after any command; signals do not reach a hook.
+  if (signals.some((signal) => /^(ERR|DEBUG|RETURN)$/.test(signal))) {
+    throw new NotUnderstood(words.join(' '));
+  }
   if (signals.includes('EXIT') || signals.includes('0')) {
     shell.exitTrap = words[1] === '-' ? '' : (words[1] ?? '');
+    shell.run.version += 1;
   }
   shell.status = 0;
   return 'next';
@@ -229,11 +265,14 @@ function wait(shell: Shell, words: readonly string[]): Flow {
     run.unknownStatus = 'the result of wait';
     return 'next';
   }
-  const jobs = run.jobs.filter((job) => ids.length === 0 || ids.includes(String(job.id)));
+  // Nobody waits for the jobs of another shell, such as those of a subshell that is over.
+  const jobs = run.jobs.filter(
+    (job) => (ids.length === 0 || ids.includes(String(job.id))) && (job.by === undefined || job.by === shell),
+  );
   let until = run.now;
   let { latest } = run;
   for (const job of jobs) {
-    until = Math.max(until, job.endsAt);
+    until = Math.max(until, job.by === undefined ? run.now : job.endsAt);
     latest = Math.max(latest, job.endsBy);
   }
   if (until > run.deadline || until === Infinity) {
@@ -352,6 +391,9 @@ function find(shell: Shell, names: readonly string[]): Flow {
       write(shell.output, `${name}\n`);
       continue;
     }
+    if (shell.run.container === 'App' && !isInEveryImage(name.slice(name.lastIndexOf('/') + 1))) {
+      throw new NotUnderstood(`whether the image has ${name}`);
+    }
     if (isPresent(shell, name)) {
       write(shell.output, name.includes('/') ? `${name}\n` : `/usr/bin/${name}\n`);
     } else {
@@ -449,10 +491,10 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ['false', always(1)],
   ['umask', always(0)],
   ['ulimit', always(0)],
-  ['cd', always(0)],
+  ['cd', changeFolder],
   ['shopt', always(0)],
   ['alias', always(0)],
-  ['jobs', always(0)],
+  ['jobs', jobs],
   ['disown', always(0)],
   ['[', bracket],
   [

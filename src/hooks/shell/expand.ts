@@ -435,13 +435,44 @@ function defaultedText(shell: Shell, part: ParameterPart): string {
   }
 }
 
-/** The image may set a variable that the pod template does not: whether a default counts is not known then. */
-function unknownDefault(shell: Shell, { name, operator }: ParameterPart, value: string): string {
+/** Set by the kubelet, the container runtime or a shell, or by images as a matter of course: a default says nothing of them. */
+const SET_BY_OTHERS =
+  /^(HOSTNAME|HOME|PATH|PWD|OLDPWD|TERM|USER|LOGNAME|SHELL|SHLVL|LANG|LC_.*|TZ|IFS|PS\d|U?ID|EUID|PPID|OPT.*|LINENO|RANDOM|SECONDS|(EPOCH|BASH|KUBERNETES_|HOST|OS|MACH).*|.+_(HOME|VERSION|PORT|PORT_.+|SERVICE_(HOST|PORT.*)))$/;
+
+/** Whether the default that the hook states counts: the pod template sets no such variable, and only the image could. */
+function countsDefault({ run, variables }: Shell, { name, operator, argument }: ParameterPart): boolean {
+  return (
+    !run.doubtsDefaults &&
+    argument !== undefined &&
+    /[-=]$/.test(operator) &&
+    !variables.has(name) &&
+    !isStated(run, name) &&
+    !SET_BY_OTHERS.test(name)
+  );
+}
+
+/**
+ * The image may set a variable that the pod template does not. What the author of a hook has written for the case that
+ * nothing sets it counts then, and that this was assumed is told; without such a word the value is not known.
+ */
+function unknownDefault(shell: Shell, part: ParameterPart, value: string): string {
+  const { name, operator } = part;
   if (operator.endsWith('?')) {
     mayEndShell(shell, unknownWords(value));
     return value;
   }
-  const result = isStated(shell.run, name) ? value : unknownText(`$${name}, which the image may set`);
+  const { run } = shell;
+  const counts = countsDefault(shell, part);
+  if (counts) {
+    run.seen.defaults.add(name);
+    run.seen.assumed.add(`the image sets no ${name}`);
+  }
+  const result =
+    counts && part.argument !== undefined
+      ? expandText(shell, part.argument)
+      : isStated(run, name) || shell.variables.has(name)
+        ? value
+        : unknownText(`$${name}, which the image may set`);
   if (operator.endsWith('=')) {
     setVariable(shell, name, result);
   }

@@ -15,7 +15,7 @@ import type {
 } from './ast.ts';
 import { fork, gather, leavesShell, momentOf, putAside } from './branches.ts';
 import { arithmeticOrUnknown, ExpansionProblem, expandText, expandWords, matchesWord } from './expand.ts';
-import { redirect } from './redirect.ts';
+import { doubtfulFile, redirect } from './redirect.ts';
 import { leave, OVER, runRound, runRounds, TimelessRounds, type Exits } from './rounds.ts';
 import { runSimple } from './simple-command.ts';
 import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
@@ -28,7 +28,6 @@ import {
   MAXIMUM_CALLS,
   mayTake,
   NotUnderstood,
-  nowhere,
   OutOfSteps,
   setVariable,
   SOME_FAILURE,
@@ -129,6 +128,7 @@ function runInBackground(shell: Shell, item: AndOr): Flow {
   }
   const job: Job = {
     id: 5000 + run.jobs.length,
+    by: shell,
     endsAt: isOver ? Infinity : run.now,
     endsBy: mayBeOver ? Infinity : run.latest,
     status: inner.status,
@@ -365,6 +365,19 @@ function runWithRedirections(shell: Shell, command: Exclude<Command, { type: 'si
   if (command.redirections.length === 0) {
     return runCompound(shell, command);
   }
+  const file = doubtfulFile(shell, command.redirections);
+  return file === undefined
+    ? openAndRun(shell, command)
+    : fork(shell, `whether ${file} can be written`, [
+        () => openAndRun(shell, command),
+        () => {
+          shell.status = 1;
+          return 'next';
+        },
+      ]);
+}
+
+function openAndRun(shell: Shell, command: Exclude<Command, { type: 'simple' | 'function' }>): Flow {
   const before = { input: shell.input, output: shell.output, errors: shell.errors };
   const finish = redirect(shell, command.redirections);
   if (finish === undefined) {
@@ -556,7 +569,10 @@ function runCountingFor(shell: Shell, command: CountingForCommand): Flow {
   let isFirst = true;
   return runRounds(shell, {
     condition() {
-      if (!isFirst) {
+      if (isFirst) {
+        // This round counts nothing yet, so that it is not one that the others repeat.
+        shell.run.version += 1;
+      } else {
         arithmeticOrUnknown(shell, command.next);
       }
       isFirst = false;
@@ -569,29 +585,4 @@ function runCountingFor(shell: Shell, command: CountingForCommand): Flow {
     },
     body: () => runList(shell, command.body),
   });
-}
-
-/** A fresh shell for a script, as `sh -c` starts one. */
-export function newShell(from: Pick<Shell, 'run' | 'dialect' | 'name'> & Partial<Shell>): Shell {
-  return {
-    variables: new Map(),
-    functions: new Map(),
-    positional: [],
-    status: 0,
-    lastJob: 0,
-    exitTrap: '',
-    locals: undefined,
-    substituted: 0,
-    startedAt: from.run.now,
-    options: { errexit: false, nounset: false, pipefail: false },
-    input: emptyInput(),
-    output: nowhere(from.run),
-    errors: nowhere(from.run),
-    depth: 0,
-    conditional: 0,
-    loops: 0,
-    aside: [],
-    lost: undefined,
-    ...from,
-  };
 }

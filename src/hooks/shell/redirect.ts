@@ -69,6 +69,22 @@ export function redirect(shell: Shell, redirections: readonly Redirection[]): ((
   };
 }
 
+/** Volumes that Istio mounts into its container, and what is no file. */
+const WRITABLE = /^\/(dev|proc|etc\/istio\/proxy|var\/lib\/istio\/data)\//;
+
+/**
+ * The file that may not be there to be written: Istio gives its container a read-only root file system by default, and
+ * a command whose output cannot be opened is not run.
+ */
+export function doubtfulFile(shell: Shell, redirections: readonly Redirection[]): string | undefined {
+  return shell.run.container === 'App'
+    ? undefined
+    : redirections.find(
+        ({ operator, target }) =>
+          (operator === '>' || operator === '>>') && target.literal !== undefined && !WRITABLE.test(target.literal),
+      )?.target.literal;
+}
+
 function nothing(): void {
   // No file was opened.
 }

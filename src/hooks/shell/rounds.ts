@@ -142,6 +142,7 @@ export function runRounds(shell: Shell, rounds: Rounds): Flow {
   for (;;) {
     step(run);
     const { now: start, version, clockLooks, forks } = run;
+    const { positional, functions, status: before } = shell;
     const answer = ask(shell, exits, rounds);
     if (answer.left !== undefined) {
       return end(answer.left);
@@ -172,7 +173,12 @@ export function runRounds(shell: Shell, rounds: Rounds): Flow {
       head = undefined;
       uncertain = 0;
       // Nothing that this round depended on can change any more: it repeats itself for ever.
-      if (start >= run.steadyFrom && version === run.version && shell.input.text === '') {
+      const isSame =
+        version === run.version &&
+        positional === shell.positional &&
+        functions === shell.functions &&
+        before === shell.status;
+      if (start >= run.steadyFrom && isSame && shell.input.text === '') {
         return endRepeated(shell, exits, asideBefore, end);
       }
       continue;

@@ -51,6 +51,7 @@ export interface Run {
   /** What is known of the container's environment, and whether other variables are certainly unset. */
   readonly environment: Readonly<Record<string, string | undefined>> | undefined;
   readonly environmentIsWhole: boolean;
+  readonly doubtsDefaults: boolean;
   readonly seen: Observations;
   readonly machine: Machine;
   /** What commands that only depend on their words and their input made of the last input. */
@@ -117,6 +118,8 @@ export interface Machine {
 export interface Observations {
   readonly statsRead: Set<string>;
   readonly assumed: Set<string>;
+  /** Variables for which the hook's own default counted, where only the image could have set them. */
+  readonly defaults: Set<string>;
   /** Programs that were run or asked for. */
   readonly tools: Set<string>;
   /** Programs that it tried to run and that the proxy image does not have. */
@@ -125,6 +128,8 @@ export interface Observations {
 
 export interface Job {
   readonly id: number;
+  /** The shell that started it, and alone can wait for it; undefined where one or the other may have. */
+  readonly by: Shell | undefined;
   /** The earliest and the latest. */
   readonly endsAt: Seconds;
   readonly endsBy: Seconds;
@@ -415,6 +420,31 @@ export function setVariable(shell: Shell, name: string, given: string): void {
 
 /** How many variables are copied for a step. */
 const COPIES_PER_STEP = 2;
+
+/** A fresh shell for a script, as `sh -c` starts one. */
+export function newShell(from: Pick<Shell, 'run' | 'dialect' | 'name'> & Partial<Shell>): Shell {
+  return {
+    variables: new Map(),
+    functions: new Map(),
+    positional: [],
+    status: 0,
+    lastJob: 0,
+    exitTrap: '',
+    locals: undefined,
+    substituted: 0,
+    startedAt: from.run.now,
+    options: { errexit: false, nounset: false, pipefail: false },
+    input: emptyInput(),
+    output: nowhere(from.run),
+    errors: nowhere(from.run),
+    depth: 0,
+    conditional: 0,
+    loops: 0,
+    aside: [],
+    lost: undefined,
+    ...from,
+  };
+}
 
 /** A copy that leaves the original's variables, options and place in the script alone. */
 export function subshell(shell: Shell, copyVariables = true): Shell {

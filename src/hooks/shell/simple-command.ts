@@ -1,8 +1,8 @@
 import type { Command, SimpleCommand } from './ast.ts';
-import { gather, leavesFunction } from './branches.ts';
+import { fork, gather, leavesFunction } from './branches.ts';
 import { builtins, keepsShell } from './builtins.ts';
 import { expandText, expandWords } from './expand.ts';
-import { redirect } from './redirect.ts';
+import { doubtfulFile, redirect } from './redirect.ts';
 import type { Flow, Shell } from './run-state.ts';
 import {
   isUnknown,
@@ -84,14 +84,26 @@ function hasSubstitution(command: SimpleCommand): boolean {
 }
 
 function withRedirections(shell: Shell, command: SimpleCommand, words: readonly string[]): Flow {
+  const file = doubtfulFile(shell, command.redirections);
+  return file === undefined
+    ? openAndRun(shell, command, words)
+    : fork(shell, `whether ${file} can be written`, [
+        () => openAndRun(shell, command, words),
+        () => notOpened(shell, words),
+      ]);
+}
+
+function notOpened(shell: Shell, words: readonly string[]): Flow {
+  shell.status = 1;
+  return SPECIAL.has(words[0] ?? '') && shell.dialect !== 'bash' ? EXIT : 'next';
+}
+
+function openAndRun(shell: Shell, command: SimpleCommand, words: readonly string[]): Flow {
   const { input, output, errors } = shell;
   const finish = redirect(shell, command.redirections);
   let flow: Flow = 'next';
   if (finish === undefined) {
-    shell.status = 1;
-    if (SPECIAL.has(words[0] ?? '') && shell.dialect !== 'bash') {
-      flow = EXIT;
-    }
+    flow = notOpened(shell, words);
   } else {
     flow = runWords(shell, words);
     finish();

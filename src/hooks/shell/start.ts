@@ -1,11 +1,11 @@
 import type { Dialect } from './ast.ts';
 import { LOST_TRAP } from './branches.ts';
 import { setLetter, setOption } from './builtins.ts';
-import { newShell, runProgram, runSubshell } from './interpret.ts';
+import { runProgram, runSubshell } from './interpret.ts';
 import { readScript } from './parse.ts';
 import type { Flow, Run, Shell } from './run-state.ts';
 import { runUnknown } from '../tools/tool.ts';
-import { ContainerEnded, demandKnown, NotUnderstood, step, TIME_UP } from './run-state.ts';
+import { ContainerEnded, demandKnown, newShell, NotUnderstood, step, TIME_UP } from './run-state.ts';
 
 /** How many variables are handed on for a step. */
 const VARIABLES_PER_STEP = 8;

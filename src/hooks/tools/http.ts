@@ -8,6 +8,7 @@ import {
   OutOfSteps,
   setFile,
   step,
+  UNKNOWN_STATUS,
   unknownText,
   write,
 } from '../shell/run-state.ts';
@@ -100,7 +101,7 @@ const curl: Tool = (shell, words) => {
     () => requestIfKnown(shell, method, target),
   );
   if (typeof answer === 'object' && 'unknown' in answer) {
-    return askNobodyKnows(shell, words, limit, answer.unknown);
+    return askNobodyKnows(shell, words, answer.atOnce ? 0 : limit, answer.unknown);
   }
   const status = answer === 'refused' ? 0 : answer.status;
   const failed = fails && status >= 400;
@@ -140,7 +141,11 @@ function askNobodyKnows(shell: Shell, words: readonly string[], limit: Seconds, 
 
 interface NobodyKnows {
   readonly unknown: string;
+  readonly atOnce: boolean;
 }
+
+/** Another Envoy's own endpoints: whoever listens there, the answer (or that there is none) comes at once. */
+const AT_ONCE = /^\/healthcheck\/(fail|ok)$/;
 
 function requestIfKnown(shell: Shell, method: string, { port, path }: Target): Answer | 'refused' | NobodyKnows {
   try {
@@ -149,7 +154,7 @@ function requestIfKnown(shell: Shell, method: string, { port, path }: Target): A
     if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
       throw error;
     }
-    return { unknown: error.message };
+    return { unknown: error.message, atOnce: AT_ONCE.test(path) };
   }
 }
 
@@ -277,10 +282,10 @@ const wget: Tool = (shell, words) => {
     (parsed.values.has('--post-data') ? 'POST' : parsed.letters.has('--spider') ? 'HEAD' : 'GET');
   const answer = target === undefined ? undefined : requestIfKnown(shell, method, target);
   if (answer === undefined || (typeof answer === 'object' && 'unknown' in answer)) {
-    if (parsed.values.has('T') || parsed.values.has('--timeout')) {
+    if (answer?.atOnce !== true && (parsed.values.has('T') || parsed.values.has('--timeout'))) {
       shell.run.reasons.add('how often wget waits: its timeout bounds each wait, and `timeout` all of them');
     }
-    return askNobodyKnows(shell, words, Infinity, answer?.unknown);
+    return askNobodyKnows(shell, words, answer?.atOnce === true ? 0 : Infinity, answer?.unknown);
   }
   if (answer === 'refused') {
     return 4;
@@ -310,7 +315,15 @@ const nc: Tool = (shell, words) => {
     return askNobodyKnows(shell, words, wait > 0 ? wait : Infinity);
   }
   const { run } = shell;
-  return run.world.listeners(lookAt(run)).some((listener) => listener.port === Number(port)) ? 0 : 1;
+  const at = lookAt(run);
+  if (run.world.listeners(at).some((listener) => listener.port === Number(port))) {
+    return 0;
+  }
+  if (run.world.http(at, 'GET', Number(port), '/') !== 'unknown') {
+    return 1;
+  }
+  run.unknownStatus = `whether something listens on port ${port}, which no container declares`;
+  return UNKNOWN_STATUS;
 };
 
 export const httpTools: readonly (readonly [string, Tool])[] = [

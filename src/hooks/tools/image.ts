@@ -212,3 +212,39 @@ export function bareName(path: string): string | undefined {
   }
   return SYSTEM_DIRECTORIES.some((directory) => path === directory + name) ? name : undefined;
 }
+
+/** Where images have their programs. */
+const PROGRAM_FOLDER = /^(\/usr\/local|\/usr|\/busybox)?\/s?bin\/$|^\/busybox\/$/;
+
+/** They are put anywhere, under names that nothing else has. */
+const LIES_ANYWHERE =
+  /^(nginx|httpd|apache2|apachectl|apache2ctl|node|ruby|php|perl|python[\d.]*|bash|dash|curl|wget|tini|dumb-init|gosu|su-exec|busybox)$/;
+
+/** Whether a path in an application's image is the program that its last part names: `/app/stop/kill` may be anything. */
+export function isWhatItIsCalled(path: string): boolean {
+  const end = path.lastIndexOf('/') + 1;
+  return end === 0 || PROGRAM_FOLDER.test(path.slice(0, end)) || LIES_ANYWHERE.test(path.slice(end));
+}
+
+/** In every image that has a shell. */
+const BASE = new Set(
+  'sh sleep echo printf test [ cat kill true false date ls grep sed awk head tail wc cut tr sort seq expr touch rm mkdir env timeout id hostname ps basename dirname uniq tee xargs mv cp chmod ln pwd'.split(
+    ' ',
+  ),
+);
+
+export function isInEveryImage(name: string): boolean {
+  return BASE.has(name);
+}
+
+/** As long as there are data, among programs that are done in a moment otherwise. */
+export function takesAsLongAsData([path = '', ...words]: readonly string[]): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (/^((b2|ck|md5|sha\d+)?sum|split)$/.test(name)) {
+    return true;
+  }
+  return (
+    /^(cp|chown|chmod|chgrp|diff)$/.test(name) &&
+    words.some((word) => /^-[a-zA-Z]*[rRa]|^--(recursive|archive)$/.test(word))
+  );
+}

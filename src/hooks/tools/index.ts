@@ -17,7 +17,7 @@ import { awkTool } from '../awk/index.ts';
 import { clockTools } from './clock.ts';
 import { fileTools } from './files.ts';
 import { httpTools } from './http.ts';
-import { bareName, QUICK_TOOLS, SLOW_TOOLS } from './image.ts';
+import { bareName, isWhatItIsCalled, QUICK_TOOLS, SLOW_TOOLS, takesAsLongAsData } from './image.ts';
 import { netstat } from './netstat.ts';
 import { pilotAgentTools } from './pilot-agent.ts';
 import { processTools } from './processes.ts';
@@ -98,6 +98,9 @@ function presence(shell: Shell, path: string): Presence {
   const bare = path.slice(path.lastIndexOf('/') + 1);
   if (NOT_IN_APP.has(bare)) {
     return 'missing';
+  }
+  if (!isWhatItIsCalled(path)) {
+    return 'unknown';
   }
   if (tools.has(bare)) {
     return 'modelled';
@@ -182,10 +185,13 @@ export function runTool(shell: Shell, words: readonly string[]): number {
     write(shell.errors, `${shell.name}: 1: ${path}: not found\n`);
     return NOT_FOUND;
   }
+  if (known === 'quick' && shell.run.container === 'App' && takesAsLongAsData(words)) {
+    return runUnknown(shell, shorten(words));
+  }
   if (known === 'quick') {
     return unknownResult(shell, shorten(words));
   }
-  const tool = tools.get(name);
+  const tool = known === 'unknown' ? undefined : tools.get(name);
   if (tool === undefined) {
     return runUnknown(shell, LOOKS_LIKE_VARIABLE.test(words.join(' ')) ? notVariable(path) : shorten(words));
   }

@@ -1,9 +1,9 @@
 import type { Shell } from '../shell/run-state.ts';
-import { advanceTo, NotUnderstood, step, write } from '../shell/run-state.ts';
+import { advanceTo, NotUnderstood, OutOfSteps, step, write } from '../shell/run-state.ts';
 import type { Target } from './endpoints.ts';
 import { localTarget, request } from './endpoints.ts';
 import type { Tool } from './tool.ts';
-import { notUnderstood } from './tool.ts';
+import { notUnderstood, runUnknown } from './tool.ts';
 
 /** istio/istio pilot/cmd/pilot-agent/app/request.go */
 const ALLOWED_PORTS = new Set([15000, 15004, 15020, 15021]);
@@ -97,6 +97,7 @@ function waitCommand(shell: Shell, words: readonly string[]): number {
     throw new NotUnderstood(`pilot-agent wait --url ${url}`);
   }
   const end = run.now + limit;
+  const lastRequest = Number(flags.values.get('requestTimeoutMillis') ?? 500) / MILLIS;
   for (;;) {
     const next = run.now + period;
     if (next >= end) {
@@ -104,16 +105,28 @@ function waitCommand(shell: Shell, words: readonly string[]): number {
       return FAILED;
     }
     advanceTo(run, next);
-    if (isReady(shell, target)) {
+    const ready = isReady(shell, target);
+    if (typeof ready === 'string') {
+      return runUnknown(shell, ready, end - run.now + (lastRequest > 0 ? lastRequest : 0));
+    }
+    if (ready) {
       return 0;
     }
   }
 }
 
-function isReady(shell: Shell, target: Target): boolean {
+/** A text where nobody knows. */
+function isReady(shell: Shell, target: Target): boolean | string {
   step(shell.run);
-  const answer = request(shell, 'GET', target.port, target.path);
-  return answer !== 'refused' && answer.status === 200;
+  try {
+    const answer = request(shell, 'GET', target.port, target.path);
+    return answer !== 'refused' && answer.status === 200;
+  } catch (error) {
+    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+      throw error;
+    }
+    return error.message;
+  }
 }
 
 export const pilotAgentTools: readonly (readonly [string, Tool])[] = [

@@ -88,8 +88,8 @@ const killByName: Tool = (shell, words) => {
 const PROXY_PROCESSES: Readonly<Record<string, number>> = { 'pilot-agent': 1, envoy: 17 };
 
 /**
- * In an app container the process that a hook asks for is taken for the app itself: it runs until the hook tells it to
- * stop, and how long it then takes only the app knows.
+ * In an app container the process that a hook asks for is taken for the app itself where a signal goes to what is found. Whether
+ * there is one of that name, and how long it takes once it has been told to stop, only the pod knows.
  */
 const pgrep: Tool = (shell, words) => {
   const { run } = shell;
@@ -110,7 +110,8 @@ const pgrep: Tool = (shell, words) => {
   if (!words.some((word) => /^-[a-z]*q/.test(word))) {
     write(shell.output, `${pid}\n`);
   }
-  return 0;
+  run.unknownStatus = `whether a process ${name} runs`;
+  return run.container === 'App' ? UNKNOWN_STATUS : 0;
 };
 
 /** `nginx -s quit`, `apachectl -k graceful-stop`: they send the signal and return at once. */

@@ -9,6 +9,7 @@ import {
   write,
 } from '../shell/run-state.ts';
 import { expr } from './expr.ts';
+import { isInEveryImage } from './image.ts';
 import { formatPrintf } from './printf.ts';
 import type { Tool } from './tool.ts';
 import { notUnderstood, readInput } from './tool.ts';
@@ -139,6 +140,9 @@ const which: Tool = (shell, words) => {
   for (const name of words.slice(1)) {
     if (name.startsWith('-')) {
       continue;
+    }
+    if (shell.run.container === 'App' && !isInEveryImage(name.slice(name.lastIndexOf('/') + 1))) {
+      throw new NotUnderstood(`whether the image has ${name}`);
     }
     if (shell.run.machine.isPresent(shell, name)) {
       write(shell.output, `/usr/bin/${name}\n`);

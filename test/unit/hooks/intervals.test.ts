@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { analyseHook } from '../../../src/hooks/index.ts';
+import { analyseHook, runHook } from '../../../src/hooks/index.ts';
 import type { HookAnalysis } from '../../../src/hooks/index.ts';
+import { pod } from './worlds.ts';
 
 type Interval = readonly [number, number | 'unknown' | 'unbounded'];
 
@@ -165,9 +166,16 @@ describe('variables of the container', () => {
     ['sleep $FROM_SECRET', [0, 'unknown'], ['$FROM_SECRET, whose value is not in the pod template']],
     ['sleep ${FROM_SECRET:-4}', [0, 'unknown'], ['$FROM_SECRET, whose value is not in the pod template']],
     ['sleep $OTHER', [0, 'unknown'], ['$OTHER']],
-    ['sleep ${OTHER:-4}', [0, 'unknown'], ['$OTHER, which the image may set']],
-    ['sleep ${OTHER-4}', [0, 'unknown'], ['$OTHER, which the image may set']],
-    [': ${OTHER:=4}; sleep $OTHER', [0, 'unknown'], ['$OTHER, which the image may set']],
+    ['sleep ${OTHER:-4}', [4, 4], []],
+    ['sleep ${OTHER-4}', [4, 4], []],
+    ['sleep ${OTHER:-${ANOTHER:-4}}', [4, 4], []],
+    ['sleep $(( ${OTHER:-7} - 3 ))', [4, 4], []],
+    [': ${OTHER:=4}; sleep $OTHER', [4, 4], []],
+    // Something else than the image sets these.
+    ['sleep ${HOSTNAME:-4}', [0, 'unknown'], ['$HOSTNAME, which the image may set']],
+    ['sleep ${DB_PORT:-4}', [0, 'unknown'], ['$DB_PORT, which the image may set']],
+    ['sleep ${RANDOM:-4}', [0, 'unknown'], ['$RANDOM, which the image may set']],
+    ['unset WAIT_SECONDS; sleep ${WAIT_SECONDS:-4}', [0, 'unknown'], ['$WAIT_SECONDS once it is unset']],
     ['sleep 2 ${OTHER:+-x}', [0, 'unknown'], ['$OTHER, which the image may set']],
     ['OTHER=6; sleep ${OTHER:-4}', [6, 6], []],
     ['sleep $(PAUSE)', [0, 'unknown'], ['a program PAUSE: a shell runs $(PAUSE), and reads a variable as $PAUSE']],
@@ -183,6 +191,147 @@ describe('variables of the container', () => {
 
     expect(intervalOf(analysis)).toEqual(interval);
     expect(analysis.notUnderstood).toEqual(words);
+  });
+});
+
+describe('a default that the hook states itself', () => {
+  it.each<readonly [string, readonly string[]]>([
+    ['sleep ${OTHER:-4}', ['OTHER']],
+    ['sleep ${OTHER:-${ANOTHER:-4}}', ['ANOTHER', 'OTHER']],
+    ['sleep ${WAIT_SECONDS:-4}', []],
+    // How long this one takes does not rest on it.
+    ['echo ${OTHER:-none}; sleep 4', []],
+    ['OTHER=3; sleep ${OTHER:-4}', []],
+    ['sleep $OTHER', []],
+  ])('is named where the length rests on it: %s', (script, defaults) => {
+    expect(analyse(script).defaults).toEqual(defaults);
+  });
+
+  it('says nothing of the proxy, whose environment comes from more than its pod template', () => {
+    const analysis = analyseHook(
+      { exec: { command: ['sh', '-c', 'sleep ${OTHER:-4}'] } },
+      { container: 'Proxy', image: 'with-shell' },
+    );
+
+    expect(intervalOf(analysis)).toEqual([0, 'unknown']);
+  });
+});
+
+describe('loops that count by other means than variables come to their end', () => {
+  it.each<readonly [string, number]>([
+    ['for ((i=0;i<6;i++)); do sleep 2; done', 12],
+    ['i=0; for ((i = 0; i < 6;)); do sleep 2; ((i += 3)); done', 4],
+    ['set -- a b c; while [ $# -gt 0 ]; do sleep 5; shift; done', 15],
+    ['f() { shift; while [ $# -gt 0 ]; do sleep $1; shift; done; }; f 9 2 3', 5],
+    ['true; while [ $? = 0 ]; do sleep 3; false; done', 3],
+    ['f() { sleep 2; f() { return 1; }; }; while f; do sleep 3; done', 5],
+    ['while :; do sleep 4; false; set -e; done', 8],
+  ])('%s', (script, seconds) => {
+    const analysis = analyse(script, 'bash');
+
+    expect(intervalOf(analysis)).toEqual([seconds, seconds]);
+    expect(analysis.neverEnds).toBe(false);
+  });
+
+  it.each(['for ((;;)); do sleep 1; done', 'set -- a; while [ $# -gt 0 ]; do sleep 1; done'])(
+    'or have none: %s',
+    (script) => {
+      expect(analyse(script, 'bash').neverEnds).toBe(true);
+    },
+  );
+});
+
+describe('wait is for the jobs of its own shell', () => {
+  it.each<readonly [string, number]>([
+    ['( sleep 10 & ); sleep 1; wait', 1],
+    ['{ sleep 20 & sleep 2; } & sleep 1; wait', 2],
+    ['{ for i in 1 2 3 4; do sleep 9 & sleep 1; done; } & sleep 2; kill $!; wait', 2],
+    ['( sleep 10 & wait ); sleep 1', 11],
+    ['f() { sleep 8 & }; f; wait', 8],
+    ['sleep 8 & wait $!', 8],
+  ])('%s', (script, seconds) => {
+    expect(intervalOf(analyse(script))).toEqual([seconds, seconds]);
+  });
+
+  it('and what may go on after the last moment that is played has no end', () => {
+    const played = runHook(
+      { exec: { command: ['sh', '-c', 'touch /f && sleep 100; curl -m 60 http://a.test'] } },
+      pod(),
+      { container: 'App', start: 0, until: 120 },
+    );
+
+    expect(played).toMatchObject({ how: 'Unknown', atLeast: 0 });
+    expect(played.atMost).toBeUndefined();
+  });
+});
+
+describe('what only the pod knows', () => {
+  it.each<readonly [string, Interval]>([
+    // Containers need not declare the ports that they listen on.
+    ['while nc -z localhost 9404; do sleep 1; done', [0, 'unknown']],
+    ['nc -z localhost 9404 && sleep 30', [0, 30]],
+    ['curl -s localhost:9404/bye; sleep 3', [3, 'unknown']],
+    ['curl -m 4 -s localhost:9404/bye; sleep 3', [3, 7]],
+    ['wget -qO- localhost:9404/bye; sleep 3', [3, 'unknown']],
+    ['curl -s localhost:1/bye; sleep 3', [3, 3]],
+    // Another Envoy's admin port: whoever listens there, the answer comes at once.
+    ['curl -XPOST localhost:9902/healthcheck/fail; sleep 3', [3, 3]],
+    ['wget -qO- --post-data= localhost:9902/healthcheck/fail && sleep 3', [0, 3]],
+    // Whether there is such a process.
+    ['while pgrep java; do sleep 1; done', [0, 'unknown']],
+    ['pgrep java || sleep 50', [0, 50]],
+    ['pidof java && sleep 50', [0, 50]],
+    // What the image has, and where.
+    ['command -v curl && sleep 20', [0, 20]],
+    ['which drainer; sleep 20', [20, 20]],
+    ['if command -v curl >/dev/null; then sleep 5; else sleep 8; fi', [5, 8]],
+    ['command -v sleep && sleep 20', [20, 20]],
+    ['cd /app && sleep 20', [0, 20]],
+    ['cd /tmp && sleep 20', [20, 20]],
+    ['/app/stop/sleep 20', [0, 'unknown']],
+    ['/usr/local/bin/sleep 20', [20, 20]],
+    ['cp -a /data /backup; sleep 3', [3, 'unknown']],
+    ['cp ready gone; sleep 3', [3, 3]],
+    ['sleep 10 & while [ -n "$(jobs -r)" ]; do sleep 1; done', [0, 'unknown']],
+    [`trap 'sleep 5' ERR; false; sleep 2`, [0, 'unknown']],
+  ])('%s', (script, interval) => {
+    expect(intervalOf(analyse(script, 'bash'))).toEqual(interval);
+  });
+
+  it('an httpGet to a port that no container declares', () => {
+    const analysis = analyseHook(
+      { httpGet: { port: 9404, path: '/bye' } },
+      { container: 'App', image: 'unknown', appPorts: [8080] },
+    );
+
+    expect(intervalOf(analysis)).toEqual([0, 'unknown']);
+  });
+
+  it.each<readonly [string, Interval]>([
+    ['sleep 20 > /var/log/bye', [0, 20]],
+    ['{ sleep 20; } > /tmp/bye 2>&1', [0, 20]],
+    ['echo bye > /tmp/bye; sleep 20', [20, 20]],
+    ['echo bye > /dev/null && sleep 20', [20, 20]],
+    ['echo bye > /etc/istio/proxy/bye && sleep 20', [20, 20]],
+  ])('a file in the read-only container of the proxy: %s', (script, interval) => {
+    const analysis = analyseHook(
+      { exec: { command: ['sh', '-c', script] } },
+      { container: 'Proxy', image: 'with-shell' },
+    );
+
+    expect(intervalOf(analysis)).toEqual(interval);
+  });
+
+  it.each<readonly [string, Interval]>([
+    ['http://localhost:9404/ready', [0.5, 22.5]],
+    ['http://localhost:1/ready', [22, 22]],
+  ])('pilot-agent wait bounds its own waiting: %s', (url, interval) => {
+    const analysis = analyseHook(
+      { exec: { command: ['pilot-agent', 'wait', '--url', url, '--timeoutSeconds', '22'] } },
+      { container: 'Proxy', image: 'distroless' },
+    );
+
+    expect(intervalOf(analysis)).toEqual(interval);
   });
 });
 

@@ -576,7 +576,14 @@ describe('app containers', () => {
     const options = { container: 'App', start: 0, until: 60, environment: { PRESTOP_SECONDS: '9' } } as const;
 
     expect(runHook(sh('sleep $PRESTOP_SECONDS'), pod(), options)).toMatchObject({ how: 'Completed', endsAt: 9 });
-    expect(runHook(sh('sleep ${OTHER:-4}'), pod(), options)).toMatchObject({ how: 'Unknown', atLeast: 0 });
+    expect(runHook(sh('sleep ${OTHER:-4}'), pod(), options)).toMatchObject({
+      endsAt: 4,
+      assumed: expect.arrayContaining(['the image sets no OTHER']),
+    });
+    expect(runHook(sh('sleep ${OTHER:-4}'), pod(), { ...options, doubtsDefaults: true })).toMatchObject({
+      how: 'Unknown',
+      atLeast: 0,
+    });
     expect(runHook(sh('sleep ${OTHER:-4}'), pod(), { ...options, environmentIsWhole: true })).toMatchObject({
       how: 'Completed',
       endsAt: 4,

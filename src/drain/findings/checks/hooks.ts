@@ -79,6 +79,24 @@ export function appHookFinding({ container, path, summary, neverEnds }: Unbounde
   return finding('HookUnbounded', `the preStop of container ${container} ${summary}`, { path });
 }
 
+/** What a hook states for the case that nothing sets a variable is taken at its word, and that is said. */
+export function defaultsOfAppHooks({ settings }: CheckInput): Finding[] {
+  return settings.apps.flatMap(({ name, preStop, hookEnvironment }) => {
+    const { defaults } = preStop === undefined ? NO_DEFAULTS : analyseAppHook(preStop.value, settings, hookEnvironment);
+    return preStop === undefined || defaults.length === 0
+      ? []
+      : [
+          finding(
+            'HookDefaultCounts',
+            `the preStop of container ${name} is taken to use its own default for ${defaults.join(', ')}: env sets none, and that the image sets none is assumed`,
+            { path: whereOf(preStop.origin) },
+          ),
+        ];
+  });
+}
+
+const NO_DEFAULTS = { defaults: [] };
+
 /** Whether a request fails depends on the server, which is not known here. */
 const ASKS_SERVERS: ReadonlySet<string> = new Set(['curl', 'wget', 'nc']);
 

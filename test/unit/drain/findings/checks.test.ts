@@ -372,6 +372,14 @@ const SCENES: Partial<Record<ReasonCode, { yes: readonly Scene[]; no: readonly S
       { kind: 'CronJob' },
     ],
   },
+  HookDefaultCounts: {
+    yes: [{ appPreStop: sh('sleep ${DELAY_SECONDS:-6}') }],
+    no: [
+      { appPreStop: sh('sleep $DELAY_SECONDS') },
+      { appPreStop: sh('echo ${DELAY_SECONDS:-6}; sleep 6') },
+      { appPreStop: sh('sleep 6') },
+    ],
+  },
   HookFails: {
     yes: [
       { appPreStop: sh('exit 3') },

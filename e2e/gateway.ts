@@ -44,7 +44,7 @@ export async function playGateway(parts: ScenarioParts, scene: GatewayScene): Pr
   await cluster.client.create(ROUTES, objects.route, namespace);
   const name = `${GATEWAY}-istio`;
   await until(() => cluster.client.find(DEPLOYMENTS, { name, namespace }), {
-    seconds: 60,
+    seconds: parts.options.readyTimeoutSeconds,
     signal: parts.signal,
     what: `istiod has made Deployment ${name} of Gateway ${GATEWAY}`,
   });
@@ -103,9 +103,17 @@ async function restartGateway(
   const labelSelector = `gateway.networking.k8s.io/gateway-name=${GATEWAY}`;
   const pods = async (): Promise<readonly RawPod[]> =>
     (await client.list<RawPod>(PODS, { namespace, labelSelector })).items;
-  const old = new Set((await pods()).map(({ metadata }) => metadata.uid));
-  const since = Date.now();
   const seconds = options.readyTimeoutSeconds + timing.preStop + timing.maxWait + timing.hold + 60;
+  // The load goes on: what pods of an older template still lose would be counted against this one.
+  const present = await until(
+    async () => {
+      const all = await pods();
+      return all.some(({ metadata }) => metadata.deletionTimestamp !== undefined) ? undefined : all;
+    },
+    { seconds, signal, what: 'no pod of the gateway is going' },
+  );
+  const old = new Set(present.map(({ metadata }) => metadata.uid));
+  const since = Date.now();
   await client.mergePatch(
     DEPLOYMENTS,
     { name, namespace },

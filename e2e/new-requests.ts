@@ -13,6 +13,11 @@ export interface NewRequestsScene {
   /** The requests that were sent until the old pods were gone. */
   readonly restartUnderLoad: () => Promise<readonly LoadRequest[]>;
   readonly currentPods: () => Promise<readonly PodStory[]>;
+  /** All pods of the server that were seen, those that are gone too. */
+  readonly pods: () => readonly PodStory[];
+  /** Seconds within which a pod that was told to stop has ended. */
+  readonly longestEnd: number;
+  readonly troubles: () => Promise<string>;
 }
 
 /** Some restarts lose nothing: what is lost depends on when each client hears of a pod's going. */
@@ -42,6 +47,7 @@ export async function playNewRequests(parts: ScenarioParts, scene: NewRequestsSc
     return;
   }
   await untilPodsSleep(parts, scene);
+  await olderGone(parts, scene);
   const requests = await scene.restartUnderLoad();
   const left = lostOf(requests);
   checks.add(
@@ -80,13 +86,27 @@ function labelled(object: KubeObject, run: string): KubeObject {
 }
 
 /** Restarts until the pods carry the sleep: the API server takes a moment to enforce a policy. */
-async function untilPodsSleep({ signal }: ScenarioParts, scene: NewRequestsScene): Promise<void> {
+async function untilPodsSleep({ signal, options }: ScenarioParts, scene: NewRequestsScene): Promise<void> {
   await until(
     async () => {
       await scene.restart();
       const pods = await scene.currentPods();
       return pods.every(({ last }) => JSON.stringify(last).includes('"sleep"')) ? true : undefined;
     },
-    { seconds: 180, signal, what: 'new pods get a preStop.sleep', everyMs: 2000 },
+    { seconds: 3 * options.readyTimeoutSeconds, signal, what: 'new pods get a preStop.sleep', everyMs: 2000 },
+  );
+}
+
+/** Under a load that goes on, what pods of an older template still lose would be counted against the present one. */
+async function olderGone({ options, signal }: ScenarioParts, scene: NewRequestsScene): Promise<void> {
+  const current = new Set((await scene.currentPods()).map(({ uid }) => uid));
+  await until(
+    () => (scene.pods().every(({ uid, goneAt }) => goneAt !== undefined || current.has(uid)) ? true : undefined),
+    {
+      seconds: options.readyTimeoutSeconds + scene.longestEnd,
+      signal,
+      what: 'the pods of older templates are gone',
+      instead: scene.troubles,
+    },
   );
 }

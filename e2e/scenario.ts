@@ -134,6 +134,9 @@ class Scene {
         },
         restartUnderLoad: async () => (await this.restartUnderLoad()).requests,
         currentPods: () => this.currentPods(),
+        pods: () => this.watch?.pods(SERVER) ?? [],
+        longestEnd: this.longest() + SLACK_SECONDS,
+        troubles: () => this.troubles(),
       });
       return;
     }
@@ -153,7 +156,7 @@ class Scene {
       this.mesh = await this.parts.readMesh();
     }
     if (scenario === 'proxyconfig' && form.form === 'classic') {
-      this.judgeVariables();
+      await this.judgeVariables();
     }
     const evidence = await this.restartUnderLoad();
     judge(checks, scenario, form.form, evidence);
@@ -285,10 +288,9 @@ class Scene {
   }
 
   /** With the environment in a ProxyConfig each pod of the policy's rollout must have come up with it. */
-  private judgeVariables(): void {
-    const pods = (this.watch?.pods(SERVER) ?? []).filter(
-      ({ deletedAt, goneAt }) => deletedAt === undefined && goneAt === undefined,
-    );
+  private async judgeVariables(): Promise<void> {
+    // Those of the present template: of others the watch may not have heard yet that they are going.
+    const pods = await this.currentPods();
     const without = pods.filter(({ last }) => !JSON.stringify(last).includes('EXIT_ON_ZERO_ACTIVE_CONNECTIONS'));
     this.parts.checks.add(
       'every pod carries the variable',
@@ -500,6 +502,7 @@ class Scene {
     const {
       cluster: { client },
       checks,
+      options,
       signal,
     } = this.parts;
     await deleteQuietly(client, POLICIES, this.policy);
@@ -512,7 +515,11 @@ class Scene {
           const policy = await client.find(POLICIES, { name: this.policy });
           return policy === undefined && same() ? true : undefined;
         },
-        { seconds: 90, signal, what: 'the policy is gone and the template is what it was' },
+        {
+          seconds: options.readyTimeoutSeconds + this.longest() + SLACK_SECONDS,
+          signal,
+          what: 'the policy is gone and the template is what it was',
+        },
       );
       checks.add('deletion restores', 'Passed', 'the pod template is byte for byte what it was');
     } catch (error) {
@@ -559,7 +566,7 @@ class Scene {
           : undefined;
       },
       {
-        seconds: this.timing.preStop + 30,
+        seconds: this.timing.preStop + options.readyTimeoutSeconds,
         signal,
         what: `exactly ${options.replicas} pods of the present template are there`,
       },

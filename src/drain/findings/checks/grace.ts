@@ -15,11 +15,17 @@ export function graceTooShort({ settings, intent, clocks }: CheckInput): Finding
   if (present >= need.seconds) {
     return [];
   }
+  const unknownHook = unprovableHook(clocks) !== undefined;
   return [
     finding(
       'GraceTooShort',
-      `terminationGracePeriodSeconds is ${present}, but ${unprovableHook(clocks) === undefined ? '' : 'at least '}${need.seconds} s are needed: ${graceWords(need)}`,
-      { path: GRACE_PATH, action: `Set terminationGracePeriodSeconds: ${need.seconds}.` },
+      `terminationGracePeriodSeconds is ${present}, but ${unknownHook ? 'at least ' : ''}${need.seconds} s are needed: ${graceWords(need)}`,
+      {
+        path: GRACE_PATH,
+        action: unknownHook
+          ? `Bound the preStop, or state its length (sidecardrain.io/pre-stop); until then terminationGracePeriodSeconds: ${need.seconds} is the least, and may not be enough.`
+          : `Set terminationGracePeriodSeconds: ${need.seconds}.`,
+      },
     ),
   ];
 }

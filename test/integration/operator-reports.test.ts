@@ -201,7 +201,7 @@ describe('reports', () => {
     await eventually(
       () =>
         scene.operator.lines.some(
-          ({ message, namespace: where }) => where === other && message.includes('somebody else'),
+          ({ message, namespace: where }) => where === other && message.includes('another report already has'),
         ),
       'it is said',
     );

@@ -19,12 +19,14 @@ export type KustomizationBuild = ProgramResult & { readonly from: string };
 
 /** A folder for what the programs need, and for nothing of the user's. */
 export class Workshop {
-  readonly folder: string;
+  private own: string | undefined;
   private next = 0;
 
-  constructor() {
+  /** Made when it is first asked for: where nothing is built, nothing is written, not even on a read-only file system. */
+  get folder(): string {
     // kustomize follows symbolic links before it compares paths, so the folder's own name must have none.
-    this.folder = realpathSync(mkdtempSync(join(tmpdir(), 'sidecar-drain-')));
+    this.own ??= realpathSync(mkdtempSync(join(tmpdir(), 'sidecar-drain-')));
+    return this.own;
   }
 
   /** A new folder in it. */
@@ -35,7 +37,9 @@ export class Workshop {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    if (this.own !== undefined) {
+      rmSync(this.own, { recursive: true, force: true });
+    }
   }
 }
 

@@ -134,7 +134,7 @@ describe('the CLI beside a cluster', () => {
   });
 
   it('render -o vap: the API server accepts the policy, and it warns about what breaks the promise', async () => {
-    const namespace = await cluster.namespace('cli-vap');
+    const namespace = await cluster.namespace('cli-vap', { 'istio-injection': 'enabled' });
     const selecting = policy('vap-test', 'mode: Fixed, duration: 30s').replace(
       'namespaceSelector: {}',
       `namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ${namespace}}}, names: ["app-*"], workloadSelector: {matchExpressions: [{key: app, operator: Exists}, {key: app, operator: NotIn, values: [app-other]}]}`,
@@ -175,7 +175,7 @@ describe('the CLI beside a cluster', () => {
   });
 
   it('render -o map: the API server writes what CEL can, into workloads and into pods', async () => {
-    const namespace = await cluster.namespace('cli-map', { map: 'yes' });
+    const namespace = await cluster.namespace('cli-map', { map: 'yes', 'istio-injection': 'enabled' });
     const selector = 'namespaceSelector: {matchLabels: {map: "yes"}}';
     const folder = folderWith({
       'fixed.yaml': policy('map-fixed', 'mode: Fixed, duration: 40s').replace('namespaceSelector: {}', selector),
@@ -191,7 +191,14 @@ describe('the CLI beside a cluster', () => {
     const pod = {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name: 'late', namespace },
+      metadata: {
+        name: 'late-6d5f-x1',
+        namespace,
+        labels: { 'pod-template-hash': '6d5f' },
+        ownerReferences: [
+          { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'late-6d5f', uid: 'u-1', controller: true },
+        ],
+      },
       spec: {
         containers: [
           { name: 'serves', image: 'example/server:1', ports: [{ containerPort: 8080 }] },

@@ -4,17 +4,16 @@ import { runCommand, runProgram } from './shell/interpret.ts';
 import type { Budget, Observations, Run, Shell } from './shell/run-state.ts';
 import {
   ContainerEnded,
-  emptyInput,
+  newShell,
   newBudget,
   NotUnderstood,
-  nowhere,
-  OutOfSteps,
   readable,
   TimeUp,
   UNKNOWN_STATUS,
+  whyNotUnderstood,
 } from './shell/run-state.ts';
 import { runShellWords } from './shell/start.ts';
-import { isPresent, noteMissing, runTool } from './tools/index.ts';
+import { isFound, isPresent, noteMissing, runTool } from './tools/index.ts';
 import { runUnknown } from './tools/tool.ts';
 import type { HookEffect, HookRun, PodWorld } from './world.ts';
 
@@ -253,9 +252,7 @@ function mayBePresent(shell: Shell, program: string): boolean {
   try {
     return isPresent(shell, program);
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
+    whyNotUnderstood(error);
     return true;
   }
 }
@@ -264,10 +261,7 @@ function runShell(shell: Shell, words: readonly string[]): number {
   try {
     return runShellWords(shell, words);
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
-    return runUnknown(shell, error.message);
+    return runUnknown(shell, whyNotUnderstood(error));
   }
 }
 
@@ -304,35 +298,13 @@ function newRun(world: PodWorld, options: HookOptions, seen: Observations): Run 
     environmentIsWhole: options.environmentIsWhole ?? false,
     doubtsDefaults: options.doubtsDefaults ?? options.container === 'Proxy',
     seen,
-    machine: { runProgram, runBody: runCommand, runCommand: runTool, isPresent, runShell: runShellWords },
+    machine: { runProgram, runBody: runCommand, runCommand: runTool, isFound, runShell: runShellWords },
   };
 }
 
 /** Stands around a command that is executed without a shell. */
 function directShell(run: Run): Shell {
-  return {
-    run,
-    dialect: 'bash',
-    name: 'exec',
-    variables: new Map(),
-    functions: new Map(),
-    positional: [],
-    status: 0,
-    lastJob: 0,
-    exitTrap: '',
-    locals: undefined,
-    substituted: 0,
-    startedAt: run.now,
-    options: { errexit: false, nounset: false, pipefail: false },
-    input: emptyInput(),
-    output: nowhere(run),
-    errors: nowhere(run),
-    depth: 0,
-    conditional: 0,
-    loops: 0,
-    aside: [],
-    lost: undefined,
-  };
+  return newShell({ run, dialect: 'bash', name: 'exec' });
 }
 
 /** Of the script, on any of its ways, and of its background commands, as far as they lived, in the order of time. */

@@ -16,8 +16,7 @@ import {
   write,
 } from './run-state.ts';
 import { testStatus } from './test-expression.ts';
-import { isInEveryImage } from '../tools/image.ts';
-import { isPresent, runTool } from '../tools/index.ts';
+import { isFound, runTool } from '../tools/index.ts';
 import { formatPrintf } from '../tools/printf.ts';
 
 type Builtin = (shell: Shell, words: readonly string[]) => Flow;
@@ -391,10 +390,7 @@ function find(shell: Shell, names: readonly string[]): Flow {
       write(shell.output, `${name}\n`);
       continue;
     }
-    if (shell.run.container === 'App' && !isInEveryImage(name.slice(name.lastIndexOf('/') + 1))) {
-      throw new NotUnderstood(`whether the image has ${name}`);
-    }
-    if (isPresent(shell, name)) {
+    if (isFound(shell, name)) {
       write(shell.output, name.includes('/') ? `${name}\n` : `/usr/bin/${name}\n`);
     } else {
       shell.status = shell.dialect === 'dash' ? 127 : 1;

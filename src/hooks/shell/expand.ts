@@ -13,7 +13,6 @@ import {
   isClockUnknown,
   isUnknown,
   NotUnderstood,
-  OutOfSteps,
   setVariable,
   SOME_FAILURE,
   step,
@@ -22,6 +21,7 @@ import {
   TIME_UP,
   unknownText,
   unknownWords,
+  whyNotUnderstood,
 } from './run-state.ts';
 
 /** The shell ends with this status in the middle of an expansion: `${x?}`, `set -u`, a bad number. */
@@ -215,10 +215,7 @@ function partText(shell: Shell, part: WordPart): string {
   try {
     return expandedText(shell, part);
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
-    return unknownText(error.message);
+    return unknownText(whyNotUnderstood(error));
   }
 }
 
@@ -300,14 +297,12 @@ export function arithmeticOrUnknown(shell: Shell, expression: Word): number | { 
   try {
     return arithmeticValue(shell, literalWord(text));
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
-    mayEndShell(shell, error.message);
+    const why = whyNotUnderstood(error);
+    mayEndShell(shell, why);
     for (const [, before, behind] of text.matchAll(ASSIGNED)) {
-      setVariable(shell, before ?? behind ?? '', unknownText(error.message));
+      setVariable(shell, before ?? behind ?? '', unknownText(why));
     }
-    return { unknown: error.message };
+    return { unknown: why };
   }
 }
 

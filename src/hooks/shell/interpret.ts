@@ -39,6 +39,7 @@ import {
   unknownText,
   unknownWords,
   write,
+  whyNotUnderstood,
 } from './run-state.ts';
 import { conditionStatus } from './test-expression.ts';
 
@@ -424,11 +425,9 @@ function runCondition(shell: Shell, condition: Condition): Flow {
   try {
     shell.status = conditionStatus(shell, condition);
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
+    const why = whyNotUnderstood(error);
     shell.status = UNKNOWN_STATUS;
-    shell.run.unknownStatus = error.message;
+    shell.run.unknownStatus = why;
   }
   return 'next';
 }
@@ -502,9 +501,7 @@ function mayMatch(shell: Shell, pattern: Word, text: string): boolean | undefine
   try {
     return matchesWord(shell, pattern, text);
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
+    whyNotUnderstood(error);
     return undefined;
   }
 }

@@ -108,8 +108,8 @@ export interface Machine {
   runBody(shell: Shell, body: Command): Flow;
   /** Runs a program of the image, as `timeout` or `xargs` do: no function and no builtin. Returns its status. */
   runCommand(shell: Shell, words: readonly string[]): number;
-  /** Whether the image has this program. */
-  isPresent(shell: Shell, path: string): boolean;
+  /** Whether the image has this program, as `which` sees it. */
+  isFound(shell: Shell, path: string): boolean;
   /** Runs `sh -c SCRIPT` and the like. Returns its status. */
   runShell(shell: Shell, words: readonly string[]): number;
 }
@@ -241,6 +241,14 @@ export class NotUnderstood extends Error {}
 
 /** The budget is used up. */
 export class OutOfSteps extends NotUnderstood {}
+
+/** Why something is not understood, from what was caught; another error, and the end of the budget, is thrown on. */
+export function whyNotUnderstood(error: unknown): string {
+  if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
+    throw error;
+  }
+  return error.message;
+}
 
 /** The hook's own container ended under it. */
 export class ContainerEnded extends Error {}

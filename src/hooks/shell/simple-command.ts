@@ -7,13 +7,13 @@ import type { Flow, Shell } from './run-state.ts';
 import {
   isUnknown,
   MAXIMUM_CALLS,
-  NotUnderstood,
   OutOfSteps,
   setVariable,
   UNKNOWN_STATUS,
   unknownText,
   unknownWords,
   write,
+  whyNotUnderstood,
 } from './run-state.ts';
 import { runTool } from '../tools/index.ts';
 import { runUnknown } from '../tools/tool.ts';
@@ -145,12 +145,10 @@ function withoutDoubt(shell: Shell, act: () => Flow): Flow {
   try {
     return act();
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
-    write(shell.output, unknownText(error.message));
+    const why = whyNotUnderstood(error);
+    write(shell.output, unknownText(why));
     shell.status = UNKNOWN_STATUS;
-    shell.run.unknownStatus = error.message;
+    shell.run.unknownStatus = why;
     return 'next';
   }
 }

@@ -5,12 +5,12 @@ import {
   isUnknown,
   lookAt,
   NotUnderstood,
-  OutOfSteps,
   setFile,
   step,
   UNKNOWN_STATUS,
   unknownText,
   write,
+  whyNotUnderstood,
 } from '../shell/run-state.ts';
 import type { Answer, Target } from './endpoints.ts';
 import { localTarget, request } from './endpoints.ts';
@@ -151,10 +151,7 @@ function requestIfKnown(shell: Shell, method: string, { port, path }: Target): A
   try {
     return request(shell, method, port, path);
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
-    return { unknown: error.message, atOnce: AT_ONCE.test(path) };
+    return { unknown: whyNotUnderstood(error), atOnce: AT_ONCE.test(path) };
   }
 }
 

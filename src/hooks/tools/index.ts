@@ -5,19 +5,19 @@ import {
   isUnknown,
   mayTake,
   NotUnderstood,
-  OutOfSteps,
   readable,
   step,
   UNKNOWN_STATUS,
   unknownText,
   unknownWords,
   write,
+  whyNotUnderstood,
 } from '../shell/run-state.ts';
 import { awkTool } from '../awk/index.ts';
 import { clockTools } from './clock.ts';
 import { fileTools } from './files.ts';
 import { httpTools } from './http.ts';
-import { bareName, isWhatItIsCalled, QUICK_TOOLS, SLOW_TOOLS, takesAsLongAsData } from './image.ts';
+import { bareName, isInEveryImage, isWhatItIsCalled, QUICK_TOOLS, SLOW_TOOLS, takesAsLongAsData } from './image.ts';
 import { netstat } from './netstat.ts';
 import { pilotAgentTools } from './pilot-agent.ts';
 import { processTools } from './processes.ts';
@@ -121,6 +121,14 @@ export function isPresent(shell: Shell, path: string): boolean {
   return found !== 'missing';
 }
 
+/** What `which` and `command -v` see: whether a program is there that is only asked for, and not run. */
+export function isFound(shell: Shell, path: string): boolean {
+  if (shell.run.container === 'App' && !isInEveryImage(path.slice(path.lastIndexOf('/') + 1))) {
+    throw new NotUnderstood(`whether the image has ${path}`);
+  }
+  return isPresent(shell, path);
+}
+
 /** Nobody has looked into the images of applications. */
 export function noteMissing(shell: Shell, path: string): void {
   if (shell.run.container === 'Proxy') {
@@ -210,10 +218,7 @@ export function runTool(shell: Shell, words: readonly string[]): number {
     }
     return status;
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
-    return runDoubtful(shell, name, error.message);
+    return runDoubtful(shell, name, whyNotUnderstood(error));
   }
 }
 

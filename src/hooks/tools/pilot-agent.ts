@@ -1,5 +1,5 @@
 import type { Shell } from '../shell/run-state.ts';
-import { advanceTo, NotUnderstood, OutOfSteps, step, write } from '../shell/run-state.ts';
+import { advanceTo, NotUnderstood, step, write, whyNotUnderstood } from '../shell/run-state.ts';
 import type { Target } from './endpoints.ts';
 import { localTarget, request } from './endpoints.ts';
 import type { Tool } from './tool.ts';
@@ -122,10 +122,7 @@ function isReady(shell: Shell, target: Target): boolean | string {
     const answer = request(shell, 'GET', target.port, target.path);
     return answer !== 'refused' && answer.status === 200;
   } catch (error) {
-    if (error instanceof OutOfSteps || !(error instanceof NotUnderstood)) {
-      throw error;
-    }
-    return error.message;
+    return whyNotUnderstood(error);
   }
 }
 

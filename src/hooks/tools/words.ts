@@ -9,7 +9,6 @@ import {
   write,
 } from '../shell/run-state.ts';
 import { expr } from './expr.ts';
-import { isInEveryImage } from './image.ts';
 import { formatPrintf } from './printf.ts';
 import type { Tool } from './tool.ts';
 import { notUnderstood, readInput } from './tool.ts';
@@ -141,10 +140,7 @@ const which: Tool = (shell, words) => {
     if (name.startsWith('-')) {
       continue;
     }
-    if (shell.run.container === 'App' && !isInEveryImage(name.slice(name.lastIndexOf('/') + 1))) {
-      throw new NotUnderstood(`whether the image has ${name}`);
-    }
-    if (shell.run.machine.isPresent(shell, name)) {
+    if (shell.run.machine.isFound(shell, name)) {
       write(shell.output, `/usr/bin/${name}\n`);
     } else {
       status = 1;

@@ -98,7 +98,7 @@ function decode(text: string): DecodedState {
     return { ok: false, why: `it is not JSON (${error instanceof Error ? error.message : 'damaged'})` };
   }
   if (!isRecord(raw)) {
-    return { ok: false, why: 'it is not JSON object' };
+    return { ok: false, why: 'it is not a JSON object' };
   }
   if (typeof raw['v'] === 'number' && raw['v'] > STATE_VERSION) {
     return {

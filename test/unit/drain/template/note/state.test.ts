@@ -52,7 +52,7 @@ describe('the state annotation', () => {
 
   it.each([
     ['no JSON', '{', 'it is not JSON'],
-    ['another JSON', '[]', 'it is not JSON object'],
+    ['another JSON', '[]', 'it is not a JSON object'],
     ['nothing', '{}', 'it has no version'],
     ['a later version', '{"v":2}', 'written by a newer release'],
     ['no policy', '{"v":1,"intent":"x","onDelete":"Restore","fields":{}}', 'it names no policy'],

@@ -5,26 +5,17 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { jestArguments } from './jest.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const [file = '', name = ''] = process.argv.slice(2);
+const project = file.includes('test/integration/') ? 'integration' : 'unit';
 const folder = mkdtempSync(join(tmpdir(), 'test-one-'));
 const report = join(folder, 'report.json');
 try {
   const { status } = spawnSync(
     process.execPath,
-    [
-      '--experimental-vm-modules',
-      '--no-warnings=ExperimentalWarning',
-      join(root, 'node_modules/jest/bin/jest.js'),
-      '--testTimeout=180000',
-      file,
-      ...(name === '' ? [] : ['-t', name]),
-      '--selectProjects',
-      file.includes('test/integration/') ? 'integration' : 'unit',
-      '--json',
-      `--outputFile=${report}`,
-    ],
+    [...jestArguments(root, project, report), file, ...(name === '' ? [] : ['-t', name])],
     { cwd: root, stdio: ['inherit', 'ignore', 'inherit'] },
   );
   process.exitCode = status ?? 1;

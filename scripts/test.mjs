@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { jestArguments } from './jest.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(root, '.cache');
@@ -26,17 +27,7 @@ const jest = (project) => {
     name: `${project} tests`,
     report,
     command: process.execPath,
-    args: [
-      '--experimental-vm-modules',
-      '--no-warnings=ExperimentalWarning',
-      join(root, 'node_modules/jest/bin/jest.js'),
-      '--selectProjects',
-      project,
-      `--maxWorkers=${workers[project]}`,
-      '--testTimeout=180000',
-      '--json',
-      `--outputFile=${report}`,
-    ],
+    args: [...jestArguments(root, project, report), `--maxWorkers=${workers[project]}`],
   };
 };
 /**

@@ -3,10 +3,7 @@ import { CONDITION_TYPES } from '../../src/api/conditions.ts';
 import { EVENTS, type EventMeaning } from '../../src/api/events.ts';
 import { EXEMPTION_CONDITION_TYPES } from '../../src/api/exemption.ts';
 import { CONDITION_MEANINGS, type ConditionMeaning } from '../../src/api/meanings.ts';
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|');
-}
+import { cell } from './markdown.ts';
 
 function conditions(of: ConditionMeaning['of'], types: readonly string[]): string[] {
   return types.flatMap((type) => [

@@ -5,6 +5,7 @@ import { AdmissionMetrics } from '../../src/admission/metrics.ts';
 import { OperatorMetrics } from '../../src/controllers/reports/operator-metrics.ts';
 import { TerminationMetrics } from '../../src/controllers/reports/termination-metrics.ts';
 import { Metrics } from '../../src/runtime/metrics.ts';
+import { cell } from './markdown.ts';
 import { root } from './root.ts';
 
 const none = (): [] => [];
@@ -42,7 +43,7 @@ function table(entries: readonly Described[]): string[] {
     '|---|---|---|---|',
     ...entries.map(
       ({ name, help, type, labelNames = [] }) =>
-        `| \`${name}\` | ${type} | ${labelNames.map((label) => `\`${label}\``).join(', ')} | ${help.replaceAll('|', '\\|')} |`,
+        `| \`${name}\` | ${type} | ${labelNames.map((label) => `\`${label}\``).join(', ')} | ${cell(help)} |`,
     ),
     '',
   ];

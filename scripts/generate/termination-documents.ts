@@ -4,6 +4,7 @@ import { REASONS, type Reason, type Severity } from '../../src/api/reasons.ts';
 import type { Io } from '../../src/cli/command.ts';
 import { explainCommand } from '../../src/cli/explain/index.ts';
 import { runCli } from '../../src/cli/run.ts';
+import { cell } from './markdown.ts';
 
 const EXAMPLES = 'docs/examples/termination';
 const MESH = [
@@ -105,10 +106,6 @@ function findingsPage(): string {
 /** Sources name this project's own page by its path from the root. */
 function sourceWords(source: string): string {
   return `${source.replaceAll('docs/termination.md', '[How termination works](../termination.md)')}.`;
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|');
 }
 
 const outputs: Record<string, string> = { 'docs/reference/findings.md': findingsPage() };

@@ -1,6 +1,6 @@
 // The admission policies of config/admission-policies and of the chart: they read a SidecarDrainPolicy with each request, so the
 // settings stand in one place only.
-import { ADMISSION_POLICY_LABEL, GROUP, VERSION } from '../../api/names.ts';
+import { ADMISSION_POLICY_LABEL, GROUP, NAMESPACE_NAME_LABEL, VERSION } from '../../api/names.ts';
 import { POLICY_KIND } from '../../api/policy.ts';
 import { allOf, graceVariables, mutationsOf, POD, writeVariables, type Terms, type Variable } from './cel.ts';
 import {
@@ -101,9 +101,7 @@ export function clusterAdmissionPolicies(options: ClusterPolicyOptions): {
     // A policy about shutdown must never keep a pod from starting because it cannot be evaluated.
     failurePolicy: 'Ignore',
     matchConstraints: {
-      namespaceSelector: {
-        matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: excluded }],
-      },
+      namespaceSelector: { matchExpressions: [{ key: NAMESPACE_NAME_LABEL, operator: 'NotIn', values: excluded }] },
       resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
     },
     matchConditions: [NOT_EXEMPT, ...POD_CONDITIONS, CARRIED_OUT],

@@ -1,4 +1,4 @@
-import { recordOf } from '../../drain/template/raw.ts';
+import { at, recordOf } from '../../drain/template/raw.ts';
 import type { InputDocument } from '../input/documents.ts';
 import { hasVariables } from '../repository/envsubst.ts';
 import type { FilledValue } from '../repository/substitution.ts';
@@ -16,9 +16,7 @@ export function filledFields(filled: readonly FilledValue[], written: unknown): 
     const path: string[] = [];
     let current: unknown = written;
     for (const step of each.path) {
-      current = Array.isArray(current)
-        ? (current as readonly unknown[])[Number(step)]
-        : recordOf(current)[String(step)];
+      current = at(current, [step]);
       const { name } = recordOf(current);
       path.push(typeof step === 'number' && typeof name === 'string' ? name : String(step));
     }

@@ -48,10 +48,7 @@ export function appliedObjects(
     }
     const { value, filled } = result;
     const applied = filled.length === 0 ? document : { ...document, value, written: document.value, filled };
-    put(
-      applied,
-      JSON.stringify([destination.namespace, filled.filter(tellsApart).map(({ path }) => valueAt(value, path))]),
-    );
+    put(applied, JSON.stringify([destination.namespace, filled.filter(tellsApart).map(({ path }) => at(value, path))]));
   }
   return { documents: [...documents.values()], problems };
 }
@@ -70,14 +67,6 @@ const ALIKE: ReadonlySet<string> = new Set([
   'affinity',
   'schedule',
 ]);
-
-function valueAt(value: unknown, path: FilledValue['path']): unknown {
-  return path.reduce<unknown>(
-    (current, step) =>
-      Array.isArray(current) ? (current as readonly unknown[])[Number(step)] : recordOf(current)[String(step)],
-    value,
-  );
-}
 
 /** The first value that decides about a termination and that nobody here can know. */
 function unknownOf(
@@ -118,7 +107,7 @@ function decides(path: FilledValue['path'], value: unknown): boolean {
     return !path.some((step) => typeof step === 'string' && step.endsWith('Probe'));
   }
   const containers = path.findIndex((step) => step === 'containers' || step === 'initContainers');
-  const container = containers === -1 ? undefined : valueAt(value, path.slice(0, containers + 2));
+  const container = containers === -1 ? undefined : at(value, path.slice(0, containers + 2));
   return (
     container !== undefined && (path[containers + 2] === 'name' || recordOf(container)['name'] === PROXY_CONTAINER)
   );

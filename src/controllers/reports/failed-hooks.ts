@@ -1,5 +1,6 @@
 import { PodEvents, type RawEvent } from '../../drain/observe/index.ts';
 import type { ReflectorTimings } from '../../kube/index.ts';
+import { keepAtMost } from './keep-at-most.ts';
 
 export interface FailedHook {
   readonly container: string;
@@ -37,10 +38,7 @@ export class FailedHooks {
     if (failure === undefined) {
       return;
     }
-    const [oldest] = known.keys();
-    if (known.size >= KEPT_PER_NAMESPACE && oldest !== undefined) {
-      known.delete(oldest);
-    }
+    keepAtMost(known, KEPT_PER_NAMESPACE);
     known.set(uid, {
       container: failure.container.slice(0, LONGEST_NAME),
       message: failure.message.slice(0, LONGEST_MESSAGE),

@@ -26,6 +26,7 @@ import {
 } from '../../kube/index.ts';
 import { pods } from '../watches/resources.ts';
 import { EVENT_WATCH, FailedHooks } from './failed-hooks.ts';
+import { keepAtMost } from './keep-at-most.ts';
 import { TerminationMetrics } from './termination-metrics.ts';
 import { ObservedTerminations, type ObservedOptions, type ObservedWorkload } from './observed.ts';
 
@@ -286,13 +287,5 @@ export class Terminations {
       'PodKilled',
       `Policy ${policy}: pod ${pod}: ${why}. sidecar-drain verify ${kind.toLowerCase()}/${name} -n ${namespace} says what follows.`,
     );
-  }
-}
-
-/** Makes room for one more: the oldest goes. */
-function keepAtMost(map: Map<string, unknown>, number: number): void {
-  const [oldest] = map.keys();
-  if (map.size >= number && oldest !== undefined) {
-    map.delete(oldest);
   }
 }

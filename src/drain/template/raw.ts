@@ -17,7 +17,7 @@ export function recordOf(value: unknown): Raw {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Raw) : NOTHING;
 }
 
-export function at(value: unknown, path: readonly string[]): unknown {
+export function at(value: unknown, path: readonly (string | number)[]): unknown {
   let current = value;
   for (const key of path) {
     if (typeof current !== 'object' || current === null) {

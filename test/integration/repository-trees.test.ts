@@ -348,7 +348,12 @@ describe('a chart', () => {
               - {op: replace, path: /spec/template/spec/terminationGracePeriodSeconds, value: 600}
 `,
       ),
-      'apps/three.yaml': release('three', '  valuesFrom: [{kind: Secret, name: hidden}]\n'),
+      'apps/three.yaml': release(
+        'three',
+        '  valuesFrom: [{kind: Secret, name: hidden}, {kind: ConfigMap, name: sealed}]\n',
+      ),
+      'apps/sealed.yaml':
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: sealed, namespace: three}\ndata: {values.yaml: "ENC[AES256_GCM,data:x]"}\nsops: {version: 3.9.0}\n',
       'apps/four.yaml':
         'apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: four}\nspec:\n  destination: {namespace: four}\n  source: {path: charts/shop, helm: {valueFiles: [gone.yaml], valuesObject: {basket: {stop: 900}}}}\n',
     });
@@ -358,7 +363,7 @@ describe('a chart', () => {
     const baskets = findings.filter(({ code, workload }) => code === 'GraceTooShort' && workload.name === 'basket');
     expect(problems).toEqual([]);
     expect(baskets.map(({ workload }) => workload.namespace)).toEqual(['three']);
-    expect(notes.join('\n')).toMatch(/three\.yaml:1 takes values from Secret hidden, .*not read/);
+    expect(notes.join('\n')).toMatch(/three\.yaml:1 takes values from Secret hidden and ConfigMap sealed, .*not read/);
     expect(notes.join('\n')).toMatch(/four\.yaml:1 takes values from the file gone\.yaml, .*not read/);
     const drain = findings.find(({ code, workload }) => code === 'DrainTooShort' && workload.namespace === 'two');
     expect(drain?.file).toMatch(/charts\/shop\/.*templates/);

@@ -1,4 +1,6 @@
 import { dirname, resolve, sep } from 'node:path';
+import { recordOf, textOf } from '../../drain/template/raw.ts';
+import type { InputDocument } from '../input/documents.ts';
 
 /** A ConfigMap of the input. */
 export interface KnownMap {
@@ -6,6 +8,15 @@ export interface KnownMap {
   readonly namespace?: string;
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** What a ConfigMap says; nothing where it has no name, or where SOPS has encrypted it. */
+export function knownMap({ value, file }: Pick<InputDocument, 'value' | 'file'>): KnownMap[] {
+  const { name, namespace } = recordOf(value['metadata']);
+  const isEncrypted = value['sops'] !== undefined;
+  return typeof name === 'string' && !isEncrypted
+    ? [{ file, name, namespace: textOf(namespace), data: recordOf(value['data']) }]
+    : [];
 }
 
 /**

@@ -3,7 +3,7 @@ import { at, listOf, recordOf, textOf } from '../../drain/template/raw.ts';
 import { readDocuments, type InputDocument } from '../input/documents.ts';
 import { readSource, STDIN_NAME, type SourceFile } from '../input/sources.ts';
 import { filledIn, parametersOf } from './application-set.ts';
-import type { KnownMap } from './config-maps.ts';
+import { knownMap, type KnownMap } from './config-maps.ts';
 import { kustomizationFileOf } from './kustomization.ts';
 import { isFluxKustomization, overlayOf, variableMapsOf, variablesOf, type Overlay, type Variables } from './flux.ts';
 import type { Appliers } from './tree.ts';
@@ -46,7 +46,7 @@ const NOTHING_BUILT: BuiltPointers = { documents: [], maps: [], files: new Set()
 export function pointersIn(output: string, file: string): Omit<BuiltPointers, 'files'> {
   return {
     documents: documentsOf(output, file, POINTING_KINDS).filter(pointsSomewhere),
-    maps: documentsOf(output, file, CONFIG_MAPS).flatMap((document) => knownMap(document, file)),
+    maps: documentsOf(output, file, CONFIG_MAPS).flatMap(knownMap),
   };
 }
 
@@ -171,17 +171,9 @@ function mapsNamed(names: ReadonlySet<string>, files: readonly string[]): KnownM
       return [];
     }
     return documentsOf(read.text, file, CONFIG_MAPS)
-      .flatMap((document) => knownMap(document, file))
+      .flatMap(knownMap)
       .filter(({ name }) => names.has(name));
   });
-}
-
-function knownMap({ value }: InputDocument, file: string): KnownMap[] {
-  const { name, namespace } = recordOf(value['metadata']);
-  const isEncrypted = value['sops'] !== undefined;
-  return typeof name === 'string' && !isEncrypted
-    ? [{ file, name, namespace: textOf(namespace), data: recordOf(value['data']) }]
-    : [];
 }
 
 function foundIn(document: InputDocument, repositories: readonly string[], maps: readonly KnownMap[]): Found[] {

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { readMeshSource } from '../../drain/mesh/git-sources.ts';
-import { recordOf, textOf } from '../../drain/template/raw.ts';
 import type { Progress } from '../output/progress.ts';
 import { readDocuments, type DocumentHandler, type InputDocument } from '../input/documents.ts';
 import type { JudgedKinds } from '../input/kinds.ts';
@@ -20,7 +19,7 @@ import {
   type ChartRelease,
 } from './charts.ts';
 import { appliedObjects } from './applied.ts';
-import type { KnownMap } from './config-maps.ts';
+import { knownMap, type KnownMap } from './config-maps.ts';
 import { Destinations, pointersIn, type Destination } from './destinations.ts';
 import { Origins, withoutOrigin } from './origin.ts';
 import type { Kustomization } from './kustomization.ts';
@@ -371,11 +370,10 @@ export class Repository {
     });
   }
 
-  private keepValues({ kind, value, file }: InputDocument): void {
-    const { name, namespace } = recordOf(value['metadata']);
-    const data = recordOf(value['data']);
-    if (kind === 'ConfigMap' && typeof name === 'string' && Object.keys(data).some((key) => MAY_BE_VALUES.test(key))) {
-      this.valueMaps.push({ file, name, namespace: textOf(namespace), data });
+  private keepValues(document: InputDocument): void {
+    if (document.kind === 'ConfigMap') {
+      const maps = knownMap(document).filter(({ data }) => Object.keys(data).some((key) => MAY_BE_VALUES.test(key)));
+      this.valueMaps.push(...maps);
     }
   }
 

@@ -67,12 +67,7 @@ describe('kubectl apply -k config/default', () => {
 
   beforeAll(async () => {
     applied = await plane.kubectl(['apply', '-k', join(config, 'default')]);
-    await plane.kubectlOk([
-      'wait',
-      '--for=condition=Established',
-      '--timeout=60s',
-      'crd/sidecardrainpolicies.sidecardrain.io',
-    ]);
+    await plane.crdsEstablished();
   });
 
   it('creates every object without a warning', () => {
@@ -448,12 +443,7 @@ describe('install.yaml', () => {
 
   it('installs an operator that works, and is taken away again', async () => {
     const applied = await plane.kubectl(['apply', '-f', file]);
-    await plane.kubectlOk([
-      'wait',
-      '--for=condition=Established',
-      '--timeout=60s',
-      'crd/sidecardrainpolicies.sidecardrain.io',
-    ]);
+    await plane.crdsEstablished();
     await plane.waitFor(
       `/apis/apps/v1/namespaces/${namespace}/deployments/sidecar-drain-operator`,
       (object) => (object.status as { availableReplicas?: number } | undefined)?.availableReplicas === 1,

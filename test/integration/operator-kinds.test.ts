@@ -162,16 +162,7 @@ async function installKinds(): Promise<void> {
     const input = await readFile(join(projectRoot(), `test/fixtures/kinds/${name}-crd.yaml`), 'utf8');
     await scene.cluster.kubectlOk(['apply', '-f', '-'], { input });
   }
-  await scene.cluster.kubectlOk([
-    'wait',
-    '--for=condition=Established',
-    '--timeout=60s',
-    'crd/rollouts.argoproj.io',
-    'crd/clonesets.apps.kruise.io',
-    'crd/statefulsets.apps.kruise.io',
-    'crd/daemonsets.apps.kruise.io',
-    'crd/gameservers.apps.example.com',
-  ]);
+  await scene.cluster.crdsEstablished();
 }
 
 function pathOf({ apiVersion, plural }: Sample, namespace: string, name: string): string {

@@ -48,7 +48,7 @@ afterAll(async () => {
 async function install(api: Api): Promise<void> {
   const file = join(projectRoot(), `test/fixtures/reports/${api}.yaml`);
   await scene.cluster.kubectlOk(['apply', '--server-side', '-f', file]);
-  await scene.cluster.kubectlOk(['wait', '--for=condition=Established', '--timeout=60s', '-f', file]);
+  await scene.cluster.crdsEstablished();
 }
 
 async function reports(api: Api, namespace: string): Promise<readonly Report[]> {

@@ -15,5 +15,5 @@ export async function installCrds(cluster: Cluster, folder = 'crds'): Promise<vo
     '-f',
     join(projectRoot(), folder),
   ]);
-  await cluster.kubectlOk(['wait', '--for=condition=Established', '--timeout=60s', '-f', join(projectRoot(), folder)]);
+  await cluster.crdsEstablished();
 }

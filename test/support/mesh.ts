@@ -34,12 +34,7 @@ export async function installProxyConfigCrd(cluster: Cluster): Promise<void> {
   await cluster.kubectlOk(['apply', '--server-side', '--force-conflicts', '--field-manager=istio', '-f', '-'], {
     input: text,
   });
-  await cluster.kubectlOk([
-    'wait',
-    '--for=condition=Established',
-    '--timeout=60s',
-    'crd/proxyconfigs.networking.istio.io',
-  ]);
+  await cluster.crdsEstablished();
 }
 
 export function meshManifests(options: MeshOptions = {}): string {

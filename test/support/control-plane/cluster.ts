@@ -255,6 +255,18 @@ export class Cluster {
     }
   }
 
+  /** Waits until the API server serves every kind that is defined. `kubectl wait` fails on a definition that has no conditions yet. */
+  async crdsEstablished(): Promise<void> {
+    interface Definitions extends KubeObject {
+      items: { status?: { conditions?: { type: string; status: string }[] } }[];
+    }
+    await this.waitFor<Definitions>('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', ({ items }) =>
+      items.every(({ status }) =>
+        status?.conditions?.some((each) => each.type === 'Established' && each.status === 'True'),
+      ),
+    );
+  }
+
   /**
    * Every state of the objects of a collection that is stored from now on, however late it is read. The objects that are there
    * already are given first.

@@ -236,7 +236,7 @@ export function joinMoments(left: Moment, right: Moment, reason: string): Moment
   };
 }
 
-function joinStatus(left: number, right: number): number {
+export function joinStatus(left: number, right: number): number {
   if (left === right) {
     return left;
   }

@@ -1,6 +1,6 @@
 import type { CommandPart, ParameterPart, TextPart, Word, WordPart } from './ast.ts';
 import { ArithmeticProblem, evaluateArithmetic } from './arithmetic.ts';
-import { gather, leavesShell, momentOf, putAside } from './branches.ts';
+import { gather, joinStatus, leavesShell, momentOf, putAside } from './branches.ts';
 import type { Charge, PatternItem } from './glob.ts';
 import { compilePattern, matchesPattern, withoutMatch } from './glob.ts';
 import { literalWord } from './parse-word.ts';
@@ -19,6 +19,7 @@ import {
   stepText,
   subshell,
   TIME_UP,
+  UNKNOWN_STATUS,
   unknownText,
   unknownWords,
   whyNotUnderstood,
@@ -244,11 +245,19 @@ function substitution(shell: Shell, part: CommandPart): string {
   }
   stepText(run, output.text);
   shell.substituted = inner.status;
-  // dash shows it in $? only once the command around it is done.
-  if (shell.dialect !== 'dash') {
-    shell.status = inner.status;
-  }
+  showStatus(shell, inner.status);
   return withoutTrailingNewlines(output.text);
+}
+
+/** bash shows it in $? at once, dash only when the command around it is done. */
+function showStatus(shell: Shell, status: number): void {
+  if (shell.dialect === 'dash' || shell.status === status) {
+    return;
+  }
+  if (shell.dialect === 'unknown' && status !== UNKNOWN_STATUS) {
+    shell.run.unknownStatus = '$(...) before the command around it is done (shells differ)';
+  }
+  shell.status = shell.dialect === 'bash' ? status : joinStatus(shell.status, status);
 }
 
 function withoutTrailingNewlines(text: string): string {

@@ -515,7 +515,13 @@ function runLoop(shell: Shell, command: LoopCommand): Flow {
       }
       return shell.status === UNKNOWN_STATUS ? 'unknown' : (shell.status === 0) !== command.until;
     },
-    body: () => runList(shell, command.body),
+    body() {
+      // There is only another round where the condition ended in the one way.
+      if (shell.status === UNKNOWN_STATUS) {
+        shell.status = command.until ? SOME_FAILURE : 0;
+      }
+      return runList(shell, command.body);
+    },
   });
 }
 
@@ -562,7 +568,6 @@ function runFor(shell: Shell, command: ForCommand): Flow {
 
 function runCountingFor(shell: Shell, command: CountingForCommand): Flow {
   arithmeticOrUnknown(shell, command.first);
-  shell.status = 0;
   let isFirst = true;
   return runRounds(shell, {
     condition() {

@@ -148,6 +148,7 @@ export function runRounds(shell: Shell, rounds: Rounds): Flow {
       return end(answer.left);
     }
     if (answer.more !== true) {
+      const { status: asked } = shell;
       shell.status = status;
       if (answer.more === false) {
         return end('next');
@@ -156,6 +157,7 @@ export function runRounds(shell: Shell, rounds: Rounds): Flow {
       addExit(exits, momentOf(shell), run.unknownStatus);
       run.reasons.add(run.unknownStatus);
       run.shortestAside = Math.min(run.shortestAside, run.now);
+      shell.status = asked;
     }
     const result = runRound(shell, exits, rounds.body);
     if (result !== undefined) {

@@ -160,7 +160,7 @@ export interface Shell {
   functions: Map<string, Command>;
   positional: readonly string[];
   status: number;
-  /** Of the last command substitution: it becomes the status of a command that is nothing but assignments. */
+  /** Of the last command substitution of a simple command: it becomes the status of one without a name. */
   substituted: number;
   lastJob: number;
   /** What `trap ... EXIT` asked for. */

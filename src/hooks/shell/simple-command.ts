@@ -39,6 +39,7 @@ const SPECIAL = new Set([
 
 /** A command that is words: assignments, redirections, then a function, a builtin or a program. */
 export function runSimple(shell: Shell, command: SimpleCommand): Flow {
+  shell.substituted = 0;
   const words = expandWords(shell, command.words);
   const [name] = words;
   if (command.assignments.length > 0) {
@@ -50,10 +51,6 @@ export function runSimple(shell: Shell, command: SimpleCommand): Flow {
         assignment.name,
         assignment.append ? (shell.variables.get(assignment.name) ?? '') + value : value,
       );
-    }
-    // "s=$?" has looked at the status before it sets its own.
-    if (words.length === 0) {
-      shell.status = hasCommand(command) ? shell.substituted : 0;
     }
     if (before !== undefined) {
       const flow = withRedirections(shell, command, words);
@@ -69,18 +66,11 @@ export function runSimple(shell: Shell, command: SimpleCommand): Flow {
       return flow;
     }
   }
-  if (name === undefined && command.assignments.length === 0) {
-    shell.status = hasSubstitution(command) ? shell.substituted : 0;
+  // "s=$?" has looked at the status before it sets its own.
+  if (name === undefined) {
+    shell.status = shell.substituted;
   }
   return command.redirections.length === 0 ? runWords(shell, words) : withRedirections(shell, command, words);
-}
-
-function hasCommand(command: SimpleCommand): boolean {
-  return command.assignments.some((assignment) => assignment.value.parts.some((part) => part.type === 'command'));
-}
-
-function hasSubstitution(command: SimpleCommand): boolean {
-  return command.words.some((word) => word.parts.some((part) => part.type === 'command'));
 }
 
 function withRedirections(shell: Shell, command: SimpleCommand, words: readonly string[]): Flow {
@@ -105,6 +95,9 @@ function openAndRun(shell: Shell, command: SimpleCommand, words: readonly string
   if (finish === undefined) {
     flow = notOpened(shell, words);
   } else {
+    if (words.length === 0) {
+      shell.status = shell.substituted;
+    }
     flow = runWords(shell, words);
     finish();
     // `exec >file` keeps its redirections.

@@ -75,8 +75,10 @@ test-one: install ## Run one test file: FILE=test/unit/api/conditions.test.ts, a
 	@node scripts/test-one.mjs "$(FILE)" "$(NAME)"
 
 .PHONY: test-properties
-test-properties: install ## Run the property tests at length: a million samples, or PROPERTY_RUNS=N
-	PROPERTY_RUNS=$${PROPERTY_RUNS:-1000000} $(JEST) test/properties --selectProjects unit --verbose
+test-properties: install ## Run the property tests at length, on new samples: PROPERTY_RUNS=N, HOOK_PROPERTY_RUNS=N; PROPERTY_SEED=N repeats a run
+	@seed=$${PROPERTY_SEED:-$$(node -p 'Math.floor(Math.random() * 2 ** 31)')}; echo "PROPERTY_SEED=$$seed repeats this run"; \
+		PROPERTY_SEED=$$seed PROPERTY_RUNS=$${PROPERTY_RUNS:-1000000} HOOK_PROPERTY_RUNS=$${HOOK_PROPERTY_RUNS:-1000000} \
+		$(JEST) test/properties --selectProjects unit --verbose
 
 .PHONY: fuzz
 fuzz: install ## Look for inputs that break what has to hold, led by coverage: FUZZ_SECONDS=N, FUZZ_TARGET=NAME,..., FUZZ_SEED=N

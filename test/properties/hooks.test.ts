@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../support/fast-check.ts';
 import { runHook } from '../../src/hooks/index.ts';
 import type { HookRun } from '../../src/hooks/index.ts';
 import { pod } from '../unit/hooks/worlds.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../support/fast-check.ts';
 import type { EffectiveSettings } from '../../src/drain/model/settings.ts';
 import { proxyClocks } from '../../src/drain/promise/clocks.ts';
 import { DEFAULT_APPLICATION, type Application, type InboundRequest } from '../../src/drain/timeline/application.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../support/fast-check.ts';
 import { validatePolicy } from '../../../src/api/policy.ts';
 import { policyOf } from './policies.ts';
 

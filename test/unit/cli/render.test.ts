@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import { fc } from '../../support/fast-check.ts';
 import { parse, parseAllDocuments } from 'yaml';
 import { unifiedDiff } from '../../../src/cli/render/diff.ts';
 import { editDocument, type FieldEdit } from '../../../src/cli/render/edit.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../support/fast-check.ts';
 import type { LifecycleHandler } from '../../../src/api/kubernetes.ts';
 import { analyseHook, boundHooksByCpuTime, examineHook, productHook, runHook } from '../../../src/hooks/index.ts';
 import type { HookRun } from '../../../src/hooks/index.ts';

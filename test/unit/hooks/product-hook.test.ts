@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../support/fast-check.ts';
 import { analyseHook, productHook, recogniseProductHook, runHook } from '../../../src/hooks/index.ts';
 import type { ProductHookParameters } from '../../../src/hooks/index.ts';
 import { pod } from './worlds.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../support/fast-check.ts';
 import { LineSplitter, LineTooLongError } from '../../../src/kube/lines.ts';
 
 function split(text: string, cuts: number[], maxLineBytes = 1_000_000): { lines: string[]; pending: number } {

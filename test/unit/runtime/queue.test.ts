@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../support/fast-check.ts';
 import { DelayedKeys } from '../../../src/runtime/delayed.ts';
 import { OrderedKeys } from '../../../src/runtime/ordered-keys.ts';
 import { VirtualClock, WorkQueue } from '../../../src/runtime/index.ts';

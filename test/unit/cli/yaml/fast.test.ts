@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { stringify } from 'yaml';
 import { readFast } from '../../../../src/cli/input/yaml/fast.ts';
 import { readYaml } from '../../../../src/cli/input/yaml/read.ts';

@@ -1,5 +1,5 @@
 import { describe, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { drawSvg, drawText } from '../../../../src/drain/timeline/draw/index.ts';
 import { LITERAL_HOOK, timelineFor, type Pod } from './timelines.ts';
 

@@ -1,6 +1,6 @@
 import type { ManagedValues } from '../../../../src/drain/model/managed.ts';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { planRestore } from '../../../../src/drain/restore/restore.ts';
 import type { RestoreStep } from '../../../../src/drain/restore/restore.ts';
 import { decodeState, nextState } from '../../../../src/drain/template/note/state.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { outsideBounds } from '../../../../src/drain/selection/bounds.ts';
 import { byPrecedence, govern } from '../../../../src/drain/selection/govern.ts';
 import type { Governable } from '../../../../src/drain/selection/govern.ts';

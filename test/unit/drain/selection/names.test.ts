@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { compileNamePattern } from '../../../../src/drain/selection/names.ts';
 
 function fits(pattern: string, name: string): boolean {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { mergeProxyConfigAnnotation } from '../../../../src/drain/template/annotation-edit.ts';
 import type { ProxyConfigEdits } from '../../../../src/drain/template/annotation-edit.ts';
 import { parseProxyConfigAnnotation } from '../../../../src/drain/template/annotation.ts';

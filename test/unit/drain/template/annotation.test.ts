@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { parseProxyConfigAnnotation } from '../../../../src/drain/template/annotation.ts';
 import { proxyConfigValuesFrom } from '../../../../src/drain/template/proxy-config.ts';
 import { PROXY_CONFIG_FIELDS, snakeCase } from '../../../../src/drain/template/proxy-config-fields.ts';

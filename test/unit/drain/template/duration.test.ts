@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { formatGoDuration, parseGoBool, parseGoDuration } from '../../../../src/drain/duration.ts';
 
 describe('parseGoDuration', () => {

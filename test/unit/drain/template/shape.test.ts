@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { decideFor, policyOf, workloadOf } from '../../../fixtures/drain/objects.ts';
 import { WORKLOAD_KINDS } from '../../../../src/drain/template/kinds.ts';
 import { lifecycleOf, projectWorkload, shapeProblems } from '../../../../src/drain/template/index.ts';

@@ -243,6 +243,7 @@ describe('a plan', () => {
               grace: decision.write?.gracePeriodSeconds,
               settings: {
                 ...settings,
+                template: undefined,
                 apps: settings.apps.length,
                 problems: settings.problems.map((problem) => problem.kind),
               },

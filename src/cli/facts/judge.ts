@@ -2,7 +2,7 @@ import type { Finding } from '../../api/reasons.ts';
 import { EXEMPT_ANNOTATION } from '../../api/names.ts';
 import { findingsOf } from '../../drain/findings/checks.ts';
 import { livePodOf } from '../../drain/mesh/live-pod.ts';
-import { effectiveSettings } from '../../drain/mesh/settings.ts';
+import { workloadSettings } from '../../drain/mesh/workload-settings.ts';
 import type { Decision } from '../../drain/model/decision.ts';
 import type { EffectiveSettings } from '../../drain/model/settings.ts';
 import type { Seconds, Workload } from '../../drain/model/workload.ts';
@@ -71,9 +71,9 @@ export function judge(workload: Workload, context: JudgeContext): Judgement {
       findings: decision.findings,
     };
   }
-  const { template, annotations: workloadAnnotations, rolledOutAt } = workload;
+  const { template } = workload;
   const live = livePodOf(template, workload.livePods);
-  const settings = effectiveSettings({ template, workloadAnnotations, namespace, mesh, rolledOutAt, live });
+  const settings = workloadSettings({ workload, template, namespace, mesh, live });
   const longestRequest = context.observed?.get(`${workload.namespace}/${workload.name}`) ?? stated.longestRequest;
   const { intent, clocks } = assumedFor(workload, settings, { ...stated, longestRequest });
   return {

@@ -1,6 +1,6 @@
 import { PRODUCT_VERSION } from '../version/product.ts';
 import { longestPromised, neededGrace } from '../../drain/promise/promise.ts';
-import { appDelayOf, proxyClocks } from '../../drain/promise/clocks.ts';
+import { clocksOf } from '../../drain/promise/clocks.ts';
 import { recommend, summarise, type TerminationRecord } from '../../drain/observe/index.ts';
 import { survivalOf } from '../../drain/timeline/verdict.ts';
 import { DEFAULT_APPLICATION } from '../../drain/timeline/application.ts';
@@ -144,7 +144,7 @@ interface About {
 
 function verificationOf(judgement: Judgement, { records, ongoing }: Look, about: About): Verification {
   const { settings, intent, policy, workload } = judgement;
-  const clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
+  const clocks = clocksOf(settings, intent.endpointDelay);
   // Without a policy nobody has promised anything: what is assumed in its place is no reason to change a cluster.
   const needed = policy === undefined ? undefined : neededGrace(settings, intent, clocks);
   const survival = survivalOf(settings, DEFAULT_APPLICATION);

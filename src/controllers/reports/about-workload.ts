@@ -1,4 +1,4 @@
-import { effectiveSettings } from '../../drain/mesh/settings.ts';
+import { workloadSettings } from '../../drain/mesh/workload-settings.ts';
 import type { Caches } from '../watches/caches.ts';
 import type { Ledger } from './ledger.ts';
 import type { ObservedWorkload } from './observed.ts';
@@ -14,12 +14,10 @@ export function aboutWorkload(
   if (workload === undefined) {
     return undefined;
   }
-  const { template, annotations: workloadAnnotations, rolledOutAt, namespace } = workload;
-  const settings = effectiveSettings({
-    template,
-    workloadAnnotations,
-    rolledOutAt,
-    namespace: caches.namespace(namespace),
+  const settings = workloadSettings({
+    workload,
+    template: workload.template,
+    namespace: caches.namespace(workload.namespace),
     mesh: caches.meshFacts(),
   });
   const slack = ledger.entryOf(policy, key)?.slack;

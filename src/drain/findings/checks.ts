@@ -1,5 +1,8 @@
 import type { Finding } from '../../api/reasons.ts';
-import type { Check, CheckInput } from './check.ts';
+import { memoizeByObject } from '../memoize.ts';
+import type { EffectiveSettings } from '../model/settings.ts';
+import type { Intent } from '../promise/intent.ts';
+import type { CheckInput, SettingsCheck, SettingsCheckInput } from './check.ts';
 import {
   drainIgnored,
   drainTooShort,
@@ -25,11 +28,14 @@ import { misplaced, notRead } from './checks/placement.ts';
 import { imageAuto, proxyKindUnknown } from './checks/proxy.ts';
 import { settingProblems } from './checks/settings.ts';
 
+/** What is said of one workload alone, whatever others have the same settings. */
+const OF_WORKLOAD = { templateRefused, misplaced, nodeBudget };
+
 /** Every check, in the order in which findings are shown. A new finding is a new line here. */
-export const CHECKS: readonly Check[] = [
-  templateRefused,
+export const CHECKS: readonly (SettingsCheck | keyof typeof OF_WORKLOAD)[] = [
+  'templateRefused',
   settingProblems,
-  misplaced,
+  'misplaced',
   notRead,
   graceTooShort,
   drainTooShort,
@@ -47,16 +53,54 @@ export const CHECKS: readonly Check[] = [
   listenerCloses,
   holdHook,
   imageAuto,
-  nodeBudget,
+  'nodeBudget',
   jobNeverCompletes,
   proxyKindUnknown,
 ];
 
 /** What is the matter with a workload today, whatever a policy would do. */
-export function findingsOf(input: CheckInput): Finding[] {
+export function findingsOf(input: Omit<CheckInput, 'job'>): Finding[] {
+  const { workload } = input;
+  const whole = { ...input, job: workload.kind === 'Job' || workload.kind === 'CronJob' };
   const found: Finding[] = [];
-  for (const check of CHECKS) {
-    found.push(...check(input));
+  for (const entry of findingsOfSettings(whole)) {
+    if (typeof entry === 'string') {
+      found.push(...OF_WORKLOAD[entry](whole));
+    } else {
+      found.push(entry);
+    }
   }
   return found;
 }
+
+/** In the order in which they are shown, with the places of those that each workload has of its own. */
+type Found = readonly (Finding | keyof typeof OF_WORKLOAD)[];
+
+/** Workloads of a fleet have few different settings and intents, and each pair has its findings once. */
+function findingsOfSettings(input: SettingsCheckInput): Found {
+  const known = foundUnder(input.settings)(input.intent);
+  const word = input.job ? 'job' : 'server';
+  let found = known[word];
+  if (found?.clocks !== input.clocks) {
+    found = {
+      clocks: input.clocks,
+      all: CHECKS.flatMap((check): Found => (typeof check === 'string' ? [check] : check(input))),
+    };
+    known[word] = found;
+  }
+  return found.all;
+}
+
+interface FoundWith {
+  readonly clocks: SettingsCheckInput['clocks'];
+  readonly all: Found;
+}
+
+interface FoundByKind {
+  job?: FoundWith;
+  server?: FoundWith;
+}
+
+const foundUnder = memoizeByObject<EffectiveSettings, (intent: Intent) => FoundByKind>(() =>
+  memoizeByObject<Intent, FoundByKind>(() => ({})),
+);

@@ -120,6 +120,7 @@ export function effectiveSettings(input: SettingsInput): EffectiveSettings {
   }
   const refused = annotation.refused ?? lifecycle.refused;
   return {
+    template,
     proxy,
     istioVersion,
     terminationDrainDuration: unlessUnseen(

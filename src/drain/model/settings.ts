@@ -1,4 +1,4 @@
-import type { LifecycleHandler } from '../../api/kubernetes.ts';
+import type { LifecycleHandler, PodTemplate } from '../../api/kubernetes.ts';
 import type { ProxyImage, StatsInclusion } from './mesh.ts';
 import type { Seconds } from './workload.ts';
 
@@ -91,6 +91,8 @@ export interface ContainerSettings {
 
 /** The value of each clock of a pod's termination, with its origin. */
 export interface EffectiveSettings {
+  /** What they were read from; of a workload's template only what decides about termination. */
+  readonly template: PodTemplate;
   readonly proxy: ProxyVerdict;
   /** Of the Istio that injects, where it is known. */
   readonly istioVersion?: string;

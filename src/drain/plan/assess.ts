@@ -1,9 +1,10 @@
 import { finding } from '../../api/reasons.ts';
 import type { Decision } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
+import type { EffectiveSettings } from '../model/settings.ts';
 import type { Workload } from '../model/workload.ts';
-import { proxyOf } from '../mesh/injection.ts';
-import { livePodOf, proxyInLivePod } from '../mesh/live-pod.ts';
+import { livePodOf } from '../mesh/live-pod.ts';
+import { workloadSettings } from '../mesh/workload-settings.ts';
 import type { ActiveExemption } from '../selection/exemptions.ts';
 import { asDeliveredToPods, restartLimitOf, underDelivery, type CountDelivered } from './delivery.ts';
 import { exemptionOutsideBounds } from '../selection/exemption-bounds.ts';
@@ -54,7 +55,7 @@ export function assess(input: AssessInput): Assessment {
   if (selection === undefined) {
     return NOTHING;
   }
-  const { matched, proxy } = selection;
+  const { matched, settings } = selection;
   const result = govern(matched, { unboundedTenants: input.unboundedTenants === true });
   const clusterPolicy = clusterPolicyOf(matched);
   const refusalUnder = (policy: PolicyRecord): string | undefined =>
@@ -68,7 +69,7 @@ export function assess(input: AssessInput): Assessment {
       workload: policy.spec.delivery === 'Admission' ? asDeliveredToPods(workload) : workload,
       namespace,
       mesh,
-      proxy,
+      settings,
       policy: {
         name: policy.name,
         uid: policy.uid,
@@ -133,10 +134,10 @@ function withRefusal(decision: Decision, refused: string | undefined): Decision 
 
 interface Selecting {
   readonly matched: readonly PolicyRecord[];
-  readonly proxy: ReturnType<typeof proxyOf>;
+  readonly settings: EffectiveSettings;
 }
 
-/** The policies that select the workload, deleted ones left out, and the proxy that it gets; undefined where there are none. */
+/** The policies that select the workload, deleted ones left out, and the settings that it has; undefined where there are none. */
 function selecting({ workload, namespace, mesh, policies, operatorNamespace }: AssessInput): Selecting | undefined {
   const scope = { rootNamespace: mesh.rootNamespace, operatorNamespace };
   const selected = policies.filter(
@@ -146,11 +147,12 @@ function selecting({ workload, namespace, mesh, policies, operatorNamespace }: A
   if (selected.length === 0) {
     return undefined;
   }
-  const live = livePodOf(workload.template, workload.livePods);
-  const proxy = proxyInLivePod(proxyOf(workload.template, namespace, mesh), live);
+  const { template, livePods } = workload;
+  const settings = workloadSettings({ workload, template, namespace, mesh, live: livePodOf(template, livePods) });
+  const { proxy } = settings;
   const tags = revisionOfTag(mesh);
   const matched = selected.filter(({ compiled }) => compiled !== undefined && matchesProxy(compiled, proxy, tags));
-  return matched.length === 0 ? undefined : { matched, proxy };
+  return matched.length === 0 ? undefined : { matched, settings };
 }
 
 /** Revision tags as the injector's webhooks state them: a policy may name `stable` where a workload has `1-30-3`. */

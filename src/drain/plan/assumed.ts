@@ -1,13 +1,18 @@
+import { memoizeByObjectAndWord } from '../memoize.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds, WorkloadRef } from '../model/workload.ts';
-import { appDelayOf, proxyClocks } from '../promise/clocks.ts';
+import { clocksOf, type Clocks } from '../promise/clocks.ts';
 import { assumedIntent, type Intent } from '../promise/intent.ts';
-import type { Clocks } from '../promise/promise.ts';
 
 /** What is assumed of requests where no policy says anything. */
 export interface AssumedRequests {
   readonly longestRequest: Seconds;
   readonly endpointDelay: Seconds;
+}
+
+export interface Assumed {
+  readonly intent: Intent;
+  readonly clocks: Clocks;
 }
 
 /**
@@ -18,13 +23,15 @@ export function assumedFor(
   { kind }: Pick<WorkloadRef, 'kind'>,
   settings: EffectiveSettings,
   { longestRequest, endpointDelay }: AssumedRequests,
-): { readonly intent: Intent; readonly clocks: Clocks } {
+): Assumed {
   const serves = kind !== 'Job' && kind !== 'CronJob';
-  const delay = serves ? endpointDelay : 0;
-  const proxy = proxyClocks(settings);
-  const fixed = assumedIntent(serves ? longestRequest : 0, delay);
-  return {
-    intent: proxy.busy > proxy.floor ? { ...fixed, mode: 'Adaptive', duration: 0 } : fixed,
-    clocks: { delay: appDelayOf(settings, delay), proxy },
-  };
+  return assumed(settings, serves ? `${longestRequest} ${endpointDelay}` : '0 0');
 }
+
+const assumed = memoizeByObjectAndWord((settings: EffectiveSettings, requests: string): Assumed => {
+  const [longestRequest = 0, endpointDelay = 0] = requests.split(' ').map(Number);
+  const clocks = clocksOf(settings, endpointDelay);
+  const fixed = assumedIntent(longestRequest, endpointDelay);
+  const { busy, floor } = clocks.proxy;
+  return { intent: busy > floor ? { ...fixed, mode: 'Adaptive', duration: 0 } : fixed, clocks };
+});

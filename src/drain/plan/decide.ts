@@ -13,16 +13,16 @@ import { refusedTemplate } from '../findings/checks/form.ts';
 import { conflictMessage, conflictsOf } from './conflicts.ts';
 import { budgetFindings } from '../findings/checks/grace.ts';
 import { appHookFinding } from '../findings/checks/hooks.ts';
-import { effectiveSettings } from '../mesh/settings.ts';
+import { workloadSettings } from '../mesh/workload-settings.ts';
 import { exceededBudget } from '../nodes/budget.ts';
 import type { ChangedField, Decision, WorkloadOutcome } from '../model/decision.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
-import type { EffectiveSettings, ProxyVerdict } from '../model/settings.ts';
+import type { EffectiveSettings } from '../model/settings.ts';
 import { objectKind, type LivePod, type Seconds, type Workload } from '../model/workload.ts';
 import { applyToTemplate } from '../template/apply.ts';
 import { decodeState, noteOrigin, templateBefore, valuesInPlace, type WorkloadState } from '../template/note/state.ts';
 import { exemptionText, type ActiveExemption } from '../selection/exemptions.ts';
-import { appDelayOf, proxyClocks } from '../promise/clocks.ts';
+import { clocksOf, type Clocks } from '../promise/clocks.ts';
 import type { Hold } from '../rollout/patience.ts';
 import { compile } from '../promise/compile.ts';
 import { hookCure, type HookCure } from './hook-cure.ts';
@@ -38,7 +38,6 @@ import {
   neededGrace,
   unmetOptions,
   unprovableHook,
-  type Clocks,
 } from '../promise/promise.ts';
 import { delayShareOf } from './late-requests.ts';
 import { changesBetween, valuesFor } from './values.ts';
@@ -77,8 +76,8 @@ export interface DecideInput {
   readonly ownProxyConfig?: OwnProxyConfig;
   /** The DrainExemption that holds for the workload now. */
   readonly exemption?: ActiveExemption;
-  /** The proxy of the workload's present template, where it is known already. */
-  readonly proxy?: ProxyVerdict;
+  /** Of the workload's present template, where they are known already. */
+  readonly settings?: EffectiveSettings;
   /** Absent where nothing is ever written (files). */
   readonly patience?: DecidingPatience;
 }
@@ -294,19 +293,12 @@ function liveFor(
 }
 
 function judgeTemplate(template: Workload['template'], input: DecideInput): Judged {
-  const { annotations: workloadAnnotations, rolledOutAt, livePods } = input.workload;
-  const proxy = template === input.workload.template ? input.proxy : undefined;
-  const settings = effectiveSettings({
-    template,
-    workloadAnnotations,
-    namespace: input.namespace,
-    mesh: input.mesh,
-    rolledOutAt,
-    live: liveFor(template, input.workload, livePods),
-    proxy,
-  });
+  const { workload, namespace, mesh } = input;
+  const live = liveFor(template, workload, workload.livePods);
+  const known = template === workload.template ? input.settings : undefined;
+  const settings = known ?? workloadSettings({ workload, template, namespace, mesh, live });
   const { intent } = input.policy;
-  const clocks: Clocks = { delay: appDelayOf(settings, intent.endpointDelay), proxy: proxyClocks(settings) };
+  const clocks = clocksOf(settings, intent.endpointDelay);
   const needed = neededGrace(settings, intent, clocks);
   // A ProxyConfig does nothing for pods that are older than it: only the mark in the template proves that they are not.
   const mark = input.ownProxyConfig?.kind === 'Ready' ? input.ownProxyConfig.mark : undefined;

@@ -4,7 +4,7 @@ import type { HookAnalysis } from '../../hooks/index.ts';
 import { analyseAppHook, analyseProxyHook } from '../mesh/container-hooks.ts';
 import { whereOf } from '../mesh/settings.ts';
 import type { EffectiveSettings, Origin } from '../model/settings.ts';
-
+import { memoizeByObject, memoizeByObjectAndWord } from '../memoize.ts';
 import type { Seconds } from '../model/workload.ts';
 
 /** An app preStop for whose length there is no bound that is known and stated. */
@@ -105,8 +105,24 @@ const BUILT_IN: Origin = { level: 'BuiltIn' };
 
 const NO_HOOK: HookNumbers = { atLeast: 0, atMost: 0, whenBusy: 0, callsDrain: false, quitsAt: Infinity };
 
+/** What a pod of the template will do, in the few numbers that the promise is checked against. */
+export interface Clocks {
+  readonly delay: AppDelay;
+  readonly proxy: ProxyClocks;
+}
+
+/** Workloads with the same settings have the same clocks, as one object. */
+export const clocksOf: (settings: EffectiveSettings, endpointDelay: Seconds) => Clocks = memoizeByObjectAndWord(
+  (settings: EffectiveSettings, endpointDelay: Seconds) => ({
+    delay: appDelayOf(settings, endpointDelay),
+    proxy: proxyClocks(settings),
+  }),
+);
+
+export const proxyClocks = memoizeByObject(proxyClocksOf);
+
 /** One definition of how preStop, terminationDrainDuration and EXIT_ON_ZERO add up (docs/termination.md). */
-export function proxyClocks(settings: EffectiveSettings): ProxyClocks {
+function proxyClocksOf(settings: EffectiveSettings): ProxyClocks {
   const hook = settings.proxyPreStop?.value;
   const [analysis, ...others] = hook === undefined ? [] : analysesFor(hook, settings);
   const variants = [analysis, ...others].filter((variant) => variant !== undefined).map(hookNumbers);

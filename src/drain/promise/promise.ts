@@ -3,7 +3,7 @@ import { neverSeesZero } from '../mesh/exit-on-zero.ts';
 import { istioMinor, NATIVE_ANNOTATION_SINCE_MINOR } from '../mesh/version.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { Seconds } from '../model/workload.ts';
-import type { AppDelay, ProxyClocks, UnboundedHook } from './clocks.ts';
+import type { AppDelay, Clocks, ProxyClocks, UnboundedHook } from './clocks.ts';
 import { classicStrategy, compile } from './compile.ts';
 import type { Intent } from './intent.ts';
 
@@ -16,12 +16,6 @@ export interface BrokenClause {
   /** Where the cause stands and what to do about it, where it is not the drain's own setting. */
   readonly path?: string;
   readonly action?: string;
-}
-
-/** What a pod of the template will do, in the few numbers that the promise is checked against. */
-export interface Clocks {
-  readonly delay: AppDelay;
-  readonly proxy: ProxyClocks;
 }
 
 /** How long a request must be able to go on after the application's SIGTERM. */

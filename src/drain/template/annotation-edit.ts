@@ -4,7 +4,7 @@ import { formatGoDuration, parseGoBool, parseGoDuration } from '../duration.ts';
 import type { ProxyConfigValues } from '../model/mesh.ts';
 import type { Seconds } from '../model/workload.ts';
 import { parseProxyConfigAnnotation, readIstioYaml } from './annotation.ts';
-import { memoizeByText } from './bounded-cache.ts';
+import { memoizeByText } from '../memoize.ts';
 import { isPlainMap } from './istio-yaml.ts';
 import type { IstioYamlDocument, IstioYamlValue, Malformed } from './istio-yaml.ts';
 import { snakeCase } from './proxy-config-fields.ts';

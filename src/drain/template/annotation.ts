@@ -1,6 +1,6 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import type { Node, Pair, YAMLMap } from 'yaml';
-import { memoizeByText } from './bounded-cache.ts';
+import { memoizeByText } from '../memoize.ts';
 import { parseIstioYaml, resolvePlain, valueOf, YamlValueError } from './istio-yaml.ts';
 import type { IstioYamlDocument, IstioYamlValue, Malformed } from './istio-yaml.ts';
 import { proxyConfigValuesFrom } from './proxy-config.ts';

@@ -5,7 +5,6 @@ import { appDelayOf } from '../../../src/drain/promise/clocks.ts';
 import { assumedFor } from '../../../src/drain/plan/assumed.ts';
 import { drainTooShort } from '../../../src/drain/findings/checks/drain.ts';
 import { playCase, settingsOf, type TerminationCase } from '../../../src/drain/timeline/cases.ts';
-import { workloadOf } from '../../fixtures/drain/objects.ts';
 import { cli, folderWith, policy, removeFolders } from './support.ts';
 
 afterAll(removeFolders);
@@ -129,7 +128,7 @@ describe('lint of a termination that was played', () => {
       endpointDelay: 0,
     });
 
-    const errors = drainTooShort({ workload: workloadOf(), settings, intent, clocks }).filter(
+    const errors = drainTooShort({ settings, intent, clocks, job: false }).filter(
       ({ severity }) => severity === 'error',
     );
     // A request may well end before the proxy does, and the application's hook go on.

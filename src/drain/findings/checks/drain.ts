@@ -5,7 +5,7 @@ import { whereOf } from '../../mesh/settings.ts';
 import type { Seconds } from '../../model/workload.ts';
 import type { OriginLevel, Sourced } from '../../model/settings.ts';
 import { brokenDrainClauses, longestPromised } from '../../promise/promise.ts';
-import { isClassic, type CheckInput } from '../check.ts';
+import { isClassic, type SettingsCheckInput } from '../check.ts';
 
 /** Nobody set them for this workload. */
 const UNSTATED: ReadonlySet<OriginLevel> = new Set<OriginLevel>(['BuiltIn', 'MeshConfig', 'LivePod']);
@@ -14,7 +14,7 @@ function isStated(value: Sourced<unknown>): boolean {
   return !UNSTATED.has(value.origin.level);
 }
 
-export function drainTooShort({ settings, intent, clocks }: CheckInput): Finding[] {
+export function drainTooShort({ settings, intent, clocks }: SettingsCheckInput): Finding[] {
   // Where it ends at once because the application closes its listener, that is said of the hook.
   if (clocks.proxy.hook?.endsAtOnce === true && clocks.proxy.hook.waitsFor.includes('AppListener')) {
     return [];
@@ -38,7 +38,7 @@ function isInjectedDefault({ origin, value }: Sourced<Seconds>): boolean {
   return origin.level === 'BuiltIn' || (origin.level === 'LivePod' && value === DEFAULT_TERMINATION_DRAIN_SECONDS);
 }
 
-export function drainIgnored({ settings, clocks }: CheckInput): Finding[] {
+export function drainIgnored({ settings, clocks }: SettingsCheckInput): Finding[] {
   const drain = settings.terminationDrainDuration;
   if (!isClassic(settings) || isInjectedDefault(drain)) {
     return [];
@@ -59,7 +59,7 @@ export function drainIgnored({ settings, clocks }: CheckInput): Finding[] {
       ];
 }
 
-export function inertOnNative({ settings, clocks }: CheckInput): Finding[] {
+export function inertOnNative({ settings, clocks }: SettingsCheckInput): Finding[] {
   if (settings.proxy.container !== 'Native' || !clocks.proxy.callsDrain) {
     return [];
   }
@@ -75,7 +75,7 @@ export function inertOnNative({ settings, clocks }: CheckInput): Finding[] {
     );
 }
 
-export function minimumDrainInert({ settings }: CheckInput): Finding[] {
+export function minimumDrainInert({ settings }: SettingsCheckInput): Finding[] {
   const minimum = settings.minimumDrainDuration;
   if (!isClassic(settings) || minimum.origin.level === 'BuiltIn' || settings.exitOnZeroActiveConnections.value) {
     return [];
@@ -89,7 +89,7 @@ export function minimumDrainInert({ settings }: CheckInput): Finding[] {
   ];
 }
 
-export function outboundNotCovered({ settings, intent, clocks }: CheckInput): Finding[] {
+export function outboundNotCovered({ settings, intent, clocks }: SettingsCheckInput): Finding[] {
   const covered = clocks.proxy.floor >= clocks.delay.seconds + intent.duration && intent.duration > 0;
   if (!isClassic(settings) || !settings.exitOnZeroActiveConnections.value || covered || settings.apps.length === 0) {
     return [];
@@ -103,7 +103,7 @@ export function outboundNotCovered({ settings, intent, clocks }: CheckInput): Fi
   ];
 }
 
-export function listenerCloses({ settings, intent, clocks }: CheckInput): Finding[] {
+export function listenerCloses({ settings, intent, clocks }: SettingsCheckInput): Finding[] {
   if (!isClassic(settings) || clocks.proxy.callsDrain) {
     return [];
   }

@@ -2,11 +2,11 @@ import { finding, type Finding } from '../../../api/reasons.ts';
 import { graceNeed, graceWords, unprovableHook } from '../../promise/promise.ts';
 import type { Seconds } from '../../model/workload.ts';
 import { budgetWords, exceededBudget, type LandingBudget } from '../../nodes/budget.ts';
-import type { CheckInput } from '../check.ts';
+import type { CheckInput, SettingsCheckInput } from '../check.ts';
 
 const GRACE_PATH = 'spec.template.spec.terminationGracePeriodSeconds';
 
-export function graceTooShort({ settings, intent, clocks }: CheckInput): Finding[] {
+export function graceTooShort({ settings, intent, clocks }: SettingsCheckInput): Finding[] {
   if (settings.proxy.container === 'None') {
     return [];
   }

@@ -3,10 +3,10 @@ import { finding, type Finding } from '../../../api/reasons.ts';
 import { analyseAppHook } from '../../mesh/container-hooks.ts';
 import { whereOf } from '../../mesh/settings.ts';
 import type { UnboundedHook } from '../../promise/clocks.ts';
-import { holdsAnyway, isClassic, type CheckInput } from '../check.ts';
+import { holdsAnyway, isClassic, type SettingsCheckInput } from '../check.ts';
 
 /** What is the matter with the preStop of istio-proxy that somebody has put there: the first that applies. */
-export function proxyHook(input: CheckInput): Finding[] {
+export function proxyHook(input: SettingsCheckInput): Finding[] {
   const { settings, clocks } = input;
   const hook = clocks.proxy.hook;
   const preStop = settings.proxyPreStop;
@@ -40,7 +40,7 @@ export function proxyHook(input: CheckInput): Finding[] {
 }
 
 /** Only a drain call, or one that ends the proxy, leaves nothing to follow. */
-export function nativeDrainDropped({ settings, clocks }: CheckInput): Finding[] {
+export function nativeDrainDropped({ settings, clocks }: SettingsCheckInput): Finding[] {
   const { hook } = clocks.proxy;
   const preStop = settings.proxyPreStop;
   if (
@@ -63,7 +63,7 @@ export function nativeDrainDropped({ settings, clocks }: CheckInput): Finding[] 
 }
 
 /** Application hooks for whose length there is no bound. */
-export function appHooks({ clocks }: CheckInput): Finding[] {
+export function appHooks({ clocks }: SettingsCheckInput): Finding[] {
   return clocks.delay.unbounded.map(appHookFinding);
 }
 
@@ -80,7 +80,7 @@ export function appHookFinding({ container, path, summary, neverEnds }: Unbounde
 }
 
 /** What a hook states for the case that nothing sets a variable is taken at its word, and that is said. */
-export function defaultsOfAppHooks({ settings }: CheckInput): Finding[] {
+export function defaultsOfAppHooks({ settings }: SettingsCheckInput): Finding[] {
   return settings.apps.flatMap(({ name, preStop, hookEnvironment }) => {
     const { defaults } = preStop === undefined ? NO_DEFAULTS : analyseAppHook(preStop.value, settings, hookEnvironment);
     return preStop === undefined || defaults.length === 0
@@ -101,7 +101,7 @@ const NO_DEFAULTS = { defaults: [] };
 const ASKS_SERVERS: ReadonlySet<string> = new Set(['curl', 'wget', 'nc']);
 
 /** A hook that cannot start, or fails, is over at once, and SIGTERM follows. */
-export function failingAppHooks({ settings }: CheckInput): Finding[] {
+export function failingAppHooks({ settings }: SettingsCheckInput): Finding[] {
   return settings.apps.flatMap(({ name, preStop, hookEnvironment }) => {
     const analysis = preStop === undefined ? undefined : analyseAppHook(preStop.value, settings, hookEnvironment);
     return analysis?.fails === true &&
@@ -117,7 +117,7 @@ export function failingAppHooks({ settings }: CheckInput): Finding[] {
   });
 }
 
-export function holdHook({ settings }: CheckInput): Finding[] {
+export function holdHook({ settings }: SettingsCheckInput): Finding[] {
   if (!isClassic(settings)) {
     return [];
   }

@@ -2,20 +2,20 @@ import { PROXY_CONTAINER } from '../../../api/names.ts';
 import type { Container } from '../../../api/kubernetes.ts';
 import { finding, type Finding } from '../../../api/reasons.ts';
 import { analyseAppHook } from '../../mesh/container-hooks.ts';
-import { isClassic, isJob, type CheckInput } from '../check.ts';
+import { isClassic, type SettingsCheckInput } from '../check.ts';
 
-export function jobNeverCompletes({ settings, workload }: CheckInput): Finding[] {
-  const { containers } = workload.template.spec;
+export function jobNeverCompletes({ settings, job }: SettingsCheckInput): Finding[] {
+  const { containers } = settings.template.spec;
   const endsProxy = containers.some(
     (container) => container.name !== PROXY_CONTAINER && mayEndProxy(container, settings),
   );
-  return isJob(workload) && isClassic(settings) && !endsProxy
+  return job && isClassic(settings) && !endsProxy
     ? [finding('JobNeverCompletes', "with a classic sidecar the job's pods do not end when the work is done")]
     : [];
 }
 
 /** The command is played like a hook. What comes behind a program of its own that is not known may be reached. */
-function mayEndProxy({ command = [], args = [] }: Container, settings: CheckInput['settings']): boolean {
+function mayEndProxy({ command = [], args = [] }: Container, settings: SettingsCheckInput['settings']): boolean {
   const words = [...command, ...args];
   if (!words.some((word) => word.includes('quitquitquit'))) {
     return false;

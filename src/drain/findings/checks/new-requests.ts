@@ -1,15 +1,15 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
 import type { Seconds } from '../../model/workload.ts';
-import { memoizeByText } from '../../template/bounded-cache.ts';
-import { isJob, type CheckInput } from '../check.ts';
+import { memoizeByText } from '../../memoize.ts';
+import type { SettingsCheckInput } from '../check.ts';
 
 /**
  * A server that closes its listener at SIGTERM refuses what comes until every client has heard of the deletion. Only its own
  * preStop helps against that, whatever the proxy does.
  */
-export function newRequestsRefused({ settings, intent, workload }: CheckInput): Finding[] {
+export function newRequestsRefused({ settings, intent, job }: SettingsCheckInput): Finding[] {
   const { container } = settings.proxy;
-  if (container === 'None' || isJob(workload) || intent.endpointDelay <= 0) {
+  if (container === 'None' || job || intent.endpointDelay <= 0) {
     return [];
   }
   return settings.apps

@@ -3,7 +3,7 @@ import { finding, type Finding } from '../../../api/reasons.ts';
 import { unreadAnnotation, unreadVariable } from '../../mesh/annotations.ts';
 import { proxyContainer } from '../../mesh/settings.ts';
 import { parseProxyConfigAnnotation } from '../../template/annotation.ts';
-import type { CheckInput } from '../check.ts';
+import type { CheckInput, SettingsCheckInput } from '../check.ts';
 
 const ANNOTATIONS = 'spec.template.metadata.annotations';
 
@@ -13,11 +13,11 @@ export function misplaced({ workload }: CheckInput): Finding[] {
 }
 
 /** Annotations and variables that do not exist, or no longer: whoever wrote them believes that they hold. */
-export function notRead({ workload, settings }: CheckInput): Finding[] {
+export function notRead({ settings }: SettingsCheckInput): Finding[] {
   if (settings.proxy.kind === 'None') {
     return [];
   }
-  const annotations = workload.template.metadata?.annotations ?? {};
+  const annotations = settings.template.metadata?.annotations ?? {};
   const found = Object.keys(annotations).flatMap((key) => {
     const why = unreadAnnotation(key);
     return why === undefined
@@ -28,7 +28,7 @@ export function notRead({ workload, settings }: CheckInput): Finding[] {
   const parsed = config === undefined ? undefined : parseProxyConfigAnnotation(config);
   const metadata = parsed?.ok === true ? Object.keys(parsed.values.proxyMetadata ?? {}) : [];
   const path = `${ANNOTATIONS}["${PROXY_CONFIG_ANNOTATION}"].proxyMetadata`;
-  const own = (proxyContainer(workload.template)?.env ?? []).map(({ name }) => name);
+  const own = (proxyContainer(settings.template)?.env ?? []).map(({ name }) => name);
   return [
     ...found,
     ...metadata.flatMap((name) => unread(name, `${path}.${name}`)),

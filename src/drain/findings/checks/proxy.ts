@@ -1,10 +1,10 @@
 import { PROXY_CONTAINER } from '../../../api/names.ts';
 import { finding, type Finding } from '../../../api/reasons.ts';
 import { proxyContainer } from '../../mesh/settings.ts';
-import type { CheckInput } from '../check.ts';
+import type { SettingsCheckInput } from '../check.ts';
 
-export function imageAuto({ settings, workload }: CheckInput): Finding[] {
-  const container = proxyContainer(workload.template);
+export function imageAuto({ settings }: SettingsCheckInput): Finding[] {
+  const container = proxyContainer(settings.template);
   if (container?.image !== 'auto') {
     return [];
   }
@@ -29,7 +29,7 @@ export function imageAuto({ settings, workload }: CheckInput): Finding[] {
     : [];
 }
 
-export function proxyKindUnknown({ settings }: CheckInput): Finding[] {
+export function proxyKindUnknown({ settings }: SettingsCheckInput): Finding[] {
   return settings.proxy.kind === 'Unknown'
     ? [finding('ProxyKindUnknown', `the kind of sidecar is not known; missing: ${settings.proxy.missing.join(', ')}`)]
     : [];

@@ -1,8 +1,8 @@
 import { PROXY_CONTAINER } from '../../../api/names.ts';
 import { finding, type Finding } from '../../../api/reasons.ts';
-import { holdsAnyway, type CheckInput } from '../check.ts';
+import { holdsAnyway, type SettingsCheckInput } from '../check.ts';
 
-export function settingProblems(input: CheckInput): Finding[] {
+export function settingProblems(input: SettingsCheckInput): Finding[] {
   const { settings } = input;
   const found = settings.problems.map((problem) => {
     const superseded = problem.kind === 'AnnotationValueDangerous' && holdsAnyway(input);

@@ -1,9 +1,9 @@
 import { finding, type Finding } from '../../../api/reasons.ts';
-import type { CheckInput } from '../check.ts';
+import type { SettingsCheckInput } from '../check.ts';
 
 /** Only SIGTERM is certain. */
-export function stopSignals({ workload }: CheckInput): Finding[] {
-  const { containers, initContainers = [] } = workload.template.spec;
+export function stopSignals({ settings }: SettingsCheckInput): Finding[] {
+  const { containers, initContainers = [] } = settings.template.spec;
   return [...containers, ...initContainers].flatMap(({ name, lifecycle }) => {
     const signal = lifecycle?.stopSignal;
     return signal === undefined || signal === 'SIGTERM'

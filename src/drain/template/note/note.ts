@@ -4,7 +4,7 @@ import { STATE_ANNOTATION } from '../../../api/names.ts';
 import { isRecord } from '../../../api/schema.ts';
 import type { ManagedField, TemplateGap, Workload } from '../../model/workload.ts';
 import type { ProxyConfigEdits } from '../annotation-edit.ts';
-import { memoizeByText } from '../bounded-cache.ts';
+import { memoizeByText } from '../../memoize.ts';
 import { at, canonical, textOf } from '../raw.ts';
 import { fingerprint } from './fingerprint.ts';
 import { LONGEST_NOTE, noteProblem, STATE_VERSION } from './note-problem.ts';

@@ -17,13 +17,14 @@ export const EVENTS = {
   DrainApplied: {
     on: 'workload',
     type: 'Normal',
-    sentence: 'The operator wrote settings of a policy to the workload; the message names the fields.',
+    sentence:
+      'The operator wrote settings of a policy to the workload; the message names the fields. Of more than 100 workloads in a row, the others are counted in Events on the policy.',
   },
   DrainRestored: {
     on: 'workload',
     type: 'Normal',
     sentence:
-      'No policy governs the workload any more; the message says which values went back to what they were, and which were kept.',
+      'No policy governs the workload any more; the message says which values went back to what they were, and which were kept. Of more than 100 workloads in a row, the others are counted in Events on the policy.',
   },
   DrainWriteRefused: {
     on: 'workload',

@@ -2,13 +2,13 @@
 // describe reads `firstTimestamp`, `count` and `source` from; the events.k8s.io/v1 view of the same storage leaves
 // them empty.
 //
-// Events are the least important writes of this process: they are de-duplicated, limited per object, wait until no
-// other write does, and never block or fail whoever reports them.
+// Events are the least important writes of this process: they are de-duplicated, limited per object and per object that
+// they follow from, wait until no other write does, and never block or fail whoever reports them.
 
 import type { KubeClient } from './client.ts';
 import { isApiError } from './errors.ts';
 import { silentLogger, sleep, systemClock } from './ports.ts';
-import type { Clock, Logger } from './ports.ts';
+import type { Clock, Logger, TimerHandle } from './ports.ts';
 import { defineResource } from './resources.ts';
 
 export const events = defineResource({ group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true });
@@ -35,6 +35,11 @@ export interface EventRecorderOptions {
   /** Events per object: so many at once, then one per refill time. */
   burst?: number;
   refillMs?: number;
+  /** The same for all Events that follow from one object, as `oneOf` says. */
+  groupBurst?: number;
+  groupRefillMs?: number;
+  /** How long those that have no Event of their own are counted before they are told. */
+  summaryMs?: number;
   /** Events that wait to be sent; beyond it new ones are dropped and counted. */
   maxPending?: number;
   /** How long events wait for other writes to be done. */
@@ -48,6 +53,15 @@ interface Remembered {
   first: number;
   sentAt: number;
   count: number;
+}
+
+/** Events that were left out, because too many followed from one object. */
+interface LeftOut {
+  readonly about: EventSubject;
+  readonly type: Pending['type'];
+  readonly reason: string;
+  count: number;
+  last: string;
 }
 
 interface Pending {
@@ -67,7 +81,10 @@ const maxReason = 128;
 /** `Reason`: the reasons that the program's Events may have. */
 export class EventRecorder<Reason extends string = string> {
   private readonly remembered: LruMap<Remembered>;
-  private readonly buckets: LruMap<{ tokens: number; at: number }>;
+  private readonly buckets: LruMap<Bucket>;
+  private readonly groups: LruMap<Bucket>;
+  private readonly leftOut = new Map<string, LeftOut>();
+  private summary: TimerHandle | undefined;
   private readonly pending: Pending[] = [];
   private readonly logger: Logger;
   private readonly clock: Clock;
@@ -80,17 +97,27 @@ export class EventRecorder<Reason extends string = string> {
   constructor(private readonly options: EventRecorderOptions) {
     this.remembered = new LruMap(options.remembered ?? 4096);
     this.buckets = new LruMap(options.remembered ?? 4096);
+    this.groups = new LruMap(options.remembered ?? 4096);
     this.logger = options.logger ?? silentLogger;
     this.clock = options.clock ?? systemClock;
   }
 
-  /** Returns at once. `reason` is one word in CamelCase, `message` a sentence for people. */
-  event(subject: EventSubject, type: 'Normal' | 'Warning', reason: Reason, message: string): void {
+  /**
+   * Returns at once. `reason` is one word in CamelCase, `message` a sentence for people.
+   * @param oneOf the object that many such Events follow from: where it is too many, the rest is told in one Event of its own
+   */
+  event(
+    subject: EventSubject,
+    type: 'Normal' | 'Warning',
+    reason: Reason,
+    message: string,
+    oneOf?: EventSubject,
+  ): void {
     if (this.stopping.signal.aborted) {
       return;
     }
     const now = this.clock.now();
-    const object = `${subject.uid ?? ''}/${subject.kind}/${subject.namespace ?? ''}/${subject.name}`;
+    const object = keyOf(subject);
     const identity = `${object}\n${reason}\n${message}`;
     const known = this.remembered.get(identity);
     if (known !== undefined && now - known.sentAt < (this.options.windowMs ?? 10 * 60_000)) {
@@ -98,7 +125,13 @@ export class EventRecorder<Reason extends string = string> {
       this.options.onEvent?.('duplicate');
       return;
     }
-    if (!this.takeToken(object, now)) {
+    const { burst = 25, refillMs = 60_000, groupBurst = 100, groupRefillMs = 1_000 } = this.options;
+    if (!takeToken(this.buckets, object, now, burst, refillMs)) {
+      this.options.onEvent?.('limited');
+      return;
+    }
+    if (oneOf !== undefined && !takeToken(this.groups, `${keyOf(oneOf)} ${reason}`, now, groupBurst, groupRefillMs)) {
+      this.leaveOut(subject, type, reason, oneOf);
       this.options.onEvent?.('limited');
       return;
     }
@@ -109,15 +142,41 @@ export class EventRecorder<Reason extends string = string> {
     const first = known?.first ?? now;
     const count = (known?.count ?? 0) + 1;
     this.remembered.set(identity, { first, sentAt: now, count });
-    this.pending.push({
-      subject,
-      type,
-      reason: reason.slice(0, maxReason),
-      message: shorten(message),
-      first,
-      last: now,
-      count,
-    });
+    const text = { reason: reason.slice(0, maxReason), message: shorten(message) };
+    this.push({ subject, type, ...text, first, last: now, count });
+  }
+
+  private leaveOut(subject: EventSubject, type: Pending['type'], reason: string, about: EventSubject): void {
+    const key = `${keyOf(about)} ${reason}`;
+    const left = this.leftOut.get(key) ?? { about, type, reason, count: 0, last: '' };
+    left.count += 1;
+    left.last = `${subject.kind} ${subject.namespace === undefined ? '' : `${subject.namespace}/`}${subject.name}`;
+    this.leftOut.set(key, left);
+    this.summary ??= this.clock.setTimeout(() => {
+      this.summarise();
+    }, this.options.summaryMs ?? 30_000);
+  }
+
+  private summarise(): void {
+    this.clock.clearTimeout(this.summary);
+    this.summary = undefined;
+    const now = this.clock.now();
+    for (const { about, type, reason, count, last } of this.leftOut.values()) {
+      this.push({
+        subject: about,
+        type,
+        reason,
+        message: `${count} more, which have no Event of their own; the last of them is ${last}`,
+        first: now,
+        last: now,
+        count: 1,
+      });
+    }
+    this.leftOut.clear();
+  }
+
+  private push(event: Pending): void {
+    this.pending.push(event);
     this.sending ??= this.send().finally(() => {
       this.sending = undefined;
     });
@@ -126,6 +185,7 @@ export class EventRecorder<Reason extends string = string> {
   /** Sends what waits, for at most this long, and takes no more. */
   async stop(deadlineMs = 3_000): Promise<void> {
     this.flushing = true;
+    this.summarise();
     const timeout = sleep(this.clock, deadlineMs, this.stopping.signal);
     await Promise.race([this.sending ?? Promise.resolve(), timeout]);
     this.stopping.abort();
@@ -208,15 +268,22 @@ export class EventRecorder<Reason extends string = string> {
     }
     this.logger.debug('an event was not written', fields);
   }
+}
 
-  private takeToken(object: string, now: number): boolean {
-    const burst = this.options.burst ?? 25;
-    const refillMs = this.options.refillMs ?? 60_000;
-    const bucket = this.buckets.get(object) ?? { tokens: burst, at: now };
-    const tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.at) / refillMs);
-    this.buckets.set(object, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now });
-    return tokens >= 1;
-  }
+function keyOf({ uid = '', kind, namespace = '', name }: EventSubject): string {
+  return `${uid}/${kind}/${namespace}/${name}`;
+}
+
+interface Bucket {
+  readonly tokens: number;
+  readonly at: number;
+}
+
+function takeToken(buckets: LruMap<Bucket>, key: string, now: number, burst: number, refillMs: number): boolean {
+  const bucket = buckets.get(key) ?? { tokens: burst, at: now };
+  const tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.at) / refillMs);
+  buckets.set(key, { tokens: tokens >= 1 ? tokens - 1 : tokens, at: now });
+  return tokens >= 1;
 }
 
 /** Forgets what was not used for longest. */

@@ -11,7 +11,7 @@ import type { ReasonCode } from '../../api/reasons.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
 import type { Assessment } from '../../drain/plan/assess.ts';
 import { policyPlanHash, workloadPlanHash } from '../../drain/plan/hash.ts';
-import { policyObject, type PolicyRecord } from '../../drain/plan/policies.ts';
+import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { fingerprint } from '../../drain/template/note/fingerprint.ts';
 import { noteOrigin, stateOf, type WorkloadState } from '../../drain/template/note/state.ts';
 import { approveCommand, notApproved, NOT_APPROVED } from '../../drain/rollout/approval.ts';
@@ -20,6 +20,7 @@ import { EVERY_WITHDRAWAL, isMassWithdrawal, withdrawalHash } from '../../drain/
 import { matches } from '../../drain/selection/match.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../../kube/index.ts';
 import type { Refusal } from '../workload/gates.ts';
+import { policySubject } from '../workload/workload-record.ts';
 import { toldText, waitToldBefore } from '../reports/told-before.ts';
 import { Approvals, type ApprovalOf } from './approvals.ts';
 import type { CachedPolicy, Caches } from '../watches/caches.ts';
@@ -447,7 +448,7 @@ export class Permits {
       return;
     }
     this.options.recorder.event(
-      { apiVersion: `${GROUP}/${VERSION}`, ...policyObject(policy), uid: policy.uid },
+      policySubject(policy),
       waits.reason === 'ApprovalRequired' ? 'Normal' : 'Warning',
       waits.reason,
       waits.message,

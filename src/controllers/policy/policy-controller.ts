@@ -16,6 +16,7 @@ import type { Ledger } from '../reports/ledger.ts';
 import type { Permits, Waits } from './permits.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import { haltConditions, rolloutStatus, stageDueAt } from './rollout-status.ts';
+import { policySubject } from '../workload/workload-record.ts';
 
 type Counts = Required<PolicyWorkloadCounts>;
 
@@ -352,7 +353,7 @@ export class PolicyController {
       const bad =
         next.type === 'Stalled' || next.type === 'Conflicted' ? next.status === 'True' : next.status === 'False';
       this.options.recorder.event(
-        { apiVersion: cached.resource.apiVersion, ...policyObject(cached.record), uid: cached.record.uid },
+        policySubject(cached.record),
         bad ? 'Warning' : 'Normal',
         next.reason,
         `${next.type} is ${next.status}: ${next.message}`,

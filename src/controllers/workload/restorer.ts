@@ -16,7 +16,7 @@ import type { OperatorMetrics } from '../reports/operator-metrics.ts';
 import type { Permits } from '../policy/permits.ts';
 import type { Candidate } from '../rollout/rollout-slots.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
-import { limitsOf, limitsOfState, subjectOf } from './workload-record.ts';
+import { limitsOf, limitsOfState, policySubject, subjectOf } from './workload-record.ts';
 import type { WorkloadMemories } from './workload-memory.ts';
 import type { WorkloadWriter } from './workload-writer.ts';
 
@@ -197,6 +197,7 @@ export class Restorer {
         state.onDelete === 'Restore'
           ? `Policy ${state.policy.name} no longer governs: ${restoreResultText(given)}`
           : `Policy ${state.policy.name} no longer governs: its values stay and belong to nobody`,
+        policySubject(state.policy),
       );
     } catch (error) {
       rollouts.release(key);

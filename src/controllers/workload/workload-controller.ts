@@ -29,7 +29,7 @@ import type { OperatorMetrics } from '../reports/operator-metrics.ts';
 import type { Candidate } from '../rollout/rollout-slots.ts';
 import { Rollouts } from '../rollout/rollouts.ts';
 import { RevertTracker } from './revert-tracker.ts';
-import { limitsOf, subjectOf } from './workload-record.ts';
+import { limitsOf, policySubject, subjectOf } from './workload-record.ts';
 import { WorkloadWriter } from './workload-writer.ts';
 
 export interface WorkloadControllerOptions {
@@ -320,7 +320,13 @@ export class WorkloadController {
       changes: decision.changes.map((change) => change.path),
       why: what,
     });
-    this.options.recorder.event(subjectOf(workload), 'Normal', 'DrainApplied', `Policy ${policy.name}: ${what}`);
+    this.options.recorder.event(
+      subjectOf(workload),
+      'Normal',
+      'DrainApplied',
+      `Policy ${policy.name}: ${what}`,
+      policySubject(policy),
+    );
     record({ outcome: 'Updating', reason: '', message: 'written' });
     return done;
   }

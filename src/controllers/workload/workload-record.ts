@@ -1,6 +1,7 @@
 import { objectKind, type Workload } from '../../drain/model/workload.ts';
 import { restartLimitOf } from '../../drain/plan/delivery.ts';
-import type { PolicyRecord } from '../../drain/plan/policies.ts';
+import { GROUP, VERSION } from '../../api/names.ts';
+import { policyObject, type PolicyRecord } from '../../drain/plan/policies.ts';
 import type { WorkloadState } from '../../drain/template/note/state.ts';
 import { NO_LIMITS, type RolloutLimits } from '../../drain/rollout/gate.ts';
 import type { EventSubject } from '../../kube/index.ts';
@@ -35,4 +36,11 @@ export function subjectOf(workload: Workload): EventSubject {
     namespace: workload.namespace,
     uid: workload.uid,
   };
+}
+
+/** @param name as a note has it: of a namespaced policy `namespace/name` */
+export function policySubject({ name, uid }: Pick<PolicyRecord, 'name' | 'uid'>): EventSubject {
+  const slash = name.indexOf('/');
+  const namespace = slash === -1 ? undefined : name.slice(0, slash);
+  return { apiVersion: `${GROUP}/${VERSION}`, ...policyObject({ name, namespace }), uid };
 }

@@ -93,4 +93,61 @@ describe('EventRecorder', () => {
     await eventually(() => results.length === 3, 'all have their result');
     expect([...results].sort()).toEqual(['limited', 'sent', 'sent']);
   });
+
+  describe('of many Events that follow from one object', () => {
+    const policy = { apiVersion: 'sidecardrain.io/v1alpha1', kind: 'SidecarDrainPolicy', name: 'long', uid: '1' };
+    const bodies = (server: FakeServer): Record<string, unknown>[] =>
+      server.requests.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
+
+    it('sends so many, and tells the others together on that object', async () => {
+      const clock = new VirtualClock();
+      const { recorder, server, results } = await setup(created, { clock, groupBurst: 2, summaryMs: 30_000 });
+      for (const name of ['a', 'b', 'c', 'd']) {
+        recorder.event(about(name), 'Normal', 'DrainApplied', 'm', policy);
+      }
+      await eventually(() => server.requests.length === 2, 'the first two are sent');
+      await clock.advance(29_999);
+      expect(server.requests).toHaveLength(2);
+      await clock.advance(1);
+      await eventually(() => server.requests.length === 3, 'the summary is sent');
+
+      expect(bodies(server)[2]).toMatchObject({
+        involvedObject: { kind: 'SidecarDrainPolicy', name: 'long', uid: '1' },
+        metadata: { namespace: 'default' },
+        type: 'Normal',
+        reason: 'DrainApplied',
+        message: '2 more, which have no Event of their own; the last of them is Deployment shop/d',
+      });
+      expect(results.filter((result) => result === 'limited')).toHaveLength(2);
+    });
+
+    it('counts each reason and each object for itself, and goes on with time', async () => {
+      const clock = new VirtualClock();
+      const { recorder, server } = await setup(created, { clock, groupBurst: 1, groupRefillMs: 1_000 });
+      const event = (name: string, reason: string, of = policy): void => {
+        recorder.event(about(name), 'Normal', reason, 'm', of);
+      };
+      event('a', 'DrainApplied');
+      event('a', 'DrainRestored');
+      event('b', 'DrainApplied', { ...policy, name: 'other', uid: '2' });
+      recorder.event(about('c'), 'Warning', 'HookNeverEnds', 'of nobody');
+      await clock.advance(1_000);
+      event('d', 'DrainApplied');
+
+      await eventually(() => server.requests.length === 5, 'all are sent');
+    });
+
+    it('tells them at the end, too', async () => {
+      const { recorder, server } = await setup(created, { groupBurst: 1 });
+      for (const name of ['a', 'b']) {
+        recorder.event(about(name), 'Normal', 'DrainApplied', 'm', policy);
+      }
+      await recorder.stop();
+
+      expect(bodies(server).map(({ involvedObject }) => involvedObject)).toEqual([
+        expect.objectContaining({ name: 'a' }),
+        expect.objectContaining({ name: 'long' }),
+      ]);
+    });
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../support/fast-check.ts';
 import type { Decision } from '../../src/drain/model/decision.ts';
 import type { ProxyImage } from '../../src/drain/model/mesh.ts';
 import type { Workload } from '../../src/drain/model/workload.ts';

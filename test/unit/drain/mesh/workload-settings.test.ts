@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '../../../support/fast-check.ts';
 import { PRE_STOP_ANNOTATION } from '../../../../src/api/names.ts';
 import { effectiveSettings } from '../../../../src/drain/mesh/settings.ts';
 import { workloadSettings } from '../../../../src/drain/mesh/workload-settings.ts';

@@ -158,12 +158,29 @@ export function putAside(shell: Shell, flow: Exclude<Flow, 'next'>, moment: Mome
     run.ended = run.ended === undefined ? moment : joinMoments(run.ended, moment, '');
     return;
   }
-  const index = shell.aside.findIndex((one) => sameFlow(one.flow, flow));
+  keepAside(shell, { flow, moment });
+}
+
+function keepAside(shell: Shell, one: Aside): void {
+  const index = shell.aside.findIndex(({ flow }) => sameFlow(flow, one.flow));
   const known = shell.aside[index];
   if (known === undefined) {
-    shell.aside.push({ flow, moment });
+    shell.aside.push(one);
   } else {
-    shell.aside[index] = { flow, moment: joinMoments(known.moment, moment, 'an earlier command') };
+    const moment = joinMoments(known.moment, one.moment, 'an earlier command');
+    shell.aside[index] = { flow: one.flow, moment };
+  }
+}
+
+/** Runs a loop's round or a function, which takes up none of the ways that had left for a command around it before. */
+export function apart<T>(shell: Shell, act: () => T): T {
+  const before = shell.aside.splice(0);
+  try {
+    return act();
+  } finally {
+    for (const one of before) {
+      keepAside(shell, one);
+    }
   }
 }
 

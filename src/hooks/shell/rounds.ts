@@ -1,5 +1,5 @@
 import type { Seconds } from '../../api/duration.ts';
-import { goOnFrom, isRepeated, joinMoments, momentOf, putAside, returnTo, takeAside } from './branches.ts';
+import { apart, goOnFrom, isRepeated, joinMoments, momentOf, putAside, returnTo, takeAside } from './branches.ts';
 import type { Aside, Flow, Moment, Run, Shell } from './run-state.ts';
 import { advanceTo, isClockUnknown, mayTake, NotUnderstood, step, TimeUp, unknownText } from './run-state.ts';
 
@@ -84,6 +84,10 @@ function addExit(exits: Exits, moment: Moment, reason: string): void {
  * ask for another round are joined. `undefined` means another round.
  */
 export function runRound(shell: Shell, exits: Exits, body: () => Flow): Flow | undefined {
+  return apart(shell, () => runApart(shell, exits, body));
+}
+
+function runApart(shell: Shell, exits: Exits, body: () => Flow): Flow | undefined {
   let result = afterBody(body());
   for (const { flow, moment } of takeAside(shell, isAboutLoops)) {
     const after = afterBody(flow);

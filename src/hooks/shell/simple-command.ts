@@ -1,5 +1,5 @@
 import type { Command, SimpleCommand } from './ast.ts';
-import { fork, gather, leavesFunction } from './branches.ts';
+import { apart, fork, gather, leavesFunction } from './branches.ts';
 import { builtins, keepsShell } from './builtins.ts';
 import { expandText, expandWords } from './expand.ts';
 import { doubtfulFile, redirect } from './redirect.ts';
@@ -155,7 +155,13 @@ function callFunction(shell: Shell, body: Command, parameters: readonly string[]
   shell.depth += 1;
   shell.loops = 0;
   shell.locals = new Map();
-  const flow = gather(shell, shell.run.machine.runBody(shell, body), leavesFunction);
+  const flow = apart(shell, () => {
+    const end = gather(shell, shell.run.machine.runBody(shell, body), leavesFunction);
+    for (const [index, one] of shell.aside.entries()) {
+      shell.aside[index] = { flow: one.flow, moment: { ...one.moment, positional, locals } };
+    }
+    return end;
+  });
   for (const [name, value] of shell.locals) {
     if (value === undefined) {
       shell.variables.delete(name);

@@ -128,6 +128,24 @@ describe('what bounds a program bounds the hook', () => {
   });
 });
 
+describe('who may leave early does so where the command that it leaves ends', () => {
+  it.each<readonly [string, Interval]>([
+    ['for i in 1 2; do touch /f && break; for j in 1 2; do sleep 1; done; sleep 5; done; sleep 1', [1, 15]],
+    ['for i in 1 2; do touch /f && continue; for j in 1 2; do sleep 1; done; sleep 5; done; sleep 1', [1, 15]],
+    ['for i in 1 2; do for j in 1 2; do touch /f && break 2; sleep 1; done; sleep 5; done; sleep 1', [1, 15]],
+    ['for i in 1 2; do for j in 1 2; do touch /f && continue 2; sleep 1; done; sleep 5; done; sleep 1', [1, 15]],
+    ['while while :; do touch /f || break 2; sleep 1; done; do sleep 5; done; sleep 1', [1, 'unknown']],
+    ['for i in 1; do touch /f && continue; sleep 4; done; sleep 1', [1, 5]],
+    ['g() { sleep 1; }; f() { touch /f && return; g; sleep 5; }; f; sleep 2', [2, 8]],
+    ['g() { sleep 1; }; for i in 1 2; do touch /f && break; g; sleep 5; done; sleep 2', [2, 14]],
+    ['f() { for i in 1 2; do touch /f && return; sleep 3; done; sleep 1; }; f; sleep 2', [2, 9]],
+    ['f() { local x=1; touch /f && exit; sleep 3; }; f 4; f 5; sleep 2', [0, 8]],
+    ['set -e; f() { touch /f; sleep 3; }; f 4; f 5; sleep 2', [0, 8]],
+  ])('%s', (script, interval) => {
+    expect(intervalOf(analyse(script))).toEqual(interval);
+  });
+});
+
 describe('loops without a sleep', () => {
   const WAITS = 'how long a loop without a sleep takes';
   it.each<readonly [string, Interval, readonly string[]]>([

@@ -5,8 +5,14 @@ import type { ManagedField } from '../model/workload.ts';
 import { INJECTED_IMAGE, INJECTED_PULL_POLICY } from '../template/apply.ts';
 import { kindName, SPEC_TEMPLATE, workloadKind } from '../template/kinds.ts';
 import type { TemplatePlace } from '../template/kinds.ts';
-import { fieldOwners, LAST_APPLIED_ANNOTATION, PROXY_CONTAINER_KEY, statesByApply } from '../template/ownership.ts';
-import { at, canonical, listOf, managedFieldsOf, metadataOf, recordOf, textOf } from '../template/raw.ts';
+import {
+  fieldOwners,
+  isStatedByApply,
+  LAST_APPLIED_ANNOTATION,
+  LIFECYCLE_FIELDS,
+  PROXY_CONTAINER_KEY,
+} from '../template/ownership.ts';
+import { at, canonical, listOf, metadataOf, recordOf, textOf } from '../template/raw.ts';
 import type { Raw, RawObject } from '../template/raw.ts';
 import { fingerprint } from '../template/note/fingerprint.ts';
 import { pointer } from './json-patch.ts';
@@ -119,7 +125,7 @@ class Plan implements ValueOperations {
   readonly kept: ManagedField[] = [];
   nearest: NearestGrace | undefined;
   private readonly raw: RawObject;
-  private readonly templatePath: readonly string[];
+  readonly templatePath: readonly string[];
   private readonly template: Raw;
 
   constructor(raw: RawObject, { templatePath }: TemplatePlace) {
@@ -146,9 +152,10 @@ class Plan implements ValueOperations {
       this.kept.push('gracePeriod');
       return;
     }
-    const back = this.restored.includes('proxyContainer')
-      ? { value: state.fields.proxyContainer?.before?.preStop }
-      : undefined;
+    const back =
+      this.restored.includes('proxyContainer') && !this.kept.includes('proxyContainer')
+        ? { value: state.fields.proxyContainer?.before?.preStop }
+        : undefined;
     const nearest = nearestGrace(this.template, grace.before, back);
     if (nearest !== undefined && nearest.seconds >= grace.wrote) {
       this.kept.push('gracePeriod');
@@ -202,11 +209,7 @@ class Plan implements ValueOperations {
 
   /** By server-side apply, or by the manifest that client-side `kubectl apply` remembers. */
   private declaredInManifest(key: string): boolean {
-    const path = [...this.templatePath.map((step) => `f:${step}`), 'f:metadata', 'f:annotations', `f:${key}`];
-    const manager = managedFieldsOf(this.raw).find(
-      (entry) => statesByApply(entry) && at(entry.fieldsV1, path) !== undefined,
-    );
-    if (manager !== undefined) {
+    if (isStatedByApply(this.raw, this, ['f:metadata', 'f:annotations', `f:${key}`])) {
       return true;
     }
     const remembered = metadataOf(this.raw).annotations?.[LAST_APPLIED_ANNOTATION];
@@ -225,16 +228,21 @@ class Plan implements ValueOperations {
       return;
     }
     const preStop = at(container, ['lifecycle', 'preStop']);
+    const postStart = recordOf(container['lifecycle'])['postStart'];
+    const isOurPostStart = wrotePostStart(ours, postStart as LifecycleHandler | undefined);
     if (preStop === undefined) {
       return;
     }
     if (foreign || fingerprint(canonical(preStop)) !== ours.wrote) {
       this.kept.push('proxyContainer');
+      // Theirs stays; what we had put beside the one before it does not.
+      if (isOurPostStart && !isStatedByApply(this.raw, this, [...LIFECYCLE_FIELDS, 'f:postStart'])) {
+        this.operations.push({ op: 'remove', path: this.path('spec', 'containers', index, 'lifecycle', 'postStart') });
+        this.restored.push('proxyContainer');
+      }
       return;
     }
     this.restored.push('proxyContainer');
-    const postStart = recordOf(container['lifecycle'])['postStart'];
-    const isOurPostStart = wrotePostStart(ours, postStart as LifecycleHandler | undefined);
     if (ours.before === null && this.isWhollyOurs(container, isOurPostStart)) {
       this.operations.push({ op: 'remove', path: this.path('spec', 'containers', index) });
       return;
@@ -262,16 +270,11 @@ class Plan implements ValueOperations {
 
   /** Nobody has put anything of their own into the container that we added. */
   private isWhollyOurs(container: Raw, isOurPostStart: boolean): boolean {
-    const key = [...this.templatePath.map((step) => `f:${step}`), 'f:spec', 'f:containers', PROXY_CONTAINER_KEY];
     // A copied object's entry names whoever copied it, for a container that is ours as it stands.
-    const others = managedFieldsOf(this.raw).filter(
-      (entry) => statesByApply(entry) && at(entry.fieldsV1, key) !== undefined,
-    );
+    const isStated = isStatedByApply(this.raw, this, ['f:spec', 'f:containers', PROXY_CONTAINER_KEY]);
     const foreign = Object.entries(container).filter(([name, value]) => !isOwnOrDefault(name, value));
     return (
-      others.length === 0 &&
-      foreign.length === 0 &&
-      (isOurPostStart || at(container, ['lifecycle', 'postStart']) === undefined)
+      !isStated && foreign.length === 0 && (isOurPostStart || at(container, ['lifecycle', 'postStart']) === undefined)
     );
   }
 }

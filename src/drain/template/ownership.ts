@@ -52,6 +52,9 @@ const NOT_DECLARING = new Set(['kube-controller-manager']);
 
 export const PROXY_CONTAINER_KEY = `k:{"name":"${PROXY_CONTAINER}"}`;
 
+/** The way to the hooks of `istio-proxy` below the pod template, in managedFields' notation. */
+export const LIFECYCLE_FIELDS: readonly string[] = ['f:spec', 'f:containers', PROXY_CONTAINER_KEY, 'f:lifecycle'];
+
 /** Where each field stands below the pod template, in managedFields' notation. */
 export const FIELD_PATHS: Readonly<Record<ManagedField, readonly string[]>> = {
   gracePeriod: ['f:spec', 'f:terminationGracePeriodSeconds'],
@@ -59,7 +62,7 @@ export const FIELD_PATHS: Readonly<Record<ManagedField, readonly string[]>> = {
   statsSuffixes: ['f:metadata', 'f:annotations', `f:${STATS_SUFFIXES_ANNOTATION}`],
   nativeSidecar: ['f:metadata', 'f:annotations', `f:${NATIVE_SIDECAR_ANNOTATION}`],
   proxyConfigMark: ['f:metadata', 'f:annotations', `f:${PROXY_CONFIG_MARK_ANNOTATION}`],
-  proxyContainer: ['f:spec', 'f:containers', PROXY_CONTAINER_KEY, 'f:lifecycle', 'f:preStop'],
+  proxyContainer: [...LIFECYCLE_FIELDS, 'f:preStop'],
 };
 
 /** A word that a manifest must hold to state the field. */
@@ -106,6 +109,15 @@ export const NOTE_PATH = ['f:metadata', 'f:annotations', `f:${STATE_ANNOTATION}`
 /** By server-side apply, of a manifest that is not read from the cluster: such a one would bring our note along. */
 export function statesByApply(entry: ManagedFieldsEntry): boolean {
   return entry.operation === 'Apply' && entry.manager !== FIELD_MANAGER && at(entry.fieldsV1, NOTE_PATH) === undefined;
+}
+
+/**
+ * Whether somebody else states a part of the pod template by server-side apply.
+ * @param path below the template, in managedFields' notation
+ */
+export function isStatedByApply(raw: RawObject, { templatePath }: TemplatePlace, path: readonly string[]): boolean {
+  const whole = [...templatePath.map((key) => `f:${key}`), ...path];
+  return managedFieldsOf(raw).some((entry) => statesByApply(entry) && at(entry.fieldsV1, whole) !== undefined);
 }
 
 /**

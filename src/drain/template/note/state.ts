@@ -273,13 +273,14 @@ function containersBefore(template: PodTemplate, state: ContainerState | undefin
   const { containers } = template.spec;
   const present = proxyContainerOf(template);
   const preStop = present?.lifecycle?.preStop;
-  if (
-    state === undefined ||
-    present === undefined ||
-    preStop === undefined ||
-    fingerprint(canonical(preStop)) !== state.wrote
-  ) {
+  if (state === undefined || present === undefined || preStop === undefined) {
     return containers;
+  }
+  if (fingerprint(canonical(preStop)) !== state.wrote) {
+    // Somebody has put theirs in place of ours; what we had put beside it is still ours.
+    return wrotePostStart(state, present.lifecycle?.postStart)
+      ? containers.map((container) => (container === present ? { ...present, lifecycle: { preStop } } : container))
+      : containers;
   }
   if (state.before === null) {
     return containers.filter((container) => container !== present);

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { fc } from '../../../support/fast-check.ts';
 import { planRestore } from '../../../../src/drain/restore/restore.ts';
 import type { RestoreStep } from '../../../../src/drain/restore/restore.ts';
-import { decodeState, nextState } from '../../../../src/drain/template/note/state.ts';
+import { decodeState, nextState, templateBefore } from '../../../../src/drain/template/note/state.ts';
 import type { WorkloadState } from '../../../../src/drain/template/note/state.ts';
 import { mergeProxyConfigAnnotation } from '../../../../src/drain/template/annotation-edit.ts';
 import { buildApply } from '../../../../src/drain/template/apply.ts';
@@ -98,6 +98,23 @@ describe('restoring', () => {
     expect(visible(written)).not.toBe(visible(object));
     expect(visible(restored)).toBe(visible(object));
     expect(restored.metadata.managedFields.map((entry: Json) => entry.manager)).not.toContain(FIELD_MANAGER);
+  });
+
+  it('takes a postStart of ours away where its owner has put another preStop in place of ours', () => {
+    const written = write(deployment(), { proxyPreStop: hook, proxyPostStart: hook });
+    const [, proxy] = written.spec.template.spec.containers;
+    const theirs = { sleep: { seconds: 7 } };
+    proxy.lifecycle.preStop = theirs;
+
+    const { object, steps } = restore(written);
+
+    expect(object.spec.template.spec.containers[1].lifecycle).toEqual({ preStop: theirs });
+    expect(steps.map(({ kept, restored, last }) => ({ kept, restored, last }))).toEqual([
+      { kept: ['proxyContainer'], restored: ['proxyContainer'], last: true },
+    ]);
+    expect(
+      templateBefore(projectWorkload(written, kind).template, stateOf(written)).spec.containers[1]?.lifecycle,
+    ).toEqual({ preStop: theirs });
   });
 
   it('gives a field that was taken by force back to its owner', () => {

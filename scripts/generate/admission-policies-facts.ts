@@ -3,8 +3,8 @@ import { clusterAdmissionPolicies, POLICY_SELECTOR } from '../../src/cli/render/
 import { yamlText } from '../../src/cli/render/yaml-text.ts';
 import { SYSTEM_NAMESPACES } from '../../src/api/names.ts';
 
-const { mutating, validating } = clusterAdmissionPolicies({
-  name: '__NAME__',
+const { mutating, validating, hooks } = clusterAdmissionPolicies({
+  prefix: '__NAME__',
   excluded: '__EXCLUDED__',
   policySelector: '__SELECTOR__',
   validationActions: '__ACTIONS__',
@@ -14,6 +14,7 @@ process.stdout.write(
   JSON.stringify({
     mutating: mutating.map(yamlText).join('---\n'),
     validating: validating.map(yamlText).join('---\n'),
+    hooks: hooks.map(yamlText).join('---\n'),
     systemNamespaces: SYSTEM_NAMESPACES,
     policySelector: POLICY_SELECTOR,
   }),

@@ -1,5 +1,5 @@
 // config/admission-policies and the chart's template of it: admission policies that carry SidecarDrainPolicies out in pods, from the
-// expressions that `render -o map` prints.
+// expressions that `render -o map` prints, and the one that takes our hooks out from beside their owners'.
 import { chartLabels, filled } from './write-bounds.ts';
 import type { Generator } from './types.ts';
 import { printedBy } from './typescript.ts';
@@ -8,6 +8,7 @@ interface Facts {
   /** Documents of YAML. */
   readonly mutating: string;
   readonly validating: string;
+  readonly hooks: string;
   readonly systemNamespaces: readonly string[];
   readonly policySelector: unknown;
 }
@@ -29,15 +30,15 @@ export const admissionPolicies: Generator = {
       all.set(
         `config/admission-policies/${part}.yaml`,
         `# Generated from ${source} (npm run generate).\n${filled(text, {
-          NAME: 'sidecar-drain-operator-pods',
+          NAME: 'sidecar-drain-operator',
           EXCLUDED: JSON.stringify([...systemNamespaces, 'istio-system', 'sidecar-drain-system']),
           SELECTOR: JSON.stringify(policySelector),
           ACTIONS: '[Warn, Audit]',
         })}`,
       );
     }
-    const both = filled(`${documents.mutating}---\n${documents.validating}`, {
-      NAME: '{{ include "sidecar-drain-operator.fullname" . }}-pods',
+    const every = filled(Object.values(documents).join('---\n'), {
+      NAME: '{{ include "sidecar-drain-operator.fullname" . }}',
       EXCLUDED: `{{ concat (list ${systemNamespaces.map((one) => JSON.stringify(one)).join(' ')}) .Values.istioNamespaces (list .Release.Namespace) | toJson }}`,
       SELECTOR: '{{ .Values.admissionPolicies.policySelector | toJson }}',
       ACTIONS: '{{ .Values.admissionPolicies.validationActions | toJson }}',
@@ -52,7 +53,7 @@ export const admissionPolicies: Generator = {
 {{- if .Values.watchNamespaces }}
 {{- fail "admissionPolicies belong to the whole cluster: they cannot be used with watchNamespaces" }}
 {{- end }}
-${both.replaceAll(/^metadata:\n( {2}name: .*)$/gm, (_, name: string) => `metadata:\n${name}\n${chartLabels}`).trimEnd()}
+${every.replaceAll(/^metadata:\n( {2}name: .*)$/gm, (_, name: string) => `metadata:\n${name}\n${chartLabels}`).trimEnd()}
 {{- end }}
 `,
     );

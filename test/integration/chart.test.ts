@@ -194,7 +194,7 @@ describe('the chart', () => {
     const ours = objectsOf(await template(['--set', 'admissionPolicies.enabled=true', '--api-versions', MUTATING]));
     const theirs = objectsOf(await plane.kubectlOk(['kustomize', join(projectRoot(), 'config/admission-policies')]));
 
-    expect(theirs).toHaveLength(4);
+    expect(theirs).toHaveLength(6);
     expect(normalised(ours)).toMatchObject(normalised(theirs));
     await expect(
       template(['--set', 'admissionPolicies.enabled=true,watchNamespaces={a}', '--api-versions', MUTATING]),

@@ -1,5 +1,7 @@
 // Whose a field is, and what happens when two write at once: no grace period may ever end below its user's.
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { projectRoot } from '../support/control-plane/index.ts';
 import {
   deployment,
   eventually,
@@ -180,6 +182,68 @@ describe('a Deployment that its owner applies server-side', () => {
     expect(answer.status).toBe(200);
     await scene.settled('yields', ({ workloads }) => workloads?.conflicted === 1);
     expect(graceOf(await scene.workload(namespace, 'web'))).toBe(5);
+  });
+});
+
+describe('a hook of ours on istio-proxy, beside which its owner adds one of another type', () => {
+  const theirs = {
+    name: 'istio-proxy',
+    image: 'auto',
+    // Left out it would stay as we had it.
+    imagePullPolicy: 'IfNotPresent',
+    lifecycle: { preStop: { sleep: { seconds: 7 } } },
+  };
+  const stated = (namespace: string, name: string, containers: readonly object[] = []): object =>
+    deployment(namespace, name, { containers: [{ name: 'app', image: 'app:1' }, ...containers], replicas: 0 });
+  const merge = async (namespace: string, more = ''): Promise<{ status: number }> =>
+    await scene.cluster.client.raw('PATCH', `${workloadPath(namespace, 'helm')}?fieldManager=helm${more}`, {
+      contentType: 'application/strategic-merge-patch+json',
+      body: { spec: { template: { spec: { containers: [{ name: 'app', image: 'app:1' }, theirs] } } } },
+    });
+  const kubectl = async (object: object, ...flags: string[]): Promise<string> =>
+    await scene.cluster.kubectlOk(['apply', ...flags, '-f', '-'], { input: JSON.stringify(object) });
+  const made = async (namespace: string): Promise<void> => {
+    await kubectl(stated(namespace, 'client'));
+    await kubectl(stated(namespace, 'server'), '--server-side');
+    await scene.cluster.create(stated(namespace, 'helm'));
+  };
+  const added = async (namespace: string): Promise<void> => {
+    await kubectl(stated(namespace, 'client', [theirs]));
+    await kubectl(stated(namespace, 'server', [theirs]), '--server-side');
+    expect((await merge(namespace)).status).toBe(200);
+  };
+  const templates = async (namespace: string): Promise<unknown[]> =>
+    await Promise.all(
+      ['client', 'server', 'helm'].map(async (name) => (await scene.workload(namespace, name)).spec.template),
+    );
+
+  it('gives way by the admission policy, and the policy says so', async () => {
+    const namespace = await scene.meshed('second');
+    await made(namespace);
+    await scene.createPolicy('second', {
+      ...fixed(namespace),
+      drain: { mode: 'Adaptive', maxWait: '20s', strategy: 'PreStopHook' },
+    });
+    await scene.compliant('second', 3);
+    expect((await merge(namespace, '&dryRun=All')).status).toBe(422);
+
+    await scene.cluster.kubectlOk(['apply', '-f', join(projectRoot(), 'config/admission-policies/hooks.yaml')]);
+    // The API server takes a moment to enforce a policy.
+    await eventually(async () => (await merge(namespace, '&dryRun=All')).status === 200, 'a second handler goes in');
+    await added(namespace);
+
+    const { status } = await scene.settled('second', ({ workloads }) => workloads?.failed === 3);
+    expect(status?.attention).toEqual(
+      ['client', 'helm', 'server'].map((name) =>
+        expect.objectContaining({ name, message: expect.stringContaining("which is its owner's") }),
+      ),
+    );
+    await scene.deletePolicy('second');
+    await scene.gone('second');
+    const plain = await scene.meshed('plain');
+    await made(plain);
+    await added(plain);
+    expect(await templates(namespace)).toEqual(await templates(plain));
   });
 });
 

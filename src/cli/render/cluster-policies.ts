@@ -11,6 +11,7 @@ import {
   POD_CONDITIONS,
   selectorMatches,
 } from './cel-selection.ts';
+import { secondHandlerPolicy } from './second-handler.ts';
 
 const SPEC = 'params.spec';
 const MATCH = `${SPEC}.match`;
@@ -79,7 +80,8 @@ const WHERE = ['variables.injected', 'variables.selected'];
 
 /** A text where the generator has a mark to fill in. */
 export interface ClusterPolicyOptions {
-  readonly name: string;
+  /** What the names of the objects begin with. */
+  readonly prefix: string;
   /** Namespaces that no policy touches. */
   readonly excluded: readonly string[] | string;
   /** What the binding does with what stays too short: a list of Warn, Audit, Deny. */
@@ -90,12 +92,17 @@ export interface ClusterPolicyOptions {
 
 export const POLICY_SELECTOR = { matchLabels: { [ADMISSION_POLICY_LABEL.key]: ADMISSION_POLICY_LABEL.value } };
 
-/** The policy that writes, the one that tells what is still too short, and a binding of each. */
+/**
+ * The policy that writes, the one that tells what is still too short, the one that takes our hooks out from beside their owners', and a
+ * binding of each.
+ */
 export function clusterAdmissionPolicies(options: ClusterPolicyOptions): {
   readonly mutating: readonly object[];
   readonly validating: readonly object[];
+  readonly hooks: readonly object[];
 } {
-  const { name, excluded, validationActions, policySelector } = options;
+  const { prefix, excluded, validationActions, policySelector } = options;
+  const name = `${prefix}-pods`;
   const common = {
     paramKind: { apiVersion: `${GROUP}/${VERSION}`, kind: POLICY_KIND },
     // A policy about shutdown must never keep a pod from starting because it cannot be evaluated.
@@ -144,5 +151,6 @@ export function clusterAdmissionPolicies(options: ClusterPolicyOptions): {
       }),
       binding('ValidatingAdmissionPolicyBinding', { validationActions }),
     ],
+    hooks: secondHandlerPolicy(`${prefix}-hooks`),
   };
 }

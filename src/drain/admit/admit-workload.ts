@@ -14,7 +14,7 @@ import { projectWorkload } from '../template/project.ts';
 import { at, canonical, managedFieldsOf, type RawObject } from '../template/raw.ts';
 import { restartLimitOf } from '../plan/delivery.ts';
 import { managedFieldsAfter } from './own-fields.ts';
-import { withoutOurHandler } from './second-handler.ts';
+import { withoutOurHandlers } from './second-handler.ts';
 import { changedFields, mapPatch, templatePatch } from './template-patch.ts';
 
 /** What is known beside the object: the same for workloads and pods. */
@@ -58,7 +58,7 @@ export function admitWorkload(input: AdmitWorkloadInput): Admitted {
   const old = oldObject === undefined ? undefined : projectWorkload(oldObject, adapter, { namespace });
   const workload = withOldState(projected, old);
   const state = stateOf(workload);
-  const yielding = withoutOurHandler(object, adapter.templatePath, state);
+  const yielding = withoutOurHandlers(object, adapter.templatePath, state, oldObject);
   if (yielding !== undefined) {
     return { ...NOTHING_ADMITTED, patch: yielding };
   }

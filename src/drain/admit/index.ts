@@ -10,3 +10,4 @@ export {
 export { deliveredKey, restartLimitOf, type CountDelivered, type PodsDelivered } from '../plan/delivery.ts';
 export { NOT_ON_HOST_NETWORK, NOT_WRITTEN_BY_US, type MatchCondition } from './match-conditions.ts';
 export { ownerOfPod, TEMPLATE_HASH_LABELS } from './pod-owner.ts';
+export { PROXY_HOOKS, type ProxyHook } from './second-handler.ts';

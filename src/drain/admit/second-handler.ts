@@ -1,48 +1,89 @@
+import type { ManagedFieldsEntry } from '../../api/kubernetes.ts';
 import { FIELD_MANAGER, PROXY_CONTAINER } from '../../api/names.ts';
 import { pointer, type JsonPatchOperation } from '../restore/json-patch.ts';
-import { wroteValue, type WorkloadState } from '../template/note/note.ts';
-import { FIELD_PATHS } from '../template/ownership.ts';
+import { wrotePostStart, wroteValue, type WorkloadState } from '../template/note/note.ts';
+import { isStatedByApply, LIFECYCLE_FIELDS } from '../template/ownership.ts';
 import { at, listOf, managedFieldsOf, recordOf, type RawObject } from '../template/raw.ts';
 import { withoutPath } from './own-fields.ts';
 
+/** The hooks of `istio-proxy` that we write; `src/cli/render/second-handler.ts` says the same in CEL. */
+export const PROXY_HOOKS = ['preStop', 'postStart'] as const;
+export type ProxyHook = (typeof PROXY_HOOKS)[number];
+
+interface OwnHandler {
+  readonly hook: ProxyHook;
+  readonly type: string;
+}
+
 /**
- * What to do about a preStop of `istio-proxy` with more than one handler; undefined where it has one at most.
+ * What to do about a hook of `istio-proxy` with more than one handler; undefined where each has one at most.
  *
  * Takes our handler out from beside one that the owner adds. The API server refuses two ("may not specify more than 1 handler
  * type"), and nothing but a replacement of the list of containers takes ours out; it validates after webhooks were asked, so
- * the owner's apply goes through with the owner's hook. Empty where none of them is ours by our note: the API server
- * says what is wrong then, and nothing of ours covers it up.
+ * the owner's apply goes through with the owner's hook. Empty where none of them is ours by our note, or somebody states
+ * ours as their own: the API server says what is wrong then, and nothing of ours covers it up.
+ * @param before what stood there: whose a handler was shows there, not in what the request has booked to its author
  */
-export function withoutOurHandler(
+export function withoutOurHandlers(
   raw: RawObject,
   templatePath: readonly string[],
   state: WorkloadState | undefined,
+  before: RawObject = raw,
 ): readonly JsonPatchOperation[] | undefined {
   const containers = listOf(at(raw, [...templatePath, 'spec', 'containers'])).map(recordOf);
   const index = containers.findIndex((container) => container['name'] === PROXY_CONTAINER);
-  const handlers = Object.entries(recordOf(at(containers[index], ['lifecycle', 'preStop'])));
-  if (handlers.length < 2) {
+  const handlersOf = (hook: ProxyHook): [string, unknown][] =>
+    Object.entries(recordOf(at(containers[index], ['lifecycle', hook])));
+  const doubled = PROXY_HOOKS.filter((hook) => handlersOf(hook).length > 1);
+  if (doubled.length === 0) {
     return undefined;
   }
-  const ours =
-    state === undefined
-      ? undefined
-      : handlers.find(([type, handler]) => wroteValue(state, 'proxyContainer', { [type]: handler }) === true);
-  return ours === undefined
-    ? []
-    : [
-        { op: 'remove', path: pointer(...templatePath, 'spec', 'containers', index, 'lifecycle', 'preStop', ours[0]) },
-        ...disownHandler(raw, templatePath, ours[0]),
-      ];
+  const ours = doubled.flatMap<OwnHandler>((hook) =>
+    handlersOf(hook)
+      .filter(([type, handler]) => isNoted(state, hook, { [type]: handler }))
+      .filter(([type]) => !isStatedByApply(before, { templatePath }, [...LIFECYCLE_FIELDS, `f:${hook}`, `f:${type}`]))
+      .map(([type]) => ({ hook, type })),
+  );
+  return [
+    ...ours.map<JsonPatchOperation>(({ hook, type }) => ({
+      op: 'remove',
+      path: pointer(...templatePath, 'spec', 'containers', index, 'lifecycle', hook, type),
+    })),
+    ...disown(raw, fieldsOf(templatePath), ours),
+  ];
+}
+
+function isNoted(
+  state: WorkloadState | undefined,
+  hook: ProxyHook,
+  handler: Readonly<Record<string, unknown>>,
+): boolean {
+  return hook === 'preStop'
+    ? state !== undefined && wroteValue(state, 'proxyContainer', handler) === true
+    : wrotePostStart(state?.fields.proxyContainer, handler);
+}
+
+function fieldsOf(templatePath: readonly string[]): string[] {
+  return [...templatePath.map((key) => `f:${key}`), ...LIFECYCLE_FIELDS];
 }
 
 /** What is not there any more belongs to nobody: else it would look as if we held a part of the owner's hook. */
-function disownHandler(raw: RawObject, templatePath: readonly string[], type: string): JsonPatchOperation[] {
-  const path = [...templatePath.map((key) => `f:${key}`), ...FIELD_PATHS.proxyContainer];
-  const entries = managedFieldsOf(raw).flatMap((entry) => {
-    const holds = entry.manager === FIELD_MANAGER && at(entry.fieldsV1, [...path, `f:${type}`]) !== undefined;
-    const fieldsV1 = holds ? withoutPath(recordOf(entry.fieldsV1), path) : entry.fieldsV1;
+function disown(raw: RawObject, path: readonly string[], ours: readonly OwnHandler[]): JsonPatchOperation[] {
+  const isHeld = (entry: ManagedFieldsEntry): boolean =>
+    entry.manager === FIELD_MANAGER &&
+    ours.some(({ hook, type }) => at(entry.fieldsV1, [...path, `f:${hook}`, `f:${type}`]) !== undefined);
+  const all = managedFieldsOf(raw);
+  if (!all.some(isHeld)) {
+    return [];
+  }
+  const left = all.flatMap((entry) => {
+    const fieldsV1 = isHeld(entry)
+      ? ours.reduce<ReturnType<typeof withoutPath>>(
+          (fields, { hook }) => (fields === undefined ? undefined : withoutPath(fields, [...path, `f:${hook}`])),
+          recordOf(entry.fieldsV1),
+        )
+      : entry.fieldsV1;
     return fieldsV1 === undefined ? [] : [{ ...entry, fieldsV1 }];
   });
-  return entries.length === 0 ? [] : [{ op: 'add', path: '/metadata/managedFields', value: entries }];
+  return [{ op: 'add', path: '/metadata/managedFields', value: left }];
 }

@@ -172,6 +172,15 @@ function keepAside(shell: Shell, one: Aside): void {
   }
 }
 
+/** Changes the ways that were put aside, where there is another one to be had of them. */
+export function changeAside(shell: Shell, change: (one: Aside) => Aside | undefined): void {
+  if (shell.aside.length > 0) {
+    for (const one of shell.aside.splice(0)) {
+      keepAside(shell, change(one) ?? one);
+    }
+  }
+}
+
 /** Runs a loop's round or a function, which takes up none of the ways that had left for a command around it before. */
 export function apart<T>(shell: Shell, act: () => T): T {
   const before = shell.aside.splice(0);

@@ -16,7 +16,7 @@ import type {
 import { fork, gather, leavesShell, momentOf, putAside } from './branches.ts';
 import { arithmeticOrUnknown, ExpansionProblem, expandText, expandWords, matchesWord } from './expand.ts';
 import { doubtfulFile, redirect } from './redirect.ts';
-import { leave, OVER, runRound, runRounds, TimelessRounds, type Exits } from './rounds.ts';
+import { leave, leftByContinue, OVER, runRound, runRounds, TimelessRounds, type Exits } from './rounds.ts';
 import { runSimple } from './simple-command.ts';
 import type { Flow, Input, Job, Remembered, Shell } from './run-state.ts';
 import {
@@ -510,8 +510,9 @@ function runLoop(shell: Shell, command: LoopCommand): Flow {
   return runRounds(shell, {
     condition() {
       const flow = inCondition(shell, () => runList(shell, command.condition));
-      if (flow !== 'next') {
-        return flow;
+      const left = command.until ? leftByContinue(shell, flow) : flow;
+      if (left !== 'next') {
+        return left;
       }
       return shell.status === UNKNOWN_STATUS ? 'unknown' : (shell.status === 0) !== command.until;
     },

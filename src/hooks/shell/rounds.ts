@@ -1,5 +1,16 @@
 import type { Seconds } from '../../api/duration.ts';
-import { apart, goOnFrom, isRepeated, joinMoments, momentOf, putAside, returnTo, takeAside } from './branches.ts';
+import {
+  apart,
+  changeAside,
+  goOnFrom,
+  isRepeated,
+  joinMoments,
+  joinStatus,
+  momentOf,
+  putAside,
+  returnTo,
+  takeAside,
+} from './branches.ts';
 import type { Aside, Flow, Moment, Run, Shell } from './run-state.ts';
 import { advanceTo, isClockUnknown, mayTake, NotUnderstood, step, TimeUp, unknownText } from './run-state.ts';
 
@@ -147,23 +158,25 @@ export function runRounds(shell: Shell, rounds: Rounds): Flow {
     step(run);
     const { now: start, version, clockLooks, forks } = run;
     const { positional, functions, status: before } = shell;
-    const answer = ask(shell, exits, rounds);
-    if (answer.left !== undefined) {
-      return end(answer.left);
-    }
-    if (answer.more !== true) {
-      const { status: asked } = shell;
-      shell.status = status;
-      if (answer.more === false) {
-        return end('next');
+    const result = runRound(shell, exits, () => {
+      const answer = ask(shell, rounds, status);
+      if (typeof answer === 'object') {
+        return answer;
       }
-      run.forks += 1;
-      addExit(exits, momentOf(shell), run.unknownStatus);
-      run.reasons.add(run.unknownStatus);
-      run.shortestAside = Math.min(run.shortestAside, run.now);
-      shell.status = asked;
-    }
-    const result = runRound(shell, exits, rounds.body);
+      if (answer !== true) {
+        const { status: asked } = shell;
+        shell.status = status;
+        if (!answer) {
+          return LEFT;
+        }
+        run.forks += 1;
+        addExit(exits, momentOf(shell), run.unknownStatus);
+        run.reasons.add(run.unknownStatus);
+        run.shortestAside = Math.min(run.shortestAside, run.now);
+        shell.status = asked;
+      }
+      return rounds.body();
+    });
     if (result !== undefined) {
       return end(result);
     }
@@ -206,22 +219,60 @@ export function runRounds(shell: Shell, rounds: Rounds): Flow {
   }
 }
 
-interface Answer {
-  readonly left?: Flow;
-  readonly more: boolean | 'unknown';
+const LEFT = { kind: 'break', levels: 1 } as const;
+
+/** Asks for another round. Where the condition itself leaves the round, its body is passed over. */
+function ask(shell: Shell, rounds: Rounds, status: number): ReturnType<Rounds['condition']> {
+  const answer = rounds.condition();
+  if (typeof answer === 'object' && isAboutLoops(answer)) {
+    shell.status = statusBehind(shell, status);
+  }
+  changeAside(shell, ({ flow, moment }) =>
+    isAboutLoops(flow) ? { flow, moment: { ...moment, status: statusBehind(shell, status) } } : undefined,
+  );
+  return answer;
 }
 
-function ask(shell: Shell, exits: Exits, rounds: Rounds): Answer {
-  let more: boolean | 'unknown' = true;
-  const left = runRound(shell, exits, () => {
-    const answer = rounds.condition();
-    if (typeof answer === 'object') {
-      return answer;
+/** Behind a `break` in the condition bash has its status, and dash that of the body before. */
+function statusBehind(shell: Shell, status: number): number {
+  if (shell.dialect === 'unknown' && status > 0) {
+    shell.run.unknownStatus = 'a loop that its condition leaves (shells differ)';
+  }
+  return shell.dialect === 'bash' ? 0 : shell.dialect === 'dash' ? status : joinStatus(0, status);
+}
+
+/** A `continue` in the condition of `until` has succeeded, at which bash ends the loop; dash asks again. */
+export function leftByContinue(shell: Shell, flow: Flow): Flow {
+  if (shell.dialect === 'dash') {
+    return flow;
+  }
+  const isBash = shell.dialect === 'bash';
+  const ended: Moment[] = [];
+  changeAside(shell, (one) => {
+    if (!isContinue(one.flow)) {
+      return undefined;
     }
-    more = answer;
-    return 'next';
+    ended.push(one.moment);
+    return isBash ? { flow: LEFT, moment: one.moment } : one;
   });
-  return { left, more };
+  if (isContinue(flow)) {
+    if (isBash) {
+      return LEFT;
+    }
+    ended.push(momentOf(shell));
+  }
+  if (!isBash && ended.length > 0) {
+    shell.run.forks += 1;
+    shell.run.reasons.add('continue in the condition of until (shells differ)');
+    for (const moment of ended) {
+      putAside(shell, LEFT, moment);
+    }
+  }
+  return flow;
+}
+
+function isContinue(flow: Flow): boolean {
+  return flow !== 'next' && flow.kind === 'continue' && flow.levels === 1;
 }
 
 /** Lets time pass; false where the deadline is reached. */

@@ -1,5 +1,5 @@
 import type { Command, SimpleCommand } from './ast.ts';
-import { apart, fork, gather, leavesFunction } from './branches.ts';
+import { apart, changeAside, fork, gather, leavesFunction } from './branches.ts';
 import { builtins, keepsShell } from './builtins.ts';
 import { expandText, expandWords } from './expand.ts';
 import { doubtfulFile, redirect } from './redirect.ts';
@@ -157,9 +157,7 @@ function callFunction(shell: Shell, body: Command, parameters: readonly string[]
   shell.locals = new Map();
   const flow = apart(shell, () => {
     const end = gather(shell, shell.run.machine.runBody(shell, body), leavesFunction);
-    for (const [index, one] of shell.aside.entries()) {
-      shell.aside[index] = { flow: one.flow, moment: { ...one.moment, positional, locals } };
-    }
+    changeAside(shell, ({ flow, moment }) => ({ flow, moment: { ...moment, positional, locals } }));
     return end;
   });
   for (const [name, value] of shell.locals) {

@@ -139,6 +139,13 @@ describe('who may leave early does so where the command that it leaves ends', ()
     ['g() { sleep 1; }; f() { touch /f && return; g; sleep 5; }; f; sleep 2', [2, 8]],
     ['g() { sleep 1; }; for i in 1 2; do touch /f && break; g; sleep 5; done; sleep 2', [2, 14]],
     ['f() { for i in 1 2; do touch /f && return; sleep 3; done; sleep 1; }; f; sleep 2', [2, 9]],
+    // In the condition of a loop.
+    ['while { touch /f && continue; false; }; do sleep 5; done; sleep 1', [1, 'unknown']],
+    ['until touch /f || continue; do sleep 5; done; sleep 1', [1, 'unknown']],
+    ["dash -c 'until touch /f || continue; do sleep 5; done'; sleep 1", [1, 'unknown']],
+    ["bash -c 'until touch /f || continue; do sleep 5; done'; sleep 1", [1, 1]],
+    ['while touch /f && break; do sleep 2; done; sleep 1', [1, 1]],
+    ['for i in 1 2; do while touch /f && continue 2; do sleep 2; done; sleep 1; done', [0, 2]],
     ['f() { local x=1; touch /f && exit; sleep 3; }; f 4; f 5; sleep 2', [0, 8]],
     ['set -e; f() { touch /f; sleep 3; }; f 4; f 5; sleep 2', [0, 8]],
   ])('%s', (script, interval) => {

@@ -224,7 +224,10 @@ describe('a hook of ours on istio-proxy, beside which its owner adds one of anot
       ...fixed(namespace),
       drain: { mode: 'Adaptive', maxWait: '20s', strategy: 'PreStopHook' },
     });
-    await scene.compliant('second', 3);
+    const { status: before } = await scene.compliant('second', 3);
+    expect(before?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain(
+      "the API server refuses an owner's apply that adds a hook of another type there",
+    );
     expect((await merge(namespace, '&dryRun=All')).status).toBe(422);
 
     await scene.cluster.kubectlOk(['apply', '-f', join(projectRoot(), 'config/admission-policies/hooks.yaml')]);

@@ -5,6 +5,8 @@ import { objectKind, workloadKey, type Workload, type WorkloadRef } from '../../
 import { setHash } from '../../drain/hash.ts';
 import { delayCounts, delayOf, lateRequests, type DelayCounts } from '../../drain/plan/late-requests.ts';
 import { policyPlanHash, workloadPlanHash } from '../../drain/plan/hash.ts';
+import { hookRemark } from '../../drain/plan/hook-remark.ts';
+import type { PolicyRecord } from '../../drain/plan/policies.ts';
 import { podPlaces } from '../../drain/mesh/live-pod.ts';
 import { budgetsOf } from '../../drain/price/budgets.ts';
 import { priceOf, type PolicyPrice, type PricedWorkload, type Surroundings } from '../../drain/price/price.ts';
@@ -170,9 +172,23 @@ export function makePlan(loaded: Loaded): Plan {
     ungoverned,
     totals: totalsOf(workloads, collected.workloads.length),
     meshDefault: better,
-    notes: [...loaded.notes, ...namespaceNote(unknownNamespaces)],
+    notes: [...loaded.notes, ...hookNotes(collected.policies, workloads), ...namespaceNote(unknownNamespaces)],
     problems: collected.problems,
   };
+}
+
+/** Of policies that put a hook somewhere now. */
+function hookNotes(
+  policies: readonly { readonly record: PolicyRecord }[],
+  workloads: readonly PlannedWorkload[],
+): string[] {
+  return policies.flatMap(({ record }) => {
+    const remark = hookRemark(record);
+    const puts = workloads.some(
+      ({ policy, changes }) => policy === record.name && changes.some(({ field }) => field === 'proxyContainer'),
+    );
+    return remark === undefined || !puts ? [] : [`policy ${record.name}: ${remark}`];
+  });
 }
 
 /** A policy selects by the labels of namespaces; where those are not known, an empty answer must not look like a sure one. */

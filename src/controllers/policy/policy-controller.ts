@@ -2,6 +2,7 @@ import type { EventReason } from '../../api/events.ts';
 import { FIELD_MANAGER, FINALIZER } from '../../api/names.ts';
 import { condition, setCondition, type NewCondition } from '../../api/conditions.ts';
 import type { Condition, PolicyWorkloadCounts, SidecarDrainPolicyStatus } from '../../api/policy.ts';
+import { hookRemark } from '../../drain/plan/hook-remark.ts';
 import { delayWords } from '../../drain/plan/late-requests.ts';
 import { policyObject, type PolicyRecord } from '../../drain/plan/policies.ts';
 import { workloadKey, type Workload } from '../../drain/model/workload.ts';
@@ -200,6 +201,7 @@ export class PolicyController {
     const remarks = [
       ...(kinds.absent.length === 0 ? [] : [`${kinds.absent.join(', ')}; checked again when it is`]),
       ...caches.meshDisputes(),
+      ...this.hookRemarks(policy),
     ];
     const remark = remarks.length === 0 ? undefined : remarks.join('; ');
     const held = caches.writesHeldBecause();
@@ -231,6 +233,15 @@ export class PolicyController {
         : condition('Stalled', refusal.reason, at, refusal.message),
       conflict(counts, ledger, policy, at),
     ];
+  }
+
+  /** With the webhook nobody's apply meets a hook of ours. */
+  private hookRemarks(policy: PolicyRecord): string[] {
+    const remark =
+      policy.spec.enforcement === 'Enforce' && this.options.admission().state === 'Off'
+        ? hookRemark(policy)
+        : undefined;
+    return remark === undefined ? [] : [remark];
   }
 
   /** A namespaced policy that may not govern a workload that it selects. Where it may govern others it does. */

@@ -230,6 +230,25 @@ describe('plan', () => {
     expect([unknown, stated, seen].map((one) => one.plan.totals['changes'])).toEqual([0, 1, 1]);
   });
 
+  it("says what a hook in a template means for its owner's own apply", async () => {
+    const of = async (more: string, drain = ', strategy: PreStopHook'): Promise<readonly string[]> => {
+      const hooking = policy('hooking', `mode: Adaptive, maxWait: 30s${drain}`, more);
+      const files = { 'p.yaml': hooking, 'a.yaml': deployment({ name: 'a' }) };
+      return (await plan(files, '--assume', 'injected=true', '--proxy-image', 'with-shell')).plan.notes;
+    };
+
+    expect(await of('')).toEqual([
+      expect.stringMatching(
+        /^policy hooking: where its hook \(exec\) stands on istio-proxy .* refuses an owner's apply/,
+      ),
+    ]);
+    expect(await of('', ', strategy: PreStopHook, hook: Custom, lifecycle: {preStop: {sleep: {seconds: 40}}}')).toEqual(
+      [expect.stringContaining('its hook (sleep)')],
+    );
+    expect(await of('  delivery: Admission\n')).toEqual([]);
+    expect(await of('', '')).toEqual([]);
+  });
+
   it.each([
     ['rollout: {strategy: OnNextRollout}', 'rides along with its next rollout, no pod restarts', 'Rollout'],
     ['delivery: Admission', 'its pods get it when they are created, none restarts', 'Pod'],

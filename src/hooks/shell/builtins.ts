@@ -1,4 +1,5 @@
 import { evaluateArithmetic } from './arithmetic.ts';
+import { fork, joinStatus } from './branches.ts';
 import { ExpansionProblem, mayEndShell, splitFields } from './expand.ts';
 import { readScript } from './parse.ts';
 import type { Flow, Shell } from './run-state.ts';
@@ -22,6 +23,10 @@ import { formatPrintf } from '../tools/printf.ts';
 type Builtin = (shell: Shell, words: readonly string[]) => Flow;
 
 const EXIT: Flow = { kind: 'exit' };
+const RETURN: Flow = { kind: 'return' };
+
+/** Status of a `return` that bash refuses. */
+const OUTSIDE_OF_FUNCTION = 2;
 
 /** They are in every image that has a shell, and every user may enter them. */
 const FOLDERS = /^(\/|\/tmp|\/dev|\/etc|\/usr|\.|\.\/)$/;
@@ -74,13 +79,35 @@ function exit(shell: Shell, words: readonly string[]): Flow {
   return EXIT;
 }
 
+/**
+ * Outside of a function dash ends the script, and bash fails and goes on; a `sh` that is bash ends it, unless somebody
+ * looks at the status.
+ */
 function returnFrom(shell: Shell, words: readonly string[]): Flow {
   takeStatus(shell, words);
-  if (shell.locals === undefined && shell.dialect === 'bash') {
-    shell.status = 2;
+  if (shell.locals !== undefined || shell.dialect === 'dash') {
+    return RETURN;
+  }
+  const { run, status } = shell;
+  shell.status = OUTSIDE_OF_FUNCTION;
+  if (shell.dialect === 'bash') {
     return 'next';
   }
-  return { kind: 'return' };
+  const reason = `${words.join(' ')} outside of a function (shells differ)`;
+  if (shell.conditional === 0) {
+    shell.status = joinStatus(status, OUTSIDE_OF_FUNCTION);
+    run.unknownStatus = status < 0 ? run.unknownStatus : reason;
+    return RETURN;
+  }
+  const { unknownStatus } = run;
+  return fork(shell, reason, [
+    () => 'next',
+    () => {
+      shell.status = status;
+      run.unknownStatus = unknownStatus;
+      return RETURN;
+    },
+  ]);
 }
 
 function takeStatus(shell: Shell, words: readonly string[]): void {

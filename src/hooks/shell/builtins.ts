@@ -138,6 +138,9 @@ function assignAll(shell: Shell, words: readonly string[]): Flow {
 /** An error at which dash ends the script and bash goes on. */
 function fail(shell: Shell, message: string): Flow {
   write(shell.errors, `${shell.name}: ${message}\n`);
+  if (shell.dialect === 'unknown') {
+    mayEndShell(shell, `${message} (dash ends the script)`);
+  }
   shell.status = shell.dialect === 'dash' ? 2 : 1;
   return shell.dialect === 'dash' ? EXIT : 'next';
 }

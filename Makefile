@@ -93,7 +93,7 @@ chaos: build control-plane ## Break everything around the operator and judge wha
 	@$(RUN) test/chaos/main.ts
 
 .PHONY: control-plane
-control-plane: install ## Find, download or build etcd, kube-apiserver, kube-controller-manager, kubectl
+control-plane: install ## Find, download or build etcd, kube-apiserver, the controllers and kubectl
 	@$(RUN) scripts/control-plane.ts binaries
 
 .PHONY: control-plane-run
@@ -123,8 +123,8 @@ e2e-image: install ## Build an image of the server and load generator of e2e, fo
 ##@ Show and measure
 
 .PHONY: demo
-demo: build ## From nothing to a converged mesh and back, on a control plane of its own
-	@$(RUN) demo/main.ts
+demo: node ## From nothing to a converged mesh and back, on a control plane of its own
+	@node scripts/demo.mjs
 
 .PHONY: bench
 bench: build ## Measure the operator against a bare writer and its build of an earlier commit

@@ -1,5 +1,5 @@
 // From nothing to a converged mesh and back: `make demo`. It starts a control plane of its own (a real kube-apiserver, etcd
-// and kube-controller-manager; pods are moved by a status writer, since there are no kubelets), applies realistic workloads
+// and Kubernetes' own controllers; pods are moved by a status writer, since there are no kubelets), applies realistic workloads
 // and three policies, lets the operator work under exactly the permissions of config/, and shows what it did and why.
 import type { SidecarDrainPolicy } from '../src/api/policy.ts';
 import {
@@ -50,7 +50,7 @@ interface Seen {
 }
 
 async function main(): Promise<number> {
-  say('starting a control plane: etcd, kube-apiserver, kube-controller-manager');
+  say('starting a control plane: etcd, kube-apiserver and the controllers of Kubernetes');
   const cluster = await startControlPlane({ kubectl: false });
   let operator: OperatorHandle | undefined;
   try {

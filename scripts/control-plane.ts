@@ -5,7 +5,7 @@
 import { findBinaries, startControlPlane } from '../test/support/control-plane/index.ts';
 
 async function binaries(): Promise<void> {
-  const paths = await findBinaries(['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl']);
+  const paths = await findBinaries(['etcd', 'kube-apiserver', 'controllers', 'kubectl']);
   for (const path of Object.values(paths)) {
     console.log(path);
   }

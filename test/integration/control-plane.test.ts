@@ -114,7 +114,11 @@ describe('the shared control plane', () => {
     const podPath = `/api/v1/namespaces/${namespace}/pods?labelSelector=app%3D${name}`;
     await cluster.create(workload(kind, namespace, name));
 
-    await cluster.waitFor<Workload>(path, ready);
+    const { metadata } = await cluster.waitFor<Workload>(path, ready);
+    // As in every cluster: ownership of fields depends on the name.
+    expect(metadata.managedFields).toContainEqual(
+      expect.objectContaining({ manager: 'kube-controller-manager', subresource: 'status' }),
+    );
     const { items } = await cluster.client.call<List>('GET', podPath);
     await cluster.client.call('DELETE', `${path}?propagationPolicy=Foreground`);
     await cluster.waitForGone(path);

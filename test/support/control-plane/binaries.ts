@@ -33,7 +33,7 @@ function locate(name: BinaryName): string | undefined {
 
 /**
  * Paths of the named programs: from KUBEBUILDER_ASSETS, the project's cache, the envtest archives, or a Go build, in
- * this order and each on its own, since KUBEBUILDER_ASSETS and the archives have no kube-controller-manager.
+ * this order and each on its own, since KUBEBUILDER_ASSETS and the archives have no controllers.
  */
 export async function findBinaries<N extends BinaryName>(names: readonly N[]): Promise<Record<N, string>> {
   if (names.some((name) => inEnvtest.includes(name) && locate(name) === undefined)) {

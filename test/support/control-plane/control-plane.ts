@@ -13,7 +13,7 @@ import { PodMover } from './pods.ts';
 import { freePort, Service, startWatchdog } from './processes.ts';
 
 export interface ControlPlaneOptions {
-  /** kube-controller-manager: ReplicaSets, service accounts, garbage collection, namespaces. Default true. */
+  /** Kubernetes' controllers: ReplicaSets, service accounts, garbage collection, namespaces. Default true. */
   controllerManager?: boolean;
   /** Bind pods to nodes and make them ready (see pods.ts). Default: as controllerManager. */
   pods?: boolean;
@@ -28,26 +28,6 @@ export interface ControlPlaneOptions {
   /** More flags of kube-apiserver. */
   apiServerFlags?: string[];
 }
-
-// Without node-lifecycle: nobody renews leases for nodes without kubelets, and it would taint them.
-const controllers = [
-  'deployment-controller',
-  'replicaset-controller',
-  'statefulset-controller',
-  'daemonset-controller',
-  'job-controller',
-  'cronjob-controller',
-  'serviceaccount-controller',
-  'serviceaccount-token-controller',
-  'root-ca-certificate-publisher-controller',
-  'namespace-controller',
-  'garbage-collector-controller',
-  'disruption-controller',
-  'resourcequota-controller',
-  'horizontal-pod-autoscaler-controller',
-  'endpointslice-controller',
-  'clusterrole-aggregation-controller',
-];
 
 const users = { admin: 'admin', pods: 'test-pod-mover', controllers: 'system:kube-controller-manager' };
 
@@ -196,22 +176,6 @@ function apiServerArguments(
   ];
 }
 
-function controllerManagerArguments(folder: string, kubeconfig: string, caFile: string, privateKey: string): string[] {
-  return [
-    `--kubeconfig=${kubeconfig}`,
-    '--leader-elect=false',
-    '--secure-port=0',
-    `--cert-dir=${join(folder, 'controller-manager')}`,
-    `--controllers=${controllers.join(',')}`,
-    `--service-account-private-key-file=${privateKey}`,
-    `--root-ca-file=${caFile}`,
-    '--kube-api-qps=500',
-    '--kube-api-burst=1000',
-    '--concurrent-deployment-syncs=10',
-    '--concurrent-replicaset-syncs=10',
-  ];
-}
-
 type Binaries = Record<'etcd' | 'kube-apiserver', string> & Partial<Record<BinaryName, string>>;
 
 async function startAll(
@@ -250,12 +214,15 @@ async function startAll(
   const kubeconfigPath = join(folder, 'kubeconfig');
   writeFileSync(kubeconfigPath, kubeconfigText(url, ca, tokens.admin), { mode: 0o600 });
   const services: { etcd: Service; apiServer: Service; controllerManager?: Service } = { etcd, apiServer };
-  const controllerManagerPath = binaries['kube-controller-manager'];
-  if (controllerManager && controllerManagerPath !== undefined) {
-    const kubeconfig = join(folder, 'kubeconfig-controller-manager');
+  if (controllerManager && binaries.controllers !== undefined) {
+    const kubeconfig = join(folder, 'kubeconfig-controllers');
     writeFileSync(kubeconfig, kubeconfigText(url, ca, tokens.controllers), { mode: 0o600 });
-    const args = controllerManagerArguments(folder, kubeconfig, caFile, keys.privateKey);
-    services.controllerManager = new Service('kube-controller-manager', controllerManagerPath, args, folder);
+    const args = [
+      `--kubeconfig=${kubeconfig}`,
+      `--service-account-private-key-file=${keys.privateKey}`,
+      `--root-ca-file=${caFile}`,
+    ];
+    services.controllerManager = new Service('controllers', binaries.controllers, args, folder);
     services.controllerManager.start();
   }
   const podClient = new Client(url, ca, tokens.pods);
@@ -274,7 +241,7 @@ async function startAll(
 }
 
 /**
- * A Kubernetes control plane of its own: etcd, kube-apiserver and, unless told otherwise, kube-controller-manager, on
+ * A Kubernetes control plane of its own: etcd, kube-apiserver and, unless told otherwise, Kubernetes' controllers, on
  * free ports of 127.0.0.1, with RBAC, in a temporary folder. The first call on a machine may build the programs.
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
@@ -283,7 +250,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     wanted.push('kubectl');
   }
   if (options.controllerManager ?? true) {
-    wanted.push('kube-controller-manager');
+    wanted.push('controllers');
   }
   const binaries: Binaries = await findBinaries(wanted);
   const attempts = 3;

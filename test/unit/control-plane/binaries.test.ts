@@ -94,11 +94,11 @@ describe('where a program is found', () => {
     const kubectl = program(join(builtFolder(), 'kubectl'));
     process.env.KUBEBUILDER_ASSETS = join(folder, 'assets');
 
-    const paths = await findBinaries(['etcd', 'kubectl', 'kube-controller-manager']);
+    const paths = await findBinaries(['etcd', 'kubectl', 'controllers']);
 
-    expect(paths).toEqual({ etcd, kubectl, 'kube-controller-manager': join(builtFolder(), 'kube-controller-manager') });
-    expect(built()).toEqual(['kube-controller-manager']);
-    expect(output).toContain('has no kube-controller-manager: taken from elsewhere');
+    expect(paths).toEqual({ etcd, kubectl, controllers: join(builtFolder(), 'controllers') });
+    expect(built()).toEqual(['controllers']);
+    expect(output).toContain('has no controllers: taken from elsewhere');
   });
 
   it('builds once and keeps the result', async () => {
@@ -229,11 +229,11 @@ describe('the envtest archives', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('give all but the controller manager, from the newest patch of our minor', async () => {
-    const paths = await findBinaries(['etcd', 'kube-apiserver', 'kubectl', 'kube-controller-manager']);
+  it('give all but the controllers, from the newest patch of our minor', async () => {
+    const paths = await findBinaries(['etcd', 'kube-apiserver', 'kubectl', 'controllers']);
 
     expect(readFileSync(paths['kube-apiserver'], 'utf8')).toContain('kube-apiserver of the archive');
-    expect(built()).toEqual(['kube-controller-manager']);
+    expect(built()).toEqual(['controllers']);
     expect(readdirSync(join(cache, 'control-plane')).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 

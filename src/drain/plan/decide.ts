@@ -178,7 +178,10 @@ export function decide(input: DecideInput): Decision {
   // 6. What would have to stand there, computed from the values before us, so that every plan is a function of those alone.
   const planned = plan(original, input, judge);
   if ('blocked' in planned) {
-    return before.kept ? end('Compliant', 'the promise holds') : stop('Failed', planned.blocked);
+    const { blocked } = planned;
+    return before.kept
+      ? end('Compliant', 'the promise holds')
+      : stop(blocked.code === 'FactsMissing' ? 'Unknown' : 'Failed', blocked);
   }
   const changes = changesBetween(workload.template, planned.template, planned.why);
   if (changes.length === 0) {
@@ -523,6 +526,12 @@ function unreachable(judged: Judged, intent: Intent): Finding {
   if (judged.settings.podsRefused !== undefined) {
     return finding(judged.settings.podsRefused.code, judged.settings.podsRefused.message);
   }
+  if (dependsOnShell(judged, intent)) {
+    return finding(
+      'FactsMissing',
+      `not known: whether the image of ${PROXY_CONTAINER} has a shell; with one the hook would keep the promise, and without one it fails at once (--proxy-image states it)`,
+    );
+  }
   const broken = brokenDrainClauses(judged.settings, intent, judged.clocks)[0];
   const by =
     judged.settings.exitOnZeroActiveConnections.origin.level === 'SelectorProxyConfig'
@@ -532,6 +541,15 @@ function unreachable(judged: Judged, intent: Intent): Finding {
     'PromiseUnreachable',
     `nothing that may be written keeps the promise${by}: ${broken?.message ?? `the grace period ${judged.settings.gracePeriod.value} stays below ${judged.neededGrace}`}`,
   );
+}
+
+/** The image is not known, and the hook keeps the drain part of the promise in one that has a shell. */
+function dependsOnShell({ settings, clocks }: Judged, intent: Intent): boolean {
+  if (settings.proxyImage.value !== 'unknown' || clocks.proxy.hook?.needsShell !== true) {
+    return false;
+  }
+  const withShell = { ...settings, proxyImage: { ...settings.proxyImage, value: 'with-shell' as const } };
+  return brokenDrainClauses(withShell, intent, clocksOf(withShell, intent.endpointDelay)).length === 0;
 }
 
 function graceReason({ settings, clocks, neededGrace: needed }: Judged, intent: Intent): string {

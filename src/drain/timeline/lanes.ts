@@ -204,7 +204,7 @@ function endpointsLane(termination: Termination, latest: Termination, { endpoint
 }
 
 /** Its preStop takes a time that is not known, and so does all that comes after it. */
-function isUncertain(end: ContainerEnd, latest: ContainerEnd): boolean {
+export function isUncertain(end: ContainerEnd, latest: ContainerEnd): boolean {
   return latest.exitAt > end.exitAt || latest.sigtermAt > end.sigtermAt;
 }
 

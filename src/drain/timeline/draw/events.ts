@@ -1,4 +1,4 @@
-import type { LaneId, TimelineEvent } from '../lanes.ts';
+import { isUncertain, type LaneId, type TimelineEvent } from '../lanes.ts';
 import type { ContainerEnd } from '../termination.ts';
 import { podEnd } from '../verdict.ts';
 import { agentDrained, requestOf, type Played } from './played.ts';
@@ -107,13 +107,24 @@ function applicationEvents(end: ContainerEnd, { scenario }: Played): TimelineEve
   return [event(end.sigtermAt, 'application', `${end.name}: ${preStopSentence(end)}; ${doing}.`), ...exit];
 }
 
-function proxyEvents(end: ContainerEnd, { settings, termination }: Played): TimelineEvent[] {
+function proxyEvents(end: ContainerEnd, { settings, termination, latest }: Played): TimelineEvent[] {
   const events: TimelineEvent[] = [];
   const drains = termination.drainStartsAt;
   if (drains !== undefined && drains < end.sigtermAt) {
     events.push(
       event(drains, 'proxy', `${end.name}: its preStop starts the drain: clients are told to close their connections.`),
     );
+  }
+  const last = latest.proxy ?? end;
+  if (isUncertain(end, last)) {
+    return [
+      ...events,
+      event(
+        end.exitAt,
+        'proxy',
+        `${end.name} ends between now and ${secondsWords(last.exitAt)} after the deletion: when depends on the preStop whose length is not known.`,
+      ),
+    ];
   }
   if (end.how === 'EndedByAgentCall') {
     return [

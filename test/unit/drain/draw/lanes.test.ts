@@ -270,4 +270,13 @@ describe('a hook of unknown length', () => {
     expect(verdict.slack).toBeLessThanOrEqual(0);
     expect(events.map(({ sentence }) => sentence).join(' ')).toContain('how long its preStop goes on');
   });
+
+  it('is no fact about the proxy that waits for it', () => {
+    const sentences = timelineFor(pod).events.map(({ sentence }) => sentence);
+
+    expect(sentences.filter((sentence) => sentence.startsWith('istio-proxy')).slice(-1)).toEqual([
+      'istio-proxy ends between now and 30 s after the deletion: when depends on the preStop whose length is not known.',
+    ]);
+    expect(sentences.join(' ')).not.toContain('the application has exited');
+  });
 });

@@ -306,6 +306,15 @@ describe('the outcome of a decision', () => {
       'HookNeedsShell',
     ],
     [
+      'Unknown: only an image with a shell would do, and the image is not known',
+      {},
+      HOOK,
+      {},
+      meshOf('classic', { revisions: [{ name: 'default', version: '1.30.3', nativeSidecars: 'false' }] }),
+      'Unknown',
+      'FactsMissing',
+    ],
+    [
       'Failed: a ProxyConfig decides',
       {},
       COMBINED,

@@ -166,6 +166,7 @@ async function runController(invocation: Invocation): Promise<number> {
     },
     concurrency: setting.count('max-concurrent-reconciles', 16),
     unboundedTenants,
+    admissionPolicies: setting.text('admission-policies') === 'on',
     observeTerminations: setting.text('observe-terminations') !== 'off',
     reports: setting.text('reports') === 'off' ? 'off' : 'auto',
     leaderElection:

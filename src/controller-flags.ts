@@ -152,6 +152,15 @@ export const CONTROLLER_FLAGS = [
       'Serve the admission webhook. Its MutatingWebhookConfiguration, Service and permissions come with config/webhook or the chart.',
   },
   {
+    name: 'admission-policies',
+    type: 'string',
+    value: 'on|off',
+    choices: ['on', 'off'],
+    default: 'off',
+    description:
+      'Says that the admission policies of config/admission-policies are installed. A labelled policy with delivery: Admission is then not Stalled without the webhook; whether its workloads comply is Unknown.',
+  },
+  {
     name: 'admission-bind-address',
     type: 'string',
     value: 'HOST:PORT',

@@ -45,6 +45,8 @@ export interface OperatorOptions {
   readonly leaderElection: boolean;
   /** Namespaced policies may govern where no policy of the cluster would. */
   readonly unboundedTenants?: boolean;
+  /** The admission policies of config/admission-policies are installed. */
+  readonly admissionPolicies?: boolean;
   /** Whether violations are reported as PolicyReport and OpenReports, where those are installed. Default auto. */
   readonly reports?: ReportsMode;
   /** Count how pods of governed workloads end. Default: no. */
@@ -328,6 +330,7 @@ export class Operator {
       permits,
       rollouts: workloadController.rollouts,
       admission: () => this.admission,
+      admissionPolicies: options.admissionPolicies === true,
     });
     this.exemptionController = new ExemptionController({
       client,

@@ -196,6 +196,10 @@ describe('the chart', () => {
 
     expect(theirs).toHaveLength(6);
     expect(normalised(ours)).toMatchObject(normalised(theirs));
+    // The operator is told, but of no selector other than the label that it knows.
+    expect(JSON.stringify(ours)).toContain('"--admission-policies=on"');
+    const others = ['--set', 'admissionPolicies.enabled=true,admissionPolicies.policySelector.matchLabels.team=a'];
+    expect(await template([...others, '--api-versions', MUTATING])).not.toContain('--admission-policies=on');
     await expect(
       template(['--set', 'admissionPolicies.enabled=true,watchNamespaces={a}', '--api-versions', MUTATING]),
     ).rejects.toThrow('cannot be used with watchNamespaces');

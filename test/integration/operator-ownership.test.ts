@@ -6,8 +6,10 @@ import {
   deployment,
   eventually,
   fixed,
+  policyPath,
   startScene,
   workloadPath,
+  type PolicyObject,
   type Scene,
   type WorkloadObject,
 } from '../support/scene.ts';
@@ -16,7 +18,10 @@ jest.setTimeout(180_000);
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await startScene({ mesh: { nativeSidecars: 'false' }, operator: { args: ['--foreign-change-wait', '1s'] } });
+  scene = await startScene({
+    mesh: { nativeSidecars: 'false' },
+    operator: { args: ['--foreign-change-wait', '1s', '--admission-policies', 'on'] },
+  });
 });
 afterAll(async () => {
   await scene.stop();
@@ -247,6 +252,47 @@ describe('a hook of ours on istio-proxy, beside which its owner adds one of anot
     await made(plain);
     await added(plain);
     expect(await templates(namespace)).toEqual(await templates(plain));
+  });
+});
+
+describe('a policy with delivery: Admission, without the webhook', () => {
+  it('is not Stalled where the API server carries it out, and what is not seen is Unknown', async () => {
+    const namespace = await scene.meshed('left');
+    await scene.cluster.create(deployment(namespace, 'web'));
+    const spec = { ...fixed(namespace), delivery: 'Admission', rollout: undefined };
+    await scene.createPolicy('left', spec);
+    const label = async (value: string | null): Promise<unknown> =>
+      await scene.cluster.client.call('PATCH', policyPath('left'), {
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { labels: { 'sidecardrain.io/admission-policy': value } } },
+      });
+    const stalled = async (reason: string): Promise<PolicyObject> =>
+      await scene.settled('left', ({ conditions = [] }) =>
+        conditions.some((each) => each.type === 'Stalled' && each.reason === reason),
+      );
+    await stalled('AdmissionRequired');
+
+    await label('enabled');
+    const { status } = await stalled('NotStalled');
+
+    expect(status?.conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          type: 'Ready',
+          status: 'True',
+          message: expect.stringContaining('the operator does not see what they have written'),
+        }),
+        expect.objectContaining({ type: 'Compliant', status: 'Unknown', reason: 'FactsMissing' }),
+        expect.objectContaining({ type: 'Reconciling', status: 'False' }),
+      ]),
+    );
+    expect((await scene.workload(namespace, 'web')).metadata.annotations ?? {}).not.toHaveProperty(
+      'sidecardrain.io/state',
+    );
+
+    await label(null);
+    await stalled('AdmissionRequired');
+    await scene.deletePolicy('left');
   });
 });
 

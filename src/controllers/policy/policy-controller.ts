@@ -11,7 +11,13 @@ import { canonical } from '../../drain/template/raw.ts';
 import { isApiError, type EventRecorder, type KubeClient, type Logger } from '../../kube/index.ts';
 import { done, requeueAfter, type Outcome, type WorkQueue } from '../../runtime/index.ts';
 import type { AdmissionSide } from '../webhook/admission-side.ts';
-import { admissionRequired, needsAdmission, ridesAlong } from './admission-need.ts';
+import {
+  admissionRequired,
+  isLeftToAdmissionPolicies,
+  LEFT_TO_ADMISSION_POLICIES,
+  needsAdmission,
+  ridesAlong,
+} from './admission-need.ts';
 import type { CachedPolicy, Caches } from '../watches/caches.ts';
 import type { Ledger } from '../reports/ledger.ts';
 import type { Permits, Waits } from './permits.ts';
@@ -41,6 +47,8 @@ export interface PolicyControllerOptions {
   readonly permits: Permits;
   readonly rollouts: Rollouts;
   readonly admission: () => Pick<AdmissionSide, 'state' | 'detail'>;
+  /** The admission policies of config/admission-policies are installed: whoever started the operator says so. */
+  readonly admissionPolicies: boolean;
   readonly now: () => number;
 }
 
@@ -202,6 +210,7 @@ export class PolicyController {
       ...(kinds.absent.length === 0 ? [] : [`${kinds.absent.join(', ')}; checked again when it is`]),
       ...caches.meshDisputes(),
       ...this.hookRemarks(policy),
+      ...(this.isLeftToAdmissionPolicies(policy) ? [LEFT_TO_ADMISSION_POLICIES] : []),
     ];
     const remark = remarks.length === 0 ? undefined : remarks.join('; ');
     const held = caches.writesHeldBecause();
@@ -261,6 +270,15 @@ export class PolicyController {
     return undefined;
   }
 
+  private isLeftToAdmissionPolicies(policy: PolicyRecord): boolean {
+    const labels = this.options.caches.policies.store.get(policy.name)?.raw.metadata.labels;
+    return (
+      this.options.admissionPolicies &&
+      this.options.admission().state !== 'Serving' &&
+      isLeftToAdmissionPolicies(policy, labels)
+    );
+  }
+
   /** A webhook that is just starting is no news: every restart of the operator would say Stalled for a second. */
   private admissionMayComeYet(): boolean {
     if (this.options.admission().state !== 'Starting') {
@@ -293,7 +311,7 @@ export class PolicyController {
       return { reason: 'ProxyConfigKindAbsent' };
     }
     const { state, detail } = this.options.admission();
-    return needsAdmission(policy) && state !== 'Serving'
+    return needsAdmission(policy) && state !== 'Serving' && !this.isLeftToAdmissionPolicies(policy)
       ? { reason: 'AdmissionRequired', message: admissionRequired(policy, detail) }
       : undefined;
   }

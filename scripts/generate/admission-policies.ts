@@ -37,12 +37,16 @@ export const admissionPolicies: Generator = {
         })}`,
       );
     }
-    const every = filled(Object.values(documents).join('---\n'), {
-      NAME: '{{ include "sidecar-drain-operator.fullname" . }}',
-      EXCLUDED: `{{ concat (list ${systemNamespaces.map((one) => JSON.stringify(one)).join(' ')}) .Values.istioNamespaces (list .Release.Namespace) | toJson }}`,
-      SELECTOR: '{{ .Values.admissionPolicies.policySelector | toJson }}',
-      ACTIONS: '{{ .Values.admissionPolicies.validationActions | toJson }}',
-    });
+    const { hooks, ...others } = documents;
+    const inChart = (text: string): string =>
+      filled(text, {
+        NAME: '{{ include "sidecar-drain-operator.fullname" . }}',
+        EXCLUDED: `{{ concat (list ${systemNamespaces.map((one) => JSON.stringify(one)).join(' ')}) .Values.istioNamespaces (list .Release.Namespace) | toJson }}`,
+        SELECTOR: '{{ .Values.admissionPolicies.policySelector | toJson }}',
+        ACTIONS: '{{ .Values.admissionPolicies.validationActions | toJson }}',
+      })
+        .replaceAll(/^metadata:\n( {2}name: .*)$/gm, (_, name: string) => `metadata:\n${name}\n${chartLabels}`)
+        .trimEnd();
     all.set(
       'charts/sidecar-drain-operator/templates/admission-policies.yaml',
       `{{/* Generated from ${source} (npm run generate). */}}
@@ -53,7 +57,16 @@ export const admissionPolicies: Generator = {
 {{- if .Values.watchNamespaces }}
 {{- fail "admissionPolicies belong to the whole cluster: they cannot be used with watchNamespaces" }}
 {{- end }}
-${every.replaceAll(/^metadata:\n( {2}name: .*)$/gm, (_, name: string) => `metadata:\n${name}\n${chartLabels}`).trimEnd()}
+${inChart(Object.values(others).join('---\n'))}
+{{- end }}
+`,
+    );
+    // What takes nothing but our own hooks out, and asks nobody: on wherever the API server can.
+    all.set(
+      'charts/sidecar-drain-operator/templates/hooks-policy.yaml',
+      `{{/* Generated from ${source} (npm run generate). */}}
+{{- if and .Values.admissionPolicies.hooks (not .Values.watchNamespaces) (.Capabilities.APIVersions.Has "${mutatingKind}") }}
+${inChart(hooks)}
 {{- end }}
 `,
     );

@@ -205,6 +205,21 @@ describe('the chart', () => {
     ).rejects.toThrow('cannot be used with watchNamespaces');
   });
 
+  it('takes hooks of ours out from beside their owners wherever the API server can, unless it is told not to', async () => {
+    const named = async (...args: string[]): Promise<unknown[]> =>
+      objectsOf(await template(args))
+        .filter(({ kind }) => kind?.startsWith('MutatingAdmissionPolicy'))
+        .map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+
+    expect(await named('--api-versions', MUTATING)).toEqual([
+      'MutatingAdmissionPolicy sidecar-drain-operator-hooks',
+      'MutatingAdmissionPolicyBinding sidecar-drain-operator-hooks',
+    ]);
+    expect(await named()).toEqual([]);
+    expect(await named('--api-versions', MUTATING, '--set', 'admissionPolicies.hooks=false')).toEqual([]);
+    expect(await named('--api-versions', MUTATING, '--set', 'watchNamespaces={a}')).toEqual([]);
+  });
+
   it('has the version of the package, and a table of every value', async () => {
     const about = parse(await readFile(join(chart, 'Chart.yaml'), 'utf8')) as { version: string; appVersion: string };
     const { version } = JSON.parse(await readFile(join(projectRoot(), 'package.json'), 'utf8')) as { version: string };

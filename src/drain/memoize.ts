@@ -27,11 +27,14 @@ export function memoizeByObject<O extends object, T>(compute: (object: O) => T):
   };
 }
 
-/** The same of an object and a word beside it, of which there are few. */
-export function memoizeByObjectAndWord<O extends object, W extends string | number | boolean, T>(
+/** How many words are remembered of one object: there are few, unless somebody makes them up. */
+const MOST_WORDS = 64;
+
+/** The same of an object and a word beside it. */
+export function memoizeByObjectAndWord<O extends object, W extends string | number, T>(
   compute: (object: O, word: W) => T,
 ): (object: O, word: W) => T {
-  const ofObject = memoizeByObject<O, Map<W, T>>(() => new Map<W, T>());
+  const ofObject = memoizeByObject<O, BoundedMap<T, W>>(() => new BoundedMap<T, W>(MOST_WORDS));
   return (object, word) => {
     const results = ofObject(object);
     let result = results.get(word);
@@ -43,20 +46,20 @@ export function memoizeByObjectAndWord<O extends object, W extends string | numb
   };
 }
 
-/** A map by text of so many entries at most; the oldest goes first. */
-export class BoundedMap<T> {
-  private readonly entries = new Map<string, T>();
+/** A map of so many entries at most; the oldest goes first. */
+export class BoundedMap<T, K extends string | number = string> {
+  private readonly entries = new Map<K, T>();
   private readonly limit: number;
 
   constructor(limit: number) {
     this.limit = limit;
   }
 
-  get(key: string): T | undefined {
+  get(key: K): T | undefined {
     return this.entries.get(key);
   }
 
-  set(key: string, value: T): void {
+  set(key: K, value: T): void {
     if (this.entries.size >= this.limit) {
       // A Map keeps the order of insertion.
       const oldest = this.entries.keys().next();

@@ -1,9 +1,11 @@
 import { DEFAULT_GRACE_PERIOD_SECONDS } from '../../api/kubernetes.ts';
 import { fnv1a64, setHash } from '../hash.ts';
-import type { ChangedField, Decision } from '../model/decision.ts';
+import { memoizeByObjectAndWord } from '../memoize.ts';
+import type { Change, ChangedField, Decision } from '../model/decision.ts';
+import type { EffectiveSettings } from '../model/settings.ts';
 import type { Workload } from '../model/workload.ts';
 import { workloadKey } from '../model/workload.ts';
-import { stateOf, templateBefore } from '../template/note/state.ts';
+import { stateOf, templateBefore, type WorkloadState } from '../template/note/state.ts';
 import { canonical } from '../template/raw.ts';
 import { changesBetween } from './values.ts';
 
@@ -25,12 +27,29 @@ export function policyPlanHash(policy: string, plans: Iterable<readonly [workloa
 
 type Line = readonly [field: string, before: string | null, after: string | null];
 
-function planLines(workload: Workload, { outcome, changes }: Decision): Line[] {
-  const { template } = workload;
+function planLines(workload: Workload, { outcome, changes, before }: Decision): readonly Line[] {
   const state = stateOf(workload);
-  const written = state === undefined ? [] : changesBetween(templateBefore(template, state), template, NO_REASONS);
   // A conflict or a limit: nothing will be written, so there is no plan to approve.
   const wanted = outcome === 'Pending' || outcome === 'NonCompliant' ? changes : [];
+  const written = state === undefined ? NONE : writtenTo(before, JSON.stringify(state.fields));
+  return wanted.length === 0 ? written.lines : linesOf(written.changes, wanted);
+}
+
+interface Written {
+  readonly changes: readonly Change[];
+  readonly lines: readonly Line[];
+}
+
+const NONE: Written = { changes: [], lines: [] };
+
+/** What stands in a template by a note with these fields: the same for all workloads of the same settings. */
+const writtenTo = memoizeByObjectAndWord(({ template }: EffectiveSettings, text: string): Written => {
+  const fields = JSON.parse(text) as WorkloadState['fields'];
+  const changes = changesBetween(templateBefore(template, { fields }), template, NO_REASONS);
+  return { changes, lines: linesOf(changes, []) };
+});
+
+function linesOf(written: readonly Change[], wanted: readonly Change[]): Line[] {
   const fields = new Map<string, { before: string | undefined; after: string | undefined }>();
   for (const { field, path, before, after } of written) {
     fields.set(keyOf(field, path), { before, after });

@@ -225,7 +225,7 @@ function stands(field: ManagedField, template: PodTemplate, state: WorkloadState
 }
 
 /** The pod template as it was before us. What somebody else has changed since our write stays as it is now. */
-export function templateBefore(template: PodTemplate, state: WorkloadState): PodTemplate {
+export function templateBefore(template: PodTemplate, state: Pick<WorkloadState, 'fields'>): PodTemplate {
   const annotations: Record<string, string> = { ...template.metadata?.annotations };
   for (const field of ANNOTATION_FIELDS) {
     const fieldState = state.fields[field];

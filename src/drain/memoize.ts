@@ -4,27 +4,13 @@
  */
 export function memoizeByText<T>(limit: number, compute: (text: string) => T): (text: string) => T {
   const results = new BoundedMap<T>(limit);
-  return (text) => {
-    let result = results.get(text);
-    if (result === undefined) {
-      result = compute(text);
-      results.set(text, result);
-    }
-    return result;
-  };
+  return (text) => getOrCompute(results, text, compute);
 }
 
 /** Remembers the result of a pure function for as long as the object lives, which nobody changes. */
 export function memoizeByObject<O extends object, T>(compute: (object: O) => T): (object: O) => T {
   const results = new WeakMap<O, T>();
-  return (object) => {
-    let result = results.get(object);
-    if (result === undefined) {
-      result = compute(object);
-      results.set(object, result);
-    }
-    return result;
-  };
+  return (object) => getOrCompute(results, object, compute);
 }
 
 /** How many words are remembered of one object: there are few, unless somebody makes them up. */
@@ -35,15 +21,22 @@ export function memoizeByObjectAndWord<O extends object, W extends string | numb
   compute: (object: O, word: W) => T,
 ): (object: O, word: W) => T {
   const ofObject = memoizeByObject<O, BoundedMap<T, W>>(() => new BoundedMap<T, W>(MOST_WORDS));
-  return (object, word) => {
-    const results = ofObject(object);
-    let result = results.get(word);
-    if (result === undefined) {
-      result = compute(object, word);
-      results.set(word, result);
-    }
-    return result;
-  };
+  return (object, word) => getOrCompute(ofObject(object), word, () => compute(object, word));
+}
+
+interface Results<K, T> {
+  get(key: K): T | undefined;
+  set(key: K, value: T): unknown;
+}
+
+/** What is remembered for a key, or else worked out now and remembered. */
+export function getOrCompute<K, T>(results: Results<K, T>, key: K, compute: (key: K) => T): T {
+  let result = results.get(key);
+  if (result === undefined) {
+    result = compute(key);
+    results.set(key, result);
+  }
+  return result;
 }
 
 /** A map of so many entries at most; the oldest goes first. */

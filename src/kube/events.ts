@@ -130,8 +130,9 @@ export class EventRecorder<Reason extends string = string> {
       this.options.onEvent?.('limited');
       return;
     }
-    if (oneOf !== undefined && !takeToken(this.groups, `${keyOf(oneOf)} ${reason}`, now, groupBurst, groupRefillMs)) {
-      this.leaveOut(subject, type, reason, oneOf);
+    const group = oneOf === undefined ? undefined : { about: oneOf, key: `${keyOf(oneOf)} ${reason}` };
+    if (group !== undefined && !takeToken(this.groups, group.key, now, groupBurst, groupRefillMs)) {
+      this.leaveOut(subject, group.key, { about: group.about, type, reason });
       this.options.onEvent?.('limited');
       return;
     }
@@ -146,9 +147,8 @@ export class EventRecorder<Reason extends string = string> {
     this.push({ subject, type, ...text, first, last: now, count });
   }
 
-  private leaveOut(subject: EventSubject, type: Pending['type'], reason: string, about: EventSubject): void {
-    const key = `${keyOf(about)} ${reason}`;
-    const left = this.leftOut.get(key) ?? { about, type, reason, count: 0, last: '' };
+  private leaveOut(subject: EventSubject, key: string, what: Pick<LeftOut, 'about' | 'type' | 'reason'>): void {
+    const left = this.leftOut.get(key) ?? { ...what, count: 0, last: '' };
     left.count += 1;
     left.last = `${subject.kind} ${subject.namespace === undefined ? '' : `${subject.namespace}/`}${subject.name}`;
     this.leftOut.set(key, left);

@@ -27,6 +27,7 @@ export interface CheckInput extends SettingsCheckInput {
 
 /** A check is small and pure: one rule, its findings. */
 export type Check = (input: CheckInput) => Finding[];
+/** One that asks for settings alone. */
 export type SettingsCheck = (input: SettingsCheckInput) => Finding[];
 
 /** The drain holds by other means: a native proxy lives until the application has exited, whatever a hook does not wait for. */

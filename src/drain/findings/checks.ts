@@ -1,8 +1,9 @@
 import type { Finding } from '../../api/reasons.ts';
 import { memoizeByObject } from '../memoize.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
+import { isJob } from '../model/workload.ts';
 import type { Intent } from '../promise/intent.ts';
-import type { CheckInput, SettingsCheck, SettingsCheckInput } from './check.ts';
+import type { Check, CheckInput, SettingsCheck, SettingsCheckInput } from './check.ts';
 import {
   drainIgnored,
   drainTooShort,
@@ -29,7 +30,7 @@ import { imageAuto, proxyKindUnknown } from './checks/proxy.ts';
 import { settingProblems } from './checks/settings.ts';
 
 /** What is said of one workload alone, whatever others have the same settings. */
-const OF_WORKLOAD = { templateRefused, misplaced, nodeBudget };
+export const OF_WORKLOAD = { templateRefused, misplaced, nodeBudget } satisfies Record<string, Check>;
 
 /** Every check, in the order in which findings are shown. A new finding is a new line here. */
 export const CHECKS: readonly (SettingsCheck | keyof typeof OF_WORKLOAD)[] = [
@@ -61,7 +62,7 @@ export const CHECKS: readonly (SettingsCheck | keyof typeof OF_WORKLOAD)[] = [
 /** What is the matter with a workload today, whatever a policy would do. */
 export function findingsOf(input: Omit<CheckInput, 'job'>): Finding[] {
   const { workload } = input;
-  const whole = { ...input, job: workload.kind === 'Job' || workload.kind === 'CronJob' };
+  const whole = { ...input, job: isJob(workload) };
   const found: Finding[] = [];
   for (const entry of findingsOfSettings(whole)) {
     if (typeof entry === 'string') {

@@ -1,5 +1,5 @@
 import { PRE_STOP_ANNOTATION } from '../../api/names.ts';
-import { BoundedMap, memoizeByObject } from '../memoize.ts';
+import { BoundedMap, getOrCompute, memoizeByObject } from '../memoize.ts';
 import type { MeshFacts, NamespaceFacts } from '../model/mesh.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
 import type { LivePod, Workload } from '../model/workload.ts';
@@ -22,10 +22,11 @@ export interface WorkloadSettingsInput {
  */
 export function workloadSettings(input: WorkloadSettingsInput): EffectiveSettings {
   const { mesh, live, workload } = input;
+  const known = knownIn(mesh);
   const preStop = workload.annotations[PRE_STOP_ANNOTATION];
   const decisive = {
     template: decisiveTemplate(input.template, mesh),
-    namespace: decisiveNamespaceOf(mesh, input.namespace),
+    namespace: known.namespaceOf(input.namespace),
     workloadAnnotations: preStop === undefined ? undefined : { [PRE_STOP_ANNOTATION]: preStop },
     // Only a resource that may be younger than the pods makes a difference.
     rolledOutAt: (mesh.proxyConfigs ?? []).length === 0 ? undefined : workload.rolledOutAt,
@@ -33,14 +34,7 @@ export function workloadSettings(input: WorkloadSettingsInput): EffectiveSetting
   if (live !== undefined) {
     return effectiveSettings({ ...decisive, mesh, live });
   }
-  const known = knownIn(mesh).settings;
-  const key = JSON.stringify(decisive);
-  let settings = known.get(key);
-  if (settings === undefined) {
-    settings = effectiveSettings({ ...decisive, mesh });
-    known.set(key, settings);
-  }
-  return settings;
+  return getOrCompute(known.settings, JSON.stringify(decisive), () => effectiveSettings({ ...decisive, mesh }));
 }
 
 /** A workload's settings take 2 to 5 KB. Lists come namespace by namespace, so that more of them would hardly be met again. */
@@ -50,7 +44,3 @@ const knownIn = memoizeByObject((mesh: MeshFacts) => ({
   settings: new BoundedMap<EffectiveSettings>(MOST_KNOWN),
   namespaceOf: memoizeByObject((namespace: NamespaceFacts) => decisiveNamespace(namespace, mesh)),
 }));
-
-function decisiveNamespaceOf(mesh: MeshFacts, namespace: NamespaceFacts): NamespaceFacts {
-  return knownIn(mesh).namespaceOf(namespace);
-}

@@ -172,6 +172,11 @@ export function objectKind(kind: string): string {
   return dot === -1 ? kind : kind.slice(0, dot);
 }
 
+/** Nobody sends it requests, and it ends when its work is done. */
+export function isJob({ kind }: Pick<WorkloadRef, 'kind'>): boolean {
+  return kind === 'Job' || kind === 'CronJob';
+}
+
 /** `Deployment/shop/checkout`: the key of queues, ledgers and messages. */
 export function workloadKey(ref: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'>): string {
   return `${ref.kind}/${ref.namespace}/${ref.name}`;

@@ -1,6 +1,6 @@
 import { memoizeByObjectAndWord } from '../memoize.ts';
 import type { EffectiveSettings } from '../model/settings.ts';
-import type { Seconds, WorkloadRef } from '../model/workload.ts';
+import { isJob, type Seconds, type WorkloadRef } from '../model/workload.ts';
 import { clocksOf, type Clocks } from '../promise/clocks.ts';
 import { assumedIntent, type Intent } from '../promise/intent.ts';
 
@@ -20,12 +20,11 @@ export interface Assumed {
  * proxy that waits for requests is judged as adaptive, one that takes a fixed time as fixed. Nobody sends a Job requests.
  */
 export function assumedFor(
-  { kind }: Pick<WorkloadRef, 'kind'>,
+  workload: Pick<WorkloadRef, 'kind'>,
   settings: EffectiveSettings,
   { longestRequest, endpointDelay }: AssumedRequests,
 ): Assumed {
-  const serves = kind !== 'Job' && kind !== 'CronJob';
-  return assumed(settings, serves ? `${longestRequest} ${endpointDelay}` : '0 0');
+  return assumed(settings, isJob(workload) ? '0 0' : `${longestRequest} ${endpointDelay}`);
 }
 
 const assumed = memoizeByObjectAndWord((settings: EffectiveSettings, requests: string): Assumed => {

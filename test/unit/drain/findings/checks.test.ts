@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { projectRoot } from '../../../support/control-plane/index.ts';
 import { finding, REASON_CODES, REASONS, type Finding, type ReasonCode } from '../../../../src/api/reasons.ts';
 import type { CheckInput } from '../../../../src/drain/findings/check.ts';
-import { CHECKS, findingsOf } from '../../../../src/drain/findings/checks.ts';
+import { CHECKS, findingsOf, OF_WORKLOAD } from '../../../../src/drain/findings/checks.ts';
 import type { MeshFacts } from '../../../../src/drain/model/mesh.ts';
 import { appDelayOf, proxyClocks } from '../../../../src/drain/promise/clocks.ts';
 import type { Intent } from '../../../../src/drain/promise/intent.ts';
@@ -558,8 +558,10 @@ describe('a check', () => {
   it('is one of a list, and the list is all there is', () => {
     const input = inputOf({ config: drain('0s') });
 
+    const whole = { ...input, job: false };
+
     expect(findingsOf(input)).toEqual(
-      CHECKS.flatMap((check) => (typeof check === 'string' ? [] : check({ ...input, job: false }))),
+      CHECKS.flatMap((check) => (typeof check === 'string' ? OF_WORKLOAD[check](whole) : check(whole))),
     );
   });
 });

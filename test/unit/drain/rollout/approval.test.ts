@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { fc } from '../../../support/fast-check.ts';
 import { fnv1a64 } from '../../../../src/drain/hash.ts';
 import { policyPlanHash, workloadPlanHash } from '../../../../src/drain/plan/hash.ts';
 import {
@@ -59,6 +60,18 @@ describe('the name of a plan', () => {
   ])('is FNV-1a of 64 bits: "%s" gives %s', (text, expected) => {
     // The published vectors of FNV-1a.
     expect(fnv1a64(text)).toBe(expected);
+  });
+
+  it('is FNV-1a of every text, as big integers work it out', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
+        let hash = 0xcbf29ce484222325n;
+        for (let index = 0; index < text.length; index += 1) {
+          hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(index))) * 0x100000001b3n);
+        }
+        expect(fnv1a64(text)).toBe(hash.toString(16).padStart(16, '0'));
+      }),
+    );
   });
 
   it('of a policy does not depend on the order of its workloads, and does on each plan', () => {

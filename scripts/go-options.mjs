@@ -1,4 +1,5 @@
 // How Go builds what the project runs. Uses nothing but Node.js: `make demo` reads it before packages are there.
+import { availableParallelism } from 'node:os';
 
 /**
  * The environment of every Go command.
@@ -49,6 +50,8 @@ const neverHot = [
  * other libraries and in Go's own packages that would cost more, whenever they run, than it saves.
  */
 export const compileOptions = [
+  // One more than there are processors: while one waits for the disk, the next works.
+  `-p=${availableParallelism() + 1}`,
   '-trimpath',
   '-buildvcs=false',
   '-gcflags=all=-dwarf=false',

@@ -335,25 +335,31 @@ export class Caches {
   /** The exemption that counts for a workload: one that holds now and keeps to the bounds of the cluster's policy. @param now since 1970 */
   exemptionOf(workload: Workload, now: Seconds): ActiveExemption | undefined {
     const exemption = this.exemptions.of(workload, now);
-    return exemption === undefined
-      ? undefined
-      : countingExemption({
-          workload,
-          namespace: this.namespace(workload.namespace),
-          mesh: this.meshFacts(),
-          policies: this.policyRecords(workload.namespace),
-          operatorNamespace: this.options.operatorNamespace,
-          exemption,
-        });
+    if (exemption === undefined) {
+      return undefined;
+    }
+    const namespace = this.namespace(workload.namespace);
+    return countingExemption({
+      workload,
+      namespace,
+      mesh: this.meshFacts(),
+      policies: this.policiesIn(namespace),
+      operatorNamespace: this.options.operatorNamespace,
+      exemption,
+    });
   }
 
   namespace(name: string): NamespaceFacts {
     return this.namespaces.store.get(name) ?? { name };
   }
 
-  /** All policies, or those that may select a workload of a namespace. */
-  policyRecords(namespace?: string): PolicyRecord[] {
-    return this.policies.records(namespace);
+  policyRecords(): readonly PolicyRecord[] {
+    return this.policies.records();
+  }
+
+  /** The policies that may select a workload of a namespace, as far as its name and labels tell. */
+  policiesIn(namespace: NamespaceFacts): readonly PolicyRecord[] {
+    return this.policies.recordsIn(namespace);
   }
 
   meshFacts(): MeshFacts {

@@ -1,7 +1,10 @@
 import type { KubernetesObject } from '../../api/kubernetes.ts';
 import type { NamespacedSidecarDrainPolicy, SidecarDrainPolicy } from '../../api/policy.ts';
+import { memoizeByObject } from '../../drain/memoize.ts';
+import type { NamespaceFacts } from '../../drain/model/mesh.ts';
 import { withKnownKinds } from '../../drain/plan/known-kinds.ts';
 import { readNamespacedPolicy, readPolicy, type PolicyRecord } from '../../drain/plan/policies.ts';
+import { namespaceMismatch } from '../../drain/selection/match.ts';
 import {
   pictureOf,
   Reflector,
@@ -47,6 +50,9 @@ export class PolicyCache {
   /** Undefined where policies of the cluster may not be read. */
   private readonly cluster: Picture<CachedPolicy> | undefined;
   private readonly namespaced: Picture<CachedPolicy>;
+  /** What was worked out of the policies, until one of them changes. */
+  private all: readonly PolicyRecord[] | undefined;
+  private byNamespace: ((namespace: NamespaceFacts) => readonly PolicyRecord[]) | undefined;
   readonly store: {
     get(name: string): CachedPolicy | undefined;
     values(): IterableIterator<CachedPolicy>;
@@ -66,12 +72,15 @@ export class PolicyCache {
     const common = { client, logger, metrics, timings: { absentMaxMs: absentLookMs } };
     const handlers = {
       onAdd: (name: string, cached: CachedPolicy) => {
+        this.changed();
         onPolicy(name, undefined, cached.record);
       },
       onUpdate: (name: string, cached: CachedPolicy, previous: CachedPolicy) => {
+        this.changed();
         onPolicy(name, previous.record, cached.record);
       },
       onDelete: (name: string, last: CachedPolicy) => {
+        this.changed();
         onPolicy(name, last.record, undefined);
       },
     };
@@ -151,15 +160,24 @@ export class PolicyCache {
     );
   }
 
-  /** All of the cluster's, and of namespaced ones those of one namespace, or all. */
-  records(namespace?: string): PolicyRecord[] {
-    const found: PolicyRecord[] = [];
-    for (const { record } of this.store.values()) {
-      if (namespace === undefined || record.namespace === undefined || record.namespace === namespace) {
-        found.push(record);
-      }
-    }
-    return found;
+  /** All of both kinds: the same array as long as no policy changes. */
+  records(): readonly PolicyRecord[] {
+    return (this.all ??= [...this.store.values()].map(({ record }) => record));
+  }
+
+  /** Those that may select a workload of a namespace, as its name and labels tell: of hundreds of policies mostly a few. */
+  recordsIn(namespace: NamespaceFacts): readonly PolicyRecord[] {
+    this.byNamespace ??= memoizeByObject(({ name, labels }) =>
+      this.records().filter(
+        ({ compiled }) => compiled !== undefined && namespaceMismatch(compiled, name, labels) === undefined,
+      ),
+    );
+    return this.byNamespace(namespace);
+  }
+
+  private changed(): void {
+    this.all = undefined;
+    this.byNamespace = undefined;
   }
 }
 

@@ -50,10 +50,11 @@ export class AdmissionFacts {
       return undefined;
     }
     const exemption = caches.exemptions.of(workload, now() / 1000);
+    const namespace = caches.namespace(workload.namespace);
     return {
-      namespace: caches.namespace(workload.namespace),
+      namespace,
       mesh: caches.meshFacts(),
-      policies: caches.policyRecords(workload.namespace),
+      policies: caches.policiesIn(namespace),
       operatorNamespace,
       unboundedTenants,
       ownProxyConfig,

@@ -143,11 +143,12 @@ export class WorkloadController {
 
     // 2. Assess: who governs, and what follows from it.
     const exemption = caches.exemptions.of(workload, this.options.now() / 1000);
+    const namespace = caches.namespace(workload.namespace);
     const assessment = assess({
       workload,
-      namespace: caches.namespace(workload.namespace),
+      namespace,
       mesh: caches.meshFacts(),
-      policies: caches.policyRecords(workload.namespace),
+      policies: caches.policiesIn(namespace),
       exemption,
       unboundedTenants: this.options.unboundedTenants,
       operatorNamespace: this.options.operatorNamespace,

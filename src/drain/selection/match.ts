@@ -157,17 +157,9 @@ export function matches(
   if (!policy.kinds.has(workload.kind)) {
     return NO.Kind;
   }
-  if (policy.ownNamespace !== undefined && policy.ownNamespace !== workload.namespace) {
-    return NO.OtherNamespace;
-  }
-  if (policy.ownNamespace === undefined && namespaceLabels === undefined && !policy.namespaceByName) {
-    return NO.NamespaceUnknown;
-  }
-  if (
-    policy.ownNamespace === undefined &&
-    !policy.namespace(namespaceLabels ?? { [NAMESPACE_NAME_LABEL]: workload.namespace })
-  ) {
-    return NO.NamespaceSelector;
+  const outside = namespaceMismatch(policy, workload.namespace, namespaceLabels);
+  if (outside !== undefined) {
+    return NO[outside];
   }
   if (policy.names !== undefined && !matchesByName(policy, workload.name)) {
     return NO.Name;
@@ -175,6 +167,21 @@ export function matches(
   return policy.workload === undefined || policy.workload(workload.template.metadata?.labels ?? {})
     ? 'Match'
     : NO.WorkloadSelector;
+}
+
+/** Why a policy selects no workload of a namespace, whichever; undefined: it may select some. */
+export function namespaceMismatch(
+  policy: CompiledPolicy,
+  namespace: string,
+  labels: Labels | undefined,
+): 'OtherNamespace' | 'NamespaceUnknown' | 'NamespaceSelector' | undefined {
+  if (policy.ownNamespace !== undefined) {
+    return policy.ownNamespace === namespace ? undefined : 'OtherNamespace';
+  }
+  if (labels === undefined && !policy.namespaceByName) {
+    return 'NamespaceUnknown';
+  }
+  return policy.namespace(labels ?? { [NAMESPACE_NAME_LABEL]: namespace }) ? undefined : 'NamespaceSelector';
 }
 
 /** True only where the policy lists names and one of them fits: who names a workload has thought of it. */

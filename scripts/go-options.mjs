@@ -1,5 +1,4 @@
 // How Go builds what the project runs. Uses nothing but Node.js: `make demo` reads it before packages are there.
-import { availableParallelism } from 'node:os';
 
 /**
  * The environment of every Go command.
@@ -21,10 +20,10 @@ export function goEnvironment(toolchain) {
 }
 
 /**
- * Packages that no request waits for: what Kubernetes adds to its libraries, clients and informers that are generated for
- * every kind, start-up, and the exporters of traces.
+ * Packages in which a request spends next to nothing: what Kubernetes adds to its libraries, clients and informers that are
+ * generated for every kind, start-up, metrics and traces, and the client of etcd, which waits for etcd.
  */
-const neverHot = [
+const notInlined = [
   'k8s.io/kubernetes',
   'k8s.io/client-go/applyconfigurations',
   'k8s.io/client-go/informers',
@@ -46,14 +45,12 @@ const neverHot = [
 
 /**
  * How every package is compiled; with other options Go would compile it again. The linker drops debugging data (-s -w), so
- * the compiler need not make any: a fifth less work. What is never hot is not inlined, which is another tenth; in the
- * other libraries and in Go's own packages that would cost more, whenever they run, than it saves.
+ * the compiler need not make any: a fifth less work. Some packages are not inlined, which is another tenth; in the
+ * others and in Go's own that would cost more, whenever they run, than it saves.
  */
 export const compileOptions = [
-  // One more than there are processors: while one waits for the disk, the next works.
-  `-p=${availableParallelism() + 1}`,
   '-trimpath',
   '-buildvcs=false',
   '-gcflags=all=-dwarf=false',
-  ...neverHot.map((path) => `-gcflags=${path}/...=-dwarf=false -l`),
+  ...notInlined.map((path) => `-gcflags=${path}/...=-dwarf=false -l`),
 ];

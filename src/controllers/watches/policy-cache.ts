@@ -167,11 +167,14 @@ export class PolicyCache {
 
   /** Those that may select a workload of a namespace, as its name and labels tell: of hundreds of policies mostly a few. */
   recordsIn(namespace: NamespaceFacts): readonly PolicyRecord[] {
-    this.byNamespace ??= memoizeByObject(({ name, labels }) =>
-      this.records().filter(
+    this.byNamespace ??= memoizeByObject(({ name, labels }) => {
+      const all = this.records();
+      const some = all.filter(
         ({ compiled }) => compiled !== undefined && namespaceMismatch(compiled, name, labels) === undefined,
-      ),
-    );
+      );
+      // Thousands of namespaces that all policies select share one array.
+      return some.length === all.length ? all : some;
+    });
     return this.byNamespace(namespace);
   }
 

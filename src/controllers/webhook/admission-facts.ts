@@ -33,12 +33,13 @@ export class AdmissionFacts {
 
   factsFor(workload: Workload): AdmitFacts | undefined {
     const { caches, now, operatorNamespace, unboundedTenants, ownProxyConfig } = this.options;
+    const namespace = caches.namespace(workload.namespace);
     // What the controllers would not write now, the webhook does not either.
     const refused = firstRefusal({
       kind: 'Admit',
       now: now(),
       offSwitch: caches.writesHeldBecause(),
-      namespaceEnding: caches.namespace(workload.namespace).deleting === true,
+      namespaceEnding: namespace.deleting === true,
       holderStalled: undefined,
       approval: open,
       window: open,
@@ -50,7 +51,6 @@ export class AdmissionFacts {
       return undefined;
     }
     const exemption = caches.exemptions.of(workload, now() / 1000);
-    const namespace = caches.namespace(workload.namespace);
     return {
       namespace,
       mesh: caches.meshFacts(),

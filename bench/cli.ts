@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { programOf } from '../test/support/earlier-build.ts';
 import { writeRepository } from './cli-repository.ts';
 import { rounded, spreadOf } from './measure.ts';
-import { BASE_COMMIT } from './operators.ts';
+import { baseCommit } from './operators.ts';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 const FILES = 100;
@@ -57,8 +57,8 @@ try {
   const repository = writeRepository(folder, FILES, DOCUMENTS);
   const preload = join(folder, '..', `peak-${process.pid}.cjs`);
   writeFileSync(preload, REPORT);
-  const base = process.env['BENCH_BASE'] ?? BASE_COMMIT;
-  const program = base === 'none' ? undefined : await programOf(base);
+  const base = baseCommit();
+  const program = base === undefined ? undefined : await programOf(base);
   const lintBy = (main: string): Run =>
     run(['--require', preload, main, 'lint', '-f', folder, '-o', 'json', '--output-file', '/dev/null'], [0, 1]);
   const lint: Run[] = [];

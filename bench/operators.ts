@@ -16,7 +16,11 @@ export interface BenchOperator {
   readonly start: StartOptions;
 }
 
-export const BASE_COMMIT = '3c77cc4';
+/** The earlier commit that is measured beside today's build; undefined: none. */
+export function baseCommit(): string | undefined {
+  const commit = setting('BENCH_BASE') ?? '3c77cc4';
+  return commit === 'none' ? undefined : commit;
+}
 
 export async function operatorsFromEnvironment(): Promise<readonly BenchOperator[]> {
   const node = setting('BENCH_NODE') ?? process.execPath;
@@ -28,8 +32,8 @@ export async function operatorsFromEnvironment(): Promise<readonly BenchOperator
     name: 'today',
     start: { node, nodeFlags, program: join(projectRoot(), 'dist/main.js') },
   };
-  const commit = setting('BENCH_BASE') ?? BASE_COMMIT;
-  if (commit === 'none') {
+  const commit = baseCommit();
+  if (commit === undefined) {
     return [today];
   }
   say(`building the operator of ${commit}`);

@@ -70,18 +70,20 @@ export class PolicyCache {
     onSynced,
   }: PolicyCacheOptions) {
     const common = { client, logger, metrics, timings: { absentMaxMs: absentLookMs } };
+    const changed: typeof onPolicy = (name, before, after) => {
+      this.all = undefined;
+      this.byNamespace = undefined;
+      onPolicy(name, before, after);
+    };
     const handlers = {
       onAdd: (name: string, cached: CachedPolicy) => {
-        this.changed();
-        onPolicy(name, undefined, cached.record);
+        changed(name, undefined, cached.record);
       },
       onUpdate: (name: string, cached: CachedPolicy, previous: CachedPolicy) => {
-        this.changed();
-        onPolicy(name, previous.record, cached.record);
+        changed(name, previous.record, cached.record);
       },
       onDelete: (name: string, last: CachedPolicy) => {
-        this.changed();
-        onPolicy(name, last.record, undefined);
+        changed(name, last.record, undefined);
       },
     };
     const onStateChange =
@@ -176,11 +178,6 @@ export class PolicyCache {
       return some.length === all.length ? all : some;
     });
     return this.byNamespace(namespace);
-  }
-
-  private changed(): void {
-    this.all = undefined;
-    this.byNamespace = undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LabelSelector, LabelSelectorRequirement } from '../../api/kubernetes.ts';
+import { memoizeByObject } from '../memoize.ts';
 
 /** Label selectors with Kubernetes' semantics (apimachinery pkg/labels and pkg/apis/meta/v1/validation). */
 
@@ -36,15 +37,11 @@ export function compileSelector(selector: LabelSelector): CompiledSelector {
 
 /** For selectors that the API server has accepted. One that it would refuse matches nothing. */
 export function matchesSelector(selector: LabelSelector, labels: Labels): boolean {
-  let compiled = compiledSelectors.get(selector);
-  if (compiled === undefined) {
-    compiled = compileSelector(selector);
-    compiledSelectors.set(selector, compiled);
-  }
+  const compiled = compiledOf(selector);
   return compiled.ok && compiled.matches(labels);
 }
 
-const compiledSelectors = new WeakMap<LabelSelector, CompiledSelector>();
+const compiledOf = memoizeByObject((selector: LabelSelector) => compileSelector(selector));
 
 /** Labels come from users: a key such as `constructor` must not find what every object inherits. */
 function valueOf(labels: Labels, key: string): string | undefined {

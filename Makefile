@@ -37,7 +37,7 @@ build: install ## Bundle src/ into dist/main.js
 
 .PHONY: run
 run: build ## Run the operator against the current kubeconfig, with readable logs: ARGS="--log-level debug"
-	node --enable-source-maps dist/main.js controller --kubeconfig "$${KUBECONFIG:-$$HOME/.kube/config}" --log-format text $(ARGS)
+	node dist/main.js controller --kubeconfig "$${KUBECONFIG:-$$HOME/.kube/config}" --log-format text $(ARGS)
 
 .PHONY: format
 format: install ## Format the code

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectRoot } from '../test/support/control-plane/index.ts';
 import { programOf } from '../test/support/earlier-build.ts';
+import { RUNTIME_ENVIRONMENT } from '../scripts/image/environment.ts';
 import type { StartOptions } from '../test/support/operator.ts';
 import { say } from '../test/support/program.ts';
 
@@ -30,7 +31,8 @@ export async function operatorsFromEnvironment(): Promise<readonly BenchOperator
   const today: BenchOperator = {
     ...common,
     name: 'today',
-    start: { node, nodeFlags, program: join(projectRoot(), 'dist/main.js') },
+    // As the images run it; those of the earlier commit set nothing that matters here.
+    start: { node, nodeFlags, program: join(projectRoot(), 'dist/main.js'), env: RUNTIME_ENVIRONMENT },
   };
   const commit = baseCommit();
   if (commit === undefined) {

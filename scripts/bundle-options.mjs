@@ -1,5 +1,6 @@
 // How src/ becomes one file: shared by the build and by the report of the licences in it.
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** Every script runs in the root of the project. */
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
@@ -13,20 +14,80 @@ const withoutUnusedModels = {
   name: 'without-unused-models',
   setup(build) {
     const namespace = 'client-configuration';
-    build.onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ importer, resolveDir }) =>
+    build.onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ importer }) =>
       /[/\\]@kubernetes[/\\]client-node[/\\]dist[/\\]config\.js$/.test(importer)
-        ? { path: 'gen/index.js', namespace, pluginData: resolveDir }
+        ? { path: 'gen/index.js', namespace }
         : undefined,
     );
-    build.onLoad({ filter: /./, namespace }, ({ pluginData }) => ({
-      resolveDir: pluginData,
+    build.onLoad({ filter: /./, namespace }, () => ({
       contents: `
-        export { createConfiguration } from './gen/configuration.js';
-        export { ServerConfiguration } from './gen/servers.js';`,
+        export function createConfiguration() {
+          throw new Error('clients of single kinds are not part of this program');
+        }
+        export class ServerConfiguration {}`,
     }));
     build.onLoad({ filter: /[/\\]client-node[/\\]dist[/\\]gen[/\\]models[/\\]/ }, ({ path }) => ({
       errors: [{ text: `${path} is one of the generated models, which the program does not need` }],
     }));
+  },
+};
+
+// Of undici only its pools are used, by us and by the Kubernetes client. Its index also evaluates a browser's fetch, caches,
+// WebSockets and mocks, and with them Node.js's own. A release that moves one of these files fails the build, and so does
+// whoever imports anything else.
+/** @type {import('esbuild').Plugin} */
+const onlyPoolsOfUndici = {
+  name: 'only-pools-of-undici',
+  setup(build) {
+    const namespace = 'undici-pools';
+    build.onResolve({ filter: /^undici$/ }, ({ resolveDir, kind, pluginData }) =>
+      pluginData === namespace
+        ? undefined
+        : build
+            .resolve('undici', { resolveDir, kind, pluginData: namespace })
+            .then(({ path, errors }) => ({ path: 'pools.js', namespace, pluginData: dirname(path), errors })),
+    );
+    build.onLoad({ filter: /./, namespace }, ({ pluginData }) => ({
+      resolveDir: pluginData,
+      contents: `
+        import Dispatcher from './lib/dispatcher/dispatcher.js';
+        import api from './lib/api/index.js';
+        Object.assign(Dispatcher.prototype, api);
+        export { default as Agent } from './lib/dispatcher/agent.js';
+        export { default as Pool } from './lib/dispatcher/pool.js';
+        export { default as ProxyAgent } from './lib/dispatcher/proxy-agent.js';`,
+    }));
+  },
+};
+
+// Logins by OpenID Connect are read by us (src/kube/id-token.ts), so that nothing ever asks for the Kubernetes client's.
+/** @type {import('esbuild').Plugin} */
+const withoutOpenIdConnect = {
+  name: 'without-openid-connect',
+  setup(build) {
+    const namespace = 'openid-connect';
+    build.onResolve({ filter: /^\.\/oidc_auth\.js$/ }, ({ importer }) =>
+      /[/\\]@kubernetes[/\\]client-node[/\\]dist[/\\]config\.js$/.test(importer)
+        ? { path: 'oidc_auth.js', namespace }
+        : undefined,
+    );
+    build.onLoad({ filter: /./, namespace }, () => ({
+      contents: 'export class OpenIDConnectAuth { isAuthProvider() { return false; } }',
+    }));
+  },
+};
+
+// An import of node:http as an ES module reads each of its exports, and one of them, WebSocket, makes Node.js load its own
+// fetch: 12 MB of memory (Node.js 24.21; findings/node-import-http-loads-fetch.sh). A require does not.
+/** @type {import('esbuild').Plugin} */
+const requiredHttp = {
+  name: 'required-http',
+  setup(build) {
+    const namespace = 'required-http';
+    build.onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
+      kind === 'require-call' ? { path: 'node:http', external: true } : { path: 'node:http', namespace },
+    );
+    build.onLoad({ filter: /./, namespace }, ({ path }) => ({ contents: `module.exports = require('${path}');` }));
   },
 };
 
@@ -49,5 +110,5 @@ export const bundleOptions = {
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
   logLevel: 'warning',
-  plugins: [withoutUnusedModels],
+  plugins: [withoutUnusedModels, onlyPoolsOfUndici, withoutOpenIdConnect, requiredHttp],
 };

@@ -15,6 +15,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { cacheRoot, projectRoot } from '../test/support/control-plane/paths.ts';
 import { NODE_VERSIONS, nodeProgram } from '../test/support/node-versions.ts';
+import { RUNTIME_ENVIRONMENT } from './image/environment.ts';
 import { ociArchive, type OciArchive } from './image/oci.ts';
 import type { TarEntry } from './image/tar.ts';
 
@@ -93,12 +94,7 @@ function build(): OciArchive {
     workingDir: '/app',
     entrypoint: ['/nodejs/bin/node', '/app/dist/main.js'],
     command: ['controller'],
-    environment: {
-      LD_LIBRARY_PATH: '/lib',
-      NODE_ENV: 'production',
-      NODE_OPTIONS: '--enable-source-maps',
-      PATH: '/nodejs/bin',
-    },
+    environment: { LD_LIBRARY_PATH: '/lib', ...RUNTIME_ENVIRONMENT, PATH: '/nodejs/bin' },
     labels: {
       'org.opencontainers.image.title': 'sidecar-drain-operator',
       'org.opencontainers.image.description': description,

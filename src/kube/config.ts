@@ -9,6 +9,7 @@ import { access, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
+import { idTokenOf, type AuthProvider } from './id-token.ts';
 import { errorText, KubeConfigError, oneLine } from './errors.ts';
 
 export const serviceAccountRoot = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -198,7 +199,24 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
     }
     kubeConfig.setCurrentContext(contextName);
   }
+  takeIdToken(kubeConfig, source);
   return kubeConfig;
+}
+
+function takeIdToken(kubeConfig: KubeConfig, source: Source): void {
+  const user = kubeConfig.getCurrentUser() as { name: string; token?: string; authProvider?: AuthProvider } | null;
+  const found = idTokenOf(user?.authProvider, Date.now());
+  if (user === null || found === undefined) {
+    return;
+  }
+  if (found.token === undefined || found.expiredAt !== undefined) {
+    throw new KubeConfigError(
+      'KUBECONFIG_CREDENTIALS',
+      `${source.label}: ${found.token === undefined ? `the user "${user.name}" has no ID token (auth-provider oidc, id-token)` : `the ID token of the user "${user.name}" expired at ${found.expiredAt ?? ''}`}, and sidecar-drain cannot ask the issuer for one. Run any kubectl command with this context: kubectl renews the token in the file. Or log in by an exec plugin.`,
+    );
+  }
+  user.token = found.token;
+  delete user.authProvider;
 }
 
 // client-node's own merge refuses files that name the same cluster twice; kubectl lets the first win.

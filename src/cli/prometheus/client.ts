@@ -1,4 +1,4 @@
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import { PRODUCT_VERSION } from '../version/product.ts';
 import { CliError } from '../command.ts';
 
@@ -53,8 +53,10 @@ export class PrometheusClient {
     }
     const signal = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
-      const answer = await request(target, {
-        dispatcher: this.agent,
+      const answer = await this.agent.request({
+        origin: target.origin,
+        path: `${target.pathname}${target.search}`,
+        method: 'GET',
         headers: { accept: 'application/json', 'user-agent': `sidecar-drain/${PRODUCT_VERSION}`, ...headers },
         signal,
       });

@@ -1,8 +1,11 @@
 // What a release is made of: pinned actions, an unprivileged image, a bundle for OLM that says what config/ says.
+import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
+import { RUNTIME_ENVIRONMENT } from '../../../scripts/image/environment.ts';
 import { projectRoot } from '../../support/control-plane/index.ts';
 
 const read = (path: string): Promise<string> => readFile(join(projectRoot(), path), 'utf8');
@@ -53,6 +56,16 @@ describe('the image', () => {
     expect(lines.filter((line) => /^#\s*syntax\s*=|--from=(?!build )/.test(line))).toEqual([]);
     expect(lines).toContain('USER 65532:65532');
     expect(lines).toContain('RUN npm ci --ignore-scripts');
+  });
+
+  it('sets what the image made without Docker sets, which Node.js takes', async () => {
+    const [, set = ''] = /^ENV ((?:.*\\\n)*.*)$/m.exec(await read('Dockerfile')) ?? [];
+    const environment = set.split(/\s+(?:\\\s+)?/).map((one) => one.split(/=(.*)/).slice(0, 2));
+
+    expect(Object.fromEntries(environment)).toEqual(RUNTIME_ENVIRONMENT);
+    // What is not allowed in NODE_OPTIONS ends the process at once.
+    const { stdout } = await promisify(execFile)(process.execPath, ['-p', '1'], { env: RUNTIME_ENVIRONMENT });
+    expect(stdout).toBe('1\n');
   });
 });
 

@@ -22,7 +22,7 @@ const PARTS: ImageParts = {
   workingDir: '/',
   entrypoint: ['/bin/tool'],
   command: ['controller'],
-  environment: { NODE_OPTIONS: '--enable-source-maps' },
+  environment: { NODE_ENV: 'production' },
   labels: { 'org.opencontainers.image.version': '1.2.3' },
 };
 
@@ -68,7 +68,7 @@ describe('the archive of an image', () => {
     expect(manifest.layers).toHaveLength(2);
     expect(JSON.parse(blob(manifest.config.digest).toString())).toMatchObject({
       os: 'linux',
-      config: { User: '65532:65532', Env: ['NODE_OPTIONS=--enable-source-maps'], Cmd: ['controller'] },
+      config: { User: '65532:65532', Env: ['NODE_ENV=production'], Cmd: ['controller'] },
     });
   });
 

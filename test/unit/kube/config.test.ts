@@ -141,6 +141,25 @@ describe('loadClusterConfig finds', () => {
     );
   });
 
+  it('an ID token of OpenID Connect, and reads it again where kubectl has renewed it', async () => {
+    const file = inFolder('oidc');
+    const idToken = (exp: number): string =>
+      ['{"alg":"none"}', JSON.stringify({ exp }), ''].map((part) => Buffer.from(part).toString('base64url')).join('.');
+    const write = async (token: string): Promise<void> => {
+      const user = { 'auth-provider': { name: 'oidc', config: { 'id-token': token } } };
+      await writeFile(file, kubeconfig({ user }));
+    };
+    await write(idToken(4_000_000_000));
+    const config = await loadClusterConfig({ file });
+    expect((await config.credentials()).headers).toEqual(['authorization', `Bearer ${idToken(4_000_000_000)}`]);
+
+    await write(idToken(1_700_000_000));
+    await expect(config.credentials(true)).rejects.toMatchObject({ code: 'KUBECONFIG_CREDENTIALS' });
+    await write(idToken(4_000_000_001));
+
+    expect((await config.credentials(true)).headers).toEqual(['authorization', `Bearer ${idToken(4_000_000_001)}`]);
+  });
+
   it('a token that a plugin prints, and asks it again for a fresh one', async () => {
     const plugin = inFolder('plugin.sh');
     const counter = inFolder('counter');

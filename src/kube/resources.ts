@@ -80,7 +80,7 @@ export function withQuery(path: string, query: Readonly<Record<string, QueryValu
 
 /** `namespace/name`, or `name`: the key under which stores and queues know an object. */
 export function objectKey(namespace: string | undefined, name: string): string {
-  return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
+  return namespace === undefined || namespace === '' ? name : [namespace, name].join('/');
 }
 
 export function keyOf(object: KubernetesObject): string {

@@ -215,11 +215,15 @@ export class Ledger {
   *reasons(): IterableIterator<readonly [policy: string, reason: string, count: number]> {
     for (const [policy, entries] of this.byPolicy) {
       const counts = new Map<string, number>();
+      const count = (reason: string | undefined): void => {
+        if (reason !== undefined && reason !== '') {
+          counts.set(reason, (counts.get(reason) ?? 0) + 1);
+        }
+      };
       for (const { reason, warning } of entries.values()) {
-        for (const each of new Set([reason, warning?.reason ?? ''])) {
-          if (each !== '') {
-            counts.set(each, (counts.get(each) ?? 0) + 1);
-          }
+        count(reason);
+        if (warning?.reason !== reason) {
+          count(warning?.reason);
         }
       }
       for (const [reason, count] of counts) {

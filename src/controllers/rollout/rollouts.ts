@@ -94,6 +94,7 @@ export class Rollouts {
    */
   findRollouts(): void {
     const { caches, now, enqueueAfter } = this.options;
+    const open: Workload[] = [];
     for (const workload of caches.allWorkloads()) {
       const key = workloadKey(workload);
       const { rollout } = workload;
@@ -107,18 +108,27 @@ export class Rollouts {
           this.memoryOf(key).drainsUntil = this.drainEnd(workload, state);
         }
         this.observe(key, workload, stateOf(workload));
+        if (this.isOpen(key)) {
+          open.push(workload);
+        }
       });
     }
     // Only now: a soak that the status remembers would be given up where its canaries are not known.
     for (const { record, raw } of caches.policies.store.values()) {
       this.stages.know(record, raw.status?.rollout);
     }
-    for (const workload of caches.allWorkloads()) {
+    // What is over is the same under every policy's rules.
+    for (const workload of open) {
       const key = workloadKey(workload);
       this.each(key, () => {
         this.observe(key, workload, stateOf(workload));
       });
     }
+  }
+
+  /** It is not over: what is known of it depends on the time, and on the rules of its policy. */
+  private isOpen(key: string): boolean {
+    return this.memories.has(key) || (this.stages.memberOf(key)?.health ?? 'Whole') !== 'Whole';
   }
 
   /** One workload that cannot be looked at must not keep the others from being led. */
@@ -462,10 +472,12 @@ export class Rollouts {
         return { ...me, pods: terminating, draining: true };
       }
     }
-    memory.restoring = undefined;
-    memory.foundUntil = undefined;
-    memory.drainsUntil = undefined;
-    memory.started = undefined;
+    const { ownWrite } = memory;
+    if (ownWrite === undefined) {
+      this.memories.delete(me.workload);
+    } else {
+      this.memories.set(me.workload, { ownWrite });
+    }
     return undefined;
   }
 

@@ -64,9 +64,7 @@ export class Restorer {
 
   /** It waits for no evidence any more. */
   forget(key: string): void {
-    const memory = this.options.memories.of(key);
-    memory.notInjectedSince = undefined;
-    memory.supersededSince = undefined;
+    this.options.memories.clear(key, 'notInjectedSince', 'supersededSince');
   }
 
   /** Milliseconds until evidence will have lasted long enough; undefined where there is none. */
@@ -91,24 +89,25 @@ export class Restorer {
 
   /** Whether nobody governs the workload any more, as far as that can be known. */
   isDue(key: string, workload: Workload, state: WorkloadState, assessment: Assessment): boolean {
-    const { caches, now } = this.options;
+    const { caches, memories, now } = this.options;
     const governing = assessment.governing;
-    const memory = this.options.memories.of(key);
     if (governing !== undefined && this.isSupersededByPods(governing.policy)) {
+      const memory = memories.of(key);
       memory.supersededSince ??= now();
       return now() - memory.supersededSince >= ADMISSION_KNOWN_MS;
     }
-    memory.supersededSince = undefined;
+    memories.clear(key, 'supersededSince');
     if (governing !== undefined) {
       // A hook of ours where nothing is injected never starts: withdrawn on evidence that has lasted.
       if (governing.decision.reason !== 'NotInjected' || state.fields.proxyContainer === undefined) {
-        memory.notInjectedSince = undefined;
+        memories.clear(key, 'notInjectedSince');
         return false;
       }
+      const memory = memories.of(key);
       memory.notInjectedSince ??= now();
       return now() - memory.notInjectedSince >= WITHDRAW_AFTER_MS;
     }
-    memory.notInjectedSince = undefined;
+    memories.clear(key, 'notInjectedSince');
     if (
       caches.policies.state !== 'Synced' ||
       caches.namespace(workload.namespace).labels === undefined ||

@@ -30,20 +30,18 @@ export class RevertTracker {
 
   /** Nobody governs the workload: whoever takes our values out now undoes nothing. */
   forget(key: string): void {
-    const memory = this.memories.of(key);
-    memory.undoneSince = undefined;
-    memory.written = undefined;
+    this.memories.clear(key, 'undoneSince', 'written');
   }
 
   patience(key: string, workload: Workload, state: WorkloadState | undefined): NonNullable<AssessInput['patience']> {
     const now = this.now() / 1000;
     const { rules } = this;
-    const memory = this.memories.of(key);
-    const wiped = state === undefined ? memory.written : undefined;
+    const wiped = state === undefined ? this.memories.peek(key).written : undefined;
     if (wiped === undefined && (state === undefined || writtenValuesStand(workload.template, state))) {
-      memory.undoneSince = undefined;
+      this.memories.clear(key, 'undoneSince');
       return { now, rules };
     }
+    const memory = this.memories.of(key);
     memory.undoneSince ??= now;
     return {
       now,

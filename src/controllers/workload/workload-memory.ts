@@ -44,6 +44,16 @@ export class WorkloadMemories {
     return this.memories.get(key) ?? {};
   }
 
+  /** Takes back what is remembered of these, where anything is. */
+  clear(key: string, ...names: readonly (keyof WorkloadMemory)[]): void {
+    const memory = this.memories.get(key);
+    if (memory !== undefined) {
+      for (const name of names) {
+        memory[name] = undefined;
+      }
+    }
+  }
+
   drop(key: string): void {
     this.memories.delete(key);
   }

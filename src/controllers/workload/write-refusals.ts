@@ -29,9 +29,7 @@ export class WriteRefusals {
   }
 
   taken(key: string): void {
-    if (this.memories.peek(key).refused !== undefined) {
-      this.memories.of(key).refused = undefined;
-    }
+    this.memories.clear(key, 'refused');
   }
 
   /** The last refusal of just this write. */

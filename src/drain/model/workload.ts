@@ -179,5 +179,6 @@ export function isJob({ kind }: Pick<WorkloadRef, 'kind'>): boolean {
 
 /** `Deployment/shop/checkout`: the key of queues, ledgers and messages. */
 export function workloadKey(ref: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'>): string {
-  return `${ref.kind}/${ref.namespace}/${ref.name}`;
+  // Kept by the thousand. What a template makes V8 keeps as a tree of its parts, at three times the bytes.
+  return [ref.kind, ref.namespace, ref.name].join('/');
 }

@@ -3,6 +3,7 @@ import type { TemplateHistory } from '../model/workload.ts';
 import { noteIn, noteOrigin } from './note/note.ts';
 import type { TemplatePlace } from './kinds.ts';
 import { NOTE_PATH } from './ownership.ts';
+import { same } from './shared.ts';
 import { at, managedFieldsOf, metadataOf } from './raw.ts';
 import type { RawObject } from './raw.ts';
 
@@ -40,7 +41,7 @@ export function templateHistory(raw: RawObject, place: TemplatePlace): TemplateH
   if (written === undefined || changed === undefined) {
     return written === undefined ? undefined : { writtenAt: written };
   }
-  const history = { writtenAt: written, changedAt: changed.at, changedBy: changed.by };
+  const history = { writtenAt: written, changedAt: changed.at, changedBy: same(changed.by) };
   return putBack !== undefined && changed.at >= putBack ? { ...history, rolledBack: true } : history;
 }
 

@@ -12,7 +12,7 @@ import { fieldOwners, holdOf } from './ownership.ts';
 import { at, listOf, metadataOf, numberOf, ownersOf, recordOf, textOf } from './raw.ts';
 import type { Raw, RawObject } from './raw.ts';
 import { schedulingOf } from './scheduling.ts';
-import { Shared } from './shared.ts';
+import { same, Shared } from './shared.ts';
 import { lifecycleOf, shapeProblems } from './shape.ts';
 
 export interface ProjectOptions {
@@ -275,14 +275,6 @@ function stringMap(value: unknown, wanted?: (key: string) => boolean): Readonly<
 function sameStrings(left: Readonly<Record<string, string>>, right: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(left);
   return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
-}
-
-const LONGEST_SHARED = 1024;
-const strings = new Shared<string>(16_384);
-
-/** One copy of strings that repeat over a fleet: namespaces, label values, images, hooks, the annotation. */
-function same(text: string): string {
-  return text.length > LONGEST_SHARED ? text : strings.of(text, text);
 }
 
 const rollouts = new Shared<RolloutFacts>(4096);

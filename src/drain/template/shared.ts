@@ -18,3 +18,11 @@ export class Shared<T> {
     return value;
   }
 }
+
+const LONGEST_SHARED = 1024;
+const strings = new Shared<string>(16_384);
+
+/** One copy of strings that repeat over a fleet: namespaces, label values, images, hooks, field managers. */
+export function same(text: string): string {
+  return text.length > LONGEST_SHARED ? text : strings.of(text, text);
+}

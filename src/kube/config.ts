@@ -204,8 +204,8 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
 }
 
 function takeIdToken(kubeConfig: KubeConfig, source: Source): void {
-  const user = kubeConfig.getCurrentUser() as { name: string; token?: string; authProvider?: AuthProvider } | null;
-  const found = idTokenOf(user?.authProvider, Date.now());
+  const user = kubeConfig.getCurrentUser();
+  const found = idTokenOf(user?.authProvider as AuthProvider | undefined, Date.now());
   if (user === null || found === undefined) {
     return;
   }
@@ -215,8 +215,8 @@ function takeIdToken(kubeConfig: KubeConfig, source: Source): void {
       `${source.label}: ${found.token === undefined ? `the user "${user.name}" has no ID token (auth-provider oidc, id-token)` : `the ID token of the user "${user.name}" expired at ${found.expiredAt ?? ''}`}, and sidecar-drain cannot ask the issuer for one. Run any kubectl command with this context: kubectl renews the token in the file. Or log in by an exec plugin.`,
     );
   }
-  user.token = found.token;
-  delete user.authProvider;
+  const { token } = found;
+  kubeConfig.users = kubeConfig.users.map((one) => (one === user ? { ...one, token, authProvider: undefined } : one));
 }
 
 // client-node's own merge refuses files that name the same cluster twice; kubectl lets the first win.

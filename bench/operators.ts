@@ -1,6 +1,7 @@
 // The operators that are measured: the one of today, and one of an earlier commit beside it.
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectRoot } from '../test/support/control-plane/index.ts';
 import { programOf } from '../test/support/earlier-build.ts';
@@ -31,7 +32,6 @@ export async function operatorsFromEnvironment(): Promise<readonly BenchOperator
   const today: BenchOperator = {
     ...common,
     name: 'today',
-    // As the images run it; those of the earlier commit set nothing that matters here.
     start: { node, nodeFlags, program: join(projectRoot(), 'dist/main.js'), env: RUNTIME_ENVIRONMENT },
   };
   const commit = baseCommit();
@@ -40,7 +40,9 @@ export async function operatorsFromEnvironment(): Promise<readonly BenchOperator
   }
   say(`building the operator of ${commit}`);
   const program = await programOf(commit);
-  return [{ ...common, name: 'base', commit, start: { node, nodeFlags, program } }, today];
+  // Each as its images run it. Before there was such a file they set nothing that matters here.
+  const env = existsSync(join(dirname(program), '../scripts/image/environment.ts')) ? { ...RUNTIME_ENVIRONMENT } : {};
+  return [{ ...common, name: 'base', commit, start: { node, nodeFlags, program, env } }, today];
 }
 
 function setting(variable: string): string | undefined {

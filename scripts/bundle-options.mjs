@@ -6,9 +6,8 @@ import { dirname } from 'node:path';
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
 // Of the Kubernetes client only the reading of kubeconfigs and its authentication are used. Of what is generated for every
-// kind that reading names two things, in a method that nothing calls; the modules they are from do without the models, which
-// are a sixth of the program and nine tenths of the time to build it. A release that names more fails the build, and so does one
-// that brings them in another way.
+// kind that reading names two things, in a method that nothing calls. The rest is a sixth of the program and nine tenths of the
+// time to build it. A release that names more fails the build, and so does one that brings the models in another way.
 /** @type {import('esbuild').Plugin} */
 const withoutUnusedModels = {
   name: 'without-unused-models',
@@ -34,7 +33,7 @@ const withoutUnusedModels = {
 
 // Of undici only its pools are used, by us and by the Kubernetes client. Its index also evaluates a browser's fetch, caches,
 // WebSockets and mocks, and with them Node.js's own. A release that moves one of these files fails the build, and so does
-// whoever imports anything else.
+// an import of another name.
 /** @type {import('esbuild').Plugin} */
 const onlyPoolsOfUndici = {
   name: 'only-pools-of-undici',
@@ -60,7 +59,7 @@ const onlyPoolsOfUndici = {
   },
 };
 
-// Logins by OpenID Connect are read by us (src/kube/id-token.ts), so that nothing ever asks for the Kubernetes client's.
+// Logins by OpenID Connect are read by us (src/kube/id-token.ts), and the Kubernetes client's own answers that it is for nobody.
 /** @type {import('esbuild').Plugin} */
 const withoutOpenIdConnect = {
   name: 'without-openid-connect',
@@ -78,7 +77,7 @@ const withoutOpenIdConnect = {
 };
 
 // An import of node:http as an ES module reads each of its exports, and one of them, WebSocket, makes Node.js load its own
-// fetch: 12 MB of memory (Node.js 24.21; findings/node-import-http-loads-fetch.sh). A require does not.
+// fetch: 12 MB of memory (Node.js 24.21; findings/node-import-of-http-loads-fetch.sh). A require does not.
 /** @type {import('esbuild').Plugin} */
 const requiredHttp = {
   name: 'required-http',

@@ -1,5 +1,5 @@
 // Where the API server is and who we are. The kubeconfig and its ways to log in (client certificates, tokens, token
-// files, exec plugins, OIDC) are client-node's; this file picks the source, names the context, keeps credentials
+// files, exec plugins) are client-node's, but for ID tokens (id-token.ts); this file picks the source, names the context, keeps credentials
 // fresh, and turns everything that can be wrong into one line.
 //
 // Order of sources: an explicit file, $KUBECONFIG (a list; the first file that defines an entry wins, as in kubectl),
@@ -205,17 +205,27 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
 
 function takeIdToken(kubeConfig: KubeConfig, source: Source): void {
   const user = kubeConfig.getCurrentUser();
-  const found = idTokenOf(user?.authProvider as AuthProvider | undefined, Date.now());
-  if (user === null || found === undefined) {
+  // As in kubectl: whatever else a user logs in by goes first.
+  if (user === null || user.token || user.exec || user.username) {
     return;
   }
-  if (found.token === undefined || found.expiredAt !== undefined) {
+  const found = idTokenOf(user.authProvider as AuthProvider | undefined, Date.now());
+  if (found === undefined) {
+    return;
+  }
+  const { token, expiredAt } = found;
+  if (token === undefined) {
     throw new KubeConfigError(
       'KUBECONFIG_CREDENTIALS',
-      `${source.label}: ${found.token === undefined ? `the user "${user.name}" has no ID token (auth-provider oidc, id-token)` : `the ID token of the user "${user.name}" expired at ${found.expiredAt ?? ''}`}, and sidecar-drain cannot ask the issuer for one. Run any kubectl command with this context: kubectl renews the token in the file. Or log in by an exec plugin.`,
+      `${source.label}: the user "${user.name}" has no ID token (auth-provider oidc, id-token). Log in, so that the file has one.`,
     );
   }
-  const { token } = found;
+  if (expiredAt !== undefined) {
+    throw new KubeConfigError(
+      'KUBECONFIG_CREDENTIALS',
+      `${source.label}: the ID token of the user "${user.name}" expired at ${expiredAt}, and sidecar-drain renews none. Log in again; or, where the file has a refresh-token, run any kubectl command with this context, which renews the token in the file.`,
+    );
+  }
   kubeConfig.users = kubeConfig.users.map((one) => (one === user ? { ...one, token, authProvider: undefined } : one));
 }
 

@@ -6,9 +6,12 @@ export interface AuthProvider {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-export type IdToken =
-  /** @property expiredAt RFC 3339, where the token says that its time is over */
-  { readonly token: string; readonly expiredAt?: string } | { readonly token?: undefined };
+export interface IdToken {
+  /** Absent where the user has none. */
+  readonly token?: string;
+  /** RFC 3339; where the token says that its time is over. */
+  readonly expiredAt?: string;
+}
 
 /** Undefined where the user logs in by other means. @param now milliseconds since 1970 */
 export function idTokenOf(provider: AuthProvider | undefined, now: number): IdToken | undefined {

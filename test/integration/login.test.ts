@@ -1,7 +1,7 @@
 // How the built program logs in where a kubeconfig asks for it: the bundle has only a part of the Kubernetes client.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -11,6 +11,7 @@ import { runProgram } from '../support/cli.ts';
 /** What the program sends to an API server that lets nobody in, and what it says. */
 async function loginOf(
   user: object,
+  cluster: object = {},
 ): Promise<{ readonly sent: readonly (string | undefined)[]; readonly said: string }> {
   const sent = new Set<string | undefined>();
   const server = createServer((request, response) => {
@@ -32,7 +33,7 @@ async function loginOf(
       apiVersion: 'v1',
       kind: 'Config',
       'current-context': 'shop',
-      clusters: [{ name: 'shop', cluster: { server: url } }],
+      clusters: [{ name: 'shop', cluster: { server: url, ...cluster } }],
       users: [{ name: 'anna', user }],
       contexts: [{ name: 'shop', context: { cluster: 'shop', user: 'anna' } }],
     }),
@@ -69,6 +70,53 @@ describe('the program logs in', () => {
     expect((await loginOf({ token: 'plain' })).sent).toEqual(['Bearer plain']);
   });
 
+  it('with what an exec plugin prints', async () => {
+    const credential = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: { token: 'p' },
+    };
+    const exec = {
+      apiVersion: credential.apiVersion,
+      command: process.execPath,
+      args: ['-p', JSON.stringify(JSON.stringify(credential))],
+      interactiveMode: 'Never',
+    };
+
+    expect((await loginOf({ exec })).sent).toEqual(['Bearer p']);
+  });
+
+  it('through a proxy', async () => {
+    const asked = new Set<string | undefined>();
+    const proxy = createServer();
+    proxy.on('connect', (request, socket) => {
+      asked.add(request.url);
+      const { hostname, port } = new URL(`http://${request.url ?? ''}`);
+      const upstream = connect(Number(port), hostname, () => {
+        socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        upstream.pipe(socket).pipe(upstream);
+      });
+      upstream.on('error', () => socket.destroy());
+      socket.on('error', () => upstream.destroy());
+    });
+    await new Promise<void>((resolve) => {
+      proxy.listen(0, '127.0.0.1', resolve);
+    });
+    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      expect((await loginOf({ token: 'plain' }, { 'proxy-url': address })).sent).toEqual(['Bearer plain']);
+      expect(asked.size).toBe(1);
+    } finally {
+      proxy.close();
+    }
+  });
+
+  it('with a token of the file before one of OpenID Connect, as kubectl does', async () => {
+    const user = { token: 'plain', ...openIdConnect(idToken(1_700_000_000)) };
+
+    expect((await loginOf(user)).sent).toEqual(['Bearer plain']);
+  });
+
   it('by OpenID Connect, with the token of the file', async () => {
     const token = idToken(4_000_000_000);
 
@@ -82,7 +130,7 @@ describe('the program logs in', () => {
   it('by OpenID Connect not with a token that has expired, and says what to do', async () => {
     expect(await loginOf(openIdConnect(idToken(1_700_000_000)))).toEqual({
       sent: [],
-      said: 'sidecar-drain lint: FOLDER/config: the ID token of the user "anna" expired at 2023-11-14T22:13:20.000Z, and sidecar-drain cannot ask the issuer for one. Run any kubectl command with this context: kubectl renews the token in the file. Or log in by an exec plugin.\n',
+      said: 'sidecar-drain lint: FOLDER/config: the ID token of the user "anna" expired at 2023-11-14T22:13:20.000Z, and sidecar-drain renews none. Log in again; or, where the file has a refresh-token, run any kubectl command with this context, which renews the token in the file.\n',
     });
   });
 
@@ -90,6 +138,6 @@ describe('the program logs in', () => {
     const { sent, said } = await loginOf(openIdConnect(undefined));
 
     expect(sent).toEqual([]);
-    expect(said).toContain('the user "anna" has no ID token (auth-provider oidc, id-token), and');
+    expect(said).toContain('the user "anna" has no ID token (auth-provider oidc, id-token). Log in');
   });
 });

@@ -472,12 +472,8 @@ export class Rollouts {
         return { ...me, pods: terminating, draining: true };
       }
     }
-    const { ownWrite } = memory;
-    if (ownWrite === undefined) {
-      this.memories.delete(me.workload);
-    } else {
-      this.memories.set(me.workload, { ownWrite });
-    }
+    // Whoever waits for the echo of a write of ours does not come here: nothing is left to remember.
+    this.memories.delete(me.workload);
     return undefined;
   }
 

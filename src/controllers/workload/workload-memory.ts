@@ -26,7 +26,7 @@ export interface WorkloadMemory {
   warned?: string;
 }
 
-/** One record for each workload, made at first sight and dropped when the workload is gone. */
+/** One record for each workload of which there is something to remember, dropped when the workload is gone. */
 export class WorkloadMemories {
   private readonly memories = new Map<string, WorkloadMemory>();
 

@@ -41,7 +41,7 @@ export async function operatorsFromEnvironment(): Promise<readonly BenchOperator
   say(`building the operator of ${commit}`);
   const program = await programOf(commit);
   // Each as its images run it. Before there was such a file they set nothing that matters here.
-  const env = existsSync(join(dirname(program), '../scripts/image/environment.ts')) ? { ...RUNTIME_ENVIRONMENT } : {};
+  const env = existsSync(join(dirname(program), '../scripts/image/environment.ts')) ? RUNTIME_ENVIRONMENT : {};
   return [{ ...common, name: 'base', commit, start: { node, nodeFlags, program, env } }, today];
 }
 

@@ -5,26 +5,34 @@ import { dirname } from 'node:path';
 /** Every script runs in the root of the project. */
 const { version } = JSON.parse(await readFile('package.json', 'utf8'));
 
-// Of the Kubernetes client only the reading of kubeconfigs and its authentication are used. Of what is generated for every
-// kind that reading names two things, in a method that nothing calls. The rest is a sixth of the program and nine tenths of the
-// time to build it. A release that names more fails the build, and so does one that brings the models in another way.
+// Of the Kubernetes client only the reading of kubeconfigs and its authentication are used, so two of its modules are replaced.
+// Of what is generated for every kind that reading names two things, in a method that nothing calls; the rest is a sixth of the
+// program and nine tenths of the time to build it. Logins by OpenID Connect are read by us (src/kube/id-token.ts), and the
+// client's own answers that it is for nobody.
+const STAND_INS = new Map([
+  [
+    './gen/index.js',
+    `
+      export function createConfiguration() {
+        throw new Error('clients of single kinds are not part of this program');
+      }
+      export class ServerConfiguration {}`,
+  ],
+  ['./oidc_auth.js', 'export class OpenIDConnectAuth { isAuthProvider() { return false; } }'],
+]);
+
+// A release that names more of them fails the build, and so does one that brings the generated models in another way.
 /** @type {import('esbuild').Plugin} */
-const withoutUnusedModels = {
-  name: 'without-unused-models',
+const onlyKubeconfigs = {
+  name: 'only-kubeconfigs',
   setup(build) {
-    const namespace = 'client-configuration';
-    build.onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ importer }) =>
-      /[/\\]@kubernetes[/\\]client-node[/\\]dist[/\\]config\.js$/.test(importer)
-        ? { path: 'gen/index.js', namespace }
+    const namespace = 'client-node-stand-in';
+    build.onResolve({ filter: /^\.\// }, ({ importer, path }) =>
+      STAND_INS.has(path) && /[/\\]@kubernetes[/\\]client-node[/\\]dist[/\\]config\.js$/.test(importer)
+        ? { path, namespace }
         : undefined,
     );
-    build.onLoad({ filter: /./, namespace }, () => ({
-      contents: `
-        export function createConfiguration() {
-          throw new Error('clients of single kinds are not part of this program');
-        }
-        export class ServerConfiguration {}`,
-    }));
+    build.onLoad({ filter: /./, namespace }, ({ path }) => ({ contents: STAND_INS.get(path) }));
     build.onLoad({ filter: /[/\\]client-node[/\\]dist[/\\]gen[/\\]models[/\\]/ }, ({ path }) => ({
       errors: [{ text: `${path} is one of the generated models, which the program does not need` }],
     }));
@@ -55,23 +63,6 @@ const onlyPoolsOfUndici = {
         export { default as Agent } from './lib/dispatcher/agent.js';
         export { default as Pool } from './lib/dispatcher/pool.js';
         export { default as ProxyAgent } from './lib/dispatcher/proxy-agent.js';`,
-    }));
-  },
-};
-
-// Logins by OpenID Connect are read by us (src/kube/id-token.ts), and the Kubernetes client's own answers that it is for nobody.
-/** @type {import('esbuild').Plugin} */
-const withoutOpenIdConnect = {
-  name: 'without-openid-connect',
-  setup(build) {
-    const namespace = 'openid-connect';
-    build.onResolve({ filter: /^\.\/oidc_auth\.js$/ }, ({ importer }) =>
-      /[/\\]@kubernetes[/\\]client-node[/\\]dist[/\\]config\.js$/.test(importer)
-        ? { path: 'oidc_auth.js', namespace }
-        : undefined,
-    );
-    build.onLoad({ filter: /./, namespace }, () => ({
-      contents: 'export class OpenIDConnectAuth { isAuthProvider() { return false; } }',
     }));
   },
 };
@@ -109,5 +100,5 @@ export const bundleOptions = {
     js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
   logLevel: 'warning',
-  plugins: [withoutUnusedModels, onlyPoolsOfUndici, withoutOpenIdConnect, requiredHttp],
+  plugins: [onlyKubeconfigs, onlyPoolsOfUndici, requiredHttp],
 };

@@ -1,6 +1,6 @@
 // Where the API server is and who we are. The kubeconfig and its ways to log in (client certificates, tokens, token
-// files, exec plugins) are client-node's, but for ID tokens (id-token.ts); this file picks the source, names the context, keeps credentials
-// fresh, and turns everything that can be wrong into one line.
+// files, exec plugins) are client-node's, but for ID tokens (id-token.ts); this file picks the source, names the
+// context, keeps credentials fresh, and turns everything that can be wrong into one line.
 //
 // Order of sources: an explicit file, $KUBECONFIG (a list; the first file that defines an entry wins, as in kubectl),
 // the service account of the pod, ~/.kube/config.
@@ -9,8 +9,8 @@ import { access, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { idTokenOf, type AuthProvider } from './id-token.ts';
 import { errorText, KubeConfigError, oneLine } from './errors.ts';
+import { idTokenOf, type AuthProvider } from './id-token.ts';
 
 export const serviceAccountRoot = '/var/run/secrets/kubernetes.io/serviceaccount';
 
@@ -203,6 +203,7 @@ async function loadKubeConfig(source: Source, contextName: string | undefined): 
   return kubeConfig;
 }
 
+/** Makes of a user of OpenID Connect one with a token: the present ID token of the file. */
 function takeIdToken(kubeConfig: KubeConfig, source: Source): void {
   const user = kubeConfig.getCurrentUser();
   // As in kubectl: whatever else a user logs in by goes first.

@@ -1,11 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { createServer } from 'node:http';
-import type { IncomingMessage } from 'node:http';
-import { connect as connectTo } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
 import { ApiError, KubeClient, loadClusterConfig, Transport, defineResource } from '../../src/kube/index.ts';
 import type { KubernetesObject } from '../../src/api/kubernetes.ts';
 import { useCluster } from '../support/cluster.ts';
+import { startConnectProxy } from '../support/connect-proxy.ts';
 
 jest.setTimeout(180_000);
 const cluster = useCluster();
@@ -345,38 +342,16 @@ describe('the way to the API server', () => {
   });
 
   it('may lead through a proxy', async () => {
-    const asked: string[] = [];
-    const proxy = createServer();
-    proxy.on('connect', (request: IncomingMessage, socket: Socket) => {
-      asked.push(request.url ?? '');
-      const [host, port] = (request.url ?? '').split(':');
-      const upstream = connectTo(Number(port), host, () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n');
-        upstream.pipe(socket).pipe(upstream);
-      });
-      upstream.on('error', () => socket.destroy());
-      socket.on('error', () => upstream.destroy());
-    });
-    await new Promise<void>((resolve) => {
-      proxy.listen(0, '127.0.0.1', resolve);
-    });
+    const proxy = await startConnectProxy();
     const config = await loadClusterConfig({ file: cluster.kubeconfigPath });
-    const transport = new Transport({
-      userAgent: 'x',
-      connections: 2,
-      config: { ...config, proxyUrl: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` },
-    });
+    const transport = new Transport({ userAgent: 'x', connections: 2, config: { ...config, proxyUrl: proxy.url } });
     const proxied = new KubeClient(transport);
     await Promise.all(Array.from({ length: 20 }, () => proxied.get(namespaces, { name: ns })));
     await transport.close();
-    await new Promise<void>((resolve) => {
-      proxy.close(() => {
-        resolve();
-      });
-    });
+    await proxy.close();
 
-    expect(new Set(asked)).toEqual(new Set([new URL(config.server).host]));
-    expect(asked.length).toBeLessThanOrEqual(2);
+    expect(new Set(proxy.asked)).toEqual(new Set([new URL(config.server).host]));
+    expect(proxy.asked.length).toBeLessThanOrEqual(2);
   });
 });
 

@@ -1,30 +1,22 @@
 // How the built program logs in where a kubeconfig asks for it: the bundle has only a part of the Kubernetes client.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
 import { runProgram } from '../support/cli.ts';
+import { startConnectProxy } from '../support/connect-proxy.ts';
+import { answer, FakeServer, status } from '../unit/kube/fake-server.ts';
 
 /** What the program sends to an API server that lets nobody in, and what it says. */
 async function loginOf(
   user: object,
   cluster: object = {},
 ): Promise<{ readonly sent: readonly (string | undefined)[]; readonly said: string }> {
-  const sent = new Set<string | undefined>();
-  const server = createServer((request, response) => {
-    sent.add(request.headers.authorization);
-    response.writeHead(403, { 'content-type': 'application/json' });
-    response.end(
-      JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'Forbidden', code: 403 }),
-    );
+  const server = await FakeServer.start((_request, response) => {
+    answer(response, 403, status(403, 'Forbidden', 'nobody may'));
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${server.port}`;
   const folder = mkdtempSync(join(tmpdir(), 'login-'));
   const kubeconfig = join(folder, 'config');
   writeFileSync(
@@ -40,9 +32,10 @@ async function loginOf(
   );
   try {
     const { stderr } = await runProgram(['lint', '--cluster', '--kubeconfig', kubeconfig]);
+    const sent = new Set(server.requests.map(({ headers }) => headers.authorization));
     return { sent: [...sent], said: stderr.replaceAll(folder, 'FOLDER') };
   } finally {
-    server.close();
+    await server.stop();
     rmSync(folder, { recursive: true });
   }
 }
@@ -87,27 +80,12 @@ describe('the program logs in', () => {
   });
 
   it('through a proxy', async () => {
-    const asked = new Set<string | undefined>();
-    const proxy = createServer();
-    proxy.on('connect', (request, socket) => {
-      asked.add(request.url);
-      const { hostname, port } = new URL(`http://${request.url ?? ''}`);
-      const upstream = connect(Number(port), hostname, () => {
-        socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-        upstream.pipe(socket).pipe(upstream);
-      });
-      upstream.on('error', () => socket.destroy());
-      socket.on('error', () => upstream.destroy());
-    });
-    await new Promise<void>((resolve) => {
-      proxy.listen(0, '127.0.0.1', resolve);
-    });
-    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const proxy = await startConnectProxy();
     try {
-      expect((await loginOf({ token: 'plain' }, { 'proxy-url': address })).sent).toEqual(['Bearer plain']);
-      expect(asked.size).toBe(1);
+      expect((await loginOf({ token: 'plain' }, { 'proxy-url': proxy.url })).sent).toEqual(['Bearer plain']);
+      expect(new Set(proxy.asked).size).toBe(1);
     } finally {
-      proxy.close();
+      await proxy.close();
     }
   });
 

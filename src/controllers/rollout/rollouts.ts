@@ -94,7 +94,7 @@ export class Rollouts {
    */
   findRollouts(): void {
     const { caches, now, enqueueAfter } = this.options;
-    const open: Workload[] = [];
+    const underWay: Workload[] = [];
     for (const workload of caches.allWorkloads()) {
       const key = workloadKey(workload);
       const { rollout } = workload;
@@ -108,8 +108,8 @@ export class Rollouts {
           this.memoryOf(key).drainsUntil = this.drainEnd(workload, state);
         }
         this.observe(key, workload, stateOf(workload));
-        if (this.isOpen(key)) {
-          open.push(workload);
+        if (!this.isOver(key)) {
+          underWay.push(workload);
         }
       });
     }
@@ -118,7 +118,7 @@ export class Rollouts {
       this.stages.know(record, raw.status?.rollout);
     }
     // What is over is the same under every policy's rules.
-    for (const workload of open) {
+    for (const workload of underWay) {
       const key = workloadKey(workload);
       this.each(key, () => {
         this.observe(key, workload, stateOf(workload));
@@ -126,9 +126,9 @@ export class Rollouts {
     }
   }
 
-  /** It is not over: what is known of it depends on the time, and on the rules of its policy. */
-  private isOpen(key: string): boolean {
-    return this.memories.has(key) || (this.stages.memberOf(key)?.health ?? 'Whole') !== 'Whole';
+  /** Where it is not, what is known of it depends on the time, and on the rules of its policy. */
+  private isOver(key: string): boolean {
+    return !this.memories.has(key) && (this.stages.memberOf(key)?.health ?? 'Whole') === 'Whole';
   }
 
   /** One workload that cannot be looked at must not keep the others from being led. */

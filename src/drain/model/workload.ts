@@ -179,6 +179,6 @@ export function isJob({ kind }: Pick<WorkloadRef, 'kind'>): boolean {
 
 /** `Deployment/shop/checkout`: the key of queues, ledgers and messages. */
 export function workloadKey(ref: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'>): string {
-  // Kept by the thousand. What a template makes V8 keeps as a tree of its parts, at three times the bytes.
+  // Kept by the thousand, and V8 keeps the text of a template literal as a tree of its parts, at three times the bytes.
   return [ref.kind, ref.namespace, ref.name].join('/');
 }
